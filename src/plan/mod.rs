@@ -1,0 +1,119 @@
+//! What a person wants sent: a checked [`Plan`], and how it is shared out.
+//!
+//! `document` knows exactly what may be typed, `check` turns it into a [`Plan`] or every fault at
+//! once, `share` deals a plan over workers and threads by arithmetic. A [`Plan`] in hand is valid:
+//! nobody below checks again. Files and the environment are read elsewhere and passed in.
+
+use crate::schedule::{Arrivals, Piece};
+
+/// The most scenarios one plan may hold: each keeps two histograms per thread and window.
+pub const MAX_SCENARIOS: usize = 256;
+/// The most connections one plan may ask for: more than the ports of 16 source addresses.
+pub const MAX_CONNECTIONS: u32 = 1_000_000;
+/// A request's deadline when the plan names none.
+pub const DEFAULT_TIMEOUT_NS: u64 = 30_000_000_000;
+/// How long in-flight requests may take at the end when the plan names nothing.
+pub const DEFAULT_DRAIN_NS: u64 = 5_000_000_000;
+/// Closed model without `concurrency`: connections.
+pub const DEFAULT_CONCURRENCY: u32 = 10;
+/// Open model without `concurrency`: the most connections.
+pub const DEFAULT_OPEN_CONNECTIONS: u32 = 1_000;
+/// Open model without `backlog`: due requests that may wait for a free connection.
+pub const DEFAULT_BACKLOG: u32 = 1_000;
+
+/// A valid plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Where it came from, as shown to people: a file name, `-` or a URL.
+    pub source: String,
+    /// `sha256:` and the hex digest of the plan's meaning-bearing text.
+    pub digest: String,
+    /// The target all scenarios share.
+    pub target: Target,
+    /// How much load, in which model.
+    pub load: Load,
+    /// At least one; at most [`MAX_SCENARIOS`].
+    pub scenarios: Vec<Scenario>,
+}
+
+/// Where requests go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Host name, IPv4 address or IPv6 address without brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// What the `Host` header says: brackets around IPv6, the port unless it is the scheme's own.
+    pub authority: String,
+}
+
+/// How load is applied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Load {
+    /// Closed or open.
+    pub model: Model,
+    /// Load is applied for this long before results start.
+    pub warmup_ns: u64,
+    /// How long in-flight requests may take after the end.
+    pub drain_ns: u64,
+    /// Stop after this many measured requests.
+    pub requests: Option<u64>,
+    /// Stop after this long, not counting warm-up and drain. At least one of the two is set; the
+    /// open model always has it.
+    pub duration_ns: Option<u64>,
+}
+
+/// Who decides when a request is due.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Model {
+    /// Each connection sends its next request when the last one ended.
+    Closed {
+        /// Connections, each with at most one request in flight.
+        connections: u32,
+    },
+    /// Requests are due by a schedule.
+    Open {
+        /// The rate over the measured time, piece by piece; at least one, lengths add up to the duration.
+        pieces: Vec<Piece>,
+        /// How arrivals are spaced.
+        arrivals: Arrivals,
+        /// The most connections; `None`: as needed, up to [`DEFAULT_OPEN_CONNECTIONS`].
+        connections: Option<u32>,
+        /// Due requests that may wait for a free connection, over all threads.
+        backlog: u32,
+    },
+}
+
+/// A named request with a weight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scenario {
+    /// Unique within the plan.
+    pub name: String,
+    /// At least 1.
+    pub weight: u32,
+    /// An HTTP token, upper case by convention.
+    pub method: String,
+    /// Origin-form request target: base path, path and query.
+    pub path: String,
+    /// Header fields in the order they are sent, without `Host` and `Content-Length` unless the plan set them.
+    pub headers: Vec<(String, String)>,
+    /// Request body; empty: none.
+    pub body: Vec<u8>,
+    /// From send to last byte; the connection is closed when it passes.
+    pub timeout_ns: u64,
+}
+
+impl Plan {
+    /// `closed` or `open`, as reports print it.
+    pub fn model_name(&self) -> &'static str {
+        match self.load.model {
+            Model::Closed { .. } => "closed",
+            Model::Open { .. } => "open",
+        }
+    }
+
+    /// The weights, indexed like the scenarios.
+    pub fn weights(&self) -> Vec<u32> {
+        self.scenarios.iter().map(|s| s.weight).collect()
+    }
+}

@@ -1,0 +1,191 @@
+//! Counts and histograms of one window of one thread. Tallies merge without loss; nothing here
+//! allocates after [`Tally::new`].
+
+mod histogram;
+mod outcome;
+
+pub use histogram::{HIGHEST_NS, Histogram};
+pub use outcome::Outcome;
+
+/// Status codes a response can carry: three digits.
+pub const STATUS_FIRST: u16 = 100;
+const STATUS_SLOTS: usize = 900;
+
+/// What one scenario's exchanges did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScenarioTally {
+    /// Requests whose due instant has come.
+    pub due: u64,
+    /// Requests whose send call has begun (a retried one counts once).
+    pub sent: u64,
+    /// Due requests that found the backlog full and were never sent.
+    pub dropped: u64,
+    /// Ended exchanges by outcome, indexed by `Outcome as usize`.
+    pub outcomes: [u64; Outcome::COUNT],
+    /// Request bytes handed to the kernel.
+    pub bytes_sent: u64,
+    /// Response bytes read.
+    pub bytes_received: u64,
+    /// Due to last byte received, every ended exchange (timeouts at their deadline).
+    pub response_time: Histogram,
+    /// Send to last byte received, complete responses and timeouts after the send.
+    pub service_time: Histogram,
+    status: Box<[u64; STATUS_SLOTS]>,
+}
+
+impl ScenarioTally {
+    fn new() -> Self {
+        Self {
+            due: 0,
+            sent: 0,
+            dropped: 0,
+            outcomes: [0; Outcome::COUNT],
+            bytes_sent: 0,
+            bytes_received: 0,
+            response_time: Histogram::new(),
+            service_time: Histogram::new(),
+            status: Box::new([0; STATUS_SLOTS]),
+        }
+    }
+
+    /// Count a complete response's status code (100..=999; others are ignored, the decoder refuses them).
+    #[inline]
+    pub fn count_status(&mut self, code: u16) {
+        if let Some(slot) = self.status.get_mut(usize::from(code.wrapping_sub(STATUS_FIRST))) {
+            *slot += 1;
+        }
+    }
+
+    /// The status codes that were seen, ascending, with their counts.
+    pub fn status_codes(&self) -> impl Iterator<Item = (u16, u64)> {
+        (STATUS_FIRST..).zip(self.status.iter()).filter(|(_, n)| **n > 0).map(|(code, n)| (code, *n))
+    }
+
+    /// Exchanges that ended well.
+    pub fn completed(&self) -> u64 {
+        self.outcomes[Outcome::Ok as usize]
+    }
+
+    /// Exchanges that ended in any other way.
+    pub fn failed(&self) -> u64 {
+        self.outcomes.iter().sum::<u64>() - self.completed()
+    }
+
+    /// Exchanges that ended.
+    pub fn ended(&self) -> u64 {
+        self.outcomes.iter().sum()
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.due += other.due;
+        self.sent += other.sent;
+        self.dropped += other.dropped;
+        self.bytes_sent += other.bytes_sent;
+        self.bytes_received += other.bytes_received;
+        add_each(&mut self.outcomes, &other.outcomes);
+        add_each(&mut self.status[..], &other.status[..]);
+        self.response_time.merge(&other.response_time);
+        self.service_time.merge(&other.service_time);
+    }
+
+    fn clear(&mut self) {
+        (self.due, self.sent, self.dropped) = (0, 0, 0);
+        (self.bytes_sent, self.bytes_received) = (0, 0);
+        self.outcomes.fill(0);
+        self.status.fill(0);
+        self.response_time.clear();
+        self.service_time.clear();
+    }
+}
+
+/// Counts and histograms over all scenarios of a plan, indexed like the plan's scenarios.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tally {
+    /// One entry per scenario of the plan, in the plan's order.
+    pub scenarios: Vec<ScenarioTally>,
+    /// Due to the start of the send call: our own lateness.
+    pub slip: Histogram,
+    /// The kernel had the last byte until our thread read it: our own error.
+    pub receive_delay: Histogram,
+    /// Connect call to established connection.
+    pub connect_time: Histogram,
+    /// Send to first byte of the response.
+    pub first_byte_time: Histogram,
+    /// Connections established.
+    pub connections_opened: u64,
+    /// Connection attempts that failed while no request was waiting on them.
+    pub connect_failures: u64,
+    /// Requests sent a second time because the target had closed the idle connection.
+    pub retried: u64,
+    /// Receive timestamps that could not be true (before the send, after the read) and fell back to user time.
+    pub absurd_stamps: u64,
+    /// Exchanges that ended well while load was still being applied (not in the drain).
+    pub completed_in_time: u64,
+}
+
+impl Tally {
+    /// An empty tally for a plan of `scenarios` scenarios. The only place that allocates.
+    pub fn new(scenarios: usize) -> Self {
+        Self {
+            scenarios: (0..scenarios).map(|_| ScenarioTally::new()).collect(),
+            slip: Histogram::new(),
+            receive_delay: Histogram::new(),
+            connect_time: Histogram::new(),
+            first_byte_time: Histogram::new(),
+            connections_opened: 0,
+            connect_failures: 0,
+            retried: 0,
+            absurd_stamps: 0,
+            completed_in_time: 0,
+        }
+    }
+
+    /// Add everything `other` counted.
+    ///
+    /// # Panics
+    /// When the two were made for plans of different length.
+    pub fn merge(&mut self, other: &Self) {
+        assert_eq!(self.scenarios.len(), other.scenarios.len(), "tallies of one plan");
+        for (mine, theirs) in self.scenarios.iter_mut().zip(&other.scenarios) {
+            mine.merge(theirs);
+        }
+        self.slip.merge(&other.slip);
+        self.receive_delay.merge(&other.receive_delay);
+        self.connect_time.merge(&other.connect_time);
+        self.first_byte_time.merge(&other.first_byte_time);
+        self.connections_opened += other.connections_opened;
+        self.connect_failures += other.connect_failures;
+        self.retried += other.retried;
+        self.absurd_stamps += other.absurd_stamps;
+        self.completed_in_time += other.completed_in_time;
+    }
+
+    /// Forget everything; keeps the memory.
+    pub fn clear(&mut self) {
+        self.scenarios.iter_mut().for_each(ScenarioTally::clear);
+        self.slip.clear();
+        self.receive_delay.clear();
+        self.connect_time.clear();
+        self.first_byte_time.clear();
+        (self.connections_opened, self.connect_failures) = (0, 0);
+        (self.retried, self.absurd_stamps, self.completed_in_time) = (0, 0, 0);
+    }
+
+    /// The sum of one counter over all scenarios: `tally.sum(|s| s.due)`.
+    pub fn sum(&self, counter: impl Fn(&ScenarioTally) -> u64) -> u64 {
+        self.scenarios.iter().map(counter).sum()
+    }
+
+    /// One histogram over all scenarios: `tally.over_scenarios(|s| &s.response_time)`.
+    pub fn over_scenarios(&self, pick: impl Fn(&ScenarioTally) -> &Histogram) -> Histogram {
+        let mut all = Histogram::new();
+        self.scenarios.iter().for_each(|s| all.merge(pick(s)));
+        all
+    }
+}
+
+fn add_each(mine: &mut [u64], theirs: &[u64]) {
+    for (a, b) in mine.iter_mut().zip(theirs) {
+        *a += b;
+    }
+}

@@ -1,0 +1,109 @@
+//! How an exchange ended: a closed list, each with a stable name and a sentence that explains it.
+
+/// How one exchange ended. Every exchange that was due ends in exactly one of these, is dropped,
+/// or is counted as unfinished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Outcome {
+    /// A complete response that met its expectations (by default a status below 400).
+    Ok,
+    /// A complete response with a status the scenario does not expect.
+    UnexpectedStatus,
+    /// A complete response that broke another expectation.
+    ExpectationFailed,
+    /// The response was not complete when the request's deadline passed.
+    Timeout,
+    /// The target did not take the request's bytes before the deadline passed.
+    WriteTimeout,
+    /// The target answered the connection attempt with a refusal.
+    ConnectRefused,
+    /// No route, host or network: the connection attempt could not reach the target.
+    ConnectUnreachable,
+    /// The connection was not established before the connect deadline passed.
+    ConnectTimeout,
+    /// The connection was reset before the response was complete.
+    Reset,
+    /// The target closed the connection before the response was complete.
+    ClosedEarly,
+    /// What came is not a valid HTTP/1.1 response.
+    ProtocolError,
+    /// This machine could not do its part (ports, file descriptors, memory): never the target's fault.
+    LocalError,
+}
+
+impl Outcome {
+    /// Number of variants: the length of an array indexed by `outcome as usize`.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// Every outcome, in the order in which reports list them.
+    pub const ALL: [Outcome; 12] = [
+        Self::Ok,
+        Self::UnexpectedStatus,
+        Self::ExpectationFailed,
+        Self::Timeout,
+        Self::WriteTimeout,
+        Self::ConnectRefused,
+        Self::ConnectUnreachable,
+        Self::ConnectTimeout,
+        Self::Reset,
+        Self::ClosedEarly,
+        Self::ProtocolError,
+        Self::LocalError,
+    ];
+
+    /// The stable name in JSON and metric labels.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::UnexpectedStatus => "unexpected_status",
+            Self::ExpectationFailed => "expectation_failed",
+            Self::Timeout => "timeout",
+            Self::WriteTimeout => "write_timeout",
+            Self::ConnectRefused => "connect_refused",
+            Self::ConnectUnreachable => "connect_unreachable",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::Reset => "reset",
+            Self::ClosedEarly => "closed_early",
+            Self::ProtocolError => "protocol_error",
+            Self::LocalError => "local_error",
+        }
+    }
+
+    /// One sentence for the summary: what happened, in the words of a person reading a report.
+    pub const fn explain(self) -> &'static str {
+        match self {
+            Self::Ok => "complete response, as expected",
+            Self::UnexpectedStatus => "complete response with a status that counts as a failure",
+            Self::ExpectationFailed => "complete response that broke an expectation",
+            Self::Timeout => "no complete response within the scenario's timeout",
+            Self::WriteTimeout => "the target did not read the request within the scenario's timeout",
+            Self::ConnectRefused => "the target refused the connection",
+            Self::ConnectUnreachable => "the target could not be reached",
+            Self::ConnectTimeout => "no connection within the timeout",
+            Self::Reset => "the connection was reset before the response was complete",
+            Self::ClosedEarly => "the target closed the connection before the response was complete",
+            Self::ProtocolError => "what came back is not a valid HTTP/1.1 response",
+            Self::LocalError => {
+                "this machine, not the target, ran out of something (ports, file descriptors)"
+            }
+        }
+    }
+
+    /// Whether the exchange ended well; everything else counts as failed.
+    pub const fn is_ok(self) -> bool {
+        matches!(self, Self::Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_distinct_and_in_index_order() {
+        for (i, a) in Outcome::ALL.iter().enumerate() {
+            assert_eq!(*a as usize, i);
+            assert!(Outcome::ALL[i + 1..].iter().all(|b| a.name() != b.name()));
+        }
+    }
+}
