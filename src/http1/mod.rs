@@ -1,1 +1,53 @@
-//! Room under construction.
+//! HTTP/1.1 as bytes: requests out, responses in. No sockets, no time.
+//!
+//! A response is never stored: the decoder only finds where it ends and what its head says, so that
+//! bodies can be skipped in the kernel.
+
+mod chunks;
+mod head;
+mod request;
+mod response;
+
+pub use head::{Framing, Head, MAX_FIELDS, MAX_HEAD_BYTES};
+pub use request::{Request, encode};
+pub use response::{Decoder, Fed, HeadMemo};
+
+/// Why what came is not a response we can account for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProtocolError {
+    /// The head does not parse as HTTP/1.x.
+    BadHead,
+    /// The head is longer than [`MAX_HEAD_BYTES`].
+    HeadTooLarge,
+    /// The head has more than [`MAX_FIELDS`] fields.
+    TooManyFields,
+    /// The status code is outside 100..=999, or 101 to a request that asked for no upgrade.
+    BadStatus,
+    /// A Content-Length that is not a number, or overflows.
+    BadLength,
+    /// Content-Lengths that differ.
+    ConflictingLengths,
+    /// A Transfer-Encoding that names chunked more than once or not last.
+    BadTransferEncoding,
+    /// Chunked framing that does not parse.
+    BadChunk,
+    /// Bytes on a connection that had no request outstanding.
+    Unsolicited,
+}
+
+impl ProtocolError {
+    /// What was wrong, in a few words.
+    pub const fn explain(self) -> &'static str {
+        match self {
+            Self::BadHead => "the head does not parse as HTTP/1.x",
+            Self::HeadTooLarge => "the head is longer than 64 KiB",
+            Self::TooManyFields => "the head has more than 256 fields",
+            Self::BadStatus => "the status code makes no sense here",
+            Self::BadLength => "Content-Length is not a valid number",
+            Self::ConflictingLengths => "several Content-Length values differ",
+            Self::BadTransferEncoding => "Transfer-Encoding names chunked twice or not last",
+            Self::BadChunk => "the chunked framing does not parse",
+            Self::Unsolicited => "bytes came without a request",
+        }
+    }
+}

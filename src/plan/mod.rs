@@ -4,6 +4,10 @@
 //! once, `share` deals a plan over workers and threads by arithmetic. A [`Plan`] in hand is valid:
 //! nobody below checks again. Files and the environment are read elsewhere and passed in.
 
+mod share;
+
+pub use share::Share;
+
 use crate::schedule::{Arrivals, Piece};
 
 /// The most scenarios one plan may hold: each keeps two histograms per thread and window.

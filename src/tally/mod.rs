@@ -5,7 +5,7 @@ mod histogram;
 mod outcome;
 
 pub use histogram::{HIGHEST_NS, Histogram};
-pub use outcome::Outcome;
+pub use outcome::{Detail, FirstSeen, Outcome};
 
 /// Status codes a response can carry: three digits.
 pub const STATUS_FIRST: u16 = 100;
@@ -26,9 +26,10 @@ pub struct ScenarioTally {
     pub bytes_sent: u64,
     /// Response bytes read.
     pub bytes_received: u64,
-    /// Due to last byte received, every ended exchange (timeouts at their deadline).
+    /// Due to last byte received: complete responses, and timeouts at their deadline. Exchanges that
+    /// ended otherwise have no last byte; they are only counted.
     pub response_time: Histogram,
-    /// Send to last byte received, complete responses and timeouts after the send.
+    /// Send to last byte received: complete responses, and timeouts after the send at their deadline.
     pub service_time: Histogram,
     status: Box<[u64; STATUS_SLOTS]>,
 }
@@ -103,8 +104,12 @@ impl ScenarioTally {
 pub struct Tally {
     /// One entry per scenario of the plan, in the plan's order.
     pub scenarios: Vec<ScenarioTally>,
-    /// Due to the start of the send call: our own lateness.
+    /// Due to the start of the send call.
     pub slip: Histogram,
+    /// The part of the slip that is our own, open model: from the instant the request was due and a
+    /// connection was free for it (by the kernel's stamp) to the start of the send call. The rest of the
+    /// slip was spent waiting for the target to free a connection.
+    pub lateness: Histogram,
     /// The kernel had the last byte until our thread read it: our own error.
     pub receive_delay: Histogram,
     /// Connect call to established connection.
@@ -121,6 +126,8 @@ pub struct Tally {
     pub absurd_stamps: u64,
     /// Exchanges that ended well while load was still being applied (not in the drain).
     pub completed_in_time: u64,
+    /// For each outcome, indexed by `Outcome as usize`, where it was seen first.
+    pub first_seen: [Option<FirstSeen>; Outcome::COUNT],
 }
 
 impl Tally {
@@ -129,6 +136,7 @@ impl Tally {
         Self {
             scenarios: (0..scenarios).map(|_| ScenarioTally::new()).collect(),
             slip: Histogram::new(),
+            lateness: Histogram::new(),
             receive_delay: Histogram::new(),
             connect_time: Histogram::new(),
             first_byte_time: Histogram::new(),
@@ -137,6 +145,7 @@ impl Tally {
             retried: 0,
             absurd_stamps: 0,
             completed_in_time: 0,
+            first_seen: [None; Outcome::COUNT],
         }
     }
 
@@ -150,6 +159,7 @@ impl Tally {
             mine.merge(theirs);
         }
         self.slip.merge(&other.slip);
+        self.lateness.merge(&other.lateness);
         self.receive_delay.merge(&other.receive_delay);
         self.connect_time.merge(&other.connect_time);
         self.first_byte_time.merge(&other.first_byte_time);
@@ -158,17 +168,26 @@ impl Tally {
         self.retried += other.retried;
         self.absurd_stamps += other.absurd_stamps;
         self.completed_in_time += other.completed_in_time;
+        for (mine, theirs) in self.first_seen.iter_mut().zip(&other.first_seen) {
+            if let Some(seen) = theirs
+                && mine.is_none_or(|m| seen.at_ns < m.at_ns)
+            {
+                *mine = Some(*seen);
+            }
+        }
     }
 
     /// Forget everything; keeps the memory.
     pub fn clear(&mut self) {
         self.scenarios.iter_mut().for_each(ScenarioTally::clear);
         self.slip.clear();
+        self.lateness.clear();
         self.receive_delay.clear();
         self.connect_time.clear();
         self.first_byte_time.clear();
         (self.connections_opened, self.connect_failures) = (0, 0);
         (self.retried, self.absurd_stamps, self.completed_in_time) = (0, 0, 0);
+        self.first_seen = [None; Outcome::COUNT];
     }
 
     /// The sum of one counter over all scenarios: `tally.sum(|s| s.due)`.

@@ -1,5 +1,7 @@
 //! How an exchange ended: a closed list, each with a stable name and a sentence that explains it.
 
+use crate::http1::ProtocolError;
+
 /// How one exchange ended. Every exchange that was due ends in exactly one of these, is dropped,
 /// or is counted as unfinished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,6 +95,30 @@ impl Outcome {
     pub const fn is_ok(self) -> bool {
         matches!(self, Self::Ok)
     }
+}
+
+/// What was seen when an exchange failed, beyond its outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Nothing more to say.
+    None,
+    /// The response's status code.
+    Status(u16),
+    /// The operating system's error number.
+    Os(i32),
+    /// What the response violated.
+    Protocol(ProtocolError),
+}
+
+/// The first exchange that ended in some way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FirstSeen {
+    /// When, on the run's clock, in nanoseconds.
+    pub at_ns: u64,
+    /// Index of its scenario.
+    pub scenario: u16,
+    /// What was seen.
+    pub detail: Detail,
 }
 
 #[cfg(test)]

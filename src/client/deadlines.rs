@@ -1,0 +1,134 @@
+//! Deadlines of connections: one list per length of deadline, each in order of time.
+//!
+//! Equal lengths expire in the order they were set, so setting and clearing one touches only its
+//! neighbours. A connection has at most one deadline.
+
+const NONE: u32 = u32::MAX;
+
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    at_ns: u64,
+    previous: u32,
+    next: u32,
+    list: u32,
+}
+
+const UNSET: Node = Node { at_ns: 0, previous: NONE, next: NONE, list: NONE };
+
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    first: u32,
+    last: u32,
+}
+
+/// The deadlines of a fixed number of connections in a fixed number of lists.
+#[derive(Debug)]
+pub struct Deadlines {
+    nodes: Box<[Node]>,
+    lists: Box<[Ends]>,
+}
+
+impl Deadlines {
+    pub fn new(connections: usize, lists: usize) -> Self {
+        Self {
+            nodes: vec![UNSET; connections].into(),
+            lists: vec![Ends { first: NONE, last: NONE }; lists].into(),
+        }
+    }
+
+    /// Set `connection`'s deadline in `list`, replacing any it had. Cheap when `at_ns` is not before
+    /// the others of that list.
+    #[inline]
+    pub fn set(&mut self, connection: u32, list: usize, at_ns: u64) {
+        self.clear(connection);
+        let mut after = self.lists[list].last;
+        while after != NONE && self.nodes[after as usize].at_ns > at_ns {
+            after = self.nodes[after as usize].previous;
+        }
+        let next = if after == NONE { self.lists[list].first } else { self.nodes[after as usize].next };
+        self.nodes[connection as usize] = Node { at_ns, previous: after, next, list: list as u32 };
+        self.link(list, after, connection);
+        self.link_back(list, next, connection);
+    }
+
+    /// Forget `connection`'s deadline, if it has one.
+    #[inline]
+    pub fn clear(&mut self, connection: u32) {
+        let node = self.nodes[connection as usize];
+        if node.list == NONE {
+            return;
+        }
+        self.link(node.list as usize, node.previous, node.next);
+        self.link_back(node.list as usize, node.next, node.previous);
+        self.nodes[connection as usize] = UNSET;
+    }
+
+    /// The earliest deadline.
+    #[inline]
+    pub fn earliest(&self) -> Option<u64> {
+        self.firsts().map(|(_, at_ns)| at_ns).min()
+    }
+
+    /// Take the earliest deadline that has come by `now`: whose, and when it was.
+    pub fn expired(&mut self, now: u64) -> Option<(u32, u64)> {
+        let (connection, at_ns) =
+            self.firsts().filter(|(_, at_ns)| *at_ns <= now).min_by_key(|(_, at_ns)| *at_ns)?;
+        self.clear(connection);
+        Some((connection, at_ns))
+    }
+
+    fn firsts(&self) -> impl Iterator<Item = (u32, u64)> {
+        let set = self.lists.iter().filter(|ends| ends.first != NONE);
+        set.map(|ends| (ends.first, self.nodes[ends.first as usize].at_ns))
+    }
+
+    fn link(&mut self, list: usize, from: u32, to: u32) {
+        match from {
+            NONE => self.lists[list].first = to,
+            _ => self.nodes[from as usize].next = to,
+        }
+    }
+
+    fn link_back(&mut self, list: usize, from: u32, to: u32) {
+        match from {
+            NONE => self.lists[list].last = to,
+            _ => self.nodes[from as usize].previous = to,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        /// Against a map from connection to deadline.
+        #[test]
+        fn deadlines_expire_in_order(steps in prop::collection::vec((0u32..8, 0usize..3, 0u64..100, 0u8..4), 1..200)) {
+            let (mut deadlines, mut model) = (Deadlines::new(8, 3), BTreeMap::new());
+            for (connection, list, at_ns, what) in steps {
+                match what {
+                    0 => {
+                        deadlines.clear(connection);
+                        model.remove(&connection);
+                    }
+                    1 => {
+                        if let Some((c, at)) = deadlines.expired(at_ns) {
+                            prop_assert_eq!(model.remove(&c), Some(at));
+                            prop_assert!(model.values().all(|other| *other >= at));
+                        } else {
+                            prop_assert!(model.values().all(|other| *other > at_ns));
+                        }
+                    }
+                    _ => {
+                        deadlines.set(connection, list, at_ns);
+                        model.insert(connection, at_ns);
+                    }
+                }
+                prop_assert_eq!(deadlines.earliest(), model.values().min().copied());
+            }
+        }
+    }
+}

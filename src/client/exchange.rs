@@ -1,0 +1,149 @@
+//! One request and its response: the instants that make it up, and how they are tallied.
+
+use crate::http1::Head;
+use crate::tally::{Detail, FirstSeen, Outcome, Tally};
+
+/// Status codes from here on count as failed when a scenario expects nothing else.
+const FIRST_FAILING_STATUS: u16 = 400;
+
+/// An exchange under way. Instants are nanoseconds on the run's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange {
+    /// Index of its scenario.
+    pub scenario: u16,
+    /// Whether it belongs to the measured time: it was due after the warm-up.
+    pub measured: bool,
+    /// Whether it met a connection the target had already closed and was sent again.
+    pub retried: bool,
+    /// When it was due.
+    pub due_ns: u64,
+    /// When its first send call began.
+    pub sent_ns: Option<u64>,
+    /// When the first byte of the response was there.
+    pub first_byte_ns: Option<u64>,
+    /// Response bytes so far.
+    pub received: u64,
+}
+
+/// When a read's last byte was there.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// By the kernel's stamp where there is a believable one, else by our reading.
+    pub at_ns: u64,
+    /// How long the kernel had held it, by a believable stamp.
+    pub delay_ns: Option<u64>,
+    /// A stamp was there and could not be true.
+    pub absurd: bool,
+}
+
+impl Arrival {
+    /// A stamp is believed when it lies between the send and the read.
+    #[inline]
+    pub fn judge(stamp_ns: Option<u64>, not_before: u64, now: u64) -> Self {
+        match stamp_ns {
+            Some(stamp) if stamp >= not_before && stamp <= now => {
+                Self { at_ns: stamp, delay_ns: Some(now - stamp), absurd: false }
+            }
+            stamp => Self { at_ns: now, delay_ns: None, absurd: stamp.is_some() },
+        }
+    }
+}
+
+impl Exchange {
+    /// A request that is due; counts it.
+    pub fn due(scenario: usize, due_ns: u64, measured: bool, tally: &mut Tally) -> Self {
+        if measured {
+            tally.scenarios[scenario].due += 1;
+        }
+        Self {
+            scenario: scenario as u16,
+            measured,
+            retried: false,
+            due_ns,
+            sent_ns: None,
+            first_byte_ns: None,
+            received: 0,
+        }
+    }
+
+    /// Its (first or second) send call begins. `possible_ns`: since when a connection was free for it,
+    /// where lateness is to be recorded.
+    #[inline]
+    pub fn send_begins(&mut self, now: u64, possible_ns: Option<u64>, tally: &mut Tally) {
+        if self.sent_ns.is_some() {
+            return; // sent again: a user feels one request
+        }
+        self.sent_ns = Some(now);
+        if self.measured {
+            tally.scenarios[usize::from(self.scenario)].sent += 1;
+            tally.slip.record(now - self.due_ns);
+            if let Some(possible) = possible_ns {
+                tally.lateness.record(now.saturating_sub(possible.max(self.due_ns)));
+            }
+        }
+    }
+
+    /// `n` bytes of its response were read.
+    #[inline]
+    pub fn arrived(&mut self, n: usize, stamp_ns: Option<u64>, now: u64) -> Arrival {
+        let arrival = Arrival::judge(stamp_ns, self.sent_ns.unwrap_or(self.due_ns), now);
+        self.received += n as u64;
+        self.first_byte_ns.get_or_insert(arrival.at_ns);
+        arrival
+    }
+
+    /// It ended with a complete response.
+    #[inline]
+    pub fn completes(&self, head: Head, arrival: Arrival, in_time: bool, tally: &mut Tally) {
+        let failed = head.status >= FIRST_FAILING_STATUS;
+        let outcome = if failed { Outcome::UnexpectedStatus } else { Outcome::Ok };
+        if self.measured {
+            self.record_times(arrival.at_ns, tally);
+            if let (Some(sent), Some(first)) = (self.sent_ns, self.first_byte_ns) {
+                tally.first_byte_time.record(first.saturating_sub(sent));
+            }
+            if let Some(delay) = arrival.delay_ns {
+                tally.receive_delay.record(delay);
+            }
+            tally.absurd_stamps += u64::from(arrival.absurd);
+            tally.completed_in_time += u64::from(in_time && outcome.is_ok());
+            tally.scenarios[usize::from(self.scenario)].count_status(head.status);
+        }
+        self.count(outcome, arrival.at_ns, Detail::Status(head.status), tally);
+    }
+
+    /// It ended without a complete response.
+    pub fn fails(&self, outcome: Outcome, at_ns: u64, detail: Detail, tally: &mut Tally) {
+        let timed_out = matches!(outcome, Outcome::Timeout | Outcome::WriteTimeout | Outcome::ConnectTimeout);
+        if timed_out && self.measured {
+            self.record_times(at_ns, tally);
+        }
+        self.count(outcome, at_ns, detail, tally);
+    }
+
+    #[inline]
+    fn record_times(&self, end_ns: u64, tally: &mut Tally) {
+        let scenario = &mut tally.scenarios[usize::from(self.scenario)];
+        scenario.response_time.record(end_ns.saturating_sub(self.due_ns));
+        if let Some(sent) = self.sent_ns {
+            scenario.service_time.record(end_ns.saturating_sub(sent));
+        }
+    }
+
+    #[inline]
+    fn count(&self, outcome: Outcome, at_ns: u64, detail: Detail, tally: &mut Tally) {
+        if !self.measured {
+            return;
+        }
+        let scenario = &mut tally.scenarios[usize::from(self.scenario)];
+        scenario.outcomes[outcome as usize] += 1;
+        scenario.bytes_received += self.received;
+        if !outcome.is_ok() {
+            tally.first_seen[outcome as usize].get_or_insert(FirstSeen {
+                at_ns,
+                scenario: self.scenario,
+                detail,
+            });
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! A target in virtual time, from a seed: whatever it does, no request is lost or counted twice.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use super::{Action, Brief, Client, End};
+use crate::plan::{Load, Model, Plan, Scenario, Share, Target};
+use crate::schedule::{Arrivals, Piece};
+use crate::tally::{Detail, Outcome, Tally};
+
+const MS: u64 = 1_000_000;
+const S: u64 = 1_000 * MS;
+
+const RESPONSES: [&str; 5] = [
+    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx",
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
+];
+
+/// What reaches the client, and when. A connection's epoch tells old sockets' news from new ones'.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum News {
+    Connected,
+    ConnectFailed,
+    Writable,
+    Bytes(Vec<u8>, Option<u64>),
+    Closed(bool),
+}
+
+/// How unfriendly the target is: chances out of 1,000 for each request or attempt.
+#[derive(Clone, Copy, Debug)]
+struct Mood {
+    refuses: u32,
+    ignores: u32,
+    resets: u32,
+    junk: u32,
+    closes_idle: u32,
+    short_writes: u32,
+    absurd_stamps: u32,
+    slowest_ns: u64,
+}
+
+struct World {
+    client: Client,
+    rng: fastrand::Rng,
+    mood: Mood,
+    now: u64,
+    news: BinaryHeap<Reverse<(u64, u64, u32, u64, News)>>,
+    serial: u64,
+    epochs: Vec<u64>,
+    open: Vec<bool>,
+    total: Tally,
+    law_checks: u64,
+}
+
+impl World {
+    fn new(plan: Plan, share: Share, mood: Mood, seed: u64) -> Self {
+        let scenarios = plan.scenarios.len();
+        let n = share.connections as usize;
+        let client = Client::new(Arc::new(Brief::new(plan, seed)), share, Box::new(Tally::new(scenarios)));
+        Self {
+            client,
+            rng: fastrand::Rng::with_seed(seed),
+            mood,
+            now: 0,
+            news: BinaryHeap::new(),
+            serial: 0,
+            epochs: vec![0; n],
+            open: vec![false; n],
+            total: Tally::new(scenarios),
+            law_checks: 0,
+        }
+    }
+
+    fn chance(&mut self, per_mille: u32) -> bool {
+        self.rng.u32(0..1000) < per_mille
+    }
+
+    fn tell(&mut self, after_ns: u64, c: u32, news: News) {
+        self.serial += 1;
+        let epoch = self.epochs[c as usize];
+        self.news.push(Reverse((self.now + after_ns, self.serial, c, epoch, news)));
+    }
+
+    fn latency(&mut self) -> u64 {
+        self.rng.u64(10_000..self.mood.slowest_ns)
+    }
+
+    fn drain(&mut self) {
+        while let Some(action) = self.client.next(self.now) {
+            match action {
+                Action::Close(c) => {
+                    self.epochs[c as usize] += 1;
+                    self.open[c as usize] = false;
+                }
+                Action::Connect(c) => {
+                    assert!(!self.open[c as usize], "connection {c} has a socket already");
+                    self.open[c as usize] = true;
+                    let news =
+                        if self.chance(self.mood.refuses) { News::ConnectFailed } else { News::Connected };
+                    let after = self.latency();
+                    self.tell(after, c, news);
+                }
+                Action::Send(c) => self.send(c),
+            }
+            self.check_law();
+        }
+    }
+
+    fn send(&mut self, c: u32) {
+        assert!(self.open[c as usize], "connection {c} has no socket");
+        let length = self.client.outgoing(c).len();
+        assert!(length > 0);
+        if self.chance(self.mood.short_writes) {
+            self.client.sent(c, length / 2);
+            let after = self.latency();
+            return self.tell(after, c, News::Writable);
+        }
+        self.client.sent(c, length);
+        self.respond(c);
+    }
+
+    fn respond(&mut self, c: u32) {
+        let mut after = self.latency();
+        if self.chance(self.mood.ignores) {
+            return;
+        }
+        if self.chance(self.mood.resets) {
+            let unacknowledged = self.rng.bool();
+            return self.tell(after, c, News::Closed(unacknowledged));
+        }
+        let mut bytes = RESPONSES[self.rng.usize(0..RESPONSES.len())].as_bytes().to_vec();
+        let closes = bytes.windows(17).any(|w| w == b"Connection: close");
+        if self.chance(self.mood.junk) {
+            let at = self.rng.usize(0..bytes.len());
+            bytes[at] = self.rng.u8(..);
+        }
+        let cut = self.rng.usize(0..=bytes.len());
+        for piece in [&bytes[..cut], &bytes[cut..]] {
+            if !piece.is_empty() {
+                let at = self.now + after;
+                let absurd = self.chance(self.mood.absurd_stamps);
+                let stamp = if absurd { at + 3_600 * S } else { at.saturating_sub(self.rng.u64(0..9_000)) };
+                self.tell(after, c, News::Bytes(piece.to_vec(), Some(stamp)));
+                after += self.latency();
+            }
+        }
+        if closes || self.chance(self.mood.closes_idle) {
+            self.tell(after, c, News::Closed(false));
+        }
+    }
+
+    fn deliver(&mut self, c: u32, news: News) {
+        match news {
+            News::Connected => self.client.connected(c, self.now),
+            News::ConnectFailed => {
+                self.client.connect_failed(c, Outcome::ConnectRefused, Detail::Os(111), self.now);
+            }
+            News::Writable => {
+                let rest = self.client.outgoing(c).len();
+                self.client.sent(c, rest);
+                if rest > 0 {
+                    self.respond(c);
+                }
+            }
+            News::Bytes(bytes, stamp) => self.client.received(c, &bytes, stamp, self.now),
+            News::Closed(unacknowledged) => self.client.closed(c, End::Eof, unacknowledged, self.now),
+        }
+    }
+
+    /// due = completed + failed + dropped + backlog + in flight, over the whole run so far.
+    fn check_law(&mut self) {
+        let (client, total) = (&self.client, &self.total);
+        let sum =
+            |count: fn(&crate::tally::ScenarioTally) -> u64| client.tally().sum(count) + total.sum(count);
+        let (due, ended, dropped) = (sum(|s| s.due), sum(|s| s.ended()), sum(|s| s.dropped));
+        assert_eq!(due, ended + dropped + client.outstanding(), "the law of conservation");
+        assert!(sum(|s| s.sent) <= due);
+        self.law_checks += 1;
+    }
+
+    /// One step of virtual time: to the next news or deadline, whichever is first.
+    fn step(&mut self) {
+        let wake = self.client.wait_until(self.now).unwrap_or(u64::MAX);
+        match self.news.peek() {
+            Some(Reverse((at, ..))) if *at <= wake => {
+                let Some(Reverse((at, _, c, epoch, news))) = self.news.pop() else { return };
+                self.now = at;
+                self.client.advance(self.now);
+                if self.epochs[c as usize] == epoch && self.open[c as usize] {
+                    self.deliver(c, news);
+                }
+            }
+            _ => {
+                assert_ne!(wake, u64::MAX, "nothing will ever happen again, yet the run is not done");
+                self.now = self.now.max(wake);
+                self.client.advance(self.now);
+            }
+        }
+        self.check_law();
+        self.drain();
+        if self.chance(1) {
+            let full = self.client.swap_tally(Box::new(Tally::new(self.total.scenarios.len())));
+            self.total.merge(&full);
+        }
+    }
+
+    fn run(mut self) -> (Tally, u64) {
+        self.client.open();
+        self.drain();
+        while !self.client.is_settled() {
+            self.step();
+        }
+        self.client.start(self.now);
+        self.drain();
+        let stop_at = self.chance(100).then(|| self.now + self.rng.u64(0..S));
+        for _ in 0..2_000_000 {
+            if self.client.is_done(self.now) {
+                let outstanding = self.client.outstanding();
+                self.total.merge(self.client.tally());
+                assert!(self.law_checks > 0);
+                return (self.total, outstanding);
+            }
+            if stop_at.is_some_and(|at| self.now >= at) {
+                self.client.stop(self.now);
+            }
+            self.step();
+        }
+        panic!("the run does not end");
+    }
+}
+
+fn plan(model: Model, requests: Option<u64>, duration_ns: Option<u64>, warmup_ns: u64) -> Plan {
+    let scenario = |name: &str, weight, timeout_ns| Scenario {
+        name: name.into(),
+        weight,
+        method: "GET".into(),
+        path: "/".into(),
+        headers: Vec::new(),
+        body: Vec::new(),
+        timeout_ns,
+    };
+    Plan {
+        source: "simulation".into(),
+        digest: String::new(),
+        target: Target { host: "target".into(), port: 80, authority: "target".into() },
+        load: Load { model, warmup_ns, drain_ns: S, requests, duration_ns },
+        scenarios: vec![scenario("a", 2, 50 * MS), scenario("b", 1, 80 * MS)],
+    }
+}
+
+fn mood(rng: &mut fastrand::Rng) -> Mood {
+    let friendly = rng.bool();
+    let mut chance = |most: u32| if friendly { 0 } else { rng.u32(0..most) };
+    Mood {
+        refuses: chance(400),
+        ignores: chance(100),
+        resets: chance(200),
+        junk: chance(200),
+        closes_idle: chance(300),
+        short_writes: chance(300),
+        absurd_stamps: chance(200),
+        slowest_ns: [50_000, 5 * MS, 60 * MS][rng.usize(0..3)],
+    }
+}
+
+/// Seeds to run: LOADTESTER_SEEDS overrides; a failing one is printed.
+fn for_seeds(check: impl Fn(u64, &mut fastrand::Rng) + std::panic::RefUnwindSafe) {
+    let seeds = std::env::var("LOADTESTER_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000);
+    for seed in 0..seeds {
+        if let Err(panic) = std::panic::catch_unwind(|| check(seed, &mut fastrand::Rng::with_seed(seed))) {
+            eprintln!("seed {seed} failed");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+#[test]
+fn a_closed_run_accounts_for_every_request_whatever_the_target_does() {
+    for_seeds(|seed, rng| {
+        let connections = rng.u32(1..20);
+        let requests = rng.bool().then(|| rng.u64(1..300));
+        let duration = (requests.is_none() || rng.bool()).then(|| rng.u64(1..300) * MS);
+        let warmup = if rng.bool() { 0 } else { rng.u64(1..100) * MS };
+        let share = Share { connections, requests: requests.map(|n| 0..n), backlog: 0, arrivals: (0, 1) };
+        let plan = plan(Model::Closed { connections }, requests, duration, warmup);
+        let (tally, outstanding) = World::new(plan, share, mood(rng), seed).run();
+        if let (Some(n), None) = (requests, duration) {
+            let due = tally.sum(|s| s.due);
+            assert!(due <= n);
+            if outstanding == 0 && due == n {
+                assert_eq!(
+                    tally.scenarios[0].due,
+                    crate::schedule::Picker::new(&[2, 1], seed).unwrap().shares(n, 2)[0]
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn an_open_run_accounts_for_every_request_whatever_the_target_does() {
+    for_seeds(|seed, rng| {
+        let given = rng.bool();
+        let connections = rng.u32(1..20);
+        let mut piece = || Piece {
+            from: f64::from(rng.u32(0..3_000)),
+            to: f64::from(rng.u32(0..3_000)),
+            length_ns: rng.u64(1..200) * MS,
+        };
+        let pieces = vec![piece(), piece()];
+        let duration = Some(pieces.iter().map(|p| p.length_ns).sum());
+        let warmup = if rng.bool() { 0 } else { rng.u64(1..50) * MS };
+        let arrivals = if rng.bool() { Arrivals::Even } else { Arrivals::Poisson };
+        let backlog = rng.u32(1..50);
+        let of = rng.u64(1..4);
+        let share = Share { connections, requests: None, backlog, arrivals: (rng.u64(0..of), of) };
+        let model = Model::Open { pieces, arrivals, connections: given.then_some(connections), backlog };
+        World::new(plan(model, None, duration, warmup), share, mood(rng), seed).run();
+    });
+}
+
+/// A friendly target, no drops: times are exactly what the target did.
+#[test]
+fn response_time_counts_from_due_and_service_time_from_send() {
+    let pieces = vec![Piece { from: 1_000.0, to: 1_000.0, length_ns: S }];
+    let model = Model::Open { pieces, arrivals: Arrivals::Even, connections: Some(1), backlog: 10_000 };
+    let share = Share { connections: 1, requests: None, backlog: 10_000, arrivals: (0, 1) };
+    let brief = Brief::new(plan(model, None, Some(S), 0), 1);
+    let mut client = Client::new(Arc::new(brief), share, Box::new(Tally::new(2)));
+    client.open();
+    assert_eq!(client.next(0), Some(Action::Connect(0)));
+    client.connected(0, 10);
+    client.start(100);
+    assert_eq!(client.next(100), Some(Action::Send(0)));
+    client.sent(0, client.outgoing(0).len());
+    // Ten milliseconds for the first answer: ten requests fall due meanwhile and wait.
+    let now = 100 + 10 * MS;
+    assert_eq!(client.next(now), None);
+    client.received(0, RESPONSES[0].as_bytes(), Some(now - 5_000), now);
+    assert_eq!(client.next(now), Some(Action::Send(0)));
+    let tally = client.tally();
+    assert_eq!(tally.sum(|s| s.due), 11);
+    assert_eq!(client.backlog(), 9);
+    let near =
+        |got: Option<u64>, ns: u64| assert!(got.unwrap().abs_diff(ns) <= ns / 1000 + 64, "{got:?} {ns}");
+    near(tally.over_scenarios(|s| &s.response_time).max(), 10 * MS - 5_000);
+    near(tally.over_scenarios(|s| &s.service_time).max(), 10 * MS - 5_000);
+    near(tally.receive_delay.max(), 5_000);
+    near(tally.slip.max(), 9 * MS); // the second was due at 1 ms and sent at 10 ms …
+    near(tally.lateness.max(), 5_000); // … of which only the last 5 µs were ours
+}

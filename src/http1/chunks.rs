@@ -1,0 +1,168 @@
+//! Where a chunked body ends (RFC 9112, section 7.1). Data is counted, never kept.
+//!
+//! ```text
+//! Size ──hex──▶ Size ──;──▶ Extension ──CR──▶ SizeLf ──LF──▶ Data(n) ──▶ DataCr ──▶ DataLf ──▶ Size
+//!                                                    └─LF, n = 0──▶ TrailerStart ⇄ TrailerLine
+//!                                                                        └─CR──▶ EndLf ──▶ Done
+//! ```
+//!
+//! Lines end in CRLF; a bare LF is refused here, where a mistake would shift the framing.
+
+use super::ProtocolError;
+
+/// The longest chunk-size line, extensions included: servers send a dozen bytes.
+const MAX_LINE_BYTES: u32 = 4 * 1024;
+/// The longest trailer section: as much as a head.
+const MAX_TRAILER_BYTES: u32 = super::MAX_HEAD_BYTES as u32;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Size { digits: u32 },
+    Extension,
+    SizeLf,
+    Data,
+    DataCr,
+    DataLf,
+    TrailerStart,
+    TrailerLine,
+    TrailerLf,
+    EndLf,
+    Done,
+}
+
+/// The decoder's state between reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunks {
+    state: State,
+    /// The size being read, then the data bytes still to come.
+    left: u64,
+    /// Bytes of the current line, or of the trailer section.
+    line: u32,
+}
+
+impl Chunks {
+    pub fn new() -> Self {
+        Self { state: State::Size { digits: 0 }, left: 0, line: 0 }
+    }
+
+    /// Consume as much of `bytes` as belongs to this body; returns how many. [`Self::is_done`] tells
+    /// whether the body ended there.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<usize, ProtocolError> {
+        let mut at = 0;
+        while at < bytes.len() && self.state != State::Done {
+            if self.state == State::Data {
+                let n = self.left.min((bytes.len() - at) as u64);
+                self.skip(n);
+                at += n as usize;
+            } else {
+                self.byte(bytes[at])?;
+                at += 1;
+            }
+        }
+        Ok(at)
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    /// Data bytes of the current chunk that are still to come: nobody needs to look at them.
+    pub fn skippable(&self) -> u64 {
+        if self.state == State::Data { self.left } else { 0 }
+    }
+
+    /// `n` bytes of data went by, at most [`Self::skippable`].
+    pub fn skip(&mut self, n: u64) {
+        self.left -= n;
+        if self.left == 0 {
+            self.state = State::DataCr;
+        }
+    }
+
+    fn byte(&mut self, b: u8) -> Result<(), ProtocolError> {
+        self.line += 1;
+        self.state = match (self.state, b) {
+            (State::Size { digits }, _) if b.is_ascii_hexdigit() => {
+                let digit = (b as char).to_digit(16).expect("a hex digit");
+                self.left = self.left.checked_mul(16).ok_or(ProtocolError::BadChunk)? + u64::from(digit);
+                State::Size { digits: digits + 1 }
+            }
+            (State::Size { digits: 1.. }, b'\r') | (State::Extension, b'\r') => State::SizeLf,
+            (State::Size { digits: 1.. }, b';' | b' ' | b'\t') => State::Extension,
+            (State::Extension, _) if b != b'\n' && self.line < MAX_LINE_BYTES => State::Extension,
+            (State::SizeLf, b'\n') => {
+                self.line = 0;
+                if self.left == 0 { State::TrailerStart } else { State::Data }
+            }
+            (State::DataCr, b'\r') => State::DataLf,
+            (State::DataLf, b'\n') => {
+                self.line = 0;
+                State::Size { digits: 0 }
+            }
+            (State::TrailerStart, b'\r') => State::EndLf,
+            (State::TrailerStart | State::TrailerLine, _)
+                if b != b'\n' && b != b'\r' && self.line < MAX_TRAILER_BYTES =>
+            {
+                State::TrailerLine
+            }
+            (State::TrailerLine, b'\r') => State::TrailerLf,
+            (State::TrailerLf, b'\n') => State::TrailerStart,
+            (State::EndLf, b'\n') => State::Done,
+            _ => return Err(ProtocolError::BadChunk),
+        };
+        if matches!(self.state, State::Size { .. }) && self.line > MAX_LINE_BYTES {
+            return Err(ProtocolError::BadChunk);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feed `bytes` in pieces of `step`: bytes consumed, and whether the body ended.
+    fn run(bytes: &[u8], step: usize) -> Result<(usize, bool), ProtocolError> {
+        let (mut chunks, mut consumed) = (Chunks::new(), 0);
+        for piece in bytes.chunks(step) {
+            let n = chunks.feed(piece)?;
+            consumed += n;
+            if n < piece.len() {
+                break;
+            }
+        }
+        Ok((consumed, chunks.is_done()))
+    }
+
+    fn check(text: &str, expected: Result<(usize, bool), ProtocolError>) {
+        for step in [1, 2, 3, 7, text.len()] {
+            assert_eq!(run(text.as_bytes(), step), expected, "{text:?} in steps of {step}");
+        }
+    }
+
+    #[test]
+    fn bodies_end_where_they_end() {
+        check("0\r\n\r\n", Ok((5, true)));
+        check("5\r\nhello\r\n0\r\n\r\n", Ok((15, true)));
+        check("5\r\nhello\r\n0\r\n\r\nHTTP/1.1", Ok((15, true)));
+        check("A;name=\"v\"\r\n0123456789\r\n00\r\nTrailer: x\r\nB: y\r\n\r\n", Ok((48, true)));
+        check("5\r\nhel", Ok((6, false)));
+    }
+
+    #[test]
+    fn junk_is_refused() {
+        use ProtocolError::BadChunk;
+        for text in ["\r\n", "g\r\n", "5\nhello", "5\r\nhelloX\r\n", "-1\r\n", "0x5\r\n", "5\rX", "0\r\n\n"] {
+            check(text, Err(BadChunk));
+        }
+        check("fffffffffffffffff\r\n", Err(BadChunk));
+        check(&"0".repeat(5000), Err(BadChunk));
+        check(&format!("1;{}", "x".repeat(5000)), Err(BadChunk));
+        check(&format!("0\r\n{}", "A: b\r\n".repeat(20_000)), Err(BadChunk));
+    }
+
+    #[test]
+    fn the_largest_size_is_no_overflow() {
+        check("ffffffffffffffff\r\nabc", Ok((21, false)));
+    }
+}

@@ -1,0 +1,68 @@
+//! Requests, encoded once at start.
+
+/// A request as the wire carries it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Head and body, ready to send.
+    pub bytes: Box<[u8]>,
+    /// Whether the response carries no body whatever its head says (RFC 9110, section 9.3.2).
+    pub is_head: bool,
+}
+
+/// Encode a request: request line, `Host` (unless given), the fields in order, `Content-Length`
+/// where there is a body or the method's meaning anticipates one (RFC 9110, section 8.6), the body.
+///
+/// The caller has checked that method, path and fields hold no control characters.
+pub fn encode(
+    method: &str,
+    path: &str,
+    authority: &str,
+    headers: &[(String, String)],
+    body: &[u8],
+) -> Request {
+    let mut head = format!("{method} {path} HTTP/1.1\r\n");
+    let given = |name: &str| headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
+    if !given("host") {
+        head += &format!("Host: {authority}\r\n");
+    }
+    for (name, value) in headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    let anticipates_body = matches!(method, "POST" | "PUT" | "PATCH");
+    if !body.is_empty() || anticipates_body {
+        head += &format!("Content-Length: {}\r\n", body.len());
+    }
+    head += "\r\n";
+    let mut bytes = head.into_bytes();
+    bytes.extend_from_slice(body);
+    Request { bytes: bytes.into_boxed_slice(), is_head: method == "HEAD" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(request: &Request) -> &str {
+        std::str::from_utf8(&request.bytes).unwrap()
+    }
+
+    #[test]
+    fn a_get_has_a_host_and_no_length() {
+        let request = encode("GET", "/v1/users?page=1", "127.0.0.1:8081", &[("A".into(), "b".into())], b"");
+        assert_eq!(text(&request), "GET /v1/users?page=1 HTTP/1.1\r\nHost: 127.0.0.1:8081\r\nA: b\r\n\r\n");
+        assert!(!request.is_head);
+    }
+
+    #[test]
+    fn a_post_has_a_length_even_without_a_body() {
+        assert!(text(&encode("POST", "/", "h", &[], b"")).contains("Content-Length: 0\r\n"));
+        assert!(text(&encode("POST", "/", "h", &[], b"{}")).ends_with("Content-Length: 2\r\n\r\n{}"));
+    }
+
+    #[test]
+    fn a_given_host_replaces_ours() {
+        let request = encode("HEAD", "/", "h", &[("hOST".into(), "other".into())], b"");
+        assert_eq!(text(&request), "HEAD / HTTP/1.1\r\nhOST: other\r\n\r\n");
+        assert!(request.is_head);
+    }
+}

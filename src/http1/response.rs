@@ -1,0 +1,323 @@
+//! One response, found in whatever pieces it arrives.
+//!
+//! ```text
+//! Head ──1xx──▶ Head
+//!   ├──length──▶ Length(n) ──n bytes──▶ Done
+//!   ├──chunked─▶ Chunked ──last chunk─▶ Done
+//!   └──neither─▶ UntilClose ──end of stream──▶ Done
+//! ```
+
+use super::ProtocolError;
+use super::chunks::Chunks;
+use super::head::{self, Framing, Head, MAX_HEAD_BYTES};
+
+/// The longest head remembered for comparison.
+const MAX_MEMO_BYTES: usize = 2048;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Head,
+    Length(u64),
+    Chunked(Chunks),
+    UntilClose,
+    Done,
+}
+
+/// Finds the end of one response. Reset with [`Decoder::begin`] for each exchange.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    state: State,
+    head: Option<Head>,
+    /// A head that has not arrived whole. Kept small between exchanges, see [`Decoder::begin`].
+    partial: Vec<u8>,
+}
+
+/// What one piece of input did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fed {
+    /// Bytes of the input that belong to this response.
+    pub consumed: usize,
+    /// Whether the response is complete.
+    pub complete: bool,
+}
+
+/// The last head a thread parsed. The same bytes parse the same way, so a repeated head costs one
+/// comparison.
+#[derive(Clone, Debug, Default)]
+pub struct HeadMemo {
+    bytes: Vec<u8>,
+    to_head_request: bool,
+    head: Option<Head>,
+}
+
+impl HeadMemo {
+    /// An empty memo with its memory in place.
+    pub fn new() -> Self {
+        Self { bytes: Vec::with_capacity(MAX_MEMO_BYTES), ..Self::default() }
+    }
+
+    fn recall(&self, bytes: &[u8], to_head_request: bool) -> Option<(Head, usize)> {
+        let head = self.head?;
+        let same = self.to_head_request == to_head_request && bytes.starts_with(&self.bytes);
+        same.then_some((head, self.bytes.len()))
+    }
+
+    fn keep(&mut self, bytes: &[u8], to_head_request: bool, head: Head) {
+        if bytes.len() <= MAX_MEMO_BYTES {
+            self.bytes.clear();
+            self.bytes.extend_from_slice(bytes);
+            self.to_head_request = to_head_request;
+            self.head = Some(head);
+        }
+    }
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Decoder {
+    /// A decoder that expects a response.
+    pub fn new() -> Self {
+        Self { state: State::Head, head: None, partial: Vec::new() }
+    }
+
+    /// Forget the last response and expect the next.
+    #[inline]
+    pub fn begin(&mut self) {
+        self.state = State::Head;
+        self.head = None;
+        if self.partial.capacity() > MAX_MEMO_BYTES {
+            self.partial = Vec::new();
+        }
+        self.partial.clear();
+    }
+
+    /// The head of the final (not interim) response, once it was seen.
+    #[inline]
+    pub fn head(&self) -> Option<Head> {
+        self.head
+    }
+
+    /// Take a piece of input.
+    ///
+    /// # Errors
+    /// When it cannot be a response; the decoder is of no use afterwards.
+    pub fn feed(
+        &mut self,
+        bytes: &[u8],
+        to_head_request: bool,
+        memo: &mut HeadMemo,
+    ) -> Result<Fed, ProtocolError> {
+        let mut at = 0;
+        while at < bytes.len() && self.state != State::Done {
+            let rest = &bytes[at..];
+            at += match &mut self.state {
+                State::Head => self.feed_head(rest, to_head_request, memo)?,
+                State::Length(_) => {
+                    let n = self.skippable().min(rest.len() as u64);
+                    self.skip(n);
+                    n as usize
+                }
+                State::Chunked(chunks) => {
+                    let n = chunks.feed(rest)?;
+                    if chunks.is_done() {
+                        self.state = State::Done;
+                    }
+                    n
+                }
+                State::UntilClose => rest.len(),
+                State::Done => 0,
+            };
+        }
+        Ok(Fed { consumed: at, complete: self.state == State::Done })
+    }
+
+    /// Body bytes that are known to come next and that nobody needs to look at.
+    #[inline]
+    pub fn skippable(&self) -> u64 {
+        match &self.state {
+            State::Length(left) => *left,
+            State::Chunked(chunks) => chunks.skippable(),
+            _ => 0,
+        }
+    }
+
+    /// `n` bytes went by unseen, at most [`Self::skippable`]; returns whether the response is complete.
+    pub fn skip(&mut self, n: u64) -> bool {
+        match &mut self.state {
+            State::Length(left) => {
+                *left -= n;
+                if *left == 0 {
+                    self.state = State::Done;
+                }
+            }
+            State::Chunked(chunks) => chunks.skip(n),
+            _ => debug_assert_eq!(n, 0),
+        }
+        self.state == State::Done
+    }
+
+    /// The target closed its side: whether that completes the response.
+    pub fn ends_here(&self) -> bool {
+        matches!(self.state, State::UntilClose | State::Done)
+    }
+
+    fn feed_head(
+        &mut self,
+        bytes: &[u8],
+        to_head_request: bool,
+        memo: &mut HeadMemo,
+    ) -> Result<usize, ProtocolError> {
+        let before = self.partial.len();
+        if before == 0
+            && let Some((head, length)) = memo.recall(bytes, to_head_request)
+        {
+            self.enter(head);
+            return Ok(length);
+        }
+        // A head in pieces is parsed anew with each piece: junk is refused at once however it was
+        // cut, and MAX_HEAD_BYTES bounds the work.
+        let room = (MAX_HEAD_BYTES + 1).saturating_sub(before).min(bytes.len());
+        let whole = if before == 0 {
+            bytes
+        } else {
+            self.partial.extend_from_slice(&bytes[..room]);
+            &self.partial
+        };
+        let Some((head, length)) = head::parse(whole, to_head_request)? else {
+            if before == 0 {
+                self.partial.extend_from_slice(bytes);
+            }
+            return Ok(bytes.len());
+        };
+        memo.keep(&whole[..length], to_head_request, head);
+        self.partial.clear();
+        self.enter(head);
+        Ok(length - before)
+    }
+
+    fn enter(&mut self, head: Head) {
+        if head.status < 200 {
+            return; // interim: the final head follows (RFC 9110, section 15.2)
+        }
+        self.head = Some(head);
+        self.state = match head.framing {
+            Framing::Length(0) => State::Done,
+            Framing::Length(n) => State::Length(n),
+            Framing::Chunked => State::Chunked(Chunks::new()),
+            Framing::UntilClose => State::UntilClose,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const CORPUS: &[&str] = &[
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x\r\nhello\r\n0\r\nT: x\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
+        "HTTP/1.0 200 OK\n\nuntil close",
+        "\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 500 not mine",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        "junk",
+    ];
+
+    type Told = Result<(usize, bool, Option<Head>), ProtocolError>;
+
+    /// Feed in pieces cut at `cuts`: bytes consumed, complete, head.
+    fn run(bytes: &[u8], cuts: &[usize]) -> Told {
+        let (mut decoder, mut memo, mut consumed) = (Decoder::new(), HeadMemo::new(), 0);
+        let mut edges: Vec<usize> = cuts.iter().map(|c| c % (bytes.len() + 1)).collect();
+        edges.extend([0, bytes.len()]);
+        edges.sort_unstable();
+        for pair in edges.windows(2) {
+            let piece = &bytes[pair[0]..pair[1]];
+            let fed = decoder.feed(piece, false, &mut memo)?;
+            consumed += fed.consumed;
+            if fed.complete {
+                return Ok((consumed, true, decoder.head()));
+            }
+            assert_eq!(fed.consumed, piece.len(), "an incomplete response takes all it is given");
+        }
+        Ok((consumed, false, decoder.head()))
+    }
+
+    #[test]
+    fn a_message_ends_before_the_next_bytes() {
+        let (consumed, complete, head) = run(CORPUS[5].as_bytes(), &[]).unwrap();
+        assert!(complete);
+        assert_eq!(&CORPUS[5][consumed..], "HTTP/1.1 500 not mine");
+        assert_eq!(head.unwrap().status, 200);
+    }
+
+    #[test]
+    fn interim_responses_are_passed_over() {
+        let (_, complete, head) = run(CORPUS[2].as_bytes(), &[]).unwrap();
+        assert!(complete);
+        assert_eq!(head.unwrap().status, 204);
+    }
+
+    #[test]
+    fn a_body_until_close_ends_with_the_stream() {
+        let mut decoder = Decoder::new();
+        let fed = decoder.feed(CORPUS[3].as_bytes(), false, &mut HeadMemo::new()).unwrap();
+        assert!(!fed.complete && decoder.ends_here());
+    }
+
+    #[test]
+    fn a_remembered_head_is_not_used_for_a_head_request() {
+        let (mut decoder, mut memo) = (Decoder::new(), HeadMemo::new());
+        let bytes = CORPUS[0].as_bytes();
+        assert_eq!(decoder.feed(bytes, false, &mut memo).unwrap().consumed, bytes.len());
+        decoder.begin();
+        assert_eq!(decoder.feed(bytes, true, &mut memo).unwrap().consumed, bytes.len() - 5);
+    }
+
+    #[test]
+    fn a_head_without_end_is_refused_in_bounded_memory() {
+        let (mut decoder, mut memo) = (Decoder::new(), HeadMemo::new());
+        decoder.feed(b"HTTP/1.1 200 OK\r\nA: ", false, &mut memo).unwrap();
+        let refused = (0..100).find_map(|_| decoder.feed(&[b'x'; 1000], false, &mut memo).err());
+        assert_eq!(refused, Some(ProtocolError::HeadTooLarge));
+        assert!(decoder.partial.len() <= MAX_HEAD_BYTES + 1);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+        #[test]
+        fn segmentation_changes_nothing(
+            which in 0..CORPUS.len(),
+            cuts in prop::collection::vec(0usize..200, 0..8),
+            change in prop::option::of((0usize..200, any::<u8>())),
+        ) {
+            let mut bytes = CORPUS[which].as_bytes().to_vec();
+            if let Some((at, value)) = change {
+                let at = at % bytes.len();
+                bytes[at] = value;
+            }
+            prop_assert_eq!(run(&bytes, &cuts), run(&bytes, &[]));
+        }
+
+        /// Two responses through one memo: the second is read as it would be without.
+        #[test]
+        fn a_memo_changes_nothing(a in 0..CORPUS.len(), b in 0..CORPUS.len(), to_head: bool) {
+            let mut memo = HeadMemo::new();
+            let mut decoder = Decoder::new();
+            let _ = decoder.feed(CORPUS[a].as_bytes(), to_head, &mut memo);
+            let tell = |memo: &mut HeadMemo| {
+                let mut decoder = Decoder::new();
+                let fed = decoder.feed(CORPUS[b].as_bytes(), false, memo);
+                (fed, decoder.head())
+            };
+            let with = tell(&mut memo);
+            prop_assert_eq!(with, tell(&mut HeadMemo::new()));
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! epoll, edge-triggered, with nanosecond timeouts.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::time::Timespec;
+
+/// Events taken from the kernel at once. More would let a batch grow stale before it is served.
+const BATCH: usize = 256;
+
+/// What became possible on one socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// The token given to [`Poller::add`].
+    pub token: u64,
+    /// There is something to read, or the stream ended.
+    pub readable: bool,
+    /// There is room to write, or a connection attempt ended.
+    pub writable: bool,
+    /// The peer closed or reset: read until the end.
+    pub hung_up: bool,
+}
+
+/// One thread's epoll instance.
+pub struct Poller {
+    epoll: OwnedFd,
+    events: Vec<Event>,
+}
+
+impl Poller {
+    /// A new instance.
+    ///
+    /// # Errors
+    /// When the process is out of file descriptors.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self { epoll: epoll::create(CreateFlags::CLOEXEC)?, events: Vec::with_capacity(BATCH) })
+    }
+
+    /// Watch `fd` for everything, once and for all: edges of reading, writing and closing. Closing
+    /// the descriptor ends it.
+    ///
+    /// # Errors
+    /// When the kernel is out of memory or watches.
+    pub fn add(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
+        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+        Ok(epoll::add(&self.epoll, fd, EventData::new_u64(token), flags)?)
+    }
+
+    /// Wait until something is ready or `timeout_ns` has passed; returns how many events there are.
+    ///
+    /// # Errors
+    /// None that a correct program meets; an interrupted wait is 0 events.
+    #[inline]
+    pub fn wait(&mut self, timeout_ns: u64) -> io::Result<usize> {
+        let timeout = Timespec {
+            tv_sec: (timeout_ns / 1_000_000_000) as i64,
+            tv_nsec: (timeout_ns % 1_000_000_000) as i64,
+        };
+        self.events.clear();
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut self.events), Some(&timeout)) {
+            Ok(_) => Ok(self.events.len()),
+            Err(rustix::io::Errno::INTR) => Ok(0),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// The `i`-th event of the last wait.
+    #[inline]
+    pub fn ready(&self, i: usize) -> Ready {
+        let event = self.events[i];
+        let flags = event.flags;
+        let hung_up = flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);
+        Ready {
+            token: event.data.u64(),
+            readable: flags.contains(EventFlags::IN),
+            writable: flags.contains(EventFlags::OUT),
+            hung_up,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! A non-blocking TCP connection.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+
+use super::stamp;
+
+/// One connection to the target.
+#[derive(Debug)]
+pub struct Socket {
+    fd: OwnedFd,
+    stamped: bool,
+}
+
+/// What one read brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Bytes; 0 is the end of the stream.
+    pub bytes: usize,
+    /// When the kernel had the last of them, in nanoseconds of CLOCK_REALTIME.
+    pub stamp_ns: Option<u64>,
+}
+
+impl Socket {
+    /// Begin to connect. The attempt ends with a writable event; then ask [`Socket::outcome`].
+    /// `stamped` asks for kernel receive timestamps; without them reads carry none.
+    ///
+    /// # Errors
+    /// What the kernel says at once: no ports, no descriptors, refused, unreachable.
+    pub fn connect(address: SocketAddr, stamped: bool) -> io::Result<Self> {
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let fd = net::socket_with(family, SocketType::STREAM, flags, None)?;
+        net::sockopt::set_tcp_nodelay(&fd, true)?;
+        let stamped = stamped && stamp::enable(fd.as_fd()).is_ok();
+        match net::connect(&fd, &address) {
+            Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(Self { fd, stamped }),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// How the connection attempt ended.
+    ///
+    /// # Errors
+    /// Why it failed.
+    pub fn outcome(&self) -> io::Result<()> {
+        Ok(net::sockopt::socket_error(&self.fd)??)
+    }
+
+    /// Hand bytes to the kernel; returns how many it took.
+    ///
+    /// # Errors
+    /// `WouldBlock` when its buffer is full; otherwise why the connection is gone.
+    #[inline]
+    pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(net::send(&self.fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+    }
+
+    /// Read into `buffer`.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is nothing; otherwise why the connection is gone.
+    #[inline]
+    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
+        if self.stamped {
+            let length = buffer.len();
+            let (bytes, stamp_ns) = stamp::receive(self.fd.as_fd(), buffer, length, false)?;
+            return Ok(Received { bytes, stamp_ns });
+        }
+        let (_, bytes) = net::recv(&self.fd, buffer, RecvFlags::DONTWAIT)?;
+        Ok(Received { bytes, stamp_ns: None })
+    }
+
+    /// Read up to `length` bytes and throw them away in the kernel (MSG_TRUNC, tcp(7)).
+    ///
+    /// # Errors
+    /// As [`Socket::receive`].
+    #[inline]
+    pub fn discard(&self, length: u64) -> io::Result<Received> {
+        let length = usize::try_from(length).unwrap_or(usize::MAX).min(MAX_DISCARD_BYTES);
+        let (bytes, stamp_ns) = stamp::receive(self.fd.as_fd(), &mut [], length, true)?;
+        Ok(Received { bytes, stamp_ns: stamp_ns.filter(|_| self.stamped) })
+    }
+
+    /// The address we connect from.
+    ///
+    /// # Errors
+    /// When the socket is not bound.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        SocketAddr::try_from(net::getsockname(&self.fd)?).map_err(Into::into)
+    }
+}
+
+/// recvmsg refuses lengths above i32; a quarter of that in one call is plenty.
+const MAX_DISCARD_BYTES: usize = 1 << 29;
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Whether none of the last `sent` bytes on a connection that has sent `total` were acknowledged by
+/// the peer's kernel: then the peer's program cannot have seen any of them.
+///
+/// A peer that closed answers further bytes with a reset instead of an acknowledgement.
+/// `tcpi_bytes_acked` is RFC 4898's tcpEStatsAppHCThruOctetsAcked; Linux counts the SYN in it.
+pub fn unacknowledged(socket: &Socket, total: u64, sent: u64) -> bool {
+    /// Offset of `tcpi_bytes_acked` in struct tcp_info (linux/tcp.h, stable since Linux 4.1).
+    const BYTES_ACKED_AT: usize = 120;
+    const SYN: u64 = 1;
+    let mut info = [0u8; 256];
+    let mut length = info.len() as libc::socklen_t;
+    // SAFETY: the pointer and length describe `info`; the kernel writes at most `length` bytes.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.fd.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if result != 0 || (length as usize) < BYTES_ACKED_AT + 8 {
+        return false;
+    }
+    let field: [u8; 8] = info[BYTES_ACKED_AT..BYTES_ACKED_AT + 8].try_into().expect("eight bytes");
+    u64::from_ne_bytes(field) <= total - sent + SYN
+}

@@ -1,0 +1,77 @@
+//! Reading with the kernel's receive timestamp: what rustix lacks, over libc.
+//!
+//! The stamp is CLOCK_REALTIME at which the kernel took in the packet that brought the last byte
+//! returned by the read (`SO_TIMESTAMPNS`, socket(7)). Where the kernel had merged segments before
+//! we read, it is the stamp of the newest segment merged.
+
+use std::io;
+use std::mem::{MaybeUninit, size_of};
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// Room for one timestamp message, aligned as `cmsghdr` wants it.
+#[repr(C, align(8))]
+struct Control([u8; 64]);
+
+/// Ask for receive timestamps on `fd`.
+pub fn enable(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    // SAFETY: the pointer and length describe `on`, which outlives the call.
+    let result = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_TIMESTAMPNS,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Read up to `length` bytes into `buffer`, or past it into nothing when `discard` is set; returns
+/// the number of bytes and the stamp in nanoseconds since the Unix epoch, if there was one.
+///
+/// `length` may exceed the buffer only with `discard`.
+#[inline]
+pub fn receive(
+    fd: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    length: usize,
+    discard: bool,
+) -> io::Result<(usize, Option<u64>)> {
+    assert!(discard || length <= buffer.len());
+    let mut iov = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: length };
+    let mut control = MaybeUninit::<Control>::uninit();
+    // SAFETY: msghdr is plain data for which all zeroes is a valid value.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut iov;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = size_of::<Control>() as _;
+    let flags = libc::MSG_DONTWAIT | if discard { libc::MSG_TRUNC } else { 0 };
+    // SAFETY: iov points at `buffer` with at most its length, or MSG_TRUNC is set, with which TCP
+    // writes nothing to the buffer (tcp(7)); control points at `control` with its size.
+    let n = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, flags) };
+    if n < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok((n as usize, stamp(&message)))
+}
+
+/// The timestamp among the control messages of a finished `recvmsg`.
+#[inline]
+fn stamp(message: &libc::msghdr) -> Option<u64> {
+    // SAFETY: the kernel filled control and msg_controllen; CMSG_FIRSTHDR checks the length, and a
+    // SCM_TIMESTAMPNS message carries a timespec, which may be unaligned.
+    unsafe {
+        let header = libc::CMSG_FIRSTHDR(message);
+        if header.is_null()
+            || (*header).cmsg_level != libc::SOL_SOCKET
+            || (*header).cmsg_type != libc::SCM_TIMESTAMPNS
+        {
+            return None;
+        }
+        let time = libc::CMSG_DATA(header).cast::<libc::timespec>().read_unaligned();
+        Some(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+    }
+}
