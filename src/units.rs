@@ -1,1 +1,415 @@
-//! Room under construction.
+//! Durations, rates, counts, sizes and shares: how people write them, parsed and printed side by side.
+//!
+//! One spelling everywhere: plan, command line, reports. A number without its unit is refused where
+//! the unit could be mistaken. Which values make sense (how long, how fast) is for the plan to say.
+
+const NS_PER_US: u64 = 1_000;
+const NS_PER_MS: u64 = 1_000_000;
+const NS_PER_S: u64 = 1_000_000_000;
+const NS_PER_M: u64 = 60 * NS_PER_S;
+const NS_PER_H: u64 = 60 * NS_PER_M;
+
+/// What [`parse_duration`] accepts, as a regular expression for schemas.
+pub const DURATION_PATTERN: &str = r"^([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|ns))+$";
+/// What [`parse_rate`] accepts, as a regular expression for schemas.
+pub const RATE_PATTERN: &str = r"^[0-9]+(\.[0-9]+)?[kMG]?/(s|m|h)$";
+/// What [`parse_count`] accepts, as a regular expression for schemas.
+pub const COUNT_PATTERN: &str = r"^[0-9]+(\.[0-9]+)?[kMG]?$";
+
+/// Fraction digits that count; those after them are dropped.
+const FRACTION_DIGITS: usize = 18;
+
+/// A decimal number without sign or exponent: `whole + fraction / 10^digits`.
+struct Decimal {
+    whole: u64,
+    fraction: u64,
+    digits: u32,
+}
+
+impl Decimal {
+    /// The number `text` begins with, and what follows it.
+    fn split(text: &str) -> Option<(Self, &str)> {
+        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (whole, rest) = text.split_at(end);
+        let whole = whole.parse().ok()?;
+        let Some(after) = rest.strip_prefix('.') else {
+            return Some((Self { whole, fraction: 0, digits: 0 }, rest));
+        };
+        let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+        let (fraction, rest) = after.split_at(end);
+        if fraction.is_empty() {
+            return None;
+        }
+        let kept = &fraction[..fraction.len().min(FRACTION_DIGITS)];
+        Some((Self { whole, fraction: kept.parse().ok()?, digits: kept.len() as u32 }, rest))
+    }
+
+    /// This many times `unit`, rounded down; `None` over `u64`.
+    fn times(&self, unit: u64) -> Option<u64> {
+        let part = u128::from(self.fraction) * u128::from(unit) / 10u128.pow(self.digits);
+        self.whole.checked_mul(unit)?.checked_add(part as u64)
+    }
+
+    fn is_multiple_of_one_over(&self, unit: u64) -> bool {
+        u128::from(self.fraction) * u128::from(unit) % 10u128.pow(self.digits) == 0
+    }
+
+    fn as_f64(&self) -> f64 {
+        self.whole as f64 + self.fraction as f64 / 10f64.powi(self.digits as i32)
+    }
+}
+
+/// Nanoseconds of `250ms`, `2m30s`, `1.5s`, `5us`, `1h`.
+///
+/// # Errors
+/// What is wrong and what to write instead, as half a sentence.
+pub fn parse_duration(text: &str) -> Result<u64, String> {
+    let (mut rest, mut total) = (text, 0u64);
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return Err(format!("a duration needs a unit: write {text}s or {text}ms"));
+    }
+    loop {
+        let (number, after) = Decimal::split(rest).ok_or_else(not_a_duration)?;
+        let end = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
+        let unit = match &after[..end] {
+            "h" => NS_PER_H,
+            "m" => NS_PER_M,
+            "s" => NS_PER_S,
+            "ms" => NS_PER_MS,
+            "us" | "µs" => NS_PER_US,
+            "ns" => 1,
+            _ => return Err(not_a_duration()),
+        };
+        let part = number.times(unit).and_then(|part| total.checked_add(part));
+        total = part.ok_or("a duration is at most 584 years")?;
+        rest = &after[end..];
+        if rest.is_empty() {
+            return Ok(total);
+        }
+    }
+}
+
+fn not_a_duration() -> String {
+    "not a duration: write a number and h, m, s, ms, us or ns, like 250ms or 2m30s".to_owned()
+}
+
+/// A duration exactly, in the spelling [`parse_duration`] reads: `2m30s`, `1.5s`, `250ms`.
+pub fn print_duration(ns: u64) -> String {
+    let mut text = String::new();
+    let mut rest = ns;
+    for (unit, name) in [(NS_PER_H, "h"), (NS_PER_M, "m")] {
+        if rest >= unit {
+            text += &format!("{}{name}", rest / unit);
+            rest %= unit;
+        }
+    }
+    let (unit, name) = match rest {
+        0 if !text.is_empty() => return text,
+        0 => (NS_PER_S, "s"),
+        _ if rest >= NS_PER_S || !text.is_empty() => (NS_PER_S, "s"),
+        _ if rest >= NS_PER_MS => (NS_PER_MS, "ms"),
+        _ if rest >= NS_PER_US => (NS_PER_US, "us"),
+        _ => (1, "ns"),
+    };
+    let digits = unit.ilog10() as usize;
+    let fraction = format!("{:0digits$}", rest % unit);
+    let fraction = if digits == 0 { "" } else { fraction.trim_end_matches('0') };
+    let dot = if fraction.is_empty() { "" } else { "." };
+    text + &format!("{}{dot}{fraction}{name}", rest / unit)
+}
+
+/// A measured time with three significant digits: `15.3µs`, `1.23ms`, `95.3s`; whole seconds from 100 s on.
+pub fn print_time(ns: u64) -> String {
+    if ns < 1_000 {
+        return format!("{ns}ns");
+    }
+    for (unit, name) in [(NS_PER_US, "µs"), (NS_PER_MS, "ms"), (NS_PER_S, "s")] {
+        // The bound is where three digits still round below the next unit's 1.00.
+        let limit = if name == "s" { 99.95 } else { 999.5 };
+        let value = ns as f64 / unit as f64;
+        if value < limit {
+            return three_digits(value) + name;
+        }
+    }
+    let seconds = (ns as f64 / NS_PER_S as f64).round() as u64;
+    print_duration(seconds.saturating_mul(NS_PER_S))
+}
+
+fn three_digits(value: f64) -> String {
+    match value {
+        v if v < 9.995 => format!("{v:.2}"),
+        v if v < 99.95 => format!("{v:.1}"),
+        v => format!("{v:.0}"),
+    }
+}
+
+/// Requests per second of `500/s`, `1.5k/s`, `30/m`, `3600/h`.
+///
+/// # Errors
+/// What is wrong and what to write instead.
+pub fn parse_rate(text: &str) -> Result<f64, String> {
+    const NOT_A_RATE: &str = "not a rate: write a number and /s, /m or /h, like 500/s or 1.5k/s";
+    let Some((amount, per)) = text.split_once('/') else {
+        return Err(match amount_f64(text) {
+            Some(_) => format!("a rate needs a unit: write {text}/s"),
+            None => NOT_A_RATE.to_owned(),
+        });
+    };
+    let seconds = match per {
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(NOT_A_RATE.to_owned()),
+    };
+    Ok(amount_f64(amount).ok_or(NOT_A_RATE)? / seconds)
+}
+
+/// A rate on the command line, where a bare number is per second: `1000`, `1k`, `500/s`.
+///
+/// # Errors
+/// What is wrong and what to write instead.
+pub fn parse_rate_flag(text: &str) -> Result<f64, String> {
+    amount_f64(text).map_or_else(|| parse_rate(text), Ok)
+}
+
+/// A rate in the spelling [`parse_rate`] reads, to three decimals: `500/s`, `0.5/s`, `1234.568/s`;
+/// rates below 0.1/s per hour.
+pub fn print_rate(per_second: f64) -> String {
+    if per_second > 0.0 && per_second < 0.1 {
+        return trim_zeros(&format!("{:.3}", per_second * 3600.0)) + "/h";
+    }
+    trim_zeros(&format!("{per_second:.3}")) + "/s"
+}
+
+fn trim_zeros(text: &str) -> String {
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text.to_owned()
+    }
+}
+
+fn multiplier(suffix: &str) -> Option<u64> {
+    match suffix {
+        "" => Some(1),
+        "k" => Some(1_000),
+        "M" => Some(1_000_000),
+        "G" => Some(1_000_000_000),
+        _ => None,
+    }
+}
+
+fn amount_f64(text: &str) -> Option<f64> {
+    let (number, suffix) = Decimal::split(text)?;
+    Some(number.as_f64() * multiplier(suffix)? as f64)
+}
+
+/// A whole number: `250`, `10k`, `1.5M`.
+///
+/// # Errors
+/// What is wrong and what to write instead.
+pub fn parse_count(text: &str) -> Result<u64, String> {
+    let count = || {
+        let (number, suffix) = Decimal::split(text)?;
+        let unit = multiplier(suffix)?;
+        number.is_multiple_of_one_over(unit).then_some(())?;
+        number.times(unit)
+    };
+    count().ok_or_else(|| "not a count: write a whole number, like 250, 10k or 1.5M".to_owned())
+}
+
+/// A count with thousands separators: `1,234,567`.
+pub fn print_count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes of `512B`, `64KiB`, `1.5MiB`, `2GiB`; `kB`, `MB` and `GB` are powers of ten.
+///
+/// # Errors
+/// What is wrong and what to write instead.
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    let bytes = || {
+        let (number, suffix) = Decimal::split(text)?;
+        let unit = match suffix {
+            "B" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            "kB" => 1_000,
+            "MB" => 1_000_000,
+            "GB" => 1_000_000_000,
+            _ => return None,
+        };
+        number.times(unit)
+    };
+    bytes().ok_or_else(|| "not a size: write a number and B, KiB, MiB or GiB, like 64KiB".to_owned())
+}
+
+/// Bytes with three significant digits: `512B`, `64.0KiB`, `1.50MiB`.
+pub fn print_bytes(bytes: u64) -> String {
+    if bytes < 1 << 10 {
+        return format!("{bytes}B");
+    }
+    for (shift, name) in [(10, "KiB"), (20, "MiB")] {
+        let value = bytes as f64 / (1u64 << shift) as f64;
+        if value < 1023.5 {
+            return three_digits(value) + name;
+        }
+    }
+    three_digits(bytes as f64 / (1u64 << 30) as f64) + "GiB"
+}
+
+/// The share that `1%` or `0.05%` is: 0.01, 0.0005. Not bounded above.
+///
+/// # Errors
+/// What is wrong and what to write instead.
+pub fn parse_percent(text: &str) -> Result<f64, String> {
+    match Decimal::split(text) {
+        Some((number, "%")) => Ok(number.as_f64() / 100.0),
+        Some((_, "")) => Err(format!("a share needs its unit: write {text}%")),
+        _ => Err("not a share: write a number and %, like 1% or 0.05%".to_owned()),
+    }
+}
+
+/// A share as a percentage to four decimals: `1%`, `0.05%`, `99.9871%`.
+pub fn print_percent(share: f64) -> String {
+    trim_zeros(&format!("{:.4}", share * 100.0)) + "%"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        let cases = [
+            ("250ms", 250_000_000),
+            ("2m30s", 150_000_000_000),
+            ("1.5s", 1_500_000_000),
+            ("5us", 5_000),
+            ("5µs", 5_000),
+            ("1h", 3_600_000_000_000),
+            ("0s", 0),
+            ("0.000000001s", 1),
+            ("1h0.5m", 3_630_000_000_000),
+        ];
+        for (text, ns) in cases {
+            assert_eq!(parse_duration(text), Ok(ns), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_refused_value_names_what_to_write() {
+        let cases = [
+            (parse_duration("30").unwrap_err(), "write 30s or 30ms"),
+            (parse_duration("").unwrap_err(), "like 250ms"),
+            (parse_duration("-1s").unwrap_err(), "like 250ms"),
+            (parse_duration("1.s").unwrap_err(), "like 250ms"),
+            (parse_duration("1d").unwrap_err(), "like 250ms"),
+            (parse_duration("1s ").unwrap_err(), "like 250ms"),
+            (parse_duration("6000000h").unwrap_err(), "584 years"),
+            (parse_rate("500").unwrap_err(), "write 500/s"),
+            (parse_rate("500/d").unwrap_err(), "like 500/s"),
+            (parse_rate("-5/s").unwrap_err(), "like 500/s"),
+            (parse_rate("1e3/s").unwrap_err(), "like 500/s"),
+            (parse_rate_flag("fast").unwrap_err(), "like 500/s"),
+            (parse_count("1.2345k").unwrap_err(), "whole number"),
+            (parse_count("0.5").unwrap_err(), "whole number"),
+            (parse_count("99999999999G").unwrap_err(), "whole number"),
+            (parse_bytes("64").unwrap_err(), "64KiB"),
+            (parse_percent("1").unwrap_err(), "write 1%"),
+            (parse_percent("x%").unwrap_err(), "like 1%"),
+        ]
+        .map(|(error, remedy)| (error.contains(remedy), error, remedy));
+        for (ok, error, remedy) in cases {
+            assert!(ok, "`{error}` does not say `{remedy}`");
+        }
+    }
+
+    #[test]
+    fn rates_counts_sizes_and_shares_are_read() {
+        for (text, rate) in [("500/s", 500.0), ("1.5k/s", 1500.0), ("30/m", 0.5), ("3600/h", 1.0)] {
+            assert_eq!(parse_rate(text), Ok(rate), "{text}");
+        }
+        assert_eq!(parse_rate_flag("1000"), Ok(1000.0));
+        assert_eq!(parse_rate_flag("2k"), Ok(2000.0));
+        assert_eq!(parse_rate_flag("60/m"), Ok(1.0));
+        assert_eq!(parse_count("10k"), Ok(10_000));
+        assert_eq!(parse_count("1.5M"), Ok(1_500_000));
+        assert_eq!(parse_bytes("1.5KiB"), Ok(1536));
+        assert_eq!(parse_percent("0.05%"), Ok(0.0005));
+    }
+
+    #[test]
+    fn times_print_three_digits_in_a_readable_unit() {
+        let cases = [
+            (0, "0ns"),
+            (999, "999ns"),
+            (1_000, "1.00µs"),
+            (15_340, "15.3µs"),
+            (999_499, "999µs"),
+            (999_500, "1.00ms"),
+            (1_234_567, "1.23ms"),
+            (9_996_000, "10.0ms"),
+            (1_500_000_000, "1.50s"),
+            (99_960_000_000, "1m40s"),
+            (3_725_000_000_000, "1h2m5s"),
+        ];
+        for (ns, text) in cases {
+            assert_eq!(print_time(ns), text);
+        }
+    }
+
+    #[test]
+    fn durations_print_exactly() {
+        for text in ["0s", "30s", "2m30s", "1.5s", "250ms", "1h", "1m0.001s", "1.5us", "7ns", "1h1m1s"] {
+            assert_eq!(print_duration(parse_duration(text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn counts_bytes_rates_and_shares_print_readably() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(print_count), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [1023, 65_536, 1_572_864, 3 << 30].map(print_bytes),
+            ["1023B", "64.0KiB", "1.50MiB", "3.00GiB"]
+        );
+        assert_eq!([500.0, 0.5, 1234.5678, 0.01].map(print_rate), ["500/s", "0.5/s", "1234.568/s", "36/h"]);
+        assert_eq!([0.01, 0.0005, 1.0].map(print_percent), ["1%", "0.05%", "100%"]);
+    }
+
+    fn near(a: f64, b: f64, share: f64) -> bool {
+        (a - b).abs() <= share * b.abs()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_reads_back(ns: u64, small in 0u64..10_000_000_000, rate in 0.001f64..1e7, share in 0.0f64..1.0) {
+            for ns in [ns, small] {
+                prop_assert_eq!(parse_duration(&print_duration(ns)), Ok(ns));
+                let read = parse_duration(&print_time(ns)).unwrap();
+                prop_assert!(near(read as f64, ns as f64, 0.006), "{} for {ns}", print_time(ns));
+                let read = parse_bytes(&print_bytes(ns)).unwrap();
+                prop_assert!(near(read as f64, ns as f64, 0.006), "{} for {ns}", print_bytes(ns));
+                prop_assert_eq!(parse_count(&print_count(ns).replace(',', "")), Ok(ns));
+            }
+            prop_assert!(near(parse_rate(&print_rate(rate)).unwrap(), rate, 0.006), "{}", print_rate(rate));
+            prop_assert!((parse_percent(&print_percent(share)).unwrap() - share).abs() < 1e-6);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "[0-9.kMGhmsunµ/%BiK]{0,24}|\\PC{0,24}") {
+            let _ = (parse_duration(&text), parse_rate(&text), parse_rate_flag(&text));
+            let _ = (parse_count(&text), parse_bytes(&text), parse_percent(&text));
+        }
+    }
+}

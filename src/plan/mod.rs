@@ -4,16 +4,44 @@
 //! once, `share` deals a plan over workers and threads by arithmetic. A [`Plan`] in hand is valid:
 //! nobody below checks again. Files and the environment are read elsewhere and passed in.
 
+mod check;
+mod digest;
+mod document;
+mod fault;
+mod load;
+mod parse;
+mod path;
+mod scenario;
+mod schema;
+mod shape;
 mod share;
+mod tree;
+mod url;
+mod variables;
 
-pub use share::Share;
+pub use fault::{Fault, Faults, Position, did_you_mean, quoted};
+pub use parse::{DEFAULT_URL_DURATION_NS, Overrides, UrlForm, from_url, parse};
+pub use scenario::check_header;
+pub use schema::schema;
+pub use share::{Share, Slice, share, threads};
 
 use crate::schedule::{Arrivals, Piece};
+
+/// The largest plan read, in bytes: 256 scenarios with bodies of 16 KiB.
+pub const MAX_PLAN_BYTES: usize = 4 << 20;
 
 /// The most scenarios one plan may hold: each keeps two histograms per thread and window.
 pub const MAX_SCENARIOS: usize = 256;
 /// The most connections one plan may ask for: more than the ports of 16 source addresses.
 pub const MAX_CONNECTIONS: u32 = 1_000_000;
+/// The most stages one plan may hold.
+pub const MAX_STAGES: usize = 1_000;
+/// The most due requests that may wait: 16 bytes each, and a longer queue is no longer a wait.
+pub const MAX_BACKLOG: u32 = 1_000_000;
+/// The most header fields of one mapping: servers refuse more than 100.
+pub const MAX_HEADERS: usize = 200;
+/// The highest rate a plan may ask for, in requests per second: over ten times what one machine sends.
+pub const MAX_RATE: f64 = 10_000_000.0;
 /// A request's deadline when the plan names none.
 pub const DEFAULT_TIMEOUT_NS: u64 = 30_000_000_000;
 /// How long in-flight requests may take at the end when the plan names nothing.

@@ -1,16 +1,150 @@
-//! What one slot of a plan does: arithmetic, no talk.
+//! The part of a plan that one slot out of several carries out: arithmetic, no talk.
+//!
+//! A slot is a thread, or a worker's thread counted over all workers. The shares of all slots
+//! together are the plan, exactly.
 
 use std::ops::Range;
 
-/// One slot's part of a plan.
+use super::{DEFAULT_OPEN_CONNECTIONS, Model, Plan};
+
+/// One slot out of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// Which one, from 0, below `of`.
+    pub slot: u32,
+    /// How many there are, at least 1.
+    pub of: u32,
+}
+
+/// What a slot carries out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Share {
-    /// Connections this slot may open.
+    /// Closed model: its connections, 0 when there are more slots than connections. Open model:
+    /// the most it may open, at least 1.
     pub connections: u32,
-    /// Closed model with a number of requests: which of the sequence are this slot's.
+    /// Closed model with `requests`: its stretch of the picker's sequence; the stretches of all
+    /// slots are `0..requests`, in order. Open model: the whole schedule's `0..requests`, of which
+    /// the slot sends those arrivals it owns. `None`: time ends the run.
     pub requests: Option<Range<u64>>,
-    /// Due requests that may wait here.
+    /// Open model: due requests that may wait, at least 1. Closed model: 0.
     pub backlog: u32,
-    /// This slot and how many there are.
+    /// Which arrivals of the schedule it owns: `slot`, `slot + of`, `slot + 2·of`, …
     pub arrivals: (u64, u64),
+}
+
+/// The share of `slice`.
+pub fn share(plan: &Plan, slice: Slice) -> Share {
+    let arrivals = (u64::from(slice.slot), u64::from(slice.of));
+    match &plan.load.model {
+        Model::Closed { connections } => {
+            let before = dealt_before(*connections, slice.slot, slice.of);
+            let own = dealt(*connections, slice);
+            // Requests up to a connection: proportional, and the last one's bound is all of them.
+            let upto = |c: u32, n: u64| (u128::from(n) * u128::from(c) / u128::from(*connections)) as u64;
+            let requests = plan.load.requests.map(|n| upto(before, n)..upto(before + own, n));
+            Share { connections: own, requests, backlog: 0, arrivals }
+        }
+        Model::Open { connections, backlog, .. } => Share {
+            connections: dealt(connections.unwrap_or(DEFAULT_OPEN_CONNECTIONS), slice).max(1),
+            requests: plan.load.requests.map(|n| 0..n),
+            backlog: dealt(*backlog, slice).max(1),
+            arrivals,
+        },
+    }
+}
+
+/// Threads worth starting on `cores`: not more than connections, at least one.
+pub fn threads(plan: &Plan, cores: u32) -> u32 {
+    let connections = match &plan.load.model {
+        Model::Closed { connections } => *connections,
+        Model::Open { connections, .. } => connections.unwrap_or(DEFAULT_OPEN_CONNECTIONS),
+    };
+    cores.min(connections).max(1)
+}
+
+/// As even as possible; the first slots get one more.
+fn dealt(total: u32, slice: Slice) -> u32 {
+    total / slice.of + u32::from(slice.slot < total % slice.of)
+}
+
+/// What the slots before `slot` get.
+fn dealt_before(total: u32, slot: u32, of: u32) -> u32 {
+    // slot < of, so the product is at most total.
+    slot * (total / of) + slot.min(total % of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Load, Scenario, Target};
+    use crate::schedule::{Arrivals, Piece};
+    use proptest::prelude::*;
+
+    fn plan(model: Model, requests: Option<u64>) -> Plan {
+        let scenario = Scenario {
+            name: "x".into(),
+            weight: 1,
+            method: "GET".into(),
+            path: "/".into(),
+            headers: vec![],
+            body: vec![],
+            timeout_ns: 1,
+        };
+        Plan {
+            source: "test".into(),
+            digest: String::new(),
+            target: Target { host: "x".into(), port: 80, authority: "x".into() },
+            load: Load { model, warmup_ns: 0, drain_ns: 0, requests, duration_ns: Some(1) },
+            scenarios: vec![scenario],
+        }
+    }
+
+    fn open(connections: Option<u32>, backlog: u32) -> Model {
+        let pieces = vec![Piece { from: 1.0, to: 1.0, length_ns: 1 }];
+        Model::Open { pieces, arrivals: Arrivals::Even, connections, backlog }
+    }
+
+    #[test]
+    fn ten_connections_and_a_hundred_requests_over_three_threads() {
+        let plan = plan(Model::Closed { connections: 10 }, Some(100));
+        let shares: Vec<Share> = (0..3).map(|slot| share(&plan, Slice { slot, of: 3 })).collect();
+        assert_eq!(shares.iter().map(|s| s.connections).collect::<Vec<_>>(), [4, 3, 3]);
+        let requests: Vec<_> = shares.into_iter().map(|s| s.requests.unwrap()).collect();
+        assert_eq!(requests, [0..40, 40..70, 70..100]);
+    }
+
+    #[test]
+    fn no_more_threads_than_connections() {
+        assert_eq!(threads(&plan(Model::Closed { connections: 2 }, None), 8), 2);
+        assert_eq!(threads(&plan(open(None, 1), None), 8), 8);
+        assert_eq!(threads(&plan(open(Some(1), 1), None), 0), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn the_shares_of_all_slots_are_the_plan(connections in 1u32..5_000, n in 1u64..u64::MAX, of in 1u32..200) {
+            let plan = plan(Model::Closed { connections }, Some(n));
+            let (mut dealt, mut next) = (0, 0);
+            for slot in 0..of {
+                let share = share(&plan, Slice { slot, of });
+                let requests = share.requests.unwrap();
+                prop_assert_eq!(requests.start, next);
+                prop_assert_eq!(requests.is_empty() && n >= u64::from(connections), share.connections == 0 && n >= u64::from(connections));
+                prop_assert!(share.connections.abs_diff(connections / of) <= 1);
+                next = requests.end;
+                dealt += share.connections;
+            }
+            prop_assert_eq!((dealt, next), (connections, n));
+        }
+
+        #[test]
+        fn every_slot_of_the_open_model_can_send(connections in 1u32..5_000, backlog in 1u32..5_000, of in 1u32..200) {
+            let plan = plan(open(Some(connections), backlog), Some(7));
+            let shares: Vec<Share> = (0..of).map(|slot| share(&plan, Slice { slot, of })).collect();
+            prop_assert!(shares.iter().all(|s| s.connections >= 1 && s.backlog >= 1 && s.requests == Some(0..7)));
+            prop_assert_eq!(shares.iter().map(|s| s.connections).sum::<u32>(), connections.max(of));
+            prop_assert_eq!(shares.iter().map(|s| s.backlog).sum::<u32>(), backlog.max(of));
+            prop_assert!(shares.iter().zip(0..).all(|(s, slot)| s.arrivals == (slot, u64::from(of))));
+        }
+    }
 }

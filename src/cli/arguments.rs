@@ -1,0 +1,94 @@
+//! The arguments as typed, vetted against the table before values are taken out of them.
+//!
+//! pico-args looks for names wherever they stand; after this, no value can be taken for a flag, no
+//! flag for a value, and what is unknown, repeated or without its value has been refused.
+
+use std::ffi::OsString;
+
+use super::UsageError;
+use super::table::{FLAGS, Flag, Kind, find};
+use crate::plan::{did_you_mean, quoted};
+
+/// The arguments with `--flag=value` split in two, fit for pico-args.
+pub(super) fn vet(typed: Vec<OsString>) -> Result<Vec<OsString>, UsageError> {
+    let mut texts = Vec::with_capacity(typed.len());
+    for (i, argument) in typed.into_iter().enumerate() {
+        let text = argument.into_string();
+        texts.push(text.map_err(|_| UsageError::new(format!("argument {} is not valid UTF-8", i + 1)))?);
+    }
+    let mut vetted: Vec<OsString> = Vec::with_capacity(texts.len());
+    let mut seen: Vec<&Flag> = Vec::new();
+    let mut rest = texts.into_iter().peekable();
+    while let Some(text) = rest.next() {
+        if !text.starts_with('-') || text == "-" {
+            vetted.push(text.into());
+            continue;
+        }
+        let (name, attached) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (text.as_str(), None),
+        };
+        let flag = find(name).ok_or_else(|| unknown(name))?;
+        if flag.kind == Kind::Later {
+            return Err(UsageError::new(format!("{name} is not supported yet: remove it")));
+        }
+        if flag.kind == Kind::Once && seen.iter().any(|other| other.name == flag.name) {
+            return Err(UsageError::new(format!("{name} is given twice: keep one of the two")));
+        }
+        seen.push(flag);
+        vetted.push(flag.name.into());
+        match (flag.value.is_empty(), attached) {
+            (true, None) => {}
+            (true, Some(_)) => {
+                return Err(UsageError::new(format!("{name} takes no value: write {name} alone")));
+            }
+            (false, attached) => {
+                let is_attached = attached.is_some();
+                let value = attached.or_else(|| rest.next());
+                vetted.push(value_of(flag, value, is_attached)?.into());
+            }
+        }
+    }
+    Ok(vetted)
+}
+
+fn value_of(flag: &Flag, value: Option<String>, is_attached: bool) -> Result<String, UsageError> {
+    let Flag { name, value: called, .. } = flag;
+    let Some(value) = value else {
+        return Err(UsageError::new(format!("{name} needs a value: write {name} {called}")));
+    };
+    let looks_like_a_flag = value.starts_with('-') && value != "-";
+    // A body may begin with a dash, all others that do are a forgotten value.
+    let is_text = *name == "-b" && (is_attached || find(value.split('=').next().unwrap_or("")).is_none());
+    if looks_like_a_flag && !is_text {
+        let other = if *name == "-b" {
+            format!("; a body that begins like a flag is written {name}={value}")
+        } else {
+            String::new()
+        };
+        return Err(UsageError::new(format!(
+            "{name} needs a value, but {} follows: write {name} {called}{other}",
+            quoted(&value)
+        )));
+    }
+    Ok(value)
+}
+
+fn unknown(name: &str) -> UsageError {
+    // -c50: the value is attached, as other tools allow.
+    if let Some(short) = name.get(..2).and_then(find).filter(|flag| !flag.value.is_empty() && name.len() > 2)
+    {
+        let (flag, value) = (short.name, &name[2..]);
+        return UsageError::new(format!(
+            "unknown flag {}: write {}",
+            quoted(name),
+            quoted(&format!("{flag} {value}"))
+        ));
+    }
+    let names = FLAGS.iter().filter(|flag| flag.kind != Kind::Later).map(|flag| flag.name);
+    // Two letters are alike too easily for a guess.
+    let guess =
+        if name.len() > 3 { did_you_mean(name, names.filter(|n| n.len() > 2)) } else { String::new() };
+    let guess = if guess.is_empty() { ": --help lists them all".to_owned() } else { guess };
+    UsageError::new(format!("unknown flag {}{guess}", quoted(name)))
+}

@@ -1,0 +1,560 @@
+//! What was typed; no meaning yet.
+//!
+//! `table` knows the flags, `arguments` vets what was typed against it, this file takes the values
+//! out, and `help` tells people. Files are not opened and addresses not bound here.
+
+mod arguments;
+mod help;
+mod table;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use pico_args::Arguments;
+
+pub use help::{help, markdown_table};
+
+use crate::plan::{check_header, quoted};
+use crate::units;
+
+/// The most load threads: more cores than a machine has.
+const MAX_THREADS: u64 = 1_024;
+
+/// Which job this process does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Plan in, result out, alone.
+    #[default]
+    Standalone,
+    /// Sends its share for a coordinator.
+    Worker,
+    /// Shares out a plan and judges the result.
+    Coordinator,
+    /// The demo target.
+    Target,
+}
+
+/// Where receive times come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Timestamps {
+    /// `SO_TIMESTAMPNS`: when the kernel had the bytes.
+    #[default]
+    Kernel,
+    /// When our thread read them.
+    User,
+}
+
+/// The command line, parsed and free of contradictions; values as typed where only the plan can judge them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    /// `--plan`: a file, or `-` for standard input.
+    pub plan: Option<String>,
+    /// The URL of the form without a plan file.
+    pub url: Option<String>,
+    /// `--role`.
+    pub role: Role,
+    /// `--demo`.
+    pub demo: bool,
+    /// `-c`.
+    pub concurrency: Option<u32>,
+    /// `-r`, requests per second; not bounded yet.
+    pub rate: Option<f64>,
+    /// `-n`.
+    pub requests: Option<u64>,
+    /// `-d`, nanoseconds.
+    pub duration_ns: Option<u64>,
+    /// `-m`.
+    pub method: Option<String>,
+    /// `-H`, in order.
+    pub headers: Vec<(String, String)>,
+    /// `-b`, as typed (`@file` not yet read).
+    pub body: Option<String>,
+    /// `--listen`.
+    pub listen: Option<SocketAddr>,
+    /// `--no-listen`.
+    pub no_listen: bool,
+    /// `--report`, in order; each ends in `.json`.
+    pub reports: Vec<PathBuf>,
+    /// `--threads`; at least 1.
+    pub threads: Option<usize>,
+    /// `--no-pin`.
+    pub no_pin: bool,
+    /// `--timestamps`.
+    pub timestamps: Timestamps,
+    /// `--busy-poll`.
+    pub busy_poll: bool,
+    /// `--seed`.
+    pub seed: Option<u64>,
+    /// `--strict`.
+    pub strict: bool,
+    /// `--linger`, nanoseconds.
+    pub linger_ns: u64,
+    /// `--check`.
+    pub check: bool,
+    /// `--schema`.
+    pub schema: bool,
+    /// `--quiet`.
+    pub quiet: bool,
+    /// `--no-color`.
+    pub no_color: bool,
+    /// `--version`.
+    pub version: bool,
+    /// `--help`.
+    pub help: bool,
+}
+
+/// What is wrong with the command line: the flag and the remedy, in a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageError(String);
+
+impl UsageError {
+    fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+/// What `args` (without the program's name) ask for. `--help` and `--version` go before any error.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
+    for (asked, typed) in [
+        (Options { help: true, ..Options::default() }, "--help"),
+        (Options { version: true, ..Options::default() }, "--version"),
+    ] {
+        let flag = table::find(typed);
+        if args.iter().any(|a| a.to_str().is_some_and(|a| flag.is_some_and(|flag| flag.is(a)))) {
+            return Ok(asked);
+        }
+    }
+    let mut taken = Taken(Arguments::from_vec(arguments::vet(args)?));
+    // A body may look like anything: it leaves first. Free arguments are what is left.
+    let body = taken.text("-b")?;
+    let mut options = Options {
+        body,
+        plan: taken.text("--plan")?,
+        role: taken.read("--role", role)?.unwrap_or_default(),
+        concurrency: taken.read("-c", |text| count_up_to(text, u32::MAX.into()).map(|n| n as u32))?,
+        rate: taken.read("-r", units::parse_rate_flag)?,
+        requests: taken.read("-n", units::parse_count)?,
+        duration_ns: taken.read("-d", units::parse_duration)?,
+        method: taken.text("-m")?,
+        headers: taken.read_all("-H", header)?,
+        listen: taken.read("--listen", address)?,
+        reports: taken.read_all("--report", report)?,
+        threads: taken.read("--threads", threads)?,
+        timestamps: taken.read("--timestamps", timestamps)?.unwrap_or_default(),
+        seed: taken.read("--seed", seed)?,
+        linger_ns: taken.read("--linger", units::parse_duration)?.unwrap_or(0),
+        demo: taken.has("--demo"),
+        no_listen: taken.has("--no-listen"),
+        no_pin: taken.has("--no-pin"),
+        busy_poll: taken.has("--busy-poll"),
+        strict: taken.has("--strict"),
+        check: taken.has("--check"),
+        schema: taken.has("--schema"),
+        quiet: taken.has("--quiet"),
+        no_color: taken.has("--no-color"),
+        ..Options::default()
+    };
+    options.url = taken.url()?;
+    refuse_contradictions(&options)?;
+    Ok(options)
+}
+
+/// The vetted arguments that are left.
+struct Taken(Arguments);
+
+impl Taken {
+    fn has(&mut self, name: &'static str) -> bool {
+        self.0.contains(name)
+    }
+
+    fn text(&mut self, name: &'static str) -> Result<Option<String>, UsageError> {
+        self.read(name, |text| Ok(text.to_owned()))
+    }
+
+    fn read<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, UsageError> {
+        let text: Option<String> =
+            self.0.opt_value_from_str(name).map_err(|error| UsageError::new(format!("{name}: {error}")))?;
+        text.map(|text| parse(&text).map_err(|message| refused(name, &text, &message))).transpose()
+    }
+
+    fn read_all<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Vec<T>, UsageError> {
+        std::iter::from_fn(|| self.read(name, &parse).transpose()).collect()
+    }
+
+    /// The free argument; called when all flags are taken.
+    fn url(self) -> Result<Option<String>, UsageError> {
+        let free: Vec<String> = self.0.finish().iter().map(|a| a.to_string_lossy().into_owned()).collect();
+        match free.as_slice() {
+            [] => Ok(None),
+            [file] if file == "-" || is_plan_name(file) => {
+                Err(UsageError::new(format!("{} is not a URL: a plan is given with --plan", quoted(file))))
+            }
+            [url] => Ok(Some(url.clone())),
+            [first, second, ..] => Err(UsageError::new(format!(
+                "{} and {} stand without a flag: give one URL, or one flag for each",
+                quoted(first),
+                quoted(second)
+            ))),
+        }
+    }
+}
+
+fn refused(name: &str, text: &str, message: &str) -> UsageError {
+    UsageError::new(format!("{name} {}: {message}", quoted(text)))
+}
+
+fn is_plan_name(text: &str) -> bool {
+    let extension = Path::new(text).extension().and_then(|e| e.to_str());
+    !text.contains("://") && matches!(extension, Some("yaml" | "yml"))
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    match text {
+        "standalone" => Ok(Role::Standalone),
+        "target" => Ok(Role::Target),
+        "worker" | "coordinator" => Err("not supported yet: write standalone or target".to_owned()),
+        _ => Err("not a role: write standalone or target".to_owned()),
+    }
+}
+
+fn timestamps(text: &str) -> Result<Timestamps, String> {
+    match text {
+        "kernel" => Ok(Timestamps::Kernel),
+        "user" => Ok(Timestamps::User),
+        _ => Err("not a source of receive times: write kernel or user".to_owned()),
+    }
+}
+
+fn count_up_to(text: &str, most: u64) -> Result<u64, String> {
+    match units::parse_count(text)? {
+        n if n > most => Err(format!("too large: write at most {most}")),
+        n => Ok(n),
+    }
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    match count_up_to(text, MAX_THREADS)? {
+        0 => Err("too small: write at least 1, or leave it out".to_owned()),
+        n => Ok(n as usize),
+    }
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("not a seed: write a whole number from 0 to {}", u64::MAX))
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let remedy = "not an address: write an IP address and a port, like 127.0.0.1:8089 or [::1]:0";
+    text.parse().map_err(|_| remedy.to_owned())
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("not a header: write it as 'Name: value'")?;
+    let (name, value) = (name.trim_end(), value.trim());
+    check_header(name, value)?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn report(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("json") => Ok(path),
+        Some(later @ ("html" | "xml" | "csv" | "hlog")) => {
+            Err(format!(".{later} is not supported yet: write a name that ends in .json"))
+        }
+        _ => Err("the format is chosen by the name's end: write a name that ends in .json".to_owned()),
+    }
+}
+
+fn refuse_contradictions(options: &Options) -> Result<(), UsageError> {
+    let sources =
+        [(options.plan.is_some(), "--plan"), (options.url.is_some(), "a URL"), (options.demo, "--demo")];
+    let mut given = sources.iter().filter(|(given, _)| *given).map(|(_, name)| *name);
+    let source = given.next();
+    if let (Some(first), Some(second)) = (source, given.next()) {
+        let message = format!("{first} and {second} both say what to send: keep one of them");
+        return Err(UsageError::new(message));
+    }
+    let of_url = [
+        (options.method.is_some(), "-m"),
+        (!options.headers.is_empty(), "-H"),
+        (options.body.is_some(), "-b"),
+    ];
+    if let (Some((_, name)), None) = (of_url.iter().find(|(given, _)| *given), &options.url) {
+        let message = format!("{name} belongs to a URL: add one, or write it into the plan's scenarios");
+        return Err(UsageError::new(message));
+    }
+    if options.no_listen && options.listen.is_some() {
+        return Err(UsageError::new("--listen and --no-listen: keep one of them"));
+    }
+    if options.no_listen && options.linger_ns > 0 {
+        return Err(UsageError::new(
+            "--linger keeps the status server up, and --no-listen has none: keep one",
+        ));
+    }
+    if let Some(twice) =
+        (1..options.reports.len()).find(|i| options.reports[..*i].contains(&options.reports[*i]))
+    {
+        let path = options.reports[twice].to_string_lossy().into_owned();
+        return Err(UsageError::new(format!("--report {} is given twice: keep one", quoted(&path))));
+    }
+    if options.role == Role::Target {
+        return refuse_beside_target(options);
+    }
+    if source.is_none() && !options.schema {
+        let message = format!(
+            "nothing to do: give a plan or a URL, or try --demo\n{}\n--help explains the rest",
+            help::SHORT
+        );
+        return Err(UsageError::new(message));
+    }
+    Ok(())
+}
+
+fn refuse_beside_target(options: &Options) -> Result<(), UsageError> {
+    let senseless = [
+        (options.plan.is_some(), "--plan"),
+        (options.url.is_some(), "a URL"),
+        (options.demo, "--demo"),
+        (options.concurrency.is_some(), "-c"),
+        (options.rate.is_some(), "-r"),
+        (options.requests.is_some(), "-n"),
+        (options.duration_ns.is_some(), "-d"),
+        (options.no_listen, "--no-listen"),
+        (!options.reports.is_empty(), "--report"),
+        (options.check, "--check"),
+        (options.strict, "--strict"),
+        (options.busy_poll, "--busy-poll"),
+        (options.linger_ns > 0, "--linger"),
+        (options.seed.is_some(), "--seed"),
+    ];
+    match senseless.iter().find(|(given, _)| *given) {
+        Some((_, name)) => Err(UsageError::new(format!(
+            "--role target only answers, {name} has no meaning there: remove it, or the role"
+        ))),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::table::{FLAGS, Kind};
+    use super::*;
+
+    fn parse_words(words: &[&str]) -> Result<Options, UsageError> {
+        parse(words.iter().map(OsString::from).collect())
+    }
+
+    /// A value the flag takes.
+    fn sample(name: &str) -> &'static str {
+        match name {
+            "--role" => "target",
+            "--listen" => "127.0.0.1:0",
+            "--report" => "a.json",
+            "--timestamps" => "user",
+            "-H" => "A: b",
+            "-d" | "--linger" => "3s",
+            "-b" | "-m" | "--plan" => "TEXT",
+            _ => "7",
+        }
+    }
+
+    #[test]
+    fn every_flag_of_the_table_is_parsed_and_changes_something() {
+        for flag in &FLAGS {
+            let base: &[&str] = match flag.name {
+                "--plan" | "--demo" | "--schema" => &[],
+                "--role" => &[],
+                _ => &["http://x/"],
+            };
+            let mut words = base.to_vec();
+            words.push(flag.name);
+            if !flag.value.is_empty() {
+                words.push(sample(flag.name));
+            }
+            let parsed = parse_words(&words);
+            if flag.kind == Kind::Later {
+                assert!(parsed.unwrap_err().0.contains("not supported yet"), "{}", flag.name);
+                continue;
+            }
+            let without = parse_words(base).unwrap_or_default();
+            assert_ne!(parsed.as_ref(), Ok(&without), "{} changes nothing", flag.name);
+            words.extend_from_slice(&words.clone()[base.len()..]);
+            let twice = parse_words(&words);
+            let goes_first = matches!(flag.name, "--help" | "--version");
+            // A second report of the same name is refused, a second header is not.
+            let expected = goes_first || flag.name == "-H";
+            assert_eq!(twice.is_ok(), expected, "{} twice: {twice:?}", flag.name);
+        }
+    }
+
+    #[test]
+    fn a_flag_that_takes_a_value_is_refused_without_one() {
+        for flag in FLAGS.iter().filter(|f| !f.value.is_empty() && f.kind != Kind::Later) {
+            for words in [vec![flag.name], vec![flag.name, "--check"]] {
+                let error = parse_words(&words).unwrap_err().0;
+                let remedy = format!("{} needs a value", flag.name);
+                assert!(
+                    error.starts_with(&remedy) && error.contains(&format!("{} {}", flag.name, flag.value)),
+                    "{error}"
+                );
+            }
+        }
+        for flag in FLAGS.iter().filter(|f| f.value.is_empty() && f.kind != Kind::Later) {
+            let error = parse_words(&[&format!("{}=x", flag.name)]).unwrap_err().0;
+            assert!(error.contains("takes no value"), "{error}");
+        }
+    }
+
+    #[test]
+    fn all_values_arrive() {
+        let options = parse_words(&[
+            "http://x/",
+            "-c",
+            "50",
+            "-r=1k",
+            "-n",
+            "10k",
+            "-d",
+            "2m30s",
+            "-m",
+            "POST",
+            "-H",
+            "A: b:c ",
+            "-H",
+            "B:",
+            "-b=--check",
+            "--listen=[::1]:0",
+            "--report",
+            "a.json",
+            "--report",
+            "b.json",
+            "--threads",
+            "2",
+            "--no-pin",
+            "--timestamps",
+            "user",
+            "--busy-poll",
+            "--seed",
+            "9",
+            "--strict",
+            "--linger",
+            "1m",
+            "--check",
+            "--quiet",
+            "--no-color",
+        ]);
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let expected = Options {
+            url: Some("http://x/".into()),
+            concurrency: Some(50),
+            rate: Some(1000.0),
+            requests: Some(10_000),
+            duration_ns: Some(150_000_000_000),
+            method: Some("POST".into()),
+            headers: vec![pair("A", "b:c"), pair("B", "")],
+            body: Some("--check".into()),
+            listen: Some(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0))),
+            reports: vec!["a.json".into(), "b.json".into()],
+            threads: Some(2),
+            no_pin: true,
+            timestamps: Timestamps::User,
+            busy_poll: true,
+            seed: Some(9),
+            strict: true,
+            linger_ns: 60_000_000_000,
+            check: true,
+            quiet: true,
+            no_color: true,
+            ..Options::default()
+        };
+        assert_eq!(options, Ok(expected));
+        let plan = parse_words(&["--plan", "-"]).unwrap();
+        assert_eq!(plan.plan.as_deref(), Some("-"));
+        let body = parse_words(&["http://x/", "-b", "-5"]).unwrap();
+        assert_eq!(body.body.as_deref(), Some("-5"));
+        let quotes = parse_words(&["http://x/", "-b=\"x\""]).unwrap();
+        assert_eq!(quotes.body.as_deref(), Some("\"x\""));
+    }
+
+    #[test]
+    fn help_and_version_go_before_any_error() {
+        assert!(parse_words(&["--bogus", "-h"]).unwrap().help);
+        assert!(parse_words(&["--version", "x", "y"]).unwrap().version);
+    }
+
+    #[test]
+    fn a_usage_error_names_the_flag_and_the_remedy() {
+        let cases: [(&[&str], &str); 41] = [
+            (&[], "nothing to do: give a plan or a URL, or try --demo\n  loadtester --plan"),
+            (&["--chekc"], "unknown flag `--chekc`, did you mean `--check`?"),
+            (&["--xyzzyx"], "--help lists them all"),
+            (&["-x"], "unknown flag `-x`: --help"),
+            (&["-c50"], "unknown flag `-c50`: write `-c 50`"),
+            (&["--plan", "--check"], "--plan needs a value, but `--check` follows: write --plan FILE"),
+            (&["http://x", "-b", "--check"], "a body that begins like a flag is written -b=--check"),
+            (&["--plan", "a", "--plan", "b"], "--plan is given twice"),
+            (&["http://x", "http://y"], "`http://x` and `http://y` stand without a flag"),
+            (&["plan.yaml"], "a plan is given with --plan"),
+            (&["--plan", "a", "http://x"], "--plan and a URL both say what to send"),
+            (&["--plan", "a", "--demo"], "--plan and --demo both"),
+            (&["--demo", "http://x"], "a URL and --demo both"),
+            (&["--plan", "a", "-m", "GET"], "-m belongs to a URL"),
+            (&["--plan", "a", "-H", "A: b"], "-H belongs to a URL"),
+            (&["--demo", "-b", "x"], "-b belongs to a URL"),
+            (&["--demo", "--listen", "127.0.0.1:0", "--no-listen"], "--listen and --no-listen: keep one"),
+            (&["--demo", "--linger", "1s", "--no-listen"], "--linger keeps the status server up"),
+            (&["--role", "target", "--plan", "a"], "--plan has no meaning there"),
+            (&["--role", "target", "--no-listen"], "--no-listen has no meaning there"),
+            (&["--role", "target", "-c", "5"], "-c has no meaning there"),
+            (&["--role", "worker"], "--role `worker`: not supported yet"),
+            (&["--role", "boss"], "write standalone or target"),
+            (&["--once"], "--once is not supported yet"),
+            (&["--coordinator", "http://x"], "--coordinator is not supported yet"),
+            (&["http://x", "-c", "many"], "-c `many`: not a count"),
+            (&["http://x", "-c", "5G"], "-c `5G`: too large"),
+            (&["http://x", "-c", "-5"], "-c needs a value, but `-5` follows"),
+            (&["http://x", "-r", "fast"], "-r `fast`: not a rate"),
+            (&["http://x", "-d", "30"], "-d `30`: a duration needs a unit: write 30s"),
+            (&["http://x", "-H", "A"], "-H `A`: not a header: write it as 'Name: value'"),
+            (&["http://x", "-H", "A b: c"], "is not a header name"),
+            (&["http://x", "-H", "Connection: close"], "remove it"),
+            (&["http://x", "--listen", "8089"], "like 127.0.0.1:8089"),
+            (&["http://x", "--threads", "0"], "write at least 1"),
+            (&["http://x", "--threads", "1025"], "at most 1024"),
+            (&["http://x", "--seed", "-1"], "--seed needs a value"),
+            (&["http://x", "--timestamps", "nic"], "kernel or user"),
+            (&["http://x", "--report", "a.html"], ".html is not supported yet"),
+            (&["http://x", "--report", "a.txt"], "ends in .json"),
+            (&["http://x", "--report", "a.json", "--report", "a.json"], "--report `a.json` is given twice"),
+        ];
+        for (words, expected) in cases {
+            let error = parse_words(words).expect_err(&words.join(" ")).to_string();
+            assert!(error.contains(expected), "{words:?}: {error}");
+        }
+        use std::os::unix::ffi::OsStringExt;
+        let error = parse(vec!["--demo".into(), OsString::from_vec(vec![0xff])]).unwrap_err();
+        assert_eq!(error.0, "argument 2 is not valid UTF-8");
+    }
+}

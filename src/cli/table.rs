@@ -1,0 +1,131 @@
+//! Every flag, once: parsing, `--help` and the README's table come from here.
+
+/// One flag.
+#[derive(Debug)]
+pub(super) struct Flag {
+    /// As typed, with its dashes.
+    pub name: &'static str,
+    /// Another way to type it, or nothing.
+    pub alias: &'static str,
+    /// What its value is called in the help; empty: it takes none.
+    pub value: &'static str,
+    /// What it is for.
+    pub group: Group,
+    /// What it does, in half a sentence.
+    pub help: &'static str,
+    /// What holds without it; empty: nothing.
+    pub default: &'static str,
+    /// How often it may be given and whether it exists yet.
+    pub kind: Kind,
+}
+
+/// Purposes, in the help's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    What,
+    HowMuch,
+    Request,
+    Results,
+    Measurement,
+    Other,
+}
+
+impl Group {
+    pub const ALL: [Self; 6] =
+        [Self::What, Self::HowMuch, Self::Request, Self::Results, Self::Measurement, Self::Other];
+
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::What => "What to do",
+            Self::HowMuch => "How much load (instead of what the plan says)",
+            Self::Request => "The request, when there is a URL and no plan",
+            Self::Results => "Results while and after it runs",
+            Self::Measurement => "How it is measured",
+            Self::Other => "Other",
+        }
+    }
+}
+
+/// How a flag may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// At most once.
+    Once,
+    /// As often as wanted.
+    Repeatable,
+    /// Part of the interface, not there yet: refused with those words, and left out of the help.
+    Later,
+}
+
+const fn flag(name: &'static str, value: &'static str, group: Group, help: &'static str) -> Flag {
+    Flag { name, alias: "", value, group, help, default: "", kind: Kind::Once }
+}
+
+impl Flag {
+    const fn or(self, alias: &'static str) -> Self {
+        Self { alias, ..self }
+    }
+
+    const fn default(self, default: &'static str) -> Self {
+        Self { default, ..self }
+    }
+
+    const fn repeatable(self) -> Self {
+        Self { kind: Kind::Repeatable, ..self }
+    }
+
+    const fn later(self) -> Self {
+        Self { kind: Kind::Later, ..self }
+    }
+
+    /// Whether `typed` is this flag.
+    pub fn is(&self, typed: &str) -> bool {
+        self.name == typed || (!self.alias.is_empty() && self.alias == typed)
+    }
+}
+
+/// The flag `typed` is, if any.
+pub(super) fn find(typed: &str) -> Option<&'static Flag> {
+    FLAGS.iter().find(|flag| flag.is(typed))
+}
+
+use Group::{HowMuch, Measurement, Other, Request, Results, What};
+
+/// All flags, in the order of the help.
+pub(super) static FLAGS: [Flag; 30] = [
+    flag("--plan", "FILE", What, "the load plan, a YAML file; `-` reads standard input"),
+    flag("--demo", "", What, "start a target of its own and load it with a sample plan"),
+    flag("--role", "ROLE", What, "`standalone`, or `target` for the demo target alone").default("standalone"),
+    flag("--coordinator", "URL", What, "where a worker reports").later(),
+    flag("--workers", "N", What, "a coordinator starts when N have joined").default("1").later(),
+    flag("--check", "", What, "check the plan, print what would be sent and needed; send nothing"),
+    flag("--once", "", What, "send each scenario once, print both sides").later(),
+    flag("--schema", "", What, "print the plan's JSON Schema"),
+    flag("-c", "N", HowMuch, "connections; in the open model the most connections").default("10"),
+    flag("-r", "RATE", HowMuch, "requests due per second, like `500/s` or `1000`; makes it the open model"),
+    flag("-n", "N", HowMuch, "stop after so many measured requests, like `5000` or `10k`"),
+    flag("-d", "DURATION", HowMuch, "measure for so long, like `30s` or `2m30s`")
+        .default("10s with a URL and no -n"),
+    flag("-m", "METHOD", Request, "request method").default("GET"),
+    flag("-H", "'NAME: VALUE'", Request, "header field").repeatable(),
+    flag("-b", "BODY", Request, "request body; `@FILE` reads it from a file"),
+    flag("--report", "FILE", Results, "write the result to a file, the format by its extension: .json")
+        .repeatable(),
+    flag("--baseline", "FILE", Results, "compare with an earlier .json").later(),
+    flag("--strict", "", Results, "exit with 4 when the measurement is not trustworthy"),
+    flag("--listen", "ADDR", Results, "where the status server (or the demo target) listens")
+        .default("127.0.0.1:8089"),
+    flag("--no-listen", "", Results, "no status server"),
+    flag("--linger", "DURATION", Results, "keep the status server up for so long after the end")
+        .default("0s"),
+    flag("--quiet", "", Results, "print the result only, no progress"),
+    flag("--no-color", "", Results, "no colours; the variable NO_COLOR does the same"),
+    flag("--threads", "N", Measurement, "load threads").default("one per whole core allowed to us"),
+    flag("--no-pin", "", Measurement, "leave threads to the scheduler (they are pinned from 3 cores on)"),
+    flag("--timestamps", "SOURCE", Measurement, "where receive times come from: `kernel` or `user`")
+        .default("kernel"),
+    flag("--busy-poll", "", Measurement, "never sleep between events; for cores nobody else needs"),
+    flag("--seed", "N", Measurement, "seed of all randomness").default("random, printed"),
+    flag("--version", "", Other, "print the version").or("-V"),
+    flag("--help", "", Other, "print this help").or("-h"),
+];

@@ -1,0 +1,185 @@
+//! Exactly what may be typed: the one description from which the schema, the shape check and the
+//! reading come.
+//!
+//! Everything is optional here, so that a plan with faults can still be read as far as it is right;
+//! what is required says so for the schema. What values mean stays out.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+
+use super::{DEFAULT_BACKLOG, MAX_BACKLOG, MAX_CONNECTIONS, MAX_HEADERS, MAX_SCENARIOS, MAX_STAGES};
+use crate::schedule::MAX_PERIOD;
+use crate::units::{COUNT_PATTERN, DURATION_PATTERN, RATE_PATTERN};
+
+/// A load plan for loadtester.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "loadtester plan", extend("examples" = [serde_json::json!({
+    "base_url": "http://127.0.0.1:8081",
+    "load": {"concurrency": 50, "rate": "500/s", "duration": "30s"},
+    "scenarios": [{"name": "Get users", "path": "/v1/users?page=1"}]
+})]))]
+pub(super) struct Document {
+    /// The target: scheme, host, port and, if all paths share one, a path prefix. Only http so far.
+    #[schemars(required, example = "http://127.0.0.1:8081")]
+    pub base_url: Option<String>,
+    /// What scenarios and load use when they say nothing themselves.
+    pub defaults: Option<Defaults>,
+    /// How much load. Absent: the closed model with `defaults.concurrency` and `defaults.requests`.
+    pub load: Option<LoadForm>,
+    /// What is sent. Requests are shared over scenarios by weight, exactly and evenly interleaved.
+    #[schemars(required, length(min = 1, max = MAX_SCENARIOS))]
+    pub scenarios: Option<Vec<ScenarioForm>>,
+}
+
+/// What scenarios and load use when they say nothing themselves.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Defaults {
+    /// Request method.
+    #[schemars(example = &"GET", extend("default" = "GET"))]
+    pub method: Option<String>,
+    /// Header fields of every scenario. A scenario's own field of the same name takes its place.
+    #[allow(dead_code, reason = "read from the tree, which knows their order")]
+    #[schemars(extend("maxProperties" = MAX_HEADERS))]
+    pub headers: Option<BTreeMap<String, HeaderValue>>,
+    /// From send to last byte, at most 1h; the connection is closed when it passes.
+    #[schemars(extend("default" = "30s"))]
+    pub timeout: Option<Duration>,
+    /// Connections; `load.concurrency` goes before it.
+    #[schemars(range(min = 1, max = MAX_CONNECTIONS), example = 10)]
+    pub concurrency: Option<u32>,
+    /// Requests of the whole run, when `load` does not say how long it is.
+    pub requests: Option<Count>,
+}
+
+/// How much load. With a rate or stages: the open model, requests are due by a schedule. Without:
+/// the closed model, each connection sends its next request when the last one ended.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LoadForm {
+    /// Closed model: connections, each with at most one request in flight (default 10). Open
+    /// model: the most connections (default: as needed, up to 1000).
+    #[schemars(range(min = 1, max = MAX_CONNECTIONS), example = 50)]
+    pub concurrency: Option<u32>,
+    /// How long to measure, at most 720h; warm-up and drain come on top.
+    pub duration: Option<Duration>,
+    /// Stop after this many measured requests, or with `duration`, whichever comes first.
+    pub requests: Option<Count>,
+    /// Requests due per second, at most 10M/s. Needs `duration`.
+    pub rate: Option<Rate>,
+    /// Open model: how requests are spaced.
+    #[schemars(extend("default" = "even"))]
+    pub arrivals: Option<ArrivalsForm>,
+    /// Open model by pieces, instead of `rate` and `duration`. Each stage moves in a straight line
+    /// from the rate before it to its own; the first begins at 0/s, `for: 0s` jumps.
+    #[schemars(length(min = 1, max = MAX_STAGES))]
+    pub stages: Option<Vec<Stage>>,
+    /// Load is applied this long before results start; in the open model at the rate the schedule begins with.
+    #[schemars(extend("default" = "0s"))]
+    pub warmup: Option<Duration>,
+    /// How long requests in flight may take at the end, at most 1h.
+    #[schemars(extend("default" = "5s"))]
+    pub drain: Option<Duration>,
+    /// Open model: due requests that may wait for a free connection; one more is dropped and counted.
+    #[schemars(range(min = 1, max = MAX_BACKLOG), extend("default" = DEFAULT_BACKLOG))]
+    pub backlog: Option<u32>,
+}
+
+/// How requests of the open model are spaced.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+// Plain comments inside: with doc comments the schema would have one alternative per word.
+pub(super) enum ArrivalsForm {
+    // As evenly as the rate allows.
+    Even,
+    // Exponentially distributed gaps.
+    Poisson,
+}
+
+/// A piece of the open model's schedule.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stage {
+    /// How long it takes to get there; `0s` jumps.
+    #[serde(rename = "for")]
+    #[schemars(required)]
+    pub length: Option<Duration>,
+    /// The rate at its end.
+    #[schemars(required)]
+    pub rate: Option<Rate>,
+}
+
+/// A named request with a weight.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScenarioForm {
+    /// Unique; how reports call it. Absent: method and path.
+    #[schemars(example = "Get users")]
+    pub name: Option<String>,
+    /// Its share of the requests, against the other scenarios' weights.
+    #[schemars(range(min = 1, max = MAX_PERIOD), extend("default" = 1))]
+    pub weight: Option<u32>,
+    /// Path and query, percent-encoded, put after `base_url`.
+    #[schemars(required, example = "/v1/users?page=1")]
+    pub path: Option<String>,
+    /// Request method.
+    #[schemars(example = &"POST", extend("default" = "GET"))]
+    pub method: Option<String>,
+    /// Header fields. `Connection`, `Content-Length` and `Transfer-Encoding` are set by the tool.
+    #[allow(dead_code, reason = "read from the tree, which knows their order")]
+    #[schemars(extend("maxProperties" = MAX_HEADERS))]
+    pub headers: Option<BTreeMap<String, HeaderValue>>,
+    /// Request body, sent as it stands.
+    pub body: Option<String>,
+    /// From send to last byte, at most 1h; the connection is closed when it passes.
+    #[schemars(extend("default" = "30s"))]
+    pub timeout: Option<Duration>,
+}
+
+/// A text whose form the schema describes.
+macro_rules! text_form {
+    ($(#[$doc:meta])* $name:ident, $schema:tt) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Deserialize)]
+        pub(super) struct $name(#[allow(dead_code, reason = "headers are read from the tree")] pub String);
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    };
+}
+
+text_form!(
+    /// A duration as typed.
+    Duration,
+    { "type": "string", "pattern": DURATION_PATTERN, "examples": ["30s", "250ms", "2m30s"] }
+);
+text_form!(
+    /// A rate as typed.
+    Rate,
+    { "type": "string", "pattern": RATE_PATTERN, "examples": ["500/s", "1.5k/s", "30/m"] }
+);
+text_form!(
+    /// A count as typed.
+    Count,
+    { "type": ["integer", "string"], "minimum": 1, "pattern": COUNT_PATTERN, "examples": [10_000, "10k"] }
+);
+text_form!(
+    /// A header's value as typed; numbers and `true` keep their spelling.
+    HeaderValue,
+    { "type": ["string", "number", "boolean"], "examples": ["application/json"] }
+);

@@ -1,0 +1,280 @@
+//! How much load a plan asks for, with what the command line puts in its place.
+//!
+//! | typed | effect |
+//! |---|---|
+//! | `-c` | instead of `concurrency` |
+//! | `-r` | instead of `rate` or `stages`; stages leave their total as the duration |
+//! | `-d` | instead of the plan's `duration` and `requests`; stages can not be cut |
+//! | `-n` | instead of the plan's `requests`, in the closed model also of its `duration` |
+//!
+//! `defaults.requests` counts only where nothing else says how long the run is.
+
+use super::check::{Checker, MAX_DURATION_NS, MAX_TIMEOUT_NS};
+use super::document::{ArrivalsForm, Document, LoadForm, Stage};
+use super::path::Path;
+use super::tree::Value;
+use super::{
+    DEFAULT_BACKLOG, DEFAULT_CONCURRENCY, DEFAULT_DRAIN_NS, Load, MAX_CONNECTIONS, MAX_RATE, Model, Overrides,
+};
+use crate::schedule::{Arrivals, Piece};
+use crate::units;
+
+/// A value and where it was said.
+type Said<T> = Option<(T, Path)>;
+
+/// How long a run is, before models are told apart.
+#[derive(Default)]
+struct Extent {
+    rate: Said<f64>,
+    duration: Said<u64>,
+    requests: Said<u64>,
+    pieces: Option<Vec<Piece>>,
+}
+
+/// The load, or `None` with faults noted.
+pub(super) fn check(checker: &mut Checker<'_>, document: &Document, overrides: &Overrides) -> Option<Load> {
+    let empty = LoadForm::default();
+    let form = document.load.as_ref().unwrap_or(&empty);
+    let before = checker.faults.count();
+    let extent = extent(checker, document, form, overrides);
+    let is_open = is_open(checker, overrides);
+    let connections = connections(checker, document, form, overrides);
+    let at = Path::of("load");
+    let warmup = match &form.warmup {
+        Some(text) => checker.duration(&at.key("warmup"), &text.0, 0, MAX_DURATION_NS),
+        None => Some(0),
+    };
+    let drain = match &form.drain {
+        Some(text) => checker.duration(&at.key("drain"), &text.0, 0, MAX_TIMEOUT_NS),
+        None => Some(DEFAULT_DRAIN_NS),
+    };
+    let model = if is_open {
+        open(checker, form, extent.as_ref(), connections, warmup.unwrap_or(0))
+    } else {
+        closed(checker, extent.as_ref(), connections)
+    };
+    if checker.faults.count() > before {
+        return None;
+    }
+    let extent = extent?;
+    let of_pieces = extent.pieces.map(|pieces| pieces.iter().map(|p| p.length_ns).sum());
+    Some(Load {
+        model: model?,
+        warmup_ns: warmup?,
+        drain_ns: drain?,
+        requests: extent.requests.map(|(n, _)| n),
+        duration_ns: of_pieces.or(extent.duration.map(|(ns, _)| ns)),
+    })
+}
+
+fn is_open(checker: &Checker<'_>, overrides: &Overrides) -> bool {
+    let load = Path::of("load");
+    overrides.rate.is_some() || checker.is_given(&load.key("rate")) || checker.is_given(&load.key("stages"))
+}
+
+/// Rate, stages, duration and requests after overrides; `None` when one of them can not be read.
+fn extent(
+    checker: &mut Checker<'_>,
+    document: &Document,
+    form: &LoadForm,
+    overrides: &Overrides,
+) -> Option<Extent> {
+    let load = Path::of("load");
+    let before = checker.faults.count();
+    let mut extent = planned(checker, document, form);
+    if let (Some(_), true) = (&extent.pieces, checker.is_given(&load.key("rate"))) {
+        checker.fault(&load.key("stages"), "stages and `rate` together: keep one of them");
+    }
+    if let (Some(pieces), Some(_)) = (&extent.pieces, overrides.rate) {
+        let total = pieces.iter().map(|p| p.length_ns).sum();
+        extent.duration = Some((total, load.key("stages")));
+        extent.pieces = None;
+    }
+    if let Some(rate) = overrides.rate {
+        extent.rate = rate_in(checker, &Path::of("-r"), rate, false).map(|rate| (rate, Path::of("-r")));
+    }
+    if let Some(ns) = overrides.duration_ns {
+        let at = Path::of("-d");
+        if extent.pieces.is_some() {
+            checker.fault(
+                &at,
+                "the plan's stages say how long the run is: change them, or give -r as well for one rate",
+            );
+        }
+        extent.duration = checker.duration_in(&at, ns, 1, MAX_DURATION_NS).map(|ns| (ns, at));
+        extent.requests = None;
+    }
+    if let Some(n) = overrides.requests {
+        let at = Path::of("-n");
+        if n == 0 {
+            checker.fault(&at, "must be at least 1: leave it out for no limit");
+        }
+        if !is_open(checker, overrides) && overrides.duration_ns.is_none() {
+            extent.duration = None;
+        }
+        extent.requests = Some((n, at));
+    }
+    (checker.faults.count() == before).then_some(extent)
+}
+
+/// The same as the plan alone has it.
+fn planned(checker: &mut Checker<'_>, document: &Document, form: &LoadForm) -> Extent {
+    let load = Path::of("load");
+    let mut extent = Extent::default();
+    if let Some(text) = &form.duration {
+        let at = load.key("duration");
+        extent.duration = checker.duration(&at, &text.0, 1, MAX_DURATION_NS).map(|ns| (ns, at));
+    }
+    if let Some(text) = &form.rate {
+        let at = load.key("rate");
+        let rate = checker.read(&at, "a rate like `500/s`", units::parse_rate(&text.0));
+        extent.rate = rate.and_then(|rate| rate_in(checker, &at, rate, false)).map(|rate| (rate, at));
+    }
+    if let Some(stages) = &form.stages {
+        if checker.is_given(&load.key("duration")) {
+            let message =
+                "stages have lengths of their own: remove `duration`, or write `rate` instead of stages";
+            checker.fault(&load.key("duration"), message);
+        }
+        extent.pieces = pieces(checker, stages);
+    }
+    let mut count = |text: &Option<super::document::Count>, at: Path| {
+        let n = checker.read(&at, "a whole number like 10k", units::parse_count(&text.as_ref()?.0))?;
+        if n == 0 {
+            checker.fault(&at, "must be at least 1: leave it out for no limit");
+        }
+        Some((n, at))
+    };
+    extent.requests = count(&form.requests, load.key("requests"));
+    let of_defaults = document.defaults.as_ref().map(|d| &d.requests);
+    let of_defaults = of_defaults.and_then(|text| count(text, Path::of("defaults").key("requests")));
+    let says_how_long = ["duration", "requests", "stages"].iter().any(|key| checker.is_given(&load.key(key)));
+    if !says_how_long {
+        extent.requests = of_defaults;
+    }
+    extent
+}
+
+/// The stages as pieces; `None` with a fault noted when one can not be read.
+fn pieces(checker: &mut Checker<'_>, stages: &[Stage]) -> Option<Vec<Piece>> {
+    let at = Path::of("load").key("stages");
+    let (mut pieces, mut from, mut complete) = (Vec::new(), 0.0, true);
+    for (i, stage) in stages.iter().enumerate() {
+        let at = at.index(i);
+        let length = stage.length.as_ref();
+        let length = length.and_then(|text| checker.duration(&at.key("for"), &text.0, 0, MAX_DURATION_NS));
+        let rate = stage.rate.as_ref().and_then(|text| {
+            let rate = checker.read(&at.key("rate"), "a rate like `500/s`", units::parse_rate(&text.0))?;
+            rate_in(checker, &at.key("rate"), rate, true)
+        });
+        let (Some(length_ns), Some(to)) = (length, rate) else {
+            complete = false;
+            continue;
+        };
+        if length_ns > 0 {
+            pieces.push(Piece { from, to, length_ns });
+        }
+        from = to;
+    }
+    if !complete {
+        return None;
+    }
+    let total = pieces.iter().fold(0u64, |sum, piece| sum.saturating_add(piece.length_ns));
+    checker.duration_in(&at, total, 1, MAX_DURATION_NS)?;
+    if pieces.iter().all(|piece| piece.arrivals() == 0.0) {
+        checker.fault(&at, "ask for no request at all: give one stage a rate above 0/s");
+        return None;
+    }
+    Some(pieces)
+}
+
+fn rate_in(checker: &mut Checker<'_>, at: &Path, rate: f64, zero_allowed: bool) -> Option<f64> {
+    if rate == 0.0 && !zero_allowed {
+        checker.fault(at, "must be above 0/s: leave the rate out for the closed model");
+    } else if rate.is_nan() || rate > MAX_RATE {
+        checker.fault(at, format!("is too high: at most {} is possible", units::print_rate(MAX_RATE)));
+    } else {
+        return Some(rate);
+    }
+    None
+}
+
+fn connections(
+    checker: &mut Checker<'_>,
+    document: &Document,
+    form: &LoadForm,
+    overrides: &Overrides,
+) -> Option<u32> {
+    if let Some(c) = overrides.concurrency.filter(|c| *c == 0 || *c > MAX_CONNECTIONS) {
+        let what = if c == 0 { "must be at least 1" } else { "is too large" };
+        checker.fault(&Path::of("-c"), format!("{what}: write a number from 1 to {MAX_CONNECTIONS}"));
+    }
+    let of_defaults = document.defaults.as_ref().and_then(|d| d.concurrency);
+    overrides.concurrency.or(form.concurrency).or(of_defaults)
+}
+
+fn closed(checker: &mut Checker<'_>, extent: Option<&Extent>, connections: Option<u32>) -> Option<Model> {
+    let load = Path::of("load");
+    for key in ["arrivals", "backlog"] {
+        if checker.is_given(&load.key(key)) {
+            let message = "belongs to the open model: add `rate` and `duration`, or remove it";
+            checker.fault(&load.key(key), message);
+        }
+    }
+    let extent = extent?;
+    let is_given_wrong = ["duration", "requests"].iter().any(|key| checker.is_given(&load.key(key)))
+        || checker.is_given(&Path::of("defaults").key("requests"))
+        || checker.root.find(&load).is_some_and(|node| !matches!(node.value, Value::Map(_)));
+    if extent.duration.is_none() && extent.requests.is_none() && !is_given_wrong {
+        let message =
+            "nothing says when the run ends: add `requests: 1000` (-n 1000) or `duration: 30s` (-d 30s)";
+        checker.fault(&load, message);
+    }
+    Some(Model::Closed { connections: connections.unwrap_or(DEFAULT_CONCURRENCY) })
+}
+
+fn open(
+    checker: &mut Checker<'_>,
+    form: &LoadForm,
+    extent: Option<&Extent>,
+    connections: Option<u32>,
+    warmup_ns: u64,
+) -> Option<Model> {
+    let extent = extent?;
+    let load = Path::of("load");
+    let pieces = match (&extent.pieces, &extent.rate, &extent.duration) {
+        (Some(pieces), ..) => pieces.clone(),
+        (None, Some((rate, _)), Some((length_ns, _))) => {
+            vec![Piece { from: *rate, to: *rate, length_ns: *length_ns }]
+        }
+        (None, Some((rate, at)), None) => {
+            if !checker.is_given(&load.key("duration")) {
+                checker.fault(at, without_duration(*rate, extent));
+            }
+            return None;
+        }
+        (None, None, _) => return None,
+    };
+    if warmup_ns > 0 && pieces[0].from == 0.0 {
+        let message = "warm-up runs at the rate the schedule begins with, and that is 0/s: begin the stages with \
+                       `{ for: 0s, rate: … }`, or remove `warmup`";
+        checker.fault(&load.key("warmup"), message);
+    }
+    let arrivals = match form.arrivals {
+        Some(ArrivalsForm::Poisson) => Arrivals::Poisson,
+        Some(ArrivalsForm::Even) | None => Arrivals::Even,
+    };
+    Some(Model::Open { pieces, arrivals, connections, backlog: form.backlog.unwrap_or(DEFAULT_BACKLOG) })
+}
+
+fn without_duration(rate: f64, extent: &Extent) -> String {
+    match &extent.requests {
+        Some((n, _)) => {
+            // Rounded up to whole seconds: the requests fit.
+            let seconds = (*n as f64 / rate).ceil().min(MAX_DURATION_NS as f64 / 1e9) as u64;
+            let fits = units::print_duration(seconds.max(1) * 1_000_000_000);
+            format!("a rate and {n} requests without a duration: add `duration: {fits}` (-d {fits})")
+        }
+        None => "a rate needs a duration: add `duration: 30s` (-d 30s)".to_owned(),
+    }
+}

@@ -1,0 +1,144 @@
+//! A plan's text, or a URL and its flags, to a [`Plan`]: the two doors, one way behind them.
+
+use super::check;
+use super::document::Document;
+use super::fault::{Fault, Faults};
+use super::path::Path;
+use super::schema::SCHEMA;
+use super::tree::{self, Node};
+use super::{MAX_PLAN_BYTES, Plan, digest, shape, url, variables};
+use crate::units;
+
+/// What the command line puts in the place of what a plan says; `load` has the rules.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overrides {
+    /// `-c`: connections.
+    pub concurrency: Option<u32>,
+    /// `-r`: requests per second.
+    pub rate: Option<f64>,
+    /// `-n`: measured requests of the whole run.
+    pub requests: Option<u64>,
+    /// `-d`: nanoseconds measured.
+    pub duration_ns: Option<u64>,
+}
+
+/// How long a URL without `-n` and `-d` is loaded, in nanoseconds.
+pub const DEFAULT_URL_DURATION_NS: u64 = 10_000_000_000;
+
+/// What the form without a plan file asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UrlForm {
+    /// The whole URL, as typed.
+    pub url: String,
+    /// `-m`.
+    pub method: Option<String>,
+    /// `-H`, in order.
+    pub headers: Vec<(String, String)>,
+    /// What `-b` gives, read.
+    pub body: Vec<u8>,
+}
+
+/// The plan that `text` describes. `source` is how people know it; `env` looks up a variable.
+///
+/// # Errors
+/// All faults at once.
+pub fn parse(
+    text: &str,
+    source: &str,
+    overrides: &Overrides,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Plan, Faults> {
+    let mut faults = Faults::new(source);
+    match read(text) {
+        Ok(mut root) => {
+            variables::fill_in(&mut root, env, &mut faults);
+            meaning(&root, source, overrides, faults)
+        }
+        Err((position, message)) => {
+            faults.add(position, &Path::default(), message);
+            Err(faults)
+        }
+    }
+}
+
+fn read(text: &str) -> Result<Node, (Option<super::Position>, String)> {
+    if text.len() > MAX_PLAN_BYTES {
+        let limit = units::print_bytes(MAX_PLAN_BYTES as u64);
+        return Err((None, format!("the plan is larger than {limit}: shorten its bodies")));
+    }
+    let root = tree::read(text)?;
+    let what = match &root.value {
+        tree::Value::Map(_) => return Ok(root),
+        tree::Value::Null => "the plan is empty",
+        tree::Value::Seq(_) => "the plan is a list, not a mapping",
+        tree::Value::Scalar(_) | tree::Value::Unknown => "the plan is a single value, not a mapping",
+    };
+    Err((root.at, format!("{what}: write at least `base_url:` and `scenarios:`; --schema prints its form")))
+}
+
+/// The plan of `loadtester URL` with its flags.
+///
+/// # Errors
+/// All faults at once; their paths are the flags.
+pub fn from_url(form: &UrlForm, overrides: &Overrides) -> Result<Plan, Faults> {
+    let mut faults = Faults::new(&form.url);
+    let (base, path) = match url::parse(&form.url) {
+        Ok(url) => (url.target.authority, if url.rest.is_empty() { "/".to_owned() } else { url.rest }),
+        Err(message) => {
+            faults.add(None, &Path::of("URL"), message);
+            // The flags are worth checking all the same.
+            ("localhost".to_owned(), "/".to_owned())
+        }
+    };
+    let mut scenario = vec![("path", Node::text(&path))];
+    if let Some(method) = &form.method {
+        scenario.push(("method", Node::text(method)));
+    }
+    let headers = form.headers.iter().map(|(name, value)| (name.as_str(), Node::text(value))).collect();
+    scenario.push(("headers", Node::map(headers)));
+    let scenarios = Node { at: None, value: tree::Value::Seq(vec![Node::map(scenario)]) };
+    let base_url = Node::text(&format!("http://{base}"));
+    let root = Node::map(vec![("base_url", base_url), ("scenarios", scenarios)]);
+    let mut overrides = overrides.clone();
+    if overrides.requests.is_none() && overrides.duration_ns.is_none() {
+        overrides.duration_ns = Some(DEFAULT_URL_DURATION_NS);
+    }
+    let mut plan = meaning(&root, &form.url, &overrides, faults).map_err(Faults::as_flags)?;
+    plan.scenarios[0].body.clone_from(&form.body);
+    plan.digest = digest::digest(&plan);
+    Ok(plan)
+}
+
+/// What both doors lead to.
+fn meaning(root: &Node, source: &str, overrides: &Overrides, mut faults: Faults) -> Result<Plan, Faults> {
+    let shaped = shape::check(root, &SCHEMA, &Path::default(), &mut faults).unwrap_or_default();
+    let document: Document = match serde_json::from_value(shaped) {
+        Ok(document) => document,
+        Err(error) => {
+            // The shape check lets through only what the types can hold; a gap between the two must not pass.
+            faults.add(None, &Path::default(), format!("can not be read: {error}"));
+            return Err(faults.sorted());
+        }
+    };
+    check::check(root, &document, source, overrides, &mut faults).ok_or_else(|| faults.sorted())
+}
+
+impl Faults {
+    /// The same, told in the flags of the URL form instead of a plan's keys.
+    fn as_flags(mut self) -> Self {
+        for fault in self.list_mut() {
+            fault.path = flag_of(fault);
+            fault.source = "command line".to_owned();
+        }
+        self
+    }
+}
+
+fn flag_of(fault: &Fault) -> String {
+    match fault.path.strip_prefix("scenarios[0].").unwrap_or(&fault.path) {
+        "method" => "-m".to_owned(),
+        header if header.starts_with("headers.") => format!("-H {}", &header["headers.".len()..]),
+        "path" | "base_url" => "URL".to_owned(),
+        other => other.to_owned(),
+    }
+}

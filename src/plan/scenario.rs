@@ -1,0 +1,215 @@
+//! What a plan sends and where to: base URL, scenarios, methods, paths, headers.
+
+use std::collections::BTreeMap;
+
+use super::check::{Checker, MAX_TIMEOUT_NS};
+use super::document::{Document, ScenarioForm};
+use super::fault::quoted;
+use super::path::Path;
+use super::tree::{Node, Scalar, Value};
+use super::url::{self, Url};
+use super::{DEFAULT_TIMEOUT_NS, Scenario};
+use crate::schedule::{MAX_PERIOD, Picker};
+
+/// The longest name of a scenario, in bytes: it is a column of reports and a label of metrics.
+const MAX_NAME_BYTES: usize = 200;
+/// The longest method, in bytes: the longest registered one has 17.
+const MAX_METHOD_BYTES: usize = 64;
+/// The most header bytes of one request: servers refuse more than 8 to 32 KiB.
+const MAX_HEADER_BYTES: usize = 64 << 10;
+/// Methods people write in lower case by habit; on the wire they are case-sensitive (RFC 9110, section 9.1).
+const KNOWN_METHODS: [&str; 9] =
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+
+/// Where all requests go, with the paths' prefix as `rest`.
+pub(super) fn base(checker: &mut Checker<'_>, document: &Document) -> Option<Url> {
+    let at = Path::of("base_url");
+    let text = document.base_url.as_ref()?;
+    let url = checker.read(&at, "a URL like `http://127.0.0.1:8081`", url::parse(text))?;
+    if url.rest.contains('?') {
+        checker.fault(&at, "a query (`?…`) belongs to the scenarios' paths: remove it here");
+        return None;
+    }
+    Some(url)
+}
+
+/// The scenarios, or `None` with faults noted.
+pub(super) fn all(checker: &mut Checker<'_>, document: &Document, prefix: &str) -> Option<Vec<Scenario>> {
+    let defaults = Path::of("defaults");
+    let method_of_defaults = document.defaults.as_ref().and_then(|d| d.method.as_deref());
+    let default_method = match method_of_defaults {
+        Some(method) => checked_method(checker, &defaults.key("method"), method),
+        None => Some("GET".to_owned()),
+    };
+    let default_timeout = match document.defaults.as_ref().and_then(|d| d.timeout.as_ref()) {
+        Some(text) => checker.duration(&defaults.key("timeout"), &text.0, 1, MAX_TIMEOUT_NS),
+        None => Some(DEFAULT_TIMEOUT_NS),
+    };
+    let default_headers = headers(checker, &defaults.key("headers"));
+    let forms = document.scenarios.as_ref()?;
+    let (mut scenarios, mut names) = (Vec::with_capacity(forms.len()), Vec::with_capacity(forms.len()));
+    for (i, form) in forms.iter().enumerate() {
+        let at = Path::of("scenarios").index(i);
+        let method = match &form.method {
+            Some(method) => checked_method(checker, &at.key("method"), method),
+            None => default_method.clone(),
+        };
+        let timeout = match &form.timeout {
+            Some(text) => checker.duration(&at.key("timeout"), &text.0, 1, MAX_TIMEOUT_NS),
+            None => default_timeout,
+        };
+        let own = headers(checker, &at.key("headers"));
+        let fields = merged(&default_headers, own);
+        check_size(checker, &at, &fields);
+        let path = form.path.as_ref().and_then(|path| {
+            checker.read(&at.key("path"), "a path like `/v1/users`", url::join(prefix, path))
+        });
+        let name = name(checker, &at, form, method.as_deref());
+        names.push(name.clone());
+        // A part that is missing has its fault noted; the others are still worth checking.
+        if let (Some(method), Some(timeout_ns), Some(path), Some(name)) = (method, timeout, path, name) {
+            let body = form.body.clone().unwrap_or_default().into_bytes();
+            let weight = form.weight.unwrap_or(1);
+            scenarios.push(Scenario { name, weight, method, path, headers: fields, body, timeout_ns });
+        }
+    }
+    check_names(checker, forms, &names);
+    check_weights(checker, forms);
+    Some(scenarios)
+}
+
+/// The name given, or method and path as typed: a variable's value must not end up in reports.
+fn name(checker: &mut Checker<'_>, at: &Path, form: &ScenarioForm, method: Option<&str>) -> Option<String> {
+    let Some(name) = &form.name else {
+        if checker.is_given(&at.key("name")) {
+            return None;
+        }
+        let node = checker.root.find(&at.key("path"))?;
+        let Value::Scalar(Scalar { typed, .. }) = &node.value else { return None };
+        let path: String = typed.chars().filter(|c| !c.is_control()).take(MAX_NAME_BYTES / 4).collect();
+        return Some(format!("{} {path}", method?));
+    };
+    let wrong = if name.trim().is_empty() {
+        "is empty: write a name, or remove the key".to_owned()
+    } else if name.chars().any(char::is_control) {
+        "can not contain control characters or line breaks: write it on one line".to_owned()
+    } else if name.len() > MAX_NAME_BYTES {
+        format!("is longer than {MAX_NAME_BYTES} bytes: shorten it")
+    } else {
+        return Some(name.clone());
+    };
+    checker.fault(&at.key("name"), wrong);
+    None
+}
+
+fn check_names(checker: &mut Checker<'_>, forms: &[ScenarioForm], names: &[Option<String>]) {
+    let mut first_of = BTreeMap::new();
+    for (i, name) in names.iter().enumerate() {
+        let Some(name) = name else { continue };
+        let first = *first_of.entry(name).or_insert(i);
+        let at = Path::of("scenarios").index(i);
+        if first == i {
+            continue;
+        }
+        if forms[i].name.is_some() {
+            checker
+                .fault(&at.key("name"), format!("is the name of scenarios[{first}] too: give each its own"));
+        } else {
+            let what = "has no name, and method and path are those of";
+            checker.fault(&at, format!("{what} scenarios[{first}]: give each a `name`"));
+        }
+    }
+}
+
+fn check_weights(checker: &mut Checker<'_>, forms: &[ScenarioForm]) {
+    let weights: Vec<u32> = forms.iter().map(|form| form.weight.unwrap_or(1)).collect();
+    if let Err(period) = Picker::new(&weights, 0) {
+        let message = format!(
+            "the weights add up to {period} once divided by what they have in common, at most {MAX_PERIOD} \
+             are possible: write rounder weights"
+        );
+        checker.fault(&Path::of("scenarios"), message);
+    }
+}
+
+fn checked_method(checker: &mut Checker<'_>, at: &Path, method: &str) -> Option<String> {
+    let upper = method.to_ascii_uppercase();
+    let wrong = if !is_token(method) || method.len() > MAX_METHOD_BYTES {
+        Err("is not an HTTP method: write one like GET or POST".to_owned())
+    } else if upper != method && KNOWN_METHODS.contains(&upper.as_str()) {
+        Err(format!("methods are case-sensitive: write {upper}"))
+    } else if method == "CONNECT" {
+        Err("CONNECT opens a tunnel and has no response to measure: use another method".to_owned())
+    } else {
+        Ok(method.to_owned())
+    };
+    checker.read(at, "an HTTP method like GET or POST", wrong)
+}
+
+/// The fields of the mapping at `at`, in its order.
+fn headers(checker: &mut Checker<'_>, at: &Path) -> Vec<(String, String)> {
+    let Some(Node { value: Value::Map(entries), .. }) = checker.root.find(at) else { return Vec::new() };
+    let mut fields: Vec<(String, String)> = Vec::with_capacity(entries.len());
+    for (key, node) in entries {
+        let (Some(name), Value::Scalar(value)) = (&key.text, &node.value) else { continue };
+        let at = at.key(name);
+        let again = fields.iter().any(|(n, _)| n != name && n.eq_ignore_ascii_case(name));
+        if let Err(message) = check_header(name, &value.text) {
+            checker.faults.add(key.at, &at, message);
+        } else if again {
+            checker.faults.add(key.at, &at, "is already given in another spelling: keep one of the two");
+        } else {
+            fields.push((name.clone(), value.text.clone()));
+        }
+    }
+    fields
+}
+
+/// Whether the field may be sent.
+///
+/// # Errors
+/// Why not, and what to do instead. The value is not repeated.
+pub fn check_header(name: &str, value: &str) -> Result<(), String> {
+    if !is_token(name) {
+        return Err(format!("{} is not a header name: use letters, digits and `-`", quoted(name)));
+    }
+    match name.to_ascii_lowercase().as_str() {
+        "content-length" => return Err("is set from the body's length: remove it".to_owned()),
+        "transfer-encoding" => {
+            return Err("bodies are sent whole, with their length: remove it".to_owned());
+        }
+        "connection" => {
+            return Err("connections are kept open, that is the tool's to manage: remove it".to_owned());
+        }
+        _ => {}
+    }
+    match value.chars().find(|c| c.is_ascii_control() && *c != '\t') {
+        Some('\n' | '\r') => {
+            Err("the value can not contain line breaks: write it on one line (in YAML, not with `|`)"
+                .to_owned())
+        }
+        Some(_) => Err("the value can not contain control characters: remove them".to_owned()),
+        None => Ok(()),
+    }
+}
+
+/// The fields of `defaults`, each in its place by a scenario's own of the same name, then the rest.
+fn merged(defaults: &[(String, String)], own: Vec<(String, String)>) -> Vec<(String, String)> {
+    let is_own = |name: &str| own.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
+    let mut fields: Vec<_> = defaults.iter().filter(|(name, _)| !is_own(name)).cloned().collect();
+    fields.extend(own);
+    fields
+}
+
+fn check_size(checker: &mut Checker<'_>, at: &Path, fields: &[(String, String)]) {
+    let bytes: usize = fields.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+    if bytes > MAX_HEADER_BYTES {
+        let message = format!("the headers have {bytes} bytes: at most {MAX_HEADER_BYTES} are possible");
+        checker.fault(at, message);
+    }
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}

@@ -1,0 +1,204 @@
+//! Holds a tree against the schema: unknown, missing and repeated keys, wrong types, lists and
+//! numbers out of bounds. All faults at once, each where it stands.
+//!
+//! What passes is handed on as JSON in which a value that may be text is its text; what does not is
+//! left out, so that the rest can be read and judged. What values mean stays out.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json};
+
+use super::fault::{Faults, Position, did_you_mean};
+use super::path::Path;
+use super::tree::{Key, Kind, Node, Scalar, Value};
+
+/// Keys the plan will have, by the key they stand under (empty: the top, or a scenario's list).
+const LATER: [(&str, &str); 7] = [
+    ("", "tls"),
+    ("", "connect_to"),
+    ("", "thresholds"),
+    ("", "fleet"),
+    ("defaults", "expect"),
+    ("defaults", "tls"),
+    ("[]", "expect"),
+];
+
+/// What of `node` has the form `schema` asks for.
+pub(super) fn check(node: &Node, schema: &Json, path: &Path, faults: &mut Faults) -> Option<Json> {
+    match &node.value {
+        Value::Unknown => None,
+        Value::Null => {
+            faults.add(node.at, path, format!("has no value: write {}, or remove the key", expected(schema)));
+            None
+        }
+        Value::Map(entries) if allows(schema, "object") => Some(mapping(node, entries, schema, path, faults)),
+        Value::Seq(items) if allows(schema, "array") => list(node, items, schema, path, faults),
+        Value::Scalar(value) => match scalar(value, schema, path) {
+            Ok(json) => Some(json),
+            Err(message) => {
+                faults.add(node.at, path, message);
+                None
+            }
+        },
+        Value::Map(_) | Value::Seq(_) => {
+            let found = if matches!(node.value, Value::Map(_)) { "a mapping" } else { "a list" };
+            faults.add(node.at, path, format!("is {found}: write {}", expected(schema)));
+            None
+        }
+    }
+}
+
+fn mapping(node: &Node, entries: &[(Key, Node)], schema: &Json, path: &Path, faults: &mut Faults) -> Json {
+    let mut json = Map::new();
+    let mut seen: BTreeMap<&str, Option<Position>> = BTreeMap::new();
+    let most = schema.get("maxProperties").and_then(Json::as_u64).unwrap_or(u64::MAX);
+    if entries.len() as u64 > most {
+        faults.add(node.at, path, format!("has {} entries: at most {most} are possible", entries.len()));
+        return Json::Object(json);
+    }
+    for (key, value) in entries {
+        let Some(text) = &key.text else {
+            faults.add(key.at, path, "a key must be a plain word, not a list or a mapping");
+            continue;
+        };
+        let path_of_key = path.key(text);
+        if let Some(first) = seen.get(text.as_str()) {
+            let line = first.map_or_else(String::new, |at: Position| format!(" on line {}", at.line));
+            faults.add(key.at, &path_of_key, format!("is already given{line}: keep one of the two"));
+            continue;
+        }
+        seen.insert(text, key.at);
+        let known = schema["properties"].get(text).or_else(|| schema.get("additionalProperties"));
+        match known.filter(|s| s.is_object()) {
+            Some(inner) => {
+                if let Some(value) = check(value, inner, &path_of_key, faults) {
+                    json.insert(text.clone(), value);
+                }
+            }
+            None if faults.is_full() => faults.add(key.at, &path_of_key, ""),
+            None => faults.add(key.at, &path_of_key, unknown_key(text, schema, path)),
+        }
+    }
+    for required in schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
+        if !entries.iter().any(|(key, _)| key.text.as_deref() == Some(required)) {
+            let what =
+                format!("is missing: add `{required}:` with {}", expected(&schema["properties"][required]));
+            faults.add(node.at, &path.key(required), what);
+        }
+    }
+    Json::Object(json)
+}
+
+fn unknown_key(key: &str, schema: &Json, path: &Path) -> String {
+    let parent = if path.steps().is_empty() { "" } else { path.last_key().unwrap_or("[]") };
+    if LATER.contains(&(parent, key)) {
+        return "not supported yet: remove it".to_owned();
+    }
+    let known = || schema["properties"].as_object().into_iter().flatten().map(|(key, _)| key.as_str());
+    match did_you_mean(key, known()) {
+        guess if guess.is_empty() => {
+            format!("unknown key; known here: {}", known().collect::<Vec<_>>().join(", "))
+        }
+        guess => format!("unknown key{guess}"),
+    }
+}
+
+fn list(node: &Node, items: &[Node], schema: &Json, path: &Path, faults: &mut Faults) -> Option<Json> {
+    let bound = |name: &str| schema.get(name).and_then(Json::as_u64);
+    let count = items.len() as u64;
+    if let Some(least) = bound("minItems").filter(|least| count < *least) {
+        faults.add(node.at, path, format!("is empty: write at least {least}"));
+        return None;
+    }
+    if let Some(most) = bound("maxItems").filter(|most| count > *most) {
+        faults.add(node.at, path, format!("has {count} entries: at most {most} are possible"));
+        return None;
+    }
+    let each = items.iter().enumerate().map(|(i, item)| {
+        // A faulty entry keeps its place, so that the others keep their paths.
+        check(item, &schema["items"], &path.index(i), faults).unwrap_or_else(|| Json::Object(Map::new()))
+    });
+    Some(Json::Array(each.collect()))
+}
+
+fn scalar(value: &Scalar, schema: &Json, path: &Path) -> Result<Json, String> {
+    let wrong = || format!("{value} is not possible here: write {}", expected(schema));
+    let whole = || match value.kind {
+        Kind::Integer(number) => Some(number),
+        Kind::Variable => value.text.trim().parse().ok(),
+        _ => None,
+    };
+    if let Some(words) = schema["enum"].as_array() {
+        let mut words = words.iter().filter_map(Json::as_str);
+        let known = words.any(|word| word == value.text);
+        return if known { Ok(Json::from(value.text.as_str())) } else { Err(wrong()) };
+    }
+    if allows(schema, "string") {
+        if let (true, Some(number)) = (allows(schema, "integer"), whole()) {
+            in_bounds(number, schema, path)?;
+        }
+        // A number where a text of a certain form stands is that text with its unit missing:
+        // whoever reads the form has the better message.
+        let as_text = match value.kind {
+            Kind::Text | Kind::Variable => true,
+            Kind::Integer(_) => schema.get("pattern").is_some() || allows(schema, "number"),
+            Kind::Float(_) => schema.get("pattern").is_some() || allows(schema, "number"),
+            Kind::Bool(_) => allows(schema, "boolean"),
+        };
+        return if as_text {
+            Ok(Json::from(value.text.as_str()))
+        } else {
+            Err(format!("{value} is not text: put it in quotes"))
+        };
+    }
+    if allows(schema, "integer") {
+        let number = whole().ok_or_else(wrong)?;
+        in_bounds(number, schema, path)?;
+        // Every whole number of the schema has bounds within i64.
+        return i64::try_from(number).map(Json::from).map_err(|_| wrong());
+    }
+    Err(wrong())
+}
+
+fn in_bounds(number: i128, schema: &Json, path: &Path) -> Result<(), String> {
+    let bound = |name: &str| schema.get(name).and_then(Json::as_i64).map(i128::from);
+    if let Some(least) = bound("minimum").filter(|least| number < *least) {
+        let other = match path.last_key() {
+            Some("weight") => "; to leave a scenario out, remove it or comment it out",
+            _ => "",
+        };
+        return Err(format!("is too small: write at least {least}{other}"));
+    }
+    match bound("maximum").filter(|most| number > *most) {
+        Some(most) => Err(format!("is too large: write at most {most}")),
+        None => Ok(()),
+    }
+}
+
+fn allows(schema: &Json, kind: &str) -> bool {
+    match &schema["type"] {
+        Json::String(only) => only == kind,
+        Json::Array(several) => several.iter().any(|t| t == kind),
+        _ => false,
+    }
+}
+
+/// What the schema wants, in words, with its first example.
+fn expected(schema: &Json) -> String {
+    if let Some(words) = schema["enum"].as_array() {
+        let words: Vec<&str> = words.iter().filter_map(Json::as_str).collect();
+        return words.join(" or ");
+    }
+    let kind = ["object", "array", "integer", "string"].into_iter().find(|kind| allows(schema, kind));
+    let words = match kind {
+        Some("object") => "a mapping of keys and values",
+        Some("array") => "a list, each entry on a line that begins with `- `",
+        Some("integer") => "a whole number",
+        _ => "a text",
+    };
+    match schema["examples"].get(0) {
+        Some(Json::String(text)) => format!("{words} like `{text}`"),
+        Some(Json::Number(number)) => format!("{words} like {number}"),
+        _ => words.to_owned(),
+    }
+}

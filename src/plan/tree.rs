@@ -1,0 +1,301 @@
+//! YAML text to a tree of values that know their place. The only file that knows the YAML library.
+//!
+//! Anchors, aliases and merge keys are resolved here, under budgets; duplicate keys are kept for
+//! the shape check to report. What a value means stays out.
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_yaml::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
+use serde_yaml::{Error, Location, Spanned};
+
+use super::fault::{Position, quoted};
+use super::path::{Path, Step};
+use crate::units::print_bytes;
+
+/// Nesting allowed in a plan: its own form needs 5 levels.
+const MAX_DEPTH: usize = 24;
+/// Values in a plan, aliases expanded: 256 full scenarios with 100 headers each fit twice.
+const MAX_NODES: usize = 100_000;
+/// Text in a plan, aliases expanded: four plans of the largest size.
+const MAX_EXPANDED_BYTES: usize = 4 * super::MAX_PLAN_BYTES;
+/// Times a plan may refer to its anchors. Each repeats at most the text of one plan.
+const MAX_ALIASES: usize = 1_000;
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Node {
+    /// Where it is written; of an alias, where the anchor is.
+    pub at: Option<Position>,
+    /// What it is.
+    pub value: Value,
+}
+
+/// The kinds of value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value {
+    /// Nothing, `~` or `null`.
+    Null,
+    /// A value that could not be found out; its fault is noted already.
+    Unknown,
+    /// A single value.
+    Scalar(Scalar),
+    /// A list.
+    Seq(Vec<Node>),
+    /// A mapping in the order typed; keys may repeat.
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Key {
+    /// Where it is written.
+    pub at: Option<Position>,
+    /// Its text; `None` for a list or a mapping.
+    pub text: Option<String>,
+}
+
+/// A single value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Scalar {
+    /// What it says: the text between quotes, or a plain value letter by letter.
+    pub text: String,
+    /// What stands in the plan, for messages: never anything from the environment.
+    pub typed: String,
+    /// What it may be.
+    pub kind: Kind,
+}
+
+/// What a scalar may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Kind {
+    /// Text.
+    Text,
+    /// A plain `true` or `false`.
+    Bool(bool),
+    /// A plain whole number.
+    Integer(i128),
+    /// Another plain number.
+    Float(f64),
+    /// From the environment: whatever its text can be read as.
+    Variable,
+}
+
+impl Node {
+    /// A text that stands in no file.
+    pub fn text(text: &str) -> Self {
+        let scalar = Scalar { text: text.to_owned(), typed: text.to_owned(), kind: Kind::Text };
+        Self { at: None, value: Value::Scalar(scalar) }
+    }
+
+    /// A mapping that stands in no file.
+    pub fn map(entries: Vec<(&str, Node)>) -> Self {
+        let key = |text: &str| Key { at: None, text: Some(text.to_owned()) };
+        let entries = entries.into_iter().map(|(text, node)| (key(text), node)).collect();
+        Self { at: None, value: Value::Map(entries) }
+    }
+
+    /// The value at the end of `path`; of duplicate keys, the first.
+    pub fn find(&self, path: &Path) -> Option<&Node> {
+        path.steps().iter().try_fold(self, |node, step| match (&node.value, step) {
+            (Value::Map(entries), Step::Key(key)) => {
+                entries.iter().find(|(k, _)| k.text.as_ref() == Some(key)).map(|(_, node)| node)
+            }
+            (Value::Seq(items), Step::Index(index)) => items.get(*index),
+            _ => None,
+        })
+    }
+}
+
+/// The tree of `text`.
+///
+/// # Errors
+/// The first thing that is not YAML, or more than a plan may hold, and where.
+pub(super) fn read(text: &str) -> Result<Node, (Option<Position>, String)> {
+    let options = serde_yaml::options! {
+        with_snippet: false,
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+        strict_booleans: true,
+        budget: serde_yaml::budget! {
+            max_depth: MAX_DEPTH,
+            max_nodes: MAX_NODES,
+            max_events: 4 * MAX_NODES,
+            max_aliases: MAX_ALIASES,
+            max_total_scalar_bytes: MAX_EXPANDED_BYTES,
+            enforce_alias_anchor_ratio: false,
+        },
+        alias_limits: serde_yaml::alias_limits! { max_total_replayed_events: MAX_NODES },
+    };
+    serde_yaml::from_str_with_options::<Raw>(text, options)
+        .map(|raw| raw.into_node(text))
+        .map_err(|error| (error.location().and_then(position), explain(&error)))
+}
+
+fn position(location: Location) -> Option<Position> {
+    let line = u32::try_from(location.line()).ok().filter(|line| *line > 0)?;
+    Some(Position { line, column: u32::try_from(location.column()).ok()? })
+}
+
+fn explain(error: &Error) -> String {
+    match error.without_snippet() {
+        Error::MultipleDocuments { .. } => {
+            "a second document begins here: a plan is one document, remove what follows `---`".to_owned()
+        }
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            "this alias stands inside its own anchor: write the value out".to_owned()
+        }
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => too_large(),
+        other => {
+            let text = other.to_string();
+            // The place is printed in front of the message, like every other fault's.
+            let text = text.split_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+            // An alias's faults come as text only.
+            if text.contains("limit exceeded") || text.starts_with("budget breached") {
+                return too_large();
+            }
+            let remedy = if text.contains("tab") { ": indent with spaces" } else { "" };
+            let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+            format!("not YAML: {text}{remedy}")
+        }
+    }
+}
+
+fn too_large() -> String {
+    format!(
+        "the plan is too large or too deeply nested once its aliases are expanded (at most {}, {MAX_DEPTH} levels, \
+         {MAX_NODES} values, {MAX_ALIASES} aliases): write less, or split it into several plans",
+        print_bytes(MAX_EXPANDED_BYTES as u64)
+    )
+}
+
+/// A value as the library hands it over: numbers have lost their spelling.
+struct Raw(Spanned<RawValue>);
+
+enum RawValue {
+    Null,
+    Text(String),
+    Typed(Kind),
+    Seq(Vec<Raw>),
+    Map(Vec<(Raw, Raw)>),
+}
+
+impl Raw {
+    fn into_node(self, source: &str) -> Node {
+        let at = position(self.0.defined).or_else(|| position(self.0.referenced));
+        let spelling = || {
+            let span = self.0.defined.span();
+            let begin = usize::try_from(span.byte_offset()?).ok()?;
+            let end = begin.checked_add(usize::try_from(span.byte_len()?).ok()?)?;
+            source.get(begin..end)
+        };
+        let value = match self.0.value {
+            RawValue::Null => Value::Null,
+            RawValue::Text(text) => Value::Scalar(Scalar { typed: text.clone(), text, kind: Kind::Text }),
+            RawValue::Typed(kind) => {
+                let text = spelling().map_or_else(|| kind.canonical(), str::to_owned);
+                Value::Scalar(Scalar { typed: text.clone(), text, kind })
+            }
+            RawValue::Seq(items) => Value::Seq(items.into_iter().map(|raw| raw.into_node(source)).collect()),
+            RawValue::Map(entries) => Value::Map(
+                entries.into_iter().map(|(k, v)| (k.into_key(source), v.into_node(source))).collect(),
+            ),
+        };
+        Node { at, value }
+    }
+
+    fn into_key(self, source: &str) -> Key {
+        let Node { at, value } = self.into_node(source);
+        let text = match value {
+            Value::Scalar(scalar) => Some(scalar.text),
+            Value::Null => Some("null".to_owned()),
+            Value::Unknown | Value::Seq(_) | Value::Map(_) => None,
+        };
+        Key { at, text }
+    }
+}
+
+impl Kind {
+    fn canonical(self) -> String {
+        match self {
+            Self::Bool(value) => value.to_string(),
+            Self::Integer(value) => value.to_string(),
+            Self::Float(value) => value.to_string(),
+            Self::Text | Self::Variable => String::new(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Spanned::deserialize(deserializer).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RawValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Anything)
+    }
+}
+
+struct Anything;
+
+impl<'de> Visitor<'de> for Anything {
+    type Value = RawValue;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a YAML value")
+    }
+
+    fn visit_unit<E>(self) -> Result<RawValue, E> {
+        Ok(RawValue::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<RawValue, E> {
+        Ok(RawValue::Typed(Kind::Bool(value)))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<RawValue, E> {
+        Ok(RawValue::Typed(Kind::Integer(value.into())))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<RawValue, E> {
+        Ok(RawValue::Typed(Kind::Integer(value.into())))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<RawValue, E> {
+        Ok(RawValue::Typed(Kind::Float(value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<RawValue, E> {
+        Ok(RawValue::Text(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<RawValue, E> {
+        Ok(RawValue::Text(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RawValue, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(RawValue::Seq(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawValue, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(RawValue::Map(entries))
+    }
+}
+
+/// The scalar as a message shows it.
+impl std::fmt::Display for Scalar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&quoted(&self.typed))
+    }
+}

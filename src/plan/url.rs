@@ -1,0 +1,207 @@
+//! Where requests go and the path on the request line: `http://host:port/prefix` taken apart.
+
+use super::Target;
+use super::fault::quoted;
+
+/// The longest host name of the DNS (RFC 1035, section 2.3.4, less the root's dot).
+const MAX_HOST_BYTES: usize = 253;
+/// The longest request target sent: servers refuse more than 8 KiB, the least RFC 9112 asks for is 8,000 bytes.
+const MAX_TARGET_BYTES: usize = 64 << 10;
+
+/// A URL's parts; the rest begins with `/`, or is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Url {
+    pub target: Target,
+    /// Path and query as typed.
+    pub rest: String,
+}
+
+/// Takes `text` apart.
+///
+/// # Errors
+/// What is wrong and what to write instead.
+pub(super) fn parse(text: &str) -> Result<Url, String> {
+    if let Some(c) = text.chars().find(|c| !c.is_ascii_graphic()) {
+        return Err(not_printable(c));
+    }
+    let (scheme, after) = text
+        .split_once("://")
+        .ok_or_else(|| format!("has no scheme: write {}", quoted(&format!("http://{text}"))))?;
+    match scheme.to_ascii_lowercase().as_str() {
+        "http" => {}
+        "https" => return Err("https is not supported yet: use http".to_owned()),
+        "unix" | "http+unix" => {
+            return Err("Unix sockets are not supported yet: use http:// and a TCP port".to_owned());
+        }
+        _ => return Err(format!("the scheme {} is not supported: use http", quoted(scheme))),
+    }
+    let (authority, rest) = match after.find(['/', '?', '#']) {
+        Some(at) => after.split_at(at),
+        None => (after, ""),
+    };
+    if rest.contains('#') {
+        return Err("a fragment (`#…`) is never sent: remove it".to_owned());
+    }
+    if authority.contains('@') {
+        return Err("user and password do not belong in the URL: use an `Authorization` header".to_owned());
+    }
+    let rest = if rest.starts_with('?') { format!("/{rest}") } else { rest.to_owned() };
+    Ok(Url { target: target(authority)?, rest })
+}
+
+fn target(authority: &str) -> Result<Target, String> {
+    let (host, port, bracketed) = match authority.strip_prefix('[') {
+        Some(inside) => {
+            let (host, after) =
+                inside.split_once(']').ok_or("`[` without `]`: write an IPv6 address as `[::1]`")?;
+            if host.contains('%') {
+                return Err("IPv6 zones are not supported: use an address without `%`".to_owned());
+            }
+            host.parse::<std::net::Ipv6Addr>()
+                .map_err(|_| format!("{} is not an IPv6 address: write it like `[::1]`", quoted(host)))?;
+            let port = match after {
+                "" => None,
+                _ => Some(after.strip_prefix(':').ok_or("only `:port` may follow `]`")?),
+            };
+            (host.to_ascii_lowercase(), port, true)
+        }
+        None => {
+            if authority.matches(':').count() > 1 {
+                return Err("an IPv6 address stands in brackets: write `http://[::1]:8080`".to_owned());
+            }
+            let (host, port) = match authority.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (authority, None),
+            };
+            check_host(host)?;
+            (host.to_ascii_lowercase(), port, false)
+        }
+    };
+    let number = match port {
+        None => 80,
+        Some(text) => text
+            .parse::<u16>()
+            .ok()
+            .filter(|n| *n > 0 && text.bytes().all(|b| b.is_ascii_digit()))
+            .ok_or_else(|| format!("{} is not a port: write a number from 1 to 65535", quoted(text)))?,
+    };
+    let shown = if bracketed { format!("[{host}]") } else { host.clone() };
+    let authority = if number == 80 { shown } else { format!("{shown}:{number}") };
+    Ok(Target { host, port: number, authority })
+}
+
+fn check_host(host: &str) -> Result<(), String> {
+    if host.is_empty() {
+        return Err("has no host: write `http://host:port`".to_owned());
+    }
+    if host.len() > MAX_HOST_BYTES {
+        return Err(format!("the host is longer than {MAX_HOST_BYTES} bytes, the most a name can have"));
+    }
+    let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    if let Some(c) = host.chars().find(|c| !valid(*c)) {
+        return Err(format!("a host can not contain {}", quoted(&c.to_string())));
+    }
+    // All digits and dots is meant as an IPv4 address; a resolver would read `1.2.3` as 1.2.0.3.
+    let numeric = host.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    if numeric && host.parse::<std::net::Ipv4Addr>().is_err() {
+        return Err(format!("{} is not an IPv4 address: write four numbers like `127.0.0.1`", quoted(host)));
+    }
+    Ok(())
+}
+
+/// The request target of `path` under `prefix` (from [`Url::rest`]).
+///
+/// # Errors
+/// What is wrong with `path` and what to write instead.
+pub(super) fn join(prefix: &str, path: &str) -> Result<String, String> {
+    if path.contains("://") && !path.starts_with('/') {
+        return Err("is a whole URL: write only the path, the host comes from `base_url`".to_owned());
+    }
+    if !path.starts_with('/') {
+        return Err(format!("does not begin with `/`: write {}", quoted(&format!("/{path}"))));
+    }
+    if path.contains('#') {
+        return Err("a fragment (`#…`) is never sent: remove it, or write `%23`".to_owned());
+    }
+    if let Some(c) = path.chars().find(|c| !c.is_ascii_graphic()) {
+        return Err(not_printable(c));
+    }
+    let target = format!("{}{path}", prefix.trim_end_matches('/'));
+    if target.len() > MAX_TARGET_BYTES {
+        return Err(format!("is {} bytes long: at most {MAX_TARGET_BYTES} are possible", target.len()));
+    }
+    Ok(target)
+}
+
+fn not_printable(c: char) -> String {
+    let mut bytes = [0; 4];
+    let encoded: String = c.encode_utf8(&mut bytes).bytes().map(|b| format!("%{b:02X}")).collect();
+    format!("can not contain {}: percent-encode it as `{encoded}`", quoted(&c.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_taken_apart() {
+        let cases = [
+            ("http://127.0.0.1:8081/a?b=1", "127.0.0.1", 8081, "127.0.0.1:8081", "/a?b=1"),
+            ("http://Example.COM", "example.com", 80, "example.com", ""),
+            ("HTTP://example.com:80/", "example.com", 80, "example.com", "/"),
+            ("http://[::1]:9000?x", "::1", 9000, "[::1]:9000", "/?x"),
+            ("http://[FE80::1]", "fe80::1", 80, "[fe80::1]", ""),
+        ];
+        for (text, host, port, authority, rest) in cases {
+            let target = Target { host: host.into(), port, authority: authority.into() };
+            assert_eq!(parse(text), Ok(Url { target, rest: rest.into() }), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_refused_url_says_what_to_write() {
+        let cases = [
+            ("localhost:80", "write `http://localhost:80`"),
+            ("https://x", "not supported yet"),
+            ("unix:///x", "not supported yet"),
+            ("ftp://x", "use http"),
+            ("http://", "no host"),
+            ("http:///x", "no host"),
+            ("http://x:0", "1 to 65535"),
+            ("http://x:+5", "1 to 65535"),
+            ("http://x:", "1 to 65535"),
+            ("http://::1:80", "brackets"),
+            ("http://[::1", "without `]`"),
+            ("http://[x]", "not an IPv6 address"),
+            ("http://[fe80::1%eth0]", "zones"),
+            ("http://[::1]80", "only `:port`"),
+            ("http://u:p@x/", "Authorization"),
+            ("http://x/#a", "fragment"),
+            ("http://x/a b", "%20"),
+            ("http://bücher/", "%C3%BC"),
+            ("http://a*b/", "`*`"),
+            ("http://1.2.3/", "IPv4"),
+        ];
+        for (text, remedy) in cases {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(remedy), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn paths_are_put_after_the_prefix() {
+        assert_eq!(join("", "/a"), Ok("/a".into()));
+        assert_eq!(join("/", "/"), Ok("/".into()));
+        assert_eq!(join("/api/", "/a?b"), Ok("/api/a?b".into()));
+        for (path, remedy) in [
+            ("a", "`/a`"),
+            ("http://x/a", "only the path"),
+            ("/a b", "%20"),
+            ("/a#b", "%23"),
+            ("/ü", "%C3%BC"),
+            ("/\r\n", "%0D"),
+        ] {
+            assert!(join("", path).unwrap_err().contains(remedy), "{path}");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! `${VAR}` and `${VAR:-default}` in the values of a plan.
+//!
+//! Filled in after the YAML is read, so that a value can not change the plan's structure. The
+//! environment itself is read elsewhere and passed in as a function.
+
+use super::fault::{Faults, quoted};
+use super::path::Path;
+use super::tree::{Kind, Node, Scalar, Value};
+
+/// Text that variables may add to one plan.
+const MAX_ADDED_BYTES: usize = super::MAX_PLAN_BYTES;
+
+/// Fills in every value of `root`; `$${` becomes `${`.
+pub(super) fn fill_in(root: &mut Node, env: &dyn Fn(&str) -> Option<String>, faults: &mut Faults) {
+    let mut room = MAX_ADDED_BYTES;
+    walk(root, &Path::default(), env, &mut room, faults);
+}
+
+fn walk(
+    node: &mut Node,
+    path: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+    room: &mut usize,
+    faults: &mut Faults,
+) {
+    match &mut node.value {
+        Value::Null | Value::Unknown => {}
+        Value::Scalar(scalar) => {
+            if let Err(message) = fill_in_scalar(scalar, env, room) {
+                faults.add(node.at, path, message);
+                node.value = Value::Unknown;
+            }
+        }
+        Value::Seq(items) => {
+            for (i, item) in items.iter_mut().enumerate() {
+                walk(item, &path.index(i), env, room, faults);
+            }
+        }
+        Value::Map(entries) => {
+            for (key, item) in entries {
+                walk(item, &path.key(key.text.as_deref().unwrap_or("?")), env, room, faults);
+            }
+        }
+    }
+}
+
+fn fill_in_scalar(
+    scalar: &mut Scalar,
+    env: &dyn Fn(&str) -> Option<String>,
+    room: &mut usize,
+) -> Result<(), String> {
+    if !scalar.text.contains("${") {
+        return Ok(());
+    }
+    let (mut filled, mut rest, mut used) = (String::new(), scalar.text.as_str(), false);
+    while let Some(at) = rest.find("${") {
+        let (before, from) = rest.split_at(at);
+        if let Some(before) = before.strip_suffix('$') {
+            filled += before;
+            filled += "${";
+            rest = &from[2..];
+            continue;
+        }
+        filled += before;
+        let end =
+            from.find('}').ok_or("`${` without `}`: close it, or write `$${` for the two characters")?;
+        let value = value_of(&from[2..end], env)?;
+        *room = room.checked_sub(value.len()).ok_or_else(|| {
+            format!(
+                "variables add more than {}: write less",
+                crate::units::print_bytes(MAX_ADDED_BYTES as u64)
+            )
+        })?;
+        filled += &value;
+        used = true;
+        rest = &from[end + 1..];
+    }
+    filled += rest;
+    scalar.text = filled;
+    if used {
+        scalar.kind = Kind::Variable;
+    }
+    Ok(())
+}
+
+/// What `NAME` or `NAME:-default` stands for; like the shell, the default also replaces an empty value.
+fn value_of(inside: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+    let (name, default) = match inside.split_once(":-") {
+        Some((name, default)) => (name, Some(default)),
+        None => (inside, None),
+    };
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if !starts || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        let shown = quoted(&format!("${{{inside}}}"));
+        return Err(format!("{shown} names no variable: write `$${{` for the two characters `${{`"));
+    }
+    match (env(name), default) {
+        (Some(value), None) => Ok(value),
+        (Some(value), Some(_)) if !value.is_empty() => Ok(value),
+        (_, Some(default)) => Ok(default.to_owned()),
+        (None, None) => Err(format!(
+            "the environment variable {} is not set: set it, or give a default with `${{{}:-default}}`",
+            quoted(name),
+            name.chars().take(60).collect::<String>()
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(text: &str) -> Result<String, String> {
+        let env = |name: &str| match name {
+            "TOKEN" => Some("s3cret: [x]".to_owned()),
+            "EMPTY" => Some(String::new()),
+            _ => None,
+        };
+        let mut node = Node::text(text);
+        let mut faults = Faults::new("plan");
+        fill_in(&mut node, &env, &mut faults);
+        match (node.value, faults.list()) {
+            (Value::Scalar(scalar), []) => Ok(scalar.text),
+            (_, faults) => Err(faults[0].message.clone()),
+        }
+    }
+
+    #[test]
+    fn variables_defaults_and_escapes() {
+        let cases = [
+            ("Bearer ${TOKEN}!", "Bearer s3cret: [x]!"),
+            ("${NOPE:-a:-b}", "a:-b"),
+            ("${EMPTY:-x}${EMPTY}", "x"),
+            ("$${TOKEN} $TOKEN $", "${TOKEN} $TOKEN $"),
+            ("$$${TOKEN}", "$${TOKEN}"),
+            ("${NOPE:-}", ""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(filled(text).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_filled_in_names_both_remedies() {
+        let unset = filled("${NOPE}").unwrap_err();
+        assert!(
+            unset.contains("`NOPE`") && unset.contains("set it, or") && unset.contains("${NOPE:-default}"),
+            "{unset}"
+        );
+        assert!(filled("${x").unwrap_err().contains("close it"));
+        for text in ["${}", "${1a}", "${a b}", "${{x}}"] {
+            assert!(filled(text).unwrap_err().contains("names no variable"), "{text}");
+        }
+    }
+}

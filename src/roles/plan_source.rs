@@ -1,0 +1,77 @@
+//! Reads a plan's text from a file or standard input, never more than a plan may hold. What the
+//! text says stays out.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use crate::plan::{MAX_PLAN_BYTES, quoted};
+use crate::units::print_bytes;
+
+/// The text at `path`, `-` for standard input.
+///
+/// # Errors
+/// What stood in the way and what to do about it, in a sentence.
+pub fn read(path: &str) -> Result<String, String> {
+    if path == "-" {
+        return read_all(io::stdin().lock(), "standard input");
+    }
+    let shown = quoted(path);
+    let file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => format!("there is no plan {shown}: check the name given with --plan"),
+        io::ErrorKind::PermissionDenied => {
+            format!("the plan {shown} may not be read: change its permissions")
+        }
+        _ => format!("the plan {shown} can not be opened: {error}"),
+    })?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        return Err(format!("{shown} is a directory: give a plan in it, like --plan {path}/loadplan.yaml"));
+    }
+    read_all(file, &shown)
+}
+
+fn read_all(source: impl Read, shown: &str) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    // One byte over the limit tells a full plan from one too large.
+    let read = source.take(MAX_PLAN_BYTES as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(|error| format!("reading {shown} failed: {error}"))?;
+    if bytes.len() > MAX_PLAN_BYTES {
+        let limit = print_bytes(MAX_PLAN_BYTES as u64);
+        return Err(format!("{shown} is larger than {limit}: is it a plan? Shorten its bodies"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        format!("{shown} is not UTF-8 from byte {at} on: save it as UTF-8")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts what is read from an endless source.
+    struct Endless(usize);
+
+    impl Read for &mut Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            buffer.fill(b'#');
+            self.0 += buffer.len();
+            Ok(buffer.len())
+        }
+    }
+
+    #[test]
+    fn never_more_is_read_than_a_plan_may_hold() {
+        let mut endless = Endless(0);
+        assert!(read_all(&mut endless, "x").unwrap_err().contains("larger than 4.00MiB"));
+        assert!(endless.0 <= MAX_PLAN_BYTES + 1, "{} bytes read", endless.0);
+        assert_eq!(read_all(vec![b'#'; MAX_PLAN_BYTES].as_slice(), "x").map(|t| t.len()), Ok(MAX_PLAN_BYTES));
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_named() {
+        assert!(read("/nowhere/plan.yaml").unwrap_err().contains("no plan `/nowhere/plan.yaml`"));
+        assert!(read("/").unwrap_err().contains("is a directory"));
+        assert!(read_all(b"a: \xff".as_slice(), "x").unwrap_err().contains("from byte 3 on"));
+        assert!(read("/proc/self/mem").unwrap_err().contains("failed"));
+    }
+}
