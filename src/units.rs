@@ -379,7 +379,10 @@ mod tests {
     #[test]
     fn counts_bytes_rates_and_shares_print_readably() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(print_count), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([1023, 65_536, 1_572_864, 3 << 30].map(print_bytes), ["1023B", "64.0KiB", "1.50MiB", "3.00GiB"]);
+        assert_eq!(
+            [1023, 65_536, 1_572_864, 3 << 30].map(print_bytes),
+            ["1023B", "64.0KiB", "1.50MiB", "3.00GiB"]
+        );
         assert_eq!([500.0, 0.5, 1234.5678, 0.01].map(print_rate), ["500/s", "0.5/s", "1234.568/s", "36/h"]);
         assert_eq!([0.01, 0.0005, 1.0].map(print_percent), ["1%", "0.05%", "100%"]);
     }
