@@ -1,1 +1,5 @@
-//! Room under construction.
+//! The world, as far as this crate touches it: cores, control groups, limits.
+
+pub mod cgroup;
+pub mod cores;
+pub mod limits;

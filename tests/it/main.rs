@@ -1,4 +1,5 @@
 //! The integration tests: one binary, one module per topic.
 
+mod cgroup;
 mod instrument;
 mod preflight;
