@@ -9,3 +9,8 @@ mod stamp;
 pub use clock::{Clock, RealtimeOffset, cpu_time_ns, sharpen_timers};
 pub use poller::{Poller, Ready};
 pub use socket::{Received, Socket, unacknowledged};
+//! The world, as far as this crate touches it: cores, control groups, limits.
+
+pub mod cgroup;
+pub mod cores;
+pub mod limits;

@@ -1,1 +1,15 @@
-//! Room under construction.
+//! Judgements: whether a run can work ([`preflight`]) and whether its measurement may be believed
+//! ([`instrument`]). Figures come in as values; machines are looked at and files read elsewhere.
+
+mod describe;
+pub mod instrument;
+pub mod preflight;
+mod threads;
+
+pub use describe::describe;
+pub use threads::{MAX_THREADS, PIN_FROM_CORES, Threads, threads_for};
+
+/// `1 request`, `2 requests`, `1,500 requests`.
+fn plural(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", crate::units::print_count(n), if n == 1 { "" } else { "s" })
+}

@@ -1,0 +1,44 @@
+//! Which cores this process may use, and keeping a thread on one of them.
+//!
+//! What stays out: how many threads there are and where they belong (`verdict::threads_for`), and
+//! CPU quotas (`cgroup`): an affinity mask knows nothing of them.
+
+use core_affinity::CoreId;
+
+/// The largest core number the kernel interface in use can name, plus one (glibc's `CPU_SETSIZE`).
+const CORES_MAX: usize = 1024;
+
+/// The cores the calling thread may run on, ascending and not necessarily contiguous. Ask once,
+/// before pinning: a pinned thread sees one core. Empty when the kernel does not say.
+pub fn allowed() -> Vec<usize> {
+    core_affinity::get_core_ids().unwrap_or_default().into_iter().map(|core| core.id).collect()
+}
+
+/// Keep the calling thread on `core`. `false`: the kernel refused (no such core, or not ours), and
+/// the thread runs where it did before.
+#[must_use]
+pub fn pin(core: usize) -> bool {
+    core < CORES_MAX && core_affinity::set_for_current(CoreId { id: core })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pinned_thread_sees_its_core_only() {
+        let cores = allowed();
+        let last = *cores.last().expect("this thread runs somewhere");
+        let seen = std::thread::spawn(move || pin(last).then(allowed)).join().expect("no panic");
+        assert_eq!(seen, Some(vec![last]));
+        assert_eq!(allowed(), cores, "other threads keep theirs");
+    }
+
+    #[test]
+    fn a_core_that_does_not_exist_is_refused() {
+        let (bit, beyond) =
+            std::thread::spawn(|| (pin(CORES_MAX - 1), pin(usize::MAX))).join().expect("no panic");
+        assert!(!beyond);
+        assert!(!bit || allowed().contains(&(CORES_MAX - 1)));
+    }
+}

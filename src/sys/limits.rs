@@ -1,0 +1,121 @@
+//! What this machine grants this process: descriptors, ports, memory; and all of it in one look.
+//!
+//! What stays out: whether that is enough (`verdict::preflight`).
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::cgroup::Groups;
+use super::cores;
+use crate::verdict::preflight::Machine;
+
+/// Look at the machine. Call it before any thread is pinned: a pinned one sees one core.
+pub fn look() -> Machine {
+    let root = Path::new("/");
+    let (fd_soft, fd_hard) = file_descriptors();
+    Machine {
+        cores_allowed: cores::allowed(),
+        quota_cpus: Groups::find(root, "cpu").and_then(|groups| groups.quota_cpus()),
+        fd_soft,
+        fd_hard,
+        fd_in_use: file_descriptors_in_use(),
+        local_ports: read("/proc/sys/net/ipv4/ip_local_port_range").and_then(|text| parse_port_range(&text)),
+        memory_available_bytes: memory_available(root),
+    }
+}
+
+/// Soft and hard limit on open file descriptors; `u64::MAX`: none.
+pub fn file_descriptors() -> (u64, u64) {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    (current.unwrap_or(u64::MAX), maximum.unwrap_or(u64::MAX))
+}
+
+/// Raise the soft limit on open file descriptors to `soft`, at most the hard one.
+///
+/// # Errors
+/// The kernel's, when `soft` is over the hard limit.
+pub fn raise_file_descriptors(soft: u64) -> io::Result<()> {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: Some(soft), maximum })?)
+}
+
+/// Descriptors this process has open; 0 when `/proc` does not say.
+fn file_descriptors_in_use() -> u64 {
+    // The listing holds one open itself.
+    fs::read_dir("/proc/self/fd").map_or(0, |listing| (listing.count() as u64).saturating_sub(1))
+}
+
+/// What the machine has left, or what our control groups leave us of it.
+fn memory_available(root: &Path) -> Option<u64> {
+    let machine = read("/proc/meminfo").and_then(|text| parse_available(&text));
+    let groups = Groups::find(root, "memory").and_then(|groups| groups.memory_left_bytes());
+    machine.into_iter().chain(groups).min()
+}
+
+/// First and last of two numbers apart by white space.
+fn parse_port_range(text: &str) -> Option<(u16, u16)> {
+    let mut ports = text.split_whitespace().map(str::parse);
+    let (first, last) = (ports.next()?.ok()?, ports.next()?.ok()?);
+    (first <= last).then_some((first, last))
+}
+
+/// `MemAvailable:    8123456 kB` in bytes.
+fn parse_available(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+fn read(path: &str) -> Option<String> {
+    fs::read_to_string(path).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_the_kernel_are_read_in_its_spelling() {
+        assert_eq!(parse_port_range("32768\t60999\n"), Some((32_768, 60_999)));
+        for broken in ["", "1", "60999 32768", "1 65536", "a b"] {
+            assert_eq!(parse_port_range(broken), None, "{broken:?}");
+        }
+        let meminfo = "MemTotal:       16384 kB\nMemFree:         1 kB\nMemAvailable:       8 kB\n";
+        assert_eq!(parse_available(meminfo), Some(8_192));
+        assert_eq!(parse_available("MemTotal: 5 kB"), None);
+    }
+
+    #[test]
+    fn an_open_file_is_one_descriptor_more() {
+        // Other tests of this process open and close files meanwhile: enough of ours stand out.
+        let before = file_descriptors_in_use();
+        let files: Vec<_> = (0..64).map(|_| fs::File::open("/dev/null").expect("it exists")).collect();
+        let during = file_descriptors_in_use();
+        drop(files);
+        assert!((before + 32..before + 96).contains(&during), "{before}, then {during}");
+    }
+
+    #[test]
+    fn the_machine_has_cores_descriptors_ports_and_memory() {
+        let machine = look();
+        assert!(!machine.cores_allowed.is_empty());
+        assert!(machine.fd_soft > 0 && machine.fd_hard >= machine.fd_soft && machine.fd_in_use >= 3);
+        assert!(machine.local_ports.is_some());
+        assert!(machine.memory_available_bytes.is_some_and(|bytes| bytes > 1 << 20));
+    }
+
+    #[test]
+    fn the_soft_limit_moves_below_the_hard_one_and_not_over_it() {
+        let (soft, hard) = file_descriptors();
+        // Never lower than it was: other tests of this process rely on it.
+        let wanted = soft.saturating_add(1).min(hard);
+        raise_file_descriptors(wanted).expect("up to the hard limit");
+        assert_eq!(file_descriptors(), (wanted, hard));
+        if hard < u64::MAX - 1 {
+            assert!(raise_file_descriptors(hard + 1).is_err());
+        }
+    }
+}

@@ -1,0 +1,428 @@
+//! This tool, judged as a measuring device that may itself be at fault.
+//!
+//! [`judge`] weighs what a run says of itself and names every reason to doubt it, each with its
+//! figure and a remedy. [`may_explain_quantile`] and [`may_explain_mean`] answer a gate's further
+//! question: could our own error have turned a latency threshold that holds into one that fails?
+//!
+//! # Whose delay is it?
+//!
+//! Slip (due → send began) mixes two things: the time until a connection was free, which is the
+//! target's doing or the connection limit's, and the time from there until we sent, which is ours.
+//! So slip is published but not judged. Judged is the **send delay**:
+//!
+//! ```text
+//! send delay = send began − max(due, instant the connection it went out on became free)
+//! ```
+//!
+//! A connection becomes free when the kernel had the last byte of its last response (our own read
+//! when user timestamps are on), or when our thread learnt that it is established. A request that
+//! found a free connection has a send delay equal to its slip; one that waited in the backlog has
+//! only what we added after the target let go. Every sent request has one, so a pause of ours that
+//! fills the backlog still shows in those requests that were due when a connection was idle.
+//!
+//! The same split decides who is to blame when the asked load was not offered: requests that found
+//! every connection taken, while send delay, receive delay, threads and CPU time are all in order,
+//! were held up by the target or by the limit; requests our thread never got to were held up by us.
+//! When both could be, the sentence says so and blames neither.
+
+use std::fmt;
+
+use super::plural;
+use crate::tally::Histogram;
+use crate::units::{print_percent, print_time};
+
+/// The smallest share of the asked requests that has to be offered.
+pub const OFFERED_RATIO_MIN: f64 = 0.999;
+/// A send delay that is always allowed: what a loaded but healthy machine takes to wake a thread.
+pub const SEND_DELAY_FLOOR_NS: u64 = 1_000_000;
+/// The send delay may be one tenth of the median response: an error in the second digit.
+pub const SEND_DELAY_SHARE: u64 = 10;
+/// With kernel timestamps a receive delay up to this is never held against a run: see [`judge`].
+pub const RECEIVE_DELAY_FLOOR_NS: u64 = 100_000;
+/// The largest share of the time a thread may be busy in the open model: above it, queues form in front of it.
+pub const BUSY_RATIO_MAX: f64 = 0.95;
+/// The percentile of our own delays that is judged.
+const JUDGED_QUANTILE: f64 = 0.99;
+
+/// What a run says of itself, over the measured time.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// Requests were due by a schedule.
+    pub open_model: bool,
+    /// Requests that the schedule asked. Not read in the closed model.
+    pub asked: u64,
+    /// Requests whose send call began.
+    pub sent: u64,
+    /// Requests that ended without a send because the target gave no connection (refused,
+    /// unreachable, connect timeout). They were brought to its door, so they count as offered.
+    pub turned_away: u64,
+    /// Due requests that found the backlog full.
+    pub dropped: u64,
+    /// Due requests that were still waiting for a connection when the run ended.
+    pub waiting: u64,
+    /// Due and a connection free → send began: see the module's doc.
+    pub send_delay: &'a Histogram,
+    /// The kernel had the last byte → our thread read it. Empty where the kernel gives no stamps.
+    pub receive_delay: &'a Histogram,
+    /// Send → last byte received.
+    pub service_time: &'a Histogram,
+    /// Due → last byte received.
+    pub response_time: &'a Histogram,
+    /// Receive times are the kernel's; otherwise our own delay is inside every latency.
+    pub kernel_timestamps: bool,
+    /// Responses that were recorded with a kernel stamp that could not be true, so with user time.
+    pub absurd_stamps: u64,
+    /// One entry per load thread.
+    pub threads: &'a [ThreadEvidence],
+    /// Time for which our control group was denied the CPU, in nanoseconds.
+    pub throttled_ns: u64,
+    /// Enforcement periods in which it was.
+    pub throttled_periods: u64,
+    /// Exchanges that failed because this machine ran out of something.
+    pub local_errors: u64,
+}
+
+/// One load thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ThreadEvidence {
+    /// The core it is pinned to.
+    pub core: Option<usize>,
+    /// Share of the measured time in which it did something: neither slept nor polled in vain. 0..=1.
+    pub busy_ratio: f64,
+}
+
+impl Evidence<'_> {
+    /// Requests brought to the target.
+    fn offered(&self) -> u64 {
+        self.sent.saturating_add(self.turned_away)
+    }
+
+    /// Asked and not offered.
+    fn missing(&self) -> u64 {
+        self.asked.saturating_sub(self.offered())
+    }
+
+    /// The busiest thread over [`BUSY_RATIO_MAX`]: its place, its share, and how many are over.
+    fn saturated_thread(&self) -> Option<(usize, f64, usize)> {
+        let over = self.threads.iter().enumerate().filter(|(_, t)| t.busy_ratio > BUSY_RATIO_MAX);
+        let busiest = over.clone().max_by(|a, b| a.1.busy_ratio.total_cmp(&b.1.busy_ratio))?;
+        // Ten thousandths are more than it is known to.
+        Some((busiest.0, (busiest.1.busy_ratio * 1e4).round() / 1e4, over.count()))
+    }
+}
+
+/// Whether this tool may be believed, and what it has to say for itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instrument {
+    /// No reason to doubt.
+    pub trustworthy: bool,
+    /// Every reason to doubt, the one that explains most first.
+    pub reasons: Vec<Reason>,
+    /// What a reader should know though it is no reason to doubt.
+    pub notes: Vec<String>,
+    /// Offered ÷ asked, at most 1; `None` in the closed model and when nothing was asked.
+    pub offered_ratio: Option<f64>,
+}
+
+/// Who kept the missing requests from being sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Culprit {
+    /// This tool: the requests were due and our threads never got to them.
+    Generator,
+    /// The target, or too few connections: the requests found none free though we kept up.
+    Connections,
+    /// The requests found no free connection, and another reason says we may have kept them busy ourselves.
+    Either,
+}
+
+/// One reason to doubt a measurement, with its figures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reason {
+    /// Fewer requests were offered than asked.
+    LoadNotOffered {
+        /// Offered ÷ asked.
+        ratio: f64,
+        /// Asked and not offered.
+        missing: u64,
+        /// Who kept them back.
+        culprit: Culprit,
+    },
+    /// A thread was too busy to keep to a schedule.
+    ThreadSaturated {
+        /// The busiest one's place, from 0.
+        thread: usize,
+        /// Its share of busy time.
+        busy_ratio: f64,
+        /// How many threads are over the bound.
+        over: usize,
+    },
+    /// Requests went out late though they could have gone.
+    SentLate {
+        /// Send delay, 99th percentile.
+        p99_ns: u64,
+        /// What it may be.
+        limit_ns: u64,
+    },
+    /// Responses lay in the kernel for too long before we read them.
+    ReadLate {
+        /// Receive delay, 99th percentile.
+        p99_ns: u64,
+        /// What it may be.
+        limit_ns: u64,
+    },
+    /// Our control group was denied the CPU.
+    Throttled {
+        /// For how long.
+        ns: u64,
+        /// In how many enforcement periods.
+        periods: u64,
+    },
+    /// This machine ran out of something.
+    LocalErrors {
+        /// Exchanges that failed of it.
+        count: u64,
+    },
+}
+
+impl Reason {
+    /// The stable name in JSON and metric labels.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::LoadNotOffered { .. } => "load_not_offered",
+            Self::ThreadSaturated { .. } => "thread_saturated",
+            Self::SentLate { .. } => "sent_late",
+            Self::ReadLate { .. } => "read_late",
+            Self::Throttled { .. } => "cpu_throttled",
+            Self::LocalErrors { .. } => "local_errors",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    /// One sentence: the figure, then the remedy.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::LoadNotOffered { ratio, missing, culprit } => {
+                let (share, missing) = (print_percent(ratio), plural(missing, "request"));
+                write!(f, "{share} of the asked load was offered: ")?;
+                match culprit {
+                    Culprit::Generator => write!(
+                        f,
+                        "this generator did not get to {missing}: add --threads or workers, or lower the rate"
+                    ),
+                    Culprit::Connections => write!(
+                        f,
+                        "{missing} found every connection waiting for the target while this generator kept up: \
+                         raise `concurrency` or lower the rate"
+                    ),
+                    Culprit::Either => write!(
+                        f,
+                        "{missing} found every connection taken, and this generator may have kept them: \
+                         put the other reasons right first, then raise `concurrency` or lower the rate"
+                    ),
+                }
+            }
+            Self::ThreadSaturated { thread, busy_ratio, over } => {
+                write!(f, "thread {thread} was busy {}", print_percent(busy_ratio))?;
+                if over > 1 {
+                    write!(f, " (and {} more over {})", over - 1, print_percent(BUSY_RATIO_MAX))?;
+                }
+                write!(f, ": add --threads or lower the rate")
+            }
+            Self::SentLate { p99_ns, limit_ns } => write!(
+                f,
+                "1 % of the requests were sent {} or more after they could be, {} is the limit: \
+                 lower the rate, or leave this generator cores that nothing else uses",
+                print_time(p99_ns),
+                print_time(limit_ns)
+            ),
+            Self::ReadLate { p99_ns, limit_ns } => write!(
+                f,
+                "1 % of the responses lay {} or more in the kernel before they were read, {} is the limit: \
+                 lower the rate, add --threads, or leave this generator cores that nothing else uses",
+                print_time(p99_ns),
+                print_time(limit_ns)
+            ),
+            Self::Throttled { ns, periods } => write!(
+                f,
+                "the CPU quota stopped this generator for {} in {}: \
+                 raise the container's CPU limit, or lower --threads or the rate",
+                print_time(ns),
+                plural(periods, "period")
+            ),
+            Self::LocalErrors { count } => write!(
+                f,
+                "{} failed because this machine ran out of ports, file descriptors or memory: \
+                 see --check for what is needed, or lower `concurrency`",
+                plural(count, "exchange")
+            ),
+        }
+    }
+}
+
+/// Judge a measurement.
+///
+/// In both models the CPU quota must not have stopped us and this machine must not have run out of
+/// anything. In the open model moreover
+///
+/// - offered ÷ asked is at least [`OFFERED_RATIO_MIN`];
+/// - no thread was busy for more than [`BUSY_RATIO_MAX`] of the time;
+/// - the send delay's p99 is at most [`SEND_DELAY_FLOOR_NS`] or one tenth of the median response,
+///   whichever is larger;
+/// - the receive delay's p99 is at most the median service time. With kernel timestamps response
+///   and service time end at the kernel's stamp, so a receive delay is in no latency: it is judged
+///   because a thread that leaves responses lying is about to be late with sends. One wake-up from
+///   sleep is not such a queue, and costs tens of microseconds where a target on the same machine
+///   answers in fifteen; so delays up to [`RECEIVE_DELAY_FLOOR_NS`] pass. With user timestamps the
+///   delay is in every latency, and nothing is forgiven.
+///
+/// In the closed model a busy generator is the normal case: it waits for nobody, so whoever is
+/// slower sets the pace. That is a note, not a reason.
+pub fn judge(evidence: &Evidence) -> Instrument {
+    let mut reasons = Vec::new();
+    let mut notes = Vec::new();
+    if evidence.open_model {
+        reasons.extend(saturated(evidence));
+        reasons.extend(sent_late(evidence));
+        reasons.extend(read_late(evidence));
+    } else if let Some((thread, busy_ratio, _)) = evidence.saturated_thread() {
+        let busy = print_percent(busy_ratio);
+        notes.push(format!(
+            "the generator was the bottleneck: thread {thread} was busy {busy}; the target may do more"
+        ));
+    }
+    if evidence.throttled_periods > 0 || evidence.throttled_ns > 0 {
+        reasons.push(Reason::Throttled { ns: evidence.throttled_ns, periods: evidence.throttled_periods });
+    }
+    if evidence.local_errors > 0 {
+        reasons.push(Reason::LocalErrors { count: evidence.local_errors });
+    }
+    let offered_ratio = offered_ratio(evidence);
+    if let Some(ratio) = offered_ratio.filter(|ratio| *ratio < OFFERED_RATIO_MIN) {
+        let culprit = culprit(evidence, reasons.is_empty());
+        reasons.insert(0, Reason::LoadNotOffered { ratio, missing: evidence.missing(), culprit });
+    }
+    notes.extend(remarks(evidence));
+    Instrument { trustworthy: reasons.is_empty(), reasons, notes, offered_ratio }
+}
+
+fn offered_ratio(evidence: &Evidence) -> Option<f64> {
+    let judged = evidence.open_model && evidence.asked > 0;
+    judged.then(|| (evidence.offered() as f64 / evidence.asked as f64).min(1.0))
+}
+
+fn culprit(evidence: &Evidence, otherwise_in_order: bool) -> Culprit {
+    let held_up = evidence.dropped.saturating_add(evidence.waiting);
+    let never_reached = evidence.missing().saturating_sub(held_up);
+    if never_reached > held_up {
+        Culprit::Generator
+    } else if otherwise_in_order && never_reached == 0 {
+        Culprit::Connections
+    } else {
+        Culprit::Either
+    }
+}
+
+fn saturated(evidence: &Evidence) -> Option<Reason> {
+    let (thread, busy_ratio, over) = evidence.saturated_thread()?;
+    Some(Reason::ThreadSaturated { thread, busy_ratio, over })
+}
+
+fn sent_late(evidence: &Evidence) -> Option<Reason> {
+    let p99_ns = evidence.send_delay.quantile(JUDGED_QUANTILE)?;
+    let median = evidence.response_time.quantile(0.5).unwrap_or(0);
+    let limit_ns = SEND_DELAY_FLOOR_NS.max(median / SEND_DELAY_SHARE);
+    (!within(p99_ns, limit_ns)).then_some(Reason::SentLate { p99_ns, limit_ns })
+}
+
+fn read_late(evidence: &Evidence) -> Option<Reason> {
+    let p99_ns = evidence.receive_delay.quantile(JUDGED_QUANTILE)?;
+    let floor = if evidence.kernel_timestamps { RECEIVE_DELAY_FLOOR_NS } else { 0 };
+    let limit_ns = evidence.service_time.quantile(0.5)?.max(floor);
+    (!within(p99_ns, limit_ns)).then_some(Reason::ReadLate { p99_ns, limit_ns })
+}
+
+/// Whether a quantile is at most `limit_ns`, to the histogram's resolution of three digits: a
+/// quantile is reported as its bucket's upper end, which may lie past a bound that every sample kept.
+fn within(quantile_ns: u64, limit_ns: u64) -> bool {
+    quantile_ns <= limit_ns + limit_ns / 1000
+}
+
+fn remarks(evidence: &Evidence) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !evidence.kernel_timestamps {
+        notes.push(
+            "receive times were taken in user space: every latency includes the time until this generator woke"
+                .into(),
+        );
+    }
+    if evidence.absurd_stamps > 0 {
+        notes.push(format!(
+            "{} carried a kernel timestamp that cannot be true and were timed in user space",
+            plural(evidence.absurd_stamps, "response")
+        ));
+    }
+    let saturated = evidence.response_time.saturated();
+    if saturated > 0 {
+        notes.push(format!("{} longer than one hour, recorded as one hour", plural(saturated, "exchange")));
+    }
+    if evidence.open_model && evidence.asked == 0 {
+        notes.push("the schedule asked for no request in the measured time".into());
+    }
+    notes
+}
+
+/// Whether our own error may be why the `q`-quantile (0..=1; 1 is the maximum) of `response` is at
+/// or over `limit_ns`. With kernel timestamps `false` is a proof that the target alone was too slow;
+/// with user timestamps our wake-up after a response is in R and in nobody's books.
+///
+/// Let R be a response time and E ≥ 0 the send delay in it. For any e,
+/// #{R − E ≥ limit} ≥ #{R ≥ limit + e} − #{E > e}: however our delays fell upon the samples, at
+/// most #{E > e} of the responses slower than limit + e owe more than e to us. If for some e
+/// the right side exceeds (1 − q)·N, the quantile is over the limit with our part taken away.
+/// A quota that stopped us can also have stopped a target in the same control group, which no send
+/// delay shows: an excess no longer than the time it was in force counts as explained. The evidence may be of all scenarios
+/// while `response` is of one: more delays than its own only make the proof harder.
+pub fn may_explain_quantile(response: &Histogram, q: f64, limit_ns: u64, evidence: &Evidence) -> bool {
+    let Some(observed) = response.quantile(q) else { return false };
+    if evidence.throttled_ns > 0 && observed.saturating_sub(limit_ns) <= evidence.throttled_ns {
+        return true;
+    }
+    let allowed = (1.0 - q) * response.count() as f64;
+    // Only at the recorded delays, and at none, does #{E > e} change.
+    let mut longer = evidence.send_delay.count();
+    let mut candidates = vec![(0, longer)];
+    for bucket in evidence.send_delay.hdr().iter_recorded() {
+        longer -= bucket.count_at_value();
+        candidates.push((bucket.value_iterated_to(), longer));
+    }
+    let at_least = counts_from_top(response);
+    !candidates.into_iter().any(|(e, longer)| {
+        let bound = limit_ns.saturating_add(e);
+        let from = at_least.partition_point(|(lowest, _)| *lowest < bound);
+        let slow = at_least.get(from).map_or(0, |(_, n)| *n);
+        slow.saturating_sub(longer) as f64 > allowed
+    })
+}
+
+/// Whether our own error may be why the mean of `response` is at or over `limit_ns`: it is what is
+/// left of the mean when all send delays are taken out that decides.
+pub fn may_explain_mean(response: &Histogram, limit_ns: u64, evidence: &Evidence) -> bool {
+    let Some(observed) = response.mean() else { return false };
+    let ours = evidence.send_delay.mean().unwrap_or(0.0) * evidence.send_delay.count() as f64;
+    let throttled = evidence.throttled_ns as f64;
+    observed - ours / response.count() as f64 - throttled < limit_ns as f64
+}
+
+/// Per bucket its lowest value and how many samples lie in it or above.
+fn counts_from_top(histogram: &Histogram) -> Vec<(u64, u64)> {
+    let hdr = histogram.hdr();
+    let mut left = histogram.count();
+    hdr.iter_recorded()
+        .map(|bucket| {
+            let at_least = left;
+            left -= bucket.count_at_value();
+            (hdr.lowest_equivalent(bucket.value_iterated_to()), at_least)
+        })
+        .collect()
+}

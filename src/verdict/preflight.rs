@@ -1,0 +1,295 @@
+//! Know before you start: what a plan needs against what this machine has.
+//!
+//! [`check`] refuses what cannot work and names what to change. What stays out: whether a plan is
+//! valid (it is), looking at the machine ([`Machine`] is handed in), and acting on the answer.
+
+use std::fmt;
+
+use super::plural;
+use crate::plan::{DEFAULT_OPEN_CONNECTIONS, Load, Model, Plan};
+use crate::schedule::{Arrivals, Picker, Piece};
+use crate::tally::Histogram;
+use crate::units::{print_bytes, print_count};
+
+/// File descriptors kept for ourselves beside those already open: pollers, reports, the status server's clients.
+pub const RESERVED_FDS: u64 = 256;
+/// Our memory for one connection, without what the kernel keeps: the project's own upper bound.
+pub const CONNECTION_BYTES: u64 = 4096;
+/// Tallies a load thread owns: one it fills, one on its way back, one spare.
+pub const TALLIES_PER_THREAD: u64 = 3;
+/// Tallies beside the threads': the snapshot's, and one being drawn from it for a reader or a report.
+pub const TALLIES_SHARED: u64 = 3;
+/// Histograms per tally and scenario: response and service time.
+const HISTOGRAMS_PER_SCENARIO: u64 = 2;
+/// Histograms per tally: slip, send delay, receive delay, connect time, first byte time.
+const HISTOGRAMS_PER_TALLY: u64 = 5;
+/// Counters per tally and scenario: 900 status codes and a few more, eight bytes each.
+const COUNTER_BYTES_PER_SCENARIO: u64 = 8 * 1024;
+/// How long a local port of a closed connection stays taken (Linux: TIME_WAIT is a constant 60 s).
+const TIME_WAIT_S: f64 = 60.0;
+
+/// What this machine grants this process.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Machine {
+    /// Cores we may run on; their numbers need not be contiguous. Empty: unknown.
+    pub cores_allowed: Vec<usize>,
+    /// CPUs' worth of time per second that our control groups allow; `None`: as much as there is.
+    pub quota_cpus: Option<f64>,
+    /// Soft limit on open file descriptors.
+    pub fd_soft: u64,
+    /// The limit up to which we may raise the soft one.
+    pub fd_hard: u64,
+    /// Descriptors open now.
+    pub fd_in_use: u64,
+    /// First and last local port the kernel picks from.
+    pub local_ports: Option<(u16, u16)>,
+    /// Memory we can take without pushing anybody out; `None`: unknown.
+    pub memory_available_bytes: Option<u64>,
+}
+
+impl Machine {
+    /// The quota when it allows less than the cores do: one that can stop us.
+    pub fn binding_quota(&self) -> Option<f64> {
+        self.quota_cpus.filter(|quota| *quota < self.cores_allowed.len().max(1) as f64)
+    }
+}
+
+/// Something a run takes from the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// Connections, and what we keep open ourselves.
+    FileDescriptors,
+    /// One per connection: all go from one address to one address and port.
+    LocalPorts,
+    /// Bytes: tallies and connections, at most.
+    Memory,
+}
+
+impl Resource {
+    /// As people call it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::FileDescriptors => "file descriptors",
+            Self::LocalPorts => "local ports",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+/// What is needed of a resource against what there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Of what.
+    pub resource: Resource,
+    /// How much the run may take.
+    pub needed: u64,
+    /// How much it can have; `None`: unknown.
+    pub available: Option<u64>,
+}
+
+impl fmt::Display for Need {
+    /// `306 of 1,024`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let print = if self.resource == Resource::Memory { print_bytes } else { print_count };
+        match self.available {
+            Some(available) => write!(f, "{} of {}", print(self.needed), print(available)),
+            None => write!(f, "{} (how much there is could not be found out)", print(self.needed)),
+        }
+    }
+}
+
+/// Whether a run can work.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Preflight {
+    /// Need by need.
+    pub needs: Vec<Need>,
+    /// Why it cannot work, each with what to change. Empty: it can.
+    pub refusals: Vec<String>,
+    /// What may go wrong.
+    pub warnings: Vec<String>,
+    /// What the soft limit on file descriptors has to be raised to first; at most the hard one.
+    pub raise_fd_to: Option<u64>,
+}
+
+/// Weigh `plan`, run on `threads` load threads of `machine`.
+pub fn check(plan: &Plan, threads: usize, busy_poll: bool, machine: &Machine) -> Preflight {
+    let mut flight = Preflight::default();
+    let connections = most_connections(&plan.load);
+    file_descriptors(connections, machine, &mut flight);
+    local_ports(plan, connections, machine, &mut flight);
+    memory(plan, connections, threads, machine, &mut flight);
+    if let Some(quota) = machine.binding_quota().filter(|_| busy_poll) {
+        flight.refusals.push(format!(
+            "--busy-poll under a quota of {} spends the quota on waiting: \
+             leave it out, or raise the container's CPU limit to its number of cores",
+            plural_cpus(quota)
+        ));
+    } else if busy_poll && threads >= machine.cores_allowed.len() {
+        flight.warnings.push(
+            "--busy-poll on every core leaves none for the status server and the reports: use fewer --threads"
+                .into(),
+        );
+    }
+    flight.warnings.extend(starved_scenarios(plan));
+    flight
+}
+
+/// The most connections a load opens at a time.
+pub fn most_connections(load: &Load) -> u32 {
+    match &load.model {
+        Model::Closed { connections } => *connections,
+        Model::Open { connections, .. } => connections.unwrap_or(DEFAULT_OPEN_CONNECTIONS),
+    }
+}
+
+/// How many requests are measured: the mean of Poisson arrivals, the most where a closed run has a
+/// duration too, exact otherwise. `None`: as many as the target answers in the time.
+pub fn expected_requests(load: &Load) -> Option<u64> {
+    let Model::Open { pieces, .. } = &load.model else { return load.requests };
+    let asked: f64 = pieces.iter().map(Piece::arrivals).sum();
+    // Request k is due where the integral of the rate reaches k, from k = 0: a broken one counts whole.
+    // A millionth more is the sum's rounding.
+    let asked = (asked - 1e-6).ceil().max(0.0) as u64;
+    Some(load.requests.map_or(asked, |limit| limit.min(asked)))
+}
+
+/// Whether [`expected_requests`] is what will be sent, to the request.
+pub(super) fn count_is_exact(load: &Load) -> bool {
+    match &load.model {
+        Model::Closed { .. } => load.requests.is_some() && load.duration_ns.is_none(),
+        Model::Open { arrivals, .. } => *arrivals == Arrivals::Even,
+    }
+}
+
+/// `1 CPU`, `2.5 CPUs`.
+pub(super) fn plural_cpus(cpus: f64) -> String {
+    format!("{} CPU{}", (cpus * 100.0).round() / 100.0, if cpus == 1.0 { "" } else { "s" })
+}
+
+fn file_descriptors(connections: u32, machine: &Machine, flight: &mut Preflight) {
+    let ours = RESERVED_FDS + machine.fd_in_use;
+    let needed = u64::from(connections) + ours;
+    flight.needs.push(Need {
+        resource: Resource::FileDescriptors,
+        needed,
+        available: Some(machine.fd_hard.max(machine.fd_soft)),
+    });
+    if needed <= machine.fd_soft {
+        return;
+    }
+    if needed <= machine.fd_hard {
+        flight.raise_fd_to = Some(needed);
+        return;
+    }
+    let most = machine.fd_hard.saturating_sub(ours);
+    flight.refusals.push(format!(
+        "{} and {ours} file descriptors of our own are {}, the hard limit is {}: \
+         raise it (`ulimit -n {needed}` as root, or the service's or container's nofile limit){}",
+        plural(connections.into(), "connection"),
+        print_count(needed),
+        print_count(machine.fd_hard),
+        if most > 0 { format!(", or lower `concurrency` to at most {most}") } else { String::new() },
+    ));
+}
+
+fn local_ports(plan: &Plan, connections: u32, machine: &Machine, flight: &mut Preflight) {
+    let Some((first, last)) = machine.local_ports else { return };
+    let ports = u64::from(last.saturating_sub(first)) + 1;
+    let needed = u64::from(connections);
+    flight.needs.push(Need { resource: Resource::LocalPorts, needed, available: Some(ports) });
+    if needed > ports {
+        flight.refusals.push(format!(
+            "{} to one address and port need as many local ports, {first}-{last} are {}: \
+             widen net.ipv4.ip_local_port_range, lower `concurrency`, or spread the load over workers",
+            plural(needed, "connection"),
+            print_count(ports),
+        ));
+        return;
+    }
+    let churn = peak_rate(&plan.load) * closing_share(plan) * TIME_WAIT_S;
+    if churn > ports as f64 {
+        flight.warnings.push(format!(
+            "`Connection: close` takes a new local port for each request, and a closed one may stay taken \
+             for {TIME_WAIT_S} s: {} would be taken, {} exist; leave the header out or lower the rate",
+            print_count(churn as u64),
+            print_count(ports),
+        ));
+    }
+}
+
+/// The highest rate the schedule asks, in requests per second; 0 in the closed model.
+fn peak_rate(load: &Load) -> f64 {
+    let Model::Open { pieces, .. } = &load.model else { return 0.0 };
+    pieces.iter().flat_map(|piece| [piece.from, piece.to]).fold(0.0, f64::max)
+}
+
+/// The share of requests that ask for their connection to be closed.
+fn closing_share(plan: &Plan) -> f64 {
+    let closes = |headers: &[(String, String)]| {
+        headers.iter().any(|(name, value)| {
+            name.eq_ignore_ascii_case("connection")
+                && value.split(',').any(|option| option.trim().eq_ignore_ascii_case("close"))
+        })
+    };
+    let weight = |closing: bool| -> u64 {
+        plan.scenarios.iter().filter(|s| !closing || closes(&s.headers)).map(|s| u64::from(s.weight)).sum()
+    };
+    weight(true) as f64 / weight(false).max(1) as f64
+}
+
+fn memory(plan: &Plan, connections: u32, threads: usize, machine: &Machine, flight: &mut Preflight) {
+    let needed = memory_bytes(plan, connections, threads);
+    let available = machine.memory_available_bytes;
+    flight.needs.push(Need { resource: Resource::Memory, needed, available });
+    let Some(available) = available else { return };
+    if needed > available {
+        flight.refusals.push(format!(
+            "the run may take {} of memory, {} can be had: \
+             lower `concurrency` or --threads, use fewer scenarios, or raise the container's memory limit",
+            print_bytes(needed),
+            print_bytes(available),
+        ));
+    } else if needed > available / 2 {
+        flight.warnings.push(format!(
+            "the run may take {} of memory, more than half of the {} that can be had",
+            print_bytes(needed),
+            print_bytes(available),
+        ));
+    }
+}
+
+/// The most our own memory may grow to: every bucket of every histogram touched, every connection open.
+fn memory_bytes(plan: &Plan, connections: u32, threads: usize) -> u64 {
+    let histogram = Histogram::new().hdr().distinct_values() as u64 * size_of::<u64>() as u64;
+    let (scenarios, threads) = (plan.scenarios.len() as u64, threads as u64);
+    let tally = scenarios * (HISTOGRAMS_PER_SCENARIO * histogram + COUNTER_BYTES_PER_SCENARIO)
+        + HISTOGRAMS_PER_TALLY * histogram;
+    let requests: u64 = plan.scenarios.iter().map(request_bytes).sum();
+    tally * (TALLIES_PER_THREAD * threads + TALLIES_SHARED)
+        + requests * (threads + 1)
+        + u64::from(connections) * CONNECTION_BYTES
+}
+
+/// About what one encoded request takes.
+fn request_bytes(scenario: &crate::plan::Scenario) -> u64 {
+    let headers: usize = scenario.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+    (scenario.method.len() + scenario.path.len() + headers + scenario.body.len()) as u64
+}
+
+/// Scenarios that a count of requests is too small for.
+fn starved_scenarios(plan: &Plan) -> Vec<String> {
+    let Some(requests) = expected_requests(&plan.load) else { return Vec::new() };
+    let Ok(picker) = Picker::new(&plan.weights(), 0) else { return Vec::new() };
+    let shares = picker.shares(requests, plan.scenarios.len());
+    let starved = plan.scenarios.iter().zip(shares).filter(|(_, n)| *n == 0);
+    starved
+        .map(|(scenario, _)| {
+            format!(
+                "scenario `{}` gets none of {} by its weight: ask for at least {}, or raise its weight",
+                scenario.name,
+                plural(requests, "request"),
+                print_count(picker.period()),
+            )
+        })
+        .collect()
+}

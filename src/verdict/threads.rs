@@ -1,0 +1,96 @@
+//! How many load threads, and on which cores.
+
+use super::plural;
+use super::preflight::{Machine, plural_cpus};
+use crate::units::print_count;
+
+/// The most load threads: more than the cores of any machine one would send from.
+pub const MAX_THREADS: usize = 1024;
+/// Below this many cores of our own, pinning takes from the kernel the freedom to get everybody
+/// else (status server, collector, the target on this machine) out of a load thread's way.
+pub const PIN_FROM_CORES: usize = 3;
+
+/// The load threads of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Threads {
+    /// How many; at least 1.
+    pub count: usize,
+    /// The core of each thread in turn; empty: not pinned.
+    pub cores: Vec<usize>,
+    /// Why it is not what one might expect.
+    pub notes: Vec<String>,
+}
+
+impl Threads {
+    /// Whether each thread stays on its core.
+    pub fn pinned(&self) -> bool {
+        !self.cores.is_empty()
+    }
+}
+
+/// One thread per whole CPU that is ours, by affinity and quota, and per connection; `asked`
+/// (`--threads`) overrides the CPUs but not the connections: a thread without one could send nothing.
+///
+/// More threads than CPUs are allowed, for whoever wants to see what that costs, with a note.
+/// Threads are pinned when at least [`PIN_FROM_CORES`] cores are ours. Not under a quota: it grants
+/// time, not cores, and every container on the machine would choose the same lowest ones.
+///
+/// # Errors
+/// No threads, or more than [`MAX_THREADS`], were asked for.
+pub fn threads_for(
+    machine: &Machine,
+    asked: Option<usize>,
+    no_pin: bool,
+    connections: u32,
+) -> Result<Threads, String> {
+    if asked.is_some_and(|n| n == 0 || n > MAX_THREADS) {
+        return Err(format!(
+            "--threads takes 1 to {}: leave it out for one per core",
+            print_count(MAX_THREADS as u64)
+        ));
+    }
+    let cores = machine.cores_allowed.len().clamp(1, MAX_THREADS);
+    let quota = machine.binding_quota();
+    // A quota is never negative; below one it grants no whole CPU, and we still need one thread.
+    let ours = quota.map_or(cores, |cpus| (cpus.floor() as usize).clamp(1, cores));
+    let wanted = asked.unwrap_or(ours);
+    let count = wanted.min(connections.max(1) as usize);
+
+    let mut notes = Vec::new();
+    if count < wanted && asked.is_some() {
+        notes.push(format!(
+            "{} for {}: more could send nothing",
+            threads(count),
+            plural(connections.into(), "connection")
+        ));
+    }
+    if let Some(cpus) = quota.filter(|cpus| cpus.fract() > 0.0) {
+        notes.push(if cpus < 1.0 {
+            format!(
+                "the quota of {} is less than one thread can use: it will be stopped when it is busy; \
+                 raise the container's CPU limit to a whole number",
+                plural_cpus(cpus)
+            )
+        } else {
+            format!(
+                "the quota of {} grants {} whole: the rest is left to the status server",
+                plural_cpus(cpus),
+                ours
+            )
+        });
+    }
+    if count > ours {
+        notes.push(format!(
+            "{} on {} take turns: expect late sends",
+            threads(count),
+            plural_cpus(ours as f64)
+        ));
+    }
+    let pin = !no_pin && quota.is_none() && cores >= PIN_FROM_CORES && count <= machine.cores_allowed.len();
+    let cores = if pin { machine.cores_allowed[..count].to_vec() } else { Vec::new() };
+    Ok(Threads { count, cores, notes })
+}
+
+fn threads(count: usize) -> String {
+    plural(count as u64, "thread")
+}

@@ -1,0 +1,298 @@
+//! What a run needs against what a machine has: refusals, warnings, threads, and the page of `--check`.
+
+use loadtester::plan::{Load, Model, Plan, Scenario, Target};
+use loadtester::schedule::{Arrivals, Piece};
+use loadtester::verdict::preflight::{Machine, Preflight, Resource, check, expected_requests};
+use loadtester::verdict::{Threads, describe, threads_for};
+
+const S: u64 = 1_000_000_000;
+
+fn scenario(name: &str, weight: u32) -> Scenario {
+    Scenario {
+        name: name.into(),
+        weight,
+        method: "GET".into(),
+        path: "/v1/users?key=hunter2".into(),
+        headers: vec![("Authorization".into(), "Bearer hunter2".into())],
+        body: Vec::new(),
+        timeout_ns: 5 * S,
+    }
+}
+
+fn closed(connections: u32, requests: Option<u64>) -> Plan {
+    Plan {
+        source: "loadplan.yaml".into(),
+        digest: "sha256:0".into(),
+        target: Target { host: "10.0.0.7".into(), port: 81, authority: "10.0.0.7:81".into() },
+        load: Load {
+            model: Model::Closed { connections },
+            warmup_ns: 0,
+            drain_ns: 5 * S,
+            requests,
+            duration_ns: requests.is_none().then_some(30 * S),
+        },
+        scenarios: vec![scenario("Get users", 2), scenario("Create user", 1)],
+    }
+}
+
+fn open(rate: f64, seconds: u64, arrivals: Arrivals) -> Plan {
+    let mut plan = closed(1, None);
+    plan.load.duration_ns = Some(seconds * S);
+    plan.load.model = Model::Open {
+        pieces: vec![Piece { from: rate, to: rate, length_ns: seconds * S }],
+        arrivals,
+        connections: Some(50),
+        backlog: 1_000,
+    };
+    plan
+}
+
+/// Eight cores, a soft limit of 1,024 descriptors that may be raised to 4,096, 4 open, 16 GiB.
+fn machine() -> Machine {
+    Machine {
+        cores_allowed: vec![0, 1, 2, 3, 8, 9, 10, 11],
+        quota_cpus: None,
+        fd_soft: 1_024,
+        fd_hard: 4_096,
+        fd_in_use: 4,
+        local_ports: Some((32_768, 60_999)),
+        memory_available_bytes: Some(16 << 30),
+    }
+}
+
+fn fly(plan: &Plan, change: impl FnOnce(&mut Machine)) -> Preflight {
+    let mut machine = machine();
+    change(&mut machine);
+    check(plan, 2, false, &machine)
+}
+
+fn only(sentences: &[String]) -> &str {
+    assert_eq!(sentences.len(), 1, "{sentences:#?}");
+    &sentences[0]
+}
+
+fn needed(flight: &Preflight, resource: Resource) -> u64 {
+    flight.needs.iter().find(|n| n.resource == resource).expect("each need is listed").needed
+}
+
+#[test]
+fn a_small_run_is_let_through() {
+    let flight = fly(&closed(50, Some(100)), |_| ());
+    assert_eq!((flight.refusals.len(), flight.warnings.len(), flight.raise_fd_to), (0, 0, None));
+    assert_eq!(needed(&flight, Resource::FileDescriptors), 50 + 256 + 4);
+    assert_eq!(needed(&flight, Resource::LocalPorts), 50);
+}
+
+#[test]
+fn the_soft_limit_is_raised_as_far_as_needed_and_the_hard_one_is_kept() {
+    let fd = |connections| fly(&closed(connections, None), |_| ());
+    assert_eq!(fd(1_024 - 260).raise_fd_to, None);
+    assert_eq!(fd(1_024 - 259).raise_fd_to, Some(1_025));
+    assert_eq!(fd(4_096 - 260).raise_fd_to, Some(4_096));
+    let over = fd(4_096 - 259);
+    assert_eq!(over.raise_fd_to, None);
+    let sentence = only(&over.refusals);
+    assert!(sentence.contains("ulimit -n 4097") && sentence.contains("at most 3836"), "{sentence}");
+}
+
+#[test]
+fn connections_need_a_local_port_each() {
+    let ports = |connections| {
+        fly(&closed(connections, None), |m| {
+            m.fd_hard = 1 << 20;
+            m.local_ports = Some((40_000, 40_999));
+        })
+    };
+    assert_eq!(ports(1_000).refusals, [""; 0]);
+    assert!(only(&ports(1_001).refusals).contains("ip_local_port_range"));
+    let unknown = fly(&closed(1_001, None), |m| m.local_ports = None);
+    assert_eq!(unknown.refusals, [""; 0]);
+}
+
+#[test]
+fn closing_every_connection_is_warned_of_when_ports_run_out() {
+    let churn = |rate: f64| {
+        let mut plan = open(rate, 10, Arrivals::Even);
+        plan.scenarios[0].headers.push(("connection".into(), "TE, Close".into()));
+        fly(&plan, |m| m.local_ports = Some((1_000, 1_000 + 7_999)))
+    };
+    // Two thirds of the requests close, each port stays taken for 60 s: 8,000 ports are 200 requests a second.
+    assert_eq!(churn(200.0).warnings, [""; 0]);
+    assert!(only(&churn(201.0).warnings).contains("Connection: close"));
+    assert_eq!(
+        fly(&open(1e5, 10, Arrivals::Even), |_| ()).warnings,
+        [""; 0],
+        "keep-alive takes no new ports"
+    );
+}
+
+#[test]
+fn memory_is_refused_over_what_there_is_and_warned_of_over_half() {
+    let plan = closed(1_000, None);
+    let bytes = needed(&fly(&plan, |_| ()), Resource::Memory);
+    let with = |available: u64| fly(&plan, |m| m.memory_available_bytes = Some(available));
+    assert!(only(&with(bytes - 1).refusals).contains("memory"));
+    assert_eq!(with(bytes).refusals, [""; 0]);
+    assert!(only(&with(2 * bytes - 2).warnings).contains("more than half"));
+    assert_eq!(with(2 * bytes).warnings, [""; 0]);
+    assert_eq!(fly(&plan, |m| m.memory_available_bytes = None).refusals, [""; 0]);
+}
+
+#[test]
+fn memory_grows_with_connections_threads_and_scenarios() {
+    let bytes = |plan: &Plan, threads| needed(&check(plan, threads, false, &machine()), Resource::Memory);
+    let plan = closed(10, None);
+    let mut more = closed(10, None);
+    more.scenarios.push(scenario("Third", 1));
+    assert_eq!(bytes(&closed(1_010, None), 2) - bytes(&plan, 2), 1_000 * 4_096);
+    assert!(bytes(&plan, 3) > bytes(&plan, 2));
+    // Two histograms of some 220 kB in each of nine tallies.
+    assert!((3_000_000..6_000_000).contains(&(bytes(&more, 2) - bytes(&plan, 2))));
+}
+
+#[test]
+fn busy_polling_is_refused_under_a_quota_that_binds() {
+    let busy = |quota| {
+        let machine = Machine { quota_cpus: quota, ..machine() };
+        check(&closed(10, None), 2, true, &machine)
+    };
+    assert!(only(&busy(Some(4.0)).refusals).contains("quota of 4 CPUs"));
+    assert_eq!(busy(Some(8.0)).refusals, [""; 0], "as much as there are cores");
+    assert_eq!(busy(None), fly(&closed(10, None), |_| ()));
+    let every_core = check(&closed(10, None), 8, true, &machine());
+    assert!(only(&every_core.warnings).contains("leaves none"));
+}
+
+#[test]
+fn a_scenario_that_gets_no_request_is_warned_of() {
+    assert_eq!(fly(&closed(1, Some(2)), |_| ()).warnings, [""; 0]);
+    let sentence = only(&fly(&closed(1, Some(1)), |_| ()).warnings).to_owned();
+    assert!(sentence.contains("`Create user`") && sentence.contains("at least 3"), "{sentence}");
+}
+
+#[test]
+fn expected_requests_are_the_area_under_the_rate() {
+    assert_eq!(expected_requests(&open(500.0, 30, Arrivals::Even).load), Some(15_000));
+    assert_eq!(expected_requests(&open(0.1, 15, Arrivals::Even).load), Some(2), "due at 0 s and 10 s");
+    assert_eq!(
+        expected_requests(&open(0.1, 30, Arrivals::Even).load),
+        Some(3),
+        "0.1 * 30 is over 3 in binary"
+    );
+    let mut limited = open(500.0, 30, Arrivals::Even);
+    limited.load.requests = Some(700);
+    assert_eq!(expected_requests(&limited.load), Some(700));
+    assert_eq!(expected_requests(&closed(1, Some(9)).load), Some(9));
+    assert_eq!(expected_requests(&closed(1, None).load), None);
+}
+
+fn threads(quota: Option<f64>, cores: usize, asked: Option<usize>, connections: u32) -> Threads {
+    let machine = Machine { quota_cpus: quota, cores_allowed: (4..4 + cores).collect(), ..machine() };
+    threads_for(&machine, asked, false, connections).expect("a valid number of threads")
+}
+
+#[test]
+fn there_is_a_thread_per_whole_cpu_that_is_ours() {
+    for (quota, cores, count) in [
+        (None, 8, 8),
+        (None, 1, 1),
+        (None, 0, 1),
+        (Some(4.0), 8, 4),
+        (Some(2.9), 8, 2),
+        (Some(0.25), 8, 1),
+        (Some(16.0), 8, 8),
+    ] {
+        assert_eq!(threads(quota, cores, None, 1_000).count, count, "{quota:?} of {cores}");
+    }
+}
+
+#[test]
+fn a_thread_has_at_least_one_connection() {
+    assert_eq!(threads(None, 8, None, 3).count, 3);
+    assert_eq!(threads(None, 8, None, 3).notes, [""; 0]);
+    let asked = threads(None, 8, Some(5), 3);
+    assert_eq!(asked.count, 3);
+    assert!(only(&asked.notes).contains("3 threads for 3 connections"));
+}
+
+#[test]
+fn pinning_takes_three_cores_of_our_own_in_their_own_numbers() {
+    assert_eq!(threads(None, 3, None, 99).cores, [4, 5, 6]);
+    assert_eq!(threads(None, 8, Some(2), 99).cores, [4, 5]);
+    assert!(!threads(None, 2, None, 99).pinned(), "the others need room to move");
+    assert!(!threads(Some(4.0), 8, None, 99).pinned(), "a quota grants time, not cores");
+    assert!(!threads(None, 4, Some(5), 99).pinned(), "more threads than cores");
+    assert!(!threads_for(&machine(), None, true, 99).unwrap().pinned(), "--no-pin");
+}
+
+#[test]
+fn what_is_odd_about_the_threads_is_said() {
+    assert!(only(&threads(Some(2.5), 8, None, 99).notes).contains("quota of 2.5 CPUs grants 2 whole"));
+    assert!(only(&threads(Some(0.5), 8, None, 99).notes).contains("less than one thread"));
+    assert!(only(&threads(None, 2, Some(4), 99).notes).contains("4 threads on 2 CPUs take turns"));
+    assert!(threads_for(&machine(), Some(0), false, 9).unwrap_err().contains("--threads"));
+    assert!(threads_for(&machine(), Some(1_025), false, 9).is_err());
+}
+
+fn page(plan: &Plan) -> String {
+    let threads = threads_for(&machine(), Some(3), false, 50).unwrap();
+    describe(plan, &check(plan, threads.count, false, &machine()), &threads, &machine(), 1)
+}
+
+#[test]
+fn the_page_shows_what_would_be_sent_and_needed() {
+    let mut plan = closed(50, Some(100));
+    plan.scenarios[1].method = "POST".into();
+    plan.scenarios[1].body = b"{\"password\": \"hunter2\"}".to_vec();
+    let text = page(&plan);
+    let memory = text.lines().find(|line| line.starts_with("memory")).unwrap();
+    let expected = format!(
+        "\
+plan              loadplan.yaml (sha256:0)
+target            http://10.0.0.7:81
+model             closed: 50 connections, each sends when its last request ended
+ends              after 100 requests; then up to 5s for what is in flight
+sends             100 requests
+                            67  Get users: GET /v1/users?…; headers Authorization; no body; within 5s
+                            33  Create user: POST /v1/users?…; headers Authorization; body of 23B; within 5s
+threads           3, pinned to cores 0, 1, 2; 8 cores allowed, no quota
+file descriptors  310 of 4,096
+local ports       50 of 28,232
+{memory}
+"
+    );
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn no_secret_is_on_the_page() {
+    let mut plan = closed(5_000, Some(1));
+    plan.scenarios[0].body = b"hunter2".to_vec();
+    let text = page(&plan);
+    assert!(!text.contains("hunter2"), "{text}");
+    assert!(text.contains("cannot run        5,000 connections"), "{text}");
+    assert!(text.contains("warning           scenario `Create user`"), "{text}");
+}
+
+#[test]
+fn a_count_that_nobody_knows_is_shown_as_shares() {
+    let text = page(&closed(50, None));
+    assert!(text.contains("66.7%  Get users") && text.contains("as many requests as"), "{text}");
+    let poisson = page(&open(10.0, 30, Arrivals::Poisson));
+    assert!(poisson.contains("33.3%  Create user") && poisson.contains("about 300 requests"), "{poisson}");
+    let even = page(&open(10.0, 30, Arrivals::Even));
+    assert!(even.contains("200  Get users"), "{even}");
+    assert!(
+        even.contains("open: 10/s for 30s; even arrivals, at most 50 connections, backlog 1,000"),
+        "{even}"
+    );
+}
+
+#[test]
+fn a_target_on_this_machine_is_said_to_share_it() {
+    for host in ["127.0.0.1", "localhost", "::1", "127.9.9.9"] {
+        let mut plan = closed(1, Some(3));
+        plan.target.host = host.into();
+        assert!(page(&plan).contains("on this machine"), "{host}");
+    }
+}
