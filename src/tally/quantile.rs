@@ -184,8 +184,7 @@ mod tests {
 
     /// Median 1 ms, sigma 1: a long tail.
     fn lognormal(rng: &mut fastrand::Rng) -> f64 {
-        let normal =
-            (-2.0 * (1.0 - rng.f64()).ln()).sqrt() * (2.0 * std::f64::consts::PI * rng.f64()).cos();
+        let normal = (-2.0 * (1.0 - rng.f64()).ln()).sqrt() * (2.0 * std::f64::consts::PI * rng.f64()).cos();
         1e6 * normal.exp()
     }
 
