@@ -190,7 +190,7 @@ fn the_live_line_tells_a_run_at_its_start_and_in_its_middle() {
     snapshot.threads[0].in_flight = 9;
     assert_eq!(
         live_line(&snapshot),
-        "running 41.0 %, 6.00/s, 9 in flight, 315 errors, 120 dropped, p50 9.90 ms p99 20.8 ms, 17.0 s left"
+        "running 41.0 %, 6.00/s, 9 in flight, 315 errors, 120 dropped, p50 9.90 ms p99 20.8 ms, 18 s left"
     );
     assert_eq!(
         live_line(&Snapshot::new(run_info(), 1, 0.0)),

@@ -4,6 +4,8 @@ use crate::report::format::{count, percent, rate, time};
 use crate::report::{Snapshot, State};
 use crate::tally::{ScenarioTally, quantile};
 
+const SECOND_NS: u64 = 1_000_000_000;
+
 /// State, progress, rate over the last window, requests on the wire, errors, latency so far, time left.
 pub fn live_line(snapshot: &Snapshot) -> String {
     let tally = &snapshot.tally;
@@ -21,8 +23,13 @@ pub fn live_line(snapshot: &Snapshot) -> String {
         parts.push(format!("{} dropped", count(dropped)));
     }
     parts.push(format!("p50 {} p99 {}", latency(0.5), latency(0.99)));
-    parts.extend(left_ns(snapshot).map(|ns| format!("{} left", time(ns / 1_000_000_000 * 1_000_000_000))));
+    parts.extend(left_ns(snapshot).map(|ns| format!("{} left", whole_seconds(ns))));
     parts.join(", ")
+}
+
+/// A time of which tenths would only flicker.
+fn whole_seconds(ns: u64) -> String {
+    if ns < 120 * SECOND_NS { format!("{} s", ns.div_ceil(SECOND_NS)) } else { time(ns) }
 }
 
 /// Exchanges that ended per second in the last window.
