@@ -2,6 +2,11 @@
 //!
 //! Everything here is a function of a [`Snapshot`]; nothing reads a clock or a file.
 
+pub mod figures;
+pub mod format;
+pub mod json;
 mod snapshot;
+pub mod terminal;
 
+pub use figures::InstrumentFigures;
 pub use snapshot::{Ending, FirstFailure, RunInfo, Snapshot, State, ThreadHealth, TimelinePoint};

@@ -1,2 +1,4 @@
 //! Room under construction.
 pub mod plan_source;
+
+pub mod live;

@@ -3,6 +3,7 @@
 
 mod histogram;
 mod outcome;
+pub mod quantile;
 
 pub use histogram::{HIGHEST_NS, Histogram};
 pub use outcome::{Detail, FirstSeen, Outcome};

@@ -6,3 +6,6 @@ mod plans;
 mod cgroup;
 mod instrument;
 mod preflight;
+//! The integration tests: one binary, one module per topic.
+
+mod report;

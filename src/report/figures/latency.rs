@@ -1,0 +1,134 @@
+//! A histogram as figures: a summary in seconds, or whole and encoded.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
+use serde::Serialize;
+
+use super::seconds;
+use crate::tally::{Histogram, quantile};
+
+/// The percentiles every summary holds: key, quantile.
+pub const PERCENTILES: [(&str, f64); 7] = [
+    ("p50", 0.5),
+    ("p75", 0.75),
+    ("p90", 0.9),
+    ("p95", 0.95),
+    ("p99", 0.99),
+    ("p99_9", 0.999),
+    ("p99_99", 0.9999),
+];
+
+/// One histogram in a few numbers, in seconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Latency {
+    /// Recorded times.
+    pub count: u64,
+    /// The smallest.
+    pub min: Option<f64>,
+    /// The mean.
+    pub mean: Option<f64>,
+    /// The standard deviation.
+    pub stddev: Option<f64>,
+    /// The median.
+    pub p50: Option<f64>,
+    /// The 75th percentile; `None` where the sample does not support it.
+    pub p75: Option<f64>,
+    /// The 90th percentile; `None` where the sample does not support it.
+    pub p90: Option<f64>,
+    /// The 95th percentile; `None` where the sample does not support it.
+    pub p95: Option<f64>,
+    /// The 99th percentile; `None` where the sample does not support it.
+    pub p99: Option<f64>,
+    /// The 99.9th percentile; `None` where the sample does not support it.
+    pub p99_9: Option<f64>,
+    /// The 99.99th percentile; `None` where the sample does not support it.
+    pub p99_99: Option<f64>,
+    /// The largest.
+    pub max: Option<f64>,
+    /// Times over the histogram's range of one hour, recorded as one hour.
+    pub saturated: u64,
+    /// 95 % confidence interval of each percentile, low and high; `None` where it cannot be told.
+    pub intervals: BTreeMap<&'static str, Option<[f64; 2]>>,
+}
+
+impl Latency {
+    /// The summary of a histogram.
+    pub fn of(histogram: &Histogram) -> Self {
+        let percentile = |q| quantile::percentile(histogram, q).map(seconds);
+        let interval = |q| {
+            quantile::percentile(histogram, q)?;
+            quantile::interval(histogram, q).map(|(low, high)| [seconds(low), seconds(high)])
+        };
+        let [p50, p75, p90, p95, p99, p99_9, p99_99] = PERCENTILES.map(|(_, q)| percentile(q));
+        Self {
+            count: histogram.count(),
+            min: histogram.min().map(seconds),
+            // Finer than a nanosecond the buckets' mid-points mean nothing.
+            mean: histogram.mean().map(|ns| ns.round() / 1e9),
+            stddev: histogram.stddev().map(|ns| ns.round() / 1e9),
+            p50,
+            p75,
+            p90,
+            p95,
+            p99,
+            p99_9,
+            p99_99,
+            max: histogram.max().map(seconds),
+            saturated: histogram.saturated(),
+            intervals: PERCENTILES.map(|(key, q)| (key, interval(q))).into(),
+        }
+    }
+}
+
+/// Whole distributions in HdrHistogram's V2 encoding, deflated, in base64; values in nanoseconds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Histograms {
+    /// Due to last byte.
+    pub response_time: String,
+    /// Send to last byte.
+    pub service_time: String,
+}
+
+impl Histograms {
+    /// Both encoded.
+    pub fn of(response_time: &Histogram, service_time: &Histogram) -> Self {
+        Self { response_time: encode(response_time), service_time: encode(service_time) }
+    }
+}
+
+fn encode(histogram: &Histogram) -> String {
+    let mut bytes = Vec::new();
+    V2DeflateSerializer::new()
+        .serialize(histogram.hdr(), &mut bytes)
+        .expect("writing to memory does not fail and no count reaches 2^63");
+    BASE64.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hdrhistogram::serialization::Deserializer;
+
+    #[test]
+    fn an_encoded_histogram_decodes_to_the_same_counts() {
+        let mut h = Histogram::new();
+        (1..=1000).for_each(|i| h.record(i * 12_345));
+        let bytes = BASE64.decode(encode(&h)).unwrap();
+        let back: hdrhistogram::Histogram<u64> = Deserializer::new().deserialize(&mut &bytes[..]).unwrap();
+        assert_eq!(back, *h.hdr());
+    }
+
+    #[test]
+    fn an_unsupported_percentile_has_no_value_and_no_interval() {
+        let mut h = Histogram::new();
+        (0..1000).for_each(|i| h.record(1_000_000 + i * 1000));
+        let latency = Latency::of(&h);
+        assert!(latency.p99.is_some() && latency.intervals["p99"].is_some());
+        assert_eq!((latency.p99_9, latency.intervals["p99_9"]), (None, None));
+        let [low, high] = latency.intervals["p50"].unwrap();
+        assert!(low < latency.p50.unwrap() && latency.p50.unwrap() < high);
+    }
+}

@@ -1,0 +1,340 @@
+//! The figures of a run as numbers with names: what report.json and `/status` are written from.
+//!
+//! Times are in seconds, rates per second, shares 0..=1. A figure that was not measured, or that the
+//! sample does not support, is `None`. What stays out: text for people, and judging.
+
+mod latency;
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+pub use self::latency::{Histograms, Latency, PERCENTILES};
+use super::{Ending, Snapshot, State};
+use crate::tally::{Outcome, ScenarioTally, Tally};
+
+/// What was judged elsewhere of this tool as a measuring device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InstrumentFigures {
+    /// No reason was found to doubt the measurement.
+    pub trustworthy: bool,
+    /// Each reason to doubt it, with its figure and a remedy.
+    pub reasons: Vec<String>,
+    /// Offered over asked rate; `None` in the closed model, where no rate is asked.
+    pub offered_ratio: Option<f64>,
+}
+
+/// How the run is judged, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It ran as planned.
+    Passed,
+    /// It could not be carried out.
+    Incomplete,
+    /// A signal stopped it.
+    Interrupted,
+}
+
+impl Verdict {
+    /// The verdict on a finished run.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        match snapshot.ending {
+            Ending::Complete => Self::Passed,
+            Ending::Incomplete => Self::Incomplete,
+            Ending::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
+/// Requests and bytes, over all scenarios or of one. At the end
+/// `due = completed + failed + dropped + unfinished`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Totals {
+    /// Requests whose due instant came.
+    pub due: u64,
+    /// Requests whose send call began.
+    pub sent: u64,
+    /// Exchanges that ended well; the same number as `ok`.
+    pub completed: u64,
+    /// Exchanges that ended well.
+    pub ok: u64,
+    /// Exchanges that ended otherwise.
+    pub failed: u64,
+    /// Due requests that found the backlog full and were never sent.
+    pub dropped: u64,
+    /// Due requests that had not ended when the run did; 0 before.
+    pub unfinished: u64,
+    /// Request bytes.
+    pub bytes_sent: u64,
+    /// Response bytes.
+    pub bytes_received: u64,
+    /// Connections established; `None` for one scenario: scenarios share connections.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connections_opened: Option<u64>,
+}
+
+impl Totals {
+    /// Over all scenarios.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let tally = &snapshot.tally;
+        Self {
+            due: tally.sum(|s| s.due),
+            sent: tally.sum(|s| s.sent),
+            completed: tally.sum(ScenarioTally::completed),
+            ok: tally.sum(ScenarioTally::completed),
+            failed: tally.sum(ScenarioTally::failed),
+            dropped: tally.sum(|s| s.dropped),
+            unfinished: snapshot.unfinished,
+            bytes_sent: tally.sum(|s| s.bytes_sent),
+            bytes_received: tally.sum(|s| s.bytes_received),
+            connections_opened: Some(tally.connections_opened),
+        }
+    }
+
+    /// Of one scenario. What has not ended by the end of the run follows from the law.
+    pub fn of_scenario(tally: &ScenarioTally, state: State) -> Self {
+        let open = tally.due.saturating_sub(tally.ended() + tally.dropped);
+        Self {
+            due: tally.due,
+            sent: tally.sent,
+            completed: tally.completed(),
+            ok: tally.completed(),
+            failed: tally.failed(),
+            dropped: tally.dropped,
+            unfinished: if state == State::Finished { open } else { 0 },
+            bytes_sent: tally.bytes_sent,
+            bytes_received: tally.bytes_received,
+            connections_opened: None,
+        }
+    }
+}
+
+/// Requests per second of the measured time.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rate {
+    /// What the plan asks; `None` in the closed model.
+    pub target: Option<f64>,
+    /// Sent; `None`: no time was measured.
+    pub offered: Option<f64>,
+    /// Ended well; in the closed model only while load was applied, so that the drain does not count.
+    pub achieved: Option<f64>,
+}
+
+impl Rate {
+    /// Of the measured time so far.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let tally = &snapshot.tally;
+        let closed = snapshot.run.model == "closed";
+        let completed = if closed { tally.completed_in_time } else { tally.sum(ScenarioTally::completed) };
+        Self {
+            target: snapshot.run.target_rate,
+            offered: snapshot.per_second(tally.sum(|s| s.sent)),
+            achieved: snapshot.per_second(completed),
+        }
+    }
+}
+
+impl Snapshot {
+    /// `count` over the measured time in seconds; `None`: no time was measured.
+    pub fn per_second(&self, count: u64) -> Option<f64> {
+        (self.measured_ns > 0).then(|| count as f64 / seconds(self.measured_ns))
+    }
+}
+
+/// Ended exchanges by outcome: ok, and every other that occurred.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcomes(pub BTreeMap<Outcome, u64>);
+
+impl Outcomes {
+    /// From counts indexed by outcome.
+    pub fn of(counts: impl Fn(Outcome) -> u64) -> Self {
+        let all = Outcome::ALL.into_iter().map(|outcome| (outcome, counts(outcome)));
+        Self(all.filter(|(outcome, n)| outcome.is_ok() || *n > 0).collect())
+    }
+
+    /// Over all scenarios.
+    pub fn over(tally: &Tally) -> Self {
+        Self::of(|outcome| tally.sum(|s| s.outcomes[outcome as usize]))
+    }
+}
+
+impl Serialize for Outcomes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(outcome, n)| (outcome.name(), n)))
+    }
+}
+
+/// Responses by status code, over all scenarios.
+pub fn status_codes(tally: &Tally) -> BTreeMap<u16, u64> {
+    let mut codes = BTreeMap::new();
+    for (code, n) in tally.scenarios.iter().flat_map(ScenarioTally::status_codes) {
+        *codes.entry(code).or_default() += n;
+    }
+    codes
+}
+
+/// One scenario.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Scenario<'a> {
+    /// As the plan names it.
+    pub name: &'a str,
+    /// As the plan weighs it.
+    pub weight: u32,
+    /// Its requests.
+    pub totals: Totals,
+    /// Due to last byte.
+    pub response_time: Latency,
+    /// Send to last byte.
+    pub service_time: Latency,
+    /// How its exchanges ended.
+    pub outcomes: Outcomes,
+    /// Its responses.
+    pub status_codes: BTreeMap<u16, u64>,
+    /// Its whole distributions; `None` where only summaries are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub histograms: Option<Histograms>,
+}
+
+impl<'a> Scenario<'a> {
+    /// All scenarios in the plan's order.
+    pub fn all(snapshot: &'a Snapshot, with_histograms: bool) -> Vec<Self> {
+        let named = snapshot.run.scenarios.iter().zip(&snapshot.tally.scenarios);
+        let figures = named.map(|((name, weight), tally)| Self {
+            name,
+            weight: *weight,
+            totals: Totals::of_scenario(tally, snapshot.state),
+            response_time: Latency::of(&tally.response_time),
+            service_time: Latency::of(&tally.service_time),
+            outcomes: Outcomes::of(|outcome| tally.outcomes[outcome as usize]),
+            status_codes: tally.status_codes().collect(),
+            histograms: with_histograms.then(|| Histograms::of(&tally.response_time, &tally.service_time)),
+        });
+        figures.collect()
+    }
+}
+
+/// This tool as a measuring device.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Instrument<'a> {
+    /// See [`InstrumentFigures::trustworthy`].
+    pub trustworthy: bool,
+    /// See [`InstrumentFigures::reasons`].
+    pub reasons: &'a [String],
+    /// `kernel` or `user`: where receive times come from.
+    pub timestamps: &'static str,
+    /// Due to the start of the send call.
+    pub slip: Latency,
+    /// Last byte in the kernel to our read of it.
+    pub receive_delay: Latency,
+    /// See [`InstrumentFigures::offered_ratio`].
+    pub offered_ratio: Option<f64>,
+    /// Receive timestamps that could not be true and fell back to user time.
+    pub absurd_stamps: u64,
+    /// One entry per load thread.
+    pub threads: Vec<Thread>,
+    /// CPU throttling in the measured time.
+    pub cpu_throttled_seconds: f64,
+    /// Enforcement periods with throttling in the measured time.
+    pub cpu_throttled_periods: u64,
+}
+
+/// One load thread.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Thread {
+    /// The core it is pinned to; `None`: not pinned.
+    pub core: Option<usize>,
+    /// Share of the measured time not spent waiting.
+    pub busy: f64,
+}
+
+impl<'a> Instrument<'a> {
+    /// What the snapshot holds, with what was judged of it.
+    pub fn of(snapshot: &Snapshot, judged: &'a InstrumentFigures) -> Self {
+        let threads = snapshot.threads.iter().map(|t| Thread { core: t.core, busy: t.busy_ratio() });
+        Self {
+            trustworthy: judged.trustworthy,
+            reasons: &judged.reasons,
+            timestamps: snapshot.run.timestamps,
+            slip: Latency::of(&snapshot.tally.slip),
+            receive_delay: Latency::of(&snapshot.tally.receive_delay),
+            offered_ratio: judged.offered_ratio.filter(|ratio| ratio.is_finite()),
+            absurd_stamps: snapshot.tally.absurd_stamps,
+            threads: threads.collect(),
+            cpu_throttled_seconds: seconds(snapshot.throttled_ns),
+            cpu_throttled_periods: snapshot.throttled_periods,
+        }
+    }
+}
+
+/// One threshold of the plan and whether it held.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Threshold {
+    /// As the plan says it.
+    pub expression: String,
+    /// What was measured, in the expression's base unit.
+    pub observed: Option<f64>,
+    /// `passed`, `failed` or `inconclusive`.
+    pub result: &'static str,
+}
+
+/// One window of the measured time; times in seconds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Point {
+    /// Its end, since the measured time began.
+    pub t: f64,
+    /// Exchanges that ended well in it.
+    pub completed: u64,
+    /// Exchanges that ended otherwise in it.
+    pub failed: u64,
+    /// Requests dropped in it.
+    pub dropped: u64,
+    /// Response time median.
+    pub p50: Option<f64>,
+    /// Response time 99th percentile.
+    pub p99: Option<f64>,
+    /// Slip 99th percentile.
+    pub slip_p99: Option<f64>,
+}
+
+/// The measured time, window by window.
+pub fn timeline(snapshot: &Snapshot) -> Vec<Point> {
+    let figures = snapshot.timeline.iter().map(|point| Point {
+        t: point.t,
+        completed: point.completed,
+        failed: point.failed,
+        dropped: point.dropped,
+        p50: point.p50_ns.map(seconds),
+        p99: point.p99_ns.map(seconds),
+        slip_p99: point.slip_p99_ns.map(seconds),
+    });
+    figures.collect()
+}
+
+/// Where the plan came from, fit to be shown: a URL loses its user name, password, query and fragment,
+/// where secrets travel.
+pub fn public_source(source: &str) -> String {
+    let Some((scheme, rest)) = source.split_once("://") else { return source.to_owned() };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
+}
+
+/// Nanoseconds as seconds.
+pub fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_from_a_url_is_shown_without_what_may_be_secret() {
+        let shown = public_source("https://joe:pw@plans.example:8443/a/b.yaml?token=s3cret#x");
+        assert_eq!(shown, "https://plans.example:8443/a/b.yaml");
+        assert_eq!(public_source("dir/loadplan.yaml"), "dir/loadplan.yaml");
+        assert_eq!(public_source("http://h?t=1"), "http://h");
+    }
+}

@@ -1,0 +1,83 @@
+//! What people read in the terminal: the summary in the end and one line while it runs.
+//!
+//! The order is that of the questions asked: did it pass and can it be believed, what was run, how
+//! much, how fast, what went wrong, what is our own error. What stays out: drawing.
+
+mod live;
+mod page;
+mod sections;
+
+pub use live::live_line;
+
+use self::page::{Ink, Page, harmless};
+use super::figures::{InstrumentFigures, Totals, Verdict};
+use super::format::{count, percent};
+use super::{RunInfo, Snapshot};
+
+/// Columns of a summary when nobody knows better.
+pub const DEFAULT_WIDTH: usize = 100;
+/// The narrowest summary: below it tables would lose their meaning, so the terminal breaks the lines.
+pub const LEAST_WIDTH: usize = 80;
+
+/// The summary of a finished run in lines of at most `width` columns (at least [`LEAST_WIDTH`]), with
+/// escape sequences for colour only when asked.
+pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, colour: bool, width: usize) -> String {
+    let mut page = Page::new(width.max(LEAST_WIDTH), colour);
+    let run = shown(&snapshot.run);
+    let totals = Totals::of(snapshot);
+    verdict(&mut page, snapshot, instrument, &totals);
+    page.blank();
+    sections::load(&mut page, snapshot, &run);
+    sections::rate(&mut page, snapshot, instrument);
+    sections::requests(&mut page, &totals);
+    page.blank();
+    sections::latency(&mut page, snapshot, &totals);
+    sections::scenarios(&mut page, snapshot, &run);
+    sections::failures(&mut page, snapshot, &totals);
+    sections::first_failures(&mut page, snapshot, &run);
+    page.blank();
+    sections::traffic(&mut page, snapshot, &totals);
+    sections::own_error(&mut page, snapshot);
+    page.finish()
+}
+
+/// The run's words from outside, safe to show.
+fn shown(run: &RunInfo) -> RunInfo {
+    let scenarios = run.scenarios.iter().map(|(name, weight)| (harmless(name), *weight));
+    RunInfo {
+        plan_source: harmless(&super::figures::public_source(&run.plan_source)),
+        target: harmless(&super::figures::public_source(&run.target)),
+        scenarios: scenarios.collect(),
+        ..run.clone()
+    }
+}
+
+fn verdict(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures, totals: &Totals) {
+    let amiss = totals.failed + totals.dropped + totals.unfinished;
+    let (ink, mut line) = match Verdict::of(snapshot) {
+        Verdict::Passed if totals.due == 0 => (Ink::Warn, "PASSED".to_owned()),
+        Verdict::Passed if amiss == 0 => (Ink::Good, "PASSED".to_owned()),
+        Verdict::Passed => (Ink::Warn, format!("PASSED, with {}", what_is_amiss(totals))),
+        Verdict::Incomplete => (Ink::Bad, "INCOMPLETE: the run could not be carried out".to_owned()),
+        Verdict::Interrupted => (Ink::Warn, "INTERRUPTED: what was measured until then".to_owned()),
+    };
+    line += match instrument.trustworthy {
+        _ if totals.ok + totals.failed == 0 => "; nothing was measured",
+        true => "; the measurement is trustworthy",
+        false => "; the measurement is NOT trustworthy:",
+    };
+    page.paragraph(ink, 0, &line);
+    if !instrument.trustworthy {
+        instrument.reasons.iter().for_each(|r| page.paragraph(Ink::Warn, 2, &format!("- {}", harmless(r))));
+    }
+}
+
+fn what_is_amiss(totals: &Totals) -> String {
+    let kinds = [(totals.failed, "failed"), (totals.dropped, "dropped"), (totals.unfinished, "unfinished")];
+    let named: Vec<String> = kinds
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, kind)| format!("{} {kind} ({})", count(*n), percent(*n as f64 / totals.due.max(1) as f64)))
+        .collect();
+    named.join(", ")
+}

@@ -1,0 +1,221 @@
+//! A page of plain text that keeps to its width: paragraphs, labelled lists, tables, and ink.
+//!
+//! Layout is done on plain text and ink is put on afterwards, so that colour never moves a column.
+//! What stays out: what is written on it.
+
+use unicode_width::UnicodeWidthStr as _;
+
+/// Columns taken by the label of a labelled list.
+const LABEL_COLUMNS: usize = 16;
+/// Spaces between two columns of a table.
+const GAP: usize = 2;
+/// The narrowest a table's first column is made before lines would grow over the width.
+const NAME_LEAST_COLUMNS: usize = 5;
+
+/// What a piece of text means to the eye.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ink {
+    /// As it is.
+    Plain,
+    /// A heading or a label.
+    Strong,
+    /// As hoped.
+    Good,
+    /// To be looked at.
+    Warn,
+    /// Wrong.
+    Bad,
+}
+
+impl Ink {
+    /// The escape sequence that starts it; empty: none.
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Strong => "\x1b[1m",
+            Self::Good => "\x1b[1;32m",
+            Self::Warn => "\x1b[33m",
+            Self::Bad => "\x1b[1;31m",
+        }
+    }
+}
+
+/// Text in the making.
+#[derive(Debug)]
+pub struct Page {
+    text: String,
+    width: usize,
+    colour: bool,
+}
+
+impl Page {
+    /// An empty page of `width` columns.
+    pub fn new(width: usize, colour: bool) -> Self {
+        Self { text: String::new(), width, colour }
+    }
+
+    /// What was written, each line ended.
+    pub fn finish(self) -> String {
+        self.text
+    }
+
+    /// An empty line.
+    pub fn blank(&mut self) {
+        self.text.push('\n');
+    }
+
+    /// Words, indented, with a deeper indent from the second line on.
+    pub fn paragraph(&mut self, ink: Ink, indent: usize, text: &str) {
+        self.items(ink, &" ".repeat(indent), indent + 2, &[text.to_owned()]);
+    }
+
+    /// A label and the items that belong to it, comma-separated, never broken within an item that fits.
+    pub fn field(&mut self, label: &str, items: &[String]) {
+        let label = format!("{label:LABEL_COLUMNS$}");
+        self.items(Ink::Plain, &label, LABEL_COLUMNS, items);
+    }
+
+    /// The first column is text and gives way (shortened in its middle); the others are aligned right.
+    pub fn table(&mut self, header: &[&str], rows: &[Vec<String>]) {
+        let columns = |i: usize| {
+            let cells = rows.iter().filter_map(|row| row.get(i)).map(|cell| cell.width());
+            cells.chain([header[i].width()]).max().unwrap_or(0)
+        };
+        let mut widths: Vec<usize> = (0..header.len()).map(columns).collect();
+        let others: usize = widths[1..].iter().map(|w| w + GAP).sum();
+        widths[0] = widths[0].min(self.width.saturating_sub(others).max(NAME_LEAST_COLUMNS));
+        let header: Vec<String> = header.iter().map(|h| (*h).to_owned()).collect();
+        self.row(Ink::Strong, &widths, &header);
+        rows.iter().for_each(|row| self.row(Ink::Plain, &widths, row));
+    }
+
+    fn row(&mut self, ink: Ink, widths: &[usize], cells: &[String]) {
+        let mut line = String::new();
+        for (i, (cell, width)) in cells.iter().zip(widths).enumerate() {
+            let cell = shorten(cell, *width);
+            let padding = " ".repeat(width - cell.width());
+            match i {
+                0 => line.extend([cell.as_str(), &padding]),
+                _ => line.extend([&" ".repeat(GAP), padding.as_str(), &cell]),
+            }
+        }
+        self.line(ink, line.trim_end());
+    }
+
+    /// Columns to the left: each row's cells are padded to the widest of their column.
+    pub fn columns(&mut self, indent: usize, rows: &[(Ink, Vec<String>)]) {
+        let most = rows.iter().map(|(_, row)| row.len()).max().unwrap_or(0);
+        let widest = |i: usize| rows.iter().filter_map(|(_, r)| r.get(i)).map(|c| c.width()).max();
+        let widths: Vec<usize> = (0..most).map(|i| widest(i).unwrap_or(0)).collect();
+        for (ink, row) in rows {
+            let (last, front) = row.split_last().expect("a row has cells");
+            let mut start = " ".repeat(indent);
+            for (cell, width) in front.iter().zip(&widths) {
+                start += cell;
+                start += &" ".repeat(width - cell.width() + GAP);
+            }
+            let hanging = start.width();
+            self.items(*ink, &start, hanging, std::slice::from_ref(last));
+        }
+    }
+
+    fn items(&mut self, ink: Ink, first: &str, hanging: usize, items: &[String]) {
+        let mut line = first.to_owned();
+        // Nothing but a label or an indent so far: do not break, there is nothing to gain.
+        let mut bare = true;
+        for (i, item) in items.iter().enumerate() {
+            let end = if i + 1 < items.len() { "," } else { "" };
+            let item = format!("{item}{end}");
+            let fits_a_line = hanging + item.width() <= self.width;
+            let pieces = if fits_a_line { vec![item.as_str()] } else { item.split(' ').collect() };
+            for piece in pieces {
+                let piece = shorten(piece, self.width.saturating_sub(hanging));
+                let space = usize::from(!bare);
+                if !bare && line.width() + space + piece.width() > self.width {
+                    self.line(ink, line.trim_end());
+                    (line, bare) = (" ".repeat(hanging), true);
+                }
+                if !bare {
+                    line.push(' ');
+                }
+                line += &piece;
+                bare = false;
+            }
+        }
+        self.line(ink, line.trim_end());
+    }
+
+    fn line(&mut self, ink: Ink, line: &str) {
+        let code = if self.colour { ink.code() } else { "" };
+        let end = if code.is_empty() { "" } else { "\x1b[0m" };
+        self.text.extend([code, line, end, "\n"]);
+    }
+}
+
+/// At most `columns` columns: what is too long loses its middle, since names differ at their ends.
+pub fn shorten(text: &str, columns: usize) -> String {
+    const ELLIPSIS: &str = "...";
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let keep = columns.saturating_sub(ELLIPSIS.len());
+    let tail_start = {
+        let mut start = text.len();
+        for (i, _) in text.char_indices().rev() {
+            if text[i..].width() > keep / 2 {
+                break;
+            }
+            start = i;
+        }
+        start
+    };
+    let tail = &text[tail_start..];
+    let mut head_end = 0;
+    for (i, c) in text.char_indices() {
+        let end = i + c.len_utf8();
+        if text[..end].width() + tail.width() > keep {
+            break;
+        }
+        head_end = end;
+    }
+    let short = format!("{}{ELLIPSIS}{tail}", &text[..head_end]);
+    // Cuts only where there is no room for the dots themselves.
+    short.chars().take(columns).collect()
+}
+
+/// Text from outside (a plan's names, a target's words) as one harmless line: control characters and
+/// those that change the writing direction become `?`.
+pub fn harmless(text: &str) -> String {
+    let turns =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if c.is_control() || turns(c) { '?' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_loses_its_middle() {
+        assert_eq!(shorten("Get users of region north", 13), "Get u...north");
+        assert_eq!(shorten("short", 5), "short");
+        assert_eq!(shorten("abcdef", 2), "..");
+        assert_eq!(shorten("数数数数数数", 9), "数数...数");
+    }
+
+    #[test]
+    fn items_are_not_broken_unless_one_is_longer_than_a_line() {
+        let mut page = Page::new(30, false);
+        page.field("sizes", &["1 kB sent".to_owned(), "2 kB received".to_owned()]);
+        page.field("", &["one two three four five six".to_owned()]);
+        let pad = " ".repeat(LABEL_COLUMNS);
+        let lines: Vec<String> = page.finish().lines().map(str::to_owned).collect();
+        assert_eq!(lines[..2], ["sizes           1 kB sent,".to_owned(), format!("{pad}2 kB received")]);
+        assert_eq!(lines[2..], [format!("{pad}one two three"), format!("{pad}four five six")]);
+    }
+
+    #[test]
+    fn text_from_outside_cannot_drive_the_terminal() {
+        assert_eq!(harmless("a\x1b[31m\r\nb\u{202e}c"), "a?[31m??b?c");
+    }
+}

@@ -1,0 +1,297 @@
+//! The parts of the summary, each from the snapshot to a few lines of a page.
+
+use super::page::{Ink, Page, harmless};
+use crate::report::figures::{InstrumentFigures, Outcomes, Rate, Totals, status_codes};
+use crate::report::format::{bytes, count, percent, rate as per_second, short_count, time, time_in_interval};
+use crate::report::{RunInfo, Snapshot};
+use crate::tally::{Histogram, quantile};
+
+/// Percentiles of the latency table; p99.99 is left to the report file.
+const ROWS: [(&str, f64); 6] =
+    [("p50", 0.5), ("p75", 0.75), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)];
+/// In the closed model service time is shown beside response time when the median or p99 of the two
+/// are this far apart: below it the second column would only repeat the first.
+const DIFFERENCE_WORTH_SHOWING: f64 = 0.05;
+/// Scenarios shown: a screenful; the report file has them all.
+const MOST_SCENARIOS: usize = 20;
+/// Load threads named one by one; more are given as a range.
+const MOST_THREADS: usize = 8;
+
+/// What was run.
+pub fn load(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
+    page.field("target", std::slice::from_ref(&run.target));
+    let mut load = vec![format!("{} model", run.model)];
+    load.push(match run.model {
+        "open" => format!("at most {}", plural(run.connections.into(), "connection")),
+        _ => plural(run.connections.into(), "connection"),
+    });
+    load.extend(run.requests.map(|n| plural(n, "request")));
+    let planned = run.duration_ns.map(|d| format!(" of {}", time(d)));
+    let cut_short = run.duration_ns.is_some_and(|d| snapshot.measured_ns < d / 100 * 99);
+    load.push(match snapshot.measured_ns {
+        0 => "nothing measured".to_owned(),
+        ns => format!("{}{} measured", time(ns), planned.filter(|_| cut_short).unwrap_or_default()),
+    });
+    if run.warmup_ns > 0 {
+        load.push(format!("{} of warm-up before", time(run.warmup_ns)));
+    }
+    page.field("load", &load);
+    let mut plan = vec![run.plan_source.clone(), format!("seed {}", run.seed)];
+    if let [(name, _)] = &run.scenarios[..] {
+        plan.insert(1, format!("scenario \"{name}\""));
+    }
+    page.field("plan", &plan);
+}
+
+/// How much of the asked rate there was.
+pub fn rate(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures) {
+    let rate = Rate::of(snapshot);
+    let (Some(offered), Some(achieved)) = (rate.offered, rate.achieved) else { return };
+    let mut items = Vec::new();
+    items.extend(rate.target.map(|asked| format!("{} asked", per_second(asked))));
+    let share = instrument.offered_ratio.map(|r| format!(" ({} of asked)", percent(r)));
+    items.push(format!("{} sent{}", per_second(offered), share.unwrap_or_default()));
+    items.push(format!("{} ok", per_second(achieved)));
+    page.field("rate", &items);
+}
+
+/// What became of the requests.
+pub fn requests(page: &mut Page, totals: &Totals) {
+    let mut items = vec![
+        format!("{} due", count(totals.due)),
+        format!("{} sent", count(totals.sent)),
+        format!("{} ok", count(totals.ok)),
+    ];
+    let failed = match totals.failed {
+        0 => String::new(),
+        n => format!(" ({} of due)", percent(n as f64 / totals.due.max(1) as f64)),
+    };
+    items.push(format!("{} failed{failed}", count(totals.failed)));
+    items.push(format!("{} dropped", count(totals.dropped)));
+    items.push(format!("{} unfinished", count(totals.unfinished)));
+    page.field("requests", &items);
+}
+
+/// Response time, and service time beside it where it tells something else.
+pub fn latency(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
+    let response = snapshot.tally.over_scenarios(|s| &s.response_time);
+    let service = snapshot.tally.over_scenarios(|s| &s.service_time);
+    if response.count() == 0 {
+        page.paragraph(Ink::Strong, 0, "latency: no exchange ended, so there are no times to show");
+    } else {
+        let both = snapshot.run.model == "open" || tell_apart(&response, &service);
+        let shown = if both { vec![&response, &service] } else { vec![&response] };
+        let mut header = vec!["latency".to_owned(), "response time [95 %]".to_owned()];
+        header.extend(both.then(|| "service time [95 %]".to_owned()));
+        let row = |label: &str, cell: &dyn Fn(&Histogram) -> String| {
+            let cells = shown.iter().map(|h| cell(h));
+            (Ink::Plain, std::iter::once(label.to_owned()).chain(cells).collect::<Vec<_>>())
+        };
+        let mut rows = vec![(Ink::Strong, header)];
+        rows.push(row("  min", &|h| optional(h.min())));
+        for (label, q) in ROWS {
+            rows.push(row(&format!("  {label}"), &|h| percentile(h, q)));
+        }
+        rows.push(row("  max", &|h| optional(h.max())));
+        rows.push(row("  mean", &|h| optional(h.mean().map(|ns| ns.round() as u64))));
+        page.columns(0, &rows);
+        too_few(page, &response);
+    }
+    left_out(page, &response, totals);
+}
+
+fn tell_apart(response: &Histogram, service: &Histogram) -> bool {
+    [0.5, 0.99].iter().any(|q| match (response.quantile(*q), service.quantile(*q)) {
+        (Some(r), Some(s)) => r.abs_diff(s) as f64 > r as f64 * DIFFERENCE_WORTH_SHOWING,
+        (r, s) => r.is_some() && s.is_some(),
+    })
+}
+
+fn percentile(histogram: &Histogram, q: f64) -> String {
+    match (quantile::percentile(histogram, q), quantile::interval(histogram, q)) {
+        (Some(ns), Some((low, high))) => time_in_interval(ns, low, high),
+        (ns, _) => optional(ns),
+    }
+}
+
+fn optional(ns: Option<u64>) -> String {
+    ns.map_or("–".to_owned(), time)
+}
+
+/// Why a percentile is missing.
+fn too_few(page: &mut Page, histogram: &Histogram) {
+    let n = histogram.count();
+    let missing: Vec<String> = ROWS
+        .iter()
+        .filter(|(_, q)| n < quantile::samples_needed(*q))
+        .map(|(label, q)| format!("{label} needs {}", count(quantile::samples_needed(*q))))
+        .collect();
+    if !missing.is_empty() {
+        let have = plural(n, "sample");
+        page.paragraph(
+            Ink::Plain,
+            2,
+            &format!("– too few samples: {}; there are {have}", missing.join(", ")),
+        );
+    }
+}
+
+/// What the percentiles do not show, next to them.
+fn left_out(page: &mut Page, response: &Histogram, totals: &Totals) {
+    let mut missing = Vec::new();
+    if totals.dropped > 0 {
+        missing.push(format!("{} dropped (due, never sent)", count(totals.dropped)));
+    }
+    if totals.unfinished > 0 {
+        missing.push(format!("{} unfinished", count(totals.unfinished)));
+    }
+    if !missing.is_empty() {
+        page.paragraph(Ink::Warn, 2, &format!("not in these times: {}", missing.join(", ")));
+    }
+    if response.saturated() > 0 {
+        let n = count(response.saturated());
+        page.paragraph(Ink::Warn, 2, &format!("{n} over one hour are in as one hour"));
+    }
+}
+
+/// One line per scenario, when there are several.
+pub fn scenarios(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
+    if run.scenarios.len() < 2 {
+        return;
+    }
+    page.blank();
+    let named = run.scenarios.iter().zip(&snapshot.tally.scenarios);
+    let rows: Vec<Vec<String>> = named
+        .take(MOST_SCENARIOS)
+        .map(|((name, weight), s)| {
+            vec![
+                name.clone(),
+                weight.to_string(),
+                short_count(s.sent),
+                short_count(s.completed()),
+                short_count(s.failed()),
+                snapshot.per_second(s.completed()).map_or("–".to_owned(), per_second),
+                optional(quantile::percentile(&s.response_time, 0.5)),
+                optional(quantile::percentile(&s.response_time, 0.99)),
+            ]
+        })
+        .collect();
+    page.table(&["scenario", "weight", "sent", "ok", "failed", "ok rate", "p50", "p99"], &rows);
+    if let more @ 1.. = run.scenarios.len().saturating_sub(MOST_SCENARIOS) {
+        page.paragraph(Ink::Plain, 0, &format!("and {more} more: --report FILE.json holds them all"));
+    }
+}
+
+/// Every way in which requests did not end well, and what it means.
+pub fn failures(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
+    let digits = count(totals.failed.max(totals.dropped).max(totals.unfinished)).len();
+    let row = |name: &str, n: u64, what: &str| {
+        let share = percent(n as f64 / totals.due.max(1) as f64);
+        let cells = vec![name.to_owned(), format!("{:>digits$}", count(n)), share, what.to_owned()];
+        (Ink::Plain, cells)
+    };
+    let mut rows: Vec<_> = Outcomes::over(&snapshot.tally)
+        .0
+        .into_iter()
+        .filter(|(outcome, n)| !outcome.is_ok() && *n > 0)
+        .map(|(outcome, n)| row(outcome.name(), n, outcome.explain()))
+        .collect();
+    if totals.dropped > 0 {
+        rows.push(row("dropped", totals.dropped, "due while the backlog was full, never sent"));
+    }
+    if totals.unfinished > 0 {
+        rows.push(row("unfinished", totals.unfinished, "neither answered nor failed when the run ended"));
+    }
+    if !rows.is_empty() {
+        page.blank();
+        page.paragraph(Ink::Strong, 0, "what went wrong (share of due)");
+        page.columns(2, &rows);
+    }
+}
+
+/// What went wrong first, when, and how often it did in all.
+pub fn first_failures(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
+    if snapshot.first_failures.is_empty() {
+        return;
+    }
+    page.blank();
+    page.paragraph(Ink::Strong, 0, "first of each kind");
+    for failure in &snapshot.first_failures {
+        let name = run.scenarios.get(failure.scenario).map_or("?", |(name, _)| name);
+        let tally = snapshot.tally.scenarios.get(failure.scenario);
+        let times = tally.map_or(0, |s| s.outcomes[failure.outcome as usize]);
+        let at = time((failure.t.max(0.0) * 1e9) as u64);
+        let (outcome, detail) = (failure.outcome.name(), harmless(&failure.detail));
+        let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
+        let line = format!("after {at}, \"{name}\", {outcome}{detail} ({} in all)", count(times));
+        page.paragraph(Ink::Plain, 2, &line);
+    }
+}
+
+/// What went over the wire and over which connections.
+pub fn traffic(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
+    let codes = status_codes(&snapshot.tally);
+    if !codes.is_empty() {
+        let items: Vec<String> = codes.iter().map(|(code, n)| format!("{code} ({})", count(*n))).collect();
+        page.field("status codes", &items);
+    }
+    let flow = |n: u64, verb: &str| match snapshot.per_second(n) {
+        Some(r) => format!("{} {verb} ({}/s)", bytes(n), bytes(r.round() as u64)),
+        None => format!("{} {verb}", bytes(n)),
+    };
+    page.field("bytes", &[flow(totals.bytes_sent, "sent"), flow(totals.bytes_received, "received")]);
+    let tally = &snapshot.tally;
+    let mut connections = vec![format!("{} opened", count(tally.connections_opened))];
+    if let (Some(p50), Some(max)) = (quantile::percentile(&tally.connect_time, 0.5), tally.connect_time.max())
+    {
+        connections.push(format!("connect time p50 {} max {}", time(p50), time(max)));
+    }
+    if tally.connect_failures > 0 {
+        let attempts = plural(tally.connect_failures, "attempt");
+        connections.push(format!("{attempts} failed with no request waiting"));
+    }
+    if tally.retried > 0 {
+        let requests = plural(tally.retried, "request");
+        connections.push(format!("{requests} sent again after the target closed an idle connection"));
+    }
+    page.field("connections", &connections);
+}
+
+/// This tool as a measuring device.
+pub fn own_error(page: &mut Page, snapshot: &Snapshot) {
+    let tally = &snapshot.tally;
+    let figures = |name: &str, h: &Histogram| match h.count() {
+        0 => format!("{name} not measured"),
+        _ => {
+            let at = |q| optional(quantile::percentile(h, q));
+            format!("{name} p50 {} p99 {} max {}", at(0.5), at(0.99), optional(h.max()))
+        }
+    };
+    page.field("own error", &[figures("slip", &tally.slip)]);
+    let mut receive = vec![figures("receive delay", &tally.receive_delay)];
+    receive.push(format!("{} timestamps", snapshot.run.timestamps));
+    if tally.absurd_stamps > 0 {
+        receive.push(format!("{} of them impossible, replaced by user time", count(tally.absurd_stamps)));
+    }
+    page.field("", &receive);
+    let busy: Vec<f64> = snapshot.threads.iter().map(|t| t.busy_ratio()).collect();
+    let threads = if busy.len() > MOST_THREADS {
+        let (least, most) = busy.iter().fold((1f64, 0f64), |(l, m), b| (l.min(*b), m.max(*b)));
+        vec![format!("{}, busy {} to {}", plural(busy.len() as u64, "thread"), percent(least), percent(most))]
+    } else {
+        let named = snapshot.threads.iter().enumerate().map(|(i, t)| match t.core {
+            Some(core) => format!("core {core} busy {}", percent(t.busy_ratio())),
+            None => format!("thread {i} busy {}", percent(t.busy_ratio())),
+        });
+        named.collect()
+    };
+    page.field("load threads", &threads);
+    if snapshot.throttled_periods > 0 {
+        let periods = plural(snapshot.throttled_periods, "period");
+        page.field("throttled", &[format!("{} of CPU time in {periods}", time(snapshot.throttled_ns))]);
+    }
+}
+
+fn plural(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
+}

@@ -1,0 +1,153 @@
+//! The view of a run while it lasts, on standard error: a line redrawn in place on a terminal, a plain
+//! line now and then elsewhere, nothing when quiet.
+//!
+//! What is shown is decided in `report::terminal`; here it is only drawn, and seldom: every redraw
+//! takes time from the cores the load may need.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::collector::Board;
+use crate::report::terminal::live_line;
+
+/// Between two redraws in place: often enough to look alive.
+const REDRAW_EVERY: Duration = Duration::from_millis(250);
+/// Between two plain lines: a log of an hour stays under a thousand lines.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Draws how a run goes.
+pub struct Live {
+    surface: Surface,
+    next: Instant,
+}
+
+enum Surface {
+    Nothing,
+    Lines(Box<dyn Write + Send>),
+    Redrawn(ProgressBar),
+}
+
+impl Live {
+    /// A view on standard error; `tty`: whether that is a terminal.
+    pub fn new(quiet: bool, tty: bool) -> Self {
+        let surface = match (quiet, tty) {
+            (true, _) => Surface::Nothing,
+            (false, true) => Surface::Redrawn(spinner(ProgressDrawTarget::stderr())),
+            (false, false) => Surface::Lines(Box::new(std::io::stderr())),
+        };
+        Self::on(surface, Instant::now())
+    }
+
+    fn on(surface: Surface, now: Instant) -> Self {
+        let first = if matches!(surface, Surface::Lines(_)) { LINE_EVERY } else { Duration::ZERO };
+        Self { surface, next: now + first }
+    }
+
+    /// Show the picture on the board if it is time to; cheap when it is not. Call it several times a
+    /// second. The board is let go before anything is drawn: a stopped terminal stops nothing else.
+    pub fn tick(&mut self, board: &Board) {
+        self.tick_at(Instant::now(), board);
+    }
+
+    fn tick_at(&mut self, now: Instant, board: &Board) {
+        if now < self.next {
+            return;
+        }
+        match &mut self.surface {
+            Surface::Nothing => {}
+            Surface::Lines(out) => {
+                self.next = now + LINE_EVERY;
+                let line = board.read(live_line);
+                // Nobody reads any more: the run and its report go on.
+                let _ = writeln!(out, "{line}");
+            }
+            Surface::Redrawn(line) => {
+                self.next = now + REDRAW_EVERY;
+                line.set_message(board.read(live_line));
+                line.tick();
+            }
+        }
+    }
+
+    /// Take the view away, so that the summary starts on a clean line.
+    pub fn finish(self) {
+        if let Surface::Redrawn(line) = self.surface {
+            line.finish_and_clear();
+        }
+    }
+}
+
+/// One line, cut to the terminal's width; the columns of a bar are better spent on figures.
+fn spinner(target: ProgressDrawTarget) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {wide_msg}").expect("the template is well formed");
+    ProgressBar::with_draw_target(None, target).with_style(style)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{RunInfo, Snapshot, State};
+    use std::sync::{Arc, Mutex};
+
+    /// A writer whose text can be looked at.
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn board() -> Board {
+        let run = RunInfo {
+            plan_source: "plan.yaml".to_owned(),
+            plan_digest: String::new(),
+            model: "closed",
+            seed: 1,
+            target: "http://127.0.0.1".to_owned(),
+            scenarios: vec![("a".to_owned(), 1)],
+            requests: None,
+            duration_ns: Some(100),
+            warmup_ns: 0,
+            target_rate: None,
+            timestamps: "kernel",
+            connections: 1,
+        };
+        let mut snapshot = Snapshot::new(run, 1, 0.0);
+        (snapshot.state, snapshot.elapsed_ns) = (State::Running, 25);
+        Board::new(snapshot)
+    }
+
+    #[test]
+    fn away_from_a_terminal_there_is_one_plain_line_every_five_seconds() {
+        let (paper, board, start) = (Paper::default(), board(), Instant::now());
+        let mut live = Live::on(Surface::Lines(Box::new(paper.clone())), start);
+        for tenth in 0..=110 {
+            live.tick_at(start + Duration::from_millis(100 * tenth), &board);
+        }
+        live.finish();
+        let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text, format!("{0}\n{0}\n", board.read(live_line)));
+    }
+
+    #[test]
+    fn on_a_terminal_the_line_follows_the_board() {
+        let (shown, board, start) = (spinner(ProgressDrawTarget::hidden()), board(), Instant::now());
+        let mut live = Live::on(Surface::Redrawn(shown.clone()), start);
+        live.tick_at(start, &board);
+        let first = board.read(live_line);
+        assert_eq!(shown.message(), first);
+        board.update(|snapshot| snapshot.elapsed_ns = 50);
+        live.tick_at(start + REDRAW_EVERY / 2, &board);
+        assert_eq!(shown.message(), first, "not yet time to draw again");
+        live.tick_at(start + REDRAW_EVERY, &board);
+        assert_ne!(shown.message(), first);
+        assert_eq!(shown.message(), board.read(live_line));
+    }
+}

@@ -1,0 +1,347 @@
+//! Reports drawn from hand-made snapshots: whole pages against golden files, and rules that hold for
+//! any snapshot. To accept a changed page: `UPDATE_GOLDEN=1 cargo test --test it`, then read the diff.
+
+use loadtester::report::figures::InstrumentFigures;
+use loadtester::report::terminal::{DEFAULT_WIDTH, LEAST_WIDTH, live_line, summary};
+use loadtester::report::{Ending, FirstFailure, RunInfo, Snapshot, State, ThreadHealth, TimelinePoint, json};
+use loadtester::tally::Outcome;
+use proptest::prelude::*;
+use serde_json::Value;
+
+const MS: u64 = 1_000_000;
+const SECOND: u64 = 1_000 * MS;
+
+fn golden(file: &str, text: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden").join(file);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(text == expected, "{file} differs; it would now be\n{text}\nand was\n{expected}");
+}
+
+fn run_info() -> RunInfo {
+    RunInfo {
+        plan_source: "loadplan.yaml".to_owned(),
+        plan_digest: "sha256:00ff".to_owned(),
+        model: "closed",
+        seed: 7,
+        target: "http://127.0.0.1:8081".to_owned(),
+        scenarios: vec![("Get users".to_owned(), 2), ("Create user".to_owned(), 1)],
+        requests: None,
+        duration_ns: Some(30 * SECOND),
+        warmup_ns: 5 * SECOND,
+        target_rate: None,
+        timestamps: "kernel",
+        connections: 50,
+    }
+}
+
+fn trusted() -> InstrumentFigures {
+    InstrumentFigures { trustworthy: true, reasons: Vec::new(), offered_ratio: None }
+}
+
+/// `count` exchanges of one scenario that ended in `outcome`, spread from `from_ns` up by `step_ns`.
+fn exchanges(
+    snapshot: &mut Snapshot,
+    scenario: usize,
+    outcome: Outcome,
+    count: u64,
+    from_ns: u64,
+    step_ns: u64,
+) {
+    let tally = &mut snapshot.tally;
+    for i in 0..count {
+        let service_ns = from_ns + i * step_ns;
+        tally.scenarios[scenario].service_time.record(service_ns);
+        tally.scenarios[scenario].response_time.record(service_ns + 2_000);
+        tally.slip.record(1_000 + i % 50 * 100);
+        tally.receive_delay.record(4_000 + i % 100 * 200);
+    }
+    let s = &mut tally.scenarios[scenario];
+    (s.due, s.sent) = (s.due + count, s.sent + count);
+    s.outcomes[outcome as usize] += count;
+    (s.bytes_sent, s.bytes_received) = (s.bytes_sent + count * 120, s.bytes_received + count * 1_500);
+    if outcome.is_ok() {
+        tally.completed_in_time += count;
+        (0..count).for_each(|_| tally.scenarios[scenario].count_status(200));
+    }
+}
+
+fn clean_closed_run() -> Snapshot {
+    let mut s = Snapshot::new(run_info(), 2, 1_795_363_200.0);
+    (s.state, s.elapsed_ns, s.measured_ns) = (State::Finished, 35 * SECOND, 30 * SECOND);
+    exchanges(&mut s, 0, Outcome::Ok, 10_000, 2 * MS, 300);
+    exchanges(&mut s, 1, Outcome::Ok, 5_000, 3 * MS, 1_000);
+    s.tally.connections_opened = 50;
+    (0..50).for_each(|i| s.tally.connect_time.record(30_000 + i * 1_000));
+    for (i, busy) in [0.41, 0.39].iter().enumerate() {
+        s.threads[i] = ThreadHealth {
+            core: Some(i),
+            busy_ns: (30.0 * busy * 1e9) as u64,
+            observed_ns: 30 * SECOND,
+            ..ThreadHealth::default()
+        };
+    }
+    s
+}
+
+fn troubled_open_run() -> (Snapshot, InstrumentFigures) {
+    let run = RunInfo {
+        model: "open",
+        target_rate: Some(500.0),
+        warmup_ns: 0,
+        plan_source: "https://joe:hunter2@plans.example/load.yaml?token=hunter2".to_owned(),
+        scenarios: vec![
+            (
+                "Get users of the northern region whose names are long enough to be in anybody's way"
+                    .to_owned(),
+                2,
+            ),
+            ("Create user".to_owned(), 1),
+            ("Delete\x1b[2Juser".to_owned(), 1),
+        ],
+        ..run_info()
+    };
+    let mut s = Snapshot::new(run, 1, 1_795_363_200.5);
+    (s.state, s.ending) = (State::Finished, Ending::Interrupted);
+    (s.elapsed_ns, s.measured_ns) = (12 * SECOND + 300 * MS, 12 * SECOND + 300 * MS);
+    exchanges(&mut s, 0, Outcome::Ok, 4_000, MS, 5_000);
+    exchanges(&mut s, 0, Outcome::Timeout, 12, 5 * SECOND, 1_000);
+    exchanges(&mut s, 1, Outcome::Ok, 150, MS, 10_000);
+    exchanges(&mut s, 1, Outcome::UnexpectedStatus, 300, 900_000, 100);
+    exchanges(&mut s, 1, Outcome::Reset, 3, 900_000, 100);
+    (0..300).for_each(|_| s.tally.scenarios[1].count_status(503));
+    s.tally.scenarios[0].due += 127;
+    s.tally.scenarios[0].dropped = 120;
+    s.unfinished = 7;
+    (s.tally.connections_opened, s.tally.connect_failures) = (66, 2);
+    (s.tally.retried, s.tally.absurd_stamps) = (1, 4);
+    (s.throttled_ns, s.throttled_periods) = (120 * MS, 5);
+    s.threads[0] =
+        ThreadHealth { busy_ns: 12 * SECOND, observed_ns: s.measured_ns, ..ThreadHealth::default() };
+    s.timeline = vec![
+        TimelinePoint {
+            t: 1.0,
+            completed: 340,
+            failed: 20,
+            dropped: 0,
+            p50_ns: Some(11 * MS),
+            p99_ns: None,
+            slip_p99_ns: Some(5_000),
+        },
+        TimelinePoint {
+            t: 1.5,
+            completed: 0,
+            failed: 3,
+            dropped: 120,
+            p50_ns: None,
+            p99_ns: None,
+            slip_p99_ns: None,
+        },
+    ];
+    s.first_failures = vec![
+        FirstFailure { scenario: 1, outcome: Outcome::UnexpectedStatus, t: 0.012, detail: "503".to_owned() },
+        FirstFailure {
+            scenario: 0,
+            outcome: Outcome::Timeout,
+            t: 5.25,
+            detail: "nothing received\x07 in 5.00 s".to_owned(),
+        },
+    ];
+    let reasons = vec![
+        "only 97.1 % of the asked rate was offered: raise load.backlog or load.concurrency, or lower load.rate"
+            .to_owned(),
+        "thread 0 was busy 98 %: add --threads or lower the rate".to_owned(),
+    ];
+    (s, InstrumentFigures { trustworthy: false, reasons, offered_ratio: Some(0.971) })
+}
+
+fn nothing_measured() -> Snapshot {
+    let mut s = Snapshot::new(run_info(), 2, 1_795_363_200.0);
+    (s.state, s.ending, s.elapsed_ns) = (State::Finished, Ending::Incomplete, SECOND);
+    s.tally.connect_failures = 3;
+    s
+}
+
+#[test]
+fn a_clean_closed_run_reads_in_one_look() {
+    golden("clean_closed.txt", &summary(&clean_closed_run(), &trusted(), false, DEFAULT_WIDTH));
+}
+
+#[test]
+fn a_troubled_open_run_hides_nothing() {
+    let (snapshot, instrument) = troubled_open_run();
+    let text = summary(&snapshot, &instrument, false, DEFAULT_WIDTH);
+    assert!(!text.contains("hunter2") && !text.contains(['\x1b', '\x07']), "{text}");
+    golden("troubled_open.txt", &text);
+    golden("troubled_open_80.txt", &summary(&snapshot, &instrument, false, 80));
+}
+
+#[test]
+fn a_run_that_measured_nothing_says_so() {
+    golden("nothing_measured.txt", &summary(&nothing_measured(), &trusted(), false, DEFAULT_WIDTH));
+}
+
+#[test]
+fn the_live_line_tells_a_run_at_its_start_and_in_its_middle() {
+    let (mut snapshot, _) = troubled_open_run();
+    snapshot.state = State::Running;
+    snapshot.threads[0].in_flight = 9;
+    assert_eq!(
+        live_line(&snapshot),
+        "running 41.0 %, 6.00/s, 9 in flight, 315 errors, 120 dropped, p50 9.90 ms p99 20.8 ms, 18 s left"
+    );
+    assert_eq!(
+        live_line(&Snapshot::new(run_info(), 1, 0.0)),
+        "starting 0.00 %, –/s, 0 in flight, 0 errors, p50 – p99 –"
+    );
+}
+
+/// The report without what is not this run's: our version, and encoded histograms, whose bytes depend
+/// on the deflater.
+fn lasting(report: &str) -> String {
+    let report = report.replace(env!("CARGO_PKG_VERSION"), "…");
+    let kept = report.lines().map(|line| match line.find("_time\": \"") {
+        Some(key) => {
+            format!("{}_time\": \"…\"{}\n", &line[..key], if line.ends_with(',') { "," } else { "" })
+        }
+        None => format!("{line}\n"),
+    });
+    kept.collect()
+}
+
+#[test]
+fn the_report_file_of_a_troubled_run() {
+    let (snapshot, instrument) = troubled_open_run();
+    let report = json::report(&snapshot, &instrument);
+    assert!(!report.contains("hunter2"));
+    golden("troubled_open.json", &lasting(&report));
+    golden("status.json", &json::status(&clean_closed_run(), &trusted()));
+}
+
+/// Whether `value` has the key at a path of keys.
+fn has(value: &Value, path: &str) -> bool {
+    value.pointer(&format!("/{}", path.replace('.', "/"))).is_some()
+}
+
+const TOTALS: &str = "due sent completed ok failed dropped unfinished bytes_sent bytes_received";
+const LATENCY: &str = "count min mean stddev p50 p75 p90 p95 p99 p99_9 p99_99 max";
+
+fn check_keys(report: &Value, prefix: &str, keys: &str) {
+    for key in keys.split_whitespace() {
+        let path = if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") };
+        assert!(has(report, &path), "{path} is missing");
+    }
+}
+
+#[test]
+fn every_key_of_the_contract_is_in_the_report_even_if_nothing_was_measured() {
+    let (troubled, doubted) = troubled_open_run();
+    let (mut empty, trusted) = (nothing_measured(), trusted());
+    empty.timeline = vec![troubled.timeline[1]];
+    for (snapshot, instrument) in [(&troubled, &doubted), (&empty, &trusted)] {
+        let report: Value = serde_json::from_str(&json::report(snapshot, instrument)).unwrap();
+        check_keys(&report, "", "schema started_at measured_seconds verdict thresholds status_codes");
+        check_keys(&report, "tool", "name version");
+        check_keys(&report, "plan", "source digest model seed");
+        check_keys(&report, "totals", TOTALS);
+        check_keys(&report, "totals", "connections_opened");
+        check_keys(&report, "rate", "target offered achieved");
+        for time in ["response_time", "service_time", "connect_time", "tls_time", "first_byte_time"] {
+            check_keys(&report, time, LATENCY);
+        }
+        check_keys(&report, "outcomes", "ok");
+        check_keys(&report, "scenarios.0", "name weight outcomes status_codes");
+        check_keys(&report, "scenarios.0.totals", TOTALS);
+        check_keys(&report, "scenarios.0.response_time", LATENCY);
+        check_keys(&report, "scenarios.0.service_time", LATENCY);
+        check_keys(&report, "instrument", "trustworthy reasons timestamps offered_ratio");
+        check_keys(&report, "instrument", "cpu_throttled_seconds cpu_throttled_periods");
+        check_keys(&report, "instrument.slip", LATENCY);
+        check_keys(&report, "instrument.receive_delay", LATENCY);
+        check_keys(&report, "instrument.threads.0", "core busy");
+        check_keys(&report, "timeline.0", "t completed failed dropped p50 p99 slip_p99");
+        check_keys(&report, "histograms", "response_time service_time");
+        let status: Value = serde_json::from_str(&json::status(snapshot, instrument)).unwrap();
+        check_keys(&status, "", "state elapsed progress totals rate response_time scenarios thresholds");
+        check_keys(&status, "instrument", "trustworthy reasons");
+    }
+}
+
+#[test]
+fn totals_of_the_scenarios_add_up_to_those_of_the_run() {
+    let (snapshot, instrument) = troubled_open_run();
+    let report: Value = serde_json::from_str(&json::report(&snapshot, &instrument)).unwrap();
+    for key in TOTALS.split_whitespace() {
+        let sum: u64 =
+            report["scenarios"].as_array().unwrap().iter().map(|s| s["totals"][key].as_u64().unwrap()).sum();
+        assert_eq!(Some(sum), report["totals"][key].as_u64(), "{key}");
+    }
+    let of = |key: &str| report["totals"][key].as_u64().unwrap();
+    assert_eq!(of("due"), of("completed") + of("failed") + of("dropped") + of("unfinished"));
+}
+
+/// Any snapshot, absurd ones included. Its words have no N, so that a NaN can only be a figure.
+fn any_snapshot() -> impl Strategy<Value = Snapshot> {
+    let names = prop::collection::vec("[^N]{0,60}", 1..4);
+    let sizes = prop::collection::vec(any::<u64>().prop_map(|n| n >> (n % 60)), 12);
+    let times = prop::collection::vec(any::<u64>().prop_map(|n| n >> (n % 64)), 0..300);
+    (names, sizes, times, any::<bool>(), "[^N]{0,200}").prop_map(|(names, sizes, times, open, detail)| {
+        let run = RunInfo {
+            scenarios: names.into_iter().map(|name| (name, sizes[0] as u32)).collect(),
+            model: if open { "open" } else { "closed" },
+            target_rate: open.then_some(sizes[1] as f64),
+            requests: (sizes[2] % 2 == 0).then_some(sizes[2]),
+            duration_ns: (sizes[2] % 3 == 0).then_some(sizes[3] >> 8),
+            plan_source: detail.clone(),
+            warmup_ns: sizes[4] >> 8,
+            ..run_info()
+        };
+        let mut s = Snapshot::new(run, 1 + sizes[5] as usize % 12, sizes[5] as f64);
+        (s.elapsed_ns, s.measured_ns, s.unfinished) = (sizes[6], sizes[7], sizes[8] >> 8);
+        (s.throttled_ns, s.throttled_periods) = (sizes[9], sizes[9] % 2);
+        s.state = [State::Starting, State::Running, State::Finished][sizes[9] as usize % 3];
+        let tally = &mut s.tally.scenarios[0];
+        times.iter().for_each(|ns| tally.response_time.record(*ns));
+        times.iter().step_by(2).for_each(|ns| tally.service_time.record(*ns / 2));
+        times.iter().for_each(|ns| s.tally.slip.record(*ns));
+        (tally.sent, tally.dropped) = (sizes[10] >> 8, sizes[11] >> 8);
+        tally.outcomes[Outcome::ALL.len() - 1] = sizes[0] >> 8;
+        tally.outcomes[0] = times.len() as u64;
+        tally.count_status(200);
+        let outcome = Outcome::ALL[sizes[1] as usize % Outcome::COUNT];
+        s.first_failures = vec![FirstFailure { scenario: 0, outcome, t: sizes[2] as f64, detail }];
+        s
+    })
+}
+
+/// What is left of coloured text when its escape sequences are taken out.
+fn bare(text: &str) -> String {
+    let mut parts = text.split('\x1b');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once('m').expect("only colours").1)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_line_is_too_long_no_figure_is_not_a_number_and_colour_moves_nothing(
+        snapshot in any_snapshot(), width in 0usize..160, trustworthy: bool, reason in "[^N]{0,300}"
+    ) {
+        use unicode_width::UnicodeWidthStr as _;
+        let instrument =
+            InstrumentFigures { trustworthy, reasons: vec![reason], offered_ratio: Some(f64::NAN) };
+        let text = summary(&snapshot, &instrument, false, width);
+        for line in text.lines() {
+            prop_assert!(line.width() <= width.max(LEAST_WIDTH), "{width} < {}: {line}", line.width());
+        }
+        prop_assert!(!text.contains('\x1b'));
+        prop_assert_eq!(&bare(&summary(&snapshot, &instrument, true, width)), &text);
+        prop_assert!(live_line(&snapshot).lines().count() == 1);
+        let _: Value = serde_json::from_str(&json::report(&snapshot, &instrument)).unwrap();
+        let _: Value = serde_json::from_str(&json::status(&snapshot, &instrument)).unwrap();
+        prop_assert!(!text.contains("NaN"), "{}", text);
+    }
+}
