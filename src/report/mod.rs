@@ -2,6 +2,8 @@
 //!
 //! Everything here is a function of a [`Snapshot`]; nothing reads a clock or a file.
 
+pub mod json;
+pub mod prometheus;
 mod snapshot;
 
 pub use snapshot::{Ending, FirstFailure, RunInfo, Snapshot, State, ThreadHealth, TimelinePoint};
