@@ -205,15 +205,21 @@ impl Doorway {
     }
 
     fn accept(&mut self) {
+        let mut made_room = false;
         for _ in 0..ACCEPTS_AT_ONCE {
             match self.listener.accept() {
-                Ok((stream, _)) => self.admit(stream),
+                Ok((stream, _)) => {
+                    self.admit(stream);
+                    made_room = false;
+                }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
                 Err(e) if is_shortage(&e) => {
-                    if self.spare.take().is_none() {
+                    // Whatever room was made, somebody else in the process took it.
+                    if made_room || !(self.spare.take().is_some() || self.turn_one_away()) {
                         self.accept_from = Some(Instant::now() + ACCEPT_BACK_OFF);
                         return;
                     }
+                    made_room = true;
                 }
                 // This client is gone again (ECONNABORTED and its like); the next may not be.
                 Err(_) => {}
@@ -226,10 +232,7 @@ impl Doorway {
             return;
         }
         if self.clients.len() >= MAX_CLIENTS {
-            let nearest = self.clients.iter().enumerate().min_by_key(|(_, client)| client.deadline);
-            if let Some((i, _)) = nearest {
-                self.clients.remove(i).turn_away();
-            }
+            self.turn_one_away();
         }
         let state = State::Reading(Incoming::new(self.hosts));
         let mut client = Client { stream, state, deadline: Instant::now() + REQUEST_DEADLINE };
@@ -238,6 +241,14 @@ impl Doorway {
         if client.advance(&mut self.chunk, room_bytes, &mut self.local) == Next::Keep {
             self.clients.push(client);
         }
+    }
+
+    /// Hang up on the client whose deadline is nearest, if there is any.
+    fn turn_one_away(&mut self) -> bool {
+        let nearest = self.clients.iter().enumerate().min_by_key(|(_, client)| client.deadline);
+        let Some((i, _)) = nearest else { return false };
+        self.clients.remove(i).turn_away();
+        true
     }
 }
 
