@@ -176,7 +176,15 @@ impl Doorway {
         fds.push(PollFd::new(&*self.wake, if open { PollFlags::IN } else { PollFlags::empty() }));
         fds.push(PollFd::new(&self.listener, if accepting { PollFlags::IN } else { PollFlags::empty() }));
         fds.extend(self.clients.iter().map(|c| PollFd::new(&c.stream, c.waits_for())));
-        let polled = poll(&mut fds, timeout.as_ref()).is_ok();
+        let polled = match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) => true,
+            Err(rustix::io::Errno::INTR) => false,
+            Err(_) => {
+                // Out of memory, or the descriptor limit was lowered below what is open.
+                thread::sleep(ACCEPT_BACK_OFF);
+                false
+            }
+        };
         let ready: Vec<bool> = fds.iter().map(|fd| polled && !fd.revents().is_empty()).collect();
         // An error condition on the listener is reported even when nobody asked: then accept says which.
         Ready { stop: ready[0], accept: accepting && ready[1], clients: ready[2..].to_vec() }
@@ -213,6 +221,8 @@ impl Doorway {
                     made_room = false;
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
+                // A shortage is found out before the queue is looked at: make room only for somebody.
+                Err(e) if is_shortage(&e) && !self.somebody_waits() => return,
                 Err(e) if is_shortage(&e) => {
                     // Whatever room was made, somebody else in the process took it.
                     if made_room || !(self.spare.take().is_some() || self.turn_one_away()) {
@@ -225,6 +235,11 @@ impl Doorway {
                 Err(_) => {}
             }
         }
+    }
+
+    fn somebody_waits(&self) -> bool {
+        let mut fds = [PollFd::new(&self.listener, PollFlags::IN)];
+        poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 
     fn admit(&mut self, stream: TcpStream) {

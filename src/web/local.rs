@@ -96,7 +96,16 @@ impl Link {
         let thread = thread::Builder::new()
             .name("web-routes".into())
             .spawn(move || answer_requests(server, &seen_closing, &*routes))?;
-        Ok(Self { stream, server, closing, thread })
+        let mut link = Self { stream, server, closing, thread };
+        // Until it has answered once, it may still be about to take the two descriptors it needs.
+        let first = Request { bytes: b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(), is_head: true };
+        match link.exchange(&first) {
+            Ok(_) => Ok(link),
+            Err(e) => {
+                link.close();
+                Err(e)
+            }
+        }
     }
 
     fn exchange(&mut self, request: &Request) -> io::Result<Vec<u8>> {
