@@ -11,6 +11,7 @@
 //! Nothing here blocks on a client. What stays out: what a request may look like (request), what a
 //! path means (routes).
 
+use std::cmp::Reverse;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -36,7 +37,8 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 const LINGER: Duration = Duration::from_secs(1);
 /// How long after [`Gate::stop`] answers may still be on their way.
 const STOP_DEADLINE: Duration = Duration::from_millis(500);
-/// Bytes of unfinished requests held for all clients together: eight of the largest.
+/// Bytes of requests and answers held for all clients together: eight of the largest requests. Looked
+/// at after each round; who holds most makes room.
 const HELD_BYTES: usize = 64 * 1024 * 1024;
 /// Connections accepted in a row before the ones at hand get their turn.
 const ACCEPTS_AT_ONCE: usize = 16;
@@ -145,6 +147,7 @@ impl Doorway {
             if ready.accept {
                 self.accept();
             }
+            self.bound_memory();
         }
         self.finish();
     }
@@ -192,12 +195,11 @@ impl Doorway {
 
     /// Every client that is ready or whose time is over, in order; `ready` is indexed like them.
     fn serve_clients(&mut self, ready: &[bool]) {
-        let room_bytes = self.room_bytes();
         let Self { clients, chunk, local, .. } = self;
         let mut ready = ready.iter();
         clients.retain_mut(|client| {
             let is_ready = ready.next().is_some_and(|ready| *ready);
-            let next = if is_ready { client.advance(chunk, room_bytes, local) } else { Next::Keep };
+            let next = if is_ready { client.advance(chunk, local) } else { Next::Keep };
             match next {
                 Next::Keep if client.deadline <= Instant::now() => client.expire() == Next::Keep,
                 next => next == Next::Keep,
@@ -208,8 +210,10 @@ impl Doorway {
         }
     }
 
-    fn room_bytes(&self) -> usize {
-        HELD_BYTES.saturating_sub(self.clients.iter().map(Client::held_bytes).sum())
+    fn bound_memory(&mut self) {
+        while self.clients.iter().map(Client::held_bytes).sum::<usize>() > HELD_BYTES {
+            self.turn_away_first_by(|client| (Reverse(client.held_bytes()), client.deadline));
+        }
     }
 
     fn accept(&mut self) {
@@ -225,7 +229,9 @@ impl Doorway {
                 Err(e) if is_shortage(&e) && !self.somebody_waits() => return,
                 Err(e) if is_shortage(&e) => {
                     // Whatever room was made, somebody else in the process took it.
-                    if made_room || !(self.spare.take().is_some() || self.turn_one_away()) {
+                    if made_room
+                        || !(self.spare.take().is_some() || self.turn_away_first_by(|client| client.deadline))
+                    {
                         self.accept_from = Some(Instant::now() + ACCEPT_BACK_OFF);
                         return;
                     }
@@ -247,21 +253,20 @@ impl Doorway {
             return;
         }
         if self.clients.len() >= MAX_CLIENTS {
-            self.turn_one_away();
+            self.turn_away_first_by(|client| client.deadline);
         }
         let state = State::Reading(Incoming::new(self.hosts));
         let mut client = Client { stream, state, deadline: Instant::now() + REQUEST_DEADLINE };
-        let room_bytes = self.room_bytes();
         // Its request is often here already.
-        if client.advance(&mut self.chunk, room_bytes, &mut self.local) == Next::Keep {
+        if client.advance(&mut self.chunk, &mut self.local) == Next::Keep {
             self.clients.push(client);
         }
     }
 
-    /// Hang up on the client whose deadline is nearest, if there is any.
-    fn turn_one_away(&mut self) -> bool {
-        let nearest = self.clients.iter().enumerate().min_by_key(|(_, client)| client.deadline);
-        let Some((i, _)) = nearest else { return false };
+    /// Hang up on the client that comes first in this order, if there is any.
+    fn turn_away_first_by<K: Ord>(&mut self, order: impl Fn(&Client) -> K) -> bool {
+        let first = self.clients.iter().enumerate().min_by_key(|(_, client)| order(client));
+        let Some((i, _)) = first else { return false };
         self.clients.remove(i).turn_away();
         true
     }
@@ -278,12 +283,13 @@ impl Client {
     fn held_bytes(&self) -> usize {
         match &self.state {
             State::Reading(incoming) => incoming.held_bytes(),
-            State::Writing { .. } | State::Lingering => 0,
+            State::Writing { answer, .. } => answer.len(),
+            State::Lingering => 0,
         }
     }
 
     /// One step: read once, or write as much as the socket takes.
-    fn advance(&mut self, chunk: &mut [u8], room_bytes: usize, local: &mut Local) -> Next {
+    fn advance(&mut self, chunk: &mut [u8], local: &mut Local) -> Next {
         if let State::Writing { .. } = self.state {
             return self.write();
         }
@@ -294,9 +300,6 @@ impl Client {
             Err(_) => return Next::Close,
         };
         let State::Reading(incoming) = &mut self.state else { return Next::Keep };
-        if read.len() > room_bytes {
-            return self.answer(refusal(BUSY), ANSWER_DEADLINE);
-        }
         let answer = match incoming.push(read) {
             Ok(None) => return Next::Keep,
             Ok(Some(request)) => {

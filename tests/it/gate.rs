@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use loadtester::collector::Board;
-use loadtester::web::{Listen, serve};
+use loadtester::web::{Listen, Server, serve};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
 
 use crate::live::{PROMPTLY, assert_serves, connect, read_all, say, server, server_of, snapshot};
@@ -143,21 +143,46 @@ fn of_pipelined_requests_the_first_is_answered() {
     assert_serves(server.addr());
 }
 
+/// A server whose metrics are some 20 MB: more than the socket buffers of both sides hold.
+fn server_of_long_answers() -> Server {
+    let mut snapshot = snapshot();
+    snapshot.run.scenarios.iter_mut().for_each(|(name, _)| *name = "x".repeat(200_000));
+    server_of(Arc::new(Board::new(snapshot)))
+}
+
+/// A client that asks for them and does not read.
+fn deaf_client(addr: SocketAddr) -> TcpStream {
+    let mut deaf = connect(addr);
+    deaf.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    deaf
+}
+
+/// Whether the answer ends before it is complete.
+fn is_cut_off(client: &TcpStream) -> bool {
+    let answer = read_all(client);
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let length = head.split_once("Content-Length: ").and_then(|(_, rest)| rest.lines().next()?.parse().ok());
+    body.len() < length.expect("a length")
+}
+
 #[test]
 fn a_client_that_does_not_read_is_cut_off_and_delays_nobody() {
-    let mut snapshot = snapshot();
-    // Some 20 MB of metrics: more than the socket buffers of both sides hold.
-    snapshot.run.scenarios.iter_mut().for_each(|(name, _)| *name = "x".repeat(200_000));
-    let server = server_of(Arc::new(Board::new(snapshot)));
-    let mut deaf = connect(server.addr());
-    deaf.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let server = server_of_long_answers();
+    let deaf = deaf_client(server.addr());
     assert_serves(server.addr());
     // Longer than an answer may take.
     thread::sleep(Duration::from_secs(12));
-    let answer = read_all(&deaf);
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-    let length = head.split_once("Content-Length: ").and_then(|(_, rest)| rest.lines().next()?.parse().ok());
-    assert!(body.len() < length.expect("a length"), "cut off before the end");
+    assert!(is_cut_off(&deaf));
+    assert_serves(server.addr());
+}
+
+#[test]
+fn clients_that_do_not_read_share_one_bound_of_memory() {
+    let server = server_of_long_answers();
+    let deaf: Vec<TcpStream> = (0..6).map(|_| deaf_client(server.addr())).collect();
+    assert_serves(server.addr());
+    assert!(is_cut_off(&deaf[0]), "six answers of 20 MB are more than 64 MiB");
+    assert!(!is_cut_off(&deaf[5]), "the last one still has its time");
     assert_serves(server.addr());
 }
 
