@@ -5,6 +5,8 @@
 pub mod figures;
 pub mod format;
 pub mod json;
+pub mod json;
+pub mod prometheus;
 mod snapshot;
 pub mod terminal;
 

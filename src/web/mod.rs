@@ -1,1 +1,90 @@
-//! Room under construction.
+//! The status server: `/status`, `/metrics`, `/healthz`, `/readyz`.
+//!
+//! ```text
+//! client ──TCP──> gate ──whole requests, local socket──> tiny_http ──> routes ──> board
+//! ```
+//!
+//! The gate is one small thread between the network and tiny_http, which has no deadlines and no
+//! limits and dies of what careless clients send. Reading from the board never waits for the load
+//! and never delays it. What stays out: what the pages say (report).
+
+mod gate;
+mod local;
+mod request;
+mod routes;
+
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use crate::collector::Board;
+use gate::Gate;
+use local::Local;
+use request::Hosts;
+
+pub use request::{BODY_BYTES, HEAD_BYTES};
+
+/// Where the status server listens unless told otherwise.
+pub const DEFAULT_ADDR: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8089);
+
+/// Where to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// [`DEFAULT_ADDR`], or a free port of the same address if that one is taken.
+    Default,
+    /// Here or not at all; port 0 takes a free one.
+    At(SocketAddr),
+}
+
+/// A running status server. Dropping it stops it.
+#[derive(Debug)]
+pub struct Server {
+    addr: SocketAddr,
+    gate: Gate,
+}
+
+/// Serve what `board` shows.
+///
+/// Call it from a thread that is not pinned: the server's threads inherit where they may run. When
+/// the address is one of loopback, only requests that name `localhost` or an IP address as their host
+/// are answered.
+///
+/// # Errors
+/// When the address cannot be listened on; the message names the address and the remedy.
+pub fn serve(listen: Listen, board: Arc<Board>) -> io::Result<Server> {
+    let listener = match listen {
+        Listen::At(addr) => bind(addr),
+        Listen::Default => bind(DEFAULT_ADDR).or_else(|e| match e.kind() {
+            ErrorKind::AddrInUse => bind(SocketAddr::new(DEFAULT_ADDR.ip(), 0)),
+            _ => Err(e),
+        }),
+    }?;
+    let addr = listener.local_addr()?;
+    let hosts = if addr.ip().to_canonical().is_loopback() { Hosts::Loopback } else { Hosts::Any };
+    let local = Local::open(Arc::new(move |request, _| routes::answer(request, &board)))?;
+    Ok(Server { addr, gate: Gate::open(listener, hosts, local)? })
+}
+
+fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(addr).map_err(|e| {
+        let remedy = match e.kind() {
+            ErrorKind::AddrInUse => "choose another with --listen ADDR:PORT (port 0 takes a free one)",
+            ErrorKind::PermissionDenied => "choose a port from 1024 up with --listen ADDR:PORT",
+            _ => "choose an address of this machine with --listen ADDR:PORT",
+        };
+        let why = format!("cannot listen on {addr} for the status server: {e}; {remedy}, or --no-listen");
+        io::Error::new(e.kind(), why)
+    })
+}
+
+impl Server {
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// End it: within about a second, answers that are being written included.
+    pub fn stop(mut self) {
+        self.gate.stop();
+    }
+}

@@ -9,3 +9,10 @@ mod preflight;
 //! The integration tests: one binary, one module per topic.
 
 mod report;
+//! The one integration binary; a module for each topic.
+
+mod gate;
+mod live;
+mod metrics;
+mod scrape;
+mod status;

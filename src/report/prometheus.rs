@@ -1,0 +1,246 @@
+//! The snapshot in Prometheus' text format, version 0.0.4.
+//!
+//! Base units (seconds, bytes, ratios), `_total` on counters, HELP and TYPE for each family. Counters
+//! and buckets come from tallies that only grow within a run, so they never decrease. What stays out:
+//! who asks for it and how (the status server).
+
+use std::fmt::Display;
+
+use super::Snapshot;
+use crate::tally::{Histogram, Outcome, ScenarioTally};
+
+/// Upper bounds of the histograms' buckets, in nanoseconds and as `le` says them in seconds: 1, 2.5,
+/// 5 from 10 µs to 60 s. They must ascend.
+const BOUNDS: [(u64, &str); 21] = [
+    (10_000, "0.00001"),
+    (25_000, "0.000025"),
+    (50_000, "0.00005"),
+    (100_000, "0.0001"),
+    (250_000, "0.00025"),
+    (500_000, "0.0005"),
+    (1_000_000, "0.001"),
+    (2_500_000, "0.0025"),
+    (5_000_000, "0.005"),
+    (10_000_000, "0.01"),
+    (25_000_000, "0.025"),
+    (50_000_000, "0.05"),
+    (100_000_000, "0.1"),
+    (250_000_000, "0.25"),
+    (500_000_000, "0.5"),
+    (1_000_000_000, "1"),
+    (2_500_000_000, "2.5"),
+    (5_000_000_000, "5"),
+    (10_000_000_000, "10"),
+    (25_000_000_000, "25"),
+    (60_000_000_000, "60"),
+];
+
+/// The text of `GET /metrics`.
+pub fn text(snapshot: &Snapshot) -> String {
+    let mut page = Page { text: String::new(), family: "" };
+    requests(&mut page, snapshot);
+    times(&mut page, snapshot);
+    volumes(&mut page, snapshot);
+    run(&mut page, snapshot);
+    page.text
+}
+
+fn requests(page: &mut Page, snapshot: &Snapshot) {
+    page.family("loadtester_requests_total", "counter", "Ended exchanges by scenario and outcome.");
+    for (name, tally) in scenarios(snapshot) {
+        for outcome in Outcome::ALL {
+            let count = tally.outcomes[outcome as usize];
+            if count > 0 || outcome.is_ok() {
+                page.sample(&[("scenario", name), ("outcome", outcome.name())], count);
+            }
+        }
+    }
+    page.family("loadtester_responses_total", "counter", "Complete responses by scenario and status code.");
+    for (name, tally) in scenarios(snapshot) {
+        for (code, count) in tally.status_codes() {
+            page.sample(&[("scenario", name), ("code", &code.to_string())], count);
+        }
+    }
+    let dropped = snapshot.tally.sum(|s| s.dropped);
+    let help = "Requests that were due, found the backlog full and were never sent.";
+    page.value("loadtester_dropped_total", "counter", help, dropped);
+}
+
+fn times(page: &mut Page, snapshot: &Snapshot) {
+    let help = "From the instant a request was due to the last byte of its response.";
+    page.family("loadtester_response_time_seconds", "histogram", help);
+    scenarios(snapshot).for_each(|(name, tally)| page.histogram(&[("scenario", name)], &tally.response_time));
+    let help = "From the send of a request to the last byte of its response.";
+    page.family("loadtester_service_time_seconds", "histogram", help);
+    scenarios(snapshot).for_each(|(name, tally)| page.histogram(&[("scenario", name)], &tally.service_time));
+    let help = "From the instant a request was due to its send: this tool's own lateness.";
+    page.family("loadtester_slip_seconds", "histogram", help);
+    page.histogram(&[], &snapshot.tally.slip);
+    let help = "From the last byte's arrival in the kernel to our reading it: this tool's own error.";
+    page.family("loadtester_receive_delay_seconds", "histogram", help);
+    page.histogram(&[], &snapshot.tally.receive_delay);
+}
+
+fn volumes(page: &mut Page, snapshot: &Snapshot) {
+    let (tally, threads) = (&snapshot.tally, &snapshot.threads);
+    let in_flight: u64 = threads.iter().map(|t| t.in_flight).sum();
+    page.value("loadtester_in_flight", "gauge", "Requests sent and not yet ended.", in_flight);
+    let connections: u64 = threads.iter().map(|t| t.connections).sum();
+    page.value("loadtester_connections", "gauge", "Connections established now.", connections);
+    let opened = tally.connections_opened;
+    page.value("loadtester_connections_opened_total", "counter", "Connections established so far.", opened);
+    let sent = tally.sum(|s| s.bytes_sent);
+    page.value("loadtester_sent_bytes_total", "counter", "Request bytes handed to the kernel.", sent);
+    let received = tally.sum(|s| s.bytes_received);
+    page.value("loadtester_received_bytes_total", "counter", "Response bytes read.", received);
+}
+
+fn run(page: &mut Page, snapshot: &Snapshot) {
+    // The closed model asks for no rate: then there is no such metric, rather than a zero.
+    if let Some(rate) = snapshot.run.target_rate {
+        let help = "Requests per second the plan asks for, mean over the measured time.";
+        page.value("loadtester_target_rate", "gauge", help, rate);
+    }
+    let progress = snapshot.progress();
+    page.value("loadtester_progress_ratio", "gauge", "Share of the run that is done, 0 to 1.", progress);
+    let help = "Share of the measured time a load thread did not spend waiting, 0 to 1.";
+    page.family("loadtester_thread_busy_ratio", "gauge", help);
+    for (i, thread) in snapshot.threads.iter().enumerate() {
+        page.sample(&[("thread", &i.to_string())], thread.busy_ratio());
+    }
+    let help = "Time for which the CPU quota of our cgroup held its threads back, in the measured time.";
+    page.value(
+        "loadtester_cpu_throttled_seconds_total",
+        "counter",
+        help,
+        Seconds(snapshot.throttled_ns.into()),
+    );
+    let help = "Enforcement periods in which our cgroup was held back, in the measured time.";
+    page.value("loadtester_cpu_throttled_periods_total", "counter", help, snapshot.throttled_periods);
+    page.family("loadtester_build_info", "gauge", "Which version this is; the value is always 1.");
+    page.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+}
+
+fn scenarios(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &ScenarioTally)> {
+    snapshot.run.scenarios.iter().map(|(name, _)| name.as_str()).zip(&snapshot.tally.scenarios)
+}
+
+/// The text so far; samples belong to the family begun last.
+struct Page {
+    text: String,
+    family: &'static str,
+}
+
+impl Page {
+    fn family(&mut self, name: &'static str, kind: &str, help: &str) {
+        self.family = name;
+        self.text += &format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    }
+
+    fn sample(&mut self, labels: &[(&str, &str)], value: impl Display) {
+        self.line("", labels, value);
+    }
+
+    /// A family of one sample.
+    fn value(&mut self, name: &'static str, kind: &str, help: &str, value: impl Display) {
+        self.family(name, kind, help);
+        self.sample(&[], value);
+    }
+
+    /// Cumulative buckets, sum and count in one pass over what was recorded. A recorded time counts
+    /// under a bound when the highest value it stands for lies within, as percentiles report it; the
+    /// sum takes the middle of what it stands for.
+    fn histogram(&mut self, labels: &[(&str, &str)], histogram: &Histogram) {
+        let hdr = histogram.hdr();
+        let (mut below, mut sum_ns, mut count) = ([0; BOUNDS.len()], 0_u128, 0_u64);
+        let mut slot = 0;
+        for step in hdr.iter_recorded() {
+            let highest_ns = hdr.highest_equivalent(step.value_iterated_to());
+            while slot < BOUNDS.len() && highest_ns > BOUNDS[slot].0 {
+                below[slot] = count;
+                slot += 1;
+            }
+            count += step.count_at_value();
+            sum_ns += u128::from(hdr.median_equivalent(highest_ns)) * u128::from(step.count_at_value());
+        }
+        below[slot..].fill(count);
+        let mut labels = labels.to_vec();
+        for ((_, le), below) in BOUNDS.iter().zip(below).chain([(&(u64::MAX, "+Inf"), count)]) {
+            labels.push(("le", le));
+            self.line("_bucket", &labels, below);
+            labels.pop();
+        }
+        self.line("_sum", &labels, Seconds(sum_ns));
+        self.line("_count", &labels, count);
+    }
+
+    fn line(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Display) {
+        self.text += self.family;
+        self.text += suffix;
+        for (i, (name, value)) in labels.iter().enumerate() {
+            self.text += if i == 0 { "{" } else { "," };
+            self.text += &format!("{name}=\"{}\"", escape(value));
+        }
+        self.text += if labels.is_empty() { "" } else { "}" };
+        self.text += &format!(" {value}\n");
+    }
+}
+
+/// Nanoseconds, printed exactly as seconds: a float would round a long sum.
+struct Seconds(u128);
+
+impl Display for Seconds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{:09}", self.0 / 1_000_000_000, self.0 % 1_000_000_000)
+    }
+}
+
+/// A label value: backslash, quote and line feed are all that the format escapes.
+fn escape(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(page: &str) -> Vec<f64> {
+        let value = |line: &str| line.rsplit_once(' ').expect("name and value").1.parse().expect("a number");
+        page.lines().map(value).collect()
+    }
+
+    #[test]
+    fn label_values_are_escaped() {
+        assert_eq!(escape("a\"b\\c\nd"), r#"a\"b\\c\nd"#);
+    }
+
+    #[test]
+    fn seconds_are_exact() {
+        assert_eq!(Seconds(1).to_string(), "0.000000001");
+        assert_eq!(Seconds(12_345_678_901_234_567_890).to_string(), "12345678901.234567890");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn buckets_rise_to_the_count_and_the_sum_lies_within_the_resolution(
+            times_ns in proptest::collection::vec(0..200_000_000_000_u64, 0..200),
+        ) {
+            let mut histogram = Histogram::new();
+            times_ns.iter().for_each(|ns| histogram.record(*ns));
+            let mut page = Page { text: String::new(), family: "x" };
+            page.histogram(&[], &histogram);
+            let values = samples(&page.text);
+            let (buckets, sum, count) = (&values[..=BOUNDS.len()], values[BOUNDS.len() + 1], values[BOUNDS.len() + 2]);
+            proptest::prop_assert!(buckets.is_sorted());
+            proptest::prop_assert_eq!(buckets[BOUNDS.len()], count);
+            proptest::prop_assert_eq!(count, times_ns.len() as f64);
+            let exact = times_ns.iter().sum::<u64>() as f64 / 1e9;
+            proptest::prop_assert!((sum - exact).abs() <= exact * 1e-3 + count * 64e-9);
+            // Off by no more than the samples within a thousandth of the bound.
+            for ((bound, _), below) in BOUNDS.iter().zip(buckets) {
+                let exactly = |limit: u64| times_ns.iter().filter(|ns| **ns <= limit).count() as f64;
+                proptest::prop_assert!(*below <= exactly(*bound) && *below >= exactly(bound - bound / 1_000 - 128));
+            }
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! The one thread that faces clients, so that tiny_http never has to.
+//!
+//! It accepts, reads one whole request from each connection within a deadline and limits, has it
+//! answered over [`Local`], writes the answer within a deadline, and hangs up:
+//!
+//! ```text
+//! accept ─> Reading ─ complete ─> answered ──> Writing ─ all written ─> Lingering ─ EOF ─> closed
+//!              └─ refused, too slow ─────────────┘ └─ too slow ─> closed    └─ too slow ──> closed
+//! ```
+//!
+//! Nothing here blocks on a client. What stays out: what a request may look like (request), what a
+//! path means (routes).
+
+use std::cmp::Reverse;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+
+use super::local::Local;
+use super::request::{BUSY, Hosts, Incoming, NO_ANSWER, Refusal, TOO_SLOW};
+
+/// Clients at once. A new one takes the place of the one whose deadline is nearest, so that idle
+/// connections starve nobody; dashboards, scrapers and probes together are a handful.
+const MAX_CLIENTS: usize = 64;
+/// How long a client may take to send its whole request.
+const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
+/// How long a client may take to read its whole answer.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
+/// How long we go on reading after the answer, so that closing does not reset the connection before
+/// the client has read it.
+const LINGER: Duration = Duration::from_secs(1);
+/// How long after [`Gate::stop`] answers may still be on their way.
+const STOP_DEADLINE: Duration = Duration::from_millis(500);
+/// Bytes of requests and answers held for all clients together: eight of the largest requests. Looked
+/// at after each round; who holds most makes room.
+const HELD_BYTES: usize = 64 * 1024 * 1024;
+/// Connections accepted in a row before the ones at hand get their turn.
+const ACCEPTS_AT_ONCE: usize = 16;
+/// How long to leave the listener alone when the process or system is out of descriptors or memory.
+const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// In every answer: one request a connection, no guessing of types, no copies, and a page may only
+/// use what comes from here.
+const COMMON_FIELDS: &str = "Connection: close\r\n\
+    X-Content-Type-Options: nosniff\r\n\
+    Cache-Control: no-store\r\n\
+    Referrer-Policy: no-referrer\r\n\
+    Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n";
+
+/// A running gate. Dropping it stops it.
+#[derive(Debug)]
+pub struct Gate {
+    wake: Arc<OwnedFd>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Gate {
+    /// Serve `listener` in a thread of its own, answers from `local`.
+    pub fn open(listener: TcpListener, hosts: Hosts, local: Local) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let doorway = Doorway {
+            listener,
+            hosts,
+            local,
+            wake: Arc::clone(&wake),
+            clients: Vec::with_capacity(MAX_CLIENTS),
+            spare: spare_descriptor(),
+            accept_from: None,
+            chunk: vec![0; CHUNK_BYTES],
+        };
+        let thread = thread::Builder::new().name("web-gate".into()).spawn(move || doorway.serve())?;
+        Ok(Self { wake, thread: Some(thread) })
+    }
+
+    /// Accept nobody any more, finish the answers being written (half a second at most), end the thread.
+    pub fn stop(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        // Only an eventfd counted to 2^64 - 1 refuses this, and then it is readable anyway.
+        let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
+        // Were it to panic, the hook has printed why; the run goes on without its status server.
+        let _ = thread.join();
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// What the thread owns.
+struct Doorway {
+    listener: TcpListener,
+    hosts: Hosts,
+    local: Local,
+    wake: Arc<OwnedFd>,
+    clients: Vec<Client>,
+    /// Given up to accept one more client when the process has no descriptor left.
+    spare: Option<File>,
+    /// Set while accepting makes no sense.
+    accept_from: Option<Instant>,
+    chunk: Vec<u8>,
+}
+
+struct Client {
+    stream: TcpStream,
+    state: State,
+    deadline: Instant,
+}
+
+enum State {
+    Reading(Incoming),
+    Writing { answer: Vec<u8>, written: usize },
+    Lingering,
+}
+
+#[derive(PartialEq)]
+enum Next {
+    Keep,
+    Close,
+}
+
+/// What [`Doorway::wait`] woke up for.
+struct Ready {
+    stop: bool,
+    accept: bool,
+    clients: Vec<bool>,
+}
+
+impl Doorway {
+    fn serve(mut self) {
+        loop {
+            let ready = self.wait(true);
+            if ready.stop {
+                break;
+            }
+            self.serve_clients(&ready.clients);
+            if ready.accept {
+                self.accept();
+            }
+            self.bound_memory();
+        }
+        self.finish();
+    }
+
+    /// Let answers that are being written get out, then end.
+    fn finish(mut self) {
+        let last = Instant::now() + STOP_DEADLINE;
+        self.clients.retain(|client| matches!(client.state, State::Writing { .. }));
+        self.clients.iter_mut().for_each(|client| client.deadline = client.deadline.min(last));
+        while !self.clients.is_empty() {
+            let ready = self.wait(false);
+            self.serve_clients(&ready.clients);
+            self.clients.iter_mut().for_each(|client| client.deadline = client.deadline.min(last));
+        }
+        self.local.close();
+    }
+
+    /// Sleep until there is something to do.
+    fn wait(&mut self, open: bool) -> Ready {
+        let now = Instant::now();
+        self.accept_from = self.accept_from.filter(|from| *from > now);
+        let accepting = open && self.accept_from.is_none();
+        let wake_at = self.clients.iter().map(|c| c.deadline).chain(self.accept_from.filter(|_| open)).min();
+        let timeout = wake_at.map(|at| {
+            let left = at.saturating_duration_since(now);
+            Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() }
+        });
+        let mut fds = Vec::with_capacity(MAX_CLIENTS + 2);
+        fds.push(PollFd::new(&*self.wake, if open { PollFlags::IN } else { PollFlags::empty() }));
+        fds.push(PollFd::new(&self.listener, if accepting { PollFlags::IN } else { PollFlags::empty() }));
+        fds.extend(self.clients.iter().map(|c| PollFd::new(&c.stream, c.waits_for())));
+        let polled = match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) => true,
+            Err(rustix::io::Errno::INTR) => false,
+            Err(_) => {
+                // Out of memory, or the descriptor limit was lowered below what is open.
+                thread::sleep(ACCEPT_BACK_OFF);
+                false
+            }
+        };
+        let ready: Vec<bool> = fds.iter().map(|fd| polled && !fd.revents().is_empty()).collect();
+        // An error condition on the listener is reported even when nobody asked: then accept says which.
+        Ready { stop: ready[0], accept: accepting && ready[1], clients: ready[2..].to_vec() }
+    }
+
+    /// Every client that is ready or whose time is over, in order; `ready` is indexed like them.
+    fn serve_clients(&mut self, ready: &[bool]) {
+        let Self { clients, chunk, local, .. } = self;
+        let mut ready = ready.iter();
+        clients.retain_mut(|client| {
+            let is_ready = ready.next().is_some_and(|ready| *ready);
+            let next = if is_ready { client.advance(chunk, local) } else { Next::Keep };
+            match next {
+                Next::Keep if client.deadline <= Instant::now() => client.expire() == Next::Keep,
+                next => next == Next::Keep,
+            }
+        });
+        if self.spare.is_none() {
+            self.spare = spare_descriptor();
+        }
+    }
+
+    fn bound_memory(&mut self) {
+        while self.clients.iter().map(Client::held_bytes).sum::<usize>() > HELD_BYTES {
+            self.turn_away_first_by(|client| (Reverse(client.held_bytes()), client.deadline));
+        }
+    }
+
+    fn accept(&mut self) {
+        let mut made_room = false;
+        for _ in 0..ACCEPTS_AT_ONCE {
+            match self.listener.accept() {
+                Ok((stream, _)) => {
+                    self.admit(stream);
+                    made_room = false;
+                }
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return,
+                // A shortage is found out before the queue is looked at: make room only for somebody.
+                Err(e) if is_shortage(&e) && !self.somebody_waits() => return,
+                Err(e) if is_shortage(&e) => {
+                    // Whatever room was made, somebody else in the process took it.
+                    if made_room
+                        || !(self.spare.take().is_some() || self.turn_away_first_by(|client| client.deadline))
+                    {
+                        self.accept_from = Some(Instant::now() + ACCEPT_BACK_OFF);
+                        return;
+                    }
+                    made_room = true;
+                }
+                // This client is gone again (ECONNABORTED and its like); the next may not be.
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn somebody_waits(&self) -> bool {
+        let mut fds = [PollFd::new(&self.listener, PollFlags::IN)];
+        poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+    }
+
+    fn admit(&mut self, stream: TcpStream) {
+        if stream.set_nonblocking(true).is_err() {
+            return;
+        }
+        if self.clients.len() >= MAX_CLIENTS {
+            self.turn_away_first_by(|client| client.deadline);
+        }
+        let state = State::Reading(Incoming::new(self.hosts));
+        let mut client = Client { stream, state, deadline: Instant::now() + REQUEST_DEADLINE };
+        // Its request is often here already.
+        if client.advance(&mut self.chunk, &mut self.local) == Next::Keep {
+            self.clients.push(client);
+        }
+    }
+
+    /// Hang up on the client that comes first in this order, if there is any.
+    fn turn_away_first_by<K: Ord>(&mut self, order: impl Fn(&Client) -> K) -> bool {
+        let first = self.clients.iter().enumerate().min_by_key(|(_, client)| order(client));
+        let Some((i, _)) = first else { return false };
+        self.clients.remove(i).turn_away();
+        true
+    }
+}
+
+impl Client {
+    fn waits_for(&self) -> PollFlags {
+        match self.state {
+            State::Writing { .. } => PollFlags::OUT,
+            State::Reading(_) | State::Lingering => PollFlags::IN,
+        }
+    }
+
+    fn held_bytes(&self) -> usize {
+        match &self.state {
+            State::Reading(incoming) => incoming.held_bytes(),
+            State::Writing { answer, .. } => answer.len(),
+            State::Lingering => 0,
+        }
+    }
+
+    /// One step: read once, or write as much as the socket takes.
+    fn advance(&mut self, chunk: &mut [u8], local: &mut Local) -> Next {
+        if let State::Writing { .. } = self.state {
+            return self.write();
+        }
+        let read = match self.stream.read(chunk) {
+            Ok(0) => return Next::Close,
+            Ok(n) => &chunk[..n],
+            Err(e) if is_retry(&e) => return Next::Keep,
+            Err(_) => return Next::Close,
+        };
+        let State::Reading(incoming) = &mut self.state else { return Next::Keep };
+        let answer = match incoming.push(read) {
+            Ok(None) => return Next::Keep,
+            Ok(Some(request)) => {
+                local.exchange(&request).map_or_else(|_| refusal(NO_ANSWER), with_common_fields)
+            }
+            Err(refused) => refusal(refused),
+        };
+        self.answer(answer, ANSWER_DEADLINE)
+    }
+
+    fn answer(&mut self, answer: Vec<u8>, within: Duration) -> Next {
+        self.state = State::Writing { answer, written: 0 };
+        self.deadline = Instant::now() + within;
+        self.write()
+    }
+
+    fn write(&mut self) -> Next {
+        let State::Writing { answer, written } = &mut self.state else { return Next::Keep };
+        while *written < answer.len() {
+            match self.stream.write(&answer[*written..]) {
+                Ok(n) => *written += n,
+                Err(e) if is_retry(&e) => return Next::Keep,
+                Err(_) => return Next::Close,
+            }
+        }
+        if self.stream.shutdown(Shutdown::Write).is_err() {
+            return Next::Close;
+        }
+        self.state = State::Lingering;
+        self.deadline = Instant::now() + LINGER;
+        Next::Keep
+    }
+
+    /// Its time is over.
+    fn expire(&mut self) -> Next {
+        match self.state {
+            State::Reading(_) => self.answer(refusal(TOO_SLOW), LINGER),
+            State::Writing { .. } | State::Lingering => Next::Close,
+        }
+    }
+
+    /// Hang up now; say why if it was still to get an answer and its socket takes one.
+    fn turn_away(mut self) {
+        if let State::Reading(_) = self.state {
+            let _ = self.stream.write(&refusal(BUSY));
+        }
+    }
+}
+
+fn with_common_fields(mut answer: Vec<u8>) -> Vec<u8> {
+    let status_line = answer.iter().position(|b| *b == b'\n').map_or(0, |at| at + 1);
+    answer.splice(status_line..status_line, COMMON_FIELDS.bytes());
+    answer
+}
+
+fn refusal(Refusal { status, reason, remedy }: Refusal) -> Vec<u8> {
+    let (content_type, length) = ("text/plain; charset=utf-8", remedy.len() + 1);
+    format!(
+        "HTTP/1.1 {status} {reason}\r\n{COMMON_FIELDS}Content-Type: {content_type}\r\n\
+         Content-Length: {length}\r\n\r\n{remedy}\n"
+    )
+    .into_bytes()
+}
+
+/// A descriptor to have in hand for the day there are none.
+fn spare_descriptor() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+fn is_retry(e: &io::Error) -> bool {
+    matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+/// Errors that accepting again at once would only repeat.
+fn is_shortage(e: &io::Error) -> bool {
+    matches!(
+        e.raw_os_error(),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM | libc::EINVAL | libc::EBADF)
+    )
+}

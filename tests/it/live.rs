@@ -1,0 +1,112 @@
+//! A live status server on a free port of loopback, and plain clients for it.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use loadtester::collector::Board;
+use loadtester::report::{RunInfo, Snapshot, State, ThreadHealth};
+use loadtester::tally::Outcome;
+use loadtester::web::{Listen, Server, serve};
+
+/// Shorter than every deadline of the gate: who is answered within it did not wait for one.
+pub const PROMPTLY: Duration = Duration::from_secs(4);
+/// Longer than every deadline of the gate.
+pub const AT_LAST: Duration = Duration::from_secs(30);
+
+/// A run of two scenarios, some way in.
+pub fn snapshot() -> Snapshot {
+    let run = RunInfo {
+        plan_source: "loadplan.yaml".into(),
+        plan_digest: "sha256:0".into(),
+        model: "open",
+        seed: 1,
+        target: "http://127.0.0.1:8081".into(),
+        scenarios: vec![("Get users".into(), 2), ("say \"hi\" \\ twice".into(), 1)],
+        requests: None,
+        duration_ns: Some(10_000_000_000),
+        warmup_ns: 0,
+        target_rate: Some(500.0),
+        timestamps: "kernel",
+        connections: 50,
+    };
+    let mut snapshot = Snapshot::new(run, 2, 1_700_000_000.0);
+    snapshot.state = State::Running;
+    snapshot.elapsed_ns = 2_500_000_000;
+    snapshot.measured_ns = 2_500_000_000;
+    snapshot.threads[0] = ThreadHealth {
+        core: Some(0),
+        busy_ns: 1_000_000_000,
+        observed_ns: 2_500_000_000,
+        in_flight: 3,
+        backlog: 1,
+        connections: 25,
+    };
+    snapshot.throttled_ns = 1_500_000_000;
+    snapshot.throttled_periods = 4;
+    let tally = &mut snapshot.tally;
+    tally.connections_opened = 50;
+    let users = &mut tally.scenarios[0];
+    (users.due, users.sent, users.dropped) = (1_005, 1_003, 2);
+    (users.bytes_sent, users.bytes_received) = (100_000, 2_000_000);
+    users.outcomes[Outcome::Ok as usize] = 998;
+    users.outcomes[Outcome::Timeout as usize] = 2;
+    (0..998).for_each(|_| users.count_status(200));
+    (1..=1_000).for_each(|i| users.response_time.record(i * 100_000));
+    (1..=1_000).for_each(|i| users.service_time.record(i * 50_000));
+    (1..=1_000).for_each(|i| tally.slip.record(i));
+    tally.receive_delay.record(12_000);
+    snapshot
+}
+
+/// A server that shows [`snapshot`].
+pub fn server() -> Server {
+    server_of(Arc::new(Board::new(snapshot())))
+}
+
+/// A server that shows `board`.
+pub fn server_of(board: Arc<Board>) -> Server {
+    serve(Listen::At(([127, 0, 0, 1], 0).into()), board).expect("a free port of loopback")
+}
+
+/// A client that gives up rather than hang.
+pub fn agent(timeout: Duration) -> ureq::Agent {
+    let config = ureq::Agent::config_builder();
+    config.proxy(None).http_status_as_error(false).timeout_global(Some(timeout)).build().into()
+}
+
+/// Status and body of a GET that is answered promptly.
+pub fn get(addr: SocketAddr, path: &str) -> (u16, String) {
+    let mut answer = agent(PROMPTLY).get(format!("http://{addr}{path}")).call().expect("an answer");
+    (answer.status().as_u16(), answer.body_mut().read_to_string().expect("text"))
+}
+
+/// The server is in good health: it answers others promptly.
+pub fn assert_serves(addr: SocketAddr) {
+    assert_eq!(get(addr, "/healthz"), (200, "ok\n".into()));
+}
+
+/// A connection on which nothing waits for ever.
+pub fn connect(addr: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&addr, PROMPTLY).expect("the listener takes it");
+    stream.set_read_timeout(Some(AT_LAST)).expect("a valid timeout");
+    stream.set_write_timeout(Some(AT_LAST)).expect("a valid timeout");
+    stream
+}
+
+/// Everything the server says until it hangs up, in whatever way it does.
+pub fn read_all(mut stream: &TcpStream) -> String {
+    let (mut all, mut chunk) = (Vec::new(), [0; 4096]);
+    while let Ok(n @ 1..) = stream.read(&mut chunk) {
+        all.extend_from_slice(&chunk[..n]);
+    }
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+/// What the server says to these bytes.
+pub fn say(addr: SocketAddr, bytes: &str) -> String {
+    let mut stream = connect(addr);
+    stream.write_all(bytes.as_bytes()).expect("a new connection takes a few bytes");
+    read_all(&stream)
+}

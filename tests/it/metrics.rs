@@ -1,0 +1,50 @@
+//! The metrics page, as text and in the eyes of Prometheus' own linter.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use loadtester::report::prometheus::text;
+use loadtester::report::{RunInfo, Snapshot};
+
+use crate::live::snapshot;
+
+#[test]
+fn a_small_snapshot_gives_this_page() {
+    let page = text(&snapshot()).replace(env!("CARGO_PKG_VERSION"), "VERSION");
+    let golden = include_str!("metrics.golden.txt");
+    for (line, expected) in page.lines().zip(golden.lines()) {
+        assert_eq!(line, expected);
+    }
+    assert_eq!(page.lines().count(), golden.lines().count());
+}
+
+#[test]
+fn promtool_finds_nothing() {
+    assert_lints(&snapshot());
+    let run = RunInfo { target_rate: None, model: "closed", ..snapshot().run };
+    assert_lints(&Snapshot::new(run, 1, 0.0));
+}
+
+fn assert_lints(snapshot: &Snapshot) {
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is on the PATH: apt-get install prometheus");
+    let page = text(snapshot);
+    promtool.stdin.take().expect("piped").write_all(page.as_bytes()).expect("promtool reads");
+    let found = promtool.wait_with_output().expect("promtool ends");
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&found.stdout), String::from_utf8_lossy(&found.stderr));
+    assert!(found.status.success() && said.is_empty(), "{said}\n{page}");
+}
+
+#[test]
+fn the_closed_model_asks_for_no_rate() {
+    let mut snapshot = snapshot();
+    assert!(text(&snapshot).contains("\nloadtester_target_rate 500\n"));
+    snapshot.run.target_rate = None;
+    assert!(!text(&snapshot).contains("loadtester_target_rate"));
+}
