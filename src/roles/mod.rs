@@ -1,1 +1,4 @@
-//! Room under construction.
+//! Roles: which threads and processes a job of the command line starts, and how they end.
+
+pub mod demo_target;
+pub mod target;
