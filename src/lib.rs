@@ -2,26 +2,26 @@
 //!
 //! The crate is a tower with a waterline. Rooms above it only compute: they are handed bytes and a
 //! `now` and answer with bytes, numbers and "wait until". Rooms below it touch the world. A room
-//! imports only rooms above it in this list; `tests/house.rs` holds that rule.
+//! imports only rooms above it in this list; `tests/it/house.rs` reads the list and holds that rule.
 //!
 //! Times are `u64` nanoseconds since the start of the run's clock unless a name says otherwise.
 
 // ── parts ──
+pub mod units;
 pub mod http1;
 pub mod schedule;
 pub mod tally;
-pub mod units;
 // ── meaning ──
-pub mod client;
 pub mod plan;
-pub mod report;
 pub mod verdict;
+pub mod client;
+pub mod report;
 // ══ waterline: no socket, clock, thread, file or environment above this line ══
-pub mod collector;
-pub mod load;
-pub mod roles;
 pub mod sys;
-pub mod target;
+pub mod load;
+pub mod collector;
 pub mod web;
+pub mod target;
+pub mod roles;
 // ── front ──
 pub mod cli;

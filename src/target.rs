@@ -1,1 +1,259 @@
-//! Room under construction.
+//! The demo target: a small HTTP server to point a first load test at, and to count what arrived.
+//!
+//! Runs in a process of its own, so that it neither shares a scheduler with the load threads nor
+//! can be blamed on them. It is here to be plausible and quick, not to be measured with: its server
+//! library closes connections whose requests have more than 16 header fields, and reads no chunked
+//! bodies. Signals and the process's life are `roles::target`'s.
+
+use std::fmt::Write as _;
+use std::io::{self, BufRead as _};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use may_minihttp::{HttpServer, HttpService, Request, Response};
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// The most threads that serve: enough to outrun one load thread, few enough to leave it its core.
+const MAX_WORKERS: usize = 4;
+/// Stack of one connection's coroutine in machine words (64 KiB): twice the default, for unoptimised builds.
+const STACK_WORDS: usize = 0x2000;
+/// The longest `/slow` waits, in milliseconds: longer than any sensible timeout under test.
+const MAX_SLOW_MS: u64 = 60_000;
+/// The longest body `/bytes` sends: one answer is held in memory twice.
+const MAX_BYTES: u64 = 10 * 1024 * 1024;
+
+const JSON: &str = "Content-Type: application/json";
+const TEXT: &str = "Content-Type: text/plain";
+const USERS: &str = r#"[{"id":1,"name":"John","email":"john@example.com"},{"id":2,"name":"Jane","email":"jane@example.com"}]"#;
+const USER: &str = r#"{"id":1,"name":"John","email":"john@example.com"}"#;
+
+/// Start serving on `listen` (port 0: a free one) and return the address. Serves until the process ends.
+///
+/// # Errors
+/// When the address cannot be listened on, naming it and the remedy.
+pub fn start(listen: SocketAddr) -> io::Result<SocketAddr> {
+    let (reserved, address) = reserve(listen).map_err(|e| cannot_listen(listen, &e))?;
+    raise_descriptor_limit();
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
+    may::config().set_workers(workers).set_stack_size(STACK_WORDS).set_worker_pin(false);
+    HttpServer(Service::default()).start(address).map_err(|e| cannot_listen(listen, &e))?;
+    drop(reserved);
+    Ok(address)
+}
+
+fn cannot_listen(listen: SocketAddr, error: &io::Error) -> io::Error {
+    io::Error::new(
+        error.kind(),
+        format!("cannot listen on {listen}: {error}; choose another --listen address"),
+    )
+}
+
+/// Take the address for ourselves, and say which one it became. The server binds with
+/// SO_REUSEPORT and does not tell its port; two targets on one port would silently share their
+/// connections. So the port is taken without that option, which is granted afterwards, to the
+/// server alone: it binds while this socket, which never listens, still holds the place.
+fn reserve(listen: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
+    let family = if listen.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    net::bind(&socket, &listen)?;
+    sockopt::set_socket_reuseport(&socket, true)?;
+    let address = net::getsockname(&socket)?.try_into()?;
+    Ok((socket, address))
+}
+
+/// One descriptor per connection: without one to spare the accept loop would spin.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // A refusal leaves the limit as it was, which is enough for most runs.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"];
+const ROUTES: [&str; 7] = ["/v1/users", "/v1/users/1", "/healthz", "/slow", "/bytes", "/status", "other"];
+
+/// Requests received, by method and route.
+#[derive(Debug, Default)]
+struct Counts([[AtomicU64; METHODS.len()]; ROUTES.len()]);
+
+impl Counts {
+    /// The counter of requests with this method for this path.
+    fn cell(&self, method: &str, path: &str) -> &AtomicU64 {
+        &self.0[place(&ROUTES, path)][place(&METHODS, method)]
+    }
+
+    fn to_json(&self) -> String {
+        let mut routes = serde_json::Map::new();
+        let mut total = 0;
+        for (row, route) in self.0.iter().zip(ROUTES) {
+            for (cell, method) in row.iter().zip(METHODS) {
+                let n = cell.load(Ordering::Relaxed);
+                total += n;
+                if n > 0 {
+                    routes.insert(format!("{method} {route}"), n.into());
+                }
+            }
+        }
+        serde_json::json!({ "total": total, "routes": routes }).to_string()
+    }
+}
+
+/// Where `name` stands in `names`, whose last entry stands for every other name.
+fn place(names: &[&str], name: &str) -> usize {
+    names.iter().position(|n| *n == name).unwrap_or(names.len() - 1)
+}
+
+/// What a request asks for, decided before its body is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Text(&'static str),
+    Document(&'static str),
+    Create,
+    Slow(Duration),
+    Bytes(usize),
+    Status(usize),
+    Count,
+    Nothing,
+    Mistake(&'static str),
+}
+
+impl Wish {
+    fn of(method: &str, path: &str, query: &str) -> Self {
+        match (method, path) {
+            ("POST", "/v1/users") => Self::Create,
+            ("GET" | "HEAD", "/v1/users") => Self::Document(USERS),
+            ("GET" | "HEAD", "/v1/users/1") => Self::Document(USER),
+            ("GET" | "HEAD", "/healthz") => Self::Text("ok\n"),
+            ("GET" | "HEAD", "/count") => Self::Count,
+            ("GET" | "HEAD", "/slow") => match number(query, "ms") {
+                Some(ms) if ms <= MAX_SLOW_MS => Self::Slow(Duration::from_millis(ms)),
+                _ => Self::Mistake("/slow?ms=N: N is a whole number from 0 to 60000\n"),
+            },
+            ("GET" | "HEAD", "/bytes") => match number(query, "n") {
+                Some(n) if n <= MAX_BYTES => Self::Bytes(n as usize),
+                _ => Self::Mistake("/bytes?n=N: N is a whole number from 0 to 10485760\n"),
+            },
+            // 1xx is no final answer: a client would go on waiting for one.
+            (_, "/status") => match number(query, "code") {
+                Some(code) if (200..=599).contains(&code) => Self::Status(code as usize),
+                _ => Self::Mistake("/status?code=N: N is a status code from 200 to 599\n"),
+            },
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// The whole number that `query` gives for `key`.
+fn number(query: &str, key: &str) -> Option<u64> {
+    query.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('=')).and_then(|n| n.parse().ok())
+}
+
+/// One connection's view of the target.
+#[derive(Clone, Debug, Default)]
+struct Service {
+    counts: Arc<Counts>,
+}
+
+impl HttpService for Service {
+    fn call(&mut self, request: Request, response: &mut Response) -> io::Result<()> {
+        let head_only = request.method() == "HEAD";
+        // The server library panics on a Content-Length that is not a number.
+        let Some(length) = content_length(&request) else {
+            response.status_code(400, "Bad Request").header(TEXT);
+            response.body("Content-Length must be one whole number\n");
+            return Ok(());
+        };
+        let (path, query) = request.path().split_once('?').unwrap_or((request.path(), ""));
+        let wish = Wish::of(request.method(), path, query);
+        let counter = self.counts.cell(request.method(), path);
+        let received = drain(request)?;
+        if received < length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if wish != Wish::Count {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        self.fulfil(wish, received, response);
+        if head_only {
+            // The server library would send the body.
+            response.body("");
+        }
+        Ok(())
+    }
+}
+
+impl Service {
+    fn fulfil(&self, wish: Wish, received: usize, response: &mut Response) {
+        match wish {
+            Wish::Document(text) => response.header(JSON).body(text),
+            Wish::Text(text) => response.header(TEXT).body(text),
+            Wish::Create => {
+                response.status_code(201, "Created").header(JSON);
+                // Writing to memory does not fail.
+                let _ = write!(response.body_mut(), r#"{{"id":3,"received_bytes":{received}}}"#);
+            }
+            Wish::Slow(time) => {
+                may::coroutine::sleep(time);
+                response.header(TEXT).body("slow\n");
+            }
+            Wish::Bytes(n) => {
+                response.header("Content-Type: application/octet-stream").body_vec(vec![b'x'; n]);
+            }
+            Wish::Status(code) => {
+                response.status_code(code, reason(code));
+            }
+            Wish::Count => response.header(JSON).body_vec(self.counts.to_json().into_bytes()),
+            Wish::Nothing => {
+                response.status_code(404, reason(404)).header(TEXT);
+                response.body("no such route\n");
+            }
+            Wish::Mistake(remedy) => response.status_code(400, reason(400)).header(TEXT).body(remedy),
+        }
+    }
+}
+
+/// The body's length as declared, 0 when it is not; `None` when it is not a number.
+fn content_length(request: &Request) -> Option<usize> {
+    match request.headers().iter().find(|h| h.name.eq_ignore_ascii_case("content-length")) {
+        Some(header) => std::str::from_utf8(header.value).ok()?.parse().ok(),
+        None => Some(0),
+    }
+}
+
+/// Read the body to its end and say how long it was: what is left unread would be taken for the next request.
+fn drain(request: Request) -> io::Result<usize> {
+    let mut body = request.body();
+    let mut received = 0;
+    loop {
+        let n = body.fill_buf()?.len();
+        if n == 0 {
+            return Ok(received);
+        }
+        body.consume(n);
+        received += n;
+    }
+}
+
+/// The usual phrase for the usual codes; clients do not read it.
+fn reason(code: usize) -> &'static str {
+    match code {
+        201 => "Created",
+        204 => "No Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        304 => "Not Modified",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        _ => "Status",
+    }
+}

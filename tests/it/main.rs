@@ -16,3 +16,7 @@ mod live;
 mod metrics;
 mod scrape;
 mod status;
+//! The integration tests: one binary, one module a topic.
+
+mod house;
+mod target;

@@ -1,0 +1,45 @@
+//! `--role target`: serve the demo target until told to stop.
+//!
+//! A demo starts this role as a child of its own and must leave nothing running, whatever happens to
+//! it: such a child is on a leash. What the target answers is `target`'s.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+
+use rustix::process::{Signal, set_parent_process_death_signal};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// Set in the environment of a target that is to end with the process that started it: at the end of
+/// its standard input, or by the kernel's hand when the thread that started it is gone.
+pub const LEASH: &str = "LOADTESTER_TARGET_LEASH";
+
+/// What stands before the address in the one line the target prints.
+pub const ANNOUNCEMENT: &str = "listening on http://";
+
+/// Serve on `listen`, print `listening on http://ADDRESS` once connections are accepted, and return
+/// on SIGTERM, SIGINT or, on a leash, when the parent lets go.
+///
+/// # Errors
+/// When the address cannot be listened on or the line cannot be printed.
+pub fn run(listen: SocketAddr) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    if std::env::var_os(LEASH).is_some() {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        std::thread::spawn(stop_at_end_of_input);
+    }
+    let address = crate::target::start(listen)?;
+    let mut out = io::stdout();
+    writeln!(out, "{ANNOUNCEMENT}{address}")?;
+    out.flush()?;
+    signals.forever().next();
+    Ok(())
+}
+
+/// The parent holds the other end of standard input and never writes: its end is the parent's end.
+fn stop_at_end_of_input() {
+    // A failing read is an end as well.
+    let _ = io::copy(&mut io::stdin(), &mut io::sink());
+    // Fails only for signals this role did not register.
+    let _ = signal_hook::low_level::raise(SIGTERM);
+}
