@@ -103,7 +103,8 @@ impl Contestant {
         };
         let output = Command::new(program).arg(flag).output();
         let text = output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
-        text.lines().next().unwrap_or("unknown").split(" [").next().unwrap_or_default().trim().to_owned()
+        let line = text.lines().next().unwrap_or("unknown").split(" [").next().unwrap_or_default().trim();
+        line.split_once(' ').map_or(line, |(_name, version)| version).to_owned()
     }
 
     /// Run it once; how it ended and what it says. Its files go to `scratch`.
@@ -220,7 +221,8 @@ pub fn header(contestants: &[Contestant]) -> String {
         read("/proc/sys/kernel/osrelease").trim(),
         load.split_whitespace().next().unwrap_or("unknown"),
     );
-    for contestant in contestants.iter().filter(|c| !matches!(c, Contestant::Bare | Contestant::OursUser)) {
+    let variants = [Contestant::Bare, Contestant::OursUser, Contestant::OhaCorrected];
+    for contestant in contestants.iter().filter(|c| !variants.contains(c)) {
         lines += &format!("- {}: {}\n", contestant.name(), contestant.version());
     }
     lines

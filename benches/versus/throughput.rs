@@ -23,6 +23,7 @@ struct Samples {
     p50_us: Vec<f64>,
     service_p50_us: Vec<f64>,
     start_ms: Vec<f64>,
+    target_cpu_us: Vec<f64>,
 }
 
 /// All runs of some cases, and what went wrong.
@@ -50,6 +51,7 @@ pub fn tiny(options: &Options, cases: &[(String, usize)]) -> Result<(), String> 
     results.print("CPU time per request (µs)", |s| &s.cpu_us, |v| format!("{v:.2}"));
     results.print("median latency as reported (µs)", |s| &s.p50_us, |v| format!("{v:.1}"));
     results.print("median service time as reported (µs)", |s| &s.service_p50_us, |v| format!("{v:.1}"));
+    results.print("CPU time per request of the target (µs)", |s| &s.target_cpu_us, |v| format!("{v:.2}"));
     results.print("start of the process to first request (ms)", |s| &s.start_ms, |v| format!("{v:.1}"));
     results.print_remarks();
     Ok(())
@@ -125,6 +127,7 @@ impl<'a> Results<'a> {
             }
             requests = counted;
             rate = (counted - 1.0) * 1e9 / report.last_ns.saturating_sub(report.first_ns).max(1) as f64;
+            samples.target_cpu_us.push(report.cpu_ns as f64 / 1e3 / counted);
             samples.start_ms.push(report.first_ns.saturating_sub(ended.started_ns) as f64 / 1e6);
         }
         samples.rate.push(rate);
@@ -133,41 +136,44 @@ impl<'a> Results<'a> {
         samples.service_p50_us.extend(said.service_p50.map(|s| s * 1e6));
     }
 
-    fn head(&self, first: &str) -> Table {
-        Table::new(std::iter::once(first.to_owned()).chain(self.cases.iter().map(|(_, c)| format!("c={c}"))))
-    }
-
-    /// One figure of every contestant that has it.
+    /// One figure of every contestant that has it; nothing when nobody does.
     fn print(&self, title: &str, field: Field, show: fn(f64) -> String) {
-        let mut table = self.head(title);
-        for contestant in &self.options.contestants {
-            let values: Vec<&[f64]> =
-                (0..self.cases.len()).map(|case| self.values(case, *contestant, field)).collect();
-            if values.iter().any(|v| !v.is_empty()) {
-                let cells = values.iter().map(|v| middle(v, show));
-                table.row(std::iter::once(contestant.name().to_owned()).chain(cells));
-            }
-        }
-        println!("{table}");
+        self.print_rows(title, &self.options.contestants, |case, contestant| {
+            let values = self.values(case, contestant, field);
+            (!values.is_empty()).then(|| middle(values, show))
+        });
     }
 
     /// Ours over theirs, with kernel and with user timestamps.
     fn print_ratios(&self, title: &str, field: Field) {
         for ours in [Contestant::Ours, Contestant::OursUser] {
-            if !self.options.contestants.contains(&ours) {
-                continue;
+            let others: Vec<_> = self.options.contestants.iter().copied().filter(|c| *c != ours).collect();
+            self.print_rows(&format!("{title}: {} ÷", ours.name()), &others, |case, theirs| {
+                let (a, b) = (self.values(case, ours, field), self.values(case, theirs, field));
+                let both = !a.is_empty() && !b.is_empty();
+                both.then(|| format!("{:.2}", median(&mut a.to_vec()) / median(&mut b.to_vec())))
+            });
+        }
+    }
+
+    fn print_rows(
+        &self,
+        title: &str,
+        contestants: &[Contestant],
+        cell: impl Fn(usize, Contestant) -> Option<String>,
+    ) {
+        let heads = self.cases.iter().map(|(_, c)| format!("c={c}"));
+        let mut table = Table::new(std::iter::once(title.to_owned()).chain(heads));
+        let mut any = false;
+        for &contestant in contestants {
+            let cells: Vec<_> = (0..self.cases.len()).map(|case| cell(case, contestant)).collect();
+            if cells.iter().any(Option::is_some) {
+                any = true;
+                let cells = cells.into_iter().map(|c| c.unwrap_or_else(dash));
+                table.row(std::iter::once(contestant.name().to_owned()).chain(cells));
             }
-            let mut table = self.head(&format!("{title}: {} ÷", ours.name()));
-            for theirs in self.options.contestants.iter().filter(|c| **c != ours) {
-                let cells = (0..self.cases.len()).map(|case| {
-                    let (a, b) = (self.values(case, ours, field), self.values(case, *theirs, field));
-                    if a.is_empty() || b.is_empty() {
-                        return dash();
-                    }
-                    format!("{:.2}", median(&mut a.to_vec()) / median(&mut b.to_vec()))
-                });
-                table.row(std::iter::once(theirs.name().to_owned()).chain(cells));
-            }
+        }
+        if any {
             println!("{table}");
         }
     }
