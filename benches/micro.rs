@@ -1,0 +1,68 @@
+//! What one step on the hot path costs: `cargo bench --bench micro`.
+
+use divan::{Bencher, black_box};
+use loadtester::schedule::{Arrivals, Picker, Piece, Schedule};
+use loadtester::tally::{Histogram, Outcome, Tally};
+
+fn main() {
+    divan::main();
+}
+
+/// Response times between 20 µs and some milliseconds, the way they come.
+fn some_times_ns() -> Vec<u64> {
+    let mut rng = fastrand::Rng::with_seed(1);
+    (0..4096).map(|_| 20_000 + (rng.f64().powi(8) * 5e6) as u64).collect()
+}
+
+#[divan::bench(args = [&[1][..], &[2, 1], &[97, 31, 7, 3, 1]])]
+fn picker_pick(bencher: Bencher, weights: &[u32]) {
+    let picker = Picker::new(weights, 1).expect("short periods");
+    let mut k = 0;
+    bencher.bench_local(|| {
+        k += 1;
+        picker.pick(black_box(k))
+    });
+}
+
+/// The next due instant: a constant rate, one of four slices, and a plan of ten stages half-way through.
+#[divan::bench(args = ["even", "poisson", "even 1/4", "poisson 1/4", "ten stages"])]
+fn schedule_advance(bencher: Bencher, kind: &str) {
+    const FOR_EVER_NS: u64 = 1 << 60;
+    let constant = vec![Piece { from: 1e4, to: 1e4, length_ns: FOR_EVER_NS }];
+    let stages = (0..10u64)
+        .map(|i| Piece { from: 1e4, to: 2e4, length_ns: if i == 5 { FOR_EVER_NS } else { 1_000_000_000 } })
+        .collect();
+    let pieces = if kind == "ten stages" { stages } else { constant };
+    let arrivals = if kind.starts_with("poisson") { Arrivals::Poisson } else { Arrivals::Even };
+    let slice = if kind.ends_with("1/4") { (1, 4) } else { (0, 1) };
+    let mut schedule = Schedule::new(&pieces, arrivals, 1, slice, 0, None);
+    bencher.bench_local(|| {
+        schedule.advance();
+        schedule.peek()
+    });
+}
+
+#[divan::bench]
+fn histogram_record(bencher: Bencher) {
+    let (times, mut histogram, mut i) = (some_times_ns(), Histogram::new(), 0);
+    bencher.bench_local(|| {
+        i = (i + 1) % times.len();
+        histogram.record(black_box(times[i]));
+    });
+}
+
+/// One window of one thread, of 1, 10 and 100 scenarios that have all been used.
+#[divan::bench(args = [1, 10, 100])]
+fn tally_merge(bencher: Bencher, scenarios: usize) {
+    let (mut window, mut total) = (Tally::new(scenarios), Tally::new(scenarios));
+    for (i, ns) in some_times_ns().into_iter().enumerate() {
+        let scenario = &mut window.scenarios[i % scenarios];
+        scenario.response_time.record(ns);
+        scenario.service_time.record(ns);
+        scenario.outcomes[Outcome::Ok as usize] += 1;
+        scenario.count_status(200);
+        window.slip.record(ns / 20);
+        window.receive_delay.record(ns / 10);
+    }
+    bencher.bench_local(|| total.merge(black_box(&window)));
+}
