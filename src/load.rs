@@ -1,1 +1,399 @@
-//! Room under construction.
+//! A load thread: wait, feed the client, drain it, ship the tally.
+//!
+//! This is where a thread's client meets the machine. Everything it needs is its own: connections,
+//! poller, client, tallies. Shared with others are only the brief and the control, which it reads,
+//! and the channel ends it uses once a window.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::client::{Action, Brief, Client, End};
+use crate::plan::Share;
+use crate::report::ThreadHealth;
+use crate::sys::{self, Clock, Poller, Ready, RealtimeOffset, Socket};
+use crate::tally::{Detail, Outcome, Tally};
+
+/// How long a window is: what the timeline, the live view and a scrape can tell apart.
+pub const WINDOW_NS: u64 = 1_000_000_000;
+/// Tallies that go round between one load thread and the collector: one being filled, one being
+/// merged, one to spare.
+pub const TALLIES_PER_THREAD: usize = 3;
+/// Read at once: the first piece of a large body is copied, the rest is discarded in the kernel.
+const BUFFER_BYTES: usize = 16 * 1024;
+/// Reads from one connection before the others have their turn.
+const READS_IN_A_ROW: usize = 16;
+/// The longest sleep: how soon a request to stop is noticed.
+const LONGEST_WAIT_NS: u64 = 50_000_000;
+/// The longest sleep while the start is awaited.
+const START_WAIT_NS: u64 = 200_000;
+
+/// What the threads of a run are told while it lasts. Written once or twice in a run.
+#[derive(Debug, Default)]
+pub struct Control {
+    /// When load begins, on the run's clock; 0: not yet known.
+    start_at_ns: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl Control {
+    /// Let load begin at `at_ns`, which must not be 0.
+    pub fn start(&self, at_ns: u64) {
+        self.start_at_ns.store(at_ns, Ordering::Release);
+    }
+
+    /// Make no new requests; drain.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+}
+
+/// What one load thread is to do.
+#[derive(Debug)]
+pub struct Job {
+    /// Its place among the load threads.
+    pub thread: usize,
+    /// The core to stay on.
+    pub core: Option<usize>,
+    /// What all threads share.
+    pub brief: Arc<Brief>,
+    /// Its part of the plan.
+    pub share: Share,
+    /// Where the target is; connections take them in turn. At least one.
+    pub addresses: Arc<[SocketAddr]>,
+    /// The run's clock.
+    pub clock: Clock,
+    /// Whether receive times come from the kernel.
+    pub kernel_timestamps: bool,
+    /// Never sleep between events.
+    pub busy_poll: bool,
+    /// When to begin and stop.
+    pub control: Arc<Control>,
+    /// Told once, when its first connection attempts have ended.
+    pub settled: Sender<Settled>,
+    /// Where full tallies go. Has room for all of them, so that sending never waits.
+    pub windows: Sender<Window>,
+    /// Where empty ones come back from.
+    pub empties: Receiver<Box<Tally>>,
+}
+
+/// How a thread's first connection attempts ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled {
+    /// Whether the target was reached at all; why not, if not.
+    pub reached: Result<bool, (Outcome, Detail)>,
+}
+
+/// A closed window of one thread.
+#[derive(Debug)]
+pub struct Window {
+    /// Which thread.
+    pub thread: usize,
+    /// When it ended, on the run's clock.
+    pub ended_at_ns: u64,
+    /// What was counted since the thread's last window.
+    pub tally: Box<Tally>,
+    /// What the thread says of itself.
+    pub health: ThreadHealth,
+    /// Set in the thread's last window.
+    pub last: Option<Last>,
+}
+
+/// How a thread's part of a run ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Last {
+    /// When it stopped making requests, or ended its last one if that was earlier.
+    pub load_ended_at_ns: u64,
+    /// Measured requests that had not ended.
+    pub unfinished: u64,
+}
+
+/// Start a load thread.
+///
+/// # Errors
+/// When the machine has no room for a thread or an epoll instance.
+pub fn spawn(job: Job) -> io::Result<JoinHandle<()>> {
+    let poller = Poller::new()?;
+    let name = format!("load-{}", job.thread);
+    std::thread::Builder::new().name(name).spawn(move || Thread::new(job, poller).run())
+}
+
+struct Thread {
+    job: Job,
+    client: Client,
+    poller: Poller,
+    sockets: Box<[Option<Socket>]>,
+    /// Tells events of a connection's present socket from those of its earlier ones.
+    generations: Box<[u32]>,
+    /// Connections with more to read, whose edge has been used up.
+    unread: Vec<u32>,
+    buffer: Box<[u8]>,
+    offset: RealtimeOffset,
+    /// Time spent waiting since `observed_from_ns`.
+    idle_ns: u64,
+    observed_from_ns: u64,
+    pinned: bool,
+}
+
+impl Thread {
+    fn new(job: Job, poller: Poller) -> Self {
+        let n = job.share.connections as usize;
+        let tally = Box::new(Tally::new(job.brief.plan.scenarios.len()));
+        Self {
+            client: Client::new(job.brief.clone(), job.share.clone(), tally),
+            poller,
+            sockets: (0..n).map(|_| None).collect(),
+            generations: vec![0; n].into(),
+            unread: Vec::with_capacity(n),
+            buffer: vec![0; BUFFER_BYTES].into(),
+            offset: RealtimeOffset::measure(&job.clock),
+            idle_ns: 0,
+            observed_from_ns: 0,
+            pinned: false,
+            job,
+        }
+    }
+
+    fn run(mut self) {
+        self.pinned = self.job.core.is_some_and(sys::cores::pin);
+        sys::sharpen_timers();
+        self.client.open();
+        while !self.client.is_settled() && !self.job.control.stop.load(Ordering::Acquire) {
+            self.step(LONGEST_WAIT_NS);
+        }
+        // Nobody listening means that the run was given up.
+        let _ = self.job.settled.send(Settled { reached: self.client.reached_target() });
+        let start_ns = loop {
+            match self.job.control.start_at_ns.load(Ordering::Acquire) {
+                0 if self.job.control.stop.load(Ordering::Acquire) => return,
+                0 => self.step(START_WAIT_NS),
+                at_ns => break at_ns,
+            }
+        };
+        self.client.start(start_ns);
+        self.load(start_ns + self.job.brief.plan.load.warmup_ns);
+    }
+
+    /// Apply load until there is nothing left to do.
+    fn load(&mut self, measure_from_ns: u64) {
+        self.observed_from_ns = measure_from_ns;
+        let mut window_ends = measure_from_ns + WINDOW_NS;
+        let mut stop_seen = false;
+        let load_ended_at_ns = loop {
+            let now = self.job.clock.now();
+            if now >= window_ends {
+                self.ship(now);
+                window_ends += WINDOW_NS * (1 + (now - window_ends) / WINDOW_NS);
+            }
+            if !stop_seen && self.job.control.stop.load(Ordering::Relaxed) {
+                stop_seen = true;
+                self.client.stop(now);
+            }
+            if self.client.is_done(now) {
+                break self.client.load_ended(now);
+            }
+            self.step(window_ends.saturating_sub(now).min(LONGEST_WAIT_NS));
+        };
+        let last = Last { load_ended_at_ns, unfinished: self.client.outstanding() };
+        let now = self.job.clock.now();
+        // The load is over: waiting for an empty tally holds nobody up. None will come when the
+        // collector is gone, and then nobody wants ours.
+        if let Ok(empty) = self.job.empties.recv() {
+            self.send_window(empty, now, Some(last));
+        }
+    }
+
+    /// Close the window, if there is an empty tally to go on with; else go on with this one.
+    fn ship(&mut self, now: u64) {
+        if let Ok(empty) = self.job.empties.try_recv() {
+            self.send_window(empty, now, None);
+        }
+    }
+
+    fn send_window(&mut self, empty: Box<Tally>, now: u64, last: Option<Last>) {
+        let observed_ns = now.saturating_sub(self.observed_from_ns);
+        let health = ThreadHealth {
+            core: self.job.core.filter(|_| self.pinned),
+            busy_ns: observed_ns.saturating_sub(self.idle_ns),
+            observed_ns,
+            in_flight: self.client.in_flight(),
+            backlog: self.client.backlog(),
+            connections: self.client.established(),
+        };
+        let tally = self.client.swap_tally(empty);
+        let window = Window { thread: self.job.thread, ended_at_ns: now, tally, health, last };
+        // The channel has room for every tally there is; it is closed only when nobody wants them.
+        let _ = self.job.windows.try_send(window);
+    }
+
+    /// Do what is due, wait for what comes next but no longer than `most_ns`, and serve it.
+    #[inline]
+    fn step(&mut self, most_ns: u64) {
+        let now = self.job.clock.now();
+        self.client.advance(now);
+        self.drain(now);
+        let before = self.job.clock.now();
+        let wait_ns = match self.client.wait_until(before) {
+            _ if self.job.busy_poll || !self.unread.is_empty() => 0,
+            Some(until) => until.saturating_sub(before).min(most_ns),
+            None => most_ns,
+        };
+        // Fails only for a bad descriptor or buffer, which would be ours: then there are no events.
+        let events = self.poller.wait(wait_ns).unwrap_or(0);
+        let mut now = self.job.clock.now();
+        let waited_in_vain = self.job.busy_poll && events == 0;
+        if (wait_ns > 0 || waited_in_vain) && before >= self.observed_from_ns {
+            self.idle_ns += now - before;
+        }
+        self.offset.refresh(&self.job.clock, now);
+        for i in 0..events {
+            now = self.serve(self.poller.ready(i), now);
+            now = self.drain(now);
+        }
+        if !self.unread.is_empty() {
+            for c in std::mem::take(&mut self.unread) {
+                now = self.read(c, false, now);
+                now = self.drain(now);
+            }
+        }
+    }
+
+    /// Do all the client wants; returns the present.
+    #[inline]
+    fn drain(&mut self, mut now: u64) -> u64 {
+        while let Some(action) = self.client.next(now) {
+            match action {
+                Action::Send(c) => self.write(c, now),
+                Action::Connect(c) => self.connect(c, now),
+                Action::Close(c) => self.close(c),
+            }
+            if !self.client.may_have_more() {
+                break;
+            }
+            now = self.job.clock.now();
+        }
+        now
+    }
+
+    #[inline]
+    fn serve(&mut self, ready: Ready, now: u64) -> u64 {
+        let c = ready.token as u32;
+        let Some(socket) = &self.sockets[c as usize] else { return now };
+        if self.generations[c as usize] != (ready.token >> 32) as u32 {
+            return now;
+        }
+        if self.client.is_connecting(c) {
+            if ready.writable || ready.hung_up {
+                match socket.outcome() {
+                    Ok(()) => self.client.connected(c, now),
+                    Err(e) => self.connect_failed(c, &e, now),
+                }
+            }
+            return now;
+        }
+        if ready.writable && !self.client.outgoing(c).is_empty() {
+            self.write(c, now);
+        }
+        if ready.readable || ready.hung_up { self.read(c, ready.hung_up, now) } else { now }
+    }
+
+    /// Read until there is nothing left, or others have waited long enough; returns the present.
+    #[inline]
+    fn read(&mut self, c: u32, hung_up: bool, mut now: u64) -> u64 {
+        for _ in 0..READS_IN_A_ROW {
+            let Some(socket) = &self.sockets[c as usize] else { return now };
+            let skippable = self.client.skippable(c);
+            let discard = skippable > BUFFER_BYTES as u64;
+            let result =
+                if discard { socket.discard(skippable) } else { socket.receive(&mut self.buffer) };
+            now = self.job.clock.now();
+            let received = match result {
+                Ok(received) if received.bytes > 0 => received,
+                Ok(_) => {
+                    self.ended(c, End::Eof, now);
+                    return now;
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return now,
+                Err(e) => {
+                    self.ended(c, End::Reset(e.raw_os_error().unwrap_or_default()), now);
+                    return now;
+                }
+            };
+            let stamp_ns = received.stamp_ns.map(|ns| self.offset.translate(ns));
+            let asked = if discard {
+                self.client.skipped(c, received.bytes as u64, stamp_ns, now);
+                skippable
+            } else {
+                self.client.received(c, &self.buffer[..received.bytes], stamp_ns, now);
+                BUFFER_BYTES as u64
+            };
+            // Less than asked for: the kernel has no more, and the next byte is a new edge (epoll(7)).
+            // After a hang-up no edge will come, so read on to the end.
+            if (received.bytes as u64) < asked && !hung_up {
+                return now;
+            }
+            if !self.client.is_established(c) {
+                return now;
+            }
+        }
+        self.unread.push(c);
+        now
+    }
+
+    fn ended(&mut self, c: u32, end: End, now: u64) {
+        let Some(socket) = &self.sockets[c as usize] else { return };
+        let (total, current) = self.client.written(c);
+        let unacknowledged = sys::unacknowledged(socket, total, current);
+        self.client.closed(c, end, unacknowledged, now);
+    }
+
+    #[inline]
+    fn write(&mut self, c: u32, now: u64) {
+        let Some(socket) = &self.sockets[c as usize] else { return };
+        match socket.send(self.client.outgoing(c)) {
+            Ok(n) => self.client.sent(c, n),
+            // A writable event will come: the socket is watched for it from the beginning.
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+            Err(e) => self.ended(c, End::Reset(e.raw_os_error().unwrap_or_default()), now),
+        }
+    }
+
+    fn connect(&mut self, c: u32, now: u64) {
+        let addresses = &self.job.addresses;
+        let address = addresses[c as usize % addresses.len()];
+        let socket = match Socket::connect(address, self.job.kernel_timestamps) {
+            Ok(socket) => socket,
+            Err(e) => return self.connect_failed(c, &e, now),
+        };
+        let generation = &mut self.generations[c as usize];
+        *generation = generation.wrapping_add(1);
+        let token = u64::from(*generation) << 32 | u64::from(c);
+        match self.poller.add(&socket, token) {
+            Ok(()) => self.sockets[c as usize] = Some(socket),
+            Err(e) => self.connect_failed(c, &e, now),
+        }
+    }
+
+    fn connect_failed(&mut self, c: u32, error: &io::Error, now: u64) {
+        let errno = error.raw_os_error().unwrap_or_default();
+        let outcome = match errno {
+            libc::ECONNREFUSED => Outcome::ConnectRefused,
+            libc::ECONNRESET => Outcome::Reset,
+            libc::ETIMEDOUT => Outcome::ConnectTimeout,
+            libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EHOSTDOWN | libc::ENETDOWN => {
+                Outcome::ConnectUnreachable
+            }
+            // Ports, descriptors, memory, permission: this machine's.
+            _ => Outcome::LocalError,
+        };
+        self.client.connect_failed(c, outcome, Detail::Os(errno), now);
+    }
+
+    fn close(&mut self, c: u32) {
+        self.sockets[c as usize] = None;
+    }
+}

@@ -67,7 +67,7 @@ impl Exchange {
     }
 
     /// Its (first or second) send call begins. `possible_ns`: since when a connection was free for it,
-    /// where lateness is to be recorded.
+    /// where send_delay is to be recorded.
     #[inline]
     pub fn send_begins(&mut self, now: u64, possible_ns: Option<u64>, tally: &mut Tally) {
         if self.sent_ns.is_some() {
@@ -78,7 +78,7 @@ impl Exchange {
             tally.scenarios[usize::from(self.scenario)].sent += 1;
             tally.slip.record(now - self.due_ns);
             if let Some(possible) = possible_ns {
-                tally.lateness.record(now.saturating_sub(possible.max(self.due_ns)));
+                tally.send_delay.record(now.saturating_sub(possible.max(self.due_ns)));
             }
         }
     }

@@ -217,6 +217,11 @@ impl Client {
         (exhausted && self.in_flight == 0) || now >= self.course.give_up
     }
 
+    /// When requests stopped being made: the instant load ended, or `now` if the last one ended before.
+    pub fn load_ended(&self, now: u64) -> u64 {
+        now.min(self.course.stop)
+    }
+
     /// Measured requests that are due and have not ended: backlog and in flight. Looks at every
     /// connection: for the end of a run and for tests.
     pub fn outstanding(&self) -> u64 {
@@ -373,6 +378,26 @@ impl Client {
             Some(Demand::Open(_)) => self.next_open(now),
             None => None,
         }
+    }
+
+    /// Whether asking [`Client::next`] again may give something. With this a caller saves a reading of
+    /// its clock; it may be wrong on the side of asking.
+    #[inline]
+    pub fn may_have_more(&self) -> bool {
+        let queued = !self.closing.is_empty() || !self.wanted.is_empty() || !self.ready.is_empty();
+        queued || matches!(self.demand, Some(Demand::Open(_)))
+    }
+
+    /// Whether an attempt to connect `c` is under way.
+    #[inline]
+    pub fn is_connecting(&self, c: u32) -> bool {
+        self.connections[c as usize].state == State::Connecting
+    }
+
+    /// Whether `c` is established.
+    #[inline]
+    pub fn is_established(&self, c: u32) -> bool {
+        matches!(self.connections[c as usize].state, State::Idle | State::Busy)
     }
 
     /// The bytes of `c`'s request that the kernel has not taken yet.

@@ -351,5 +351,5 @@ fn response_time_counts_from_due_and_service_time_from_send() {
     near(tally.over_scenarios(|s| &s.service_time).max(), 10 * MS - 5_000);
     near(tally.receive_delay.max(), 5_000);
     near(tally.slip.max(), 9 * MS); // the second was due at 1 ms and sent at 10 ms …
-    near(tally.lateness.max(), 5_000); // … of which only the last 5 µs were ours
+    near(tally.send_delay.max(), 5_000); // … of which only the last 5 µs were ours
 }

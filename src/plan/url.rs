@@ -57,7 +57,7 @@ fn target(authority: &str) -> Result<Target, String> {
             if host.contains('%') {
                 return Err("IPv6 zones are not supported: use an address without `%`".to_owned());
             }
-            host.parse::<std::net::Ipv6Addr>()
+            host.parse::<core::net::Ipv6Addr>()
                 .map_err(|_| format!("{} is not an IPv6 address: write it like `[::1]`", quoted(host)))?;
             let port = match after {
                 "" => None,
@@ -103,7 +103,7 @@ fn check_host(host: &str) -> Result<(), String> {
     }
     // All digits and dots is meant as an IPv4 address; a resolver would read `1.2.3` as 1.2.0.3.
     let numeric = host.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    if numeric && host.parse::<std::net::Ipv4Addr>().is_err() {
+    if numeric && host.parse::<core::net::Ipv4Addr>().is_err() {
         return Err(format!("{} is not an IPv4 address: write four numbers like `127.0.0.1`", quoted(host)));
     }
     Ok(())

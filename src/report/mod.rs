@@ -2,9 +2,9 @@
 //!
 //! Everything here is a function of a [`Snapshot`]; nothing reads a clock or a file.
 
+mod evidence;
 pub mod figures;
 pub mod format;
-pub mod json;
 pub mod json;
 pub mod prometheus;
 mod snapshot;

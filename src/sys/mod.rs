@@ -1,7 +1,10 @@
-//! The few calls that touch the machine: sockets, epoll, clock, cores, limits. Thin enough to read
-//! in one sitting; knows nothing of requests.
+//! The few calls that touch the machine: sockets, epoll, clock, cores, control groups, limits. Thin
+//! enough to read in one sitting; knows nothing of requests.
 
+pub mod cgroup;
 mod clock;
+pub mod cores;
+pub mod limits;
 mod poller;
 mod socket;
 mod stamp;
@@ -9,8 +12,3 @@ mod stamp;
 pub use clock::{Clock, RealtimeOffset, cpu_time_ns, sharpen_timers};
 pub use poller::{Poller, Ready};
 pub use socket::{Received, Socket, unacknowledged};
-//! The world, as far as this crate touches it: cores, control groups, limits.
-
-pub mod cgroup;
-pub mod cores;
-pub mod limits;

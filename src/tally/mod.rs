@@ -110,7 +110,7 @@ pub struct Tally {
     /// The part of the slip that is our own, open model: from the instant the request was due and a
     /// connection was free for it (by the kernel's stamp) to the start of the send call. The rest of the
     /// slip was spent waiting for the target to free a connection.
-    pub lateness: Histogram,
+    pub send_delay: Histogram,
     /// The kernel had the last byte until our thread read it: our own error.
     pub receive_delay: Histogram,
     /// Connect call to established connection.
@@ -137,7 +137,7 @@ impl Tally {
         Self {
             scenarios: (0..scenarios).map(|_| ScenarioTally::new()).collect(),
             slip: Histogram::new(),
-            lateness: Histogram::new(),
+            send_delay: Histogram::new(),
             receive_delay: Histogram::new(),
             connect_time: Histogram::new(),
             first_byte_time: Histogram::new(),
@@ -160,7 +160,7 @@ impl Tally {
             mine.merge(theirs);
         }
         self.slip.merge(&other.slip);
-        self.lateness.merge(&other.lateness);
+        self.send_delay.merge(&other.send_delay);
         self.receive_delay.merge(&other.receive_delay);
         self.connect_time.merge(&other.connect_time);
         self.first_byte_time.merge(&other.first_byte_time);
@@ -182,7 +182,7 @@ impl Tally {
     pub fn clear(&mut self) {
         self.scenarios.iter_mut().for_each(ScenarioTally::clear);
         self.slip.clear();
-        self.lateness.clear();
+        self.send_delay.clear();
         self.receive_delay.clear();
         self.connect_time.clear();
         self.first_byte_time.clear();

@@ -33,7 +33,7 @@ pub fn answer(request: &Request, board: &Board) -> ResponseBox {
         return refused.with_header(header("Allow", "GET, HEAD"));
     }
     match path {
-        "/status" => page(200, JSON, board.read(report::json::status)),
+        "/status" => page(200, JSON, board.read(|s| report::json::status(s, &s.instrument()))),
         "/metrics" => page(200, METRICS, board.read(report::prometheus::text)),
         "/healthz" => page(200, TEXT, "ok\n"),
         "/readyz" => match board.read(|snapshot| snapshot.state) {

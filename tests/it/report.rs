@@ -38,7 +38,7 @@ fn run_info() -> RunInfo {
 }
 
 fn trusted() -> InstrumentFigures {
-    InstrumentFigures { trustworthy: true, reasons: Vec::new(), offered_ratio: None }
+    InstrumentFigures { trustworthy: true, reasons: Vec::new(), notes: Vec::new(), offered_ratio: None }
 }
 
 /// `count` exchanges of one scenario that ended in `outcome`, spread from `from_ns` up by `step_ns`.
@@ -154,7 +154,7 @@ fn troubled_open_run() -> (Snapshot, InstrumentFigures) {
             .to_owned(),
         "thread 0 was busy 98 %: add --threads or lower the rate".to_owned(),
     ];
-    (s, InstrumentFigures { trustworthy: false, reasons, offered_ratio: Some(0.971) })
+    (s, InstrumentFigures { trustworthy: false, reasons, notes: Vec::new(), offered_ratio: Some(0.971) })
 }
 
 fn nothing_measured() -> Snapshot {
@@ -332,7 +332,7 @@ proptest! {
     ) {
         use unicode_width::UnicodeWidthStr as _;
         let instrument =
-            InstrumentFigures { trustworthy, reasons: vec![reason], offered_ratio: Some(f64::NAN) };
+            InstrumentFigures { trustworthy, reasons: vec![reason], notes: Vec::new(), offered_ratio: Some(f64::NAN) };
         let text = summary(&snapshot, &instrument, false, width);
         for line in text.lines() {
             prop_assert!(line.width() <= width.max(LEAST_WIDTH), "{width} < {}: {line}", line.width());

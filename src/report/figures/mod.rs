@@ -20,6 +20,8 @@ pub struct InstrumentFigures {
     pub trustworthy: bool,
     /// Each reason to doubt it, with its figure and a remedy.
     pub reasons: Vec<String>,
+    /// What a reader should know though it is no reason to doubt.
+    pub notes: Vec<String>,
     /// Offered over asked rate; `None` in the closed model, where no rate is asked.
     pub offered_ratio: Option<f64>,
 }
