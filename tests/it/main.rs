@@ -1,3 +1,4 @@
 //! The integration tests: one binary, a module per topic.
 
+mod plan_schema;
 mod plans;
