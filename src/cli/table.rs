@@ -101,11 +101,11 @@ pub(super) static FLAGS: [Flag; 30] = [
     flag("--check", "", What, "check the plan, print what would be sent and needed; send nothing"),
     flag("--once", "", What, "send each scenario once, print both sides").later(),
     flag("--schema", "", What, "print the plan's JSON Schema"),
-    flag("-c", "N", HowMuch, "connections; in the open model the most connections").default("10"),
+    flag("-c", "N", HowMuch, "connections; with a rate, the most connections")
+        .default("10; with a rate 1000"),
     flag("-r", "RATE", HowMuch, "requests due per second, like `500/s` or `1000`; makes it the open model"),
     flag("-n", "N", HowMuch, "stop after so many measured requests, like `5000` or `10k`"),
-    flag("-d", "DURATION", HowMuch, "measure for so long, like `30s` or `2m30s`")
-        .default("10s with a URL and no -n"),
+    flag("-d", "DURATION", HowMuch, "measure for so long, like `30s` or `2m30s`").default("10s for a URL"),
     flag("-m", "METHOD", Request, "request method").default("GET"),
     flag("-H", "'NAME: VALUE'", Request, "header field").repeatable(),
     flag("-b", "BODY", Request, "request body; `@FILE` reads it from a file"),
@@ -113,7 +113,7 @@ pub(super) static FLAGS: [Flag; 30] = [
         .repeatable(),
     flag("--baseline", "FILE", Results, "compare with an earlier .json").later(),
     flag("--strict", "", Results, "exit with 4 when the measurement is not trustworthy"),
-    flag("--listen", "ADDR", Results, "where the status server (or the demo target) listens")
+    flag("--listen", "ADDR", Results, "address of the status server or demo target")
         .default("127.0.0.1:8089"),
     flag("--no-listen", "", Results, "no status server"),
     flag("--linger", "DURATION", Results, "keep the status server up for so long after the end")

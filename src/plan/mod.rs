@@ -1,8 +1,13 @@
 //! What a person wants sent: a checked [`Plan`], and how it is shared out.
 //!
-//! `document` knows exactly what may be typed, `check` turns it into a [`Plan`] or every fault at
-//! once, `share` deals a plan over workers and threads by arithmetic. A [`Plan`] in hand is valid:
-//! nobody below checks again. Files and the environment are read elsewhere and passed in.
+//! The way of a text: `tree` reads the YAML and knows each value's place, `variables` fills in the
+//! environment, `shape` holds the tree against the `schema` made from `document`, which says exactly
+//! what may be typed, and `check` (with `load`, `scenario` and `url`) turns that into a [`Plan`] or
+//! every fault at once. `parse` is the door; a URL with flags comes in by it too. `share` deals a plan
+//! over workers and threads by arithmetic.
+//!
+//! A [`Plan`] in hand is valid: nobody below checks again. Files and the environment are read
+//! elsewhere and passed in.
 
 mod check;
 mod digest;

@@ -22,6 +22,8 @@ pub struct Overrides {
     pub duration_ns: Option<u64>,
 }
 
+const FORM: &str = "write at least `base_url:` and `scenarios:`; --schema prints its form";
+
 /// How long a URL without `-n` and `-d` is loaded, in nanoseconds.
 pub const DEFAULT_URL_DURATION_NS: u64 = 10_000_000_000;
 
@@ -69,11 +71,12 @@ fn read(text: &str) -> Result<Node, (Option<super::Position>, String)> {
     let root = tree::read(text)?;
     let what = match &root.value {
         tree::Value::Map(_) => return Ok(root),
-        tree::Value::Null => "the plan is empty",
+        // Where nothing stands there is no place to name.
+        tree::Value::Null => return Err((None, format!("the plan is empty: {FORM}"))),
         tree::Value::Seq(_) => "the plan is a list, not a mapping",
         tree::Value::Scalar(_) | tree::Value::Unknown => "the plan is a single value, not a mapping",
     };
-    Err((root.at, format!("{what}: write at least `base_url:` and `scenarios:`; --schema prints its form")))
+    Err((root.at, format!("{what}: {FORM}")))
 }
 
 /// The plan of `loadtester URL` with its flags.
@@ -103,7 +106,7 @@ pub fn from_url(form: &UrlForm, overrides: &Overrides) -> Result<Plan, Faults> {
     if overrides.requests.is_none() && overrides.duration_ns.is_none() {
         overrides.duration_ns = Some(DEFAULT_URL_DURATION_NS);
     }
-    let mut plan = meaning(&root, &form.url, &overrides, faults).map_err(Faults::as_flags)?;
+    let mut plan = meaning(&root, &form.url, &overrides, faults).map_err(Faults::told_in_flags)?;
     plan.scenarios[0].body.clone_from(&form.body);
     plan.digest = digest::digest(&plan);
     Ok(plan)
@@ -125,7 +128,7 @@ fn meaning(root: &Node, source: &str, overrides: &Overrides, mut faults: Faults)
 
 impl Faults {
     /// The same, told in the flags of the URL form instead of a plan's keys.
-    fn as_flags(mut self) -> Self {
+    fn told_in_flags(mut self) -> Self {
         for fault in self.list_mut() {
             fault.path = flag_of(fault);
             fault.source = "command line".to_owned();

@@ -8,6 +8,7 @@ mod house;
 mod instrument;
 mod live;
 mod metrics;
+mod plan_schema;
 mod plans;
 mod preflight;
 mod report;

@@ -470,3 +470,16 @@ fn thousands_of_faults_are_counted_not_printed() {
     assert_eq!(faults.count(), 20_003);
     assert!(faults.to_string().ends_with("… and 19953 more"));
 }
+
+#[test]
+fn a_mapping_of_too_many_headers_is_refused_at_once() {
+    let headers: String = (0..20_000).map(|i| format!("    h{i}: 1\n")).collect();
+    let text =
+        format!("base_url: http://x\nload: {{requests: 1}}\nscenarios:\n- path: /\n  headers:\n{headers}");
+    one_fault(&text, "plan.yaml:6:5: scenarios[0].headers: has 20000 entries: at most 200 are possible");
+    let long = format!(
+        "base_url: http://x\nload: {{requests: 1}}\nscenarios:\n- path: /\n  headers: {{A: {}}}",
+        "x".repeat(70_000)
+    );
+    assert!(parse(&long).unwrap_err().to_string().contains("at most 65536"));
+}
