@@ -2,26 +2,44 @@
 
 use std::process::ExitCode;
 
+use loadtester::cli::{self, Options, Role};
+use loadtester::plan;
+use loadtester::roles::standalone::{self, Failure};
+use loadtester::roles::{Exit, demo, target};
+
 fn main() -> ExitCode {
-    let typed: Vec<String> = std::env::args().skip(1).collect();
-    let typed: Vec<&str> = typed.iter().map(String::as_str).collect();
-    let listen = match typed[..] {
-        ["--role", "target"] => "127.0.0.1:0",
-        ["--role", "target", "--listen", listen] => listen,
-        _ => {
-            eprintln!("usage: loadtester --role target [--listen 127.0.0.1:0]");
-            return ExitCode::from(2);
-        }
+    let result = match cli::parse(std::env::args_os().skip(1).collect()) {
+        Ok(options) => run(&options),
+        Err(error) => Err(Failure::usage(error.to_string())),
     };
-    let Ok(listen) = listen.parse() else {
-        eprintln!("--listen {listen}: not an address; write one like 127.0.0.1:8081");
-        return ExitCode::from(2);
-    };
-    match loadtester::roles::target::run(listen) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::from(3)
+    let exit = result.unwrap_or_else(|failure| {
+        eprintln!("loadtester: {}", failure.message);
+        failure.exit
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn run(options: &Options) -> Result<Exit, Failure> {
+    if options.help || options.version || options.schema {
+        print!("{}", about(options));
+        return Ok(Exit::Passed);
+    }
+    match options.role {
+        Role::Target => {
+            target::run(options.listen.unwrap_or(target::DEFAULT_ADDRESS))?;
+            Ok(Exit::Passed)
         }
+        _ if options.demo => demo::run(options),
+        _ => standalone::run(options),
+    }
+}
+
+fn about(options: &Options) -> String {
+    if options.help {
+        cli::help()
+    } else if options.version {
+        format!("loadtester {}\n", env!("CARGO_PKG_VERSION"))
+    } else {
+        plan::schema() + "\n"
     }
 }

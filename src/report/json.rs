@@ -87,7 +87,7 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         },
         started_at: rfc3339(snapshot.started_at),
         measured_seconds: seconds(snapshot.measured_ns),
-        verdict: Verdict::of(snapshot),
+        verdict: Verdict::of(snapshot, instrument),
         totals: Totals::of(snapshot),
         rate: Rate::of(snapshot),
         response_time: Latency::of(&response_time),

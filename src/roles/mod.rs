@@ -1,6 +1,26 @@
 //! Roles: which threads and processes a job of the command line starts, and how they end.
 
+pub mod demo;
 pub mod demo_target;
 pub mod live;
 pub mod plan_source;
+pub mod signals;
+pub mod standalone;
+pub mod summary;
 pub mod target;
+
+/// Exit codes: public interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything that was asked holds.
+    Passed = 0,
+    /// Bad usage or a bad plan.
+    Usage = 2,
+    /// The run could not be carried out.
+    Incomplete = 3,
+    /// The measurement cannot support a verdict.
+    Inconclusive = 4,
+    /// A signal ended it.
+    Interrupted = 130,
+}

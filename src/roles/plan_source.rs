@@ -29,6 +29,24 @@ pub fn read(path: &str) -> Result<String, String> {
     read_all(file, &shown)
 }
 
+/// The body that `-b` names: the text itself, or after `@` what a file holds.
+///
+/// # Errors
+/// Why the file cannot be read.
+pub fn body(typed: Option<&str>) -> Result<Vec<u8>, String> {
+    let Some(typed) = typed else { return Ok(Vec::new()) };
+    let Some(path) = typed.strip_prefix('@') else { return Ok(typed.as_bytes().to_vec()) };
+    let read = File::open(path).and_then(|file| {
+        let mut bytes = Vec::new();
+        file.take(MAX_PLAN_BYTES as u64 + 1).read_to_end(&mut bytes).map(|_| bytes)
+    });
+    let bytes = read.map_err(|e| format!("-b @{path}: {e}: check the name, or leave the @ out to send it as text"))?;
+    if bytes.len() > MAX_PLAN_BYTES {
+        return Err(format!("-b @{path}: larger than {}", print_bytes(MAX_PLAN_BYTES as u64)));
+    }
+    Ok(bytes)
+}
+
 fn read_all(source: impl Read, shown: &str) -> Result<String, String> {
     let mut bytes = Vec::new();
     // One byte over the limit tells a full plan from one too large.

@@ -4,7 +4,7 @@
 //! it: such a child is on a leash. What the target answers is `target`'s.
 
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use rustix::process::{Signal, set_parent_process_death_signal};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -13,6 +13,9 @@ use signal_hook::iterator::Signals;
 /// Set in the environment of a target that is to end with the process that started it: at the end of
 /// its standard input, or by the kernel's hand when the thread that started it is gone.
 pub const LEASH: &str = "LOADTESTER_TARGET_LEASH";
+
+/// Where it listens when nothing is said: any free port of this machine alone.
+pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// What stands before the address in the one line the target prints.
 pub const ANNOUNCEMENT: &str = "listening on http://";

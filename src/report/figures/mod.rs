@@ -26,12 +26,17 @@ pub struct InstrumentFigures {
     pub offered_ratio: Option<f64>,
 }
 
+/// The smallest share of the asked requests that must have been offered for a run to be judged at all.
+pub const OFFERED_RATIO_TO_JUDGE: f64 = 0.99;
+
 /// How the run is judged, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It ran as planned.
     Passed,
+    /// The asked load was not offered, so that nothing can be said of how the target bears it.
+    Inconclusive,
     /// It could not be carried out.
     Incomplete,
     /// A signal stopped it.
@@ -40,8 +45,11 @@ pub enum Verdict {
 
 impl Verdict {
     /// The verdict on a finished run.
-    pub fn of(snapshot: &Snapshot) -> Self {
+    pub fn of(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Self {
         match snapshot.ending {
+            Ending::Complete if instrument.offered_ratio.is_some_and(|r| r < OFFERED_RATIO_TO_JUDGE) => {
+                Self::Inconclusive
+            }
             Ending::Complete => Self::Passed,
             Ending::Incomplete => Self::Incomplete,
             Ending::Interrupted => Self::Interrupted,

@@ -54,10 +54,11 @@ fn shown(run: &RunInfo) -> RunInfo {
 
 fn verdict(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures, totals: &Totals) {
     let amiss = totals.failed + totals.dropped + totals.unfinished;
-    let (ink, mut line) = match Verdict::of(snapshot) {
+    let (ink, mut line) = match Verdict::of(snapshot, instrument) {
         Verdict::Passed if totals.due == 0 => (Ink::Warn, "PASSED".to_owned()),
         Verdict::Passed if amiss == 0 => (Ink::Good, "PASSED".to_owned()),
         Verdict::Passed => (Ink::Warn, format!("PASSED, with {}", what_is_amiss(totals))),
+        Verdict::Inconclusive => (Ink::Bad, "INCONCLUSIVE: the asked load was not offered".to_owned()),
         Verdict::Incomplete => (Ink::Bad, "INCOMPLETE: the run could not be carried out".to_owned()),
         Verdict::Interrupted => (Ink::Warn, "INTERRUPTED: what was measured until then".to_owned()),
     };

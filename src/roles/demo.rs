@@ -1,0 +1,33 @@
+//! `--demo`: a target of its own and a sample plan, to see what this is in ten seconds.
+
+use super::demo_target::{DemoTarget, PLAN, PLAN_VARIABLE};
+use super::signals::Interrupts;
+use super::standalone::{Failure, carry_out};
+use super::Exit;
+use crate::cli::Options;
+use crate::plan::{self, Overrides};
+use crate::sys::cores;
+
+/// Start the target, run the sample plan against it, leave nothing running.
+///
+/// # Errors
+/// When the target does not start or the run fails.
+pub fn run(options: &Options) -> Result<Exit, Failure> {
+    let interrupts = Interrupts::listen()?;
+    // The target gets the last core to itself where there are several, the load threads the others.
+    let allowed = cores::allowed();
+    let load_cores = &allowed[..allowed.len().saturating_sub(1)];
+    let target = DemoTarget::start(Some(load_cores).filter(|cores| !cores.is_empty()))?;
+    let overrides = Overrides {
+        concurrency: options.concurrency,
+        rate: options.rate,
+        requests: options.requests,
+        duration_ns: options.duration_ns,
+    };
+    let address = format!("http://{}", target.addr());
+    let known = |name: &str| (name == PLAN_VARIABLE).then(|| address.clone());
+    let plan = plan::parse(PLAN, "demo", &overrides, &known).map_err(|f| Failure::usage(f.to_string()))?;
+    let mut options = options.clone();
+    options.threads = options.threads.or(Some(load_cores.len().max(1)));
+    carry_out(&options, plan, &interrupts)
+}

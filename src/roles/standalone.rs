@@ -1,0 +1,312 @@
+//! One process alone: a plan in, a result out.
+//!
+//! ```text
+//! plan ─▶ machine ─▶ threads connect ─▶ start ─▶ live view ─▶ last windows ─▶ summary, reports, exit code
+//! ```
+
+use std::io::{self, IsTerminal, Write};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{Receiver, bounded};
+
+use super::live::Live;
+use super::signals::Interrupts;
+use super::{Exit, plan_source, summary};
+use crate::cli::{Options, Timestamps};
+use crate::client::Brief;
+use crate::collector::{Board, Collector, detail_text};
+use crate::load::{self, Control, Job, Settled, TALLIES_PER_THREAD, Window};
+use crate::plan::{self, Overrides, Plan, Slice, UrlForm};
+use crate::report::{RunInfo, Snapshot};
+use crate::sys::{self, Clock, cgroup::Groups};
+use crate::tally::Tally;
+use crate::verdict::{self, Threads, preflight};
+use crate::web::{self, Listen};
+
+/// Between the last thread's readiness and the first request: all threads wake in it.
+const START_LEAD_NS: u64 = 2_000_000;
+/// How often the main thread looks at the run.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Carry out what was typed.
+///
+/// # Errors
+/// What the user has to be told, with the exit code that goes with it.
+pub fn run(options: &Options) -> Result<Exit, Failure> {
+    let plan = plan_of(options)?;
+    carry_out(options, plan, &Interrupts::listen()?)
+}
+
+/// Something that ends the run before it has a result.
+#[derive(Debug)]
+pub struct Failure {
+    /// What to tell the user.
+    pub message: String,
+    /// The exit code.
+    pub exit: Exit,
+}
+
+impl Failure {
+    /// The plan or the command line is at fault.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), exit: Exit::Usage }
+    }
+
+    /// The run could not be carried out.
+    pub fn incomplete(message: impl Into<String>) -> Self {
+        Self { message: message.into(), exit: Exit::Incomplete }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::incomplete(error.to_string())
+    }
+}
+
+/// Read and check the plan that the options name.
+fn plan_of(options: &Options) -> Result<Plan, Failure> {
+    let overrides = Overrides {
+        concurrency: options.concurrency,
+        rate: options.rate,
+        requests: options.requests,
+        duration_ns: options.duration_ns,
+    };
+    let plan = match (&options.plan, &options.url) {
+        (Some(path), _) => {
+            let text = plan_source::read(path).map_err(Failure::usage)?;
+            plan::parse(&text, path, &overrides, &|name| std::env::var(name).ok())
+        }
+        (None, Some(url)) => {
+            let body = plan_source::body(options.body.as_deref()).map_err(Failure::usage)?;
+            let (method, headers) = (options.method.clone(), options.headers.clone());
+            plan::from_url(&UrlForm { url: url.clone(), method, headers, body }, &overrides)
+        }
+        (None, None) => return Err(Failure::usage("name a plan with --plan FILE, a URL, or --demo")),
+    };
+    plan.map_err(|faults| Failure::usage(faults.to_string()))
+}
+
+/// Drive a checked plan and judge the result.
+///
+/// # Errors
+/// As [`run`].
+pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Result<Exit, Failure> {
+    let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1 << 53)); // exact in JSON's numbers
+    let machine = sys::limits::look();
+    let most = preflight::most_connections(&plan.load);
+    let threads =
+        verdict::threads_for(&machine, options.threads, options.no_pin, most).map_err(Failure::usage)?;
+    let flight = preflight::check(&plan, threads.count, options.busy_poll, &machine);
+    if options.check {
+        print!("{}", verdict::describe(&plan, &flight, &threads, &machine, seed));
+        return Ok(if flight.refusals.is_empty() { Exit::Passed } else { Exit::Incomplete });
+    }
+    if !flight.refusals.is_empty() {
+        return Err(Failure::incomplete(flight.refusals.join("\n")));
+    }
+    if let Some(soft) = flight.raise_fd_to {
+        sys::limits::raise_file_descriptors(soft)?;
+    }
+    if !options.quiet {
+        flight.warnings.iter().chain(&threads.notes).for_each(|w| eprintln!("note: {w}"));
+    }
+    summary::check_writable(&options.reports).map_err(Failure::usage)?;
+    let addresses = resolve(&plan)?;
+    let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let info = run_info(&plan, options, seed, most);
+    let board = Arc::new(Board::new(Snapshot::new(info, threads.count, started_at)));
+    let server = serve(options, &board)?;
+    let crew = Crew::start(options, plan, seed, &threads, addresses)?;
+    crew.see_through(options, &board, interrupts)?;
+    let exit = summary::conclude(options, &board)?;
+    if let Some(server) = server {
+        linger(options, interrupts);
+        server.stop();
+    }
+    Ok(exit)
+}
+
+/// The load threads of a run and the channels to them.
+struct Crew {
+    handles: Vec<std::thread::JoinHandle<()>>,
+    control: Arc<Control>,
+    clock: Clock,
+    settled: Receiver<Settled>,
+    windows: Receiver<Window>,
+    empties: Vec<crossbeam_channel::Sender<Box<Tally>>>,
+    target: String,
+}
+
+impl Crew {
+    fn start(
+        options: &Options,
+        plan: Plan,
+        seed: u64,
+        threads: &Threads,
+        addresses: Arc<[SocketAddr]>,
+    ) -> Result<Self, Failure> {
+        let of = threads.count as u32;
+        let brief = Arc::new(Brief::new(plan, seed));
+        let (settle, settled) = bounded(threads.count);
+        let (close, windows) = bounded(threads.count * TALLIES_PER_THREAD);
+        let (control, clock) = (Arc::new(Control::default()), Clock::start());
+        let target = format!("{} ({})", brief.plan.target.authority, addresses[0]);
+        let (mut handles, mut empties) = (Vec::new(), Vec::new());
+        for thread in 0..threads.count {
+            let (give_back, empty) = bounded(TALLIES_PER_THREAD);
+            for _ in 1..TALLIES_PER_THREAD {
+                let tally = Box::new(Tally::new(brief.plan.scenarios.len()));
+                give_back.try_send(tally).expect("room for every tally there is");
+            }
+            empties.push(give_back);
+            handles.push(load::spawn(Job {
+                thread,
+                core: threads.cores.get(thread).copied(),
+                share: plan::share(&brief.plan, Slice { slot: thread as u32, of }),
+                brief: brief.clone(),
+                addresses: addresses.clone(),
+                clock,
+                kernel_timestamps: options.timestamps == Timestamps::Kernel,
+                busy_poll: options.busy_poll,
+                control: control.clone(),
+                settled: settle.clone(),
+                windows: close.clone(),
+                empties: empty,
+            })?);
+        }
+        Ok(Self { handles, control, clock, settled, windows, empties, target })
+    }
+
+    /// From the first connection to the last window.
+    fn see_through(
+        self,
+        options: &Options,
+        board: &Arc<Board>,
+        interrupts: &Interrupts,
+    ) -> Result<(), Failure> {
+        self.reach_target(interrupts)?;
+        let start_at_ns = self.clock.now() + START_LEAD_NS;
+        self.control.start(start_at_ns);
+        let collector = Collector {
+            board: board.clone(),
+            clock: self.clock,
+            start_at_ns,
+            windows: self.windows,
+            empties: self.empties,
+            group: Groups::find(std::path::Path::new("/"), "cpu"),
+        };
+        let name = "collector".to_owned();
+        let collector = std::thread::Builder::new().name(name).spawn(move || collector.run())?;
+        let mut live = Live::new(options.quiet, io::stderr().is_terminal());
+        while !collector.is_finished() {
+            std::thread::sleep(LOOK_EVERY);
+            if interrupts.any() {
+                self.control.stop();
+            }
+            live.tick(board);
+        }
+        live.finish();
+        for handle in self.handles.into_iter().chain([collector]) {
+            handle.join().map_err(|_| Failure::incomplete("a thread of the run panicked; see above"))?;
+        }
+        if interrupts.any() {
+            board.update(|s| s.ending = crate::report::Ending::Interrupted);
+        }
+        Ok(())
+    }
+
+    /// Wait until every thread's first attempts have ended and some thread has a connection.
+    fn reach_target(&self, interrupts: &Interrupts) -> Result<(), Failure> {
+        let (mut settled, mut reached, mut failure) = (0, false, None);
+        while settled < self.handles.len() {
+            match self.settled.recv_timeout(LOOK_EVERY) {
+                Ok(Settled { reached: Ok(any) }) => {
+                    settled += 1;
+                    reached |= any;
+                }
+                Ok(Settled { reached: Err(why) }) => {
+                    settled += 1;
+                    failure = Some(why);
+                }
+                Err(_) if interrupts.any() => {
+                    self.control.stop();
+                    return Err(Failure { message: "interrupted before it began".into(), exit: Exit::Interrupted });
+                }
+                Err(_) => {}
+            }
+        }
+        match failure {
+            Some((outcome, detail)) if !reached => {
+                self.control.stop();
+                let why = detail_text(detail, outcome);
+                Err(Failure::incomplete(format!(
+                    "no connection to {}: {why} ({}); nothing was sent. Is the target running, and is base_url right?",
+                    self.target,
+                    outcome.explain()
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn resolve(plan: &Plan) -> Result<Arc<[SocketAddr]>, Failure> {
+    let host = (plan.target.host.as_str(), plan.target.port);
+    let addresses: Vec<SocketAddr> = host
+        .to_socket_addrs()
+        .map_err(|e| Failure::incomplete(format!("base_url: the host `{}` cannot be resolved: {e}", host.0)))?
+        .collect();
+    if addresses.is_empty() {
+        return Err(Failure::incomplete(format!("base_url: the host `{}` has no address", host.0)));
+    }
+    Ok(addresses.into())
+}
+
+fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunInfo {
+    let target_rate = match &plan.load.model {
+        plan::Model::Closed { .. } => None,
+        plan::Model::Open { pieces, .. } => {
+            let asked: f64 = pieces.iter().map(|p| p.arrivals()).sum();
+            plan.load.duration_ns.map(|d| asked / (d as f64 / 1e9))
+        }
+    };
+    RunInfo {
+        plan_source: plan.source.clone(),
+        plan_digest: plan.digest.clone(),
+        model: plan.model_name(),
+        seed,
+        target: format!("http://{}", plan.target.authority),
+        scenarios: plan.scenarios.iter().map(|s| (s.name.clone(), s.weight)).collect(),
+        requests: plan.load.requests,
+        duration_ns: plan.load.duration_ns,
+        warmup_ns: plan.load.warmup_ns,
+        target_rate,
+        timestamps: if options.timestamps == Timestamps::Kernel { "kernel" } else { "user" },
+        connections,
+    }
+}
+
+fn serve(options: &Options, board: &Arc<Board>) -> Result<Option<web::Server>, Failure> {
+    if options.no_listen {
+        return Ok(None);
+    }
+    let listen = options.listen.map_or(Listen::Default, Listen::At);
+    let server = web::serve(listen, board.clone()).map_err(|e| Failure::usage(e.to_string()))?;
+    if !options.quiet {
+        // Standard error may be gone; the run goes on.
+        let _ = writeln!(io::stderr(), "status at http://{}/", server.addr());
+    }
+    Ok(Some(server))
+}
+
+/// Keep the status server up for as long as was asked, or until a signal.
+fn linger(options: &Options, interrupts: &Interrupts) {
+    let until = std::time::Instant::now() + Duration::from_nanos(options.linger_ns);
+    let before = interrupts.count();
+    while std::time::Instant::now() < until && interrupts.count() == before {
+        std::thread::sleep(LOOK_EVERY.min(until.saturating_duration_since(std::time::Instant::now())));
+    }
+}
