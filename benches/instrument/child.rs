@@ -48,6 +48,8 @@ pub struct Ended {
     pub status: ExitStatus,
     /// CLOCK_MONOTONIC just before it was started.
     pub started_ns: u64,
+    /// From then to its end.
+    pub wall_s: f64,
     /// User and system time, its own children included.
     pub cpu_s: f64,
     /// The largest resident set seen; `None` when it ended before the first look.
@@ -88,9 +90,18 @@ impl Job {
         let started_ns = os::monotonic_ns();
         let child = command.spawn()?;
         let peak_rss_bytes = self.watch(&child)?;
+        let wall_s = (os::monotonic_ns() - started_ns) as f64 / 1e9;
         let (status, cpu_s) = reap(&child)?;
         let read = |path| std::fs::read(path).map(|b| String::from_utf8_lossy(&b).into_owned());
-        Ok(Ended { stdout: read(out)?, stderr: read(err)?, status, started_ns, cpu_s, peak_rss_bytes })
+        Ok(Ended {
+            stdout: read(out)?,
+            stderr: read(err)?,
+            status,
+            started_ns,
+            wall_s,
+            cpu_s,
+            peak_rss_bytes,
+        })
     }
 
     /// Wait for the end, or bring it about; the largest resident set on the way.

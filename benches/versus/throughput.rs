@@ -20,6 +20,8 @@ const MISCOUNT: f64 = 0.02;
 struct Samples {
     rate: Vec<f64>,
     cpu_us: Vec<f64>,
+    /// Below 100 % the generator waited for the target, or for its core.
+    core_percent: Vec<f64>,
     p50_us: Vec<f64>,
     service_p50_us: Vec<f64>,
     start_ms: Vec<f64>,
@@ -49,6 +51,7 @@ pub fn tiny(options: &Options, cases: &[(String, usize)]) -> Result<(), String> 
     results.print("requests/s", |s| &s.rate, |v| format!("{v:.0}"));
     results.print_ratios("requests/s", |s| &s.rate);
     results.print("CPU time per request (µs)", |s| &s.cpu_us, |v| format!("{v:.2}"));
+    results.print("share of its core the generator used (%)", |s| &s.core_percent, |v| format!("{v:.0}"));
     results.print("median latency as reported (µs)", |s| &s.p50_us, |v| format!("{v:.1}"));
     results.print("median service time as reported (µs)", |s| &s.service_p50_us, |v| format!("{v:.1}"));
     results.print("CPU time per request of the target (µs)", |s| &s.target_cpu_us, |v| format!("{v:.2}"));
@@ -74,6 +77,7 @@ pub fn large(options: &Options, cases: &[(String, usize)]) -> Result<(), String>
     results.print("requests/s", |s| &s.rate, |v| format!("{v:.0}"));
     results.print("CPU time per request (µs)", |s| &s.cpu_us, |v| format!("{v:.2}"));
     results.print_ratios("CPU time per request", |s| &s.cpu_us);
+    results.print("share of its core the generator used (%)", |s| &s.core_percent, |v| format!("{v:.0}"));
     results.print_remarks();
     Ok(())
 }
@@ -132,6 +136,7 @@ impl<'a> Results<'a> {
         }
         samples.rate.push(rate);
         samples.cpu_us.push(ended.cpu_s * 1e6 / requests);
+        samples.core_percent.push(ended.cpu_s / ended.wall_s * 100.0);
         samples.p50_us.extend(said.p50.map(|s| s * 1e6));
         samples.service_p50_us.extend(said.service_p50.map(|s| s * 1e6));
     }
