@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, Sender};
 use crate::client::{Action, Brief, Client, End};
 use crate::plan::Share;
 use crate::report::ThreadHealth;
-use crate::sys::{self, Clock, Poller, Ready, RealtimeOffset, Socket};
+use crate::sys::{self, Clock, Epoll, Poller, Ready, RealtimeOffset, Socket};
 use crate::tally::{Detail, Outcome, Tally};
 
 /// How long a window is: what the timeline, the live view and a scrape can tell apart.
@@ -117,9 +117,9 @@ pub struct Last {
 /// # Errors
 /// When the machine has no room for a thread or an epoll instance.
 pub fn spawn(job: Job) -> io::Result<JoinHandle<()>> {
-    let poller = Poller::new()?;
+    let epoll = Epoll::new()?;
     let name = format!("load-{}", job.thread);
-    std::thread::Builder::new().name(name).spawn(move || Thread::new(job, poller).run())
+    std::thread::Builder::new().name(name).spawn(move || Thread::new(job, Poller::new(epoll)).run())
 }
 
 struct Thread {
@@ -308,8 +308,7 @@ impl Thread {
             let Some(socket) = &self.sockets[c as usize] else { return now };
             let skippable = self.client.skippable(c);
             let discard = skippable > BUFFER_BYTES as u64;
-            let result =
-                if discard { socket.discard(skippable) } else { socket.receive(&mut self.buffer) };
+            let result = if discard { socket.discard(skippable) } else { socket.receive(&mut self.buffer) };
             now = self.job.clock.now();
             let received = match result {
                 Ok(received) if received.bytes > 0 => received,

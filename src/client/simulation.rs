@@ -20,6 +20,8 @@ const RESPONSES: [&str; 5] = [
     "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
 ];
 
+type Post = (u64, u64, u32, u64, News);
+
 /// What reaches the client, and when. A connection's epoch tells old sockets' news from new ones'.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum News {
@@ -48,7 +50,8 @@ struct World {
     rng: fastrand::Rng,
     mood: Mood,
     now: u64,
-    news: BinaryHeap<Reverse<(u64, u64, u32, u64, News)>>,
+    /// (when, serial number, connection, its epoch, what), earliest first.
+    news: BinaryHeap<Reverse<Post>>,
     serial: u64,
     epochs: Vec<u64>,
     open: Vec<bool>,

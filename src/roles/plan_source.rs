@@ -40,7 +40,8 @@ pub fn body(typed: Option<&str>) -> Result<Vec<u8>, String> {
         let mut bytes = Vec::new();
         file.take(MAX_PLAN_BYTES as u64 + 1).read_to_end(&mut bytes).map(|_| bytes)
     });
-    let bytes = read.map_err(|e| format!("-b @{path}: {e}: check the name, or leave the @ out to send it as text"))?;
+    let bytes =
+        read.map_err(|e| format!("-b @{path}: {e}: check the name, or leave the @ out to send it as text"))?;
     if bytes.len() > MAX_PLAN_BYTES {
         return Err(format!("-b @{path}: larger than {}", print_bytes(MAX_PLAN_BYTES as u64)));
     }

@@ -26,8 +26,11 @@ impl Interrupts {
             flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, asked.clone())?;
             flag::register(signal, asked.clone())?;
             let count = count.clone();
+            let add = move || {
+                count.fetch_add(1, Ordering::Relaxed);
+            };
             // SAFETY: adding to an atomic is async-signal-safe.
-            unsafe { signal_hook::low_level::register(signal, move || drop(count.fetch_add(1, Ordering::Relaxed))) }?;
+            unsafe { signal_hook::low_level::register(signal, add) }?;
         }
         Ok(Self(count))
     }

@@ -233,7 +233,10 @@ impl Crew {
                 }
                 Err(_) if interrupts.any() => {
                     self.control.stop();
-                    return Err(Failure { message: "interrupted before it began".into(), exit: Exit::Interrupted });
+                    return Err(Failure {
+                        message: "interrupted before it began".into(),
+                        exit: Exit::Interrupted,
+                    });
                 }
                 Err(_) => {}
             }

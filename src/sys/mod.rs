@@ -10,5 +10,5 @@ mod socket;
 mod stamp;
 
 pub use clock::{Clock, RealtimeOffset, cpu_time_ns, sharpen_timers};
-pub use poller::{Poller, Ready};
+pub use poller::{Epoll, Poller, Ready};
 pub use socket::{Received, Socket, unacknowledged};

@@ -28,13 +28,24 @@ pub struct Poller {
     events: Vec<Event>,
 }
 
-impl Poller {
+/// An epoll instance that no thread has taken yet.
+#[derive(Debug)]
+pub struct Epoll(OwnedFd);
+
+impl Epoll {
     /// A new instance.
     ///
     /// # Errors
     /// When the process is out of file descriptors.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { epoll: epoll::create(CreateFlags::CLOEXEC)?, events: Vec::with_capacity(BATCH) })
+        Ok(Self(epoll::create(CreateFlags::CLOEXEC)?))
+    }
+}
+
+impl Poller {
+    /// Take `epoll` into this thread.
+    pub fn new(epoll: Epoll) -> Self {
+        Self { epoll: epoll.0, events: Vec::with_capacity(BATCH) }
     }
 
     /// Watch `fd` for everything, once and for all: edges of reading, writing and closing. Closing
