@@ -45,7 +45,7 @@ pub fn describe(plan: &Plan, flight: &Preflight, threads: &Threads, machine: &Ma
 
 fn target(plan: &Plan) -> String {
     let host = plan.target.host.as_str();
-    let here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let here = host == "localhost" || host.parse::<core::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
     let remark = if here { " (on this machine: it and this generator share the cores)" } else { "" };
     format!("http://{}{remark}", plan.target.authority)
 }

@@ -13,6 +13,7 @@ mod plans;
 mod preflight;
 mod report;
 mod scrape;
+mod simulation;
 mod status;
 mod target;
 mod trust;

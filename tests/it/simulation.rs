@@ -4,10 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use super::{Action, Brief, Client, End};
-use crate::plan::{Load, Model, Plan, Scenario, Share, Target};
-use crate::schedule::{Arrivals, Piece};
-use crate::tally::{Detail, Outcome, Tally};
+use loadtester::client::{Action, Brief, Client, End};
+use loadtester::plan::{Load, Model, Plan, Scenario, Share, Target};
+use loadtester::schedule::{Arrivals, Piece};
+use loadtester::tally::{Detail, Outcome, Tally};
 
 const MS: u64 = 1_000_000;
 const S: u64 = 1_000 * MS;
@@ -177,8 +177,9 @@ impl World {
     /// due = completed + failed + dropped + backlog + in flight, over the whole run so far.
     fn check_law(&mut self) {
         let (client, total) = (&self.client, &self.total);
-        let sum =
-            |count: fn(&crate::tally::ScenarioTally) -> u64| client.tally().sum(count) + total.sum(count);
+        let sum = |count: fn(&loadtester::tally::ScenarioTally) -> u64| {
+            client.tally().sum(count) + total.sum(count)
+        };
         let (due, ended, dropped) = (sum(|s| s.due), sum(|s| s.ended()), sum(|s| s.dropped));
         assert_eq!(due, ended + dropped + client.outstanding(), "the law of conservation");
         assert!(sum(|s| s.sent) <= due);
@@ -297,7 +298,7 @@ fn a_closed_run_accounts_for_every_request_whatever_the_target_does() {
             if outstanding == 0 && due == n {
                 assert_eq!(
                     tally.scenarios[0].due,
-                    crate::schedule::Picker::new(&[2, 1], seed).unwrap().shares(n, 2)[0]
+                    loadtester::schedule::Picker::new(&[2, 1], seed).unwrap().shares(n, 2)[0]
                 );
             }
         }
