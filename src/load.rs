@@ -29,6 +29,10 @@ const BUFFER_BYTES: usize = 16 * 1024;
 const READS_IN_A_ROW: usize = 16;
 /// The longest sleep: how soon a request to stop is noticed.
 const LONGEST_WAIT_NS: u64 = 50_000_000;
+/// Between requests due closer together than this a thread does not sleep, it looks for events: to fall
+/// asleep and be woken twice a request, for its answer and for the next one, takes a core about as long,
+/// and each wake-up would be late by a part of it.
+const SHORTEST_GAP_NS: u64 = 50_000;
 /// The longest sleep while the start is awaited.
 const START_WAIT_NS: u64 = 200_000;
 
@@ -237,15 +241,15 @@ impl Thread {
         self.client.advance(now);
         self.drain(now);
         let before = self.job.clock.now();
-        let wait_ns = match self.client.wait_until(before) {
-            _ if self.job.busy_poll || !self.unread.is_empty() => 0,
-            Some(until) => until.saturating_sub(before).min(most_ns),
-            None => most_ns,
-        };
+        let left_ns =
+            self.client.wait_until(before).map_or(most_ns, |at| at.saturating_sub(before).min(most_ns));
+        let hurried = self.client.gap_ns() < SHORTEST_GAP_NS;
+        let polls = hurried || self.job.busy_poll || !self.unread.is_empty();
+        let wait_ns = if polls { 0 } else { left_ns };
         // Fails only for a bad descriptor or buffer, which would be ours: then there are no events.
         let events = self.poller.wait(wait_ns).unwrap_or(0);
         let mut now = self.job.clock.now();
-        let waited_in_vain = self.job.busy_poll && events == 0;
+        let waited_in_vain = events == 0 && left_ns > 0;
         if (wait_ns > 0 || waited_in_vain) && before >= self.observed_from_ns {
             self.idle_ns += now - before;
         }

@@ -27,6 +27,8 @@ pub struct Closed {
 pub struct Open {
     warm_up: Schedule,
     measured: Schedule,
+    /// When the last request was due.
+    last_due_ns: u64,
     /// Due requests that wait for a free connection, oldest first.
     pub backlog: VecDeque<Exchange>,
     capacity: usize,
@@ -51,6 +53,7 @@ impl Demand {
                     // Another seed: the measured time is not a repetition of the warm-up.
                     warm_up: Schedule::new(&level, *arrivals, !seed, slot, start_ns, None),
                     measured: Schedule::new(pieces, *arrivals, seed, slot, measured_from, load.requests),
+                    last_due_ns: 0,
                     backlog: VecDeque::with_capacity(share.backlog as usize),
                     capacity: share.backlog as usize,
                 }))
@@ -90,11 +93,18 @@ impl Open {
     /// Step past the arrival that [`Self::peek`] shows.
     #[inline]
     pub fn advance(&mut self) {
+        self.last_due_ns = self.peek().map_or(self.last_due_ns, |(due, _)| due.at_ns);
         if self.warm_up.peek().is_some() {
             self.warm_up.advance();
         } else {
             self.measured.advance();
         }
+    }
+
+    /// Time between the last arrival and the next one.
+    #[inline]
+    pub fn gap_ns(&self) -> u64 {
+        self.peek().map_or(u64::MAX, |(due, _)| due.at_ns - self.last_due_ns)
     }
 
     /// Whether another due request may wait.
