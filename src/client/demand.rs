@@ -32,6 +32,7 @@ pub struct Open {
     /// Due requests that wait for a free connection, oldest first.
     pub backlog: VecDeque<Exchange>,
     capacity: usize,
+    limited: bool,
 }
 
 impl Demand {
@@ -56,6 +57,7 @@ impl Demand {
                     last_due_ns: 0,
                     backlog: VecDeque::with_capacity(share.backlog as usize),
                     capacity: share.backlog as usize,
+                    limited: load.requests.is_some(),
                 }))
             }
         }
@@ -105,6 +107,11 @@ impl Open {
     #[inline]
     pub fn gap_ns(&self) -> u64 {
         self.peek().map_or(u64::MAX, |(due, _)| due.at_ns - self.last_due_ns)
+    }
+
+    /// Whether a number of requests may end the run before its time.
+    pub fn is_limited(&self) -> bool {
+        self.limited
     }
 
     /// Whether another due request may wait.
