@@ -174,6 +174,10 @@ impl Thread {
                 at_ns => break at_ns,
             }
         };
+        // Not before the instant itself: what is sent earlier is neither warm-up nor measured.
+        while let wait_ns @ 1.. = start_ns.saturating_sub(self.job.clock.now()) {
+            self.step(wait_ns);
+        }
         self.client.start(start_ns);
         self.load(start_ns + self.job.brief.plan.load.warmup_ns);
     }

@@ -87,9 +87,11 @@ impl Histogram {
         self.saturated
     }
 
-    /// The value in nanoseconds at quantile `q` in 0..=1; `None` when nothing was recorded.
+    /// The value in nanoseconds at quantile `q` in 0..=1, never above [`Self::max`]; `None` when nothing
+    /// was recorded.
     pub fn quantile(&self, q: f64) -> Option<u64> {
-        (!self.hdr.is_empty()).then(|| self.hdr.value_at_quantile(q))
+        // HdrHistogram's maximum of zeroes is 0, its quantiles are the end of their bucket.
+        (!self.hdr.is_empty()).then(|| self.hdr.value_at_quantile(q).min(self.hdr.max()))
     }
 
     /// Smallest recorded value in nanoseconds, to the histogram's resolution.
@@ -145,6 +147,13 @@ mod tests {
         assert!(h.max().unwrap() >= HIGHEST_NS);
         h.clear();
         assert_eq!(h, Histogram::new());
+    }
+
+    #[test]
+    fn no_quantile_of_zeroes_lies_above_their_maximum() {
+        let mut h = Histogram::new();
+        h.record(0);
+        assert_eq!((h.quantile(0.5), h.max()), (Some(0), Some(0)));
     }
 
     #[test]
