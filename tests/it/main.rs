@@ -20,3 +20,4 @@ mod standalone;
 mod status;
 mod target;
 mod trust;
+mod wire;

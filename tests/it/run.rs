@@ -1,5 +1,6 @@
 //! The program as a user starts it: arguments in; exit code, output and report out, before a deadline.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -56,7 +57,6 @@ pub struct Running {
 }
 
 /// A run that has ended.
-#[derive(Debug)]
 pub struct Ended {
     /// The exit code; `None`: a signal ended it.
     pub code: Option<i32>,
@@ -144,6 +144,13 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// What a person would see, for a test that fails: the report says no more.
+impl fmt::Debug for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exit code {:?}\n{}\n{}", self.code, self.stdout, self.stderr)
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
@@ -77,7 +78,30 @@ impl Script {
 
     /// The n-th connection, counted from 0, plays `steps(n)`.
     pub fn play_each(steps: impl Fn(u64) -> Vec<Step> + Send + 'static) -> Self {
+        Self::play_on(TcpListener::bind(("127.0.0.1", 0)).expect("a free port of loopback"), steps)
+    }
+
+    /// [`Self::play`] at the end of a narrow road: segments are so small that the kernels hold some
+    /// hundred kilobytes of what nobody reads, and not megabytes.
+    pub fn play_narrowly(steps: impl Into<Vec<Step>>) -> Self {
+        let segment_bytes: libc::c_int = 536;
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port of loopback");
+        // SAFETY: the pointer and length describe `segment_bytes`, which outlives the call.
+        let result = unsafe {
+            libc::setsockopt(
+                listener.as_raw_fd(),
+                libc::IPPROTO_TCP,
+                libc::TCP_MAXSEG,
+                (&raw const segment_bytes).cast(),
+                size_of::<libc::c_int>() as libc::socklen_t,
+            )
+        };
+        assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+        let steps = steps.into();
+        Self::play_on(listener, move |_| steps.clone())
+    }
+
+    fn play_on(listener: TcpListener, steps: impl Fn(u64) -> Vec<Step> + Send + 'static) -> Self {
         let address = listener.local_addr().expect("it is bound");
         let seen = Arc::new(Seen::default());
         let (door, told) = (listener.try_clone().expect("a descriptor"), seen.clone());

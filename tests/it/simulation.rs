@@ -169,7 +169,13 @@ impl World {
                     self.respond(c);
                 }
             }
-            News::Bytes(bytes, stamp) => self.client.received(c, &bytes, stamp, self.now),
+            News::Bytes(bytes, stamp) => {
+                self.client.received(c, &bytes, stamp, self.now);
+                // The last bytes and the end of the stream in one look, nothing done in between.
+                if self.client.is_established(c) && self.chance(self.mood.closes_idle) {
+                    self.client.closed(c, End::Eof, false, self.now);
+                }
+            }
             News::Closed(unacknowledged) => self.client.closed(c, End::Eof, unacknowledged, self.now),
         }
     }
