@@ -1,6 +1,7 @@
 //! Everything that is tested from outside the crate: one binary, a module for each topic.
 
 mod cgroup;
+mod endings;
 mod gate;
 mod house;
 #[path = "../../benches/instrument/mod.rs"]
@@ -8,6 +9,7 @@ mod house;
 mod instrument;
 mod live;
 mod metrics;
+mod output;
 mod plan_schema;
 mod plans;
 mod preflight;

@@ -116,11 +116,6 @@ impl Script {
         Self { listener, address, seen }
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// `http://…`, without a path.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)

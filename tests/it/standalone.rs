@@ -62,7 +62,11 @@ fn the_sample_plan_sends_exactly_67_and_33() {
         let ended = run_plan(&sample(&format!("http://{}", target.addr()), ""), args);
         let counted = counts(&target);
         let routes = &counted["routes"];
-        assert_eq!((&routes["GET /v1/users"], &routes["POST /v1/users"]), (&67.into(), &33.into()), "{args:?}");
+        assert_eq!(
+            (&routes["GET /v1/users"], &routes["POST /v1/users"]),
+            (&67.into(), &33.into()),
+            "{args:?}"
+        );
         let ended = check_count(ended, 100, counted["total"].as_u64().unwrap());
         assert_eq!(ended.report["scenarios"][0]["totals"]["ok"], 67);
         assert_eq!(ended.report["scenarios"][1]["status_codes"]["201"], 33);

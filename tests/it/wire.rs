@@ -72,7 +72,8 @@ fn a_length_frames_a_response() {
 
 #[test]
 fn chunks_frame_a_response() {
-    let text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n1\r\n!\r\n0\r\nT: x\r\n\r\n";
+    let text =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n1\r\n!\r\n0\r\nT: x\r\n\r\n";
     check_kept(answer(text), &[]);
     check_kept(split(text, &[3, 17, 44, 46, 48, 53, 60, 66, text.len() - 1]), &[]);
 }
@@ -82,10 +83,8 @@ fn the_end_of_the_stream_frames_a_response() {
     let head = "HTTP/1.1 200 OK\r\n\r\n";
     check_one_each([Step::Read, send(head.to_owned() + "until close"), Step::Close], &[]);
     check_one_each([Step::Read, send(head), Step::Close], &[]);
-    let ended = check_one_each(
-        [Step::Read, send(head), pause_ms(2), send("x".repeat(MIB + 1)), Step::Close],
-        &[],
-    );
+    let ended =
+        check_one_each([Step::Read, send(head), pause_ms(2), send("x".repeat(MIB + 1)), Step::Close], &[]);
     assert_eq!(ended.number("totals.bytes_received"), REQUESTS * (head.len() + MIB + 1) as u64);
 }
 
@@ -273,7 +272,10 @@ scenarios: [{{ name: a, path: / }}]
     );
     let ended = run_plan(&plan, &["--threads", "1"]).lawful();
     let outcomes = ended.outcomes();
-    assert!(matches!(&outcomes[..], [(ok, many), (timeout, 1)] if ok == "ok" && timeout == "timeout" && *many > 100), "{ended:#?}");
+    assert!(
+        matches!(&outcomes[..], [(ok, many), (timeout, 1)] if ok == "ok" && timeout == "timeout" && *many > 100),
+        "{ended:#?}"
+    );
     assert!(ended.seconds("response_time.p50") < 0.1, "{ended:#?}");
 }
 
