@@ -123,7 +123,8 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
     crew.see_through(options, &board, interrupts)?;
     let exit = summary::conclude(options, &board)?;
     if let Some(server) = server {
-        linger(options, interrupts);
+        let spent = usize::from(exit == Exit::Interrupted); // one signal has ended the run already
+        linger(options, interrupts, spent);
         server.stop();
     }
     Ok(exit)
@@ -201,18 +202,21 @@ impl Crew {
         let name = "collector".to_owned();
         let collector = std::thread::Builder::new().name(name).spawn(move || collector.run())?;
         let mut live = Live::new(options.quiet, io::stderr().is_terminal());
+        let mut interrupted = false;
         while !collector.is_finished() {
-            std::thread::sleep(LOOK_EVERY);
+            // A signal that comes when all is done, as one that ends the lingering, interrupts nothing.
             if interrupts.any() {
                 self.control.stop();
+                interrupted = true;
             }
+            std::thread::sleep(LOOK_EVERY);
             live.tick(board);
         }
         live.finish();
         for handle in self.handles.into_iter().chain([collector]) {
             handle.join().map_err(|_| Failure::incomplete("a thread of the run panicked; see above"))?;
         }
-        if interrupts.any() {
+        if interrupted {
             board.update(|s| s.ending = crate::report::Ending::Interrupted);
         }
         Ok(())
@@ -305,11 +309,10 @@ fn serve(options: &Options, board: &Arc<Board>) -> Result<Option<web::Server>, F
     Ok(Some(server))
 }
 
-/// Keep the status server up for as long as was asked, or until a signal.
-fn linger(options: &Options, interrupts: &Interrupts) {
+/// Keep the status server up for as long as was asked, or until there are more signals than were `spent`.
+fn linger(options: &Options, interrupts: &Interrupts, spent: usize) {
     let until = std::time::Instant::now() + Duration::from_nanos(options.linger_ns);
-    let before = interrupts.count();
-    while std::time::Instant::now() < until && interrupts.count() == before {
+    while std::time::Instant::now() < until && interrupts.count() <= spent {
         std::thread::sleep(LOOK_EVERY.min(until.saturating_duration_since(std::time::Instant::now())));
     }
 }

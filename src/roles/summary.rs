@@ -30,7 +30,7 @@ pub fn check_writable(reports: &[PathBuf]) -> Result<(), String> {
 pub fn conclude(options: &Options, board: &Board) -> Result<Exit, Failure> {
     let (summary, report, exit) = board.read(|snapshot| {
         let instrument = snapshot.instrument();
-        let colour = !options.no_color && io::stdout().is_terminal();
+        let colour = !options.no_color && !no_color_asked() && io::stdout().is_terminal();
         let summary = terminal::summary(snapshot, &instrument, colour, terminal::DEFAULT_WIDTH);
         let report = (!options.reports.is_empty()).then(|| json::report(snapshot, &instrument));
         let exit = match Verdict::of(snapshot, &instrument) {
@@ -49,6 +49,11 @@ pub fn conclude(options: &Options, board: &Board) -> Result<Exit, Failure> {
             .map_err(|e| Failure::incomplete(format!("--report {}: not written: {e}", path.display())))?;
     }
     Ok(exit)
+}
+
+/// The convention of no-color.org: set to anything but nothing.
+fn no_color_asked() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! Everything that is tested from outside the crate: one binary, a module for each topic.
 
 mod cgroup;
+mod endings;
 mod gate;
 mod house;
 #[path = "../../benches/instrument/mod.rs"]
@@ -8,13 +9,18 @@ mod house;
 mod instrument;
 mod live;
 mod metrics;
+mod output;
 mod plan_schema;
 mod plans;
 mod preflight;
 mod readme;
 mod report;
+mod run;
 mod scrape;
+mod script;
 mod simulation;
+mod standalone;
 mod status;
 mod target;
 mod trust;
+mod wire;
