@@ -185,6 +185,10 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every name there is.
+    pub const NAMES: [&str; 6] =
+        ["load_not_offered", "thread_saturated", "sent_late", "read_late", "cpu_throttled", "local_errors"];
+
     /// The stable name in JSON and metric labels.
     pub const fn name(&self) -> &'static str {
         match self {
