@@ -6,7 +6,8 @@ use std::time::Duration;
 use rustix::process::{Signal, kill_process};
 
 use crate::rooms::Quota;
-use crate::stage::{Beside, Generator, Run, cores, turn, until};
+use crate::{Done, Skipped};
+use crate::stage::{Beside, Generator, Run, cores, demand, until};
 
 /// Far below what a core can do, and often enough that a tenth of a second of trouble is in the p99.
 const CALM: &str = "-r 1000 -c 20 -d 2s --threads 1";
@@ -29,9 +30,8 @@ impl Drop for Hog {
     }
 }
 
-#[test]
-fn a_core_shared_with_a_hog_is_our_lateness_and_not_the_targets() {
-    let _turn = turn();
+pub fn a_core_shared_with_a_hog_is_our_lateness_and_not_the_targets() -> Done {
+    demand();
     let target = Beside::start();
     let generator = Generator::against(&target, CALM);
     let calm = generator.undisturbed();
@@ -46,12 +46,12 @@ fn a_core_shared_with_a_hog_is_our_lateness_and_not_the_targets() {
     assert!(run.figure("/response_time/p99") > 5.0 * run.figure("/service_time/p50"), "{}", run.in_short());
     assert!(run.figure("/service_time/p50") < 10.0 * calm.figure("/service_time/p50"), "{}", run.in_short());
     assert_eq!(run.failures(), [""; 0], "{}", run.in_short());
+    Ok(())
 }
 
-#[test]
-fn a_cpu_quota_that_stopped_us_is_named_with_its_time() {
-    let _turn = turn();
-    let Some(quota) = Quota::of_us(10_000) else { return };
+pub fn a_cpu_quota_that_stopped_us_is_named_with_its_time() -> Done {
+    demand();
+    let quota = Quota::of_us(10_000)?;
     let target = Beside::start();
     let generator = Generator::against(&target, "-r 8000 -c 20 -d 2s --threads 1");
     let calm = generator.undisturbed();
@@ -61,24 +61,24 @@ fn a_cpu_quota_that_stopped_us_is_named_with_its_time() {
     assert!(run.figure("/instrument/cpu_throttled_seconds") > 0.05, "{}", run.in_short());
     assert!(run.figure("/instrument/cpu_throttled_periods") >= 2.0, "{}", run.in_short());
     assert!(run.stderr.contains("quota"), "{}", run.in_short());
+    Ok(())
 }
 
-#[test]
-fn polling_without_sleep_is_refused_under_a_quota() {
-    let _turn = turn();
-    let Some(quota) = Quota::of_us(50_000) else { return };
+pub fn polling_without_sleep_is_refused_under_a_quota() -> Done {
+    demand();
+    let quota = Quota::of_us(50_000)?;
     let target = Beside::start();
     let generator = Generator::against(&target, "-r 100 -c 2 -d 200ms --threads 1 --busy-poll");
     generator.undisturbed();
     let refused = generator.under(&quota.wrapper()).run();
     assert_eq!(refused.exit, Some(3), "{}", refused.in_short());
     assert!(refused.stderr.contains("--busy-poll") && refused.stderr.contains("leave it out"), "{}", refused.stderr);
+    Ok(())
 }
 
-#[test]
-fn a_stop_of_the_generator_is_its_own_delay_and_service_times_stay_true() {
+pub fn a_stop_of_the_generator_is_its_own_delay_and_service_times_stay_true() -> Done {
     const STOP: Duration = Duration::from_millis(200);
-    let _turn = turn();
+    demand();
     let target = Beside::start();
     let generator = Generator::against(&target, CALM);
     generator.undisturbed();
@@ -94,11 +94,11 @@ fn a_stop_of_the_generator_is_its_own_delay_and_service_times_stay_true() {
     assert!(run.figure("/service_time/max") < 0.5 * stop, "the target was not stopped: {}", run.in_short());
     assert_eq!(run.figure("/totals/due"), 2_000.0);
     assert_eq!(run.failures(), [""; 0], "{}", run.in_short());
+    Ok(())
 }
 
-#[test]
-fn more_than_a_core_can_send_is_laid_at_the_thread() {
-    let _turn = turn();
+pub fn more_than_a_core_can_send_is_laid_at_the_thread() -> Done {
+    demand();
     let target = Beside::start();
     let generator = Generator::against(&target, "-c 50 -d 2s --threads 1");
     generator.clone().and("-r 1000").undisturbed();
@@ -110,18 +110,17 @@ fn more_than_a_core_can_send_is_laid_at_the_thread() {
     assert!(reasons.contains("thread 0 was busy"), "{reasons}");
     assert!(run.reasons().contains(&"load_not_offered"), "{reasons}");
     assert!(!reasons.contains("while this generator kept up"), "it did not: {reasons}");
+    Ok(())
 }
 
 fn notes(run: &Run) -> String {
     run.texts("/instrument/notes").join("\n")
 }
 
-#[test]
-fn a_saturated_closed_run_says_that_the_generator_was_the_bottleneck() {
-    let _turn = turn();
+pub fn a_saturated_closed_run_says_that_the_generator_was_the_bottleneck() -> Done {
+    demand();
     if cores().0 == cores().1 {
-        eprintln!("SKIPPED: on one core the target is as much the bottleneck as the generator");
-        return;
+        return Err(Skipped("on one core the target is as much the bottleneck as the generator"));
     }
     let target = Beside::start();
     // Many connections: each wait finds the next responses ready, and never sleeps.
@@ -138,12 +137,13 @@ fn a_saturated_closed_run_says_that_the_generator_was_the_bottleneck() {
     let run = Generator::against(&lazy, "-c 256 -d 1s --threads 1").run();
     assert!(run.figure("/instrument/threads/0/busy") < 0.5, "{}", run.in_short());
     assert_eq!(notes(&run), "", "{}", run.in_short());
+    Ok(())
 }
 
-#[test]
-fn polling_in_vain_is_not_being_busy() {
-    let _turn = turn();
+pub fn polling_in_vain_is_not_being_busy() -> Done {
+    demand();
     let target = Beside::start();
     let run = Generator::against(&target, "-r 500 -c 10 -d 1s --threads 1 --busy-poll").undisturbed();
     assert!(run.figure("/instrument/threads/0/busy") < 0.5, "{}", run.in_short());
+    Ok(())
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::stage::{Beside, Generator, Run, turn, until};
+use crate::Done;
+use crate::stage::{Beside, Generator, Run, demand, until};
 
 /// Connections that ask for nothing.
 const IDLE: usize = 64;
@@ -42,13 +43,13 @@ fn run_with_slow_readers(generator: &Generator) -> Run {
     run
 }
 
-#[test]
-fn slow_and_idle_readers_of_the_status_pages_do_not_touch_the_load() {
-    let _turn = turn();
+pub fn slow_and_idle_readers_of_the_status_pages_do_not_touch_the_load() -> Done {
+    demand();
     let target = Beside::start();
     let plan = "-r 2000 -c 20 -d 3s --threads 1";
     Generator::against(&target, plan).undisturbed();
     let generator = Generator::against(&target, plan).and("--listen 127.0.0.1:0");
     let run = until(|| run_with_slow_readers(&generator), Run::in_order);
     assert_eq!(run.figure("/totals/ok"), 6_000.0);
+    Ok(())
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, prlimit};
 
 use crate::rooms::Network;
-use crate::stage::{Beside, Generator, Run, turn};
+use crate::Done;
+use crate::stage::{Beside, Generator, Run, demand};
 
 /// Each response ends its connection, so each request takes a new port and a new descriptor.
 const CHURN: &str = "-r 300 -c 20 -d 2s --threads 1";
@@ -18,22 +19,21 @@ fn assert_ours_alone(run: &Run) {
     assert!(reasons.contains("this machine ran out"), "{reasons}");
 }
 
-#[test]
-fn local_ports_that_run_out_are_local_errors() {
-    let _turn = turn();
-    let Some(network) = Network::new() else { return };
+pub fn local_ports_that_run_out_are_local_errors() -> Done {
+    demand();
+    let network = Network::new()?;
     let target = Beside::inside(network.entrance(), |s| s.close = true);
     let generator = Generator::against(&target, CHURN).under(&network.wrapper());
     generator.undisturbed();
     // A closed connection holds its port for a minute: a hundred last for a third of a second.
     network.set("ip_local_port_range", "20000 20099");
     assert_ours_alone(&generator.run());
+    Ok(())
 }
 
-#[test]
-fn with_no_port_left_at_the_start_the_target_is_not_suspected() {
-    let _turn = turn();
-    let Some(network) = Network::new() else { return };
+pub fn with_no_port_left_at_the_start_the_target_is_not_suspected() -> Done {
+    demand();
+    let network = Network::new()?;
     let target = Beside::inside(network.entrance(), |s| s.close = true);
     let generator = Generator::against(&target, "-n 100 -c 2 --threads 1").under(&network.wrapper());
     network.set("ip_local_port_range", "20000 20009");
@@ -42,22 +42,22 @@ fn with_no_port_left_at_the_start_the_target_is_not_suspected() {
     assert_eq!(run.exit, Some(3), "{}", run.in_short());
     assert!(run.stderr.contains("this machine, not the target"), "{}", run.stderr);
     assert!(run.stderr.contains("ip_local_port_range") && !run.stderr.contains("Is the target"), "{}", run.stderr);
+    Ok(())
 }
 
-#[test]
-fn too_few_file_descriptors_are_refused_before_the_start() {
-    let _turn = turn();
+pub fn too_few_file_descriptors_are_refused_before_the_start() -> Done {
+    demand();
     let target = Beside::start();
     let generator = Generator::against(&target, "-r 100 -c 100 -d 200ms --threads 1");
     generator.undisturbed();
     let refused = generator.under(&["prlimit", "--nofile=300:300"]).run();
     assert_eq!(refused.exit, Some(3), "{}", refused.in_short());
     assert!(refused.stderr.contains("ulimit -n"), "{}", refused.stderr);
+    Ok(())
 }
 
-#[test]
-fn file_descriptors_that_run_out_are_local_errors() {
-    let _turn = turn();
+pub fn file_descriptors_that_run_out_are_local_errors() -> Done {
+    demand();
     let target = Beside::with(|s| s.close = true);
     let generator = Generator::against(&target, CHURN);
     generator.undisturbed();
@@ -70,4 +70,5 @@ fn file_descriptors_that_run_out_are_local_errors() {
     let run = running.finish();
     assert_ours_alone(&run);
     assert!(run.figure("/outcomes/ok") > 300.0, "it goes on when there are some again: {}", run.in_short());
+    Ok(())
 }

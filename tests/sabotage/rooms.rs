@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::Skipped;
+
 /// Names of rooms are told apart by this.
 static SERIAL: AtomicU32 = AtomicU32::new(0);
 
@@ -18,10 +20,8 @@ fn name() -> String {
 pub struct Quota(PathBuf);
 
 impl Quota {
-    /// `None`, with a word why: the kernel knows no CPU quota.
-    ///
-    /// Fails when it does and we cannot set one.
-    pub fn of_us(quota_us: u64) -> Option<Self> {
+    /// Skipped when the kernel knows no CPU quota; fails when it does and we cannot set one.
+    pub fn of_us(quota_us: u64) -> Result<Self, Skipped> {
         if let Some(mount) = mount_of("cgroup", Some("cpu")) {
             let files = [("cpu.cfs_period_us", "100000".into()), ("cpu.cfs_quota_us", quota_us.to_string())];
             return Self::make(&mount, &files);
@@ -36,7 +36,7 @@ impl Quota {
         Self::make(&mount, &[("cpu.max", format!("{quota_us} 100000"))])
     }
 
-    fn make(mount: &Path, files: &[(&str, String)]) -> Option<Self> {
+    fn make(mount: &Path, files: &[(&str, String)]) -> Result<Self, Skipped> {
         let path = mount.join(name());
         fs::create_dir(&path).unwrap_or_else(|e| {
             panic!("{path:?} cannot be made ({e}): control groups must be writable; in a container: --privileged")
@@ -45,12 +45,11 @@ impl Quota {
         for (file, value) in files {
             let file = room.0.join(file);
             if !file.exists() {
-                eprintln!("SKIPPED: this kernel has no CPU quota (CONFIG_CFS_BANDWIDTH)");
-                return None;
+                return Err(Skipped("this kernel has no CPU quota (CONFIG_CFS_BANDWIDTH)"));
             }
             fs::write(&file, value).unwrap_or_else(|e| panic!("{file:?} does not take {value}: {e}"));
         }
-        Some(room)
+        Ok(room)
     }
 
     /// The command that goes into it and then becomes what follows.
@@ -88,12 +87,10 @@ fn mount_of(kind: &str, option: Option<&str>) -> Option<PathBuf> {
 pub struct Network(String);
 
 impl Network {
-    /// `None`, with a word why: the kernel knows no network namespaces. Fails when it does and we
-    /// cannot make one.
-    pub fn new() -> Option<Self> {
+    /// Skipped when the kernel knows no network name spaces; fails when it does and we cannot make one.
+    pub fn new() -> Result<Self, Skipped> {
         if !Path::new("/proc/self/ns/net").exists() {
-            eprintln!("SKIPPED: this kernel has no network namespaces (CONFIG_NET_NS)");
-            return None;
+            return Err(Skipped("this kernel has no network name spaces (CONFIG_NET_NS)"));
         }
         let name = name();
         let remedy = "it takes CAP_SYS_ADMIN and a writable /run: in a container, --privileged";
@@ -101,7 +98,7 @@ impl Network {
         let network = Self(name);
         ip(&["-n", &network.0, "link", "set", "lo", "up"], remedy);
         network.set("tcp_tw_reuse", "0");
-        Some(network)
+        Ok(network)
     }
 
     /// Set net.ipv4.`key`.

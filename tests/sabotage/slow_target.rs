@@ -2,11 +2,11 @@
 
 use crate::instrument::stall::exact_quantile;
 use crate::instrument::target::Stamps;
-use crate::stage::{Beside, Generator, Run, turn, until};
+use crate::Done;
+use crate::stage::{Beside, Generator, Run, demand, until};
 
-#[test]
-fn a_backlog_that_overflows_is_counted_and_laid_at_the_connections() {
-    let _turn = turn();
+pub fn a_backlog_that_overflows_is_counted_and_laid_at_the_connections() -> Done {
+    demand();
     let plan = "-r 3000 -c 10 -d 2s --threads 1";
     let calm = Beside::start();
     Generator::against(&calm, plan).undisturbed();
@@ -29,14 +29,14 @@ fn a_backlog_that_overflows_is_counted_and_laid_at_the_connections() {
     // Counted from due: a request that waited out most of a freeze felt it, wherever it waited.
     assert!(run.figure("/response_time/p50") > 0.3, "{}", run.in_short());
     assert!(run.figure("/service_time/p50") < 0.1, "{}", run.in_short());
+    Ok(())
 }
 
 /// How far off a percentile may be: the target's own time to answer and thaw is in it.
 const TOLERANCE: f64 = 0.05;
 
-#[test]
-fn a_target_that_stalls_gets_exactly_the_response_times_it_made() {
-    let _turn = turn();
+pub fn a_target_that_stalls_gets_exactly_the_response_times_it_made() -> Done {
+    demand();
     let (rate, seconds) = (1_000.0, 6.0);
     let plan = format!("-r {rate} -c 10 -d {seconds}s --threads 1");
     let calm = Beside::start();
@@ -71,4 +71,5 @@ fn a_target_that_stalls_gets_exactly_the_response_times_it_made() {
     // The ten requests on the wire wait the freeze out; those behind them wait for a connection, which
     // service time does not see.
     assert!(run.figure("/service_time/p95") < 0.5 * run.figure("/response_time/p95"), "{}", run.in_short());
+    Ok(())
 }

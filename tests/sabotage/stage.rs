@@ -1,4 +1,4 @@
-//! What every case needs: the program under a wrapper, a target beside it, and a turn of one's own.
+//! What every case needs: the program under a wrapper, a target beside it, and a machine that lets itself be disturbed.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -6,7 +6,6 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use serde_json::Value;
@@ -17,9 +16,8 @@ use crate::instrument::target::{Report, Settings, Target};
 /// A run that ought to be in order is given so many chances: the machine may be busy with something else.
 const CHANCES: usize = 3;
 
-/// The machine for one case alone. Fails when this machine does not let us disturb it.
-pub fn turn() -> MutexGuard<'static, ()> {
-    static MACHINE: Mutex<()> = Mutex::new(());
+/// Fails when this machine does not let us disturb it.
+pub fn demand() {
     assert!(
         rustix::process::geteuid().is_root(),
         "these tests take cores, quotas and ports away: run them as root, \
@@ -29,7 +27,6 @@ pub fn turn() -> MutexGuard<'static, ()> {
         let found = Command::new(tool).arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status();
         assert!(found.is_ok(), "`{tool}` is not there: apt-get install {package}");
     }
-    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The cores that a generator and its target get: different ones where there are two.
