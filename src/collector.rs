@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::load::{WINDOW_NS, Window};
-use crate::report::{Ending, FirstFailure, Snapshot, State, TimelinePoint};
+use crate::report::{FirstFailure, Snapshot, State, TimelinePoint};
 use crate::sys::Clock;
 use crate::sys::cgroup::{Groups, Throttle};
 use crate::tally::{Detail, Outcome, ScenarioTally, Tally};
@@ -154,9 +154,6 @@ impl Collector {
         self.board.update(|snapshot| {
             let measured_ns = progress.load_ended_at_ns.saturating_sub(progress.measure_from_ns);
             snapshot.measured_ns = measured_ns.min(snapshot.run.duration_ns.unwrap_or(u64::MAX));
-            if snapshot.run.duration_ns.is_some_and(|d| measured_ns < d) && snapshot.run.requests.is_none() {
-                snapshot.ending = Ending::Interrupted;
-            }
             snapshot.state = State::Finished;
             let tally = &snapshot.tally;
             let (due, ended) = (tally.sum(|s| s.due), tally.sum(ScenarioTally::ended));

@@ -29,6 +29,10 @@ const BUFFER_BYTES: usize = 16 * 1024;
 const READS_IN_A_ROW: usize = 16;
 /// The longest sleep: how soon a request to stop is noticed.
 const LONGEST_WAIT_NS: u64 = 50_000_000;
+/// Between requests due closer together than this a thread does not sleep, it looks for events: to fall
+/// asleep and be woken twice a request, for its answer and for the next one, takes a core about as long,
+/// and each wake-up would be late by a part of it.
+const SHORTEST_GAP_NS: u64 = 50_000;
 /// The longest sleep while the start is awaited.
 const START_WAIT_NS: u64 = 200_000;
 /// What a wait that finds events at once takes at most: the call, and the copying of each event. To
@@ -140,9 +144,10 @@ struct Thread {
     /// Time spent waiting since `observed_from_ns`.
     idle_ns: u64,
     observed_from_ns: u64,
-    /// When the last step ended.
+    /// When the last step ended, and when by its word something else comes due.
     stepped_at_ns: u64,
-    /// Whether the client wanted anything done in this step.
+    next_at_ns: u64,
+    /// Whether anything came due or was done in this step.
     acted: bool,
     pinned: bool,
 }
@@ -162,6 +167,7 @@ impl Thread {
             idle_ns: 0,
             observed_from_ns: u64::MAX,
             stepped_at_ns: 0,
+            next_at_ns: 0,
             acted: false,
             pinned: false,
             job,
@@ -244,19 +250,19 @@ impl Thread {
     #[inline]
     fn step(&mut self, most_ns: u64) {
         let now = self.job.clock.now();
-        self.acted = false;
+        self.acted = now >= self.next_at_ns;
         self.client.advance(now);
         self.drain(now);
         let before = self.job.clock.now();
-        let wait_ns = match self.client.wait_until(before) {
-            _ if self.job.busy_poll || !self.unread.is_empty() => 0,
-            Some(until) => until.saturating_sub(before).min(most_ns),
-            None => most_ns,
-        };
+        let left_ns =
+            self.client.wait_until(before).map_or(most_ns, |at| at.saturating_sub(before).min(most_ns));
+        let hurried = self.client.gap_ns() < SHORTEST_GAP_NS;
+        let polls = hurried || self.job.busy_poll || !self.unread.is_empty();
+        let wait_ns = if polls { 0 } else { left_ns };
         // Fails only for a bad descriptor or buffer, which would be ours: then there are no events.
         let events = self.poller.wait(wait_ns).unwrap_or(0);
         let mut now = self.job.clock.now();
-        let idle_from_ns = match self.job.busy_poll {
+        let idle_from_ns = match polls {
             // A round in which nothing happened was spent waiting, all of it.
             true if events == 0 && !self.acted && self.unread.is_empty() => self.stepped_at_ns,
             false if slept(now - before, events) => before,
@@ -264,6 +270,7 @@ impl Thread {
         };
         // A wait may have begun before the measured time did.
         self.idle_ns += now.saturating_sub(idle_from_ns.max(self.observed_from_ns));
+        self.next_at_ns = before + left_ns;
         self.offset.refresh(&self.job.clock, now);
         for i in 0..events {
             now = self.serve(self.poller.ready(i), now);

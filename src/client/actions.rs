@@ -80,6 +80,15 @@ impl Client {
         [self.deadlines.earliest(), due, (end != u64::MAX).then_some(end)].into_iter().flatten().min()
     }
 
+    /// Time between the schedule's last request and its next one; endless in the closed model.
+    #[inline]
+    pub fn gap_ns(&self) -> u64 {
+        match &self.demand {
+            Some(Demand::Open(open)) => open.gap_ns(),
+            _ => u64::MAX,
+        }
+    }
+
     /// When the schedule's next request is due, unless the run has been stopped before.
     #[inline]
     pub(super) fn next_due(&self, open: &demand::Open) -> Option<u64> {

@@ -27,9 +27,12 @@ pub struct Closed {
 pub struct Open {
     warm_up: Schedule,
     measured: Schedule,
+    /// When the last request was due.
+    last_due_ns: u64,
     /// Due requests that wait for a free connection, oldest first.
     pub backlog: VecDeque<Exchange>,
     capacity: usize,
+    limited: bool,
 }
 
 impl Demand {
@@ -51,8 +54,10 @@ impl Demand {
                     // Another seed: the measured time is not a repetition of the warm-up.
                     warm_up: Schedule::new(&level, *arrivals, !seed, slot, start_ns, None),
                     measured: Schedule::new(pieces, *arrivals, seed, slot, measured_from, load.requests),
+                    last_due_ns: 0,
                     backlog: VecDeque::with_capacity(share.backlog as usize),
                     capacity: share.backlog as usize,
+                    limited: load.requests.is_some(),
                 }))
             }
         }
@@ -90,11 +95,23 @@ impl Open {
     /// Step past the arrival that [`Self::peek`] shows.
     #[inline]
     pub fn advance(&mut self) {
+        self.last_due_ns = self.peek().map_or(self.last_due_ns, |(due, _)| due.at_ns);
         if self.warm_up.peek().is_some() {
             self.warm_up.advance();
         } else {
             self.measured.advance();
         }
+    }
+
+    /// Time between the last arrival and the next one.
+    #[inline]
+    pub fn gap_ns(&self) -> u64 {
+        self.peek().map_or(u64::MAX, |(due, _)| due.at_ns - self.last_due_ns)
+    }
+
+    /// Whether a number of requests may end the run before its time.
+    pub fn is_limited(&self) -> bool {
+        self.limited
     }
 
     /// Whether another due request may wait.

@@ -106,6 +106,7 @@ impl Exchange {
                 tally.receive_delay.record(delay);
             }
             tally.absurd_stamps += u64::from(arrival.absurd);
+            tally.unstamped += u64::from(arrival.delay_ns.is_none() && !arrival.absurd);
             tally.completed_in_time += u64::from(in_time && outcome.is_ok());
             tally.scenarios[usize::from(self.scenario)].count_status(head.status);
         }

@@ -209,7 +209,10 @@ impl Client {
         let exhausted = match &self.demand {
             None => false,
             Some(Demand::Closed(closed)) => now >= self.course.stop || closed.is_empty(),
-            Some(Demand::Open(open)) => self.next_due(open).is_none() && open.backlog.is_empty(),
+            Some(Demand::Open(open)) => {
+                let over = now >= self.course.stop || open.is_limited();
+                over && self.next_due(open).is_none() && open.backlog.is_empty()
+            }
         };
         (exhausted && self.in_flight == 0) || now >= self.course.give_up
     }

@@ -42,10 +42,8 @@ pub fn conclude(options: &Options, board: &Board) -> Result<Exit, Failure> {
         };
         (summary, report, exit)
     });
-    if !options.quiet {
-        // A closed pipe at the other end takes nothing from the reports.
-        let _ = io::stdout().write_all(summary.as_bytes());
-    }
+    // A closed pipe at the other end takes nothing from the reports.
+    let _ = io::stdout().write_all(summary.as_bytes());
     for path in &options.reports {
         write(path, report.as_deref().unwrap_or_default())
             .map_err(|e| Failure::incomplete(format!("--report {}: not written: {e}", path.display())))?;

@@ -89,7 +89,8 @@ impl Histogram {
 
     /// The value in nanoseconds at quantile `q` in 0..=1; `None` when nothing was recorded.
     pub fn quantile(&self, q: f64) -> Option<u64> {
-        (!self.hdr.is_empty()).then(|| self.hdr.value_at_quantile(q))
+        // A bucket is reported by its upper end, which may lie above the largest value recorded in it.
+        (!self.hdr.is_empty()).then(|| self.hdr.value_at_quantile(q).min(self.hdr.max()))
     }
 
     /// Smallest recorded value in nanoseconds, to the histogram's resolution.
@@ -145,6 +146,13 @@ mod tests {
         assert!(h.max().unwrap() >= HIGHEST_NS);
         h.clear();
         assert_eq!(h, Histogram::new());
+    }
+
+    #[test]
+    fn no_quantile_lies_above_the_maximum() {
+        let mut h = Histogram::new();
+        h.record(0);
+        assert_eq!((h.quantile(0.5), h.max()), (Some(0), Some(0)));
     }
 
     #[test]

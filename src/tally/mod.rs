@@ -125,6 +125,9 @@ pub struct Tally {
     pub retried: u64,
     /// Receive timestamps that could not be true (before the send, after the read) and fell back to user time.
     pub absurd_stamps: u64,
+    /// Complete responses without a receive timestamp: all of them with user timestamps, and those that
+    /// ended with the connection.
+    pub unstamped: u64,
     /// Exchanges that ended well while load was still being applied (not in the drain).
     pub completed_in_time: u64,
     /// For each outcome, indexed by `Outcome as usize`, where it was seen first.
@@ -145,6 +148,7 @@ impl Tally {
             connect_failures: 0,
             retried: 0,
             absurd_stamps: 0,
+            unstamped: 0,
             completed_in_time: 0,
             first_seen: [None; Outcome::COUNT],
         }
@@ -168,6 +172,7 @@ impl Tally {
         self.connect_failures += other.connect_failures;
         self.retried += other.retried;
         self.absurd_stamps += other.absurd_stamps;
+        self.unstamped += other.unstamped;
         self.completed_in_time += other.completed_in_time;
         for (mine, theirs) in self.first_seen.iter_mut().zip(&other.first_seen) {
             if let Some(seen) = theirs
@@ -187,7 +192,8 @@ impl Tally {
         self.connect_time.clear();
         self.first_byte_time.clear();
         (self.connections_opened, self.connect_failures) = (0, 0);
-        (self.retried, self.absurd_stamps, self.completed_in_time) = (0, 0, 0);
+        (self.retried, self.completed_in_time) = (0, 0);
+        (self.absurd_stamps, self.unstamped) = (0, 0);
         self.first_seen = [None; Outcome::COUNT];
     }
 

@@ -29,6 +29,8 @@ const HISTOGRAMS_PER_SCENARIO: u64 = 2;
 const HISTOGRAMS_PER_TALLY: u64 = 5;
 /// Counters per tally and scenario: 900 status codes and a few more, eight bytes each.
 const COUNTER_BYTES_PER_SCENARIO: u64 = 8 * 1024;
+/// Counters per tally, and what was seen first.
+const COUNTER_BYTES_PER_TALLY: u64 = 2 * 1024;
 /// How long a local port of a closed connection stays taken (Linux: TIME_WAIT is a constant 60 s).
 const TIME_WAIT_S: f64 = 60.0;
 
@@ -267,7 +269,8 @@ fn memory_bytes(plan: &Plan, connections: u32, threads: usize) -> u64 {
     let histogram = Histogram::new().hdr().distinct_values() as u64 * size_of::<u64>() as u64;
     let (scenarios, threads) = (plan.scenarios.len() as u64, threads as u64);
     let tally = scenarios * (HISTOGRAMS_PER_SCENARIO * histogram + COUNTER_BYTES_PER_SCENARIO)
-        + HISTOGRAMS_PER_TALLY * histogram;
+        + HISTOGRAMS_PER_TALLY * histogram
+        + COUNTER_BYTES_PER_TALLY;
     let requests: u64 = plan.scenarios.iter().map(request_bytes).sum();
     tally * (TALLIES_PER_THREAD * threads + TALLIES_SHARED)
         + requests * (threads + 1)

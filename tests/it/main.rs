@@ -11,6 +11,7 @@ mod metrics;
 mod plan_schema;
 mod plans;
 mod preflight;
+mod readme;
 mod report;
 mod scrape;
 mod simulation;

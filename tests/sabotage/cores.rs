@@ -12,34 +12,36 @@ use crate::stage::{Beside, Generator, Run, cores, demand, until};
 /// Far below what a core can do, and often enough that a tenth of a second of trouble is in the p99.
 const CALM: &str = "-r 1000 -c 20 -d 2s --threads 1";
 
-/// A process that never rests, before everybody else on the generator's core. It ends when dropped.
-struct Hog(Child);
+/// Processes that never rest, before everybody else on the generator's core. They end when dropped.
+struct Hogs([Child; 4]);
 
-impl Hog {
+impl Hogs {
     fn start() -> Self {
         let core = cores().0.to_string();
         let hog = ["-n", "-20", "taskset", "-c", &core, "sh", "-c", "while :; do :; done"];
-        Self(Command::new("nice").args(hog).spawn().expect("coreutils are there"))
+        Self([(); 4].map(|()| Command::new("nice").args(hog).spawn().expect("coreutils are there")))
     }
 }
 
-impl Drop for Hog {
+impl Drop for Hogs {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        for hog in &mut self.0 {
+            let _ = hog.kill();
+            let _ = hog.wait();
+        }
     }
 }
 
-pub fn a_core_shared_with_a_hog_is_our_lateness_and_not_the_targets() -> Done {
+pub fn a_core_shared_with_hogs_is_our_lateness_and_not_the_targets() -> Done {
     demand();
     let target = Beside::start();
     let generator = Generator::against(&target, CALM);
     let calm = generator.undisturbed();
     let running = generator.start();
     std::thread::sleep(Duration::from_millis(600));
-    let hog = Hog::start();
+    let hogs = Hogs::start();
     std::thread::sleep(Duration::from_millis(900));
-    drop(hog);
+    drop(hogs);
     let run = running.finish();
     run.assert_doubted_for(&["sent_late", "thread_saturated"]);
     // The target answered as ever: what a user felt is in the response time, and not laid at its door.

@@ -47,7 +47,7 @@ fn main() -> ExitCode {
             connections_and_backlog_take_no_more_than_the_preflight_reckons,
         }
         cores::{
-            a_core_shared_with_a_hog_is_our_lateness_and_not_the_targets,
+            a_core_shared_with_hogs_is_our_lateness_and_not_the_targets,
             a_cpu_quota_that_stopped_us_is_named_with_its_time,
             polling_without_sleep_is_refused_under_a_quota,
             a_stop_of_the_generator_is_its_own_delay_and_service_times_stay_true,

@@ -241,12 +241,16 @@ pub struct Instrument<'a> {
     pub timestamps: &'static str,
     /// Due to the start of the send call.
     pub slip: Latency,
+    /// The part of the slip that is our own: due and a connection free, until the send began.
+    pub send_delay: Latency,
     /// Last byte in the kernel to our read of it.
     pub receive_delay: Latency,
     /// See [`InstrumentFigures::offered_ratio`].
     pub offered_ratio: Option<f64>,
     /// Receive timestamps that could not be true and fell back to user time.
     pub absurd_stamps: u64,
+    /// Responses that ended at our own reading for want of a kernel timestamp.
+    pub unstamped: u64,
     /// One entry per load thread.
     pub threads: Vec<Thread>,
     /// CPU throttling in the measured time.
@@ -275,9 +279,11 @@ impl<'a> Instrument<'a> {
             notes: &judged.notes,
             timestamps: snapshot.run.timestamps,
             slip: Latency::of(&snapshot.tally.slip),
+            send_delay: Latency::of(&snapshot.tally.send_delay),
             receive_delay: Latency::of(&snapshot.tally.receive_delay),
             offered_ratio: judged.offered_ratio.filter(|ratio| ratio.is_finite()),
             absurd_stamps: snapshot.tally.absurd_stamps,
+            unstamped: snapshot.tally.unstamped,
             threads: threads.collect(),
             cpu_throttled_seconds: seconds(snapshot.throttled_ns),
             cpu_throttled_periods: snapshot.throttled_periods,

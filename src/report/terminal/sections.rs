@@ -267,9 +267,16 @@ pub fn own_error(page: &mut Page, snapshot: &Snapshot) {
             format!("{name} p50 {} p99 {} max {}", at(0.5), at(0.99), optional(h.max()))
         }
     };
-    page.field("own error", &[figures("slip", &tally.slip)]);
+    let mut sending = vec![figures("slip", &tally.slip)];
+    if tally.send_delay.count() > 0 {
+        sending.push(figures("of it our own", &tally.send_delay));
+    }
+    page.field("own error", &sending);
     let mut receive = vec![figures("receive delay", &tally.receive_delay)];
     receive.push(format!("{} timestamps", snapshot.run.timestamps));
+    if tally.unstamped > 0 && snapshot.run.timestamps == "kernel" {
+        receive.push(format!("{} without one, ended at our reading", count(tally.unstamped)));
+    }
     if tally.absurd_stamps > 0 {
         receive.push(format!("{} of them impossible, replaced by user time", count(tally.absurd_stamps)));
     }
