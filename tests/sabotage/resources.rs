@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, prlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 
 use crate::rooms::Network;
 use crate::Done;
@@ -63,10 +63,11 @@ pub fn file_descriptors_that_run_out_are_local_errors() -> Done {
     generator.undisturbed();
     let running = generator.start();
     std::thread::sleep(Duration::from_millis(700));
-    let none = Rlimit { current: Some(0), maximum: Some(1 << 16) };
-    let before = prlimit(Some(running.pid()), Resource::Nofile, none).expect("root may");
+    let hard = getrlimit(Resource::Nofile).maximum;
+    let none = Rlimit { current: Some(0), maximum: hard };
+    let before = prlimit(Some(running.pid()), Resource::Nofile, none).expect("our own child");
     std::thread::sleep(Duration::from_millis(400));
-    prlimit(Some(running.pid()), Resource::Nofile, before).expect("root may");
+    prlimit(Some(running.pid()), Resource::Nofile, before).expect("our own child");
     let run = running.finish();
     assert_ours_alone(&run);
     assert!(run.figure("/outcomes/ok") > 300.0, "it goes on when there are some again: {}", run.in_short());
