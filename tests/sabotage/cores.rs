@@ -6,8 +6,8 @@ use std::time::Duration;
 use rustix::process::{Signal, kill_process};
 
 use crate::rooms::Quota;
-use crate::{Done, Skipped};
 use crate::stage::{Beside, Generator, Run, cores, demand, until};
+use crate::{Done, Skipped};
 
 /// Far below what a core can do, and often enough that a tenth of a second of trouble is in the p99.
 const CALM: &str = "-r 1000 -c 20 -d 2s --threads 1";
@@ -70,11 +70,15 @@ pub fn polling_without_sleep_is_refused_under_a_quota() -> Done {
     demand();
     let quota = Quota::of_us(50_000)?;
     let target = Beside::start();
-    let generator = Generator::against(&target, "-r 100 -c 2 -d 200ms --threads 1 --busy-poll");
+    let generator = Generator::against(&target, "-r 500 -c 10 -d 500ms --threads 1 --busy-poll");
     generator.undisturbed();
     let refused = generator.under(&quota.wrapper()).run();
     assert_eq!(refused.exit, Some(3), "{}", refused.in_short());
-    assert!(refused.stderr.contains("--busy-poll") && refused.stderr.contains("leave it out"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("--busy-poll") && refused.stderr.contains("leave it out"),
+        "{}",
+        refused.stderr
+    );
     Ok(())
 }
 
@@ -92,7 +96,11 @@ pub fn a_stop_of_the_generator_is_its_own_delay_and_service_times_stay_true() ->
     let run = running.finish();
     run.assert_doubted_for(&["sent_late"]);
     let stop = STOP.as_secs_f64();
-    assert!(run.figure("/response_time/max") > 0.9 * stop, "requests were due all the while: {}", run.in_short());
+    assert!(
+        run.figure("/response_time/max") > 0.9 * stop,
+        "requests were due all the while: {}",
+        run.in_short()
+    );
     assert!(run.figure("/service_time/max") < 0.5 * stop, "the target was not stopped: {}", run.in_short());
     assert_eq!(run.figure("/totals/due"), 2_000.0);
     assert_eq!(run.failures(), [""; 0], "{}", run.in_short());

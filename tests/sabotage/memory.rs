@@ -51,7 +51,11 @@ fn counted<T>(make: impl FnOnce() -> T) -> u64 {
 fn plan(scenarios: usize, concurrency: u32) -> Plan {
     let mut text = "base_url: http://127.0.0.1:1\nscenarios:\n".to_owned();
     (0..scenarios).for_each(|i| text += &format!("  - {{ name: s{i}, path: / }}\n"));
-    let overrides = Overrides { concurrency: Some(concurrency), duration_ns: Some(1_000_000_000), ..Overrides::default() };
+    let overrides = Overrides {
+        concurrency: Some(concurrency),
+        duration_ns: Some(1_000_000_000),
+        ..Overrides::default()
+    };
     parse(&text, "plan.yaml", &overrides, &|_| None).expect("a valid plan")
 }
 

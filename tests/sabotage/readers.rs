@@ -48,7 +48,7 @@ pub fn slow_and_idle_readers_of_the_status_pages_do_not_touch_the_load() -> Done
     let target = Beside::start();
     let plan = "-r 2000 -c 20 -d 3s --threads 1";
     Generator::against(&target, plan).undisturbed();
-    let generator = Generator::against(&target, plan).and("--listen 127.0.0.1:0");
+    let generator = Generator::against(&target, plan).and("--listen 127.0.0.1:0").ahead();
     let run = until(|| run_with_slow_readers(&generator), Run::in_order);
     assert_eq!(run.figure("/totals/ok"), 6_000.0);
     Ok(())

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 
-use crate::rooms::Network;
 use crate::Done;
+use crate::rooms::Network;
 use crate::stage::{Beside, Generator, Run, demand};
 
 /// Each response ends its connection, so each request takes a new port and a new descriptor.
@@ -35,20 +35,24 @@ pub fn with_no_port_left_at_the_start_the_target_is_not_suspected() -> Done {
     demand();
     let network = Network::new()?;
     let target = Beside::inside(network.entrance(), |s| s.close = true);
-    let generator = Generator::against(&target, "-n 100 -c 2 --threads 1").under(&network.wrapper());
+    let generator = Generator::against(&target, "-d 200ms -c 2 --threads 1").under(&network.wrapper());
     network.set("ip_local_port_range", "20000 20009");
     generator.run(); // leaves the ports waiting
     let run = generator.run();
     assert_eq!(run.exit, Some(3), "{}", run.in_short());
     assert!(run.stderr.contains("this machine, not the target"), "{}", run.stderr);
-    assert!(run.stderr.contains("ip_local_port_range") && !run.stderr.contains("Is the target"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("ip_local_port_range") && !run.stderr.contains("Is the target"),
+        "{}",
+        run.stderr
+    );
     Ok(())
 }
 
 pub fn too_few_file_descriptors_are_refused_before_the_start() -> Done {
     demand();
     let target = Beside::start();
-    let generator = Generator::against(&target, "-r 100 -c 100 -d 200ms --threads 1");
+    let generator = Generator::against(&target, "-r 500 -c 100 -d 1s --threads 1");
     generator.undisturbed();
     let refused = generator.under(&["prlimit", "--nofile=300:300"]).run();
     assert_eq!(refused.exit, Some(3), "{}", refused.in_short());

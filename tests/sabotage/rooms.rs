@@ -30,16 +30,22 @@ impl Quota {
                       (in a container: --privileged, or run the tests on the host)";
         let mount = mount_of("cgroup2", None).unwrap_or_else(|| panic!("no control groups: {remedy}"));
         let controllers = fs::read_to_string(mount.join("cgroup.controllers")).unwrap_or_default();
-        assert!(controllers.split_whitespace().any(|c| c == "cpu"), "no cpu controller in {mount:?}: {remedy}");
-        fs::write(mount.join("cgroup.subtree_control"), "+cpu")
-            .unwrap_or_else(|e| panic!("the cpu controller of {mount:?} cannot be handed on ({e}): {remedy}"));
+        assert!(
+            controllers.split_whitespace().any(|c| c == "cpu"),
+            "no cpu controller in {mount:?}: {remedy}"
+        );
+        fs::write(mount.join("cgroup.subtree_control"), "+cpu").unwrap_or_else(|e| {
+            panic!("the cpu controller of {mount:?} cannot be handed on ({e}): {remedy}")
+        });
         Self::make(&mount, &[("cpu.max", format!("{quota_us} 100000"))])
     }
 
     fn make(mount: &Path, files: &[(&str, String)]) -> Result<Self, Skipped> {
         let path = mount.join(name());
         fs::create_dir(&path).unwrap_or_else(|e| {
-            panic!("{path:?} cannot be made ({e}): control groups must be writable; in a container: --privileged")
+            panic!(
+                "{path:?} cannot be made ({e}): control groups must be writable; in a container: --privileged"
+            )
         });
         let room = Self(path);
         for (file, value) in files {

@@ -1,8 +1,8 @@
 //! What is the target's doing is said to be the target's, exactly.
 
+use crate::Done;
 use crate::instrument::stall::exact_quantile;
 use crate::instrument::target::Stamps;
-use crate::Done;
 use crate::stage::{Beside, Generator, Run, demand, until};
 
 pub fn a_backlog_that_overflows_is_counted_and_laid_at_the_connections() -> Done {
@@ -12,7 +12,7 @@ pub fn a_backlog_that_overflows_is_counted_and_laid_at_the_connections() -> Done
     Generator::against(&calm, plan).undisturbed();
     // 2,700 requests come due in each freeze, 1,000 may wait.
     let target = Beside::with(|s| s.freeze_ns = Some((900_000_000, 1_000_000_000)));
-    let generator = Generator::against(&target, plan);
+    let generator = Generator::against(&target, plan).ahead();
     let run = generator.run_until(|run| {
         let ours_is_in_order = run.reasons() == ["load_not_offered"];
         if ours_is_in_order { Ok(()) } else { Err(run.in_short()) }
@@ -24,7 +24,8 @@ pub fn a_backlog_that_overflows_is_counted_and_laid_at_the_connections() -> Done
     assert!(reasons.contains("waiting for the target while this generator kept up"), "{reasons}");
     assert!(reasons.contains("`concurrency`"), "{reasons}");
     let (due, ok) = (run.figure("/totals/due"), run.figure("/totals/ok"));
-    let rest = run.figure("/totals/failed") + run.figure("/totals/dropped") + run.figure("/totals/unfinished");
+    let rest =
+        run.figure("/totals/failed") + run.figure("/totals/dropped") + run.figure("/totals/unfinished");
     assert_eq!((due, due), (6_000.0, ok + rest));
     // Counted from due: a request that waited out most of a freeze felt it, wherever it waited.
     assert!(run.figure("/response_time/p50") > 0.3, "{}", run.in_short());
@@ -46,14 +47,18 @@ pub fn a_target_that_stalls_gets_exactly_the_response_times_it_made() -> Done {
             s.freeze_ns = Some((100_000_000, 1_000_000_000));
             s.log = Some((Stamps::Kernel, 10_000));
         });
-        let run = Generator::against(&target, &plan).run();
+        let run = Generator::against(&target, &plan).ahead().run();
         let (report, mut arrivals_ns) = target.finish();
         arrivals_ns.sort_unstable();
         let (from, to) = (arrivals_ns[0], arrivals_ns[0] + (seconds * 1e9) as u64);
         let off = |q: f64, name: &str| {
             let (exact, said) = (exact_quantile(&report.freezes, from, to, q), run.figure(name));
             let near = (said / exact - 1.0).abs() <= TOLERANCE;
-            if near { Ok(()) } else { Err(format!("{name}: {said} s, exactly {exact} s; {}", run.in_short())) }
+            if near {
+                Ok(())
+            } else {
+                Err(format!("{name}: {said} s, exactly {exact} s; {}", run.in_short()))
+            }
         };
         let exact = off(0.95, "/response_time/p95").and_then(|()| off(0.99, "/response_time/p99"));
         (run, exact)

@@ -13,34 +13,10 @@ use serde_json::Value;
 use crate::instrument::os;
 use crate::instrument::target::{Report, Settings, Target};
 
-/// Ahead of whatever else this machine does, so that only what a case does on purpose is in the way; and
-/// behind a [`crate::cores`] hog.
-const NICE: &str = "-10";
+/// Ahead of whatever else this machine does, so that only what a case does on purpose is in the way.
+const AHEAD: [&str; 3] = ["chrt", "-r", "1"];
 /// A run that ought to be in order is given so many chances: the machine may be busy with something else.
 const CHANCES: usize = 3;
-
-/// Our session before the others of this machine, until dropped: where the kernel weighs whole sessions
-/// (sched(7), autogroup), nice values count only within one.
-pub struct Ahead(Option<String>);
-
-impl Ahead {
-    const FILE: &str = "/proc/self/autogroup";
-
-    pub fn step() -> Self {
-        let before = std::fs::read_to_string(Self::FILE).ok();
-        // "/autogroup-52 nice 0". A kernel without has nothing to overcome.
-        let before = before.and_then(|text| text.trim().rsplit(' ').next().map(str::to_owned));
-        Self(before.filter(|_| std::fs::write(Self::FILE, "-19").is_ok()))
-    }
-}
-
-impl Drop for Ahead {
-    fn drop(&mut self) {
-        if let Some(before) = &self.0 {
-            let _ = std::fs::write(Self::FILE, before);
-        }
-    }
-}
 
 /// Fails when this machine does not let us disturb it.
 pub fn demand() {
@@ -49,7 +25,7 @@ pub fn demand() {
         "these tests take cores, quotas and ports away: run them as root, \
          e.g. `sudo -E env PATH=\"$PATH\" cargo test --test sabotage`"
     );
-    for (tool, package) in [("taskset", "util-linux"), ("ip", "iproute2")] {
+    for (tool, package) in [("taskset", "util-linux"), ("chrt", "util-linux"), ("ip", "iproute2")] {
         let found = Command::new(tool).arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status();
         assert!(found.is_ok(), "`{tool}` is not there: apt-get install {package}");
     }
@@ -59,6 +35,13 @@ pub fn demand() {
 pub fn cores() -> (usize, usize) {
     let cores = loadtester::sys::cores::allowed();
     (cores[0], *cores.last().expect("this thread runs somewhere"))
+}
+
+/// What [`AHEAD`] does, for this thread; a machine that refuses is a noisier one.
+fn step_ahead() {
+    let parameters = libc::sched_param { sched_priority: 1 };
+    // SAFETY: 0 is the calling thread, and the pointer is to a value that outlives the call.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_RR, &raw const parameters) };
 }
 
 /// A target on a thread of this process, on a core of its own. It ends when dropped.
@@ -88,7 +71,7 @@ impl Beside {
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             enter();
-            rustix::process::setpriority_process(None, NICE.parse().expect("a number")).expect("root may");
+            step_ahead();
             os::pin_to(cores().1).expect("a core of ours");
             os::wake_exactly().expect("a timer slack");
             let listen = ([127, 0, 0, 1], 0).into();
@@ -131,7 +114,7 @@ impl Generator {
     pub fn against(target: &Beside, args: &str) -> Self {
         let core = cores().0;
         let mut generator = Self {
-            wrapper: ["nice", "-n", NICE, "taskset", "-c", &core.to_string()].map(str::to_owned).into(),
+            wrapper: ["taskset", "-c", &core.to_string()].map(str::to_owned).into(),
             args: vec![format!("http://{}/", target.address)],
         };
         generator.args.extend(args.split_whitespace().map(str::to_owned));
@@ -142,6 +125,12 @@ impl Generator {
     pub fn under(mut self, wrapper: &[&str]) -> Self {
         self.wrapper.splice(0..0, wrapper.iter().map(|part| (*part).to_owned()));
         self
+    }
+
+    /// Ahead of whatever else this machine does, if it lets us.
+    pub fn ahead(self) -> Self {
+        let may = Command::new(AHEAD[0]).args(&AHEAD[1..]).arg("true").stderr(Stdio::null()).status();
+        if may.is_ok_and(|status| status.success()) { self.under(&AHEAD) } else { self }
     }
 
     /// With one more argument or two.
@@ -180,7 +169,7 @@ impl Generator {
 
     /// The same plan with nothing in its way: trustworthy.
     pub fn undisturbed(&self) -> Run {
-        self.run_until(Run::in_order)
+        self.clone().ahead().run_until(Run::in_order)
     }
 }
 
