@@ -202,8 +202,8 @@ fn a_receive_delay_over_the_median_service_time_is_late() {
         })
     };
     for kernel in [true, false] {
-        assert_eq!(late(kernel, 400 * US, 400 * US), NONE);
-        assert_eq!(late(kernel, 403 * US, 400 * US), ["read_late"]);
+        assert_eq!(late(kernel, 4_000 * US, 4_000 * US), NONE);
+        assert_eq!(late(kernel, 4_030 * US, 4_000 * US), ["read_late"]);
     }
     assert_eq!(late(true, 990 * US, 15 * US), NONE, "a burst of answers read in turn, and in no latency");
     assert_eq!(late(true, 1_010 * US, 15 * US), ["read_late"]);
