@@ -76,7 +76,7 @@ impl Collector {
             open: BTreeMap::new(),
             ends_ns: vec![Some(measure_from_ns); self.empties.len()],
             load_ended_at_ns: measure_from_ns,
-            throttle_before: None,
+            throttle_before: self.group.as_ref().map(Groups::throttle),
         };
         while progress.ends_ns.iter().any(Option::is_some) {
             match self.windows.recv_timeout(TICK) {
@@ -128,8 +128,10 @@ impl Collector {
     fn tick(&self, progress: &mut Progress) {
         let now = self.clock.now();
         let measuring = now >= progress.measure_from_ns;
-        let throttle = self.group.as_ref().filter(|_| measuring).map(Groups::throttle);
-        if progress.throttle_before.is_none() {
+        let throttle = self.group.as_ref().map(Groups::throttle);
+        if !measuring {
+            // The last reading before the measured time, so at most a tick too early: rather one
+            // period too many than one kept quiet.
             progress.throttle_before = throttle;
         }
         self.board.update(|snapshot| {

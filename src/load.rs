@@ -18,12 +18,12 @@ use crate::plan::Share;
 use crate::report::ThreadHealth;
 use crate::sys::{self, Clock, Epoll, Poller, Ready, RealtimeOffset, Socket};
 use crate::tally::{Detail, Outcome, Tally};
+use crate::verdict::preflight;
 
 /// How long a window is: what the timeline, the live view and a scrape can tell apart.
 pub const WINDOW_NS: u64 = 1_000_000_000;
-/// Tallies that go round between one load thread and the collector: one being filled, one being
-/// merged, one to spare.
-pub const TALLIES_PER_THREAD: usize = 3;
+/// Tallies that go round between one load thread and the collector.
+pub const TALLIES_PER_THREAD: usize = preflight::TALLIES_PER_THREAD as usize;
 /// Read at once, of what has to be looked at.
 const BUFFER_BYTES: usize = 16 * 1024;
 /// Read at once where a head is expected: most small responses whole. Of a large one little is copied
@@ -39,6 +39,10 @@ const LONGEST_WAIT_NS: u64 = 50_000_000;
 const SHORTEST_GAP_NS: u64 = 50_000;
 /// The longest sleep while the start is awaited.
 const START_WAIT_NS: u64 = 200_000;
+/// What a wait that finds events at once takes at most: the call, and the copying of each event. To
+/// leave a core and come back takes longer.
+const NO_SLEEP_NS: u64 = 2_000;
+const NO_SLEEP_NS_PER_EVENT: u64 = 150;
 
 /// What the threads of a run are told while it lasts. Written once or twice in a run.
 #[derive(Debug, Default)]
@@ -145,6 +149,11 @@ struct Thread {
     /// Time spent waiting since `observed_from_ns`.
     idle_ns: u64,
     observed_from_ns: u64,
+    /// When the last step ended, and when by its word something else comes due.
+    stepped_at_ns: u64,
+    next_at_ns: u64,
+    /// Whether anything came due or was done in this step.
+    acted: bool,
     pinned: bool,
 }
 
@@ -162,7 +171,10 @@ impl Thread {
             buffer: vec![0; BUFFER_BYTES].into(),
             offset: RealtimeOffset::measure(&job.clock),
             idle_ns: 0,
-            observed_from_ns: 0,
+            observed_from_ns: u64::MAX,
+            stepped_at_ns: 0,
+            next_at_ns: 0,
+            acted: false,
             pinned: false,
             job,
         }
@@ -248,6 +260,7 @@ impl Thread {
     #[inline]
     fn step(&mut self, most_ns: u64) {
         let now = self.job.clock.now();
+        self.acted = now >= self.next_at_ns;
         self.client.advance(now);
         self.drain(now);
         let before = self.job.clock.now();
@@ -259,10 +272,15 @@ impl Thread {
         // Fails only for a bad descriptor or buffer, which would be ours: then there are no events.
         let events = self.poller.wait(wait_ns).unwrap_or(0);
         let mut now = self.job.clock.now();
-        let waited_in_vain = events == 0 && left_ns > 0;
-        if (wait_ns > 0 || waited_in_vain) && before >= self.observed_from_ns {
-            self.idle_ns += now - before;
-        }
+        let idle_from_ns = match polls {
+            // A round in which nothing happened was spent waiting, all of it.
+            true if events == 0 && !self.acted && self.unread.is_empty() => self.stepped_at_ns,
+            false if slept(now - before, events) => before,
+            _ => now,
+        };
+        // A wait may have begun before the measured time did.
+        self.idle_ns += now.saturating_sub(idle_from_ns.max(self.observed_from_ns));
+        self.next_at_ns = before + left_ns;
         self.offset.refresh(&self.job.clock, now);
         for i in 0..events {
             now = self.serve(self.poller.ready(i), now);
@@ -275,12 +293,14 @@ impl Thread {
             now = self.read(c, true, now);
             now = self.drain(now);
         }
+        self.stepped_at_ns = now;
     }
 
     /// Do all the client wants; returns the present.
     #[inline]
     fn drain(&mut self, mut now: u64) -> u64 {
         while let Some(action) = self.client.next(now) {
+            self.acted = true;
             match action {
                 Action::Send(c) => self.write(c, now),
                 Action::Connect(c) => self.connect(c, now),
@@ -419,4 +439,11 @@ impl Thread {
     fn close(&mut self, c: u32) {
         self.sockets[c as usize] = None;
     }
+}
+
+/// Whether a wait of `took_ns` that brought `events` was idleness. A thread that never catches up finds
+/// its next events ready each time it asks; the asking is work.
+#[inline]
+fn slept(took_ns: u64, events: usize) -> bool {
+    took_ns > NO_SLEEP_NS + NO_SLEEP_NS_PER_EVENT * events as u64
 }

@@ -264,7 +264,13 @@ mod tests {
         run: impl FnOnce(SocketAddr) -> io::Result<Done>,
     ) -> (Done, super::super::target::Report, Vec<u64>) {
         let listen = ([127, 0, 0, 1], 0).into();
-        let settings = Settings { listen, body_bytes, log: Some((Stamps::Kernel, 1 << 20)), freeze_ns: None };
+        let settings = Settings {
+            listen,
+            body_bytes,
+            close: false,
+            log: Some((Stamps::Kernel, 1 << 20)),
+            freeze_ns: None,
+        };
         let target = Target::bind(settings).unwrap();
         let address = target.address().unwrap();
         let (stop, watched) = std::os::unix::net::UnixStream::pair().unwrap();

@@ -26,6 +26,7 @@ A measuring target. It runs until standard input closes, SIGTERM or SIGINT, then
   --listen ADDR     where to listen, e.g. 127.0.0.1:0; the address taken is printed first
   --core N          pin to a core
   --body BYTES      length of each response's body (default 2)
+  --close           say in each response that the connection ends; the other side closes it
   --log FILE        write each request's arrival there: CLOCK_MONOTONIC nanoseconds, little-endian u64
   --log-capacity N  arrivals there is room for (default 4000000)
   --stamps S        kernel: when the kernel had the last byte (default); user: when the target read it
@@ -60,6 +61,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Length of each response's body.
     pub body_bytes: usize,
+    /// Each response says that the connection ends; closing it is left to the peer.
+    pub close: bool,
     /// Log arrivals: from which clock, and how many there is room for.
     pub log: Option<(Stamps, usize)>,
     /// How long of which period not to read, in nanoseconds.
@@ -115,8 +118,9 @@ impl Target {
         listener.set_nonblocking(true)?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &listener, EventData::new_u64(LISTENER), EventFlags::IN)?;
+        let close = if settings.close { "Connection: close\r\n" } else { "" };
         let mut response =
-            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", settings.body_bytes).into_bytes();
+            format!("HTTP/1.1 200 OK\r\n{close}Content-Length: {}\r\n\r\n", settings.body_bytes).into_bytes();
         response.resize(response.len() + settings.body_bytes, b'x');
         // Written once, so that no arrival waits for the kernel to find a page.
         let mut arrivals_ns = vec![1; settings.log.map_or(0, |(_, capacity)| capacity)];
@@ -339,6 +343,7 @@ fn parse(args: &[String]) -> Result<(Settings, Option<usize>, Option<std::path::
         let settings = Settings {
             listen: args.value_from_str("--listen")?,
             body_bytes: args.opt_value_from_str("--body")?.unwrap_or(2),
+            close: args.contains("--close"),
             log: log_file.as_ref().map(|_| (stamps.unwrap_or(Stamps::Kernel), capacity)),
             freeze_ns: freeze.map(|ms| (ms * 1_000_000, period.max(1) * 1_000_000)),
         };
@@ -379,6 +384,7 @@ mod tests {
         let mut settings = Settings {
             listen: ([127, 0, 0, 1], 0).into(),
             body_bytes: 2,
+            close: false,
             log: Some((Stamps::Kernel, 1_000)),
             freeze_ns: None,
         };

@@ -2,7 +2,7 @@
 
 use super::{InstrumentFigures, Snapshot};
 use crate::tally::Outcome;
-use crate::verdict::instrument::{Evidence, Instrument, ThreadEvidence, judge};
+use crate::verdict::instrument::{Evidence, Instrument, Reason, ThreadEvidence, judge};
 
 impl Snapshot {
     /// Whether the measurement may be believed, by what the run says of itself so far.
@@ -42,6 +42,7 @@ impl Snapshot {
         InstrumentFigures {
             trustworthy: judged.trustworthy,
             reasons: judged.reasons.iter().map(ToString::to_string).collect(),
+            reason_names: judged.reasons.iter().map(Reason::name).collect(),
             notes: judged.notes,
             offered_ratio: judged.offered_ratio,
         }

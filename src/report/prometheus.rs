@@ -8,6 +8,7 @@ use std::fmt::Display;
 
 use super::Snapshot;
 use crate::tally::{Histogram, Outcome, ScenarioTally};
+use crate::verdict::instrument::Reason;
 
 /// Upper bounds of the histograms' buckets, in nanoseconds and as `le` says them in seconds: 1, 2.5,
 /// 5 from 10 µs to 60 s. They must ascend.
@@ -117,8 +118,22 @@ fn run(page: &mut Page, snapshot: &Snapshot) {
     );
     let help = "Enforcement periods in which our cgroup was held back, in the measured time.";
     page.value("loadtester_cpu_throttled_periods_total", "counter", help, snapshot.throttled_periods);
+    instrument(page, snapshot);
     page.family("loadtester_build_info", "gauge", "Which version this is; the value is always 1.");
     page.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+}
+
+/// Every reason has its series from the beginning, so that an alert on one is never on nothing.
+fn instrument(page: &mut Page, snapshot: &Snapshot) {
+    let judged = snapshot.judge();
+    let help = "Whether this tool finds no reason to doubt the measurement so far: 1 or 0.";
+    page.value("loadtester_trustworthy", "gauge", help, u8::from(judged.trustworthy));
+    let help = "Whether this is a reason to doubt the measurement so far: 1 or 0.";
+    page.family("loadtester_instrument_reason", "gauge", help);
+    for name in Reason::NAMES {
+        let given = judged.reasons.iter().any(|reason| reason.name() == name);
+        page.sample(&[("reason", name)], u8::from(given));
+    }
 }
 
 fn scenarios(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &ScenarioTally)> {

@@ -21,7 +21,7 @@ use crate::load::{self, Control, Job, Settled, TALLIES_PER_THREAD, Window};
 use crate::plan::{self, Overrides, Plan, Slice, UrlForm};
 use crate::report::{RunInfo, Snapshot};
 use crate::sys::{self, Clock, cgroup::Groups};
-use crate::tally::Tally;
+use crate::tally::{Outcome, Tally};
 use crate::verdict::{self, Threads, preflight};
 use crate::web::{self, Listen};
 
@@ -249,8 +249,15 @@ impl Crew {
             Some((outcome, detail)) if !reached => {
                 self.control.stop();
                 let why = detail_text(detail, outcome);
+                let remedy = match outcome {
+                    Outcome::LocalError => {
+                        "See --check for what is needed: file descriptors (`ulimit -n`), \
+                         local ports (net.ipv4.ip_local_port_range), memory"
+                    }
+                    _ => "Is the target running, and is base_url right?",
+                };
                 Err(Failure::incomplete(format!(
-                    "no connection to {}: {why} ({}); nothing was sent. Is the target running, and is base_url right?",
+                    "no connection to {}: {why} ({}); nothing was sent. {remedy}",
                     self.target,
                     outcome.explain()
                 )))

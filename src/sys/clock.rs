@@ -58,14 +58,16 @@ impl RealtimeOffset {
         best
     }
 
-    /// One reading: real time was read at some instant between two of the clock.
+    /// One reading.
     fn look(clock: &Clock) -> Self {
-        let before = clock.now();
-        let real = read(ClockId::Realtime);
-        let after = clock.now();
-        let half = (after - before) / 2;
-        let middle = before + half;
-        Self { ahead_ns: real as i64 - middle as i64, uncertainty_ns: half + 1, looked_at_ns: after }
+        Self::between(clock.now(), read(ClockId::Realtime), clock.now())
+    }
+
+    /// From a reading of CLOCK_REALTIME, `real_ns`, at some instant between two of the clock.
+    pub fn between(before_ns: u64, real_ns: u64, after_ns: u64) -> Self {
+        let half = (after_ns - before_ns) / 2;
+        let middle = before_ns + half;
+        Self { ahead_ns: real_ns as i64 - middle as i64, uncertainty_ns: half + 1, looked_at_ns: after_ns }
     }
 
     /// Look at it again if it has aged.

@@ -38,7 +38,7 @@ pub const SEND_DELAY_FLOOR_NS: u64 = 1_000_000;
 /// The send delay may be one tenth of the median response: an error in the second digit.
 pub const SEND_DELAY_SHARE: u64 = 10;
 /// With kernel timestamps a receive delay up to this is never held against a run: see [`judge`].
-pub const RECEIVE_DELAY_FLOOR_NS: u64 = 100_000;
+pub const RECEIVE_DELAY_FLOOR_NS: u64 = SEND_DELAY_FLOOR_NS;
 /// The largest share of the time a thread may be busy in the open model: above it, queues form in front of it.
 pub const BUSY_RATIO_MAX: f64 = 0.95;
 /// The percentile of our own delays that is judged.
@@ -185,6 +185,10 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every name there is.
+    pub const NAMES: [&str; 6] =
+        ["load_not_offered", "thread_saturated", "sent_late", "read_late", "cpu_throttled", "local_errors"];
+
     /// The stable name in JSON and metric labels.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -271,10 +275,11 @@ impl fmt::Display for Reason {
 ///   whichever is larger;
 /// - the receive delay's p99 is at most the median service time. With kernel timestamps response
 ///   and service time end at the kernel's stamp, so a receive delay is in no latency: it is judged
-///   because a thread that leaves responses lying is about to be late with sends. One wake-up from
-///   sleep is not such a queue, and costs tens of microseconds where a target on the same machine
-///   answers in fifteen; so delays up to [`RECEIVE_DELAY_FLOOR_NS`] pass. With user timestamps the
-///   delay is in every latency, and nothing is forgiven.
+///   because a thread that leaves responses lying is about to be late with sends. So it may be what
+///   a send delay may be, [`RECEIVE_DELAY_FLOOR_NS`]: a target that wakes from a stall answers all
+///   its connections at once, and to read those answers one after the other takes a multiple of the
+///   fifteen microseconds in which it gave each. With user timestamps the delay is in every
+///   latency, and nothing is forgiven.
 ///
 /// In the closed model a busy generator is the normal case: it waits for nobody, so whoever is
 /// slower sets the pace. That is a note, not a reason.

@@ -17,14 +17,20 @@ pub const RESERVED_FDS: u64 = 256;
 pub const CONNECTION_BYTES: u64 = 4096;
 /// Tallies a load thread owns: one it fills, one on its way back, one spare.
 pub const TALLIES_PER_THREAD: u64 = 3;
-/// Tallies beside the threads': the snapshot's, and one being drawn from it for a reader or a report.
-pub const TALLIES_SHARED: u64 = 3;
+/// Tallies of the collector: the total, and one for each window that some threads have not closed yet.
+pub const TALLIES_SHARED: u64 = 1 + OPEN_WINDOWS_MAX;
+/// Windows that may be open at a time: threads close theirs within a fraction of one.
+pub const OPEN_WINDOWS_MAX: u64 = 2;
+/// Our memory for a due request that waits.
+pub const BACKLOG_ENTRY_BYTES: u64 = 64;
 /// Histograms per tally and scenario: response and service time.
 const HISTOGRAMS_PER_SCENARIO: u64 = 2;
 /// Histograms per tally: slip, send delay, receive delay, connect time, first byte time.
 const HISTOGRAMS_PER_TALLY: u64 = 5;
 /// Counters per tally and scenario: 900 status codes and a few more, eight bytes each.
 const COUNTER_BYTES_PER_SCENARIO: u64 = 8 * 1024;
+/// Counters per tally, and what was seen first.
+const COUNTER_BYTES_PER_TALLY: u64 = 2 * 1024;
 /// How long a local port of a closed connection stays taken (Linux: TIME_WAIT is a constant 60 s).
 const TIME_WAIT_S: f64 = 60.0;
 
@@ -263,11 +269,21 @@ fn memory_bytes(plan: &Plan, connections: u32, threads: usize) -> u64 {
     let histogram = Histogram::new().hdr().distinct_values() as u64 * size_of::<u64>() as u64;
     let (scenarios, threads) = (plan.scenarios.len() as u64, threads as u64);
     let tally = scenarios * (HISTOGRAMS_PER_SCENARIO * histogram + COUNTER_BYTES_PER_SCENARIO)
-        + HISTOGRAMS_PER_TALLY * histogram;
+        + HISTOGRAMS_PER_TALLY * histogram
+        + COUNTER_BYTES_PER_TALLY;
     let requests: u64 = plan.scenarios.iter().map(request_bytes).sum();
     tally * (TALLIES_PER_THREAD * threads + TALLIES_SHARED)
         + requests * (threads + 1)
         + u64::from(connections) * CONNECTION_BYTES
+        + longest_backlog(&plan.load) * BACKLOG_ENTRY_BYTES
+}
+
+/// The most due requests that wait at a time.
+fn longest_backlog(load: &Load) -> u64 {
+    match load.model {
+        Model::Open { backlog, .. } => backlog.into(),
+        Model::Closed { .. } => 0,
+    }
 }
 
 /// About what one encoded request takes.

@@ -38,7 +38,13 @@ fn run_info() -> RunInfo {
 }
 
 fn trusted() -> InstrumentFigures {
-    InstrumentFigures { trustworthy: true, reasons: Vec::new(), notes: Vec::new(), offered_ratio: None }
+    InstrumentFigures {
+        trustworthy: true,
+        reasons: Vec::new(),
+        reason_names: Vec::new(),
+        notes: Vec::new(),
+        offered_ratio: None,
+    }
 }
 
 /// `count` exchanges of one scenario that ended in `outcome`, spread from `from_ns` up by `step_ns`.
@@ -154,7 +160,14 @@ fn troubled_open_run() -> (Snapshot, InstrumentFigures) {
             .to_owned(),
         "thread 0 was busy 98 %: add --threads or lower the rate".to_owned(),
     ];
-    (s, InstrumentFigures { trustworthy: false, reasons, notes: Vec::new(), offered_ratio: Some(0.971) })
+    let figures = InstrumentFigures {
+        trustworthy: false,
+        reasons,
+        reason_names: vec!["load_not_offered", "thread_saturated"],
+        notes: vec!["4 responses carried a kernel timestamp that cannot be true".to_owned()],
+        offered_ratio: Some(0.971),
+    };
+    (s, figures)
 }
 
 fn nothing_measured() -> Snapshot {
@@ -331,8 +344,13 @@ proptest! {
         snapshot in any_snapshot(), width in 0usize..160, trustworthy: bool, reason in "[^N]{0,300}"
     ) {
         use unicode_width::UnicodeWidthStr as _;
-        let instrument =
-            InstrumentFigures { trustworthy, reasons: vec![reason], notes: Vec::new(), offered_ratio: Some(f64::NAN) };
+        let instrument = InstrumentFigures {
+            trustworthy,
+            reasons: vec![reason.clone()],
+            reason_names: vec!["sent_late"],
+            notes: vec![reason],
+            offered_ratio: Some(f64::NAN),
+        };
         let text = summary(&snapshot, &instrument, false, width);
         for line in text.lines() {
             prop_assert!(line.width() <= width.max(LEAST_WIDTH), "{width} < {}: {line}", line.width());

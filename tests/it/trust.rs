@@ -202,11 +202,11 @@ fn a_receive_delay_over_the_median_service_time_is_late() {
         })
     };
     for kernel in [true, false] {
-        assert_eq!(late(kernel, 400 * US, 400 * US), NONE);
-        assert_eq!(late(kernel, 403 * US, 400 * US), ["read_late"]);
+        assert_eq!(late(kernel, 4_000 * US, 4_000 * US), NONE);
+        assert_eq!(late(kernel, 4_030 * US, 4_000 * US), ["read_late"]);
     }
-    assert_eq!(late(true, 99 * US, 15 * US), NONE, "one wake-up, and in no latency");
-    assert_eq!(late(true, 101 * US, 15 * US), ["read_late"]);
+    assert_eq!(late(true, 990 * US, 15 * US), NONE, "a burst of answers read in turn, and in no latency");
+    assert_eq!(late(true, 1_010 * US, 15 * US), ["read_late"]);
     assert_eq!(late(false, 99 * US, 15 * US), ["read_late"], "in every latency: nothing is forgiven");
 }
 
@@ -254,16 +254,18 @@ fn throttling_and_local_errors_count_in_both_models() {
 
 #[test]
 fn each_sentence_carries_its_figure_and_a_remedy() {
-    let all = sentences(|r| {
+    let everything = |r: &mut Run| {
         (r.sent, r.dropped) = (9_500, 500);
         r.threads = vec![thread(0.99)];
         r.send_delay = histogram(&[(9_500, 3_200 * US)]);
         r.receive_delay = histogram(&[(9_500, 7 * MS)]);
         r.throttled = (250 * MS, 12);
         r.local_errors = 1;
-    });
+    };
+    let (all, names) = (sentences(everything), doubts(everything));
     let figures = ["95%", "99%", "3.20ms", "7.00ms", "250ms in 12 periods", "1 exchange failed"];
     assert_eq!(all.len(), figures.len());
+    assert_eq!(names, Reason::NAMES, "each reason has its name, and each name its reason");
     for (sentence, figure) in all.iter().zip(figures) {
         let (fault, remedy) = sentence.rsplit_once(": ").expect("fault: remedy");
         assert!(fault.contains(figure), "{figure} in {sentence}");

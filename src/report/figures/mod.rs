@@ -20,6 +20,8 @@ pub struct InstrumentFigures {
     pub trustworthy: bool,
     /// Each reason to doubt it, with its figure and a remedy.
     pub reasons: Vec<String>,
+    /// The stable name of each, in the same order.
+    pub reason_names: Vec<&'static str>,
     /// What a reader should know though it is no reason to doubt.
     pub notes: Vec<String>,
     /// Offered over asked rate; `None` in the closed model, where no rate is asked.
@@ -231,6 +233,10 @@ pub struct Instrument<'a> {
     pub trustworthy: bool,
     /// See [`InstrumentFigures::reasons`].
     pub reasons: &'a [String],
+    /// See [`InstrumentFigures::reason_names`].
+    pub reason_names: &'a [&'static str],
+    /// See [`InstrumentFigures::notes`].
+    pub notes: &'a [String],
     /// `kernel` or `user`: where receive times come from.
     pub timestamps: &'static str,
     /// Due to the start of the send call.
@@ -269,6 +275,8 @@ impl<'a> Instrument<'a> {
         Self {
             trustworthy: judged.trustworthy,
             reasons: &judged.reasons,
+            reason_names: &judged.reason_names,
+            notes: &judged.notes,
             timestamps: snapshot.run.timestamps,
             slip: Latency::of(&snapshot.tally.slip),
             send_delay: Latency::of(&snapshot.tally.send_delay),

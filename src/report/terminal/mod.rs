@@ -71,6 +71,7 @@ fn verdict(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures,
     if !instrument.trustworthy {
         instrument.reasons.iter().for_each(|r| page.paragraph(Ink::Warn, 2, &format!("- {}", harmless(r))));
     }
+    instrument.notes.iter().for_each(|n| page.paragraph(Ink::Plain, 0, &format!("note: {}", harmless(n))));
 }
 
 fn what_is_amiss(totals: &Totals) -> String {

@@ -1,0 +1,79 @@
+//! The wall clock stepped by an hour, at the seam where its stamps come in: no name space covers
+//! CLOCK_REALTIME, and stepping the machine's own would reach everybody on it.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use loadtester::client::{Action, Brief, Client};
+use loadtester::plan::{Overrides, Slice, UrlForm, from_url, share};
+use loadtester::sys::{Clock, RealtimeOffset};
+use loadtester::tally::Tally;
+
+use crate::Done;
+
+const HOUR_NS: i64 = 3_600_000_000_000;
+const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// CLOCK_REALTIME, as far ahead of the truth as the wall clock was stepped.
+fn wall_ns(stepped_ns: i64) -> u64 {
+    let true_ns = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos() as i64;
+    (true_ns + stepped_ns) as u64
+}
+
+/// A client with one connection that has just sent a request.
+struct Wire {
+    client: Client,
+    clock: Clock,
+}
+
+impl Wire {
+    fn new() -> Self {
+        let overrides = Overrides { concurrency: Some(1), requests: Some(100), ..Overrides::default() };
+        let form = UrlForm { url: "http://127.0.0.1:1/".into(), ..UrlForm::default() };
+        let plan = from_url(&form, &overrides).expect("a valid plan");
+        let share = share(&plan, Slice { slot: 0, of: 1 });
+        let client = Client::new(Arc::new(Brief::new(plan, 1)), share, Box::new(Tally::new(1)));
+        let mut wire = Self { client, clock: Clock::start() };
+        wire.client.open();
+        assert_eq!(wire.client.next(wire.clock.now()), Some(Action::Connect(0)));
+        wire.client.connected(0, wire.clock.now());
+        wire.client.start(wire.clock.now());
+        wire
+    }
+
+    /// One exchange whose response is stamped while the wall clock is off by `stepped_ns`.
+    fn exchange(&mut self, offset: &RealtimeOffset, stepped_ns: i64) {
+        assert_eq!(self.client.next(self.clock.now()), Some(Action::Send(0)));
+        self.client.sent(0, self.client.outgoing(0).len());
+        let stamp_ns = offset.translate(wall_ns(stepped_ns));
+        self.client.received(0, RESPONSE, Some(stamp_ns), self.clock.now());
+    }
+}
+
+pub fn a_step_of_the_wall_clock_by_an_hour_makes_no_latency_absurd() -> Done {
+    for stepped_ns in [HOUR_NS, -HOUR_NS] {
+        let mut wire = Wire::new();
+        let mut offset = RealtimeOffset::measure(&wire.clock);
+        // Steps come unannounced: the offset is that of before.
+        (0..10).for_each(|_| wire.exchange(&offset, stepped_ns));
+        let tally = wire.client.tally();
+        assert_eq!((tally.absurd_stamps, tally.receive_delay.count()), (10, 0), "each is seen and counted");
+        assert_eq!(tally.scenarios[0].service_time.count(), 10, "none is lost");
+
+        // The offset of a wall clock that has since been put right.
+        let before = wire.clock.now();
+        offset = RealtimeOffset::between(before, wall_ns(stepped_ns), wire.clock.now());
+        wire.exchange(&offset, 0);
+        assert_eq!(wire.client.tally().absurd_stamps, 11);
+        std::thread::sleep(Duration::from_nanos(2 * RealtimeOffset::MAX_AGE_NS));
+        offset.refresh(&wire.clock, wire.clock.now());
+        // Were the machine to pause within a measurement, a stamp could still be off by a little.
+        (0..100 - 11).for_each(|_| wire.exchange(&offset, 0));
+        let tally = wire.client.tally();
+        assert!(tally.receive_delay.count() > 50, "it is followed: {:?}", tally.receive_delay);
+        assert_eq!(tally.scenarios[0].service_time.count(), 100);
+        let worst = tally.scenarios[0].response_time.max().max(tally.scenarios[0].service_time.max());
+        assert!(worst.is_some_and(|ns| ns < 60_000_000_000), "no latency is an hour: {worst:?}");
+    }
+    Ok(())
+}
