@@ -14,11 +14,12 @@ use crossbeam_channel::{Receiver, bounded};
 use super::live::Live;
 use super::signals::Interrupts;
 use super::{Exit, plan_source, summary};
-use crate::cli::{Options, Timestamps};
+use crate::cli::{Format, Options, Timestamps};
 use crate::client::Brief;
 use crate::collector::{Board, Collector, detail_text};
 use crate::load::{self, Control, Job, Settled, TALLIES_PER_THREAD, Window};
 use crate::plan::{self, Overrides, Plan, Slice, UrlForm};
+use crate::report::hlog::Intervals;
 use crate::report::{RunInfo, Snapshot};
 use crate::sys::{self, Clock, cgroup::Groups};
 use crate::tally::{Outcome, Tally};
@@ -113,11 +114,16 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
     if !options.quiet {
         flight.warnings.iter().chain(&threads.notes).for_each(|w| eprintln!("note: {w}"));
     }
-    summary::check_writable(&options.reports).map_err(Failure::usage)?;
+    summary::check_writable(options).map_err(Failure::usage)?;
     let addresses = resolve(&plan)?;
     let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let info = run_info(&plan, options, seed, most);
-    let board = Arc::new(Board::new(Snapshot::new(info, threads.count, started_at)));
+    let mut snapshot = Snapshot::new(info, threads.count, started_at);
+    if options.reports.iter().any(|report| report.format == Format::Hlog) {
+        let names = plan.scenarios.iter().map(|s| s.name.as_str());
+        snapshot.intervals = Some(Intervals::new(names));
+    }
+    let board = Arc::new(Board::new(snapshot));
     let server = serve(options, &board)?;
     let crew = Crew::start(options, plan, seed, &threads, addresses)?;
     crew.see_through(options, &board, interrupts)?;
