@@ -1,4 +1,5 @@
 //! Everything that is tested from outside the crate: one binary, a module for each topic.
+//! Beside it stands only tests/alloc.rs, which needs an allocator of its own.
 
 mod cgroup;
 mod endings;

@@ -22,6 +22,8 @@ pub enum Step {
     Read,
     /// Read the head of a request and leave its body where it is.
     ReadHead,
+    /// Wait until there is something to read, and leave it.
+    Peek,
     /// Send these bytes.
     Send(Arc<[u8]>),
     /// Send these bytes one at a time, with a pause after each.
@@ -161,6 +163,7 @@ fn perform_one(mut stream: &TcpStream, step: &Step, unread: &mut Vec<u8>, seen: 
             read_request(stream, unread, matches!(step, Step::Read))?;
             seen.requests.fetch_add(1, SeqCst);
         }
+        Step::Peek => drop(stream.peek(&mut [0]).ok()?),
         Step::Send(bytes) => stream.write_all(bytes).ok()?,
         Step::Drip(bytes, pause) => {
             for byte in bytes.iter() {

@@ -292,6 +292,17 @@ fn a_target_that_ends_a_connection_before_the_request_is_not_waited_for() {
     assert_eq!(ended.number("totals.failed"), REQUESTS);
 }
 
+/// All are answered well, but for a few resets: a request that lies unread for 40 ms is acknowledged by
+/// the target's kernel, as one that was read, and on a busy machine its thread may sleep that long.
+fn check_sent_again(ended: &Ended, requests: u64, script: &Script) {
+    let ok = ended.number("outcomes.ok");
+    let others: u64 =
+        ended.outcomes().iter().filter(|(name, _)| name != "ok" && name != "reset").map(|o| o.1).sum();
+    assert_eq!((ended.number("totals.due"), others), (requests, 0), "{ended:?}");
+    assert!(ok >= requests - 5, "{ended:?}");
+    assert_eq!(script.requests(), ok, "what was not read was not answered, and nothing was read twice");
+}
+
 #[test]
 fn a_request_that_meets_an_idle_close_is_sent_again() {
     // Every connection ends after its third answer without a word, and resets what comes later.
@@ -299,19 +310,18 @@ fn a_request_that_meets_an_idle_close_is_sent_again() {
     steps.push(Step::Close);
     let script = Script::play(steps);
     let ended = run(&[&script.url(), "-c", "4", "-n", "3000"]).lawful();
-    assert_eq!(ended.outcomes(), [("ok".to_owned(), 3_000)], "{ended:#?}");
-    assert_eq!((script.requests(), ended.number("totals.sent")), (3_000, 3_000));
-    assert!(ended.number("totals.connections_opened") >= 1_000, "{ended:#?}");
+    check_sent_again(&ended, 3_000, &script);
+    assert!(ended.number("totals.connections_opened") >= 999, "{ended:?}");
 }
 
 #[test]
 fn a_request_sent_again_is_told_in_the_summary() {
-    // The next request lies unread for a moment before the connection goes.
-    let script = Script::play([Step::Read, send(response("200 OK", "ok")), pause_ms(3), Step::Close]);
+    // The connection goes when the next request has come and before it is read.
+    let script = Script::play([Step::Read, send(response("200 OK", "ok")), Step::Peek, Step::Close]);
     let ended = run(&[&script.url(), "-c", "1", "-n", "20"]).lawful();
-    assert_eq!(ended.outcomes(), [("ok".to_owned(), 20)], "{ended:#?}");
-    assert_eq!(script.requests(), 20);
-    assert!(ended.stdout.contains("19 requests"), "{}", ended.stdout);
+    check_sent_again(&ended, 20, &script);
+    let words: Vec<_> = ended.stdout.split_whitespace().collect();
+    assert!(words.join(" ").contains("sent again after the target closed"), "{}", ended.stdout);
 }
 
 #[test]
