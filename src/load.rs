@@ -23,8 +23,11 @@ use crate::verdict::preflight;
 pub const WINDOW_NS: u64 = 1_000_000_000;
 /// Tallies that go round between one load thread and the collector.
 pub const TALLIES_PER_THREAD: usize = preflight::TALLIES_PER_THREAD as usize;
-/// Read at once: the first piece of a large body is copied, the rest is discarded in the kernel.
+/// Read at once, of what has to be looked at.
 const BUFFER_BYTES: usize = 16 * 1024;
+/// Read at once where a head is expected: most small responses whole. Of a large one little is copied
+/// before it is known that the rest may be discarded in the kernel.
+const HEAD_READ_BYTES: usize = 4 * 1024;
 /// Reads from one connection before the others have their turn.
 const READS_IN_A_ROW: usize = 16;
 /// The longest sleep: how soon a request to stop is noticed.
@@ -331,8 +334,10 @@ impl Thread {
         for _ in 0..READS_IN_A_ROW {
             let Some(socket) = &self.sockets[c as usize] else { return now };
             let skippable = self.client.skippable(c);
-            let discard = skippable > BUFFER_BYTES as u64;
-            let result = if discard { socket.discard(skippable) } else { socket.receive(&mut self.buffer) };
+            let room = if self.client.expects_head(c) { HEAD_READ_BYTES } else { BUFFER_BYTES };
+            let discard = skippable > room as u64;
+            let result =
+                if discard { socket.discard(skippable) } else { socket.receive(&mut self.buffer[..room]) };
             now = self.job.clock.now();
             let received = match result {
                 Ok(received) if received.bytes > 0 => received,
@@ -352,7 +357,7 @@ impl Thread {
                 skippable
             } else {
                 self.client.received(c, &self.buffer[..received.bytes], stamp_ns, now);
-                BUFFER_BYTES as u64
+                room as u64
             };
             // Less than asked for: the kernel has no more, and the next byte is a new edge (epoll(7)).
             // After a hang-up no edge will come, so read on to the end.

@@ -56,11 +56,22 @@ impl Client {
         }
     }
 
-    /// Response bytes that may be discarded from `c` unseen.
+    /// Response bytes that may be discarded from `c` unseen. Where the response ends with them this is
+    /// one more: if that one is there too, the target sent something after it.
     #[inline]
     pub fn skippable(&self, c: u32) -> u64 {
         let connection = &self.connections[c as usize];
-        if connection.state == State::Busy { connection.decoder.skippable() } else { 0 }
+        if connection.state != State::Busy {
+            return 0;
+        }
+        let ahead = connection.decoder.skippable();
+        ahead.bytes.saturating_add(u64::from(ahead.ends_response))
+    }
+
+    /// Whether the head of a response is what comes next on `c`.
+    #[inline]
+    pub fn expects_head(&self, c: u32) -> bool {
+        self.connections[c as usize].decoder.expects_head()
     }
 
     /// Bytes sent on `c` since it was established, and those of the current request.

@@ -66,8 +66,9 @@ impl Client {
         let connection = &mut self.connections[c as usize];
         let Some(exchange) = &mut connection.exchange else { return };
         let arrival = exchange.arrived(n as usize, stamp_ns, now);
-        if connection.decoder.skip(n) {
-            self.complete(c, true, arrival);
+        let body = n.min(connection.decoder.skippable().bytes);
+        if connection.decoder.skip(body) {
+            self.complete(c, n == body, arrival);
         }
     }
 

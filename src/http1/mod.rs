@@ -10,7 +10,7 @@ mod response;
 
 pub use head::{Framing, Head, MAX_FIELDS, MAX_HEAD_BYTES};
 pub use request::{Request, encode};
-pub use response::{Decoder, Fed, HeadMemo};
+pub use response::{Decoder, Fed, HeadMemo, Skippable};
 
 /// Why what came is not a response we can account for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

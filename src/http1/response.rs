@@ -41,6 +41,15 @@ pub struct Fed {
     pub complete: bool,
 }
 
+/// Body bytes that may go by unseen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Skippable {
+    /// How many; 0: the next byte has to be looked at.
+    pub bytes: u64,
+    /// Whether the response ends with them.
+    pub ends_response: bool,
+}
+
 /// The last head a thread parsed. The same bytes parse the same way, so a repeated head costs one
 /// comparison.
 #[derive(Clone, Debug, Default)]
@@ -117,7 +126,7 @@ impl Decoder {
             at += match &mut self.state {
                 State::Head => self.feed_head(rest, to_head_request, memo)?,
                 State::Length(_) => {
-                    let n = self.skippable().min(rest.len() as u64);
+                    let n = self.skippable().bytes.min(rest.len() as u64);
                     self.skip(n);
                     n as usize
                 }
@@ -135,13 +144,14 @@ impl Decoder {
         Ok(Fed { consumed: at, complete: self.state == State::Done })
     }
 
-    /// Body bytes that are known to come next and that nobody needs to look at.
+    /// What is known to come next and nobody needs to look at.
     #[inline]
-    pub fn skippable(&self) -> u64 {
+    pub fn skippable(&self) -> Skippable {
         match &self.state {
-            State::Length(left) => *left,
-            State::Chunked(chunks) => chunks.skippable(),
-            _ => 0,
+            State::Length(left) => Skippable { bytes: *left, ends_response: true },
+            State::Chunked(chunks) => Skippable { bytes: chunks.skippable(), ends_response: false },
+            State::UntilClose => Skippable { bytes: u64::MAX, ends_response: false },
+            State::Head | State::Done => Skippable { bytes: 0, ends_response: false },
         }
     }
 
@@ -155,9 +165,16 @@ impl Decoder {
                 }
             }
             State::Chunked(chunks) => chunks.skip(n),
-            _ => debug_assert_eq!(n, 0),
+            State::UntilClose => {}
+            State::Head | State::Done => debug_assert_eq!(n, 0),
         }
         self.state == State::Done
+    }
+
+    /// Whether a head is expected: nothing of the response has come, or only interim ones.
+    #[inline]
+    pub fn expects_head(&self) -> bool {
+        self.state == State::Head
     }
 
     /// The target closed its side: whether that completes the response.

@@ -24,50 +24,70 @@ impl Clock {
 /// How far CLOCK_REALTIME, in which the kernel stamps, is ahead of a [`Clock`].
 ///
 /// The two run at the same rate (both are slewed alike), so the offset changes only when the wall
-/// clock is stepped; it is measured anew when older than [`RealtimeOffset::MAX_AGE_NS`].
+/// clock is stepped. It is looked at anew when older than [`RealtimeOffset::MAX_AGE_NS`]; a reading that
+/// agrees with the last one within their uncertainties is no step, and the more certain one is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct RealtimeOffset {
     ahead_ns: i64,
-    measured_at_ns: u64,
+    /// The offset lies within this much of `ahead_ns`.
+    uncertainty_ns: u64,
+    looked_at_ns: u64,
 }
 
 impl RealtimeOffset {
     /// After a clock step, stamps may be wrong for this long; those that become impossible are
     /// caught by whoever knows when the request was sent.
     pub const MAX_AGE_NS: u64 = 1_000_000;
+    /// Readings at most for one measurement: a thread may be interrupted in any of them.
+    const TRIES: usize = 8;
+    /// As certain as the clocks can be read.
+    const CERTAIN_NS: u64 = 100;
 
-    /// Readings further apart than this were interrupted; three clock readings take about 100 ns.
-    const TIGHT_NS: u64 = 2_000;
-    /// Attempts at a tight measurement before the tightest is taken.
-    const ATTEMPTS: usize = 4;
-
-    /// Measure it: an interruption between the readings would move every stamp by up to half its length.
+    /// Measure it: the best of a few readings.
     pub fn measure(clock: &Clock) -> Self {
-        let mut best = (u64::MAX, Self { ahead_ns: 0, measured_at_ns: 0 });
-        for _ in 0..Self::ATTEMPTS {
-            let (before, real, after) = (clock.now(), read(ClockId::Realtime), clock.now());
-            if after - before < best.0 {
-                best = (after - before, Self::between(before, real, after));
-            }
-            if best.0 <= Self::TIGHT_NS {
+        let mut best = Self::look(clock);
+        for _ in 1..Self::TRIES {
+            if best.uncertainty_ns <= Self::CERTAIN_NS {
                 break;
             }
+            let next = Self::look(clock);
+            if next.uncertainty_ns < best.uncertainty_ns {
+                best = next;
+            }
         }
-        best.1
+        best
     }
 
-    /// From a reading of CLOCK_REALTIME, `real_ns`, between two of the clock.
+    fn look(clock: &Clock) -> Self {
+        let before = clock.now();
+        let real = read(ClockId::Realtime);
+        Self::between(before, real, clock.now())
+    }
+
+    /// From one reading: real time was `real_ns` at some instant between two readings of the clock.
     pub fn between(before_ns: u64, real_ns: u64, after_ns: u64) -> Self {
-        // Real time was read about half-way between the two.
-        let middle = before_ns + (after_ns - before_ns) / 2;
-        Self { ahead_ns: real_ns as i64 - middle as i64, measured_at_ns: after_ns }
+        let half = (after_ns - before_ns) / 2;
+        let middle = before_ns + half;
+        Self { ahead_ns: real_ns as i64 - middle as i64, uncertainty_ns: half + 1, looked_at_ns: after_ns }
     }
 
-    /// Measure it again if it has aged.
+    /// Look at it again if it has aged.
     #[inline]
     pub fn refresh(&mut self, clock: &Clock, now: u64) {
-        if now.saturating_sub(self.measured_at_ns) > Self::MAX_AGE_NS {
-            *self = Self::measure(clock);
+        if now.saturating_sub(self.looked_at_ns) > Self::MAX_AGE_NS {
+            self.update(Self::look(clock), || Self::measure(clock));
+        }
+    }
+
+    /// Weigh a fresh reading against what is known; `measure` anew if they contradict each other.
+    fn update(&mut self, fresh: Self, measure: impl FnOnce() -> Self) {
+        let apart = self.ahead_ns.abs_diff(fresh.ahead_ns);
+        if apart > self.uncertainty_ns + fresh.uncertainty_ns {
+            *self = measure();
+        } else if fresh.uncertainty_ns < self.uncertainty_ns {
+            *self = fresh;
+        } else {
+            self.looked_at_ns = fresh.looked_at_ns;
         }
     }
 
@@ -121,9 +141,22 @@ mod tests {
         let mut offset = RealtimeOffset::measure(&clock);
         offset.ahead_ns -= 3_600_000_000_000;
         let stepped = offset.ahead_ns;
-        offset.refresh(&clock, offset.measured_at_ns + RealtimeOffset::MAX_AGE_NS);
+        offset.refresh(&clock, offset.looked_at_ns + RealtimeOffset::MAX_AGE_NS);
         assert_eq!(offset.ahead_ns, stepped, "still young");
-        offset.refresh(&clock, offset.measured_at_ns + RealtimeOffset::MAX_AGE_NS + 1);
+        offset.refresh(&clock, offset.looked_at_ns + RealtimeOffset::MAX_AGE_NS + 1);
         assert!(offset.ahead_ns - stepped > 3_599_000_000_000);
+    }
+
+    /// A thread that is interrupted between its readings learns little, and must not unlearn.
+    #[test]
+    fn an_interrupted_reading_does_not_move_the_offset() {
+        let known = RealtimeOffset { ahead_ns: 1_000_000, uncertainty_ns: 50, looked_at_ns: 0 };
+        let vague = RealtimeOffset { ahead_ns: 1_300_000, uncertainty_ns: 400_000, looked_at_ns: 9 };
+        let mut offset = known;
+        offset.update(vague, || unreachable!("the two agree"));
+        assert_eq!((offset.ahead_ns, offset.looked_at_ns), (1_000_000, 9));
+        offset = vague;
+        offset.update(known, || unreachable!("the two agree"));
+        assert_eq!((offset.ahead_ns, offset.uncertainty_ns), (1_000_000, 50));
     }
 }

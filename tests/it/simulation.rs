@@ -169,7 +169,18 @@ impl World {
                     self.respond(c);
                 }
             }
-            News::Bytes(bytes, stamp) => self.client.received(c, &bytes, stamp, self.now),
+            News::Bytes(bytes, stamp) => {
+                // What may be discarded sometimes is, as the kernel would.
+                let unseen = self.client.skippable(c).min(bytes.len() as u64);
+                let unseen = if self.rng.bool() { unseen } else { 0 };
+                if unseen > 0 {
+                    self.client.skipped(c, unseen, stamp, self.now);
+                }
+                let seen = &bytes[unseen as usize..];
+                if !seen.is_empty() && self.client.is_established(c) {
+                    self.client.received(c, seen, stamp, self.now);
+                }
+            }
             News::Closed(unacknowledged) => self.client.closed(c, End::Eof, unacknowledged, self.now),
         }
     }
