@@ -1,6 +1,11 @@
 //! What one step on the hot path costs: `cargo bench --bench micro`.
 
+use std::sync::Arc;
+
 use divan::{Bencher, black_box};
+use loadtester::client::{Action, Brief, Client};
+use loadtester::http1::{self, Decoder, HeadMemo};
+use loadtester::plan::{self, Overrides, Slice};
 use loadtester::schedule::{Arrivals, Picker, Piece, Schedule};
 use loadtester::tally::{Histogram, Outcome, Tally};
 
@@ -65,4 +70,59 @@ fn tally_merge(bencher: Bencher, scenarios: usize) {
         window.receive_delay.record(ns / 10);
     }
     bencher.bench_local(|| total.merge(black_box(&window)));
+}
+
+const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\nServer: target\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\
+    Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello";
+/// The same a second later.
+const HELLO_LATER: &[u8] = b"HTTP/1.1 200 OK\r\nServer: target\r\nDate: Thu, 01 Jan 1970 00:00:01 GMT\r\n\
+    Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello";
+const CHUNKED: &[u8] =
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\nworld!\r\n0\r\n\r\n";
+
+#[divan::bench]
+fn http1_encode(bencher: Bencher) {
+    let headers = [("Authorization", "Bearer token"), ("Content-Type", "application/json")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let encode = || http1::encode("POST", black_box("/v1/users"), "127.0.0.1:8081", &headers, b"{}");
+    bencher.bench_local(encode);
+}
+
+/// A response in one piece: its head is the last one's, is another, and a chunked body.
+#[divan::bench(args = ["memo hit", "memo miss", "chunked"])]
+fn decoder_feed(bencher: Bencher, kind: &str) {
+    let responses = match kind {
+        "memo hit" => [HELLO, HELLO],
+        "memo miss" => [HELLO, HELLO_LATER],
+        _ => [CHUNKED, CHUNKED],
+    };
+    let (mut decoder, mut memo, mut i) = (Decoder::new(), HeadMemo::new(), 0);
+    bencher.bench_local(|| {
+        i = 1 - i;
+        decoder.begin();
+        decoder.feed(black_box(responses[i]), false, &mut memo).is_ok_and(|fed| fed.complete)
+    });
+}
+
+/// One exchange of the closed model, from the request to the tally, without a socket.
+#[divan::bench]
+fn client_cycle(bencher: Bencher) {
+    let text = "{ base_url: http://target, load: { concurrency: 1, duration: 24h }, scenarios: [{ name: a, path: / }] }";
+    let plan = plan::parse(text, "bench", &Overrides::default(), &|_| None).expect("a valid plan");
+    let share = plan::share(&plan, Slice { slot: 0, of: 1 });
+    let mut client = Client::new(Arc::new(Brief::new(plan, 1)), share, Box::new(Tally::new(1)));
+    client.open();
+    assert_eq!(client.next(0), Some(Action::Connect(0)));
+    client.connected(0, 0);
+    client.start(0);
+    let mut now = 0;
+    bencher.bench_local(|| {
+        let action = client.next(now);
+        let n = client.outgoing(0).len();
+        client.sent(0, n);
+        now += 20_000;
+        client.advance(now);
+        client.received(0, black_box(HELLO), Some(now - 5_000), now);
+        action
+    });
 }

@@ -120,8 +120,12 @@ impl Collector {
                     break;
                 }
                 progress.first_open = entry.key() + 1;
+                let from_s = (entry.key() * WINDOW_NS) as f64 / 1e9;
                 let t = ((entry.key() + 1) * WINDOW_NS) as f64 / 1e9;
                 let tally = entry.remove();
+                if let Some(intervals) = &mut snapshot.intervals {
+                    intervals.add(from_s, t, &tally.scenarios);
+                }
                 if snapshot.timeline.len() < MAX_TIMELINE_POINTS {
                     snapshot.timeline.push(point(t, &tally));
                 }

@@ -4,6 +4,7 @@
 //! poller, client, tallies. Shared with others are only the brief and the control, which it reads,
 //! and the channel ends it uses once a window.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -142,8 +143,9 @@ struct Thread {
     sockets: Box<[Option<Socket>]>,
     /// Tells events of a connection's present socket from those of its earlier ones.
     generations: Box<[u32]>,
-    /// Connections with more to read, whose edge has been used up.
-    unread: Vec<u32>,
+    /// Connections with more to read, whose edge has been used up, and whether each is among them.
+    unread: VecDeque<u32>,
+    is_unread: Box<[bool]>,
     buffer: Box<[u8]>,
     offset: RealtimeOffset,
     /// Time spent waiting since `observed_from_ns`.
@@ -166,7 +168,8 @@ impl Thread {
             poller,
             sockets: (0..n).map(|_| None).collect(),
             generations: vec![0; n].into(),
-            unread: Vec::with_capacity(n),
+            unread: VecDeque::with_capacity(n),
+            is_unread: vec![false; n].into(),
             buffer: vec![0; BUFFER_BYTES].into(),
             offset: RealtimeOffset::measure(&job.clock),
             idle_ns: 0,
@@ -195,6 +198,10 @@ impl Thread {
                 at_ns => break at_ns,
             }
         };
+        // Not before the instant itself: what is sent earlier is neither warm-up nor measured.
+        while let wait_ns @ 1.. = start_ns.saturating_sub(self.job.clock.now()) {
+            self.step(wait_ns);
+        }
         self.client.start(start_ns);
         self.load(start_ns + self.job.brief.plan.load.warmup_ns);
     }
@@ -281,11 +288,12 @@ impl Thread {
             now = self.serve(self.poller.ready(i), now);
             now = self.drain(now);
         }
-        if !self.unread.is_empty() {
-            for c in std::mem::take(&mut self.unread) {
-                now = self.read(c, false, now);
-                now = self.drain(now);
-            }
+        for _ in 0..self.unread.len() {
+            let Some(c) = self.unread.pop_front() else { break };
+            self.is_unread[c as usize] = false;
+            // Whether it was hung up is not remembered: no edge may be left to wait for.
+            now = self.read(c, true, now);
+            now = self.drain(now);
         }
         self.stepped_at_ns = now;
     }
@@ -309,7 +317,7 @@ impl Thread {
     }
 
     #[inline]
-    fn serve(&mut self, ready: Ready, now: u64) -> u64 {
+    fn serve(&mut self, ready: Ready, mut now: u64) -> u64 {
         let c = ready.token as u32;
         let Some(socket) = &self.sockets[c as usize] else { return now };
         if self.generations[c as usize] != (ready.token >> 32) as u32 {
@@ -322,7 +330,11 @@ impl Thread {
                     Err(e) => self.connect_failed(c, &e, now),
                 }
             }
-            return now;
+            if !(ready.readable && self.client.is_established(c)) {
+                return now;
+            }
+            // The target spoke or hung up before it was asked, and this edge will not come again.
+            now = self.drain(now);
         }
         if ready.writable && !self.client.outgoing(c).is_empty() {
             self.write(c, now);
@@ -370,7 +382,10 @@ impl Thread {
                 return now;
             }
         }
-        self.unread.push(c);
+        if !self.is_unread[c as usize] {
+            self.is_unread[c as usize] = true;
+            self.unread.push_back(c);
+        }
         now
     }
 

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use loadtester::cli::{self, Options, Role};
 use loadtester::plan;
+use loadtester::report::json;
 use loadtester::roles::standalone::{self, Failure};
 use loadtester::roles::{Exit, demo, target};
 
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<Exit, Failure> {
-    if options.help || options.version || options.schema {
+    if options.help || options.version || prints(options) {
         print!("{}", about(options));
         return Ok(Exit::Passed);
     }
@@ -34,11 +35,19 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     }
 }
 
+fn prints(options: &Options) -> bool {
+    options.schema || options.report_schema || options.completions.is_some()
+}
+
 fn about(options: &Options) -> String {
     if options.help {
         cli::help()
     } else if options.version {
         format!("loadtester {}\n", env!("CARGO_PKG_VERSION"))
+    } else if let Some(shell) = options.completions {
+        cli::completions(shell)
+    } else if options.report_schema {
+        json::schema()
     } else {
         plan::schema() + "\n"
     }

@@ -4,17 +4,21 @@
 //! out, and `help` tells people. Files are not opened and addresses not bound here.
 
 mod arguments;
+mod completions;
 mod help;
+mod report;
 mod table;
 
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pico_args::Arguments;
 
+pub use completions::{Shell, completions};
 pub use help::{help, markdown_table};
+pub use report::{Format, Report};
 
 use crate::plan::{check_header, quoted};
 use crate::units;
@@ -75,8 +79,8 @@ pub struct Options {
     pub listen: Option<SocketAddr>,
     /// `--no-listen`.
     pub no_listen: bool,
-    /// `--report`, in order; each ends in `.json`.
-    pub reports: Vec<PathBuf>,
+    /// `--report`, in order.
+    pub reports: Vec<Report>,
     /// `--threads`; at least 1.
     pub threads: Option<usize>,
     /// `--no-pin`.
@@ -95,6 +99,10 @@ pub struct Options {
     pub check: bool,
     /// `--schema`.
     pub schema: bool,
+    /// `--report-schema`.
+    pub report_schema: bool,
+    /// `--completions`.
+    pub completions: Option<Shell>,
     /// `--quiet`.
     pub quiet: bool,
     /// `--no-color`.
@@ -151,11 +159,12 @@ pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
         method: taken.text("-m")?,
         headers: taken.read_all("-H", header)?,
         listen: taken.read("--listen", address)?,
-        reports: taken.read_all("--report", report)?,
+        reports: taken.read_all("--report", report::report)?,
         threads: taken.read("--threads", threads)?,
         timestamps: taken.read("--timestamps", timestamps)?.unwrap_or_default(),
         seed: taken.read("--seed", seed)?,
         linger_ns: taken.read("--linger", units::parse_duration)?.unwrap_or(0),
+        completions: taken.read("--completions", shell)?,
         demo: taken.has("--demo"),
         no_listen: taken.has("--no-listen"),
         no_pin: taken.has("--no-pin"),
@@ -163,6 +172,7 @@ pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
         strict: taken.has("--strict"),
         check: taken.has("--check"),
         schema: taken.has("--schema"),
+        report_schema: taken.has("--report-schema"),
         quiet: taken.has("--quiet"),
         no_color: taken.has("--no-color"),
         ..Options::default()
@@ -276,15 +286,9 @@ fn header(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-fn report(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    match path.extension().and_then(|e| e.to_str()) {
-        Some("json") => Ok(path),
-        Some(later @ ("html" | "xml" | "csv" | "hlog")) => {
-            Err(format!(".{later} is not supported yet: write a name that ends in .json"))
-        }
-        _ => Err("the format is chosen by the name's end: write a name that ends in .json".to_owned()),
-    }
+fn shell(text: &str) -> Result<Shell, String> {
+    let known = Shell::ALL.iter().find(|(name, _)| *name == text);
+    known.map(|(_, shell)| *shell).ok_or("not a shell we know: write bash, zsh or fish".to_owned())
 }
 
 fn refuse_contradictions(options: &Options) -> Result<(), UsageError> {
@@ -316,13 +320,14 @@ fn refuse_contradictions(options: &Options) -> Result<(), UsageError> {
     if let Some(twice) =
         (1..options.reports.len()).find(|i| options.reports[..*i].contains(&options.reports[*i]))
     {
-        let path = options.reports[twice].to_string_lossy().into_owned();
+        let path = options.reports[twice].to_string();
         return Err(UsageError::new(format!("--report {} is given twice: keep one", quoted(&path))));
     }
     if options.role == Role::Target {
         return refuse_beside_target(options);
     }
-    if source.is_none() && !options.schema {
+    let prints_only = options.schema || options.report_schema || options.completions.is_some();
+    if source.is_none() && !prints_only {
         let message = format!(
             "nothing to do: give a plan or a URL, or try --demo\n{}\n--help explains the rest",
             help::SHORT
@@ -372,6 +377,7 @@ mod tests {
             "--role" => "target",
             "--listen" => "127.0.0.1:0",
             "--report" => "a.json",
+            "--completions" => "bash",
             "--timestamps" => "user",
             "-H" => "A: b",
             "-d" | "--linger" => "3s",
@@ -384,8 +390,7 @@ mod tests {
     fn every_flag_of_the_table_is_parsed_and_changes_something() {
         for flag in &FLAGS {
             let base: &[&str] = match flag.name {
-                "--plan" | "--demo" | "--schema" => &[],
-                "--role" => &[],
+                "--plan" | "--demo" | "--schema" | "--report-schema" | "--completions" | "--role" => &[],
                 _ => &["http://x/"],
             };
             let mut words = base.to_vec();
@@ -449,7 +454,8 @@ mod tests {
             "--report",
             "a.json",
             "--report",
-            "b.json",
+            "b.HTML",
+            "--report=-",
             "--threads",
             "2",
             "--no-pin",
@@ -476,7 +482,7 @@ mod tests {
             headers: vec![pair("A", "b:c"), pair("B", "")],
             body: Some("--check".into()),
             listen: Some(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0))),
-            reports: vec!["a.json".into(), "b.json".into()],
+            reports: ["a.json", "b.HTML", "-"].map(|text| report::report(text).unwrap()).into(),
             threads: Some(2),
             no_pin: true,
             timestamps: Timestamps::User,
@@ -545,8 +551,8 @@ mod tests {
             (&["http://x", "--threads", "1025"], "at most 1024"),
             (&["http://x", "--seed", "-1"], "--seed needs a value"),
             (&["http://x", "--timestamps", "nic"], "kernel or user"),
-            (&["http://x", "--report", "a.html"], ".html is not supported yet"),
-            (&["http://x", "--report", "a.txt"], "ends in .json"),
+            (&["http://x", "--report", "a.txt"], "ends in .json, .html, .xml (JUnit), .csv or .hlog"),
+            (&["--completions", "csh"], "write bash, zsh or fish"),
             (&["http://x", "--report", "a.json", "--report", "a.json"], "--report `a.json` is given twice"),
         ];
         for (words, expected) in cases {

@@ -92,7 +92,7 @@ pub(super) fn find(typed: &str) -> Option<&'static Flag> {
 use Group::{HowMuch, Measurement, Other, Request, Results, What};
 
 /// All flags, in the order of the help.
-pub(super) static FLAGS: [Flag; 30] = [
+pub(super) static FLAGS: [Flag; 32] = [
     flag("--plan", "FILE", What, "the load plan, a YAML file; `-` reads standard input"),
     flag("--demo", "", What, "start a target of its own and load it with a sample plan"),
     flag("--role", "ROLE", What, "`standalone`, or `target` for the demo target alone").default("standalone"),
@@ -109,8 +109,15 @@ pub(super) static FLAGS: [Flag; 30] = [
     flag("-m", "METHOD", Request, "request method").default("GET"),
     flag("-H", "'NAME: VALUE'", Request, "header field").repeatable(),
     flag("-b", "BODY", Request, "request body; `@FILE` reads it from a file"),
-    flag("--report", "FILE", Results, "write the result to a file, the format by its extension: .json")
-        .repeatable(),
+    flag(
+        "--report",
+        "FILE",
+        Results,
+        "write the result, the format by the name's end: .json .html .xml (JUnit) .csv (timeline) .hlog; \
+         `-` is JSON on standard output",
+    )
+    .repeatable(),
+    flag("--report-schema", "", Results, "print the JSON Schema of report.json"),
     flag("--baseline", "FILE", Results, "compare with an earlier .json").later(),
     flag("--strict", "", Results, "exit with 4 when the measurement is not trustworthy"),
     flag("--listen", "ADDR", Results, "address of the status server or demo target")
@@ -126,6 +133,7 @@ pub(super) static FLAGS: [Flag; 30] = [
         .default("kernel"),
     flag("--busy-poll", "", Measurement, "never sleep between events; for cores nobody else needs"),
     flag("--seed", "N", Measurement, "seed of all randomness").default("random, printed"),
+    flag("--completions", "SHELL", Other, "print completions for `bash`, `zsh` or `fish`"),
     flag("--version", "", Other, "print the version").or("-V"),
     flag("--help", "", Other, "print this help").or("-h"),
 ];

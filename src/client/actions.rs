@@ -120,21 +120,14 @@ impl Client {
     fn next_closed(&mut self, now: u64) -> Option<Action> {
         loop {
             let c = self.ready.pop_front()?;
-            if self.connections[c as usize].exchange.is_some() {
-                return Some(self.begin_send(c, None, now));
+            let connection = &self.connections[c as usize];
+            if matches!(connection.state, State::Connecting | State::Busy) {
+                continue; // closed while it stood here: it stood here twice and has been served
             }
-            let Some(Demand::Closed(closed)) = &mut self.demand else { return None };
-            let measured = now >= self.course.measure_from;
-            let place = if now < self.course.stop { closed.take(measured) } else { None };
-            let Some(k) = place else {
-                self.ready.clear(); // nothing left for the others either
-                return None;
-            };
-            let exchange = Exchange::due(self.brief.picker.pick(k), now, measured, &mut self.tally);
-            self.in_flight += 1;
-            let connection = &mut self.connections[c as usize];
-            connection.exchange = Some(exchange);
-            if connection.state == State::Idle {
+            if connection.exchange.is_none() && !self.give_request(c, now) {
+                continue; // nothing left, except for those that carry a request already
+            }
+            if self.connections[c as usize].state == State::Idle {
                 return Some(self.begin_send(c, None, now));
             }
             self.wanted.push_back(c);
@@ -142,6 +135,19 @@ impl Client {
                 return self.begin_connecting(now);
             }
         }
+    }
+
+    /// Give `c` the next request of the closed model; whether there is one.
+    #[inline]
+    fn give_request(&mut self, c: u32, now: u64) -> bool {
+        let Some(Demand::Closed(closed)) = &mut self.demand else { return false };
+        let measured = now >= self.course.measure_from;
+        let place = if now < self.course.stop { closed.take(measured) } else { None };
+        let Some(k) = place else { return false };
+        let exchange = Exchange::due(self.brief.picker.pick(k), now, measured, &mut self.tally);
+        self.in_flight += 1;
+        self.connections[c as usize].exchange = Some(exchange);
+        true
     }
 
     #[inline]

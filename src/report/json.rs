@@ -5,6 +5,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use super::Snapshot;
@@ -17,41 +20,74 @@ use crate::tally::Histogram;
 /// The version of report.json's keys.
 pub const SCHEMA: u32 = 1;
 
-#[derive(Serialize)]
+/// The result of a load test as loadtester's `--report FILE.json` writes it. Times are in seconds, rates per second,
+/// shares 0 to 1; null is what was not measured or what the sample does not support. Keys may be added.
+#[derive(JsonSchema, Serialize)]
+#[schemars(title = "report.json")]
 struct Report<'a> {
+    /// Version of these keys.
+    #[schemars(extend("const" = SCHEMA))]
     schema: u32,
+    /// What measured.
     tool: Tool,
+    /// What was asked.
     plan: Plan<'a>,
+    /// Wall clock at the start, RFC 3339 in UTC.
     started_at: Option<String>,
+    /// The measured time: the denominator of every rate.
     measured_seconds: f64,
+    /// How the run is judged.
     verdict: Verdict,
+    /// Requests and bytes over all scenarios.
     totals: Totals,
+    /// Requests per second over all scenarios.
     rate: Rate,
+    /// Due to last byte.
     response_time: Latency,
+    /// Send to last byte.
     service_time: Latency,
+    /// Connect call to established connection.
     connect_time: Latency,
+    /// TLS handshakes.
     tls_time: Latency,
+    /// Send to first byte.
     first_byte_time: Latency,
+    /// Ended exchanges by outcome: ok, and every other that occurred.
     outcomes: Outcomes,
+    /// Responses by status code.
     status_codes: BTreeMap<u16, u64>,
+    /// One entry per scenario, in the plan's order.
     scenarios: Vec<Scenario<'a>>,
+    /// This tool as a measuring device.
     instrument: Instrument<'a>,
+    /// The plan's thresholds and whether they held.
     thresholds: Vec<Threshold>,
+    /// The measured time, window by window.
     timeline: Vec<Point>,
+    /// Whole distributions over all scenarios.
     histograms: Histograms,
 }
 
-#[derive(Serialize)]
+/// What measured.
+#[derive(JsonSchema, Serialize)]
 struct Tool {
+    /// Its name.
     name: &'static str,
+    /// Its version.
     version: &'static str,
 }
 
-#[derive(Serialize)]
+/// What was asked.
+#[derive(JsonSchema, Serialize)]
 struct Plan<'a> {
+    /// Where it came from, without what may be secret.
     source: String,
+    /// `sha256:` and the digest of its text.
     digest: &'a str,
+    /// `closed`: the next request when the last one ended; `open`: by a schedule.
+    #[schemars(extend("enum" = ["closed", "open"]))]
     model: &'static str,
+    /// Seed of all randomness.
     seed: u64,
 }
 
@@ -123,6 +159,21 @@ pub fn status(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
     })
 }
 
+/// The JSON Schema (draft 2020-12) of [`report`].
+pub fn schema() -> String {
+    let settings = SchemaSettings::draft2020_12().for_serialize().with_transform(RecursiveTransform(tidy));
+    pretty(&settings.into_generator().into_root_schema_for::<Report>())
+}
+
+/// Takes out the names of Rust's number types, and the line ends of its comments.
+fn tidy(schema: &mut Schema) {
+    let Some(object) = schema.as_object_mut() else { return };
+    object.remove("format");
+    if let Some(serde_json::Value::String(text)) = object.get_mut("description") {
+        *text = text.replace('\n', " ");
+    }
+}
+
 fn pretty(figures: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(figures).expect("plain structs with string keys");
     text.push('\n');
@@ -131,7 +182,7 @@ fn pretty(figures: &impl Serialize) -> String {
 
 /// Seconds since the Unix epoch as RFC 3339 in UTC, to the millisecond; `None` outside of years a
 /// calendar can name.
-fn rfc3339(epoch_seconds: f64) -> Option<String> {
+pub(super) fn rfc3339(epoch_seconds: f64) -> Option<String> {
     Timestamp::from_millisecond((epoch_seconds * 1e3).round() as i64).ok().map(|t| t.to_string())
 }
 

@@ -2,12 +2,21 @@
 //!
 //! Everything here is a function of a [`Snapshot`]; nothing reads a clock or a file.
 
+pub mod csv;
 mod evidence;
 pub mod figures;
 pub mod format;
+pub mod github;
+mod headline;
+pub mod hlog;
+pub mod html;
 pub mod json;
+pub mod junit;
 pub mod prometheus;
+mod shown;
 mod snapshot;
+pub mod svg;
+mod threshold;
 pub mod terminal;
 
 pub use figures::InstrumentFigures;

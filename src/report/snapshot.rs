@@ -1,5 +1,6 @@
 //! The merged picture that every page and file is drawn from.
 
+use super::hlog::Intervals;
 use crate::tally::Tally;
 
 /// What is known of a run before it starts.
@@ -147,6 +148,8 @@ pub struct Snapshot {
     pub tally: Tally,
     /// The measured time, window by window.
     pub timeline: Vec<TimelinePoint>,
+    /// The response times of each window, whole; `None`: not asked for.
+    pub intervals: Option<Intervals>,
     /// One entry per load thread.
     pub threads: Vec<ThreadHealth>,
     /// Distinct first failures, at most a few.
@@ -171,6 +174,7 @@ impl Snapshot {
             unfinished: 0,
             tally,
             timeline: Vec::new(),
+            intervals: None,
             threads: vec![ThreadHealth::default(); threads],
             first_failures: Vec::new(),
             throttled_ns: 0,

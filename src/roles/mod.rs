@@ -2,8 +2,10 @@
 
 pub mod demo;
 pub mod demo_target;
+pub mod github;
 pub mod live;
 pub mod plan_source;
+pub mod report_files;
 pub mod signals;
 pub mod standalone;
 pub mod summary;

@@ -14,11 +14,12 @@ use crossbeam_channel::{Receiver, bounded};
 use super::live::Live;
 use super::signals::Interrupts;
 use super::{Exit, plan_source, summary};
-use crate::cli::{Options, Timestamps};
+use crate::cli::{Format, Options, Timestamps};
 use crate::client::Brief;
 use crate::collector::{Board, Collector, detail_text};
 use crate::load::{self, Control, Job, Settled, TALLIES_PER_THREAD, Window};
 use crate::plan::{self, Overrides, Plan, Slice, UrlForm};
+use crate::report::hlog::Intervals;
 use crate::report::{RunInfo, Snapshot};
 use crate::sys::{self, Clock, cgroup::Groups};
 use crate::tally::{Outcome, Tally};
@@ -113,17 +114,23 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
     if !options.quiet {
         flight.warnings.iter().chain(&threads.notes).for_each(|w| eprintln!("note: {w}"));
     }
-    summary::check_writable(&options.reports).map_err(Failure::usage)?;
+    summary::check_writable(options).map_err(Failure::usage)?;
     let addresses = resolve(&plan)?;
     let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let info = run_info(&plan, options, seed, most);
-    let board = Arc::new(Board::new(Snapshot::new(info, threads.count, started_at)));
+    let mut snapshot = Snapshot::new(info, threads.count, started_at);
+    if options.reports.iter().any(|report| report.format == Format::Hlog) {
+        let names = plan.scenarios.iter().map(|s| s.name.as_str());
+        snapshot.intervals = Some(Intervals::new(names));
+    }
+    let board = Arc::new(Board::new(snapshot));
     let server = serve(options, &board)?;
     let crew = Crew::start(options, plan, seed, &threads, addresses)?;
     crew.see_through(options, &board, interrupts)?;
     let exit = summary::conclude(options, &board)?;
     if let Some(server) = server {
-        linger(options, interrupts);
+        let spent = usize::from(exit == Exit::Interrupted); // one signal has ended the run already
+        linger(options, interrupts, spent);
         server.stop();
     }
     Ok(exit)
@@ -202,18 +209,21 @@ impl Crew {
         let name = "collector".to_owned();
         let collector = std::thread::Builder::new().name(name).spawn(move || collector.run())?;
         let mut live = Live::new(options.quiet, io::stderr().is_terminal());
+        let mut interrupted = false;
         while !collector.is_finished() {
-            std::thread::sleep(LOOK_EVERY);
+            // A signal that comes when all is done, as one that ends the lingering, interrupts nothing.
             if interrupts.any() {
                 self.control.stop();
+                interrupted = true;
             }
+            std::thread::sleep(LOOK_EVERY);
             live.tick(board);
         }
         live.finish();
         for handle in self.handles.into_iter().chain([collector]) {
             handle.join().map_err(|_| Failure::incomplete("a thread of the run panicked; see above"))?;
         }
-        if interrupts.any() {
+        if interrupted {
             board.update(|s| s.ending = crate::report::Ending::Interrupted);
         }
         Ok(())
@@ -313,11 +323,10 @@ fn serve(options: &Options, board: &Arc<Board>) -> Result<Option<web::Server>, F
     Ok(Some(server))
 }
 
-/// Keep the status server up for as long as was asked, or until a signal.
-fn linger(options: &Options, interrupts: &Interrupts) {
+/// Keep the status server up for as long as was asked, or until there are more signals than were `spent`.
+fn linger(options: &Options, interrupts: &Interrupts, spent: usize) {
     let until = std::time::Instant::now() + Duration::from_nanos(options.linger_ns);
-    let before = interrupts.count();
-    while std::time::Instant::now() < until && interrupts.count() == before {
+    while std::time::Instant::now() < until && interrupts.count() <= spent {
         std::thread::sleep(LOOK_EVERY.min(until.saturating_duration_since(std::time::Instant::now())));
     }
 }

@@ -1,26 +1,33 @@
-//! The end of a run: the summary, the report files, the exit code.
+//! The end of a run: the summary, the report files, what a CI job is told, the exit code.
+//!
+//! The summary goes to standard output, unless a report does (`--report -`): then it goes to standard
+//! error, so that what is piped on is JSON and nothing else.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
 
-use super::Exit;
+use super::github::Job;
 use super::standalone::Failure;
-use crate::cli::Options;
+use super::{Exit, report_files};
+use crate::cli::{Format, Options};
 use crate::collector::Board;
-use crate::report::figures::Verdict;
-use crate::report::{json, terminal};
+use crate::report::figures::{Threshold, Verdict};
+use crate::report::{InstrumentFigures, Snapshot, csv, github, hlog, html, json, junit, terminal};
 
-/// Open every report file for writing before a request is sent: a result that cannot be kept is not
-/// worth making. Existing files keep their content until there is a result.
+/// See that every report can be written, before a request is sent.
 ///
 /// # Errors
 /// Which file, why, and the flag to change.
-pub fn check_writable(reports: &[PathBuf]) -> Result<(), String> {
-    reports.iter().try_for_each(|path| {
-        let opened = OpenOptions::new().append(true).create(true).open(path);
-        opened.map(drop).map_err(|e| format!("--report {}: cannot be written: {e}", path.display()))
-    })
+pub fn check_writable(options: &Options) -> Result<(), String> {
+    report_files::check_writable(options.reports.iter().filter_map(|report| report.path()))
+}
+
+/// Everything that is said in the end, drawn at once from one picture.
+struct Said {
+    summary: String,
+    reports: Vec<String>,
+    annotations: String,
+    job_summary: String,
+    exit: Exit,
 }
 
 /// Print the summary, write the reports, and choose the exit code.
@@ -28,31 +35,74 @@ pub fn check_writable(reports: &[PathBuf]) -> Result<(), String> {
 /// # Errors
 /// When a report cannot be written; the summary is printed all the same.
 pub fn conclude(options: &Options, board: &Board) -> Result<Exit, Failure> {
-    let (summary, report, exit) = board.read(|snapshot| {
-        let instrument = snapshot.instrument();
-        let colour = !options.no_color && io::stdout().is_terminal();
-        let summary = terminal::summary(snapshot, &instrument, colour, terminal::DEFAULT_WIDTH);
-        let report = (!options.reports.is_empty()).then(|| json::report(snapshot, &instrument));
-        let exit = match Verdict::of(snapshot, &instrument) {
-            Verdict::Interrupted => Exit::Interrupted,
-            Verdict::Incomplete => Exit::Incomplete,
-            Verdict::Inconclusive => Exit::Inconclusive,
-            Verdict::Passed if options.strict && !instrument.trustworthy => Exit::Inconclusive,
-            Verdict::Passed => Exit::Passed,
-        };
-        (summary, report, exit)
-    });
+    let job = Job::from_environment();
+    let to_stdout = options.reports.iter().any(|report| report.path().is_none());
+    let terminal = if to_stdout { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
+    let colour = terminal && !options.no_color && !no_color_asked();
+    let said = board.read(|snapshot| say(options, snapshot, colour, job.is_some()));
+    let mut words = if options.quiet && to_stdout { String::new() } else { said.summary };
+    words += &said.annotations;
     // A closed pipe at the other end takes nothing from the reports.
-    let _ = io::stdout().write_all(summary.as_bytes());
-    for path in &options.reports {
-        write(path, report.as_deref().unwrap_or_default())
-            .map_err(|e| Failure::incomplete(format!("--report {}: not written: {e}", path.display())))?;
+    let _ = match to_stdout {
+        true => io::stderr().write_all(words.as_bytes()),
+        false => io::stdout().write_all(words.as_bytes()),
+    };
+    if let Some(Err(message)) = job.map(|job| job.summarise(&said.job_summary)) {
+        let _ = writeln!(io::stderr(), "note: {message}");
     }
-    Ok(exit)
+    for (report, text) in options.reports.iter().zip(&said.reports) {
+        let written = match report.path() {
+            Some(path) => report_files::write(path, text),
+            None => io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()),
+        };
+        written.map_err(|e| Failure::incomplete(format!("--report {report}: not written: {e}")))?;
+    }
+    Ok(said.exit)
 }
 
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(text.as_bytes())?;
-    file.flush()
+/// The convention of no-color.org: set to anything but nothing.
+fn no_color_asked() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+fn say(options: &Options, snapshot: &Snapshot, colour: bool, in_job: bool) -> Said {
+    let instrument = snapshot.instrument();
+    let thresholds: [Threshold; 0] = [];
+    let draw = |format| draw(format, snapshot, &instrument, &thresholds, options.strict);
+    let for_job = |draw: fn(&Snapshot, &InstrumentFigures, &[Threshold]) -> String| {
+        if in_job { draw(snapshot, &instrument, &thresholds) } else { String::new() }
+    };
+    Said {
+        summary: terminal::summary(snapshot, &instrument, colour, terminal::DEFAULT_WIDTH),
+        reports: options.reports.iter().map(|report| draw(report.format)).collect(),
+        annotations: for_job(github::annotations),
+        job_summary: for_job(github::summary),
+        exit: exit(snapshot, &instrument, options.strict),
+    }
+}
+
+fn draw(
+    format: Format,
+    snapshot: &Snapshot,
+    instrument: &InstrumentFigures,
+    thresholds: &[Threshold],
+    strict: bool,
+) -> String {
+    match format {
+        Format::Json => json::report(snapshot, instrument),
+        Format::Html => html::page(snapshot, instrument, thresholds),
+        Format::Junit => junit::report(snapshot, instrument, thresholds, strict),
+        Format::Csv => csv::text(snapshot),
+        Format::Hlog => hlog::text(snapshot),
+    }
+}
+
+fn exit(snapshot: &Snapshot, instrument: &InstrumentFigures, strict: bool) -> Exit {
+    match Verdict::of(snapshot, instrument) {
+        Verdict::Interrupted => Exit::Interrupted,
+        Verdict::Incomplete => Exit::Incomplete,
+        Verdict::Inconclusive => Exit::Inconclusive,
+        Verdict::Passed if strict && !instrument.trustworthy => Exit::Inconclusive,
+        Verdict::Passed => Exit::Passed,
+    }
 }

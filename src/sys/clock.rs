@@ -58,13 +58,12 @@ impl RealtimeOffset {
         best
     }
 
+    /// One reading.
     fn look(clock: &Clock) -> Self {
-        let before = clock.now();
-        let real = read(ClockId::Realtime);
-        Self::between(before, real, clock.now())
+        Self::between(clock.now(), read(ClockId::Realtime), clock.now())
     }
 
-    /// From one reading: real time was `real_ns` at some instant between two readings of the clock.
+    /// From a reading of CLOCK_REALTIME, `real_ns`, at some instant between two of the clock.
     pub fn between(before_ns: u64, real_ns: u64, after_ns: u64) -> Self {
         let half = (after_ns - before_ns) / 2;
         let middle = before_ns + half;

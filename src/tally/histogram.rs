@@ -87,9 +87,10 @@ impl Histogram {
         self.saturated
     }
 
-    /// The value in nanoseconds at quantile `q` in 0..=1; `None` when nothing was recorded.
+    /// The value in nanoseconds at quantile `q` in 0..=1, never above [`Self::max`]; `None` when nothing
+    /// was recorded.
     pub fn quantile(&self, q: f64) -> Option<u64> {
-        // A bucket is reported by its upper end, which may lie above the largest value recorded in it.
+        // HdrHistogram's maximum of zeroes is 0, its quantiles are the end of their bucket.
         (!self.hdr.is_empty()).then(|| self.hdr.value_at_quantile(q).min(self.hdr.max()))
     }
 
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn no_quantile_lies_above_the_maximum() {
+    fn no_quantile_of_zeroes_lies_above_their_maximum() {
         let mut h = Histogram::new();
         h.record(0);
         assert_eq!((h.quantile(0.5), h.max()), (Some(0), Some(0)));

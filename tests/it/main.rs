@@ -1,6 +1,8 @@
 //! Everything that is tested from outside the crate: one binary, a module for each topic.
+//! Beside it stands only tests/alloc.rs, which needs an allocator of its own.
 
 mod cgroup;
+mod endings;
 mod gate;
 mod house;
 #[path = "../../benches/instrument/mod.rs"]
@@ -8,13 +10,18 @@ mod house;
 mod instrument;
 mod live;
 mod metrics;
+mod output;
 mod plan_schema;
 mod plans;
 mod preflight;
 mod readme;
 mod report;
+mod run;
 mod scrape;
+mod script;
 mod simulation;
+mod standalone;
 mod status;
 mod target;
 mod trust;
+mod wire;

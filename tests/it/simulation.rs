@@ -180,6 +180,10 @@ impl World {
                 if !seen.is_empty() && self.client.is_established(c) {
                     self.client.received(c, seen, stamp, self.now);
                 }
+                // The last bytes and the end of the stream in one look, nothing done in between.
+                if self.client.is_established(c) && self.chance(self.mood.closes_idle) {
+                    self.client.closed(c, End::Eof, false, self.now);
+                }
             }
             News::Closed(unacknowledged) => self.client.closed(c, End::Eof, unacknowledged, self.now),
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::seconds;
@@ -22,7 +23,7 @@ pub const PERCENTILES: [(&str, f64); 7] = [
 ];
 
 /// One histogram in a few numbers, in seconds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 pub struct Latency {
     /// Recorded times.
     pub count: u64,
@@ -84,7 +85,7 @@ impl Latency {
 }
 
 /// Whole distributions in HdrHistogram's V2 encoding, deflated, in base64; values in nanoseconds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct Histograms {
     /// Due to last byte.
     pub response_time: String,
@@ -99,7 +100,8 @@ impl Histograms {
     }
 }
 
-fn encode(histogram: &Histogram) -> String {
+/// A histogram in HdrHistogram's V2 encoding, deflated, in base64.
+pub fn encode(histogram: &Histogram) -> String {
     let mut bytes = Vec::new();
     V2DeflateSerializer::new()
         .serialize(histogram.hdr(), &mut bytes)

@@ -7,9 +7,10 @@ mod latency;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-pub use self::latency::{Histograms, Latency, PERCENTILES};
+pub use self::latency::{Histograms, Latency, PERCENTILES, encode};
 use super::{Ending, Snapshot, State};
 use crate::tally::{Outcome, ScenarioTally, Tally};
 
@@ -32,7 +33,7 @@ pub struct InstrumentFigures {
 pub const OFFERED_RATIO_TO_JUDGE: f64 = 0.99;
 
 /// How the run is judged, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It ran as planned.
@@ -61,7 +62,7 @@ impl Verdict {
 
 /// Requests and bytes, over all scenarios or of one. At the end
 /// `due = completed + failed + dropped + unfinished`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct Totals {
     /// Requests whose due instant came.
     pub due: u64,
@@ -123,7 +124,7 @@ impl Totals {
 }
 
 /// Requests per second of the measured time.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct Rate {
     /// What the plan asks; `None` in the closed model.
     pub target: Option<f64>,
@@ -155,8 +156,9 @@ impl Snapshot {
 }
 
 /// Ended exchanges by outcome: ok, and every other that occurred.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outcomes(pub BTreeMap<Outcome, u64>);
+#[derive(Clone, Debug, JsonSchema, PartialEq)]
+#[schemars(transparent)]
+pub struct Outcomes(#[schemars(with = "BTreeMap<String, u64>")] pub BTreeMap<Outcome, u64>);
 
 impl Outcomes {
     /// From counts indexed by outcome.
@@ -187,7 +189,7 @@ pub fn status_codes(tally: &Tally) -> BTreeMap<u16, u64> {
 }
 
 /// One scenario.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct Scenario<'a> {
     /// As the plan names it.
     pub name: &'a str,
@@ -227,7 +229,7 @@ impl<'a> Scenario<'a> {
 }
 
 /// This tool as a measuring device.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct Instrument<'a> {
     /// See [`InstrumentFigures::trustworthy`].
     pub trustworthy: bool,
@@ -238,6 +240,7 @@ pub struct Instrument<'a> {
     /// See [`InstrumentFigures::notes`].
     pub notes: &'a [String],
     /// `kernel` or `user`: where receive times come from.
+    #[schemars(extend("enum" = ["kernel", "user"]))]
     pub timestamps: &'static str,
     /// Due to the start of the send call.
     pub slip: Latency,
@@ -260,7 +263,7 @@ pub struct Instrument<'a> {
 }
 
 /// One load thread.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct Thread {
     /// The core it is pinned to; `None`: not pinned.
     pub core: Option<usize>,
@@ -292,18 +295,23 @@ impl<'a> Instrument<'a> {
 }
 
 /// One threshold of the plan and whether it held.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct Threshold {
     /// As the plan says it.
     pub expression: String,
     /// What was measured, in the expression's base unit.
     pub observed: Option<f64>,
     /// `passed`, `failed` or `inconclusive`.
+    #[schemars(extend("enum" = ["passed", "failed", "inconclusive"]))]
     pub result: &'static str,
+    /// How far inside the limit it was, in the same unit; negative: outside.
+    pub margin: Option<f64>,
+    /// Why it is not `passed`, in a sentence.
+    pub reason: Option<String>,
 }
 
 /// One window of the measured time; times in seconds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct Point {
     /// Its end, since the measured time began.
     pub t: f64,

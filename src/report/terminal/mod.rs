@@ -9,10 +9,11 @@ mod sections;
 
 pub use live::live_line;
 
-use self::page::{Ink, Page, harmless};
-use super::figures::{InstrumentFigures, Totals, Verdict};
-use super::format::{count, percent};
-use super::{RunInfo, Snapshot};
+use self::page::{Ink, Page};
+use super::Snapshot;
+use super::figures::{InstrumentFigures, Totals};
+use super::headline::{Headline, Tone};
+use super::shown::{self, harmless};
 
 /// Columns of a summary when nobody knows better.
 pub const DEFAULT_WIDTH: usize = 100;
@@ -23,9 +24,9 @@ pub const LEAST_WIDTH: usize = 80;
 /// escape sequences for colour only when asked.
 pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, colour: bool, width: usize) -> String {
     let mut page = Page::new(width.max(LEAST_WIDTH), colour);
-    let run = shown(&snapshot.run);
+    let run = shown::run(&snapshot.run);
     let totals = Totals::of(snapshot);
-    verdict(&mut page, snapshot, instrument, &totals);
+    verdict(&mut page, snapshot, instrument);
     page.blank();
     sections::load(&mut page, snapshot, &run);
     sections::rate(&mut page, snapshot, instrument);
@@ -41,45 +42,22 @@ pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, colour: bool
     page.finish()
 }
 
-/// The run's words from outside, safe to show.
-fn shown(run: &RunInfo) -> RunInfo {
-    let scenarios = run.scenarios.iter().map(|(name, weight)| (harmless(name), *weight));
-    RunInfo {
-        plan_source: harmless(&super::figures::public_source(&run.plan_source)),
-        target: harmless(&super::figures::public_source(&run.target)),
-        scenarios: scenarios.collect(),
-        ..run.clone()
-    }
-}
-
-fn verdict(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures, totals: &Totals) {
-    let amiss = totals.failed + totals.dropped + totals.unfinished;
-    let (ink, mut line) = match Verdict::of(snapshot, instrument) {
-        Verdict::Passed if totals.due == 0 => (Ink::Warn, "PASSED".to_owned()),
-        Verdict::Passed if amiss == 0 => (Ink::Good, "PASSED".to_owned()),
-        Verdict::Passed => (Ink::Warn, format!("PASSED, with {}", what_is_amiss(totals))),
-        Verdict::Inconclusive => (Ink::Bad, "INCONCLUSIVE: the asked load was not offered".to_owned()),
-        Verdict::Incomplete => (Ink::Bad, "INCOMPLETE: the run could not be carried out".to_owned()),
-        Verdict::Interrupted => (Ink::Warn, "INTERRUPTED: what was measured until then".to_owned()),
+fn verdict(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures) {
+    let Headline { tone, word, but, trust } = Headline::of(snapshot, instrument);
+    let ink = match tone {
+        Tone::Good => Ink::Good,
+        Tone::Warn => Ink::Warn,
+        Tone::Bad => Ink::Bad,
     };
-    line += match instrument.trustworthy {
-        _ if totals.ok + totals.failed == 0 => "; nothing was measured",
-        true => "; the measurement is trustworthy",
-        false => "; the measurement is NOT trustworthy:",
+    let joint = match (but.is_empty(), word) {
+        (true, _) => "",
+        (false, "PASSED") => ", ",
+        (false, _) => ": ",
     };
-    page.paragraph(ink, 0, &line);
+    let end = if trust.contains("NOT") { ":" } else { "" };
+    page.paragraph(ink, 0, &format!("{word}{joint}{but}; {trust}{end}"));
     if !instrument.trustworthy {
         instrument.reasons.iter().for_each(|r| page.paragraph(Ink::Warn, 2, &format!("- {}", harmless(r))));
     }
     instrument.notes.iter().for_each(|n| page.paragraph(Ink::Plain, 0, &format!("note: {}", harmless(n))));
-}
-
-fn what_is_amiss(totals: &Totals) -> String {
-    let kinds = [(totals.failed, "failed"), (totals.dropped, "dropped"), (totals.unfinished, "unfinished")];
-    let named: Vec<String> = kinds
-        .iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, kind)| format!("{} {kind} ({})", count(*n), percent(*n as f64 / totals.due.max(1) as f64)))
-        .collect();
-    named.join(", ")
 }

@@ -183,14 +183,6 @@ pub fn shorten(text: &str, columns: usize) -> String {
     short.chars().take(columns).collect()
 }
 
-/// Text from outside (a plan's names, a target's words) as one harmless line: control characters and
-/// those that change the writing direction become `?`.
-pub fn harmless(text: &str) -> String {
-    let turns =
-        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if c.is_control() || turns(c) { '?' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,10 +204,5 @@ mod tests {
         let lines: Vec<String> = page.finish().lines().map(str::to_owned).collect();
         assert_eq!(lines[..2], ["sizes           1 kB sent,".to_owned(), format!("{pad}2 kB received")]);
         assert_eq!(lines[2..], [format!("{pad}one two three"), format!("{pad}four five six")]);
-    }
-
-    #[test]
-    fn text_from_outside_cannot_drive_the_terminal() {
-        assert_eq!(harmless("a\x1b[31m\r\nb\u{202e}c"), "a?[31m??b?c");
     }
 }

@@ -1,8 +1,9 @@
 //! The parts of the summary, each from the snapshot to a few lines of a page.
 
-use super::page::{Ink, Page, harmless};
+use super::page::{Ink, Page};
 use crate::report::figures::{InstrumentFigures, Outcomes, Rate, Totals, status_codes};
 use crate::report::format::{bytes, count, percent, rate as per_second, short_count, time, time_in_interval};
+use crate::report::shown::harmless;
 use crate::report::{RunInfo, Snapshot};
 use crate::tally::{Histogram, quantile};
 

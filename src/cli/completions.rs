@@ -1,0 +1,164 @@
+//! Shell completions, written from the table of flags.
+//!
+//! Each script completes flags, file names where a flag takes a file, and words where it takes one of a
+//! few. What stays out: where a shell wants its script (`--help` of the shell says).
+
+use super::table::{FLAGS, Flag, Kind};
+
+/// A shell whose completions we can write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shell {
+    /// `source <(loadtester --completions bash)`
+    Bash,
+    /// `loadtester --completions zsh > _loadtester` in a folder of `fpath`
+    Zsh,
+    /// `loadtester --completions fish | source`
+    Fish,
+}
+
+impl Shell {
+    pub(super) const ALL: [(&str, Self); 3] =
+        [("bash", Self::Bash), ("zsh", Self::Zsh), ("fish", Self::Fish)];
+}
+
+/// What stands after a flag.
+enum Follows {
+    Nothing,
+    Anything,
+    File,
+    Words(Vec<&'static str>),
+}
+
+fn follows(flag: &Flag) -> Follows {
+    match flag.value {
+        "" => Follows::Nothing,
+        "FILE" => Follows::File,
+        "ROLE" => Follows::Words(vec!["standalone", "target"]),
+        "SOURCE" => Follows::Words(vec!["kernel", "user"]),
+        "SHELL" => Follows::Words(Shell::ALL.iter().map(|(name, _)| *name).collect()),
+        _ => Follows::Anything,
+    }
+}
+
+fn flags() -> impl Iterator<Item = &'static Flag> {
+    FLAGS.iter().filter(|flag| flag.kind != Kind::Later)
+}
+
+fn names(flag: &'static Flag) -> impl Iterator<Item = &'static str> {
+    [flag.name, flag.alias].into_iter().filter(|name| !name.is_empty())
+}
+
+/// The script for `shell`.
+pub fn completions(shell: Shell) -> String {
+    match shell {
+        Shell::Bash => bash(),
+        Shell::Zsh => zsh(),
+        Shell::Fish => fish(),
+    }
+}
+
+fn bash() -> String {
+    let all: Vec<&str> = flags().flat_map(names).collect();
+    let mut cases = String::new();
+    for flag in flags() {
+        let reply = match follows(flag) {
+            Follows::Nothing => continue,
+            Follows::Anything => "COMPREPLY=()".to_owned(),
+            Follows::File => "COMPREPLY=($(compgen -f -- \"$current\"))".to_owned(),
+            Follows::Words(words) => {
+                format!("COMPREPLY=($(compgen -W '{}' -- \"$current\"))", words.join(" "))
+            }
+        };
+        let pattern: Vec<&str> = names(flag).collect();
+        cases += &format!("        {}) {reply}; return ;;\n", pattern.join("|"));
+    }
+    format!(
+        "# bash completion for loadtester
+_loadtester() {{
+    local current=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}}
+    compopt -o filenames 2>/dev/null
+    case $before in
+{cases}    esac
+    compopt +o filenames 2>/dev/null
+    COMPREPLY=($(compgen -W '{}' -- \"$current\"))
+}}
+complete -F _loadtester loadtester
+",
+        all.join(" ")
+    )
+}
+
+fn zsh() -> String {
+    let mut lines = String::new();
+    for flag in flags() {
+        let action = match follows(flag) {
+            Follows::Nothing => String::new(),
+            Follows::Anything => format!(":{}: ", unquoted(flag.value)),
+            Follows::File => format!(":{}:_files", flag.value),
+            Follows::Words(words) => format!(":{}:({})", flag.value, words.join(" ")),
+        };
+        let again = if flag.kind == Kind::Repeatable { "*" } else { "" };
+        for name in names(flag) {
+            lines += &format!("    '{again}{name}[{}]{action}' \\\n", in_brackets(flag.help));
+        }
+    }
+    format!("#compdef loadtester\n_arguments \\\n{lines}    '*:URL: '\n")
+}
+
+/// Within zsh's single quotes and brackets.
+fn in_brackets(text: &str) -> String {
+    unquoted(text).replace('[', "\\[").replace(']', "\\]").replace(':', "\\:")
+}
+
+fn unquoted(text: &str) -> String {
+    text.replace(['\'', '`', ':'], "")
+}
+
+fn fish() -> String {
+    let mut text = "# fish completion for loadtester\n".to_owned();
+    for flag in flags() {
+        text += "complete -c loadtester";
+        for name in names(flag) {
+            text += &match name.strip_prefix("--") {
+                Some(long) => format!(" -l {long}"),
+                None => format!(" -s {}", name.trim_start_matches('-')),
+            };
+        }
+        text += &match follows(flag) {
+            Follows::Nothing => " -f".to_owned(),
+            Follows::Anything => " -x".to_owned(),
+            Follows::File => " -r -F".to_owned(),
+            Follows::Words(words) => format!(" -x -a '{}'", words.join(" ")),
+        };
+        text += &format!(" -d '{}'\n", flag.help.replace('\'', "\\'"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::EXTENSIONS;
+    use super::*;
+
+    #[test]
+    fn every_flag_that_exists_is_completed_in_every_shell_and_no_other() {
+        for (name, shell) in Shell::ALL {
+            let script = completions(shell);
+            for flag in &FLAGS {
+                let typed = match shell {
+                    Shell::Fish => flag.name.trim_start_matches('-'),
+                    _ => flag.name,
+                };
+                let words = script.split(|c: char| !(c.is_alphanumeric() || c == '-'));
+                let there = words.into_iter().any(|word| word == typed);
+                assert_eq!(there, flag.kind != Kind::Later, "{} for {name}", flag.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_format_of_a_report_is_named_in_the_help_of_its_flag() {
+        let flag = FLAGS.iter().find(|flag| flag.name == "--report").unwrap();
+        assert!(EXTENSIONS.iter().all(|(extension, _)| flag.help.contains(&format!(".{extension}"))));
+    }
+}

@@ -1,0 +1,68 @@
+//! `--report`: where a result goes and in which form, as typed.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A form of the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Every figure, for programs.
+    Json,
+    /// A page, for people.
+    Html,
+    /// JUnit XML, for CI systems.
+    Junit,
+    /// The timeline, for spreadsheets.
+    Csv,
+    /// An HdrHistogram interval log.
+    Hlog,
+}
+
+/// Each format by the extension that chooses it.
+pub const EXTENSIONS: [(&str, Format); 5] = [
+    ("json", Format::Json),
+    ("html", Format::Html),
+    ("xml", Format::Junit),
+    ("csv", Format::Csv),
+    ("hlog", Format::Hlog),
+];
+
+/// One `--report`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// In which form.
+    pub format: Format,
+    path: Option<PathBuf>,
+}
+
+impl Report {
+    /// The file; `None`: standard output.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.path {
+            Some(path) => path.display().fmt(f),
+            None => f.write_str("-"),
+        }
+    }
+}
+
+/// `text` as a report: a file by its extension, `-` as JSON on standard output.
+pub(super) fn report(text: &str) -> Result<Report, String> {
+    if text == "-" {
+        return Ok(Report { format: Format::Json, path: None });
+    }
+    let path = PathBuf::from(text);
+    let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+    let known = EXTENSIONS.iter().find(|(known, _)| extension.as_deref() == Some(known));
+    match known {
+        Some((_, format)) => Ok(Report { format: *format, path: Some(path) }),
+        None => Err("the format is chosen by the name's end: write a name that ends in \
+                     .json, .html, .xml (JUnit), .csv or .hlog, or `-` for JSON on standard output"
+            .to_owned()),
+    }
+}

@@ -1,0 +1,29 @@
+//! The timeline as comma-separated values after RFC 4180: a header, then one record for each window.
+//!
+//! Times in seconds as plain numbers; an empty field is a time that was not measured. Every field is a
+//! number or one of the header's own words, so that none needs quoting. What stays out: totals, which
+//! report.json has.
+
+use std::fmt::Write as _;
+
+use super::Snapshot;
+use super::figures::timeline;
+
+/// The header record.
+pub const HEADER: [&str; 7] = ["t", "completed", "failed", "dropped", "p50", "p99", "slip_p99"];
+
+/// The timeline; lines end in CR LF, as the RFC says.
+pub fn text(snapshot: &Snapshot) -> String {
+    let mut text = HEADER.join(",") + "\r\n";
+    for point in timeline(snapshot) {
+        let [p50, p99, slip_p99] = [point.p50, point.p99, point.slip_p99].map(optional);
+        let (t, completed, failed, dropped) = (point.t, point.completed, point.failed, point.dropped);
+        write!(text, "{t},{completed},{failed},{dropped},{p50},{p99},{slip_p99}\r\n")
+            .expect("writing to memory does not fail");
+    }
+    text
+}
+
+fn optional(seconds: Option<f64>) -> String {
+    seconds.map_or(String::new(), |s| s.to_string())
+}

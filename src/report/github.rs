@@ -1,0 +1,127 @@
+//! What a GitHub Actions job shows of a run: annotations as workflow commands, and a job summary in
+//! Markdown.
+//!
+//! Both are lines in which a stray character is an instruction, and names come from plans: everything
+//! is escaped. What stays out: the environment that says whether a job is running.
+
+use super::figures::{InstrumentFigures, Rate, Threshold, Totals, Verdict};
+use super::format::{count, percent, rate as per_second, time};
+use super::headline::{Headline, Tone};
+use super::shown::{self, harmless};
+use super::{Snapshot, threshold};
+use crate::tally::{ScenarioTally, quantile};
+
+/// Title of every annotation.
+const TITLE: &str = "loadtester";
+
+/// Workflow commands, a line each: errors for what failed or could not be judged, warnings for each
+/// reason to doubt the measurement. Nothing for a run in order.
+pub fn annotations(snapshot: &Snapshot, instrument: &InstrumentFigures, thresholds: &[Threshold]) -> String {
+    let headline = Headline::of(snapshot, instrument);
+    let mut text = String::new();
+    if Verdict::of(snapshot, instrument) != Verdict::Passed {
+        text += &command("error", &format!("{}: {}", headline.word, headline.but));
+    }
+    for t in thresholds.iter().filter(|t| t.result != "passed") {
+        text += &command("error", &unmet(t));
+    }
+    let totals = Totals::of(snapshot);
+    if totals.failed > 0 {
+        let share = percent(totals.failed as f64 / totals.due.max(1) as f64);
+        text += &command("warning", &format!("{} requests failed ({share} of due)", count(totals.failed)));
+    }
+    for reason in &instrument.reasons {
+        text += &command("warning", &format!("the measurement is not trustworthy: {reason}"));
+    }
+    text
+}
+
+fn unmet(t: &Threshold) -> String {
+    let mut text = format!("{} {}: measured {}", t.expression, t.result, threshold::measured(t));
+    for more in [threshold::distance(t), t.reason.clone()].into_iter().flatten() {
+        text += ", ";
+        text += &more;
+    }
+    text
+}
+
+/// One workflow command. Its message may hold anything once `%` and line ends are percent-encoded.
+fn command(level: &str, message: &str) -> String {
+    let message = harmless_lines(message).replace('%', "%25").replace('\n', "%0A");
+    format!("::{level} title={TITLE}::{message}\n")
+}
+
+/// As [`harmless`], but the lines stay apart.
+fn harmless_lines(text: &str) -> String {
+    text.lines().map(harmless).collect::<Vec<_>>().join("\n")
+}
+
+/// The job summary: verdict, figures, thresholds, scenarios.
+pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, thresholds: &[Threshold]) -> String {
+    let (headline, run) = (Headline::of(snapshot, instrument), shown::run(&snapshot.run));
+    let mark = match headline.tone {
+        Tone::Good => "✅",
+        Tone::Warn => "⚠️",
+        Tone::Bad => "❌",
+    };
+    let but = if headline.but.is_empty() { String::new() } else { format!(" ({})", headline.but) };
+    let mut text = format!("### {mark} loadtester: {}{but}\n\n", headline.word);
+    text += &format!("{} · {} model · {}\n\n", cell(&run.target), run.model, headline.trust);
+    for reason in &instrument.reasons {
+        text += &format!("- {}\n", cell(reason));
+    }
+    if !instrument.reasons.is_empty() {
+        text.push('\n');
+    }
+    if !thresholds.is_empty() {
+        let rows = thresholds.iter().map(|t| {
+            let margin = threshold::distance(t).unwrap_or_else(|| "–".to_owned());
+            vec![cell(&t.expression), threshold::measured(t), t.result.to_owned(), margin]
+        });
+        text += &table(&["threshold", "measured", "result", "margin"], rows);
+    }
+    text += &scenarios(snapshot, &run.scenarios);
+    let rate = Rate::of(snapshot).achieved.map_or("–".to_owned(), per_second);
+    text + &format!("Answered well: {rate} over {}. Seed {}.\n", time(snapshot.measured_ns), run.seed)
+}
+
+fn scenarios(snapshot: &Snapshot, named: &[(String, u32)]) -> String {
+    let row = |name: &str, s: &[&ScenarioTally]| {
+        let sum = |n: fn(&ScenarioTally) -> u64| s.iter().map(|s| n(s)).sum::<u64>();
+        let mut response = crate::tally::Histogram::new();
+        s.iter().for_each(|s| response.merge(&s.response_time));
+        let at = |q| quantile::percentile(&response, q).map_or("–".to_owned(), time);
+        let [ok, failed, dropped] =
+            [sum(ScenarioTally::completed), sum(ScenarioTally::failed), sum(|s| s.dropped)];
+        vec![cell(name), count(ok), count(failed), count(dropped), at(0.5), at(0.9), at(0.99)]
+    };
+    let tallies: Vec<&ScenarioTally> = snapshot.tally.scenarios.iter().collect();
+    let mut rows: Vec<Vec<String>> =
+        named.iter().zip(&tallies).map(|((name, _), s)| row(name, std::slice::from_ref(s))).collect();
+    if rows.len() > 1 {
+        rows.push(row("all", &tallies));
+    }
+    table(&["scenario", "ok", "failed", "dropped", "p50", "p90", "p99"], rows)
+}
+
+fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let header: Vec<String> = header.iter().map(|h| (*h).to_owned()).collect();
+    let mut text = line(&header) + "|---" + &"|--:".repeat(header.len() - 1) + "|\n";
+    text.extend(rows.into_iter().map(|row| line(&row)));
+    text + "\n"
+}
+
+/// Text as one table cell in which nothing is markup: Markdown's and HTML's punctuation as character
+/// references.
+fn cell(text: &str) -> String {
+    let mut cell = String::new();
+    for c in harmless(text).chars() {
+        match c {
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '(' | ')' | '#' | '!' | '|'
+            | '&' | '~' | '@' | '$' | '"' => cell += &format!("&#{};", c as u32),
+            c => cell.push(c),
+        }
+    }
+    cell
+}

@@ -1,0 +1,202 @@
+//! The page's charts: latency by percentile, and the measured time window by window.
+
+use maud::{Markup, html};
+
+use super::Source;
+use crate::report::format;
+use crate::report::svg::{
+    Axis, Chart, MAX_POINTS, Place, Scale, Series, chart, count_ticks, percentile_ticks, second_ticks, thin,
+    time_ticks,
+};
+use crate::report::{Snapshot, TimelinePoint};
+use crate::tally::{Histogram, quantile};
+
+/// Points of a percentile curve for each further nine.
+const POINTS_PER_NINE: u32 = 60;
+/// Nines on the percentile axis: at least up to 99 %, at most up to 99.999 %.
+const LEAST_NINES: u32 = 2;
+const MOST_NINES: u32 = 5;
+/// Windows of which less than this share was measured say too little about a rate.
+const LEAST_SHARE_OF_WINDOW: f64 = 0.25;
+
+pub fn all(source: &Source) -> Markup {
+    let snapshot = source.snapshot;
+    let charts: Vec<Markup> =
+        [by_percentile(snapshot), throughput(snapshot), over_time(snapshot), own_error(snapshot)]
+            .into_iter()
+            .flatten()
+            .collect();
+    if charts.is_empty() {
+        return html! {};
+    }
+    html! {
+        section aria-labelledby="charts" {
+            h2 id="charts" class="spoken" { "Charts" }
+            div class="charts" { @for chart in charts { (chart) } }
+        }
+    }
+}
+
+fn figure(note: &str, drawn: &Chart) -> Markup {
+    html! {
+        figure {
+            figcaption { h3 { (drawn.title) } p { (note) } }
+            (chart(drawn))
+        }
+    }
+}
+
+/// How many nines the sample supports: ten samples lie beyond 1 - 10^-nines.
+fn supported_nines(count: u64) -> f64 {
+    let nines = (count as f64 / quantile::SAMPLES_BEYOND as f64).log10();
+    nines.clamp(0.9, MOST_NINES.into())
+}
+
+fn curve(histogram: &Histogram) -> Vec<Option<Place>> {
+    let steps = (supported_nines(histogram.count()) * f64::from(POINTS_PER_NINE)).floor() as u32;
+    let point = |step: u32| {
+        let nines = f64::from(step) / f64::from(POINTS_PER_NINE);
+        histogram.quantile(1.0 - 10f64.powf(-nines)).map(|ns| Place { x: nines, y: ns as f64 })
+    };
+    (0..=steps).map(point).collect()
+}
+
+fn by_percentile(snapshot: &Snapshot) -> Option<Markup> {
+    let response = snapshot.tally.over_scenarios(|s| &s.response_time);
+    let service = snapshot.tally.over_scenarios(|s| &s.service_time);
+    if response.count() == 0 {
+        return None;
+    }
+    let series = vec![
+        Series { name: "response time", class: "s1", points: curve(&response) },
+        Series { name: "service time", class: "s2", points: curve(&service) },
+    ];
+    let nines = (supported_nines(response.count()).ceil() as u32).max(LEAST_NINES);
+    let at = |h: &Histogram, q| quantile::percentile(h, q).map_or("unknown".to_owned(), format::time);
+    let description = format!(
+        "Response time: median {}, 90 % {}, 99 % {}, 99.9 % {}. Service time: median {}, 99 % {}.",
+        at(&response, 0.5),
+        at(&response, 0.9),
+        at(&response, 0.99),
+        at(&response, 0.999),
+        at(&service, 0.5),
+        at(&service, 0.99)
+    );
+    let x = Axis { scale: Scale::linear(0.0, nines.into()), ticks: percentile_ticks(nines) };
+    let y = time_axis(&series);
+    let drawn = Chart { id: "by-percentile", title: "Latency by percentile", description, x, y, series };
+    let note =
+        "Share of requests that took at most so long. The curve ends where fewer than ten samples are left.";
+    Some(figure(note, &drawn))
+}
+
+/// An axis that holds every time of the series, in nanoseconds.
+fn time_axis(series: &[Series]) -> Axis {
+    let values = || series.iter().flat_map(|s| s.points.iter().flatten()).map(|p| p.y);
+    let scale = Scale::for_spread(values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
+    Axis { scale, ticks: time_ticks(&scale) }
+}
+
+fn elapsed_axis(snapshot: &Snapshot) -> Axis {
+    let last = snapshot.timeline.last().map_or(1.0, |p| p.t);
+    let scale = Scale::linear(0.0, last);
+    Axis { scale, ticks: second_ticks(&scale) }
+}
+
+fn timeline(snapshot: &Snapshot, y: impl Fn(&TimelinePoint) -> Option<f64>) -> Vec<Option<Place>> {
+    let points: Vec<_> = snapshot.timeline.iter().map(|p| y(p).map(|y| Place { x: p.t, y })).collect();
+    thin(&points, MAX_POINTS)
+}
+
+/// A window's length in seconds: the shortest distance between two ends.
+fn window_seconds(timeline: &[TimelinePoint]) -> f64 {
+    let first = timeline.first().map_or(1.0, |p| p.t);
+    timeline.windows(2).map(|pair| pair[1].t - pair[0].t).filter(|step| *step > 0.0).fold(first, f64::min)
+}
+
+fn throughput(snapshot: &Snapshot) -> Option<Markup> {
+    if snapshot.timeline.len() < 2 {
+        return None;
+    }
+    let window = window_seconds(&snapshot.timeline);
+    let measured = snapshot.measured_ns as f64 / 1e9;
+    // The last window is cut short by the end of the measured time; what ends after it is the drain.
+    let rate = |p: &TimelinePoint, n: u64| {
+        let covered = p.t.min(measured) - (p.t - window);
+        (covered >= LEAST_SHARE_OF_WINDOW * window).then(|| n as f64 / covered)
+    };
+    let mut series =
+        vec![Series { name: "ok", class: "s1", points: timeline(snapshot, |p| rate(p, p.completed)) }];
+    let any = |n: fn(&TimelinePoint) -> u64| snapshot.timeline.iter().any(|p| n(p) > 0);
+    if any(|p| p.failed) {
+        series.push(Series {
+            name: "failed",
+            class: "bad",
+            points: timeline(snapshot, |p| rate(p, p.failed)),
+        });
+    }
+    if any(|p| p.dropped) {
+        series.push(Series {
+            name: "dropped",
+            class: "warn",
+            points: timeline(snapshot, |p| rate(p, p.dropped)),
+        });
+    }
+    let most = series.iter().flat_map(|s| s.points.iter().flatten()).map(|p| p.y).fold(0.0, f64::max);
+    let least = series[0].points.iter().flatten().map(|p| p.y).fold(f64::INFINITY, f64::min);
+    let scale = Scale::from_zero(most);
+    let description = format!(
+        "Requests answered well per second: between {} and {} over {}.",
+        format::rate(least),
+        format::rate(series[0].points.iter().flatten().map(|p| p.y).fold(0.0, f64::max)),
+        format::time(snapshot.measured_ns)
+    );
+    let y = Axis { scale, ticks: count_ticks(&scale) };
+    let (title, x) = ("Throughput and errors over time", elapsed_axis(snapshot));
+    let drawn = Chart { id: "throughput", title, description, x, y, series };
+    Some(figure("Requests per second, by how they ended.", &drawn))
+}
+
+fn over_time(snapshot: &Snapshot) -> Option<Markup> {
+    let series = vec![
+        Series { name: "99 %", class: "s1", points: timeline(snapshot, |p| p.p99_ns.map(|ns| ns as f64)) },
+        Series { name: "median", class: "s2", points: timeline(snapshot, |p| p.p50_ns.map(|ns| ns as f64)) },
+    ];
+    times_over_time(
+        snapshot,
+        "over-time",
+        "Response time over time",
+        "Median and 99th percentile of each window.",
+        series,
+    )
+}
+
+fn own_error(snapshot: &Snapshot) -> Option<Markup> {
+    let points = timeline(snapshot, |p| p.slip_p99_ns.map(|ns| ns as f64));
+    let series = vec![Series { name: "slip, 99 %", class: "s2", points }];
+    times_over_time(
+        snapshot,
+        "own-error",
+        "Slip over time",
+        "How late requests left after they were due.",
+        series,
+    )
+}
+
+fn times_over_time(
+    snapshot: &Snapshot,
+    id: &str,
+    title: &str,
+    note: &str,
+    series: Vec<Series>,
+) -> Option<Markup> {
+    let values = || series.iter().flat_map(|s| s.points.iter().flatten()).map(|p| p.y);
+    if snapshot.timeline.len() < 2 || values().next().is_none() {
+        return None;
+    }
+    let (least, most) = (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
+    let time = |ns: f64| format::time(ns.round() as u64);
+    let description = format!("{note} Lowest value {}, highest {}.", time(least), time(most));
+    let (x, y) = (elapsed_axis(snapshot), time_axis(&series));
+    Some(figure(note, &Chart { id, title, description, x, y, series }))
+}

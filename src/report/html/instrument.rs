@@ -1,0 +1,99 @@
+//! The instrument's page: this tool as a measuring device, with its own errors.
+
+use maud::{Markup, html};
+
+use super::Source;
+use super::sections::{facts_list, optional, plural, table};
+use crate::report::format::{count, percent, time};
+use crate::report::shown::harmless;
+use crate::tally::quantile;
+
+/// Load threads listed without being asked; the rest opens on demand.
+const MOST_OPEN_THREADS: usize = 8;
+
+pub fn section(source: &Source) -> Markup {
+    let judged = source.instrument;
+    html! {
+        section aria-labelledby="instrument" {
+            h2 id="instrument" { "The instrument" }
+            p { "What the load generator itself added to the figures above, measured in the same run." }
+            @if !judged.trustworthy {
+                h3 { "Reasons to doubt the measurement" }
+                ul class="reasons" { @for reason in &judged.reasons { li { (harmless(reason)) } } }
+            }
+            @if !judged.notes.is_empty() {
+                h3 { "Worth knowing" }
+                ul { @for note in &judged.notes { li { (harmless(note)) } } }
+            }
+            (own_errors(source))
+            (facts(source))
+            (threads(source))
+        }
+    }
+}
+
+fn own_errors(source: &Source) -> Markup {
+    let tally = &source.snapshot.tally;
+    let errors = [
+        (
+            "slip",
+            &tally.slip,
+            "a request was due until its send began, waiting for a free connection included",
+        ),
+        ("send delay", &tally.send_delay, "the part of the slip that is our own"),
+        ("receive delay", &tally.receive_delay, "the kernel had the last byte until we read it"),
+    ];
+    let rows = html! {
+        @for (name, histogram, what) in errors {
+            tr {
+                th scope="row" { (name) }
+                @for q in [0.5, 0.99] { td { (optional(quantile::percentile(histogram, q))) } }
+                td { (optional(histogram.max())) }
+                td class="text" { (what) }
+            }
+        }
+    };
+    table("Own errors", &["own error", "50 %", "99 %", "max", "from … to"], rows)
+}
+
+fn facts(source: &Source) -> Markup {
+    let (snapshot, tally) = (source.snapshot, &source.snapshot.tally);
+    let stamps = match (snapshot.run.timestamps, tally.absurd_stamps) {
+        ("kernel", 0) => "the kernel's, on the socket".to_owned(),
+        ("kernel", n) => format!("the kernel's; {} impossible, replaced by our own", count(n)),
+        _ => "our own, when a thread read the bytes".to_owned(),
+    };
+    let throttled = match snapshot.throttled_periods {
+        0 => "none".to_owned(),
+        n => format!("{} in {}", time(snapshot.throttled_ns), plural(n, "period")),
+    };
+    let offered = source.instrument.offered_ratio;
+    let offered = offered.map_or("no rate was asked (closed model)".to_owned(), percent);
+    facts_list(&[
+        ("receive times", stamps),
+        ("offered / asked", offered),
+        ("CPU throttling", throttled),
+        ("failed idle connects", count(tally.connect_failures)),
+        ("sent again", count(tally.retried)),
+    ])
+}
+
+fn threads(source: &Source) -> Markup {
+    let threads = &source.snapshot.threads;
+    let rows = html! {
+        @for (i, thread) in threads.iter().enumerate() {
+            tr {
+                th scope="row" { "thread " (i) }
+                td { (thread.core.map_or("not pinned".to_owned(), |core| format!("core {core}"))) }
+                td { (percent(thread.busy_ratio())) }
+                td { meter min="0" max="1" value=(format!("{:.3}", thread.busy_ratio())) { (percent(thread.busy_ratio())) } }
+            }
+        }
+    };
+    html! {
+        details open[threads.len() <= MOST_OPEN_THREADS] {
+            summary { (plural(threads.len() as u64, "load thread")) }
+            (table("Load threads", &["thread", "place", "busy", ""], rows))
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The run as one HTML file: it asks nothing of the network, runs no script, and reads well on a phone,
+//! in the dark, on paper and aloud.
+//!
+//! maud writes it: markup is Rust, checked and escaped by the compiler's macro, with no template files
+//! to find at run time, and it adds one small macro crate to the build where askama adds a template
+//! parser and its derive. Everything that comes from a plan or a target goes through its escaping; the
+//! only text that does not is our own style sheet, which the page's security policy names by its hash,
+//! so that a browser would refuse anything that slipped through. What stays out: judging.
+
+mod charts;
+mod instrument;
+mod sections;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sha2::{Digest as _, Sha256};
+
+use super::figures::{InstrumentFigures, Threshold, Totals};
+use super::headline::{Headline, Tone};
+use super::shown::{self, harmless};
+use super::{RunInfo, Snapshot};
+
+const STYLE: &str = include_str!("report.css");
+
+/// What every section is drawn from.
+struct Source<'a> {
+    snapshot: &'a Snapshot,
+    instrument: &'a InstrumentFigures,
+    thresholds: &'a [Threshold],
+    /// The run's words, safe to show.
+    run: RunInfo,
+    totals: Totals,
+}
+
+/// The page of a finished run.
+pub fn page(snapshot: &Snapshot, instrument: &InstrumentFigures, thresholds: &[Threshold]) -> String {
+    let (run, totals) = (shown::run(&snapshot.run), Totals::of(snapshot));
+    let source = Source { snapshot, instrument, thresholds, run, totals };
+    let headline = Headline::of(snapshot, instrument);
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
+        BASE64.encode(Sha256::digest(STYLE))
+    );
+    let markup = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(policy);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="generator" content=(concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")));
+                title { (headline.word) " – " (source.run.target) " – loadtester" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (header(&source, &headline))
+                main {
+                    (sections::key_figures(&source))
+                    (sections::thresholds(&source))
+                    (charts::all(&source))
+                    (sections::latency(&source))
+                    (sections::scenarios(&source))
+                    (sections::outcomes(&source))
+                    (instrument::section(&source))
+                    (sections::environment(&source))
+                }
+                footer {
+                    p { "Written by loadtester " (env!("CARGO_PKG_VERSION")) ". Response time counts from the instant "
+                        "a request was due; service time from the instant it was sent." }
+                }
+            }
+        }
+    };
+    markup.into_string()
+}
+
+fn header(source: &Source, headline: &Headline) -> Markup {
+    let tone = match headline.tone {
+        Tone::Good => "good",
+        Tone::Warn => "warn",
+        Tone::Bad => "bad",
+    };
+    let (mark, word) = (
+        match headline.tone {
+            Tone::Good => "✓",
+            Tone::Warn => "!",
+            Tone::Bad => "✕",
+        },
+        sections::sentence(&headline.word.to_lowercase()),
+    );
+    html! {
+        header class=(tone) {
+            p class="eyebrow" { "Load test of " span class="mono" { (source.run.target) } }
+            h1 {
+                span class="mark" aria-hidden="true" { (mark) }
+                (word)
+                @if !headline.but.is_empty() { span class="but" { ", " (headline.but) } }
+            }
+            p class="trust" { (sections::sentence(headline.trust)) "." }
+            @if !source.instrument.trustworthy {
+                ul class="reasons" {
+                    @for reason in &source.instrument.reasons { li { (harmless(reason)) } }
+                }
+            }
+            p class="what" { (sections::what_was_run(source)) }
+        }
+    }
+}

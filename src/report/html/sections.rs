@@ -1,0 +1,307 @@
+//! The page's sections, each from the figures to markup.
+
+use maud::{Markup, html};
+
+use super::Source;
+use crate::report::figures::{Outcomes, Rate, status_codes};
+use crate::report::format::{bytes, count, percent, rate as per_second, time, time_in_interval};
+use crate::report::json::rfc3339;
+use crate::report::shown::harmless;
+use crate::report::threshold;
+use crate::tally::{Histogram, quantile};
+
+/// Rows of the latency table.
+const PERCENTILES: [(&str, f64); 7] = [
+    ("50 %", 0.5),
+    ("75 %", 0.75),
+    ("90 %", 0.9),
+    ("95 %", 0.95),
+    ("99 %", 0.99),
+    ("99.9 %", 0.999),
+    ("99.99 %", 0.9999),
+];
+
+/// `text` with its first letter in upper case.
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+pub fn plural(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
+pub fn optional(ns: Option<u64>) -> String {
+    ns.map_or("–".to_owned(), time)
+}
+
+pub fn share(n: u64, of: u64) -> String {
+    percent(n as f64 / of.max(1) as f64)
+}
+
+/// A table that scrolls by itself where it is wider than the page, by keyboard too.
+pub fn table(label: &str, header: &[&str], rows: Markup) -> Markup {
+    html! {
+        div class="scroll" tabindex="0" role="region" aria-label=(label) {
+            table {
+                thead { tr { @for cell in header { th scope="col" { (cell) } } } }
+                tbody { (rows) }
+            }
+        }
+    }
+}
+
+/// The load in a sentence.
+pub fn what_was_run(source: &Source) -> String {
+    let (run, snapshot) = (&source.run, source.snapshot);
+    let connections = plural(run.connections.into(), "connection");
+    let load = match run.target_rate {
+        Some(rate) => format!("{} asked over at most {connections} (open model)", per_second(rate)),
+        None => format!("{connections} (closed model)"),
+    };
+    let measured = match snapshot.measured_ns {
+        0 => "nothing was measured".to_owned(),
+        ns => format!("measured for {}", time(ns)),
+    };
+    let warmup = match run.warmup_ns {
+        0 => String::new(),
+        ns => format!(" after {} of warm-up", time(ns)),
+    };
+    let started =
+        rfc3339(snapshot.started_at).map_or(String::new(), |at| format!(", started at {}", plain(&at)));
+    format!("{load}, {measured}{warmup}{started}.")
+}
+
+/// A timestamp as people write it, to the second.
+fn plain(rfc3339: &str) -> String {
+    let (date, clock) = rfc3339.split_once('T').unwrap_or((rfc3339, ""));
+    format!("{date} {} UTC", clock.split(['.', 'Z']).next().unwrap_or_default())
+}
+
+pub fn key_figures(source: &Source) -> Markup {
+    let (totals, tally) = (&source.totals, &source.snapshot.tally);
+    let rate = Rate::of(source.snapshot);
+    let response = tally.over_scenarios(|s| &s.response_time);
+    let at = |q| optional(quantile::percentile(&response, q));
+    let offered =
+        source.instrument.offered_ratio.map(|r| format!("{} of the asked load was sent", percent(r)));
+    let gone = totals.dropped + totals.unfinished;
+    let lost = match gone {
+        0 => "none dropped or unfinished".to_owned(),
+        _ => format!("{} dropped, {} unfinished", count(totals.dropped), count(totals.unfinished)),
+    };
+    let own = match quantile::percentile(&tally.receive_delay, 0.99) {
+        Some(ns) => format!("receive delay {}", time(ns)),
+        None => "receive delay not measured".to_owned(),
+    };
+    let figure = |name: &str, value: String, beside: String| {
+        html! { div { dt { (name) } dd { strong { (value) } span { (beside) } } } }
+    };
+    html! {
+        section aria-labelledby="key-figures" {
+            h2 id="key-figures" class="spoken" { "Key figures" }
+            dl class="figures" {
+                (figure("Answered well", rate.achieved.map_or("–".to_owned(), per_second), offered.unwrap_or_else(|| plural(totals.ok, "request"))))
+                (figure("Response time, median", at(0.5), format!("90 % within {}", at(0.9))))
+                (figure("Response time, 99 %", at(0.99), format!("at most {}", optional(response.max()))))
+                (figure("Failed", share(totals.failed, totals.due), format!("{} of {}; {lost}", count(totals.failed), plural(totals.due, "request"))))
+                (figure("Own error, slip 99 %", optional(quantile::percentile(&tally.slip, 0.99)), own))
+            }
+        }
+    }
+}
+
+pub fn thresholds(source: &Source) -> Markup {
+    if source.thresholds.is_empty() {
+        return html! {};
+    }
+    let rows = html! {
+        @for t in source.thresholds {
+            tr {
+                th scope="row" { code { (harmless(&t.expression)) } }
+                td { (threshold::measured(t)) }
+                td { span class=(format!("result {}", t.result)) { (t.result) } }
+                td class="text" {
+                    (threshold::distance(t).unwrap_or_default())
+                    @if let Some(reason) = &t.reason { " " (harmless(reason)) }
+                }
+            }
+        }
+    };
+    html! {
+        section aria-labelledby="thresholds" {
+            h2 id="thresholds" { "Thresholds" }
+            (table("Thresholds", &["threshold", "measured", "result", "margin"], rows))
+        }
+    }
+}
+
+pub fn latency(source: &Source) -> Markup {
+    let tally = &source.snapshot.tally;
+    let (response, service) =
+        (tally.over_scenarios(|s| &s.response_time), tally.over_scenarios(|s| &s.service_time));
+    let columns = [
+        ("response time", &response),
+        ("service time", &service),
+        ("first byte", &tally.first_byte_time),
+        ("connect", &tally.connect_time),
+    ];
+    let columns: Vec<_> = columns.into_iter().filter(|(_, h)| h.count() > 0).collect();
+    if columns.is_empty() {
+        return html! {};
+    }
+    let header: Vec<&str> = ["percentile"].into_iter().chain(columns.iter().map(|(name, _)| *name)).collect();
+    let row = |name: &str, cell: &dyn Fn(&Histogram) -> String| {
+        html! { tr { th scope="row" { (name) } @for (_, h) in &columns { td { (cell(h)) } } } }
+    };
+    let rows = html! {
+        (row("fastest", &|h| optional(h.min())))
+        @for (name, q) in PERCENTILES { (row(name, &|h| with_interval(h, q))) }
+        (row("slowest", &|h| optional(h.max())))
+        (row("mean", &|h| optional(h.mean().map(|ns| ns.round() as u64))))
+        (row("standard deviation", &|h| optional(h.stddev().map(|ns| ns.round() as u64))))
+        (row("samples", &|h| count(h.count())))
+    };
+    let saturated = response.saturated();
+    html! {
+        section aria-labelledby="latency" {
+            h2 id="latency" { "Latency" }
+            (table("Latency", &header, rows))
+            p class="note" {
+                "In brackets the 95 % confidence interval. A dash: fewer than ten samples lie beyond that percentile. "
+                @if source.totals.dropped + source.totals.unfinished > 0 {
+                    strong { "Not in these times: " (count(source.totals.dropped)) " dropped and "
+                        (plural(source.totals.unfinished, "unfinished request")) ". " }
+                }
+                @if saturated > 0 { strong { (plural(saturated, "time")) " over one hour count as one hour." } }
+            }
+        }
+    }
+}
+
+fn with_interval(histogram: &Histogram, q: f64) -> String {
+    match (quantile::percentile(histogram, q), quantile::interval(histogram, q)) {
+        (Some(ns), Some((low, high))) => time_in_interval(ns, low, high),
+        (ns, _) => optional(ns),
+    }
+}
+
+pub fn scenarios(source: &Source) -> Markup {
+    let tallies = &source.snapshot.tally.scenarios;
+    let rows = html! {
+        @for ((name, weight), s) in source.run.scenarios.iter().zip(tallies) {
+            tr {
+                th scope="row" { (name) }
+                td { (weight) }
+                td { (count(s.sent)) }
+                td { (count(s.completed())) }
+                td { (count(s.failed())) }
+                td { (count(s.dropped)) }
+                td { (source.snapshot.per_second(s.completed()).map_or("–".to_owned(), per_second)) }
+                @for q in [0.5, 0.9, 0.99] { td { (optional(quantile::percentile(&s.response_time, q))) } }
+                td { (optional(s.response_time.max())) }
+            }
+        }
+    };
+    let header =
+        ["scenario", "weight", "sent", "ok", "failed", "dropped", "ok rate", "50 %", "90 %", "99 %", "max"];
+    html! {
+        section aria-labelledby="scenarios" {
+            h2 id="scenarios" { "Scenarios" }
+            (table("Scenarios", &header, rows))
+        }
+    }
+}
+
+pub fn outcomes(source: &Source) -> Markup {
+    let totals = &source.totals;
+    let mut endings: Vec<(&str, u64, &str)> = Outcomes::over(&source.snapshot.tally)
+        .0
+        .into_iter()
+        .map(|(o, n)| (o.name(), n, o.explain()))
+        .collect();
+    endings.extend((totals.dropped > 0).then_some((
+        "dropped",
+        totals.dropped,
+        "due while the backlog was full, never sent",
+    )));
+    endings.extend((totals.unfinished > 0).then_some((
+        "unfinished",
+        totals.unfinished,
+        "neither answered nor failed when the run ended",
+    )));
+    let rows = html! {
+        @for (name, n, what) in endings {
+            tr { th scope="row" { code { (name) } } td { (count(n)) } td { (share(n, totals.due)) } td class="text" { (what) } }
+        }
+    };
+    let codes = status_codes(&source.snapshot.tally);
+    let responses: u64 = codes.values().sum();
+    let code_rows = html! {
+        @for (code, n) in &codes { tr { th scope="row" { (code) } td { (count(*n)) } td { (share(*n, responses)) } } }
+    };
+    html! {
+        section aria-labelledby="outcomes" {
+            h2 id="outcomes" { "Outcomes" }
+            (table("Outcomes", &["outcome", "requests", "share of due", "meaning"], rows))
+            (first_failures(source))
+            @if !codes.is_empty() {
+                h3 { "Status codes" }
+                (table("Status codes", &["status", "responses", "share"], code_rows))
+            }
+        }
+    }
+}
+
+fn first_failures(source: &Source) -> Markup {
+    let failures = &source.snapshot.first_failures;
+    html! {
+        @if !failures.is_empty() {
+            h3 { "First of each kind" }
+            ul {
+                @for failure in failures {
+                    li {
+                        "after " (time((failure.t.max(0.0) * 1e9) as u64)) ", "
+                        b { (source.run.scenarios.get(failure.scenario).map_or("?", |(name, _)| name)) }
+                        ", " code { (failure.outcome.name()) }
+                        @if !failure.detail.is_empty() { ": " (harmless(&failure.detail)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub fn environment(source: &Source) -> Markup {
+    let (run, totals, snapshot) = (&source.run, &source.totals, source.snapshot);
+    let flow = |n: u64| match snapshot.per_second(n) {
+        Some(rate) => format!("{} ({}/s)", bytes(n), bytes(rate.round() as u64)),
+        None => bytes(n),
+    };
+    let facts = [
+        ("target", run.target.clone()),
+        ("plan", run.plan_source.clone()),
+        ("digest", run.plan_digest.clone()),
+        ("seed", run.seed.to_string()),
+        ("model", run.model.to_owned()),
+        ("started at", rfc3339(snapshot.started_at).unwrap_or_else(|| "–".to_owned())),
+        ("measured", time(snapshot.measured_ns)),
+        ("warm-up", time(run.warmup_ns)),
+        ("load threads", count(snapshot.threads.len() as u64)),
+        ("connections opened", count(snapshot.tally.connections_opened)),
+        ("sent", flow(totals.bytes_sent)),
+        ("received", flow(totals.bytes_received)),
+        ("tool", concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned()),
+    ];
+    html! {
+        section aria-labelledby="environment" {
+            h2 id="environment" { "Plan and environment" }
+            (facts_list(&facts))
+        }
+    }
+}
+
+/// Names and values, one below the other.
+pub fn facts_list(facts: &[(&str, String)]) -> Markup {
+    html! { dl class="facts" { @for (name, value) in facts { div { dt { (name) } dd { (value) } } } } }
+}

@@ -1,0 +1,191 @@
+//! The run as JUnit XML, for the test view of a CI system.
+//!
+//! One test suite: a test case for the run as a whole, one per threshold, one per scenario, one for the
+//! instrument. `failure` is the target's: a threshold that was missed, requests that failed where no
+//! threshold says how many may. `error` means that nothing can be said: the run did not end, the load was
+//! not offered, a threshold is inconclusive. An instrument at fault is `skipped` with its reasons as long
+//! as the verdict stands, and an `error` in strict runs.
+//!
+//! Attributes and their order are those that both of the usual schemas know (the one of Ant's report and
+//! the one of Jenkins), which is why the details stand in the suite's `system-out`. What stays out:
+//! judging.
+
+use std::fmt::Write as _;
+
+use super::figures::{InstrumentFigures, Threshold, Totals, Verdict};
+use super::format::{count, percent};
+use super::headline::Headline;
+use super::json::rfc3339;
+use super::shown::{self, harmless};
+use super::{Snapshot, State, terminal, threshold};
+use crate::tally::{Outcome, ScenarioTally};
+
+/// How a test case ended, other than well.
+enum Fault {
+    Failure(String),
+    Error(String),
+    Skipped(String),
+}
+
+struct Case {
+    class: &'static str,
+    name: String,
+    fault: Option<Fault>,
+}
+
+/// The report; `strict`: a measurement that is not trustworthy is an error.
+pub fn report(
+    snapshot: &Snapshot,
+    instrument: &InstrumentFigures,
+    thresholds: &[Threshold],
+    strict: bool,
+) -> String {
+    let mut cases = vec![run(snapshot, instrument)];
+    cases.extend(thresholds.iter().map(judged));
+    cases.extend(scenarios(snapshot, thresholds));
+    cases.push(own(instrument, strict));
+    let faults =
+        |of: fn(&Fault) -> bool| cases.iter().filter_map(|c| c.fault.as_ref()).filter(|f| of(f)).count();
+    let seconds = snapshot.measured_ns as f64 / 1e9;
+    let started = rfc3339(snapshot.started_at).unwrap_or_else(|| "1970-01-01T00:00:00Z".to_owned());
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+    let mut line = |words: std::fmt::Arguments| {
+        text.write_fmt(words).expect("writing to memory does not fail");
+        text.push('\n');
+    };
+    line(format_args!(
+        "  <testsuite id=\"0\" package=\"loadtester\" name=\"{}\" hostname=\"localhost\" timestamp=\"{}\" \
+         tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{seconds:.3}\">",
+        escape(&shown::run(&snapshot.run).target),
+        started.split(['.', 'Z']).next().unwrap_or_default(),
+        cases.len(),
+        faults(|f| matches!(f, Fault::Failure(_))),
+        faults(|f| matches!(f, Fault::Error(_))),
+        faults(|f| matches!(f, Fault::Skipped(_))),
+    ));
+    line(format_args!("    <properties>"));
+    for (name, value) in properties(snapshot) {
+        line(format_args!("      <property name=\"{name}\" value=\"{}\"/>", escape(&value)));
+    }
+    line(format_args!("    </properties>"));
+    for case in &cases {
+        let class = format!("loadtester.{}", case.class);
+        let start = format!("    <testcase classname=\"{class}\" name=\"{}\" time=\"0\"", escape(&case.name));
+        match &case.fault {
+            None => line(format_args!("{start}/>")),
+            Some(fault) => line(format_args!("{start}>\n{}    </testcase>", element(fault))),
+        }
+    }
+    let summary = terminal::summary(snapshot, instrument, false, terminal::DEFAULT_WIDTH);
+    line(format_args!("    <system-out>{}</system-out>", escape_lines(&summary)));
+    line(format_args!("    <system-err></system-err>\n  </testsuite>\n</testsuites>"));
+    text
+}
+
+fn element(fault: &Fault) -> String {
+    match fault {
+        Fault::Failure(why) => {
+            format!("      <failure type=\"missed\" message=\"{0}\">{0}</failure>\n", escape(why))
+        }
+        Fault::Error(why) => {
+            format!("      <error type=\"inconclusive\" message=\"{0}\">{0}</error>\n", escape(why))
+        }
+        Fault::Skipped(why) => format!("      <skipped message=\"{}\"/>\n", escape(why)),
+    }
+}
+
+fn properties(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
+    let run = shown::run(&snapshot.run);
+    vec![
+        ("plan", run.plan_source),
+        ("digest", run.plan_digest),
+        ("model", run.model.to_owned()),
+        ("seed", run.seed.to_string()),
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+    ]
+}
+
+/// Whether there is anything to judge.
+fn run(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Case {
+    let headline = Headline::of(snapshot, instrument);
+    let spoilt = matches!(
+        Verdict::of(snapshot, instrument),
+        Verdict::Inconclusive | Verdict::Incomplete | Verdict::Interrupted
+    );
+    let fault = spoilt.then(|| {
+        let offered = instrument.offered_ratio.map(|r| format!(" ({} of it was sent)", percent(r)));
+        let offered = offered.filter(|_| headline.word == "INCONCLUSIVE").unwrap_or_default();
+        Fault::Error(format!("{}: {}{offered}", headline.word, headline.but))
+    });
+    Case { class: "run", name: "carried out as planned".to_owned(), fault }
+}
+
+fn judged(t: &Threshold) -> Case {
+    let mut why = format!("measured {}", threshold::measured(t));
+    for more in [threshold::distance(t), t.reason.clone()].into_iter().flatten() {
+        why += "; ";
+        why += &more;
+    }
+    let fault = match t.result {
+        "passed" => None,
+        "failed" => Some(Fault::Failure(why)),
+        _ => Some(Fault::Error(why)),
+    };
+    Case { class: "thresholds", name: t.expression.clone(), fault }
+}
+
+/// Whether each scenario's requests ended well, where no threshold says how many need not.
+fn scenarios<'a>(snapshot: &'a Snapshot, thresholds: &'a [Threshold]) -> impl Iterator<Item = Case> + 'a {
+    let tolerant = thresholds.iter().any(|t| t.expression.contains("error_rate"));
+    let named = snapshot.run.scenarios.iter().zip(&snapshot.tally.scenarios);
+    named.map(move |((name, _), tally)| {
+        let why = amiss(tally, snapshot.state).filter(|_| !tolerant);
+        Case { class: "scenarios", name: name.clone(), fault: why.map(Fault::Failure) }
+    })
+}
+
+/// What did not end well, by outcome: `12 of 4,012 failed (0.30 %): 12 timeout`.
+fn amiss(tally: &ScenarioTally, state: State) -> Option<String> {
+    let totals = Totals::of_scenario(tally, state);
+    let mut kinds: Vec<String> = Vec::new();
+    for outcome in Outcome::ALL.into_iter().filter(|o| !o.is_ok()) {
+        let n = tally.outcomes[outcome as usize];
+        if n > 0 {
+            kinds.push(format!("{} {} ({})", count(n), outcome.name(), outcome.explain()));
+        }
+    }
+    for (n, kind) in [(totals.dropped, "dropped"), (totals.unfinished, "unfinished")] {
+        if n > 0 {
+            kinds.push(format!("{} {kind}", count(n)));
+        }
+    }
+    let n = totals.failed + totals.dropped + totals.unfinished;
+    let share = percent(n as f64 / totals.due.max(1) as f64);
+    let start = format!("{} of {} did not end well ({share})", count(n), count(totals.due));
+    (n > 0).then(|| format!("{start}: {}", kinds.join(", ")))
+}
+
+fn own(instrument: &InstrumentFigures, strict: bool) -> Case {
+    let why = (!instrument.trustworthy).then(|| instrument.reasons.join("; "));
+    let fault = why.map(if strict { Fault::Error } else { Fault::Skipped });
+    Case { class: "instrument", name: "the measurement is trustworthy".to_owned(), fault }
+}
+
+/// One line of text as XML character data, fit for an attribute too.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in harmless(text).chars() {
+        match c {
+            '&' => escaped += "&amp;",
+            '<' => escaped += "&lt;",
+            '>' => escaped += "&gt;",
+            '"' => escaped += "&quot;",
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+fn escape_lines(text: &str) -> String {
+    text.lines().map(|line| escape(line) + "\n").collect()
+}

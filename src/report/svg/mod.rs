@@ -1,0 +1,145 @@
+//! Line charts as inline SVG, drawn by hand: pure functions from points to one `<svg>` element.
+//!
+//! Colours and type come from a style sheet by class (`s1` … `s3` are the series, `grid`, `tick`,
+//! `legend`), never from attributes, so that the same chart stands under a strict content security
+//! policy, in light, in dark and in print. What stays out: what is drawn, and the page around it.
+
+mod scale;
+mod thin;
+
+use maud::{Markup, html};
+
+pub use self::scale::{Scale, Tick, count_ticks, percentile_ticks, second_ticks, time_ticks};
+pub use self::thin::{MAX_POINTS, Place, thin};
+
+/// The size of the drawing in its own units: half a page wide, so that its type stays readable both
+/// there and on the full width of a phone.
+const WIDTH: f64 = 480.0;
+const HEIGHT: f64 = 270.0;
+/// Room around the plot: labels to the left and below, the legend above.
+const LEFT: f64 = 62.0;
+const RIGHT: f64 = 18.0;
+const TOP: f64 = 34.0;
+const BOTTOM: f64 = 30.0;
+/// A legend entry: its stroke, the gaps around it, and about what a letter takes.
+const LEGEND_STROKE: f64 = 20.0;
+const LEGEND_GAP: f64 = 7.0;
+const LEGEND_LETTER: f64 = 6.9;
+
+/// One axis.
+#[derive(Clone, Debug)]
+pub struct Axis {
+    /// From values to places.
+    pub scale: Scale,
+    /// Where lines and labels stand.
+    pub ticks: Vec<Tick>,
+}
+
+/// One line.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// What the legend calls it.
+    pub name: &'static str,
+    /// Its class in the style sheet.
+    pub class: &'static str,
+    /// Where it goes; `None` interrupts it.
+    pub points: Vec<Option<Place>>,
+}
+
+/// One chart.
+#[derive(Clone, Debug)]
+pub struct Chart<'a> {
+    /// Unique on the page; the ids of title and description are made from it.
+    pub id: &'a str,
+    /// What it shows.
+    pub title: &'a str,
+    /// What it says, for those who cannot see it.
+    pub description: String,
+    /// To the right.
+    pub x: Axis,
+    /// Upwards.
+    pub y: Axis,
+    /// The lines, the most important first; it is drawn last, on top.
+    pub series: Vec<Series>,
+}
+
+/// The chart as an `<svg>` element.
+pub fn chart(chart: &Chart) -> Markup {
+    let (title, description) = (format!("{}-title", chart.id), format!("{}-description", chart.id));
+    html! {
+        svg class="chart" xmlns="http://www.w3.org/2000/svg" role="img"
+            viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) aria-labelledby=(format!("{title} {description}")) {
+            title id=(title) { (chart.title) }
+            desc id=(description) { (chart.description) }
+            (grid(chart))
+            @for series in chart.series.iter().rev() { (line(chart, series)) }
+            (legend(&chart.series))
+        }
+    }
+}
+
+fn across(x: &Axis, value: f64) -> f64 {
+    LEFT + x.scale.place(value) * (WIDTH - LEFT - RIGHT)
+}
+
+fn up(y: &Axis, value: f64) -> f64 {
+    HEIGHT - BOTTOM - y.scale.place(value) * (HEIGHT - TOP - BOTTOM)
+}
+
+fn grid(chart: &Chart) -> Markup {
+    let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
+    html! {
+        @for tick in &chart.y.ticks {
+            @let y = number(up(&chart.y, tick.at));
+            line class="grid" x1=(LEFT) x2=(right) y1=(y) y2=(y) {}
+            text class="tick end" x=(LEFT - 8.0) y=(y) dy="0.35em" { (tick.label) }
+        }
+        @for tick in &chart.x.ticks {
+            @let x = number(across(&chart.x, tick.at));
+            line class="notch" x1=(x) x2=(x) y1=(bottom) y2=(bottom + 5.0) {}
+            text class="tick middle" x=(x) y=(bottom + 20.0) { (tick.label) }
+        }
+        line class="axis" x1=(LEFT) x2=(right) y1=(bottom) y2=(bottom) {}
+    }
+}
+
+/// A polyline for each uninterrupted stretch; a point alone becomes a dot.
+fn line(chart: &Chart, series: &Series) -> Markup {
+    let stretches = series.points.split(Option::is_none).filter(|stretch| !stretch.is_empty());
+    let place = |point: &Option<Place>| {
+        let point = point.unwrap_or_default();
+        (number(across(&chart.x, point.x)), number(up(&chart.y, point.y)))
+    };
+    html! {
+        @for stretch in stretches {
+            @if let [only] = stretch {
+                @let (x, y) = place(only);
+                circle class=(format!("dot {}", series.class)) cx=(x) cy=(y) r="2.5" {}
+            } @else {
+                @let points: Vec<String> = stretch.iter().map(place).map(|(x, y)| format!("{x},{y}")).collect();
+                polyline class=(format!("line {}", series.class)) points=(points.join(" ")) {}
+            }
+        }
+    }
+}
+
+fn legend(series: &[Series]) -> Markup {
+    let mut x = LEFT;
+    let mut entries = Vec::new();
+    for series in series {
+        entries.push((x, series));
+        x += LEGEND_STROKE + 3.0 * LEGEND_GAP + series.name.chars().count() as f64 * LEGEND_LETTER;
+    }
+    html! {
+        @for (x, series) in entries {
+            line class=(format!("line {}", series.class)) x1=(number(x)) x2=(number(x + LEGEND_STROKE)) y1="12" y2="12" {}
+            text class="legend" x=(number(x + LEGEND_STROKE + LEGEND_GAP)) y="12" dy="0.35em" { (series.name) }
+        }
+    }
+}
+
+/// A coordinate to a tenth of a unit: finer is not seen and only fills the file.
+fn number(value: f64) -> String {
+    let text = format!("{value:.1}");
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+}

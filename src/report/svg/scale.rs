@@ -1,0 +1,204 @@
+//! Scales and their ticks: where a value stands on an axis, and which values deserve a label.
+
+use crate::report::format;
+
+/// Intervals between ticks that read well, within one decade.
+const STEPS: [f64; 4] = [1.0, 2.0, 5.0, 10.0];
+/// Above this ratio of the largest to the smallest value a linear axis would press most of them flat.
+const LOGARITHMIC_FROM: f64 = 20.0;
+
+/// From values to 0..=1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    low: f64,
+    high: f64,
+    logarithmic: bool,
+}
+
+/// A labelled place on an axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tick {
+    /// The value.
+    pub at: f64,
+    /// What stands beside it.
+    pub label: String,
+}
+
+impl Scale {
+    /// From `low` to `high` in equal steps; an empty range is widened.
+    pub fn linear(low: f64, high: f64) -> Self {
+        let high = if high > low { high } else { low + 1.0 };
+        Self { low, high, logarithmic: false }
+    }
+
+    /// For values that lie in `least..=most`: logarithmic when they differ widely, else linear from zero.
+    pub fn for_spread(least: f64, most: f64) -> Self {
+        if least > 0.0 && most / least > LOGARITHMIC_FROM {
+            return Self { low: round_down(least), high: round_up(most), logarithmic: true };
+        }
+        Self::from_zero(most)
+    }
+
+    /// From zero to a round value at or above `most`.
+    pub fn from_zero(most: f64) -> Self {
+        if most.is_nan() || most <= 0.0 {
+            return Self::linear(0.0, 1.0);
+        }
+        let step = step_for(most, 5);
+        Self::linear(0.0, (most / step - 1e-9).ceil().max(1.0) * step)
+    }
+
+    /// Whether equal steps are equal factors.
+    pub fn is_logarithmic(&self) -> bool {
+        self.logarithmic
+    }
+
+    /// Where `value` stands, kept within 0..=1.
+    pub fn place(&self, value: f64) -> f64 {
+        let at = |v: f64| if self.logarithmic { v.max(self.low).ln() } else { v };
+        let share = (at(value) - at(self.low)) / (at(self.high) - at(self.low));
+        if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) }
+    }
+
+    /// Round values within the scale, about `most` of them.
+    fn round_values(&self, most: usize) -> Vec<f64> {
+        if self.logarithmic {
+            return self.round_factors(most);
+        }
+        let step = step_for(self.high - self.low, most);
+        let (first, last) =
+            ((self.low / step - 1e-9).ceil() as i64, (self.high / step + 1e-9).floor() as i64);
+        (first..=last).map(|i| i as f64 * step).collect()
+    }
+
+    fn round_factors(&self, most: usize) -> Vec<f64> {
+        let (first, last) = (self.low.log10().floor() as i32, self.high.log10().ceil() as i32);
+        let within = |factors: &[f64]| -> Vec<f64> {
+            let all = (first..=last).flat_map(|e| factors.iter().map(move |f| f * 10f64.powi(e)));
+            all.filter(|v| *v >= self.low * 0.999 && *v <= self.high * 1.001).collect()
+        };
+        let dense = within(&STEPS[..3]);
+        if dense.len() <= most { dense } else { within(&STEPS[..1]) }
+    }
+}
+
+/// The round interval that cuts `range` into at most about `most` pieces.
+fn step_for(range: f64, most: usize) -> f64 {
+    let rough = range / most.max(1) as f64;
+    let decade = 10f64.powf(rough.log10().floor());
+    let fits = |step: &&f64| **step * decade >= rough * 0.999;
+    STEPS.iter().find(fits).unwrap_or(&10.0) * decade
+}
+
+/// The nearest 1, 2 or 5 times a power of ten at or below `value` (> 0).
+fn round_down(value: f64) -> f64 {
+    let decade = 10f64.powf(value.log10().floor());
+    STEPS[..3].iter().rev().find(|s| **s * decade <= value * 1.001).unwrap_or(&1.0) * decade
+}
+
+/// The nearest 1, 2 or 5 times a power of ten at or above `value` (> 0).
+fn round_up(value: f64) -> f64 {
+    let decade = 10f64.powf(value.log10().floor());
+    STEPS.iter().find(|s| **s * decade >= value * 0.999).unwrap_or(&10.0) * decade
+}
+
+/// Ticks of an axis of times in nanoseconds: `200 µs`, `1 ms`.
+pub fn time_ticks(scale: &Scale) -> Vec<Tick> {
+    ticks(scale, 6, |ns| bare(&format::time(ns.round() as u64)))
+}
+
+/// Ticks of an axis of counts or rates: `500`, `10,000`, `2 M`.
+pub fn count_ticks(scale: &Scale) -> Vec<Tick> {
+    ticks(scale, 5, |n| match n {
+        n if n >= 1e6 => format!("{} M", (n / 1e4).round() / 100.0),
+        n if n < 10.0 && n.fract() != 0.0 => format!("{n:.2}").trim_end_matches('0').to_owned(),
+        n => format::count(n.round() as u64),
+    })
+}
+
+/// Ticks of an axis of elapsed time in seconds: `20 s`, `5 min`.
+pub fn second_ticks(scale: &Scale) -> Vec<Tick> {
+    ticks(scale, 6, |s| match s {
+        s if s >= 120.0 && s % 60.0 == 0.0 => format!("{} min", s / 60.0),
+        s => format!("{} s", (s * 100.0).round() / 100.0),
+    })
+}
+
+/// Ticks of an axis of percentiles, where `-log10(1 - q)` is the value: 0, 90, 99, 99.9 % …
+pub fn percentile_ticks(nines: u32) -> Vec<Tick> {
+    let label = |n: u32| match n {
+        0 => "0 %".to_owned(),
+        1 => "90 %".to_owned(),
+        2 => "99 %".to_owned(),
+        n => format!("99.{} %", "9".repeat(n as usize - 2)),
+    };
+    (0..=nines).map(|n| Tick { at: n.into(), label: label(n) }).collect()
+}
+
+fn ticks(scale: &Scale, most: usize, label: impl Fn(f64) -> String) -> Vec<Tick> {
+    scale.round_values(most).into_iter().map(|at| Tick { at, label: label(at) }).collect()
+}
+
+/// `1.00 ms` as `1 ms`, `2.50 s` as `2.5 s`, `0 ns` as `0`.
+fn bare(text: &str) -> String {
+    let Some((number, unit)) = text.split_once(' ') else { return text.to_owned() };
+    let number =
+        if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number };
+    if number == "0" { number.to_owned() } else { format!("{number} {unit}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(ticks: Vec<Tick>) -> Vec<String> {
+        ticks.into_iter().map(|t| t.label).collect()
+    }
+
+    #[test]
+    fn ticks_stand_at_round_values_and_the_axis_ends_at_one() {
+        assert_eq!(
+            labels(count_ticks(&Scale::from_zero(17_300.0))),
+            ["0", "5,000", "10,000", "15,000", "20,000"]
+        );
+        assert_eq!(labels(count_ticks(&Scale::from_zero(3.0))), ["0", "1", "2", "3"]);
+        assert_eq!(labels(count_ticks(&Scale::from_zero(0.0)))[..2], ["0", "0.2"]);
+        assert_eq!(labels(count_ticks(&Scale::from_zero(1_800_000.0)))[3..], ["1.5 M", "2 M"]);
+        assert_eq!(
+            labels(second_ticks(&Scale::linear(0.0, 30.0))),
+            ["0 s", "5 s", "10 s", "15 s", "20 s", "25 s", "30 s"]
+        );
+        assert_eq!(labels(second_ticks(&Scale::linear(0.0, 1_200.0)))[..2], ["0 s", "200 s"]);
+    }
+
+    #[test]
+    fn times_that_differ_widely_get_a_logarithmic_axis_and_others_one_from_zero() {
+        let wide = Scale::for_spread(42_000.0, 31_000_000.0);
+        assert!(wide.is_logarithmic());
+        assert_eq!(labels(time_ticks(&wide)), ["100 µs", "1 ms", "10 ms"]);
+        let narrow = Scale::for_spread(1_900_000.0, 4_600_000.0);
+        assert!(!narrow.is_logarithmic());
+        assert_eq!(labels(time_ticks(&narrow)), ["0", "1 ms", "2 ms", "3 ms", "4 ms", "5 ms"]);
+        assert!(wide.place(1_300_000.0) > 0.4 && wide.place(1_300_000.0) < 0.6);
+    }
+
+    #[test]
+    fn percentiles_are_labelled_by_their_nines() {
+        assert_eq!(labels(percentile_ticks(4)), ["0 %", "90 %", "99 %", "99.9 %", "99.99 %"]);
+    }
+
+    #[test]
+    fn no_value_leaves_the_plot_and_none_is_not_a_number() {
+        for scale in [
+            Scale::linear(0.0, 0.0),
+            Scale::from_zero(f64::NAN),
+            Scale::for_spread(0.0, 5.0),
+            Scale::for_spread(1.0, 1e12),
+        ] {
+            for value in [-1.0, 0.0, 1e-9, 5.0, 1e300, f64::NAN, f64::INFINITY] {
+                assert!((0.0..=1.0).contains(&scale.place(value)), "{scale:?} {value}");
+            }
+            assert!(time_ticks(&scale).len() <= 20);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Report files: written whole or not at all.
+//!
+//! A report is written beside its place and then moved there, so that whoever looks sees the old file
+//! or the new one, never half of one, and an earlier result stays until there is another. What is no
+//! regular file (a pipe, a device) is written to as it is. What stays out: what a report says.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// See that every report can be written before a request is sent: a result that cannot be kept is not
+/// worth making. No file is changed.
+///
+/// # Errors
+/// Which file, why, and the flag to change.
+pub fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), String> {
+    paths.into_iter().try_for_each(|path| {
+        check(path).map_err(|e| format!("--report {}: cannot be written: {e}", path.display()))
+    })
+}
+
+fn check(path: &Path) -> io::Result<()> {
+    match Place::of(path)? {
+        Place::Special => Ok(()),
+        Place::File { at, existing } => {
+            if existing.is_some() {
+                OpenOptions::new().append(true).open(&at)?;
+            }
+            let beside = beside(&at);
+            File::create(&beside)?;
+            fs::remove_file(&beside)
+        }
+    }
+}
+
+/// Put `text` at `path`.
+///
+/// # Errors
+/// What the system says; what was at `path` is then still there.
+pub fn write(path: &Path, text: &str) -> io::Result<()> {
+    let (at, existing) = match Place::of(path)? {
+        Place::Special => return OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes()),
+        Place::File { at, existing } => (at, existing),
+    };
+    let beside = beside(&at);
+    let written = write_whole(&beside, text, existing).and_then(|()| fs::rename(&beside, &at));
+    if written.is_err() {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+fn write_whole(path: &Path, text: &str, permissions: Option<fs::Permissions>) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    if let Some(permissions) = permissions {
+        file.set_permissions(permissions)?;
+    }
+    file.write_all(text.as_bytes())?;
+    // On the disk before it takes the old one's place: a crash leaves one of the two.
+    file.sync_all()
+}
+
+/// What a report's path leads to.
+enum Place {
+    /// A regular file, or none yet: where it is after all links, and what it allows.
+    File { at: PathBuf, existing: Option<fs::Permissions> },
+    /// A pipe, a device: it cannot be replaced, only written to.
+    Special,
+}
+
+impl Place {
+    fn of(path: &Path) -> io::Result<Self> {
+        match fs::metadata(path) {
+            Ok(there) if there.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory)),
+            Ok(there) if there.is_file() => {
+                Ok(Self::File { at: fs::canonicalize(path)?, existing: Some(there.permissions()) })
+            }
+            Ok(_) => Ok(Self::Special),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                Ok(Self::File { at: path.to_owned(), existing: None })
+            }
+            Err(e) => Err(e),
+        }
+    }
+}
+
+/// A name in the same folder, and so on the same file system, that no other process takes.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.tmp", std::process::id()));
+    path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("loadtester-{name}-{}", std::process::id()));
+            fs::create_dir(&path).unwrap();
+            Self(path)
+        }
+
+        fn names(&self) -> Vec<OsString> {
+            let mut names: Vec<_> = fs::read_dir(&self.0).unwrap().map(|e| e.unwrap().file_name()).collect();
+            names.sort();
+            names
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn an_earlier_report_stays_until_there_is_another_and_keeps_its_permissions() {
+        let folder = Folder::new("earlier");
+        let path = folder.0.join("a.json");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        check_writable([path.as_path()]).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        write(&path, "new").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(folder.names(), ["a.json"]);
+    }
+
+    #[test]
+    fn a_check_leaves_nothing_behind_and_names_the_flag_when_it_fails() {
+        let folder = Folder::new("check");
+        check_writable([folder.0.join("new.json").as_path()]).unwrap();
+        assert!(folder.names().is_empty());
+        let error = check_writable([folder.0.join("none/new.json").as_path()]).unwrap_err();
+        assert!(error.starts_with("--report ") && error.contains("cannot be written"), "{error}");
+        assert!(check_writable([folder.0.as_path()]).unwrap_err().contains("directory"));
+    }
+
+    #[test]
+    fn links_are_followed_and_devices_are_not_replaced() {
+        let folder = Folder::new("links");
+        let (real, link) = (folder.0.join("real.json"), folder.0.join("link.json"));
+        fs::write(&real, "old").unwrap();
+        symlink(&real, &link).unwrap();
+        write(&link, "new").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&real).unwrap(), "new");
+        check_writable([Path::new("/dev/null")]).unwrap();
+        write(Path::new("/dev/null"), "gone").unwrap();
+        assert!(!fs::metadata("/dev/null").unwrap().is_file());
+    }
+}

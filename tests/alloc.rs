@@ -1,0 +1,253 @@
+//! Nothing is allocated while load flows: an allocator that counts, thread by thread.
+//!
+//! A program of its own, because a process has one allocator.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crossbeam_channel::{bounded, unbounded};
+use loadtester::client::{Action, Brief, Client};
+use loadtester::load::{self, Control, Job, TALLIES_PER_THREAD};
+use loadtester::plan::{self, Overrides, Share, Slice};
+use loadtester::sys::Clock;
+use loadtester::tally::{Outcome, Tally};
+
+use script::{Script, Step, response, send};
+
+#[path = "it/script.rs"]
+#[allow(dead_code, reason = "the tests in it/ use the rest")]
+mod script;
+
+/// More threads than this program starts.
+const MAX_THREADS: usize = 1_024;
+
+/// The allocations of one thread.
+struct Slot {
+    thread: AtomicI32,
+    allocations: AtomicU64,
+}
+
+static SLOTS: [Slot; MAX_THREADS] =
+    [const { Slot { thread: AtomicI32::new(0), allocations: AtomicU64::new(0) } }; MAX_THREADS];
+static SLOTS_TAKEN: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// This thread's place in [`SLOTS`]; needs neither memory nor a destructor.
+    static OWN: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn own_slot() -> &'static Slot {
+    let place = OWN.get();
+    if place != usize::MAX {
+        return &SLOTS[place];
+    }
+    let place = SLOTS_TAKEN.fetch_add(1, SeqCst);
+    OWN.set(place);
+    // SAFETY: gettid has no preconditions.
+    SLOTS[place].thread.store(unsafe { libc::gettid() }, SeqCst);
+    &SLOTS[place]
+}
+
+// SAFETY: everything is System's; counting touches neither the memory nor the layout, and allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        own_slot().allocations.fetch_add(1, SeqCst);
+        // SAFETY: the caller keeps to alloc's contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps to dealloc's contract, and all memory is System's.
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        own_slot().allocations.fetch_add(1, SeqCst);
+        // SAFETY: the caller keeps to realloc's contract, and all memory is System's.
+        unsafe { System.realloc(at, layout, size) }
+    }
+}
+
+/// Allocations so far of the thread with this name; `None`: there is none.
+fn allocations_of(name: &str) -> Option<u64> {
+    let threads = std::fs::read_dir("/proc/self/task").expect("Linux has it");
+    let mut ids = threads.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    let id = ids.find(|id| {
+        std::fs::read_to_string(format!("/proc/self/task/{id}/comm"))
+            .is_ok_and(|comm| comm.trim_end() == name)
+    })?;
+    let slot = SLOTS.iter().find(|slot| slot.thread.load(SeqCst) == id)?;
+    Some(slot.allocations.load(SeqCst))
+}
+
+const LENGTH: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+const CHUNKED: &str =
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n3\r\nyou\r\n0\r\n\r\n";
+
+fn brief(base_url: &str, load: &str) -> (Arc<Brief>, Share) {
+    let text = format!(
+        "base_url: {base_url}\nload: {load}\nscenarios:\n  - {{ name: a, path: /a, weight: 2 }}\n  - {{ name: b, path: /b, method: POST, body: x }}\n"
+    );
+    let plan = plan::parse(&text, "test", &Overrides::default(), &|_| None).expect("a valid plan");
+    let share = plan::share(&plan, Slice { slot: 0, of: 1 });
+    (Arc::new(Brief::new(plan, 1)), share)
+}
+
+/// 100,000 exchanges in virtual time, each answered after 20 µs in pieces of `piece` bytes.
+fn check_client(load: &str, response: &str, piece: usize) {
+    const EXCHANGES: u64 = 100_000;
+    let (brief, share) = brief("http://target", load);
+    let tally = || Box::new(Tally::new(2));
+    let mut spare = vec![tally(), tally()];
+    let connections = share.connections as usize;
+    let mut client = Client::new(brief, share, tally());
+    let mut waiting = Vec::with_capacity(connections);
+    client.open();
+    while let Some(action) = client.next(0) {
+        let Action::Connect(c) = action else { panic!("{action:?} before the start") };
+        client.connected(c, 1_000);
+    }
+    client.start(2_000);
+    let (mut now, mut ok) = (2_000, 0);
+    let before = own_slot().allocations.load(SeqCst);
+    while ok < EXCHANGES {
+        client.advance(now);
+        while let Some(action) = client.next(now) {
+            match action {
+                Action::Send(c) => {
+                    let n = client.outgoing(c).len();
+                    client.sent(c, n);
+                    waiting.push(c);
+                }
+                Action::Connect(c) => client.connected(c, now),
+                Action::Close(c) => panic!("{c} is closed for no reason"),
+            }
+        }
+        now += 20_000;
+        if waiting.is_empty() {
+            now = now.max(client.wait_until(now).expect("the run is not over"));
+        }
+        while let Some(c) = waiting.pop() {
+            for bytes in response.as_bytes().chunks(piece) {
+                client.received(c, bytes, Some(now - 5_000), now);
+            }
+        }
+        let mut empty = spare.pop().expect("two go round");
+        empty.clear();
+        let full = client.swap_tally(empty);
+        ok += full.sum(|s| s.outcomes[Outcome::Ok as usize]);
+        spare.push(full);
+    }
+    let allocated = own_slot().allocations.load(SeqCst) - before;
+    assert_eq!(allocated, 0, "allocations in {ok} exchanges of {load}");
+}
+
+#[test]
+fn a_client_allocates_nothing_in_the_closed_model() {
+    let load = "{ concurrency: 50, duration: 1h }";
+    check_client(load, LENGTH, usize::MAX);
+    check_client(load, CHUNKED, usize::MAX);
+    // The head arrives whole, the body in pieces.
+    check_client(load, CHUNKED, CHUNKED.find("5\r\n").expect("the first chunk"));
+}
+
+#[test]
+fn a_client_allocates_nothing_in_the_open_model() {
+    for arrivals in ["even", "poisson"] {
+        let load = format!("{{ rate: 50k/s, arrivals: {arrivals}, concurrency: 50, duration: 1h }}");
+        check_client(&load, LENGTH, usize::MAX);
+        check_client(&load, CHUNKED, usize::MAX);
+    }
+}
+
+/// A real load thread against a real target, between its first and its third window.
+fn check_thread(load: &str, response: &str) {
+    // Threads are found by name: one at a time.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let script = Script::play([Step::Read, send(response)]);
+    let (brief, share) = brief(&script.url(), load);
+    let (settle, settled) = unbounded();
+    let (close, windows) = bounded(TALLIES_PER_THREAD);
+    let (give_back, empties) = bounded(TALLIES_PER_THREAD);
+    for _ in 1..TALLIES_PER_THREAD {
+        give_back.send(Box::new(Tally::new(2))).expect("there is room");
+    }
+    let (control, clock) = (Arc::new(Control::default()), Clock::start());
+    let address: (IpAddr, u16) =
+        (brief.plan.target.host.parse().expect("an address"), brief.plan.target.port);
+    let job = Job {
+        thread: 0,
+        core: None,
+        brief,
+        share,
+        addresses: [address.into()].into(),
+        clock,
+        kernel_timestamps: true,
+        busy_poll: false,
+        control: control.clone(),
+        settled: settle,
+        windows: close,
+        empties,
+    };
+    let thread = load::spawn(job).expect("room for a thread");
+    assert_eq!(settled.recv().expect("it settles").reached, Ok(true));
+    control.start(clock.now() + 1);
+    let (mut counts, mut ok) = (Vec::new(), 0);
+    // Its name is gone with it: the last window's count is nobody's.
+    while let Ok(mut window) = windows.recv() {
+        counts.extend(allocations_of("load-0").filter(|_| window.last.is_none()));
+        ok += window.tally.sum(|s| s.outcomes[Outcome::Ok as usize]);
+        if counts.len() == 3 {
+            control.stop();
+        }
+        window.tally.clear();
+        let _ = give_back.send(window.tally);
+    }
+    thread.join().expect("it ends well");
+    assert!(counts.len() >= 3 && ok > 50, "{} windows, {ok} exchanges", counts.len());
+    assert_eq!(counts[2], counts[0], "allocations while {ok} exchanges of {load} went by: {counts:?}");
+}
+
+#[test]
+fn a_load_thread_allocates_nothing_in_the_closed_model() {
+    check_thread("{ concurrency: 4, duration: 30s }", &response("200 OK", "hello"));
+}
+
+#[test]
+fn a_load_thread_allocates_nothing_in_the_open_model() {
+    check_thread("{ rate: 1000/s, concurrency: 8, duration: 30s }", CHUNKED);
+}
+
+#[test]
+fn a_load_thread_allocates_nothing_for_large_bodies() {
+    let chunk = format!("{:x}\r\n{}\r\n", 1 << 14, "x".repeat(1 << 14));
+    let text = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n", chunk.repeat(100));
+    check_thread("{ concurrency: 4, duration: 30s }", &text);
+}
+
+/// The counter counts, and finds a thread by its name.
+#[test]
+fn an_allocation_is_seen() {
+    let (tell, told) = unbounded();
+    let (go_on, wait) = unbounded::<()>();
+    let work = move || {
+        let before = own_slot().allocations.load(SeqCst);
+        std::hint::black_box(vec![1u8; 100]);
+        tell.send(own_slot().allocations.load(SeqCst) - before).expect("somebody listens");
+        let _ = wait.recv();
+    };
+    let thread = std::thread::Builder::new().name("seen".into()).spawn(work).expect("room for a thread");
+    assert_eq!(told.recv(), Ok(1));
+    assert!(allocations_of("seen") >= Some(1));
+    drop(go_on);
+    thread.join().expect("it ends well");
+}

@@ -1,0 +1,182 @@
+//! How the program ends: the exit code of every way out, and what is said on the way.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
+
+use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::run::{Ended, Room, Running, eventually, run, run_plan, start, start_with};
+use crate::script::{Script, Step, response, send};
+
+fn answering() -> Script {
+    Script::play([Step::Read, send(response("200 OK", "ok"))])
+}
+
+/// Exit code `code`, nothing on standard output, and all of `words` on standard error.
+fn check_refusal(ended: Ended, code: i32, words: &[&str]) -> Ended {
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(code), ""), "{ended:?}");
+    for word in words {
+        assert!(ended.stderr.contains(word), "no {word:?} in {ended:?}");
+    }
+    assert_eq!(ended.report, Value::Null);
+    ended
+}
+
+#[test]
+fn a_flag_that_does_not_exist_is_usage() {
+    check_refusal(run(&["http://127.0.0.1:1/", "--concurency", "3"]), 2, &["--concurency", "-c"]);
+    check_refusal(run(&["http://127.0.0.1:1/", "-c", "many"]), 2, &["-c", "many"]);
+    check_refusal(run(&[]), 2, &["--demo"]);
+}
+
+#[test]
+fn all_faults_of_a_plan_are_told_at_once_with_their_lines() {
+    let plan = "base_url: ftp://x
+load: { rate: 5/s }
+scenarios:
+  - name: a
+    path: /
+    weigth: 2
+    timeout: soon
+";
+    let words = ["plan.yaml:1:", "plan.yaml:2:", "plan.yaml:6:", "`weight`", "plan.yaml:7:", "250ms"];
+    let ended = check_refusal(run_plan(plan, &[]), 2, &words);
+    assert_eq!(ended.stderr.lines().count(), 4, "{ended:?}");
+}
+
+#[test]
+fn what_is_no_plan_is_said_to_be_none() {
+    let room = Room::new();
+    let odd = room.write("odd.yaml", b"base_url: \xff");
+    check_refusal(run(&["--plan", &odd]), 2, &["odd.yaml", "UTF-8", "byte 10"]);
+    check_refusal(run(&["--plan", &room.file("missing.yaml")]), 2, &["missing.yaml", "--plan"]);
+    check_refusal(run(&["--plan", &room.file(".")]), 2, &["is a directory"]);
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_refused_before_a_request_is_sent() {
+    let script = answering();
+    let ended = run(&[&script.url(), "-n", "1", "--report", "/nowhere/a.json"]);
+    check_refusal(ended, 2, &["--report", "/nowhere/a.json"]);
+    assert_eq!(script.connections(), 0);
+}
+
+#[test]
+fn a_target_that_refuses_is_told_once() {
+    // Bound and not listening: the port is ours, and refuses.
+    let closed = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&closed, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = SocketAddr::try_from(getsockname(&closed).unwrap()).unwrap().to_string();
+    let url = format!("http://{address}/");
+    for args in [&["-n", "10"][..], &["-c", "50", "-d", "5s", "--threads", "2"], &["-r", "100/s", "-d", "5s"]]
+    {
+        let ended = check_refusal(run(&[&[url.as_str()], args].concat()), 3, &[&address, "refused"]);
+        assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+    }
+}
+
+#[test]
+fn a_host_without_an_address_is_told_once() {
+    let ended = check_refusal(run(&["http://nowhere.invalid/", "-n", "1"]), 3, &["nowhere.invalid"]);
+    assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+}
+
+#[test]
+fn a_status_address_that_is_taken_is_named() {
+    let (script, taken) = (answering(), TcpListener::bind(("127.0.0.1", 0)).unwrap());
+    let address = taken.local_addr().unwrap().to_string();
+    let ended = run(&[&script.url(), "-n", "1", "--listen", &address]);
+    check_refusal(ended, 2, &[&address, "--listen"]);
+    assert_eq!(script.requests(), 0);
+}
+
+#[test]
+fn a_rate_that_was_not_offered_supports_no_verdict() {
+    let script = answering();
+    let url = script.url();
+    for more in [&[][..], &["--strict"]] {
+        let args = [&[url.as_str(), "-r", "2000000/s", "-c", "2", "-d", "1s"], more].concat();
+        let ended = run(&args).lawful();
+        assert_eq!((ended.code, &ended.report["verdict"]), (Some(4), &"inconclusive".into()), "{ended:?}");
+        assert_eq!(ended.number("totals.due"), 2_000_000);
+        assert!(ended.number("totals.dropped") > 0);
+        assert_eq!(ended.report["instrument"]["trustworthy"], false);
+        assert!(ended.report["instrument"]["reasons"].to_string().contains("of the asked load was offered"));
+    }
+}
+
+/// Until load flows.
+fn flows(run: &Running, script: &Script) {
+    eventually("the first request", || (script.requests() > 0).then_some(()));
+    assert_eq!(run.stderr(), "");
+}
+
+#[test]
+fn an_interrupted_run_reports_what_it_measured() {
+    for (signal, load) in [(Signal::INT, "-c"), (Signal::TERM, "-r")] {
+        let script = answering();
+        let run = start(&[&script.url(), load, "20", "-d", "50s"]);
+        flows(&run, &script);
+        std::thread::sleep(Duration::from_millis(200));
+        run.signal(signal);
+        let ended = run.end().lawful();
+        assert_eq!((ended.code, &ended.report["verdict"]), (Some(130), &"interrupted".into()), "{ended:?}");
+        assert_eq!(
+            (ended.number("totals.completed"), ended.number("totals.due")),
+            (script.requests(), script.requests())
+        );
+        assert!(ended.stdout.to_lowercase().contains("interrupted"), "{ended:?}");
+        assert!(ended.seconds("measured_seconds") < 40.0);
+    }
+}
+
+#[test]
+fn an_interrupted_warm_up_measured_nothing() {
+    let script = answering();
+    let plan = format!(
+        "base_url: {}\nload: {{ warmup: 50s, duration: 1s }}\nscenarios: [{{ name: a, path: / }}]\n",
+        script.url()
+    );
+    let room = Room::new();
+    let run = start(&["--plan", &room.write("plan.yaml", plan)]);
+    flows(&run, &script);
+    run.signal(Signal::INT);
+    let ended = run.end().lawful();
+    assert_eq!((ended.code, &ended.report["verdict"]), (Some(130), &"interrupted".into()), "{ended:?}");
+    assert_eq!((ended.number("totals.due"), ended.seconds("measured_seconds")), (0, 0.0));
+}
+
+#[test]
+fn a_second_interrupt_ends_the_drain_at_once() {
+    let script = Script::play([Step::Read, Step::Freeze]);
+    let plan = format!(
+        "base_url: {}\nload: {{ duration: 50s, drain: 50s, concurrency: 2 }}\nscenarios: [{{ name: a, path: / }}]\n",
+        script.url()
+    );
+    let room = Room::new();
+    let run = start(&["--plan", &room.write("plan.yaml", plan)]);
+    flows(&run, &script);
+    let asked = Instant::now();
+    run.signal(Signal::INT);
+    std::thread::sleep(Duration::from_millis(300));
+    run.signal(Signal::INT);
+    let ended = run.end();
+    assert_eq!(ended.code, Some(130), "{ended:?}");
+    assert!(asked.elapsed() < Duration::from_secs(20), "it drained on");
+}
+
+#[test]
+fn an_interrupt_while_connecting_sends_nothing() {
+    // A listener whose queue is full answers no more attempts.
+    let deaf = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&deaf, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    rustix::net::listen(&deaf, 0).unwrap();
+    let address = SocketAddr::try_from(getsockname(&deaf).unwrap()).unwrap();
+    let _first = std::net::TcpStream::connect(address).unwrap();
+    let run = start_with(&[&format!("http://{address}/"), "-c", "4", "-d", "50s"], |_| {});
+    std::thread::sleep(Duration::from_millis(500));
+    run.signal(Signal::INT);
+    check_refusal(run.end(), 130, &["interrupted"]);
+}

@@ -1,0 +1,168 @@
+//! A run alone, from the plan to the report: what it says is what the target saw.
+
+use std::path::Path;
+
+use loadtester::roles::demo_target::DemoTarget;
+use serde_json::Value;
+
+use crate::live;
+use crate::run::{Ended, PROGRAM, run, run_plan};
+use crate::script::{Script, Step, pause_ms, response, send};
+
+fn target() -> DemoTarget {
+    DemoTarget::start_program(Path::new(PROGRAM), None).expect("the target starts")
+}
+
+fn counts(target: &DemoTarget) -> Value {
+    serde_json::from_str(&live::get(target.addr(), "/count").1).expect("JSON")
+}
+
+fn sample(base_url: &str, load: &str) -> String {
+    format!(
+        "base_url: {base_url}
+{load}defaults:
+  method: GET
+  headers:
+    Authorization: Bearer dummy-token
+    Content-Type: application/json
+  timeout: 5s
+  concurrency: 10
+  requests: 100
+
+scenarios:
+  - name: Get users
+    path: /v1/users
+    method: GET
+    weight: 2
+  - name: Create user
+    path: /v1/users
+    method: POST
+    body: |
+      {{
+        \"name\": \"John\",
+        \"email\": \"john@example.com\"
+      }}
+    weight: 1
+"
+    )
+}
+
+/// Passed, all answered well, and the target's count is ours.
+fn check_count(ended: Ended, requests: u64, seen: u64) -> Ended {
+    assert_eq!((ended.code, &ended.report["verdict"]), (Some(0), &Value::from("passed")), "{ended:#?}");
+    assert_eq!(ended.outcomes(), [("ok".to_owned(), requests)]);
+    assert_eq!((ended.number("totals.sent"), seen), (requests, requests));
+    ended.lawful()
+}
+
+#[test]
+fn the_sample_plan_sends_exactly_67_and_33() {
+    for args in [&[][..], &["--threads", "2"], &["-c", "3"], &["--threads", "2", "-c", "3", "--seed", "7"]] {
+        let target = target();
+        let ended = run_plan(&sample(&format!("http://{}", target.addr()), ""), args);
+        let counted = counts(&target);
+        let routes = &counted["routes"];
+        assert_eq!(
+            (&routes["GET /v1/users"], &routes["POST /v1/users"]),
+            (&67.into(), &33.into()),
+            "{args:?}"
+        );
+        let ended = check_count(ended, 100, counted["total"].as_u64().unwrap());
+        assert_eq!(ended.report["scenarios"][0]["totals"]["ok"], 67);
+        assert_eq!(ended.report["scenarios"][1]["status_codes"]["201"], 33);
+    }
+}
+
+#[test]
+fn at_full_speed_the_target_counts_what_we_count() {
+    for threads in ["1", "2"] {
+        let target = target();
+        let url = format!("http://{}/v1/users", target.addr());
+        let ended = run(&[&url, "-c", "16", "-d", "2s", "--threads", threads]);
+        let seen = counts(&target)["total"].as_u64().unwrap();
+        let sent = ended.number("totals.sent");
+        assert!(sent > 1_000, "{sent} in two seconds");
+        check_count(ended, sent, seen);
+    }
+}
+
+#[test]
+fn more_connections_than_requests_send_no_more_requests() {
+    for (connections, requests, threads) in [("20", 3, "2"), ("1", 1, "1"), ("7", 7, "2")] {
+        let target = target();
+        let (url, n) = (format!("http://{}/healthz", target.addr()), requests.to_string());
+        let ended = run(&[&url, "-c", connections, "-n", &n, "--threads", threads]);
+        check_count(ended, requests, counts(&target)["total"].as_u64().unwrap());
+    }
+}
+
+#[test]
+fn the_warm_up_is_sent_and_not_counted() {
+    let target = target();
+    let load = "load: { warmup: 300ms, requests: 50 }\n";
+    let ended = run_plan(&sample(&format!("http://{}", target.addr()), load), &["-c", "2"]);
+    let seen = counts(&target)["total"].as_u64().unwrap();
+    assert!(seen > 50, "{seen} requests arrived, so there was no warm-up");
+    check_count(ended, 50, 50);
+}
+
+#[test]
+fn a_duration_on_the_command_line_overrides_the_plans_end() {
+    let target = target();
+    let ended = run_plan(&sample(&format!("http://{}", target.addr()), ""), &["-d", "400ms"]).lawful();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let measured = ended.seconds("measured_seconds");
+    assert!((0.39..=0.4).contains(&measured), "{measured} s measured");
+    assert!(ended.number("totals.due") > 100, "the plan's end was kept");
+}
+
+/// Answers after 300 ms.
+fn slow() -> Script {
+    Script::play([Step::Read, pause_ms(300), send(response("200 OK", "slow"))])
+}
+
+#[test]
+fn what_is_on_its_way_at_the_end_completes_in_the_drain() {
+    let script = slow();
+    let ended = run(&[&script.url(), "-c", "3", "-d", "1s"]);
+    let requests = script.requests();
+    assert!(requests >= 3, "{requests}");
+    assert!(ended.seconds("response_time.min") > 0.25, "{ended:#?}");
+    check_count(ended, requests, requests);
+}
+
+#[test]
+fn what_a_short_drain_cuts_off_is_unfinished() {
+    let script = slow();
+    let load = "load: { concurrency: 4, duration: 100ms, drain: 10ms }\n";
+    let ended = run_plan(&sample(&script.url(), load), &[]).lawful();
+    assert_eq!((ended.number("totals.due"), ended.number("totals.unfinished")), (4, 4), "{ended:#?}");
+    assert_eq!(script.requests(), 4);
+}
+
+#[test]
+fn an_open_run_sends_exactly_what_the_schedule_asks() {
+    for threads in ["1", "2"] {
+        let target = target();
+        let url = format!("http://{}/healthz", target.addr());
+        let ended = run(&[&url, "-r", "500/s", "-d", "2s", "--threads", threads]).lawful();
+        let seen = counts(&target)["total"].as_u64().unwrap();
+        assert_eq!((ended.number("totals.due"), seen), (1_000, 1_000));
+        assert_eq!(ended.outcomes(), [("ok".to_owned(), 1_000)]);
+        assert_eq!(ended.report["rate"]["target"], 500.0);
+    }
+}
+
+#[test]
+fn a_full_backlog_drops_and_says_so() {
+    // One connection that answers ten a second, a place for five more, asked for a hundred a second.
+    let script = Script::play([Step::Read, pause_ms(100), send(response("200 OK", ""))]);
+    let load = "load: { rate: 100/s, duration: 1s, concurrency: 1, backlog: 5 }\n";
+    let ended = run_plan(&sample(&script.url(), load), &[]).lawful();
+    let dropped = ended.number("totals.dropped");
+    assert_eq!((ended.code, ended.number("totals.due")), (Some(4), 100), "{ended:#?}");
+    assert!((60..=95).contains(&dropped), "{dropped} dropped");
+    assert_eq!(ended.number("totals.sent"), script.requests());
+    assert_eq!(ended.report["verdict"], "inconclusive");
+    assert!(ended.report["instrument"]["reasons"].to_string().contains("concurrency"), "{ended:#?}");
+}
