@@ -11,6 +11,7 @@ use crate::report::{FirstFailure, Snapshot, State, TimelinePoint};
 use crate::sys::Clock;
 use crate::sys::cgroup::{Groups, Throttle};
 use crate::tally::{Detail, Outcome, ScenarioTally, Tally};
+use crate::verdict::preflight::OPEN_WINDOWS_MAX;
 
 /// How often the picture's state and elapsed time move on when no window comes.
 const TICK: Duration = Duration::from_millis(100);
@@ -60,6 +61,8 @@ struct Progress {
     measure_from_ns: u64,
     /// Windows that some threads have not closed yet, by their place in the measured time.
     open: BTreeMap<u64, Tally>,
+    /// The place of the first window that has no point in the timeline yet.
+    first_open: u64,
     /// The end of the last window of each thread, on the run's clock; `None`: it has ended.
     ends_ns: Vec<Option<u64>>,
     load_ended_at_ns: u64,
@@ -74,6 +77,7 @@ impl Collector {
         let mut progress = Progress {
             measure_from_ns,
             open: BTreeMap::new(),
+            first_open: 0,
             ends_ns: vec![Some(measure_from_ns); self.empties.len()],
             load_ended_at_ns: measure_from_ns,
             throttle_before: self.group.as_ref().map(Groups::throttle),
@@ -91,7 +95,8 @@ impl Collector {
 
     fn merge(&self, mut window: Window, progress: &mut Progress) {
         let into_ns = window.ended_at_ns.saturating_sub(progress.measure_from_ns);
-        let place = into_ns.saturating_sub(1) / WINDOW_NS;
+        // What a thread far behind has counted is shown in the oldest window still open.
+        let place = (into_ns.saturating_sub(1) / WINDOW_NS).max(progress.first_open);
         let scenarios = window.tally.scenarios.len();
         progress.open.entry(place).or_insert_with(|| Tally::new(scenarios)).merge(&window.tally);
         progress.ends_ns[window.thread] = Some(window.ended_at_ns).filter(|_| window.last.is_none());
@@ -107,11 +112,14 @@ impl Collector {
             let merged_to_ns = slowest.unwrap_or(progress.load_ended_at_ns);
             let longest = snapshot.run.duration_ns.unwrap_or(u64::MAX);
             snapshot.measured_ns = merged_to_ns.saturating_sub(progress.measure_from_ns).min(longest);
-            while let Some(entry) = progress.open.first_entry() {
+            loop {
+                let crowded = progress.open.len() >= OPEN_WINDOWS_MAX as usize;
+                let Some(entry) = progress.open.first_entry() else { break };
                 let complete_ns = progress.measure_from_ns + (entry.key() + 1) * WINDOW_NS;
-                if slowest.is_some_and(|end| end < complete_ns) {
+                if !crowded && slowest.is_some_and(|end| end < complete_ns) {
                     break;
                 }
+                progress.first_open = entry.key() + 1;
                 let from_s = (entry.key() * WINDOW_NS) as f64 / 1e9;
                 let t = ((entry.key() + 1) * WINDOW_NS) as f64 / 1e9;
                 let tally = entry.remove();

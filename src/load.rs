@@ -83,6 +83,8 @@ pub struct Job {
     pub kernel_timestamps: bool,
     /// Never sleep between events.
     pub busy_poll: bool,
+    /// Look for events instead of sleeping where requests are due close together.
+    pub may_poll: bool,
     /// When to begin and stop.
     pub control: Arc<Control>,
     /// Told once, when its first connection attempts have ended.
@@ -268,7 +270,7 @@ impl Thread {
         let before = self.job.clock.now();
         let left_ns =
             self.client.wait_until(before).map_or(most_ns, |at| at.saturating_sub(before).min(most_ns));
-        let hurried = self.client.gap_ns() < SHORTEST_GAP_NS;
+        let hurried = self.job.may_poll && self.client.gap_ns() < SHORTEST_GAP_NS;
         let polls = hurried || self.job.busy_poll || !self.unread.is_empty();
         let wait_ns = if polls { 0 } else { left_ns };
         // Fails only for a bad descriptor or buffer, which would be ours: then there are no events.

@@ -193,6 +193,7 @@ fn check_thread(load: &str, response: &str) {
         clock,
         kernel_timestamps: true,
         busy_poll: false,
+        may_poll: true,
         control: control.clone(),
         settled: settle,
         windows: close,

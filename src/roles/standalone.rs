@@ -178,6 +178,7 @@ impl Crew {
                 clock,
                 kernel_timestamps: options.timestamps == Timestamps::Kernel,
                 busy_poll: options.busy_poll,
+                may_poll: threads.may_poll,
                 control: control.clone(),
                 settled: settle.clone(),
                 windows: close.clone(),

@@ -335,9 +335,36 @@ fn saturated(evidence: &Evidence) -> Option<Reason> {
 
 fn sent_late(evidence: &Evidence) -> Option<Reason> {
     let p99_ns = evidence.send_delay.quantile(JUDGED_QUANTILE)?;
-    let median = evidence.response_time.quantile(0.5).unwrap_or(0);
-    let limit_ns = SEND_DELAY_FLOOR_NS.max(median / SEND_DELAY_SHARE);
+    let limit_ns = send_delay_limit_ns(evidence);
     (!within(p99_ns, limit_ns)).then_some(Reason::SentLate { p99_ns, limit_ns })
+}
+
+fn send_delay_limit_ns(evidence: &Evidence) -> u64 {
+    let median = evidence.response_time.quantile(0.5).unwrap_or(0);
+    SEND_DELAY_FLOOR_NS.max(median / SEND_DELAY_SHARE)
+}
+
+/// Late sends too few to be a reason to doubt, but enough to be what the last percentiles show.
+fn few_sent_late(evidence: &Evidence) -> Option<String> {
+    let delays = evidence.send_delay;
+    let limit_ns = send_delay_limit_ns(evidence);
+    let late: u64 = delays
+        .hdr()
+        .iter_recorded()
+        .filter(|bucket| !within(bucket.value_iterated_to(), limit_ns))
+        .map(|bucket| bucket.count_at_value())
+        .sum();
+    if !evidence.open_model || late == 0 || sent_late(evidence).is_some() {
+        return None;
+    }
+    Some(format!(
+        "{} sent more than {} after they could be, the latest by {}: \
+         percentiles of the response time above {} may show that and not the target",
+        if late == 1 { "1 request was".into() } else { format!("{} were", plural(late, "request")) },
+        print_time(limit_ns),
+        print_time(delays.max()?),
+        print_percent(1.0 - late as f64 / delays.count() as f64),
+    ))
 }
 
 fn read_late(evidence: &Evidence) -> Option<Reason> {
@@ -367,6 +394,7 @@ fn remarks(evidence: &Evidence) -> Vec<String> {
             plural(evidence.absurd_stamps, "response")
         ));
     }
+    notes.extend(few_sent_late(evidence));
     let saturated = evidence.response_time.saturated();
     if saturated > 0 {
         notes.push(format!("{} longer than one hour, recorded as one hour", plural(saturated, "exchange")));

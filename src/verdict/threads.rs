@@ -17,6 +17,9 @@ pub struct Threads {
     pub count: usize,
     /// The core of each thread in turn; empty: not pinned.
     pub cores: Vec<usize>,
+    /// Whether they may look for events instead of sleeping while they are in a hurry: not under a quota,
+    /// which would be spent on looking and then stop them.
+    pub may_poll: bool,
     /// Why it is not what one might expect.
     pub notes: Vec<String>,
 }
@@ -88,7 +91,7 @@ pub fn threads_for(
     }
     let pin = !no_pin && quota.is_none() && cores >= PIN_FROM_CORES && count <= machine.cores_allowed.len();
     let cores = if pin { machine.cores_allowed[..count].to_vec() } else { Vec::new() };
-    Ok(Threads { count, cores, notes })
+    Ok(Threads { count, cores, may_poll: quota.is_none(), notes })
 }
 
 fn threads(count: usize) -> String {

@@ -207,6 +207,13 @@ fn there_is_a_thread_per_whole_cpu_that_is_ours() {
 }
 
 #[test]
+fn a_quota_is_not_spent_on_looking_for_events() {
+    assert!(threads(None, 8, None, 99).may_poll);
+    assert!(threads(Some(8.0), 8, None, 99).may_poll, "as much as there are cores");
+    assert!(!threads(Some(4.0), 8, None, 99).may_poll);
+}
+
+#[test]
 fn a_thread_has_at_least_one_connection() {
     assert_eq!(threads(None, 8, None, 3).count, 3);
     assert_eq!(threads(None, 8, None, 3).notes, [""; 0]);

@@ -193,6 +193,28 @@ fn a_send_delay_over_a_millisecond_and_a_tenth_of_the_median_is_late() {
 }
 
 #[test]
+fn late_sends_too_few_to_doubt_are_said_to_be_in_the_last_percentiles() {
+    let pause = |open_model: bool| {
+        judge(
+            &Run::with(|r| {
+                r.open_model = open_model;
+                r.send_delay = histogram(&[(9_950, 20 * US), (50, 200 * MS)]);
+            })
+            .evidence(),
+        )
+    };
+    let noted = pause(true);
+    assert!(noted.trustworthy);
+    assert!(noted.notes[0].contains("50 requests were sent more than 1.00ms"), "{:?}", noted.notes);
+    assert!(
+        noted.notes[0].contains("200ms: percentiles of the response time above 99.5%"),
+        "{:?}",
+        noted.notes
+    );
+    assert_eq!(pause(false).notes, [""; 0], "nothing is due in the closed model");
+}
+
+#[test]
 fn a_receive_delay_over_the_median_service_time_is_late() {
     let late = |kernel: bool, p99: u64, service: u64| {
         doubts(|r| {
