@@ -13,7 +13,10 @@ const VOID: [&str; 2] = ["meta", "br"];
 
 /// `page` as XML: void elements closed, flags given a value, the document type dropped.
 fn as_xml(page: &str) -> String {
-    let mut xml = page.strip_prefix("<!DOCTYPE html>").expect("a document type").replace("<details open>", "<details open=\"\">");
+    let mut xml = page
+        .strip_prefix("<!DOCTYPE html>")
+        .expect("a document type")
+        .replace("<details open>", "<details open=\"\">");
     for name in VOID {
         let start = format!("<{name}");
         let mut closed = String::new();
@@ -43,7 +46,8 @@ fn check(page: &str, look: impl FnOnce(&Document)) {
             assert!(matches!(node.attribute("scope"), Some("col" | "row")), "a header cell without a scope");
         }
         if name == "svg" {
-            let inner: Vec<&str> = node.children().filter(Node::is_element).map(|n| n.tag_name().name()).collect();
+            let inner: Vec<&str> =
+                node.children().filter(Node::is_element).map(|n| n.tag_name().name()).collect();
             assert_eq!((&inner[..2], node.attribute("role")), (&["title", "desc"][..], Some("img")));
         }
         for id in node.attribute("aria-labelledby").into_iter().flat_map(str::split_whitespace) {
@@ -87,7 +91,12 @@ fn the_page_says_what_the_verdict_is_and_whether_to_believe_it() {
     let (snapshot, instrument) = troubled_open_run();
     check(&page(&snapshot, &instrument), |document| {
         let text = text_of(document.root_element());
-        for expected in ["Interrupted: what was measured", "NOT trustworthy", "thread 0 was busy 98 %", "nothing received? in 5.00 s"] {
+        for expected in [
+            "Interrupted: what was measured",
+            "NOT trustworthy",
+            "thread 0 was busy 98 %",
+            "nothing received? in 5.00 s",
+        ] {
             assert!(text.contains(expected), "{expected}");
         }
         assert!(!text.contains("hunter2") && !text.contains('\x1b'));
@@ -111,7 +120,12 @@ fn words_from_a_plan_are_words_and_not_markup() {
         margin: Some(-0.5),
         reason: Some(evil.to_owned()),
     };
-    let instrument = InstrumentFigures { trustworthy: false, reasons: vec![evil.to_owned()], notes: vec![evil.to_owned()], offered_ratio: None };
+    let instrument = InstrumentFigures {
+        trustworthy: false,
+        reasons: vec![evil.to_owned()],
+        notes: vec![evil.to_owned()],
+        offered_ratio: None,
+    };
     check(&html::page(&snapshot, &instrument, &[threshold]), |document| {
         let shown = document.descendants().filter(|n| n.is_text() && n.text() == Some(evil)).count();
         assert!(shown >= 5, "shown {shown} times");
@@ -125,11 +139,15 @@ fn a_long_run_is_drawn_with_its_peak_in_a_page_of_bounded_size() {
     let page = page(&with_timeline(clean_closed_run(), 90_000), &trusted());
     assert!(page.len() < 200_000, "{} bytes", page.len());
     check(&page, |document| {
-        let svgs: Vec<Node> = document.descendants().filter(|n| n.has_tag_name(("http://www.w3.org/2000/svg", "svg"))).collect();
+        let svgs: Vec<Node> = document
+            .descendants()
+            .filter(|n| n.has_tag_name(("http://www.w3.org/2000/svg", "svg")))
+            .collect();
         assert_eq!(svgs.len(), 4);
-        let over_time = svgs.iter().find(|s| s.attribute("aria-labelledby").unwrap().starts_with("over-time")).unwrap();
+        let over_time =
+            svgs.iter().find(|s| s.attribute("aria-labelledby").unwrap().starts_with("over-time")).unwrap();
         assert!(text_of(*over_time).contains("highest 987 ms"));
-        let line = over_time.descendants().filter_map(|n| n.attribute("points")).last().unwrap();
+        let line = over_time.descendants().filter_map(|n| n.attribute("points")).next_back().unwrap();
         let places: Vec<(f64, f64)> = line
             .split(' ')
             .map(|p| p.split_once(',').map(|(x, y)| (x.parse().unwrap(), y.parse().unwrap())).unwrap())

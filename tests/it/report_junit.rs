@@ -7,6 +7,9 @@ use roxmltree::{Document, Node};
 
 use super::report::{any_snapshot, clean_closed_run, nothing_measured, troubled_open_run, trusted};
 
+/// Class, name, and the fault's element and message.
+type Case = (String, String, Option<(String, String)>);
+
 fn elements<'a>(node: Node<'a, 'a>) -> Vec<Node<'a, 'a>> {
     node.children().filter(Node::is_element).collect()
 }
@@ -19,8 +22,8 @@ fn attributes(node: Node) -> Vec<String> {
     node.attributes().map(|a| a.name().to_owned()).collect()
 }
 
-/// Holds the rules on names, order, attributes and counts; answers class, name, fault and message of each case.
-fn cases(xml: &str) -> Vec<(String, String, Option<(String, String)>)> {
+/// Holds the rules on names, order, attributes and counts; answers the cases.
+fn cases(xml: &str) -> Vec<Case> {
     let document = Document::parse(xml).unwrap_or_else(|e| panic!("{e}\n{xml}"));
     let root = document.root_element();
     assert_eq!((root.tag_name().name(), root.attributes().len()), ("testsuites", 0));
@@ -36,19 +39,28 @@ fn cases(xml: &str) -> Vec<(String, String, Option<(String, String)>)> {
     assert!(suite.attribute("time").unwrap().parse::<f64>().is_ok());
     let inner = elements(suite);
     let order = names(&inner);
-    assert_eq!((order[0].as_str(), &order[order.len() - 2..]), ("properties", &["system-out".to_owned(), "system-err".to_owned()][..]));
+    assert_eq!(
+        (order[0].as_str(), &order[order.len() - 2..]),
+        ("properties", &["system-out".to_owned(), "system-err".to_owned()][..])
+    );
     for property in elements(inner[0]) {
-        assert_eq!((property.tag_name().name(), attributes(property)), ("property", vec!["name".to_owned(), "value".to_owned()]));
+        assert_eq!(
+            (property.tag_name().name(), attributes(property)),
+            ("property", vec!["name".to_owned(), "value".to_owned()])
+        );
     }
     let found: Vec<_> = inner[1..inner.len() - 2].iter().map(|case| read_case(*case)).collect();
     let count = |fault: &str| found.iter().filter(|c| c.2.as_ref().is_some_and(|f| f.0 == fault)).count();
     let told = |name: &str| suite.attribute(name).unwrap().parse::<usize>().unwrap();
     assert_eq!(told("tests"), found.len());
-    assert_eq!([told("failures"), told("errors"), told("skipped")], ["failure", "error", "skipped"].map(count));
+    assert_eq!(
+        [told("failures"), told("errors"), told("skipped")],
+        ["failure", "error", "skipped"].map(count)
+    );
     found
 }
 
-fn read_case(case: Node) -> (String, String, Option<(String, String)>) {
+fn read_case(case: Node) -> Case {
     assert_eq!(case.tag_name().name(), "testcase");
     assert_eq!(attributes(case), ["classname", "name", "time"]);
     let faults = elements(case);
@@ -62,7 +74,12 @@ fn read_case(case: Node) -> (String, String, Option<(String, String)>) {
     (case.attribute("classname").unwrap().to_owned(), case.attribute("name").unwrap().to_owned(), fault)
 }
 
-fn report(snapshot: &Snapshot, instrument: &InstrumentFigures, thresholds: &[Threshold], strict: bool) -> Vec<(String, String, Option<(String, String)>)> {
+fn report(
+    snapshot: &Snapshot,
+    instrument: &InstrumentFigures,
+    thresholds: &[Threshold],
+    strict: bool,
+) -> Vec<Case> {
     cases(&junit::report(snapshot, instrument, thresholds, strict))
 }
 
@@ -80,7 +97,10 @@ fn threshold(expression: &str, result: &'static str, figures: (f64, f64), reason
 fn a_clean_run_has_a_case_for_itself_each_scenario_and_the_instrument_and_all_are_well() {
     let cases = report(&clean_closed_run(), &trusted(), &[], true);
     let names: Vec<&str> = cases.iter().map(|c| c.1.as_str()).collect();
-    assert_eq!(names, ["carried out as planned", "Get users", "Create user", "the measurement is trustworthy"]);
+    assert_eq!(
+        names,
+        ["carried out as planned", "Get users", "Create user", "the measurement is trustworthy"]
+    );
     assert!(cases.iter().all(|c| c.2.is_none()), "{cases:?}");
 }
 
@@ -89,7 +109,12 @@ fn a_missed_threshold_is_a_failure_that_says_by_how_much() {
     let thresholds = [
         threshold("p99 < 250ms", "passed", (0.2, 0.05), None),
         threshold("Get \"users\" & <more>: p95 < 100ms", "failed", (0.112, -0.012), None),
-        threshold("p99.9 < 1s", "inconclusive", (1.01, -0.01), Some("our own slip could explain the difference")),
+        threshold(
+            "p99.9 < 1s",
+            "inconclusive",
+            (1.01, -0.01),
+            Some("our own slip could explain the difference"),
+        ),
     ];
     let cases = report(&clean_closed_run(), &trusted(), &thresholds, false);
     let fault = |kind: &str, message: &str| Some((kind.to_owned(), message.to_owned()));

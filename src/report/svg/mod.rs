@@ -24,7 +24,7 @@ const BOTTOM: f64 = 30.0;
 /// A legend entry: its stroke, the gaps around it, and about what a letter takes.
 const LEGEND_STROKE: f64 = 20.0;
 const LEGEND_GAP: f64 = 7.0;
-const LEGEND_LETTER: f64 = 6.9;
+const LEGEND_LETTER: f64 = 7.8;
 
 /// One axis.
 #[derive(Clone, Debug)]
