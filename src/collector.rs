@@ -94,9 +94,12 @@ impl Collector {
     }
 
     fn merge(&self, mut window: Window, progress: &mut Progress) {
-        let into_ns = window.ended_at_ns.saturating_sub(progress.measure_from_ns);
+        // A thread closes its window a little after the second is over: its middle says which it was.
         // What a thread far behind has counted is shown in the oldest window still open.
-        let place = (into_ns.saturating_sub(1) / WINDOW_NS).max(progress.first_open);
+        let began_at_ns = progress.ends_ns[window.thread].unwrap_or(window.ended_at_ns);
+        let middle_ns = began_at_ns.midpoint(window.ended_at_ns);
+        let place = middle_ns.saturating_sub(progress.measure_from_ns) / WINDOW_NS;
+        let place = place.max(progress.first_open);
         let scenarios = window.tally.scenarios.len();
         progress.open.entry(place).or_insert_with(|| Tally::new(scenarios)).merge(&window.tally);
         progress.ends_ns[window.thread] = Some(window.ended_at_ns).filter(|_| window.last.is_none());

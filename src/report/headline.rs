@@ -29,6 +29,15 @@ pub struct Headline {
 }
 
 impl Headline {
+    /// What stands between the word and what has to be said with it.
+    pub fn joint(&self) -> &'static str {
+        match self.word {
+            _ if self.but.is_empty() => "",
+            "PASSED" => ", ",
+            _ => ": ",
+        }
+    }
+
     /// Of a finished run.
     pub fn of(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Self {
         let totals = Totals::of(snapshot);

@@ -16,8 +16,8 @@ pub mod prometheus;
 mod shown;
 mod snapshot;
 pub mod svg;
-mod threshold;
 pub mod terminal;
+mod threshold;
 
 pub use figures::InstrumentFigures;
 pub use snapshot::{Ending, FirstFailure, RunInfo, Snapshot, State, ThreadHealth, TimelinePoint};

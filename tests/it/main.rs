@@ -3,11 +3,13 @@
 
 mod cgroup;
 mod endings;
+mod completions;
 mod gate;
 mod house;
 #[path = "../../benches/instrument/mod.rs"]
 #[allow(dead_code, reason = "the programs in benches/ use the rest")]
 mod instrument;
+mod json_schema;
 mod live;
 mod metrics;
 mod output;
@@ -17,6 +19,11 @@ mod preflight;
 mod readme;
 mod report;
 mod run;
+mod report_files;
+mod report_github;
+mod report_html;
+mod report_junit;
+mod report_schema;
 mod scrape;
 mod script;
 mod simulation;

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use loadtester::plan::{self, Overrides};
 use serde_json::Value;
 
+use super::json_schema::violation;
+
 /// Plans that both accept.
 const GOOD: [&str; 8] = [
     include_str!("sample.yaml"),
@@ -138,57 +140,6 @@ fn each_schema(schema: &Value, look: &mut impl FnMut(&Value)) {
             each_schema(&schema[key], look);
         }
     }
-}
-
-/// Why `value` breaks `schema`, judged by JSON Schema's words (draft 2020-12, validation).
-fn violation(schema: &Value, value: &Value) -> Option<String> {
-    let number = |key: &str| schema.get(key).and_then(Value::as_f64);
-    let is = |kind: &Value| match kind.as_str().unwrap() {
-        "object" => value.is_object(),
-        "array" => value.is_array(),
-        "string" => value.is_string(),
-        "boolean" => value.is_boolean(),
-        "number" => value.is_number(),
-        "integer" => value.as_f64().is_some_and(|n| n.fract() == 0.0),
-        other => panic!("unknown type {other}"),
-    };
-    let kinds = schema["type"].as_array().cloned().unwrap_or_else(|| vec![schema["type"].clone()]);
-    if !kinds.iter().any(is) {
-        return Some(format!("{value} is not {kinds:?}"));
-    }
-    let broken = match value {
-        Value::Number(n) => {
-            let n = n.as_f64().unwrap();
-            number("minimum").is_some_and(|least| n < least) || number("maximum").is_some_and(|most| n > most)
-        }
-        Value::String(text) => {
-            schema["pattern"].as_str().is_some_and(|p| !regex_lite::Regex::new(p).unwrap().is_match(text))
-        }
-        Value::Array(items) => {
-            let n = items.len() as f64;
-            number("minItems").is_some_and(|least| n < least)
-                || number("maxItems").is_some_and(|most| n > most)
-        }
-        Value::Object(entries) => {
-            let required = schema["required"].as_array().into_iter().flatten();
-            required.into_iter().any(|key| !entries.contains_key(key.as_str().unwrap()))
-                || number("maxProperties").is_some_and(|most| entries.len() as f64 > most)
-        }
-        _ => false,
-    };
-    let not_listed = schema["enum"].as_array().is_some_and(|words| !words.contains(value));
-    if broken || not_listed {
-        return Some(format!("{value} is out of bounds"));
-    }
-    let of_items = value.as_array().into_iter().flatten().find_map(|item| violation(&schema["items"], item));
-    of_items.or_else(|| {
-        value.as_object().into_iter().flatten().find_map(|(key, item)| {
-            match schema["properties"].get(key).unwrap_or(&schema["additionalProperties"]) {
-                Value::Bool(false) => Some(format!("{key} is unknown")),
-                inner => violation(inner, item),
-            }
-        })
-    })
 }
 
 /// Pieces that matter to YAML, to variables and to the plan.

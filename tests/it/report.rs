@@ -11,7 +11,7 @@ use serde_json::Value;
 const MS: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MS;
 
-fn golden(file: &str, text: &str) {
+pub fn golden(file: &str, text: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden").join(file);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, text).unwrap();
@@ -20,7 +20,7 @@ fn golden(file: &str, text: &str) {
     assert!(text == expected, "{file} differs; it would now be\n{text}\nand was\n{expected}");
 }
 
-fn run_info() -> RunInfo {
+pub fn run_info() -> RunInfo {
     RunInfo {
         plan_source: "loadplan.yaml".to_owned(),
         plan_digest: "sha256:00ff".to_owned(),
@@ -37,7 +37,7 @@ fn run_info() -> RunInfo {
     }
 }
 
-fn trusted() -> InstrumentFigures {
+pub fn trusted() -> InstrumentFigures {
     InstrumentFigures {
         trustworthy: true,
         reasons: Vec::new(),
@@ -74,7 +74,7 @@ fn exchanges(
     }
 }
 
-fn clean_closed_run() -> Snapshot {
+pub fn clean_closed_run() -> Snapshot {
     let mut s = Snapshot::new(run_info(), 2, 1_795_363_200.0);
     (s.state, s.elapsed_ns, s.measured_ns) = (State::Finished, 35 * SECOND, 30 * SECOND);
     exchanges(&mut s, 0, Outcome::Ok, 10_000, 2 * MS, 300);
@@ -92,7 +92,7 @@ fn clean_closed_run() -> Snapshot {
     s
 }
 
-fn troubled_open_run() -> (Snapshot, InstrumentFigures) {
+pub fn troubled_open_run() -> (Snapshot, InstrumentFigures) {
     let run = RunInfo {
         model: "open",
         target_rate: Some(500.0),
@@ -170,7 +170,7 @@ fn troubled_open_run() -> (Snapshot, InstrumentFigures) {
     (s, figures)
 }
 
-fn nothing_measured() -> Snapshot {
+pub fn nothing_measured() -> Snapshot {
     let mut s = Snapshot::new(run_info(), 2, 1_795_363_200.0);
     (s.state, s.ending, s.elapsed_ns) = (State::Finished, Ending::Incomplete, SECOND);
     s.tally.connect_failures = 3;
@@ -296,7 +296,7 @@ fn totals_of_the_scenarios_add_up_to_those_of_the_run() {
 }
 
 /// Any snapshot, absurd ones included. Its words have no N, so that a NaN can only be a figure.
-fn any_snapshot() -> impl Strategy<Value = Snapshot> {
+pub fn any_snapshot() -> impl Strategy<Value = Snapshot> {
     let names = prop::collection::vec("[^N]{0,60}", 1..4);
     let sizes = prop::collection::vec(any::<u64>().prop_map(|n| n >> (n % 60)), 12);
     let times = prop::collection::vec(any::<u64>().prop_map(|n| n >> (n % 64)), 0..300);

@@ -98,13 +98,23 @@ fn time_axis(series: &[Series]) -> Axis {
 }
 
 fn elapsed_axis(snapshot: &Snapshot) -> Axis {
-    let last = snapshot.timeline.last().map_or(1.0, |p| p.t);
+    let last = measured_windows(snapshot).last().map_or(1.0, |p| p.t);
     let scale = Scale::linear(0.0, last);
     Axis { scale, ticks: second_ticks(&scale) }
 }
 
+/// The windows of the measured time, without those of the drain after it: they hold a few late requests
+/// each, and a line through them would tell of a fall that nobody saw.
+fn measured_windows(snapshot: &Snapshot) -> &[TimelinePoint] {
+    let window = window_seconds(&snapshot.timeline);
+    let measured = snapshot.measured_ns as f64 / 1e9;
+    let drain = snapshot.timeline.partition_point(|p| p.t - window < measured);
+    &snapshot.timeline[..drain]
+}
+
 fn timeline(snapshot: &Snapshot, y: impl Fn(&TimelinePoint) -> Option<f64>) -> Vec<Option<Place>> {
-    let points: Vec<_> = snapshot.timeline.iter().map(|p| y(p).map(|y| Place { x: p.t, y })).collect();
+    let points: Vec<_> =
+        measured_windows(snapshot).iter().map(|p| y(p).map(|y| Place { x: p.t, y })).collect();
     thin(&points, MAX_POINTS)
 }
 
@@ -115,12 +125,12 @@ fn window_seconds(timeline: &[TimelinePoint]) -> f64 {
 }
 
 fn throughput(snapshot: &Snapshot) -> Option<Markup> {
-    if snapshot.timeline.len() < 2 {
+    if measured_windows(snapshot).len() < 2 {
         return None;
     }
     let window = window_seconds(&snapshot.timeline);
     let measured = snapshot.measured_ns as f64 / 1e9;
-    // The last window is cut short by the end of the measured time; what ends after it is the drain.
+    // The last window may be cut short by the end of the measured time.
     let rate = |p: &TimelinePoint, n: u64| {
         let covered = p.t.min(measured) - (p.t - window);
         (covered >= LEAST_SHARE_OF_WINDOW * window).then(|| n as f64 / covered)
@@ -166,7 +176,7 @@ fn over_time(snapshot: &Snapshot) -> Option<Markup> {
         snapshot,
         "over-time",
         "Response time over time",
-        "Median and 99th percentile of each window.",
+        "Median and 99th percentile of each window of the measured time.",
         series,
     )
 }
@@ -191,7 +201,7 @@ fn times_over_time(
     series: Vec<Series>,
 ) -> Option<Markup> {
     let values = || series.iter().flat_map(|s| s.points.iter().flatten()).map(|p| p.y);
-    if snapshot.timeline.len() < 2 || values().next().is_none() {
+    if measured_windows(snapshot).len() < 2 || values().next().is_none() {
         return None;
     }
     let (least, most) = (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));

@@ -96,7 +96,7 @@ fn header(source: &Source, headline: &Headline) -> Markup {
             h1 {
                 span class="mark" aria-hidden="true" { (mark) }
                 (word)
-                @if !headline.but.is_empty() { span class="but" { ", " (headline.but) } }
+                @if !headline.but.is_empty() { span class="but" { (headline.joint()) (headline.but) } }
             }
             p class="trust" { (sections::sentence(headline.trust)) "." }
             @if !source.instrument.trustworthy {

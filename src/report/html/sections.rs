@@ -90,9 +90,17 @@ pub fn key_figures(source: &Source) -> Markup {
         0 => "none dropped or unfinished".to_owned(),
         _ => format!("{} dropped, {} unfinished", count(totals.dropped), count(totals.unfinished)),
     };
-    let own = match quantile::percentile(&tally.receive_delay, 0.99) {
-        Some(ns) => format!("receive delay {}", time(ns)),
-        None => "receive delay not measured".to_owned(),
+    let own_99 = |h| optional(quantile::percentile(h, 0.99));
+    // Without a schedule nothing is due, and nothing late.
+    let (own_name, own, own_beside) = match source.run.target_rate {
+        Some(_) => {
+            let receive = format!("receive delay {}", own_99(&tally.receive_delay));
+            ("Own error: slip, 99 %", own_99(&tally.slip), receive)
+        }
+        None => {
+            let median = optional(quantile::percentile(&tally.receive_delay, 0.5));
+            ("Own error: receive delay, 99 %", own_99(&tally.receive_delay), format!("median {median}"))
+        }
     };
     let figure = |name: &str, value: String, beside: String| {
         html! { div { dt { (name) } dd { strong { (value) } span { (beside) } } } }
@@ -105,7 +113,7 @@ pub fn key_figures(source: &Source) -> Markup {
                 (figure("Response time, median", at(0.5), format!("90 % within {}", at(0.9))))
                 (figure("Response time, 99 %", at(0.99), format!("at most {}", optional(response.max()))))
                 (figure("Failed", share(totals.failed, totals.due), format!("{} of {}; {lost}", count(totals.failed), plural(totals.due, "request"))))
-                (figure("Own error, slip 99 %", optional(quantile::percentile(&tally.slip, 0.99)), own))
+                (figure(own_name, own, own_beside))
             }
         }
     }

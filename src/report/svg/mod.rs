@@ -18,13 +18,13 @@ const WIDTH: f64 = 480.0;
 const HEIGHT: f64 = 270.0;
 /// Room around the plot: labels to the left and below, the legend above.
 const LEFT: f64 = 62.0;
-const RIGHT: f64 = 18.0;
+const RIGHT: f64 = 27.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 30.0;
 /// A legend entry: its stroke, the gaps around it, and about what a letter takes.
 const LEGEND_STROKE: f64 = 20.0;
 const LEGEND_GAP: f64 = 7.0;
-const LEGEND_LETTER: f64 = 6.9;
+const LEGEND_LETTER: f64 = 7.8;
 
 /// One axis.
 #[derive(Clone, Debug)]

@@ -78,7 +78,7 @@ impl Scale {
             all.filter(|v| *v >= self.low * 0.999 && *v <= self.high * 1.001).collect()
         };
         let dense = within(&STEPS[..3]);
-        if dense.len() <= most { dense } else { within(&STEPS[..1]) }
+        if dense.len() <= most + 2 { dense } else { within(&STEPS[..1]) }
     }
 }
 

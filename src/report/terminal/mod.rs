@@ -43,17 +43,13 @@ pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, colour: bool
 }
 
 fn verdict(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures) {
-    let Headline { tone, word, but, trust } = Headline::of(snapshot, instrument);
-    let ink = match tone {
+    let headline = Headline::of(snapshot, instrument);
+    let ink = match headline.tone {
         Tone::Good => Ink::Good,
         Tone::Warn => Ink::Warn,
         Tone::Bad => Ink::Bad,
     };
-    let joint = match (but.is_empty(), word) {
-        (true, _) => "",
-        (false, "PASSED") => ", ",
-        (false, _) => ": ",
-    };
+    let (joint, Headline { word, but, trust, .. }) = (headline.joint(), &headline);
     let end = if trust.contains("NOT") { ":" } else { "" };
     page.paragraph(ink, 0, &format!("{word}{joint}{but}; {trust}{end}"));
     if !instrument.trustworthy {

@@ -1,0 +1,54 @@
+//! Completions, asked of the shell itself where there is one.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use loadtester::cli::{Shell, completions};
+
+/// What `shell` prints for `script` on its standard input; `None`: there is no such shell here.
+fn run(shell: &str, arguments: &[&str], script: &str) -> Option<String> {
+    let mut child = Command::new(shell)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .ok()?;
+    child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && told.is_empty(), "{shell}: {told}");
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+/// What bash offers after `words`.
+fn offered(words: &[&str]) -> Option<Vec<String>> {
+    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    let script = format!(
+        "{}\nCOMP_WORDS=({})\nCOMP_CWORD={}\n_loadtester\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n",
+        completions(Shell::Bash),
+        quoted.join(" "),
+        words.len() - 1
+    );
+    let text = run("bash", &["--noprofile", "--norc"], &script)?;
+    Some(text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())
+}
+
+#[test]
+fn every_script_is_one_its_shell_can_read() {
+    for (shell, script) in [("bash", Shell::Bash), ("zsh", Shell::Zsh), ("fish", Shell::Fish)] {
+        run(shell, &["-n"], &completions(script));
+    }
+}
+
+#[test]
+fn bash_offers_flags_words_and_files() {
+    let Some(flags) = offered(&["loadtester", "--re"]) else { return };
+    assert_eq!(flags, ["--report", "--report-schema"]);
+    let one = |words: &[&str]| offered(words).unwrap();
+    assert_eq!(one(&["loadtester", "--role", ""]), ["standalone", "target"]);
+    assert_eq!(one(&["loadtester", "--demo", "--timestamps", "k"]), ["kernel"]);
+    assert_eq!(one(&["loadtester", "--plan", "Cargo.t"]), ["Cargo.toml"]);
+    assert!(one(&["loadtester", "-d", ""]).is_empty());
+    assert!(one(&["loadtester", "http://x/", "-"]).contains(&"-c".to_owned()));
+}

@@ -1,0 +1,73 @@
+//! What a GitHub Actions job is told: commands that cannot be broken out of, and a table that cannot either.
+
+use loadtester::report::figures::Threshold;
+use loadtester::report::github::{annotations, summary};
+use loadtester::report::{Ending, InstrumentFigures};
+use proptest::prelude::*;
+
+use super::report::{any_snapshot, clean_closed_run, golden, troubled_open_run, trusted};
+
+fn missed() -> Threshold {
+    Threshold {
+        expression: "p99 < 250ms".to_owned(),
+        observed: Some(0.262),
+        result: "failed",
+        margin: Some(-0.012),
+        reason: None,
+    }
+}
+
+#[test]
+fn a_run_in_order_is_not_annotated() {
+    assert_eq!(annotations(&clean_closed_run(), &trusted(), &[]), "");
+}
+
+#[test]
+fn what_failed_is_an_error_and_each_doubt_a_warning() {
+    let (snapshot, instrument) = troubled_open_run();
+    let text = annotations(&snapshot, &instrument, &[missed()]);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "::error title=loadtester::INTERRUPTED: what was measured until then");
+    assert_eq!(lines[1], "::error title=loadtester::p99 < 250ms failed: measured 262 ms, missed by 12.0 ms");
+    assert_eq!(lines[2], "::warning title=loadtester::315 requests failed (6.86 %25 of due)");
+    assert!(lines[3].contains("not trustworthy: only 97.1 %25 of the asked rate"), "{}", lines[3]);
+    assert_eq!(lines.len(), 5);
+}
+
+#[test]
+fn a_load_that_was_not_offered_is_an_error() {
+    let (mut snapshot, instrument) = troubled_open_run();
+    snapshot.ending = Ending::Complete;
+    assert!(annotations(&snapshot, &instrument, &[]).starts_with("::error title=loadtester::INCONCLUSIVE"));
+}
+
+#[test]
+fn the_job_summary_is_a_table() {
+    let (snapshot, instrument) = troubled_open_run();
+    golden("job_summary.md", &summary(&snapshot, &instrument, &[missed()]));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_word_from_outside_starts_a_command_or_leaves_its_cell(
+        mut snapshot in any_snapshot(),
+        words in "[\\r\\n:%|<>`\\]\\[a\\x1b]{0,40}",
+    ) {
+        let instrument = InstrumentFigures { trustworthy: false, reasons: vec![words.clone()], ..trusted() };
+        let threshold = Threshold { expression: words.clone(), reason: Some(words.clone()), ..missed() };
+        snapshot.run.scenarios[0].0 = words;
+        for line in annotations(&snapshot, &instrument, std::slice::from_ref(&threshold)).split(['\n', '\r']) {
+            let ours = line.is_empty() || ["error", "warning"].iter().any(|l| line.starts_with(&format!("::{l} title=loadtester::")));
+            prop_assert!(ours, "{}", line);
+            let raw = line.replace("%25", "").replace("%0A", "");
+            prop_assert!(!raw.contains('%'), "{}", line);
+        }
+        let text = summary(&snapshot, &instrument, &[threshold]);
+        prop_assert!(!text.contains(['\r', '\x1b', '<', '`']));
+        for row in text.lines().filter(|line| line.starts_with('|')) {
+            prop_assert!([5, 8].contains(&row.matches('|').count()), "{}", row);
+        }
+    }
+}

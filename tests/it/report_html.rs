@@ -1,0 +1,181 @@
+//! The HTML report, parsed as the XML it also happens to be: nothing from outside becomes markup, nothing is
+//! fetched, and it can be read aloud.
+
+use loadtester::report::figures::Threshold;
+use loadtester::report::{InstrumentFigures, Snapshot, TimelinePoint, html};
+use proptest::prelude::*;
+use roxmltree::{Document, Node};
+
+use super::report::{any_snapshot, clean_closed_run, nothing_measured, troubled_open_run, trusted};
+
+/// Elements that HTML does not close.
+const VOID: [&str; 2] = ["meta", "br"];
+
+/// `page` as XML: void elements closed, flags given a value, the document type dropped.
+fn as_xml(page: &str) -> String {
+    let mut xml = page
+        .strip_prefix("<!DOCTYPE html>")
+        .expect("a document type")
+        .replace("<details open>", "<details open=\"\">");
+    for name in VOID {
+        let start = format!("<{name}");
+        let mut closed = String::new();
+        let mut rest = xml.as_str();
+        while let Some(at) = rest.find(&start) {
+            let end = at + rest[at..].find('>').unwrap();
+            closed += &rest[..end];
+            closed += "/>";
+            rest = &rest[end + 1..];
+        }
+        xml = closed + rest;
+    }
+    xml
+}
+
+fn check(page: &str, look: impl FnOnce(&Document)) {
+    let xml = as_xml(page);
+    let document = Document::parse(&xml).unwrap_or_else(|e| panic!("{e}\n{page}"));
+    for node in document.descendants().filter(Node::is_element) {
+        let name = node.tag_name().name();
+        assert!(!["script", "link", "img", "iframe", "object", "base", "form"].contains(&name), "<{name}>");
+        for attribute in node.attributes() {
+            let fetches = ["src", "href", "style", "srcset"].contains(&attribute.name());
+            assert!(!fetches && !attribute.name().starts_with("on"), "{} on <{name}>", attribute.name());
+        }
+        if name == "th" {
+            assert!(matches!(node.attribute("scope"), Some("col" | "row")), "a header cell without a scope");
+        }
+        if name == "svg" {
+            let inner: Vec<&str> =
+                node.children().filter(Node::is_element).map(|n| n.tag_name().name()).collect();
+            assert_eq!((&inner[..2], node.attribute("role")), (&["title", "desc"][..], Some("img")));
+        }
+        for id in node.attribute("aria-labelledby").into_iter().flat_map(str::split_whitespace) {
+            let named = document.descendants().filter(|n| n.attribute("id") == Some(id)).count();
+            assert_eq!(named, 1, "#{id}");
+        }
+    }
+    look(&document);
+}
+
+fn text_of(node: Node) -> String {
+    node.descendants().filter_map(|n| n.is_text().then(|| n.text()).flatten()).collect()
+}
+
+fn page(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
+    html::page(snapshot, instrument, &[])
+}
+
+fn with_timeline(mut snapshot: Snapshot, windows: u64) -> Snapshot {
+    snapshot.measured_ns = windows * 1_000_000_000;
+    let point = |i| TimelinePoint {
+        t: i as f64,
+        completed: 500 + i % 7,
+        failed: i % 2,
+        dropped: 0,
+        p50_ns: Some(1_000_000 + i % 5),
+        p99_ns: Some(if i == 4_321 { 987_000_000 } else { 9_000_000 }),
+        slip_p99_ns: (i % 3 > 0).then_some(20_000),
+    };
+    snapshot.timeline = (1..=windows).map(point).collect();
+    snapshot
+}
+
+#[test]
+fn the_page_says_what_the_verdict_is_and_whether_to_believe_it() {
+    check(&page(&clean_closed_run(), &trusted()), |document| {
+        let h1: Vec<String> = document.descendants().filter(|n| n.has_tag_name("h1")).map(text_of).collect();
+        assert_eq!(h1, ["✓Passed"]);
+        assert!(text_of(document.root_element()).contains("The measurement is trustworthy."));
+    });
+    let (snapshot, instrument) = troubled_open_run();
+    check(&page(&snapshot, &instrument), |document| {
+        let text = text_of(document.root_element());
+        for expected in [
+            "Interrupted: what was measured",
+            "NOT trustworthy",
+            "thread 0 was busy 98 %",
+            "nothing received? in 5.00 s",
+        ] {
+            assert!(text.contains(expected), "{expected}");
+        }
+        assert!(!text.contains("hunter2") && !text.contains('\x1b'));
+    });
+    check(&page(&nothing_measured(), &trusted()), |document| {
+        assert!(text_of(document.root_element()).contains("Nothing was measured."));
+    });
+}
+
+#[test]
+fn words_from_a_plan_are_words_and_not_markup() {
+    let mut snapshot = clean_closed_run();
+    let evil = "</td></style><script>alert(1)</script><img src=x onerror=y> \" ' &amp;";
+    snapshot.run.scenarios[0].0 = evil.to_owned();
+    snapshot.run.plan_source = evil.to_owned();
+    snapshot.run.target = format!("http://{evil}");
+    let threshold = Threshold {
+        expression: evil.to_owned(),
+        observed: Some(1.0),
+        result: "failed",
+        margin: Some(-0.5),
+        reason: Some(evil.to_owned()),
+    };
+    let instrument = InstrumentFigures {
+        trustworthy: false,
+        reasons: vec![evil.to_owned()],
+        reason_names: Vec::new(),
+        notes: vec![evil.to_owned()],
+        offered_ratio: None,
+    };
+    check(&html::page(&snapshot, &instrument, &[threshold]), |document| {
+        let shown = document.descendants().filter(|n| n.is_text() && n.text() == Some(evil)).count();
+        assert!(shown >= 5, "shown {shown} times");
+        let missed = document.descendants().find(|n| n.attribute("class") == Some("result failed"));
+        assert_eq!(missed.map(text_of).as_deref(), Some("failed"));
+    });
+}
+
+#[test]
+fn a_long_run_is_drawn_with_its_peak_in_a_page_of_bounded_size() {
+    let page = page(&with_timeline(clean_closed_run(), 90_000), &trusted());
+    assert!(page.len() < 200_000, "{} bytes", page.len());
+    check(&page, |document| {
+        let svgs: Vec<Node> = document
+            .descendants()
+            .filter(|n| n.has_tag_name(("http://www.w3.org/2000/svg", "svg")))
+            .collect();
+        assert_eq!(svgs.len(), 4);
+        let over_time =
+            svgs.iter().find(|s| s.attribute("aria-labelledby").unwrap().starts_with("over-time")).unwrap();
+        assert!(text_of(*over_time).contains("highest 987 ms"));
+        let line = over_time.descendants().filter_map(|n| n.attribute("points")).next_back().unwrap();
+        let places: Vec<(f64, f64)> = line
+            .split(' ')
+            .map(|p| p.split_once(',').map(|(x, y)| (x.parse().unwrap(), y.parse().unwrap())).unwrap())
+            .collect();
+        assert!(places.len() <= 600, "{}", places.len());
+        // One point stands far above all others, at the place of the peak.
+        let top = places.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
+        assert!(places.iter().filter(|p| p.1 < top.1 + 20.0).count() == 1, "{top:?}");
+        assert!(top.0 > 70.0 && top.0 < 95.0, "{top:?}");
+    });
+}
+
+#[test]
+fn the_page_allows_its_own_style_sheet_and_nothing_else() {
+    let page = page(&clean_closed_run(), &trusted());
+    assert!(page.contains("default-src 'none'; style-src 'sha256-"));
+    assert!(!page.contains("url(") && !page.contains("@import"));
+    assert!(page.contains("prefers-color-scheme: dark") && page.contains("@media print"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_run_makes_a_page(snapshot in any_snapshot(), windows in 0u64..5) {
+        let page = page(&with_timeline(snapshot.clone(), windows), &snapshot.instrument());
+        prop_assert!(!page.contains("NaN"), "a figure is not a number");
+        check(&page, |_| {});
+    }
+}

@@ -1,0 +1,164 @@
+//! The JUnit report against the rules that its two usual schemas share: parsed, never searched as text.
+
+use loadtester::report::figures::Threshold;
+use loadtester::report::{Ending, InstrumentFigures, Snapshot, junit};
+use proptest::prelude::*;
+use roxmltree::{Document, Node};
+
+use super::report::{any_snapshot, clean_closed_run, nothing_measured, troubled_open_run, trusted};
+
+/// Class, name, and the fault's element and message.
+type Case = (String, String, Option<(String, String)>);
+
+fn elements<'a>(node: Node<'a, 'a>) -> Vec<Node<'a, 'a>> {
+    node.children().filter(Node::is_element).collect()
+}
+
+fn names(nodes: &[Node]) -> Vec<String> {
+    nodes.iter().map(|n| n.tag_name().name().to_owned()).collect()
+}
+
+fn attributes(node: Node) -> Vec<String> {
+    node.attributes().map(|a| a.name().to_owned()).collect()
+}
+
+/// Holds the rules on names, order, attributes and counts; answers the cases.
+fn cases(xml: &str) -> Vec<Case> {
+    let document = Document::parse(xml).unwrap_or_else(|e| panic!("{e}\n{xml}"));
+    let root = document.root_element();
+    assert_eq!((root.tag_name().name(), root.attributes().len()), ("testsuites", 0));
+    let suites = elements(root);
+    assert_eq!(names(&suites), ["testsuite"]);
+    let suite = suites[0];
+    for required in "id package name hostname timestamp tests failures errors skipped time".split(' ') {
+        assert!(suite.has_attribute(required), "{required}");
+    }
+    assert_eq!(attributes(suite).len(), 10);
+    let pattern = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}$";
+    assert!(regex_lite::Regex::new(pattern).unwrap().is_match(suite.attribute("timestamp").unwrap()));
+    assert!(suite.attribute("time").unwrap().parse::<f64>().is_ok());
+    let inner = elements(suite);
+    let order = names(&inner);
+    assert_eq!(
+        (order[0].as_str(), &order[order.len() - 2..]),
+        ("properties", &["system-out".to_owned(), "system-err".to_owned()][..])
+    );
+    for property in elements(inner[0]) {
+        assert_eq!(
+            (property.tag_name().name(), attributes(property)),
+            ("property", vec!["name".to_owned(), "value".to_owned()])
+        );
+    }
+    let found: Vec<_> = inner[1..inner.len() - 2].iter().map(|case| read_case(*case)).collect();
+    let count = |fault: &str| found.iter().filter(|c| c.2.as_ref().is_some_and(|f| f.0 == fault)).count();
+    let told = |name: &str| suite.attribute(name).unwrap().parse::<usize>().unwrap();
+    assert_eq!(told("tests"), found.len());
+    assert_eq!(
+        [told("failures"), told("errors"), told("skipped")],
+        ["failure", "error", "skipped"].map(count)
+    );
+    found
+}
+
+fn read_case(case: Node) -> Case {
+    assert_eq!(case.tag_name().name(), "testcase");
+    assert_eq!(attributes(case), ["classname", "name", "time"]);
+    let faults = elements(case);
+    assert!(faults.len() <= 1);
+    let fault = faults.first().map(|fault| {
+        let kind = fault.tag_name().name();
+        assert!(["failure", "error", "skipped"].contains(&kind));
+        assert!(kind == "skipped" || fault.attribute("type").is_some());
+        (kind.to_owned(), fault.attribute("message").unwrap().to_owned())
+    });
+    (case.attribute("classname").unwrap().to_owned(), case.attribute("name").unwrap().to_owned(), fault)
+}
+
+fn report(
+    snapshot: &Snapshot,
+    instrument: &InstrumentFigures,
+    thresholds: &[Threshold],
+    strict: bool,
+) -> Vec<Case> {
+    cases(&junit::report(snapshot, instrument, thresholds, strict))
+}
+
+fn threshold(expression: &str, result: &'static str, figures: (f64, f64), reason: Option<&str>) -> Threshold {
+    Threshold {
+        expression: expression.to_owned(),
+        observed: Some(figures.0),
+        result,
+        margin: Some(figures.1),
+        reason: reason.map(str::to_owned),
+    }
+}
+
+#[test]
+fn a_clean_run_has_a_case_for_itself_each_scenario_and_the_instrument_and_all_are_well() {
+    let cases = report(&clean_closed_run(), &trusted(), &[], true);
+    let names: Vec<&str> = cases.iter().map(|c| c.1.as_str()).collect();
+    assert_eq!(
+        names,
+        ["carried out as planned", "Get users", "Create user", "the measurement is trustworthy"]
+    );
+    assert!(cases.iter().all(|c| c.2.is_none()), "{cases:?}");
+}
+
+#[test]
+fn a_missed_threshold_is_a_failure_that_says_by_how_much() {
+    let thresholds = [
+        threshold("p99 < 250ms", "passed", (0.2, 0.05), None),
+        threshold("Get \"users\" & <more>: p95 < 100ms", "failed", (0.112, -0.012), None),
+        threshold(
+            "p99.9 < 1s",
+            "inconclusive",
+            (1.01, -0.01),
+            Some("our own slip could explain the difference"),
+        ),
+    ];
+    let cases = report(&clean_closed_run(), &trusted(), &thresholds, false);
+    let fault = |kind: &str, message: &str| Some((kind.to_owned(), message.to_owned()));
+    assert_eq!((cases[1].1.as_str(), &cases[1].2), ("p99 < 250ms", &None));
+    assert_eq!(cases[2].1, "Get \"users\" & <more>: p95 < 100ms");
+    assert_eq!(cases[2].2, fault("failure", "measured 112 ms; missed by 12.0 ms"));
+    let why = "measured 1.01 s; missed by 10.0 ms; our own slip could explain the difference";
+    assert_eq!(cases[3].2, fault("error", why));
+}
+
+#[test]
+fn failed_requests_fail_their_scenario_unless_a_threshold_says_how_many_may() {
+    let (mut snapshot, instrument) = troubled_open_run();
+    snapshot.ending = Ending::Complete;
+    let cases = report(&snapshot, &instrument, &[], false);
+    assert_eq!(cases.len(), 5);
+    let (kind, message) = cases[2].2.clone().unwrap();
+    assert_eq!(kind, "failure");
+    assert!(message.starts_with("303 of 453 did not end well (66.9 %): 300 unexpected_status"), "{message}");
+    assert_eq!(cases[3], ("loadtester.scenarios".to_owned(), "Delete?[2Juser".to_owned(), None));
+    let tolerant = [threshold("error_rate < 90%", "passed", (0.07, 0.83), None)];
+    let cases = report(&snapshot, &instrument, &tolerant, false);
+    assert!(cases.iter().filter(|c| c.0.ends_with("scenarios")).all(|c| c.2.is_none()));
+}
+
+#[test]
+fn a_run_that_says_nothing_is_an_error_and_an_instrument_at_fault_one_only_when_strict() {
+    let (snapshot, instrument) = troubled_open_run();
+    for (strict, kind) in [(false, "skipped"), (true, "error")] {
+        let cases = report(&snapshot, &instrument, &[], strict);
+        assert!(cases[0].2.as_ref().unwrap().1.starts_with("INTERRUPTED"));
+        let own = cases.last().unwrap().2.clone().unwrap();
+        assert_eq!(own.0, kind);
+        assert!(own.1.contains("busy 98 %") && own.1.contains("97.1 %"), "{}", own.1);
+    }
+    assert_eq!(report(&nothing_measured(), &trusted(), &[], false)[0].2.as_ref().unwrap().0, "error");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_run_makes_a_well_formed_report(snapshot in any_snapshot(), words in "\\PC{0,40}|[<>&\"'\\]\\x00-\\x1f]{0,20}") {
+        let thresholds = [threshold(&words, "failed", (1.0, -1.0), Some(&words))];
+        cases(&junit::report(&snapshot, &snapshot.instrument(), &thresholds, false));
+    }
+}
