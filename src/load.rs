@@ -16,7 +16,7 @@ use crossbeam_channel::{Receiver, Sender};
 use crate::client::{Action, Brief, Client, End};
 use crate::plan::Share;
 use crate::report::ThreadHealth;
-use crate::sys::{self, Clock, Epoll, Poller, Ready, RealtimeOffset, Socket};
+use crate::sys::{self, Addresses, Clock, Epoll, Poller, Ready, RealtimeOffset, Socket};
 use crate::tally::{Detail, Outcome, Tally};
 use crate::verdict::preflight;
 
@@ -140,6 +140,7 @@ struct Thread {
     job: Job,
     client: Client,
     poller: Poller,
+    addresses: Addresses,
     sockets: Box<[Option<Socket>]>,
     /// Tells events of a connection's present socket from those of its earlier ones.
     generations: Box<[u32]>,
@@ -166,6 +167,7 @@ impl Thread {
         Self {
             client: Client::new(job.brief.clone(), job.share.clone(), tally),
             poller,
+            addresses: Addresses::new(job.addresses.clone(), n),
             sockets: (0..n).map(|_| None).collect(),
             generations: vec![0; n].into(),
             unread: VecDeque::with_capacity(n),
@@ -326,7 +328,10 @@ impl Thread {
         if self.client.is_connecting(c) {
             if ready.writable || ready.hung_up {
                 match socket.outcome() {
-                    Ok(()) => self.client.connected(c, now),
+                    Ok(()) => {
+                        self.addresses.reached(c);
+                        self.client.connected(c, now);
+                    }
                     Err(e) => self.connect_failed(c, &e, now),
                 }
             }
@@ -408,9 +413,7 @@ impl Thread {
     }
 
     fn connect(&mut self, c: u32, now: u64) {
-        let addresses = &self.job.addresses;
-        let address = addresses[c as usize % addresses.len()];
-        let socket = match Socket::connect(address, self.job.kernel_timestamps) {
+        let socket = match Socket::connect(self.addresses.choose(c), self.job.kernel_timestamps) {
             Ok(socket) => socket,
             Err(e) => return self.connect_failed(c, &e, now),
         };
@@ -435,7 +438,12 @@ impl Thread {
             // Ports, descriptors, memory, permission: this machine's.
             _ => Outcome::LocalError,
         };
-        self.client.connect_failed(c, outcome, Detail::Os(errno), now);
+        let nobody_there = matches!(outcome, Outcome::ConnectRefused | Outcome::ConnectUnreachable);
+        if nobody_there && self.addresses.try_another(c) {
+            self.connect(c, now);
+        } else {
+            self.client.connect_failed(c, outcome, Detail::Os(errno), now);
+        }
     }
 
     fn close(&mut self, c: u32) {

@@ -81,7 +81,13 @@ impl Client {
             (State::Idle, _) | (_, None) => self.drop_connection(c),
             (State::Busy, Some(exchange)) => {
                 let complete = end == End::Eof && connection.decoder.ends_here();
-                let idle_closed = connection.served > 0 && exchange.received == 0 && unacknowledged;
+                // No byte left this machine; or the target's kernel acknowledged none. With an orderly end
+                // that proves that the target hung up before it had them. With a reset it is as good as
+                // certain, which is enough where twice means the same as once.
+                let request = &self.brief.requests[usize::from(exchange.scenario)];
+                let proven = end == End::Eof || request.is_idempotent;
+                let unseen = connection.written == 0 || (unacknowledged && proven);
+                let idle_closed = connection.served > 0 && exchange.received == 0 && unseen;
                 if complete {
                     self.complete(c, false, Arrival::judge(None, 0, now));
                 } else if idle_closed && !exchange.retried {

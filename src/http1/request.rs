@@ -7,6 +7,8 @@ pub struct Request {
     pub bytes: Box<[u8]>,
     /// Whether the response carries no body whatever its head says (RFC 9110, section 9.3.2).
     pub is_head: bool,
+    /// Whether sending it twice means the same as sending it once (RFC 9110, section 9.2.2).
+    pub is_idempotent: bool,
 }
 
 /// Encode a request: request line, `Host` (unless given), the fields in order, `Content-Length`
@@ -35,7 +37,8 @@ pub fn encode(
     head += "\r\n";
     let mut bytes = head.into_bytes();
     bytes.extend_from_slice(body);
-    Request { bytes: bytes.into_boxed_slice(), is_head: method == "HEAD" }
+    let is_idempotent = matches!(method, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS" | "TRACE");
+    Request { bytes: bytes.into_boxed_slice(), is_head: method == "HEAD", is_idempotent }
 }
 
 #[cfg(test)]

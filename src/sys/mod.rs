@@ -1,6 +1,7 @@
 //! The few calls that touch the machine: sockets, epoll, clock, cores, control groups, limits. Thin
 //! enough to read in one sitting; knows nothing of requests.
 
+mod addresses;
 pub mod cgroup;
 mod clock;
 pub mod cores;
@@ -9,6 +10,7 @@ mod poller;
 mod socket;
 mod stamp;
 
+pub use addresses::Addresses;
 pub use clock::{Clock, RealtimeOffset, cpu_time_ns, sharpen_timers};
 pub use poller::{Epoll, Poller, Ready};
 pub use socket::{Received, Socket, unacknowledged};

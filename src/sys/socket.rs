@@ -104,9 +104,11 @@ impl AsFd for Socket {
 }
 
 /// Whether none of the last `sent` bytes on a connection that has sent `total` were acknowledged by
-/// the peer's kernel: then the peer's program cannot have seen any of them.
+/// the peer's kernel so far.
 ///
-/// A peer that closed answers further bytes with a reset instead of an acknowledgement.
+/// After an orderly end of the stream this means that the peer hung up before it had any of them: its
+/// end acknowledges all that came before. After a reset it means that the peer's kernel had held
+/// them for less than the 40 ms by which it may delay an acknowledgement.
 /// `tcpi_bytes_acked` is RFC 4898's tcpEStatsAppHCThruOctetsAcked; Linux counts the SYN in it.
 pub fn unacknowledged(socket: &Socket, total: u64, sent: u64) -> bool {
     /// Offset of `tcpi_bytes_acked` in struct tcp_info (linux/tcp.h, stable since Linux 4.1).

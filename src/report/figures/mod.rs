@@ -82,6 +82,10 @@ pub struct Totals {
     pub bytes_sent: u64,
     /// Response bytes.
     pub bytes_received: u64,
+    /// Requests sent a second time because the target had closed the idle connection before it had them;
+    /// `None` for one scenario: they are counted with the connections.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retried: Option<u64>,
     /// Connections established; `None` for one scenario: scenarios share connections.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections_opened: Option<u64>,
@@ -101,6 +105,7 @@ impl Totals {
             unfinished: snapshot.unfinished,
             bytes_sent: tally.sum(|s| s.bytes_sent),
             bytes_received: tally.sum(|s| s.bytes_received),
+            retried: Some(tally.retried),
             connections_opened: Some(tally.connections_opened),
         }
     }
@@ -118,6 +123,7 @@ impl Totals {
             unfinished: if state == State::Finished { open } else { 0 },
             bytes_sent: tally.bytes_sent,
             bytes_received: tally.bytes_received,
+            retried: None,
             connections_opened: None,
         }
     }
