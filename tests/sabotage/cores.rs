@@ -66,19 +66,6 @@ pub fn a_cpu_quota_that_stopped_us_is_named_with_its_time() -> Done {
     Ok(())
 }
 
-pub fn a_quota_that_is_enough_is_not_wasted_on_polling() -> Done {
-    demand();
-    let target = Beside::start();
-    // Due so close together that a thread without a quota would not sleep.
-    let quota = Quota::of_us(70_000)?;
-    let generator = Generator::against(&target, "-r 21000 -c 50 -d 1s --threads 1");
-    generator.under(&quota.wrapper()).run_until(|run| {
-        let enough = run.figure("/instrument/cpu_throttled_seconds") == 0.0;
-        if enough { Ok(()) } else { Err(run.in_short()) }
-    });
-    Ok(())
-}
-
 pub fn polling_without_sleep_is_refused_under_a_quota() -> Done {
     demand();
     let quota = Quota::of_us(50_000)?;

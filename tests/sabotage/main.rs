@@ -50,7 +50,6 @@ fn main() -> ExitCode {
             a_core_shared_with_hogs_is_our_lateness_and_not_the_targets,
             a_cpu_quota_that_stopped_us_is_named_with_its_time,
             polling_without_sleep_is_refused_under_a_quota,
-            a_quota_that_is_enough_is_not_wasted_on_polling,
             a_stop_of_the_generator_is_its_own_delay_and_service_times_stay_true,
             more_than_a_core_can_send_is_laid_at_the_thread,
             a_saturated_closed_run_says_that_the_generator_was_the_bottleneck,
