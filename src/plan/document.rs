@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-use super::{DEFAULT_BACKLOG, MAX_BACKLOG, MAX_CONNECTIONS, MAX_HEADERS, MAX_SCENARIOS, MAX_STAGES};
+use super::{
+    DEFAULT_BACKLOG, MAX_BACKLOG, MAX_CONNECTIONS, MAX_HEADERS, MAX_SCENARIOS, MAX_STAGES, MAX_THRESHOLDS,
+};
 use crate::schedule::MAX_PERIOD;
 use crate::units::{COUNT_PATTERN, DURATION_PATTERN, RATE_PATTERN};
 
@@ -33,6 +35,10 @@ pub(super) struct Document {
     /// What is sent. Requests are shared over scenarios by weight, exactly and evenly interleaved.
     #[schemars(required, length(min = 1, max = MAX_SCENARIOS))]
     pub scenarios: Option<Vec<ScenarioForm>>,
+    /// What the run has to keep to, all of it: `[scenario:] [service] figure < | <= | > | >= | == limit`.
+    /// Figures: p50 to p99.99, mean, max, error_rate, rate, dropped, count.
+    #[schemars(length(max = MAX_THRESHOLDS))]
+    pub thresholds: Option<Vec<ThresholdForm>>,
 }
 
 /// What scenarios and load use when they say nothing themselves.
@@ -183,3 +189,39 @@ text_form!(
     HeaderValue,
     { "type": ["string", "number", "boolean"], "examples": ["application/json"] }
 );
+
+/// A threshold as typed, short or long; read from the tree, which knows its place.
+#[derive(Debug, Deserialize)]
+pub(super) struct ThresholdForm(#[allow(dead_code, reason = "read from the tree")] serde_json::Value);
+
+impl JsonSchema for ThresholdForm {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "ThresholdForm".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": ["string", "object"],
+            "examples": ["p99 < 250ms", {"expression": "error_rate < 1%", "abort_after": "10s"}],
+            "required": ["expression"],
+            "additionalProperties": false,
+            "properties": {
+                "expression": {
+                    "type": "string",
+                    "description": "The threshold itself.",
+                    "examples": ["p99 < 250ms", "Get users: p95 < 100ms", "error_rate < 1%", "rate >= 495/s"]
+                },
+                "abort_after": {
+                    "type": "string",
+                    "pattern": DURATION_PATTERN,
+                    "description": "Stop the run once it has failed for so long without a break.",
+                    "examples": ["10s"]
+                }
+            }
+        })
+    }
+}

@@ -20,6 +20,7 @@ mod scenario;
 mod schema;
 mod shape;
 mod share;
+mod threshold;
 mod tree;
 mod url;
 mod variables;
@@ -29,6 +30,7 @@ pub use parse::{DEFAULT_URL_DURATION_NS, Overrides, UrlForm, from_url, parse};
 pub use scenario::check_header;
 pub use schema::schema;
 pub use share::{Share, Slice, share, threads};
+pub use threshold::{Comparison, MAX_THRESHOLDS, Metric, Statistic, Threshold, Timing};
 
 use crate::schedule::{Arrivals, Piece};
 
@@ -71,6 +73,8 @@ pub struct Plan {
     pub load: Load,
     /// At least one; at most [`MAX_SCENARIOS`].
     pub scenarios: Vec<Scenario>,
+    /// What the run has to keep to, all of it; at most [`MAX_THRESHOLDS`].
+    pub thresholds: Vec<Threshold>,
 }
 
 /// Where requests go.

@@ -99,7 +99,7 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         status_codes: status_codes(tally),
         scenarios: Scenario::all(snapshot, true),
         instrument: Instrument::of(snapshot, instrument),
-        thresholds: Vec::new(),
+        thresholds: Threshold::all(snapshot),
         timeline: timeline(snapshot),
         histograms: Histograms::of(&response_time, &service_time),
     })
@@ -119,7 +119,7 @@ pub fn status(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         response_time: Latency::of(&snapshot.tally.over_scenarios(|s| &s.response_time)),
         scenarios: Scenario::all(snapshot, false),
         instrument: Instrument::of(snapshot, instrument),
-        thresholds: Vec::new(),
+        thresholds: Threshold::all(snapshot),
     })
 }
 

@@ -1,5 +1,6 @@
 //! Roles: which threads and processes a job of the command line starts, and how they end.
 
+pub mod abort;
 pub mod demo;
 pub mod demo_target;
 pub mod live;
@@ -15,6 +16,8 @@ pub mod target;
 pub enum Exit {
     /// Everything that was asked holds.
     Passed = 0,
+    /// A threshold, or the comparison with a baseline, failed.
+    Failed = 1,
     /// Bad usage or a bad plan.
     Usage = 2,
     /// The run could not be carried out.

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, bounded};
 
+use super::abort::Abort;
 use super::live::Live;
 use super::signals::Interrupts;
 use super::{Exit, plan_source, summary};
@@ -19,7 +20,7 @@ use crate::client::Brief;
 use crate::collector::{Board, Collector, detail_text};
 use crate::load::{self, Control, Job, Settled, TALLIES_PER_THREAD, Window};
 use crate::plan::{self, Overrides, Plan, Slice, UrlForm};
-use crate::report::{RunInfo, Snapshot};
+use crate::report::{Ending, RunInfo, Snapshot};
 use crate::sys::{self, Clock, cgroup::Groups};
 use crate::tally::Tally;
 use crate::verdict::{self, Threads, preflight};
@@ -200,10 +201,15 @@ impl Crew {
         };
         let name = "collector".to_owned();
         let collector = std::thread::Builder::new().name(name).spawn(move || collector.run())?;
+        let mut abort = Abort::default();
         let mut live = Live::new(options.quiet, io::stderr().is_terminal());
         while !collector.is_finished() {
             std::thread::sleep(LOOK_EVERY);
             if interrupts.any() {
+                self.control.stop();
+            }
+            if let Some(threshold) = abort.look(board) {
+                board.update(|s| s.aborted = Some(threshold));
                 self.control.stop();
             }
             live.tick(board);
@@ -212,9 +218,12 @@ impl Crew {
         for handle in self.handles.into_iter().chain([collector]) {
             handle.join().map_err(|_| Failure::incomplete("a thread of the run panicked; see above"))?;
         }
-        if interrupts.any() {
-            board.update(|s| s.ending = crate::report::Ending::Interrupted);
-        }
+        board.update(|s| match s.aborted {
+            // It ended before its time because it had failed: that is a result.
+            Some(_) if s.ending == Ending::Interrupted => s.ending = Ending::Complete,
+            None if interrupts.any() => s.ending = Ending::Interrupted,
+            _ => {}
+        });
         Ok(())
     }
 
@@ -289,6 +298,7 @@ fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunI
         target_rate,
         timestamps: if options.timestamps == Timestamps::Kernel { "kernel" } else { "user" },
         connections,
+        thresholds: plan.thresholds.clone(),
     }
 }
 

@@ -36,6 +36,7 @@ pub fn conclude(options: &Options, board: &Board) -> Result<Exit, Failure> {
         let exit = match Verdict::of(snapshot, &instrument) {
             Verdict::Interrupted => Exit::Interrupted,
             Verdict::Incomplete => Exit::Incomplete,
+            Verdict::Failed => Exit::Failed,
             Verdict::Inconclusive => Exit::Inconclusive,
             Verdict::Passed if options.strict && !instrument.trustworthy => Exit::Inconclusive,
             Verdict::Passed => Exit::Passed,

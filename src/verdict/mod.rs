@@ -1,9 +1,11 @@
-//! Judgements: whether a run can work ([`preflight`]) and whether its measurement may be believed
-//! ([`instrument`]). Figures come in as values; machines are looked at and files read elsewhere.
+//! Judgements: whether a run can work ([`preflight`]), whether its measurement may be believed
+//! ([`instrument`]), and whether it kept to its limits ([`threshold`]). Figures come in as values;
+//! machines are looked at and files read elsewhere.
 
 mod describe;
 pub mod instrument;
 pub mod preflight;
+pub mod threshold;
 mod threads;
 
 pub use describe::describe;

@@ -16,4 +16,5 @@ mod scrape;
 mod simulation;
 mod status;
 mod target;
+mod thresholds;
 mod trust;

@@ -6,7 +6,7 @@ use loadtester::plan::{self, Overrides};
 use serde_json::Value;
 
 /// Plans that both accept.
-const GOOD: [&str; 8] = [
+const GOOD: [&str; 9] = [
     include_str!("sample.yaml"),
     "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /}]",
     "base_url: http://x/api\nload: {requests: 10k, duration: 1.5s, concurrency: 5, warmup: 0s, drain: 1h}\nscenarios: [{path: /, weight: 2, name: a}, {path: /, name: b}]",
@@ -15,10 +15,11 @@ const GOOD: [&str; 8] = [
     "base_url: http://x\ndefaults: {method: HEAD, headers: {}, timeout: 1h, concurrency: 1, requests: 1}\nscenarios: [{path: /}]",
     "base_url: http://x\nload: {}\ndefaults: {requests: 1G}\nscenarios: [&a {path: /a, headers: {Host: y}}, {<<: *a, path: /b}]",
     "{\"base_url\": \"http://x\", \"load\": {\"duration\": \"1m1s1ms1us1µs1ns\"}, \"scenarios\": [{\"path\": \"/\"}]}",
+    "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /, name: a}]\nthresholds: [p99 < 1s, 'a: rate > 5/s', {expression: error_rate < 1%, abort_after: 10s}]",
 ];
 
 /// What stands in for a good plan's part and makes its form wrong.
-const BAD_FORM: [&str; 36] = [
+const BAD_FORM: [&str; 40] = [
     "load: {requests: 10}\nscenarios: [{path: /}]",
     "base_url: http://x\nload: {requests: 10}",
     "base_url: [http://x]\nload: {requests: 10}\nscenarios: [{path: /}]",
@@ -55,10 +56,14 @@ const BAD_FORM: [&str; 36] = [
     "base_url: http://x\nload: {stages: [{for: 1s, rate: -5/s}]}\nscenarios: [{path: /}]",
     "base_url: http://x\ndefaults: {concurrency: 1000001}\nload: {requests: 1}\nscenarios: [{path: /}]",
     "- base_url: http://x",
+    "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /}]\nthresholds: p99 < 1s",
+    "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /}]\nthresholds: [{abort_after: 1s}]",
+    "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /}]\nthresholds: [{expression: p99 < 1s, abort_after: 5}]",
+    "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /}]\nthresholds: [[p99 < 1s]]",
 ];
 
 /// Plans of the right form that mean nothing: only the parser can know.
-const BAD_MEANING: [&str; 10] = [
+const BAD_MEANING: [&str; 12] = [
     "base_url: http://x\nscenarios: [{path: /}]",
     "base_url: x\nload: {requests: 10}\nscenarios: [{path: /}]",
     "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: x}]",
@@ -69,6 +74,8 @@ const BAD_MEANING: [&str; 10] = [
     "base_url: http://x\nload: {rate: 5/s}\nscenarios: [{path: /}]",
     "base_url: http://x\nload: {rate: 5/s, stages: [{for: 1s, rate: 1/s}]}\nscenarios: [{path: /}]",
     "base_url: http://x\nload: {requests: 10, backlog: 5}\nscenarios: [{path: /}]",
+    "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /}]\nthresholds: [p99 < 1]",
+    "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /}]\nthresholds: [{expression: p99 < 1s, abort_after: 0s}]",
 ];
 
 fn schema() -> Value {

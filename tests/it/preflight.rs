@@ -32,6 +32,7 @@ fn closed(connections: u32, requests: Option<u64>) -> Plan {
             duration_ns: requests.is_none().then_some(30 * S),
         },
         scenarios: vec![scenario("Get users", 2), scenario("Create user", 1)],
+        thresholds: Vec::new(),
     }
 }
 

@@ -34,6 +34,7 @@ fn run_info() -> RunInfo {
         target_rate: None,
         timestamps: "kernel",
         connections: 50,
+        thresholds: Vec::new(),
     }
 }
 

@@ -253,6 +253,7 @@ fn plan(model: Model, requests: Option<u64>, duration_ns: Option<u64>, warmup_ns
         target: Target { host: "target".into(), port: 80, authority: "target".into() },
         load: Load { model, warmup_ns, drain_ns: S, requests, duration_ns },
         scenarios: vec![scenario("a", 2, 50 * MS), scenario("b", 1, 80 * MS)],
+        thresholds: Vec::new(),
     }
 }
 

@@ -11,7 +11,9 @@ use serde::{Serialize, Serializer};
 
 pub use self::latency::{Histograms, Latency, PERCENTILES};
 use super::{Ending, Snapshot, State};
+use crate::plan::Metric;
 use crate::tally::{Outcome, ScenarioTally, Tally};
+use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
 /// What was judged elsewhere of this tool as a measuring device.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,16 +28,16 @@ pub struct InstrumentFigures {
     pub offered_ratio: Option<f64>,
 }
 
-/// The smallest share of the asked requests that must have been offered for a run to be judged at all.
-pub const OFFERED_RATIO_TO_JUDGE: f64 = 0.99;
-
 /// How the run is judged, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// It ran as planned.
+    /// It ran as planned, and every threshold holds.
     Passed,
-    /// The asked load was not offered, so that nothing can be said of how the target bears it.
+    /// A threshold does not hold, and the target is why.
+    Failed,
+    /// The asked load was not offered, so that nothing can be said of how the target bears it, or a
+    /// threshold could not be judged.
     Inconclusive,
     /// It could not be carried out.
     Incomplete,
@@ -46,11 +48,16 @@ pub enum Verdict {
 impl Verdict {
     /// The verdict on a finished run.
     pub fn of(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Self {
+        let gates = || Gate::over(snapshot.thresholds().into_iter().map(|t| t.outcome));
         match snapshot.ending {
-            Ending::Complete if instrument.offered_ratio.is_some_and(|r| r < OFFERED_RATIO_TO_JUDGE) => {
-                Self::Inconclusive
-            }
-            Ending::Complete => Self::Passed,
+            Ending::Complete => match gates() {
+                Gate::Failed => Self::Failed,
+                _ if instrument.offered_ratio.is_some_and(|r| r < OFFERED_RATIO_TO_PASS) => {
+                    Self::Inconclusive
+                }
+                Gate::Inconclusive => Self::Inconclusive,
+                Gate::Passed => Self::Passed,
+            },
             Ending::Incomplete => Self::Incomplete,
             Ending::Interrupted => Self::Interrupted,
         }
@@ -282,10 +289,43 @@ impl<'a> Instrument<'a> {
 pub struct Threshold {
     /// As the plan says it.
     pub expression: String,
-    /// What was measured, in the expression's base unit.
+    /// The scenario it is about; `None`: the whole run.
+    pub scenario: Option<String>,
+    /// Its limit, in the base unit: seconds, a share, requests per second, a count.
+    pub limit: f64,
+    /// What was measured, in the same unit; `None`: nothing was.
     pub observed: Option<f64>,
+    /// How far on the right side of the limit that is, relative to the limit; negative: on the wrong one.
+    pub margin: Option<f64>,
     /// `passed`, `failed` or `inconclusive`.
     pub result: &'static str,
+    /// Why it could not be judged, or failed against its figure.
+    pub reason: Option<String>,
+}
+
+impl Threshold {
+    /// All of the plan's, in its order.
+    pub fn all(snapshot: &Snapshot) -> Vec<Self> {
+        let run = &snapshot.run;
+        let both = run.thresholds.iter().zip(snapshot.thresholds());
+        let figures = both.map(|(threshold, evaluation)| {
+            let base = |value: f64| match threshold.metric {
+                // Finer than a nanosecond means nothing.
+                Metric::Time(..) => value.round() / 1e9,
+                _ => value,
+            };
+            Self {
+                expression: threshold.expression.clone(),
+                scenario: threshold.scenario.and_then(|i| run.scenarios.get(i)).map(|(name, _)| name.clone()),
+                limit: base(threshold.limit),
+                observed: evaluation.observed.map(base),
+                margin: evaluation.margin,
+                result: evaluation.outcome.name(),
+                reason: evaluation.reason,
+            }
+        });
+        figures.collect()
+    }
 }
 
 /// One window of the measured time; times in seconds.

@@ -3,6 +3,7 @@
 //! The order is that of the questions asked: did it pass and can it be believed, what was run, how
 //! much, how fast, what went wrong, what is our own error. What stays out: drawing.
 
+mod gates;
 mod live;
 mod page;
 mod sections;
@@ -13,6 +14,7 @@ use self::page::{Ink, Page, harmless};
 use super::figures::{InstrumentFigures, Totals, Verdict};
 use super::format::{count, percent};
 use super::{RunInfo, Snapshot};
+use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome};
 
 /// Columns of a summary when nobody knows better.
 pub const DEFAULT_WIDTH: usize = 100;
@@ -26,6 +28,7 @@ pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, colour: bool
     let run = shown(&snapshot.run);
     let totals = Totals::of(snapshot);
     verdict(&mut page, snapshot, instrument, &totals);
+    gates::thresholds(&mut page, snapshot);
     page.blank();
     sections::load(&mut page, snapshot, &run);
     sections::rate(&mut page, snapshot, instrument);
@@ -58,7 +61,10 @@ fn verdict(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures,
         Verdict::Passed if totals.due == 0 => (Ink::Warn, "PASSED".to_owned()),
         Verdict::Passed if amiss == 0 => (Ink::Good, "PASSED".to_owned()),
         Verdict::Passed => (Ink::Warn, format!("PASSED, with {}", what_is_amiss(totals))),
-        Verdict::Inconclusive => (Ink::Bad, "INCONCLUSIVE: the asked load was not offered".to_owned()),
+        Verdict::Failed => (Ink::Bad, format!("FAILED: {}", which_failed(snapshot))),
+        Verdict::Inconclusive => {
+            (Ink::Bad, format!("INCONCLUSIVE: {}", why_inconclusive(snapshot, instrument)))
+        }
         Verdict::Incomplete => (Ink::Bad, "INCOMPLETE: the run could not be carried out".to_owned()),
         Verdict::Interrupted => (Ink::Warn, "INTERRUPTED: what was measured until then".to_owned()),
     };
@@ -71,6 +77,18 @@ fn verdict(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures,
     if !instrument.trustworthy {
         instrument.reasons.iter().for_each(|r| page.paragraph(Ink::Warn, 2, &format!("- {}", harmless(r))));
     }
+}
+
+fn which_failed(snapshot: &Snapshot) -> String {
+    let stopped = if snapshot.aborted.is_some() { ", which stopped the run" } else { "" };
+    format!("{}{stopped}", gates::thresholds_that(snapshot, Outcome::Failed, "does not hold", "do not hold"))
+}
+
+fn why_inconclusive(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
+    if instrument.offered_ratio.is_some_and(|ratio| ratio < OFFERED_RATIO_TO_PASS) {
+        return "the asked load was not offered".to_owned();
+    }
+    gates::thresholds_that(snapshot, Outcome::Inconclusive, "could not be judged", "could not be judged")
 }
 
 fn what_is_amiss(totals: &Totals) -> String {
