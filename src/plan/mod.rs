@@ -12,6 +12,7 @@
 mod check;
 mod digest;
 mod document;
+mod expect;
 mod fault;
 mod load;
 mod parse;
@@ -25,6 +26,7 @@ mod tree;
 mod url;
 mod variables;
 
+pub use expect::{DEFAULT_MAX_BODY_BYTES, EXCERPT_BYTES, Expect, HeaderRule, JsonRule, Text, excerpt};
 pub use fault::{Fault, Faults, Position, did_you_mean, quoted};
 pub use parse::{DEFAULT_URL_DURATION_NS, Overrides, UrlForm, from_url, parse};
 pub use scenario::check_header;
@@ -142,6 +144,8 @@ pub struct Scenario {
     pub body: Vec<u8>,
     /// From send to last byte; the connection is closed when it passes.
     pub timeout_ns: u64,
+    /// What its responses have to be like; `None`: a status below 400.
+    pub expect: Option<Box<Expect>>,
 }
 
 impl Plan {

@@ -13,19 +13,13 @@ use super::path::Path;
 use super::tree::{Key, Kind, Node, Scalar, Value};
 
 /// Keys the plan will have, by the key they stand under (empty: the top, or a scenario's list).
-const LATER: [(&str, &str); 6] = [
-    ("", "tls"),
-    ("", "connect_to"),
-    ("", "fleet"),
-    ("defaults", "expect"),
-    ("defaults", "tls"),
-    ("[]", "expect"),
-];
+const LATER: [(&str, &str); 4] = [("", "tls"), ("", "connect_to"), ("", "fleet"), ("defaults", "tls")];
 
 /// What of `node` has the form `schema` asks for.
 pub(super) fn check(node: &Node, schema: &Json, path: &Path, faults: &mut Faults) -> Option<Json> {
     match &node.value {
         Value::Unknown => None,
+        Value::Null if allows(schema, "null") => Some(Json::Null),
         Value::Null => {
             faults.add(node.at, path, format!("has no value: write {}, or remove the key", expected(schema)));
             None

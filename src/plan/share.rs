@@ -89,6 +89,7 @@ mod tests {
             headers: vec![],
             body: vec![],
             timeout_ns: 1,
+            expect: None,
         };
         Plan {
             source: "test".into(),

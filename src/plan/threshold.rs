@@ -249,7 +249,10 @@ fn percentile(word: &str) -> Result<Option<f64>, String> {
     };
     let plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     match digits.parse::<f64>().ok().filter(|_| plain) {
-        Some(percent) if percent > 0.0 && percent <= HIGHEST_PERCENT => Ok(Some(percent / 100.0)),
+        Some(percent) if percent > 0.0 && percent <= HIGHEST_PERCENT => {
+            // The number nearest to what was written: 99.9 / 100 is not 0.999.
+            Ok(Some((percent * 1e6).round() / 1e8))
+        }
         Some(_) => Err(format!("{} is not possible: write p1 to p{HIGHEST_PERCENT}, or max", quoted(word))),
         None => Err(format!("{} is not a percentile: write one like p95 or p99.9", quoted(word))),
     }

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::Snapshot;
 use super::figures::{
-    Histograms, Instrument, InstrumentFigures, Latency, Outcomes, Point, Rate, Scenario, Threshold, Totals,
-    Verdict, public_source, seconds, status_codes, timeline,
+    BrokenExpectation, Histograms, Instrument, InstrumentFigures, Latency, Outcomes, Point, Rate, Scenario,
+    Threshold, Totals, Verdict, public_source, seconds, status_codes, timeline,
 };
 use crate::tally::Histogram;
 
@@ -35,6 +35,7 @@ struct Report<'a> {
     outcomes: Outcomes,
     status_codes: BTreeMap<u16, u64>,
     scenarios: Vec<Scenario<'a>>,
+    broken_expectations: Vec<BrokenExpectation<'a>>,
     instrument: Instrument<'a>,
     thresholds: Vec<Threshold>,
     timeline: Vec<Point>,
@@ -98,6 +99,7 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         outcomes: Outcomes::over(tally),
         status_codes: status_codes(tally),
         scenarios: Scenario::all(snapshot, true),
+        broken_expectations: BrokenExpectation::all(snapshot),
         instrument: Instrument::of(snapshot, instrument),
         thresholds: Threshold::all(snapshot),
         timeline: timeline(snapshot),

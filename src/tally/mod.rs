@@ -1,12 +1,12 @@
 //! Counts and histograms of one window of one thread. Tallies merge without loss; nothing here
-//! allocates after [`Tally::new`].
+//! allocates after [`Tally::new`], but for the few specimens of broken expectations.
 
 mod histogram;
 mod outcome;
 pub mod quantile;
 
 pub use histogram::{HIGHEST_NS, Histogram};
-pub use outcome::{Detail, FirstSeen, Outcome};
+pub use outcome::{Broken, Detail, FirstSeen, MAX_SPECIMENS, Outcome, Specimen};
 
 /// Status codes a response can carry: three digits.
 pub const STATUS_FIRST: u16 = 100;
@@ -129,6 +129,8 @@ pub struct Tally {
     pub completed_in_time: u64,
     /// For each outcome, indexed by `Outcome as usize`, where it was seen first.
     pub first_seen: [Option<FirstSeen>; Outcome::COUNT],
+    /// The first responses that broke an expectation: different ones, at most [`MAX_SPECIMENS`] a scenario.
+    pub specimens: Vec<Specimen>,
 }
 
 impl Tally {
@@ -147,6 +149,7 @@ impl Tally {
             absurd_stamps: 0,
             completed_in_time: 0,
             first_seen: [None; Outcome::COUNT],
+            specimens: Vec::new(),
         }
     }
 
@@ -176,6 +179,19 @@ impl Tally {
                 *mine = Some(*seen);
             }
         }
+        other.specimens.iter().for_each(|specimen| self.keep(specimen));
+    }
+
+    /// Keep the earliest of each kind, and few kinds.
+    fn keep(&mut self, specimen: &Specimen) {
+        let of_scenario = |s: &&Specimen| s.scenario == specimen.scenario;
+        let is_full = self.specimens.iter().filter(of_scenario).count() >= MAX_SPECIMENS;
+        let same = |s: &&mut Specimen| s.scenario == specimen.scenario && s.broken == specimen.broken;
+        match self.specimens.iter_mut().find(same) {
+            Some(mine) if specimen.at_ns < mine.at_ns => mine.clone_from(specimen),
+            None if !is_full => self.specimens.push(specimen.clone()),
+            _ => {}
+        }
     }
 
     /// Forget everything; keeps the memory.
@@ -189,6 +205,7 @@ impl Tally {
         (self.connections_opened, self.connect_failures) = (0, 0);
         (self.retried, self.absurd_stamps, self.completed_in_time) = (0, 0, 0);
         self.first_seen = [None; Outcome::COUNT];
+        self.specimens.clear();
     }
 
     /// The sum of one counter over all scenarios: `tally.sum(|s| s.due)`.

@@ -2,6 +2,7 @@
 
 mod cgroup;
 mod gate;
+mod gates;
 mod house;
 #[path = "../../benches/instrument/mod.rs"]
 #[allow(dead_code, reason = "the programs in benches/ use the rest")]

@@ -128,10 +128,6 @@ fn every_key_that_comes_later_is_called_so() {
         let text = format!("{}{key}\n", with_load("{requests: 1}"));
         assert!(parse(&text).unwrap_err().to_string().ends_with("not supported yet: remove it"), "{key}");
     }
-    one_fault(
-        "base_url: http://x\nscenarios: [{path: /, expect: {status: [200]}}]\nload: {requests: 1}",
-        "plan.yaml:2:23: scenarios[0].expect: not supported yet: remove it",
-    );
 }
 
 #[test]

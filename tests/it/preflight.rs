@@ -16,6 +16,7 @@ fn scenario(name: &str, weight: u32) -> Scenario {
         headers: vec![("Authorization".into(), "Bearer hunter2".into())],
         body: Vec::new(),
         timeout_ns: 5 * S,
+        expect: None,
     }
 }
 

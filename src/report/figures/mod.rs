@@ -328,6 +328,40 @@ impl Threshold {
     }
 }
 
+/// The first response of its kind that broke an expectation of its scenario.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BrokenExpectation<'a> {
+    /// The scenario's name.
+    pub scenario: &'a str,
+    /// The key of the plan that was broken.
+    pub expectation: &'static str,
+    /// How such an exchange ends.
+    pub outcome: &'static str,
+    /// The response's status code.
+    pub status: u16,
+    /// What was expected and what came.
+    pub what: &'a str,
+    /// How the response's body begins; empty where no body was kept.
+    pub excerpt: &'a str,
+}
+
+impl<'a> BrokenExpectation<'a> {
+    /// All that were kept, by scenario, the earliest first.
+    pub fn all(snapshot: &'a Snapshot) -> Vec<Self> {
+        let mut specimens: Vec<_> = snapshot.tally.specimens.iter().collect();
+        specimens.sort_by_key(|s| (s.scenario, s.at_ns));
+        let named = specimens.into_iter().map(|s| Self {
+            scenario: snapshot.run.scenarios.get(usize::from(s.scenario)).map_or("?", |(name, _)| name),
+            expectation: s.broken.name(),
+            outcome: s.broken.outcome().name(),
+            status: s.status,
+            what: &s.what,
+            excerpt: &s.excerpt,
+        });
+        named.collect()
+    }
+}
+
 /// One window of the measured time; times in seconds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Point {

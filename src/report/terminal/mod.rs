@@ -38,6 +38,7 @@ pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, colour: bool
     sections::scenarios(&mut page, snapshot, &run);
     sections::failures(&mut page, snapshot, &totals);
     sections::first_failures(&mut page, snapshot, &run);
+    gates::broken_expectations(&mut page, snapshot);
     page.blank();
     sections::traffic(&mut page, snapshot, &totals);
     sections::own_error(&mut page, snapshot);
