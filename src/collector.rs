@@ -91,7 +91,11 @@ impl Collector {
 
     fn merge(&self, mut window: Window, progress: &mut Progress) {
         let into_ns = window.ended_at_ns.saturating_sub(progress.measure_from_ns);
-        let place = into_ns.saturating_sub(1) / WINDOW_NS;
+        // A window is closed at its end or a moment after it; only the last one may end anywhere.
+        let place = match window.last {
+            None => (into_ns / WINDOW_NS).saturating_sub(1),
+            Some(_) => into_ns.saturating_sub(1) / WINDOW_NS,
+        };
         let scenarios = window.tally.scenarios.len();
         progress.open.entry(place).or_insert_with(|| Tally::new(scenarios)).merge(&window.tally);
         progress.ends_ns[window.thread] = Some(window.ended_at_ns).filter(|_| window.last.is_none());

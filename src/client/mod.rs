@@ -223,8 +223,12 @@ impl Client {
     }
 
     /// When requests stopped being made: the instant load ended, or `now` if the last one ended before.
+    /// A schedule lasts to its end, though nothing may be due in its last moments.
     pub fn load_ended(&self, now: u64) -> u64 {
-        now.min(self.course.stop)
+        match &self.demand {
+            Some(Demand::Open(_)) if self.brief.plan.load.requests.is_none() => self.course.stop,
+            _ => now.min(self.course.stop),
+        }
     }
 
     /// Measured requests that are due and have not ended: backlog and in flight. Looks at every

@@ -5,6 +5,7 @@ use super::{InstrumentFigures, Snapshot};
 use crate::plan::Threshold;
 use crate::tally::{Histogram, Outcome, ScenarioTally};
 use crate::units::print_duration;
+use crate::verdict::baseline::{self, Compared, Measurement, Side, Window};
 use crate::verdict::instrument::{Evidence, Instrument, ThreadEvidence, judge};
 use crate::verdict::threshold::{self, Context, Evaluation, Figures};
 
@@ -70,6 +71,29 @@ impl Snapshot {
             }
             _ => evaluation,
         }
+    }
+
+    /// How a finished run stands to the baseline; `None`: there is none.
+    pub fn comparison(&self) -> Option<Compared> {
+        let against = self.run.baseline.as_deref()?;
+        let side = |times: &Histogram, rate| Side { response_time: times.clone(), rate };
+        let seconds = self.measured_ns as f64 / 1e9;
+        let named = self.run.scenarios.iter().zip(&self.tally.scenarios);
+        let scenarios = named
+            .map(|((name, _), s)| (name.clone(), side(&s.response_time, self.per_second(s.completed()))));
+        let windows = self.timeline.iter().filter(|p| baseline::is_whole(p.t, seconds)).map(|p| Window {
+            ended: p.completed + p.failed,
+            p50_ns: p.p50_ns.map(|ns| ns as f64),
+            p99_ns: p.p99_ns.map(|ns| ns as f64),
+        });
+        Some(self.with_evidence(|evidence| {
+            let now = Measurement {
+                total: side(evidence.response_time, super::figures::Rate::of(self).achieved),
+                scenarios: scenarios.collect(),
+                windows: windows.collect(),
+            };
+            baseline::judge(against, &now, Context { evidence, instrument: &judge(evidence) })
+        }))
     }
 
     fn with_evidence<T>(&self, look: impl FnOnce(&Evidence) -> T) -> T {

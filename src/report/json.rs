@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::Snapshot;
 use super::figures::{
-    BrokenExpectation, Histograms, Instrument, InstrumentFigures, Latency, Outcomes, Point, Rate, Scenario,
-    Threshold, Totals, Verdict, public_source, seconds, status_codes, timeline,
+    BaselineFigures, BrokenExpectation, Histograms, Instrument, InstrumentFigures, Latency, Outcomes, Point,
+    Rate, Scenario, Threshold, Totals, Verdict, public_source, seconds, status_codes, timeline,
 };
 use crate::tally::Histogram;
 
@@ -38,6 +38,8 @@ struct Report<'a> {
     broken_expectations: Vec<BrokenExpectation<'a>>,
     instrument: Instrument<'a>,
     thresholds: Vec<Threshold>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<BaselineFigures>,
     timeline: Vec<Point>,
     histograms: Histograms,
 }
@@ -102,6 +104,7 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         broken_expectations: BrokenExpectation::all(snapshot),
         instrument: Instrument::of(snapshot, instrument),
         thresholds: Threshold::all(snapshot),
+        baseline: BaselineFigures::of(snapshot),
         timeline: timeline(snapshot),
         histograms: Histograms::of(&response_time, &service_time),
     })

@@ -1,7 +1,10 @@
 //! The merged picture that every page and file is drawn from.
 
+use std::sync::Arc;
+
 use crate::plan::Threshold;
 use crate::tally::Tally;
+use crate::verdict::baseline::Against;
 
 /// What is known of a run before it starts.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +35,8 @@ pub struct RunInfo {
     pub connections: u32,
     /// What the run has to keep to.
     pub thresholds: Vec<Threshold>,
+    /// The earlier run it is held against.
+    pub baseline: Option<Arc<Against>>,
 }
 
 /// Where a run stands.

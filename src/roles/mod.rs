@@ -1,6 +1,7 @@
 //! Roles: which threads and processes a job of the command line starts, and how they end.
 
 pub mod abort;
+pub mod baseline_file;
 pub mod demo;
 pub mod demo_target;
 pub mod live;

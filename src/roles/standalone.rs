@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, bounded};
 use super::abort::Abort;
 use super::live::Live;
 use super::signals::Interrupts;
-use super::{Exit, plan_source, summary};
+use super::{Exit, baseline_file, plan_source, summary};
 use crate::cli::{Options, Timestamps};
 use crate::client::Brief;
 use crate::collector::{Board, Collector, detail_text};
@@ -114,10 +114,11 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
     if !options.quiet {
         flight.warnings.iter().chain(&threads.notes).for_each(|w| eprintln!("note: {w}"));
     }
+    let baseline = baseline_file::read(options, &plan).map_err(Failure::usage)?;
     summary::check_writable(&options.reports).map_err(Failure::usage)?;
     let addresses = resolve(&plan)?;
     let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    let info = run_info(&plan, options, seed, most);
+    let info = RunInfo { baseline, ..run_info(&plan, options, seed, most) };
     let board = Arc::new(Board::new(Snapshot::new(info, threads.count, started_at)));
     let server = serve(options, &board)?;
     let crew = Crew::start(options, plan, seed, &threads, addresses)?;
@@ -299,6 +300,7 @@ fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunI
         timestamps: if options.timestamps == Timestamps::Kernel { "kernel" } else { "user" },
         connections,
         thresholds: plan.thresholds.clone(),
+        baseline: None,
     }
 }
 

@@ -4,6 +4,7 @@
 mod histogram;
 mod outcome;
 pub mod quantile;
+mod wire;
 
 pub use histogram::{HIGHEST_NS, Histogram};
 pub use outcome::{Broken, Detail, FirstSeen, MAX_SPECIMENS, Outcome, Specimen};

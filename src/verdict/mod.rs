@@ -1,7 +1,8 @@
 //! Judgements: whether a run can work ([`preflight`]), whether its measurement may be believed
-//! ([`instrument`]), and whether it kept to its limits ([`threshold`]). Figures come in as values;
+//! ([`instrument`]), whether it kept to its limits ([`threshold`]) and to what it was ([`baseline`]). Figures come in as values;
 //! machines are looked at and files read elsewhere.
 
+pub mod baseline;
 mod describe;
 pub mod instrument;
 pub mod preflight;

@@ -185,7 +185,8 @@ fn doubt_passed(threshold: &Threshold, figures: &Figures, context: Context) -> O
     }
     match threshold.metric {
         Metric::Time(timing, statistic) if !threshold.comparison.is_upper_bound() => {
-            let ours = ours_may_explain(timing, statistic, threshold.limit as u64, figures, context);
+            let ours =
+                ours_may_explain(times(timing, figures), timing, statistic, threshold.limit as u64, context);
             ours.then(|| "it holds, but this generator's own delay may be why".to_owned())
         }
         _ => None,
@@ -199,7 +200,7 @@ fn doubt_failed(threshold: &Threshold, observed: f64, figures: &Figures, context
     let would_hold = |observed: f64| comparison.holds(observed, limit);
     match metric {
         Metric::Time(timing, statistic) if upper => {
-            ours_may_explain(timing, statistic, limit as u64, figures, context)
+            ours_may_explain(times(timing, figures), timing, statistic, limit as u64, context)
                 .then(|| "this generator's own delay may explain it".to_owned())
         }
         Metric::Rate if !upper => match not_offered_by_us(context) {
@@ -237,7 +238,7 @@ fn plural_are(n: u64) -> String {
 
 /// Requests that this generator may have kept back, and how that is known. In the closed model, where
 /// nothing is asked, any number when it was the bottleneck.
-fn not_offered_by_us(context: Context) -> Option<(u64, String)> {
+pub(super) fn not_offered_by_us(context: Context) -> Option<(u64, String)> {
     if !context.evidence.open_model {
         let busiest = context.evidence.threads.iter().map(|t| t.busy_ratio).fold(0.0, f64::max);
         let why =
@@ -258,11 +259,11 @@ fn not_offered_by_us(context: Context) -> Option<(u64, String)> {
 /// Service time begins with the send, so that no send delay is in it. With user timestamps our
 /// wake-up is in both times and in nobody's books: it is held possible when a thread was too busy to
 /// be prompt, or late by what is known.
-fn ours_may_explain(
+pub(super) fn ours_may_explain(
+    times: &Histogram,
     timing: Timing,
     statistic: Statistic,
     limit_ns: u64,
-    figures: &Figures,
     context: Context,
 ) -> bool {
     let nothing = Histogram::new();
@@ -276,7 +277,6 @@ fn ours_may_explain(
     if !evidence.kernel_timestamps && (late || busy) {
         return true;
     }
-    let times = times(timing, figures);
     match statistic {
         Statistic::Quantile(q) => may_explain_quantile(times, q, limit_ns, &evidence),
         Statistic::Max => may_explain_quantile(times, 1.0, limit_ns, &evidence),

@@ -196,3 +196,64 @@ fn a_value_from_the_environment_is_expected_but_never_shown() {
     assert_eq!(what, "body does not contain `${PATH}`", "{}", ran.errors);
     assert!(!ran.page.contains(&std::env::var("PATH").unwrap()));
 }
+
+/// A report to compare with, of `target` answering everything.
+fn measured(name: &str, target: SocketAddr) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.json", std::process::id()));
+    let ran = run(name, target, PLAN, &["--seed", "1"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.page, ran.errors);
+    std::fs::write(&path, ran.report.to_string()).unwrap();
+    path
+}
+
+const PLAN: &str = "load: {rate: 100/s, duration: 2s}\nscenarios: [{path: /}]";
+
+#[test]
+fn a_slower_target_fails_against_its_baseline_and_another_plan_is_refused() {
+    let (quick, slow) = (Duration::from_millis(5), Duration::from_millis(20));
+    let target = server(quick, users);
+    let path = measured("quick", target);
+    let file = path.to_str().unwrap();
+    let other = server(slow, users);
+    // Another address is another plan.
+    let refused = run("refused", other, PLAN, &["--baseline", file]);
+    assert_eq!(refused.code, Some(2), "{}{}", refused.page, refused.errors);
+    assert_eq!(refused.errors.matches("sha256:").count(), 2, "{}", refused.errors);
+    let worse = run("worse", other, PLAN, &["--baseline", file, "--baseline-any-plan"]);
+    assert_eq!(worse.code, Some(1), "{}{}", worse.page, worse.errors);
+    assert!(worse.page.contains("worse than the baseline"), "{}", worse.page);
+    assert_eq!(
+        (&worse.report["verdict"], &worse.report["baseline"]["result"]),
+        (&"failed".into(), &"failed".into())
+    );
+    // The same, when as much is allowed; and the other way round it is only better.
+    let allowed = ["--baseline", file, "--baseline-any-plan", "--max-regression", "2000%"];
+    assert_eq!(run("allowed", other, PLAN, &allowed).code, Some(0));
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn what_is_no_report_is_refused_before_anything_is_sent() {
+    let target = server(Duration::ZERO, users);
+    let path =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("no-report-{}.json", std::process::id()));
+    let good = r#"{"schema": 1, "plan": {"digest": "d"}, "measured_seconds": 1, "verdict": "passed", "rate": {},
+        "scenarios": [], "timeline": [], "instrument": {"trustworthy": true, "timestamps": "kernel"},
+        "histograms": {"response_time": "X"}}"#;
+    for (text, remedy) in [
+        ("", "is not a report"),
+        ("{}", "it has no `schema`"),
+        (r#"{"schema": 2}"#, "has schema 2"),
+        (r#"{"schema": 1}"#, "is not a report: missing field"),
+        (good, "its histogram can not be read: not base64"),
+        (&good.replace("\"X\"", "\"AAAA\""), "not a deflated HdrHistogram V2"),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let ran = run("no-report", target, PLAN, &["--baseline", path.to_str().unwrap()]);
+        assert_eq!(ran.code, Some(2), "{text}: {}", ran.errors);
+        assert!(ran.errors.contains(remedy), "{text}: {}", ran.errors);
+    }
+    std::fs::remove_file(&path).unwrap();
+    let missing = run("no-report", target, PLAN, &["--baseline", path.to_str().unwrap()]);
+    assert!(missing.code == Some(2) && missing.errors.contains("check the name"), "{}", missing.errors);
+}

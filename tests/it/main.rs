@@ -1,5 +1,6 @@
 //! Everything that is tested from outside the crate: one binary, a module for each topic.
 
+mod baseline;
 mod cgroup;
 mod gate;
 mod gates;

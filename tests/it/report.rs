@@ -35,6 +35,7 @@ fn run_info() -> RunInfo {
         timestamps: "kernel",
         connections: 50,
         thresholds: Vec::new(),
+        baseline: None,
     }
 }
 

@@ -36,6 +36,7 @@ fn run(thresholds: &[&str]) -> Snapshot {
         timestamps: "kernel",
         connections: 50,
         thresholds: read(thresholds),
+        baseline: None,
     };
     let mut s = Snapshot::new(info, 1, 0.0);
     (s.state, s.elapsed_ns, s.measured_ns) = (State::Finished, 10 * SECOND, 10 * SECOND);

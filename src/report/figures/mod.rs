@@ -3,12 +3,14 @@
 //! Times are in seconds, rates per second, shares 0..=1. A figure that was not measured, or that the
 //! sample does not support, is `None`. What stays out: text for people, and judging.
 
+mod baseline;
 mod latency;
 
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
+pub use self::baseline::BaselineFigures;
 pub use self::latency::{Histograms, Latency, PERCENTILES};
 use super::{Ending, Snapshot, State};
 use crate::plan::Metric;
@@ -32,9 +34,9 @@ pub struct InstrumentFigures {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// It ran as planned, and every threshold holds.
+    /// It ran as planned, every threshold holds, and it is no worse than the baseline.
     Passed,
-    /// A threshold does not hold, and the target is why.
+    /// A threshold does not hold or a figure is worse than in the baseline, and the target is why.
     Failed,
     /// The asked load was not offered, so that nothing can be said of how the target bears it, or a
     /// threshold could not be judged.
@@ -48,7 +50,8 @@ pub enum Verdict {
 impl Verdict {
     /// The verdict on a finished run.
     pub fn of(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Self {
-        let gates = || Gate::over(snapshot.thresholds().into_iter().map(|t| t.outcome));
+        let compared = || snapshot.comparison().map(|compared| compared.outcome);
+        let gates = || Gate::over(snapshot.thresholds().into_iter().map(|t| t.outcome).chain(compared()));
         match snapshot.ending {
             Ending::Complete => match gates() {
                 Gate::Failed => Self::Failed,

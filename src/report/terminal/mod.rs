@@ -29,6 +29,7 @@ pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, colour: bool
     let totals = Totals::of(snapshot);
     verdict(&mut page, snapshot, instrument, &totals);
     gates::thresholds(&mut page, snapshot);
+    gates::baseline(&mut page, snapshot);
     page.blank();
     sections::load(&mut page, snapshot, &run);
     sections::rate(&mut page, snapshot, instrument);
@@ -82,14 +83,19 @@ fn verdict(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures,
 
 fn which_failed(snapshot: &Snapshot) -> String {
     let stopped = if snapshot.aborted.is_some() { ", which stopped the run" } else { "" };
-    format!("{}{stopped}", gates::thresholds_that(snapshot, Outcome::Failed, "does not hold", "do not hold"))
+    let thresholds = gates::thresholds_that(snapshot, Outcome::Failed, "does not hold", "do not hold");
+    let worse = snapshot.comparison().filter(|c| c.outcome == Outcome::Failed);
+    let parts = [thresholds.map(|t| t + stopped), worse.map(|_| "worse than the baseline".to_owned())];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn why_inconclusive(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
     if instrument.offered_ratio.is_some_and(|ratio| ratio < OFFERED_RATIO_TO_PASS) {
         return "the asked load was not offered".to_owned();
     }
-    gates::thresholds_that(snapshot, Outcome::Inconclusive, "could not be judged", "could not be judged")
+    let unknown = "could not be judged";
+    gates::thresholds_that(snapshot, Outcome::Inconclusive, unknown, unknown)
+        .unwrap_or_else(|| "the comparison with the baseline says nothing".to_owned())
 }
 
 fn what_is_amiss(totals: &Totals) -> String {
