@@ -212,5 +212,6 @@ pub fn detail_text(detail: Detail, outcome: Outcome) -> String {
         Detail::Status(code) => format!("status {code}"),
         Detail::Os(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
         Detail::Protocol(error) => error.explain().to_owned(),
+        Detail::Broken(broken) => format!("`{}` does not hold", broken.name()),
     }
 }

@@ -15,6 +15,8 @@ pub const DURATION_PATTERN: &str = r"^([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|ns))+$"
 pub const RATE_PATTERN: &str = r"^[0-9]+(\.[0-9]+)?[kMG]?/(s|m|h)$";
 /// What [`parse_count`] accepts, as a regular expression for schemas.
 pub const COUNT_PATTERN: &str = r"^[0-9]+(\.[0-9]+)?[kMG]?$";
+/// What [`parse_bytes`] accepts, and plain digits, as a regular expression for schemas.
+pub const BYTES_PATTERN: &str = r"^[0-9]+((\.[0-9]+)?(B|KiB|MiB|GiB|kB|MB|GB))?$";
 
 /// Fraction digits that count; those after them are dropped.
 const FRACTION_DIGITS: usize = 18;

@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::path::PathBuf;
 
 use pico_args::Arguments;
 
@@ -81,6 +82,12 @@ pub struct Options {
     pub no_listen: bool,
     /// `--report`, in order.
     pub reports: Vec<Report>,
+    /// `--baseline`.
+    pub baseline: Option<PathBuf>,
+    /// `--max-regression`, a share.
+    pub max_regression: Option<f64>,
+    /// `--baseline-any-plan`.
+    pub baseline_any_plan: bool,
     /// `--threads`; at least 1.
     pub threads: Option<usize>,
     /// `--no-pin`.
@@ -160,6 +167,9 @@ pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
         headers: taken.read_all("-H", header)?,
         listen: taken.read("--listen", address)?,
         reports: taken.read_all("--report", report::report)?,
+        baseline: taken.read("--baseline", |text| Ok(PathBuf::from(text)))?,
+        max_regression: taken.read("--max-regression", units::parse_percent)?,
+        baseline_any_plan: taken.has("--baseline-any-plan"),
         threads: taken.read("--threads", threads)?,
         timestamps: taken.read("--timestamps", timestamps)?.unwrap_or_default(),
         seed: taken.read("--seed", seed)?,
@@ -309,6 +319,13 @@ fn refuse_contradictions(options: &Options) -> Result<(), UsageError> {
         let message = format!("{name} belongs to a URL: add one, or write it into the plan's scenarios");
         return Err(UsageError::new(message));
     }
+    let of_baseline = [
+        (options.max_regression.is_some(), "--max-regression"),
+        (options.baseline_any_plan, "--baseline-any-plan"),
+    ];
+    if let (Some((_, name)), None) = (of_baseline.iter().find(|(given, _)| *given), &options.baseline) {
+        return Err(UsageError::new(format!("{name} belongs to --baseline FILE: add one, or remove it")));
+    }
     if options.no_listen && options.listen.is_some() {
         return Err(UsageError::new("--listen and --no-listen: keep one of them"));
     }
@@ -348,6 +365,7 @@ fn refuse_beside_target(options: &Options) -> Result<(), UsageError> {
         (options.duration_ns.is_some(), "-d"),
         (options.no_listen, "--no-listen"),
         (!options.reports.is_empty(), "--report"),
+        (options.baseline.is_some(), "--baseline"),
         (options.check, "--check"),
         (options.strict, "--strict"),
         (options.busy_poll, "--busy-poll"),
@@ -381,6 +399,7 @@ mod tests {
             "--timestamps" => "user",
             "-H" => "A: b",
             "-d" | "--linger" => "3s",
+            "--max-regression" => "5%",
             "-b" | "-m" | "--plan" => "TEXT",
             _ => "7",
         }
@@ -456,6 +475,11 @@ mod tests {
             "--report",
             "b.HTML",
             "--report=-",
+            "--baseline",
+            "old.json",
+            "--max-regression",
+            "5%",
+            "--baseline-any-plan",
             "--threads",
             "2",
             "--no-pin",
@@ -483,6 +507,9 @@ mod tests {
             body: Some("--check".into()),
             listen: Some(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0))),
             reports: ["a.json", "b.HTML", "-"].map(|text| report::report(text).unwrap()).into(),
+            baseline: Some("old.json".into()),
+            max_regression: Some(0.05),
+            baseline_any_plan: true,
             threads: Some(2),
             no_pin: true,
             timestamps: Timestamps::User,

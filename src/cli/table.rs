@@ -92,7 +92,7 @@ pub(super) fn find(typed: &str) -> Option<&'static Flag> {
 use Group::{HowMuch, Measurement, Other, Request, Results, What};
 
 /// All flags, in the order of the help.
-pub(super) static FLAGS: [Flag; 32] = [
+pub(super) static FLAGS: [Flag; 34] = [
     flag("--plan", "FILE", What, "the load plan, a YAML file; `-` reads standard input"),
     flag("--demo", "", What, "start a target of its own and load it with a sample plan"),
     flag("--role", "ROLE", What, "`standalone`, or `target` for the demo target alone").default("standalone"),
@@ -118,7 +118,10 @@ pub(super) static FLAGS: [Flag; 32] = [
     )
     .repeatable(),
     flag("--report-schema", "", Results, "print the JSON Schema of report.json"),
-    flag("--baseline", "FILE", Results, "compare with an earlier .json").later(),
+    flag("--baseline", "FILE", Results, "compare with an earlier .json; exit with 1 when it is worse"),
+    flag("--max-regression", "PERCENT", Results, "how much worse a figure may be than in the baseline")
+        .default("10%"),
+    flag("--baseline-any-plan", "", Results, "compare though the baseline is of another plan"),
     flag("--strict", "", Results, "exit with 4 when the measurement is not trustworthy"),
     flag("--listen", "ADDR", Results, "address of the status server or demo target")
         .default("127.0.0.1:8089"),

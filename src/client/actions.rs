@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use super::connection::{Connection, State};
 use super::demand::{self, Demand};
 use super::exchange::Exchange;
+use super::judge;
 use super::{Action, Client, MAX_CONNECTING};
+use crate::http1::Recording;
 
 impl Client {
     /// The next thing to do; ask until there is none. A [`Action::Send`] counts as begun at `now`.
@@ -61,7 +63,8 @@ impl Client {
     #[inline]
     pub fn skippable(&self, c: u32) -> u64 {
         let connection = &self.connections[c as usize];
-        if connection.state != State::Busy {
+        let is_wanted = || self.recordings.get(c as usize).is_some_and(Recording::wants_body);
+        if connection.state != State::Busy || is_wanted() {
             return 0;
         }
         let ahead = connection.decoder.skippable();
@@ -211,6 +214,10 @@ impl Client {
         connection.state = State::Busy;
         connection.written = 0;
         connection.decoder.begin();
+        if let (Some(recording), Some(exchange)) = (self.recordings.get_mut(c as usize), &connection.exchange)
+        {
+            judge::begin(recording, &self.brief.plan, exchange);
+        }
         if let Some(exchange) = &mut connection.exchange {
             exchange.send_begins(now, possible_ns, &mut self.tally);
             let (list, length) = self.timeout_list[usize::from(exchange.scenario)];

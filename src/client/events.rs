@@ -2,7 +2,7 @@
 
 use super::connection::State;
 use super::demand::Demand;
-use super::exchange::Arrival;
+use super::exchange::{Arrival, by_status};
 use super::{Client, End, FIRST_BACKOFF_NS, MAX_BACKOFF_NS};
 use crate::tally::{Detail, Outcome};
 
@@ -53,7 +53,11 @@ impl Client {
         };
         let arrival = exchange.arrived(bytes.len(), stamp_ns, now);
         let is_head = self.brief.requests[usize::from(exchange.scenario)].is_head;
-        match connection.decoder.feed(bytes, is_head, &mut self.memo) {
+        let fed = match self.recordings.get_mut(c as usize) {
+            None => connection.decoder.feed(bytes, is_head, &mut self.memo),
+            Some(recording) => connection.decoder.feed_to(bytes, is_head, &mut self.memo, recording),
+        };
+        match fed {
             Ok(fed) if fed.complete => self.complete(c, fed.consumed == bytes.len(), arrival),
             Ok(_) => {}
             Err(error) => self.fail(c, Outcome::ProtocolError, arrival.at_ns, Detail::Protocol(error)),
@@ -123,7 +127,13 @@ impl Client {
         self.deadlines.clear(c);
         self.in_flight -= 1;
         let length = self.brief.requests[usize::from(exchange.scenario)].bytes.len();
-        exchange.completes(head, arrival, arrival.at_ns <= self.course.stop, &mut self.tally);
+        let (outcome, detail) = match &self.brief.plan.scenarios[usize::from(exchange.scenario)].expect {
+            None => by_status(head.status),
+            Some(_) => self.judge(c, &exchange, head.status, arrival.at_ns),
+        };
+        let in_time = arrival.at_ns <= self.course.stop;
+        exchange.completes(head, (outcome, detail), arrival, in_time, &mut self.tally);
+        let connection = &mut self.connections[c as usize];
         if head.keep_alive && clean && connection.written as usize == length {
             connection.served += 1;
             connection.state = State::Idle;

@@ -6,6 +6,13 @@ use crate::tally::{Detail, FirstSeen, Outcome, Tally};
 /// Status codes from here on count as failed when a scenario expects nothing else.
 const FIRST_FAILING_STATUS: u16 = 400;
 
+/// How a complete response is judged when its scenario expects nothing else.
+#[inline]
+pub fn by_status(status: u16) -> (Outcome, Detail) {
+    let failed = status >= FIRST_FAILING_STATUS;
+    (if failed { Outcome::UnexpectedStatus } else { Outcome::Ok }, Detail::Status(status))
+}
+
 /// An exchange under way. Instants are nanoseconds on the run's clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange {
@@ -94,9 +101,14 @@ impl Exchange {
 
     /// It ended with a complete response.
     #[inline]
-    pub fn completes(&self, head: Head, arrival: Arrival, in_time: bool, tally: &mut Tally) {
-        let failed = head.status >= FIRST_FAILING_STATUS;
-        let outcome = if failed { Outcome::UnexpectedStatus } else { Outcome::Ok };
+    pub fn completes(
+        &self,
+        head: Head,
+        (outcome, detail): (Outcome, Detail),
+        arrival: Arrival,
+        in_time: bool,
+        tally: &mut Tally,
+    ) {
         if self.measured {
             self.record_times(arrival.at_ns, tally);
             if let (Some(sent), Some(first)) = (self.sent_ns, self.first_byte_ns) {
@@ -110,7 +122,7 @@ impl Exchange {
             tally.completed_in_time += u64::from(in_time && outcome.is_ok());
             tally.scenarios[usize::from(self.scenario)].count_status(head.status);
         }
-        self.count(outcome, arrival.at_ns, Detail::Status(head.status), tally);
+        self.count(outcome, arrival.at_ns, detail, tally);
     }
 
     /// It ended without a complete response.

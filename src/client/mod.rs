@@ -3,7 +3,8 @@
 //! The caller owns sockets and clock. It feeds one event with the instant it was seen, then asks
 //! [`Client::next`] for actions until there are none, then waits no longer than
 //! [`Client::wait_until`]. Nothing here blocks, reads a clock or, after [`Client::start`], allocates
-//! (a response head that arrives in pieces is the exception).
+//! (a response head that arrives in pieces is the exception, and what a scenario's expectations keep
+//! of bodies larger than those before).
 //!
 //! Law, at every instant, over measured requests: due = completed + failed + dropped + outstanding,
 //! where outstanding is the backlog and what is in flight.
@@ -14,14 +15,15 @@ mod deadlines;
 mod demand;
 mod events;
 mod exchange;
+mod judge;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::http1::{HeadMemo, Request};
+use crate::http1::{HeadMemo, Recording, Request};
 use crate::plan::{Model, Plan, Share};
 use crate::schedule::Picker;
-use crate::tally::{Detail, Outcome, Tally};
+use crate::tally::{Broken, Detail, Outcome, Tally};
 use connection::{Connection, State};
 use deadlines::Deadlines;
 use demand::Demand;
@@ -115,6 +117,10 @@ pub struct Client {
     established: u32,
     in_flight: u32,
     memo: HeadMemo,
+    /// What is kept of each connection's response; empty when no scenario looks into responses.
+    recordings: Vec<Recording>,
+    /// The broken expectations this client has reported, for each scenario.
+    reported: Vec<Vec<Broken>>,
     tally: Box<Tally>,
     any_connected: bool,
     first_connect_failure: Option<(Outcome, Detail)>,
@@ -150,6 +156,8 @@ impl Client {
             established: 0,
             in_flight: 0,
             memo: HeadMemo::new(),
+            recordings: judge::recordings(&brief.plan, n),
+            reported: vec![Vec::new(); brief.plan.scenarios.len()],
             tally,
             any_connected: false,
             first_connect_failure: None,
@@ -218,8 +226,12 @@ impl Client {
     }
 
     /// When requests stopped being made: the instant load ended, or `now` if the last one ended before.
+    /// A schedule lasts to its end, though nothing may be due in its last moments.
     pub fn load_ended(&self, now: u64) -> u64 {
-        now.min(self.course.stop)
+        match &self.demand {
+            Some(Demand::Open(_)) if self.brief.plan.load.requests.is_none() => self.course.stop,
+            _ => now.min(self.course.stop),
+        }
     }
 
     /// Measured requests that are due and have not ended: backlog and in flight. Looks at every

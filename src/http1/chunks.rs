@@ -1,4 +1,4 @@
-//! Where a chunked body ends (RFC 9112, section 7.1). Data is counted, never kept.
+//! Where a chunked body ends (RFC 9112, section 7.1). Data is counted and handed on, never kept.
 //!
 //! ```text
 //! Size ──hex──▶ Size ──;──▶ Extension ──CR──▶ SizeLf ──LF──▶ Data(n) ──▶ DataCr ──▶ DataLf ──▶ Size
@@ -8,7 +8,7 @@
 //!
 //! Lines end in CRLF; a bare LF is refused here, where a mistake would shift the framing.
 
-use super::ProtocolError;
+use super::{ProtocolError, Sink};
 
 /// The longest chunk-size line, extensions included: servers send a dozen bytes.
 const MAX_LINE_BYTES: u32 = 4 * 1024;
@@ -47,12 +47,14 @@ impl Chunks {
 
     /// Consume as much of `bytes` as belongs to this body; returns how many. [`Self::is_done`] tells
     /// whether the body ended there.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<usize, ProtocolError> {
+    /// The data goes to `sink`.
+    pub fn feed(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<usize, ProtocolError> {
         let mut at = 0;
         while at < bytes.len() && self.state != State::Done {
             if self.state == State::Data {
                 let n = self.left.min((bytes.len() - at) as u64);
                 self.skip(n);
+                sink.body(&bytes[at..at + n as usize]);
                 at += n as usize;
             } else {
                 self.byte(bytes[at])?;
@@ -125,7 +127,7 @@ mod tests {
     fn run(bytes: &[u8], step: usize) -> Result<(usize, bool), ProtocolError> {
         let (mut chunks, mut consumed) = (Chunks::new(), 0);
         for piece in bytes.chunks(step) {
-            let n = chunks.feed(piece)?;
+            let n = chunks.feed(piece, &mut ())?;
             consumed += n;
             if n < piece.len() {
                 break;

@@ -75,6 +75,17 @@ pub fn parse(bytes: &[u8], to_head_request: bool) -> Result<Option<(Head, usize)
     Ok(Some((Head { status, framing, keep_alive }, length)))
 }
 
+/// Show every field of a whole head to `look`, name and value. Nothing when it does not parse: such a
+/// head never was a response.
+pub fn each_field(head: &[u8], mut look: impl FnMut(&str, &[u8])) {
+    let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+    let mut response = httparse::Response::new(&mut []);
+    let config = httparse::ParserConfig::default();
+    if config.parse_response_with_uninit_headers(&mut response, head, &mut fields).is_ok() {
+        response.headers.iter().for_each(|field| look(field.name, field.value));
+    }
+}
+
 /// What the fields say, before status and method have their word.
 struct Told {
     framing: Framing,

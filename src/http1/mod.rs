@@ -1,14 +1,16 @@
 //! HTTP/1.1 as bytes: requests out, responses in. No sockets, no time.
 //!
-//! A response is never stored: the decoder only finds where it ends and what its head says, so that
-//! bodies can be skipped in the kernel.
+//! A response is not stored: the decoder only finds where it ends and what its head says, so that
+//! bodies can be skipped in the kernel. Who wants to look into one hands the decoder a [`Recording`].
 
 mod chunks;
 mod head;
+mod recording;
 mod request;
 mod response;
 
-pub use head::{Framing, Head, MAX_FIELDS, MAX_HEAD_BYTES};
+pub use head::{Framing, Head, MAX_FIELDS, MAX_HEAD_BYTES, each_field};
+pub use recording::{Recording, Sink};
 pub use request::{Request, encode};
 pub use response::{Decoder, Fed, HeadMemo, Skippable};
 

@@ -7,9 +7,9 @@
 //!   └──neither─▶ UntilClose ──end of stream──▶ Done
 //! ```
 
-use super::ProtocolError;
 use super::chunks::Chunks;
 use super::head::{self, Framing, Head, MAX_HEAD_BYTES};
+use super::{ProtocolError, Sink};
 
 /// The longest head remembered for comparison.
 const MAX_MEMO_BYTES: usize = 2048;
@@ -120,24 +120,42 @@ impl Decoder {
         to_head_request: bool,
         memo: &mut HeadMemo,
     ) -> Result<Fed, ProtocolError> {
+        self.feed_to(bytes, to_head_request, memo, &mut ())
+    }
+
+    /// The same, and hand the head and the decoded body on.
+    ///
+    /// # Errors
+    /// As [`Self::feed`].
+    pub fn feed_to(
+        &mut self,
+        bytes: &[u8],
+        to_head_request: bool,
+        memo: &mut HeadMemo,
+        sink: &mut impl Sink,
+    ) -> Result<Fed, ProtocolError> {
         let mut at = 0;
         while at < bytes.len() && self.state != State::Done {
             let rest = &bytes[at..];
             at += match &mut self.state {
-                State::Head => self.feed_head(rest, to_head_request, memo)?,
+                State::Head => self.feed_head(rest, to_head_request, memo, sink)?,
                 State::Length(_) => {
                     let n = self.skippable().bytes.min(rest.len() as u64);
                     self.skip(n);
+                    sink.body(&rest[..n as usize]);
                     n as usize
                 }
                 State::Chunked(chunks) => {
-                    let n = chunks.feed(rest)?;
+                    let n = chunks.feed(rest, sink)?;
                     if chunks.is_done() {
                         self.state = State::Done;
                     }
                     n
                 }
-                State::UntilClose => rest.len(),
+                State::UntilClose => {
+                    sink.body(rest);
+                    rest.len()
+                }
                 State::Done => 0,
             };
         }
@@ -187,11 +205,13 @@ impl Decoder {
         bytes: &[u8],
         to_head_request: bool,
         memo: &mut HeadMemo,
+        sink: &mut impl Sink,
     ) -> Result<usize, ProtocolError> {
         let before = self.partial.len();
         if before == 0
             && let Some((head, length)) = memo.recall(bytes, to_head_request)
         {
+            sink.head(&bytes[..length]);
             self.enter(head);
             return Ok(length);
         }
@@ -210,6 +230,7 @@ impl Decoder {
             }
             return Ok(bytes.len());
         };
+        sink.head(&whole[..length]);
         memo.keep(&whole[..length], to_head_request, head);
         self.partial.clear();
         self.enter(head);
@@ -233,6 +254,7 @@ impl Decoder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http1::Recording;
     use proptest::prelude::*;
 
     const CORPUS: &[&str] = &[
@@ -320,6 +342,33 @@ mod tests {
                 bytes[at] = value;
             }
             prop_assert_eq!(run(&bytes, &cuts), run(&bytes, &[]));
+        }
+
+        /// However it is cut, what is handed on is the response.
+        #[test]
+        fn a_recording_holds_the_final_head_and_the_decoded_body(
+            which in 0..CORPUS.len() - 2,
+            cuts in prop::collection::vec(0usize..200, 0..8),
+            most in 1usize..10,
+        ) {
+            let bytes = CORPUS[which].as_bytes();
+            let mut edges: Vec<usize> = cuts.iter().map(|c| c % (bytes.len() + 1)).collect();
+            edges.extend([0, bytes.len()]);
+            edges.sort_unstable();
+            let (mut decoder, mut memo) = (Decoder::new(), HeadMemo::new());
+            let mut recording = Recording::default();
+            recording.begin(true, most);
+            for pair in edges.windows(2) {
+                decoder.feed_to(&bytes[pair[0]..pair[1]], false, &mut memo, &mut recording).unwrap();
+            }
+            let (status, body) = [
+                ("200 OK", "hello"), ("200 OK", "hello"), ("204 No", ""), ("200 OK", "until close"), ("404 Not", ""), ("200 OK", "ok"),
+            ][which];
+            prop_assert_eq!(recording.body(), &body.as_bytes()[..body.len().min(most)]);
+            prop_assert_eq!(recording.body_bytes(), body.len() as u64);
+            let head = String::from_utf8_lossy(recording.head()).into_owned();
+            prop_assert!(head.trim_start().starts_with("HTTP/1."), "{}", head);
+            prop_assert!(head.contains(status) && head.ends_with('\n'), "{}", head);
         }
 
         /// Two responses through one memo: the second is read as it would be without.

@@ -7,7 +7,7 @@ use super::document::Document;
 use super::fault::{Faults, quoted};
 use super::path::Path;
 use super::tree::{Kind, Node, Scalar, Value};
-use super::{Overrides, Plan, digest, load, scenario};
+use super::{Overrides, Plan, digest, load, scenario, threshold};
 use crate::units;
 
 /// The longest measurement, in nanoseconds: 30 days.
@@ -28,6 +28,7 @@ pub(super) fn check(
     let prefix = url.as_ref().map_or("", |url| url.rest.as_str());
     let scenarios = scenario::all(&mut checker, document, prefix);
     let load = load::check(&mut checker, document, overrides);
+    let thresholds = threshold::all(&mut checker, document, scenarios.as_deref().unwrap_or_default());
     if !checker.faults.list().is_empty() {
         return None;
     }
@@ -37,6 +38,7 @@ pub(super) fn check(
         target: url?.target,
         load: load?,
         scenarios: scenarios?,
+        thresholds,
     };
     plan.digest = digest::digest(&plan);
     Some(plan)

@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 use super::{Model, Plan};
 use crate::schedule::Arrivals;
 
-/// `sha256:` and the hex digest of what `plan` sends, where to and how; its source stays out.
+/// `sha256:` and the hex digest of what `plan` sends, where to and how, and of what it expects to come
+/// back; its source and its thresholds stay out: they change nothing of the run.
 pub(super) fn digest(plan: &Plan) -> String {
     let text = meaning(plan).to_string();
     let hash = Sha256::digest(text.as_bytes());
@@ -33,10 +34,14 @@ fn meaning(plan: &Plan) -> Value {
         .scenarios
         .iter()
         .map(|s| {
-            json!({
+            let mut sent = json!({
                 "name": s.name, "weight": s.weight, "method": s.method, "path": s.path,
                 "headers": s.headers, "body": s.body, "timeout_ns": s.timeout_ns
-            })
+            });
+            if let Some(expect) = &s.expect {
+                sent["expect"] = Value::from(format!("{expect:?}"));
+            }
+            sent
         })
         .collect();
     json!({

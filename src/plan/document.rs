@@ -10,9 +10,15 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-use super::{DEFAULT_BACKLOG, MAX_BACKLOG, MAX_CONNECTIONS, MAX_HEADERS, MAX_SCENARIOS, MAX_STAGES};
+use super::expect::MAX_EXPECTATIONS;
+use super::{
+    DEFAULT_BACKLOG, MAX_BACKLOG, MAX_CONNECTIONS, MAX_HEADERS, MAX_SCENARIOS, MAX_STAGES, MAX_THRESHOLDS,
+};
 use crate::schedule::MAX_PERIOD;
-use crate::units::{COUNT_PATTERN, DURATION_PATTERN, RATE_PATTERN};
+use crate::units::{BYTES_PATTERN, COUNT_PATTERN, DURATION_PATTERN, RATE_PATTERN};
+
+/// One status code, or the class of those that begin with a digit.
+const STATUS_PATTERN: &str = "^[1-9]([0-9][0-9]|xx)$";
 
 /// A load plan for loadtester.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -33,6 +39,10 @@ pub(super) struct Document {
     /// What is sent. Requests are shared over scenarios by weight, exactly and evenly interleaved.
     #[schemars(required, length(min = 1, max = MAX_SCENARIOS))]
     pub scenarios: Option<Vec<ScenarioForm>>,
+    /// What the run has to keep to, all of it: `[scenario:] [service] figure < | <= | > | >= | == limit`.
+    /// Figures: p50 to p99.99, mean, max, error_rate, rate, dropped, count.
+    #[schemars(length(max = MAX_THRESHOLDS))]
+    pub thresholds: Option<Vec<ThresholdForm>>,
 }
 
 /// What scenarios and load use when they say nothing themselves.
@@ -49,6 +59,9 @@ pub(super) struct Defaults {
     /// From send to last byte, at most 1h; the connection is closed when it passes.
     #[schemars(extend("default" = "30s"))]
     pub timeout: Option<Duration>,
+    /// What every response has to be like. A scenario's own `expect` takes its place as a whole.
+    #[allow(dead_code, reason = "read from the tree, which knows its places")]
+    pub expect: Option<ExpectForm>,
     /// Connections; `load.concurrency` goes before it.
     #[schemars(range(min = 1, max = MAX_CONNECTIONS), example = 10)]
     pub concurrency: Option<u32>,
@@ -138,6 +151,31 @@ pub(super) struct ScenarioForm {
     /// From send to last byte, at most 1h; the connection is closed when it passes.
     #[schemars(extend("default" = "30s"))]
     pub timeout: Option<Duration>,
+    /// What every response has to be like, or it counts as failed. Absent: a status below 400.
+    #[allow(dead_code, reason = "read from the tree, which knows its places")]
+    pub expect: Option<ExpectForm>,
+}
+
+/// What a response has to be like; all of it has to hold. Only what looks at bodies costs more than a comparison.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "read from the tree, which knows its places")]
+pub(super) struct ExpectForm {
+    /// The status, or one of several; `2xx` is all from 200 to 299. Absent: a status below 400.
+    pub status: Option<StatusForm>,
+    /// By the field's name, its exact value, or `{contains: text}`. Of several fields of a name one will do.
+    #[schemars(extend("maxProperties" = MAX_EXPECTATIONS))]
+    pub header: Option<BTreeMap<String, HeaderRuleForm>>,
+    /// A text that the body contains, or several.
+    pub body_contains: Option<BodyContainsForm>,
+    /// By JSON pointer (RFC 6901), the value in a JSON body.
+    #[schemars(extend("maxProperties" = MAX_EXPECTATIONS))]
+    pub json: Option<BTreeMap<String, JsonForm>>,
+    /// The body's length: a size, or the least and the most.
+    pub body_bytes: Option<BodyBytesForm>,
+    /// How much of a body is kept to be looked into; a larger one fails unchecked, as `body_too_large`.
+    #[schemars(extend("default" = "1MiB"))]
+    pub max_body: Option<Size>,
 }
 
 /// A text whose form the schema describes.
@@ -182,4 +220,112 @@ text_form!(
     /// A header's value as typed; numbers and `true` keep their spelling.
     HeaderValue,
     { "type": ["string", "number", "boolean"], "examples": ["application/json"] }
+);
+text_form!(
+    /// A size as typed.
+    Size,
+    { "type": ["integer", "string"], "minimum": 1, "pattern": BYTES_PATTERN, "examples": ["64KiB", 512] }
+);
+
+/// A value of several forms; read from the tree, which knows its place.
+macro_rules! mixed_form {
+    ($(#[$doc:meta])* $name:ident, $schema:tt) => {
+        $(#[$doc])*
+        #[derive(Debug, Deserialize)]
+        pub(super) struct $name(#[allow(dead_code, reason = "read from the tree")] serde_json::Value);
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    };
+}
+
+mixed_form!(
+    /// One status or class, or several.
+    StatusForm,
+    {
+        "type": ["integer", "string", "array"], "minimum": 100, "maximum": 999, "pattern": STATUS_PATTERN,
+        "minItems": 1, "maxItems": MAX_EXPECTATIONS,
+        "items": { "type": ["integer", "string"], "minimum": 100, "maximum": 999, "pattern": STATUS_PATTERN },
+        "examples": ["2xx", 200, [200, 304]]
+    }
+);
+mixed_form!(
+    /// A field's value, or a part of it.
+    HeaderRuleForm,
+    {
+        "type": ["string", "number", "boolean", "object"],
+        "examples": ["application/json", {"contains": "json"}],
+        "required": ["contains"],
+        "additionalProperties": false,
+        "properties": {
+            "contains": { "type": "string", "description": "A part of the value.", "examples": ["json"] }
+        }
+    }
+);
+mixed_form!(
+    /// One text, or several.
+    BodyContainsForm,
+    {
+        "type": ["string", "array"], "minItems": 1, "maxItems": MAX_EXPECTATIONS,
+        "items": { "type": "string", "examples": ["users"] },
+        "examples": ["users", ["users", "John"]]
+    }
+);
+mixed_form!(
+    /// A JSON value that holds no others.
+    JsonForm,
+    { "type": ["null", "string", "number", "boolean"], "examples": ["John", 42, true] }
+);
+mixed_form!(
+    /// A size, or two bounds.
+    BodyBytesForm,
+    {
+        "type": ["integer", "string", "object"], "minimum": 0, "pattern": BYTES_PATTERN,
+        "examples": ["64KiB", 512, {"min": "1KiB", "max": "2MiB"}],
+        "additionalProperties": false,
+        "properties": {
+            "min": {
+                "type": ["integer", "string"], "minimum": 0, "pattern": BYTES_PATTERN,
+                "description": "The least it may have.", "examples": ["1KiB"]
+            },
+            "max": {
+                "type": ["integer", "string"], "minimum": 0, "pattern": BYTES_PATTERN,
+                "description": "The most it may have.", "examples": ["2MiB"]
+            }
+        }
+    }
+);
+mixed_form!(
+    /// A threshold, short or long.
+    ThresholdForm,
+    {
+            "type": ["string", "object"],
+            "examples": ["p99 < 250ms", {"expression": "error_rate < 1%", "abort_after": "10s"}],
+            "required": ["expression"],
+            "additionalProperties": false,
+            "properties": {
+                "expression": {
+                    "type": "string",
+                    "description": "The threshold itself.",
+                    "examples": ["p99 < 250ms", "Get users: p95 < 100ms", "error_rate < 1%", "rate >= 495/s"]
+                },
+                "abort_after": {
+                    "type": "string",
+                    "pattern": DURATION_PATTERN,
+                    "description": "Stop the run once it has failed for so long without a break.",
+                    "examples": ["10s"]
+                }
+            }
+    }
 );

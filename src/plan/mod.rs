@@ -12,6 +12,7 @@
 mod check;
 mod digest;
 mod document;
+mod expect;
 mod fault;
 mod load;
 mod parse;
@@ -20,15 +21,18 @@ mod scenario;
 mod schema;
 mod shape;
 mod share;
+mod threshold;
 mod tree;
 mod url;
 mod variables;
 
+pub use expect::{DEFAULT_MAX_BODY_BYTES, EXCERPT_BYTES, Expect, HeaderRule, JsonRule, Text, excerpt};
 pub use fault::{Fault, Faults, Position, did_you_mean, quoted};
 pub use parse::{DEFAULT_URL_DURATION_NS, Overrides, UrlForm, from_url, parse};
 pub use scenario::check_header;
 pub use schema::schema;
 pub use share::{Share, Slice, share, threads};
+pub use threshold::{Comparison, MAX_THRESHOLDS, Metric, Statistic, Threshold, Timing};
 
 use crate::schedule::{Arrivals, Piece};
 
@@ -71,6 +75,8 @@ pub struct Plan {
     pub load: Load,
     /// At least one; at most [`MAX_SCENARIOS`].
     pub scenarios: Vec<Scenario>,
+    /// What the run has to keep to, all of it; at most [`MAX_THRESHOLDS`].
+    pub thresholds: Vec<Threshold>,
 }
 
 /// Where requests go.
@@ -138,6 +144,8 @@ pub struct Scenario {
     pub body: Vec<u8>,
     /// From send to last byte; the connection is closed when it passes.
     pub timeout_ns: u64,
+    /// What its responses have to be like; `None`: a status below 400.
+    pub expect: Option<Box<Expect>>,
 }
 
 impl Plan {

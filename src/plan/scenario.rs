@@ -8,7 +8,7 @@ use super::fault::quoted;
 use super::path::Path;
 use super::tree::{Node, Scalar, Value};
 use super::url::{self, Url};
-use super::{DEFAULT_TIMEOUT_NS, MAX_HEADERS, Scenario};
+use super::{DEFAULT_TIMEOUT_NS, Expect, MAX_HEADERS, Scenario, expect};
 use crate::schedule::{MAX_PERIOD, Picker};
 
 /// The longest name of a scenario, in bytes: it is a column of reports and a label of metrics.
@@ -45,6 +45,7 @@ pub(super) fn all(checker: &mut Checker<'_>, document: &Document, prefix: &str) 
         Some(text) => checker.duration(&defaults.key("timeout"), &text.0, 1, MAX_TIMEOUT_NS),
         None => Some(DEFAULT_TIMEOUT_NS),
     };
+    let default_expect = expect::read(checker, &defaults.key("expect"));
     let default_headers = headers(checker, &defaults.key("headers"));
     let forms = document.scenarios.as_ref()?;
     let (mut scenarios, mut names) = (Vec::with_capacity(forms.len()), Vec::with_capacity(forms.len()));
@@ -58,6 +59,7 @@ pub(super) fn all(checker: &mut Checker<'_>, document: &Document, prefix: &str) 
             Some(text) => checker.duration(&at.key("timeout"), &text.0, 1, MAX_TIMEOUT_NS),
             None => default_timeout,
         };
+        let expect = expect::read(checker, &at.key("expect"));
         let own = headers(checker, &at.key("headers"));
         let fields = merged(&default_headers, own);
         check_size(checker, &at, &fields);
@@ -70,12 +72,31 @@ pub(super) fn all(checker: &mut Checker<'_>, document: &Document, prefix: &str) 
         if let (Some(method), Some(timeout_ns), Some(path), Some(name)) = (method, timeout, path, name) {
             let body = form.body.clone().unwrap_or_default().into_bytes();
             let weight = form.weight.unwrap_or(1);
-            scenarios.push(Scenario { name, weight, method, path, headers: fields, body, timeout_ns });
+            let expect = expect.or_else(|| default_expect.clone());
+            check_bodies(checker, &at, &method, expect.as_deref());
+            scenarios.push(Scenario {
+                name,
+                weight,
+                method,
+                path,
+                headers: fields,
+                body,
+                timeout_ns,
+                expect,
+            });
         }
     }
     check_names(checker, forms, &names);
     check_weights(checker, forms);
     Some(scenarios)
+}
+
+/// No response to HEAD has a body to look into (RFC 9110, section 9.3.2).
+fn check_bodies(checker: &mut Checker<'_>, at: &Path, method: &str, expect: Option<&Expect>) {
+    if method == "HEAD" && expect.is_some_and(|expect| expect.most_body_bytes() > 0) {
+        let what = "a response to HEAD has no body: expect only a status and headers, or use GET";
+        checker.fault(&at.key("expect"), what);
+    }
 }
 
 /// The name given, or method and path as typed: a variable's value must not end up in reports.
@@ -214,6 +235,6 @@ fn check_size(checker: &mut Checker<'_>, at: &Path, fields: &[(String, String)])
 }
 
 /// RFC 9110, section 5.6.2.
-fn is_token(text: &str) -> bool {
+pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }

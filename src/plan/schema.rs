@@ -28,7 +28,8 @@ pub(super) static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
 fn tidy(schema: &mut Schema) {
     let Some(object) = schema.as_object_mut() else { return };
     if let Some(Value::Array(types)) = object.get_mut("type") {
-        types.retain(|t| t != "null");
+        // What an absent value adds comes last; a `null` in the first place is meant.
+        types.pop_if(|t| t == "null");
         if let [only] = types.as_slice() {
             let only = only.clone();
             object.insert("type".to_owned(), only);

@@ -13,20 +13,13 @@ use super::path::Path;
 use super::tree::{Key, Kind, Node, Scalar, Value};
 
 /// Keys the plan will have, by the key they stand under (empty: the top, or a scenario's list).
-const LATER: [(&str, &str); 7] = [
-    ("", "tls"),
-    ("", "connect_to"),
-    ("", "thresholds"),
-    ("", "fleet"),
-    ("defaults", "expect"),
-    ("defaults", "tls"),
-    ("[]", "expect"),
-];
+const LATER: [(&str, &str); 4] = [("", "tls"), ("", "connect_to"), ("", "fleet"), ("defaults", "tls")];
 
 /// What of `node` has the form `schema` asks for.
 pub(super) fn check(node: &Node, schema: &Json, path: &Path, faults: &mut Faults) -> Option<Json> {
     match &node.value {
         Value::Unknown => None,
+        Value::Null if allows(schema, "null") => Some(Json::Null),
         Value::Null => {
             faults.add(node.at, path, format!("has no value: write {}, or remove the key", expected(schema)));
             None
@@ -93,6 +86,9 @@ fn unknown_key(key: &str, schema: &Json, path: &Path) -> String {
     let parent = if path.steps().is_empty() { "" } else { path.last_key().unwrap_or("[]") };
     if LATER.contains(&(parent, key)) {
         return "not supported yet: remove it".to_owned();
+    }
+    if allows(schema, "string") {
+        return "unknown key; a text with a colon in it stands in quotes".to_owned();
     }
     let known = || schema["properties"].as_object().into_iter().flatten().map(|(key, _)| key.as_str());
     match did_you_mean(key, known()) {
@@ -189,7 +185,10 @@ fn expected(schema: &Json) -> String {
         let words: Vec<&str> = words.iter().filter_map(Json::as_str).collect();
         return words.join(" or ");
     }
-    let kind = ["object", "array", "integer", "string"].into_iter().find(|kind| allows(schema, kind));
+    // Of several forms the short one is shown.
+    let short = schema["examples"].get(0).is_some_and(Json::is_string) && allows(schema, "string");
+    let kinds = if short { &["string"][..] } else { &["object", "array", "integer", "string"] };
+    let kind = kinds.iter().copied().find(|kind| allows(schema, kind));
     let words = match kind {
         Some("object") => "a mapping of keys and values",
         Some("array") => "a list, each entry on a line that begins with `- `",

@@ -89,6 +89,7 @@ mod tests {
             headers: vec![],
             body: vec![],
             timeout_ns: 1,
+            expect: None,
         };
         Plan {
             source: "test".into(),
@@ -96,6 +97,7 @@ mod tests {
             target: Target { host: "x".into(), port: 80, authority: "x".into() },
             load: Load { model, warmup_ns: 0, drain_ns: 0, requests, duration_ns: Some(1) },
             scenarios: vec![scenario],
+            thresholds: Vec::new(),
         }
     }
 

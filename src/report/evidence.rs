@@ -1,39 +1,18 @@
-//! The instrument's verdict on a snapshot.
+//! What a snapshot says of the instrument and of the plan's thresholds. Pure functions of the
+//! snapshot; the judging itself is done in the verdict room.
 
 use super::{InstrumentFigures, Snapshot};
-use crate::tally::Outcome;
+use crate::plan::Threshold;
+use crate::tally::{Histogram, Outcome, ScenarioTally};
+use crate::units::print_duration;
+use crate::verdict::baseline::{self, Compared, Measurement, Side, Window};
 use crate::verdict::instrument::{Evidence, Instrument, Reason, ThreadEvidence, judge};
+use crate::verdict::threshold::{self, Context, Evaluation, Figures};
 
 impl Snapshot {
     /// Whether the measurement may be believed, by what the run says of itself so far.
     pub fn judge(&self) -> Instrument {
-        let tally = &self.tally;
-        let ended = |outcome: Outcome| tally.sum(|s| s.outcomes[outcome as usize]);
-        let threads: Vec<ThreadEvidence> = self
-            .threads
-            .iter()
-            .map(|t| ThreadEvidence { core: t.core, busy_ratio: t.busy_ratio() })
-            .collect();
-        judge(&Evidence {
-            open_model: self.run.model == "open",
-            asked: tally.sum(|s| s.due),
-            sent: tally.sum(|s| s.sent),
-            turned_away: ended(Outcome::ConnectRefused)
-                + ended(Outcome::ConnectUnreachable)
-                + ended(Outcome::ConnectTimeout),
-            dropped: tally.sum(|s| s.dropped),
-            waiting: self.threads.iter().map(|t| t.backlog).sum(),
-            send_delay: &tally.send_delay,
-            receive_delay: &tally.receive_delay,
-            service_time: &tally.over_scenarios(|s| &s.service_time),
-            response_time: &tally.over_scenarios(|s| &s.response_time),
-            kernel_timestamps: self.run.timestamps == "kernel",
-            absurd_stamps: tally.absurd_stamps,
-            threads: &threads,
-            throttled_ns: self.throttled_ns,
-            throttled_periods: self.throttled_periods,
-            local_errors: ended(Outcome::LocalError),
-        })
+        self.with_evidence(judge)
     }
 
     /// The same as figures for reports.
@@ -46,5 +25,107 @@ impl Snapshot {
             notes: judged.notes,
             offered_ratio: judged.offered_ratio,
         }
+    }
+
+    /// How the plan's thresholds come out, so far or in the end, in the plan's order.
+    pub fn thresholds(&self) -> Vec<Evaluation> {
+        if self.run.thresholds.is_empty() {
+            return Vec::new();
+        }
+        self.with_evidence(|evidence| {
+            let instrument = judge(evidence);
+            let context = Context { evidence, instrument: &instrument };
+            let each = self.run.thresholds.iter().enumerate();
+            each.map(|(i, threshold)| self.evaluate(i, threshold, context)).collect()
+        })
+    }
+
+    fn evaluate(&self, i: usize, threshold: &Threshold, context: Context) -> Evaluation {
+        let seconds = self.measured_ns as f64 / 1e9;
+        let of = |tally: &ScenarioTally| Figures {
+            completed: tally.completed(),
+            failed: tally.failed(),
+            dropped: tally.dropped,
+            rate: self.per_second(tally.completed()),
+            seconds,
+            response_time: context.evidence.response_time,
+            service_time: context.evidence.service_time,
+        };
+        let figures = match threshold.scenario.and_then(|i| self.tally.scenarios.get(i)) {
+            Some(s) => Figures { response_time: &s.response_time, service_time: &s.service_time, ..of(s) },
+            None => Figures {
+                completed: self.tally.sum(ScenarioTally::completed),
+                failed: self.tally.sum(ScenarioTally::failed),
+                dropped: self.tally.sum(|s| s.dropped),
+                rate: super::figures::Rate::of(self).achieved,
+                seconds,
+                response_time: context.evidence.response_time,
+                service_time: context.evidence.service_time,
+            },
+        };
+        let evaluation = threshold::evaluate(threshold, &figures, context);
+        match self.aborted {
+            Some(by) if by == i => {
+                let after = print_duration(threshold.abort_after_ns.unwrap_or(0));
+                let reason = Some(format!("it had failed for {after} without a break: the run was stopped"));
+                Evaluation { outcome: threshold::Outcome::Failed, reason, ..evaluation }
+            }
+            _ => evaluation,
+        }
+    }
+
+    /// How a finished run stands to the baseline; `None`: there is none.
+    pub fn comparison(&self) -> Option<Compared> {
+        let against = self.run.baseline.as_deref()?;
+        let side = |times: &Histogram, rate| Side { response_time: times.clone(), rate };
+        let seconds = self.measured_ns as f64 / 1e9;
+        let named = self.run.scenarios.iter().zip(&self.tally.scenarios);
+        let scenarios = named
+            .map(|((name, _), s)| (name.clone(), side(&s.response_time, self.per_second(s.completed()))));
+        let windows = self.timeline.iter().filter(|p| baseline::is_whole(p.t, seconds)).map(|p| Window {
+            ended: p.completed + p.failed,
+            p50_ns: p.p50_ns.map(|ns| ns as f64),
+            p99_ns: p.p99_ns.map(|ns| ns as f64),
+        });
+        Some(self.with_evidence(|evidence| {
+            let now = Measurement {
+                total: side(evidence.response_time, super::figures::Rate::of(self).achieved),
+                scenarios: scenarios.collect(),
+                windows: windows.collect(),
+            };
+            baseline::judge(against, &now, Context { evidence, instrument: &judge(evidence) })
+        }))
+    }
+
+    fn with_evidence<T>(&self, look: impl FnOnce(&Evidence) -> T) -> T {
+        let tally = &self.tally;
+        let ended = |outcome: Outcome| tally.sum(|s| s.outcomes[outcome as usize]);
+        let threads: Vec<ThreadEvidence> = self
+            .threads
+            .iter()
+            .map(|t| ThreadEvidence { core: t.core, busy_ratio: t.busy_ratio() })
+            .collect();
+        let (service_time, response_time): (Histogram, Histogram) =
+            (tally.over_scenarios(|s| &s.service_time), tally.over_scenarios(|s| &s.response_time));
+        look(&Evidence {
+            open_model: self.run.model == "open",
+            asked: tally.sum(|s| s.due),
+            sent: tally.sum(|s| s.sent),
+            turned_away: ended(Outcome::ConnectRefused)
+                + ended(Outcome::ConnectUnreachable)
+                + ended(Outcome::ConnectTimeout),
+            dropped: tally.sum(|s| s.dropped),
+            waiting: self.threads.iter().map(|t| t.backlog).sum(),
+            send_delay: &tally.send_delay,
+            receive_delay: &tally.receive_delay,
+            service_time: &service_time,
+            response_time: &response_time,
+            kernel_timestamps: self.run.timestamps == "kernel",
+            absurd_stamps: tally.absurd_stamps,
+            threads: &threads,
+            throttled_ns: self.throttled_ns,
+            throttled_periods: self.throttled_periods,
+            local_errors: ended(Outcome::LocalError),
+        })
     }
 }

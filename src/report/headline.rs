@@ -3,6 +3,8 @@
 use super::Snapshot;
 use super::figures::{InstrumentFigures, Totals, Verdict};
 use super::format::{count, percent};
+use super::shown::harmless;
+use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
 /// How good the news is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +48,8 @@ impl Headline {
             Verdict::Passed if totals.due == 0 => (Tone::Warn, "PASSED", String::new()),
             Verdict::Passed if amiss == 0 => (Tone::Good, "PASSED", String::new()),
             Verdict::Passed => (Tone::Warn, "PASSED", format!("with {}", what_is_amiss(&totals))),
-            Verdict::Inconclusive => (Tone::Bad, "INCONCLUSIVE", "the asked load was not offered".to_owned()),
+            Verdict::Failed => (Tone::Bad, "FAILED", which_failed(snapshot)),
+            Verdict::Inconclusive => (Tone::Bad, "INCONCLUSIVE", why_inconclusive(snapshot, instrument)),
             Verdict::Incomplete => (Tone::Bad, "INCOMPLETE", "the run could not be carried out".to_owned()),
             Verdict::Interrupted => (Tone::Warn, "INTERRUPTED", "what was measured until then".to_owned()),
         };
@@ -56,6 +59,37 @@ impl Headline {
             false => "the measurement is NOT trustworthy",
         };
         Self { tone, word, but, trust }
+    }
+}
+
+fn which_failed(snapshot: &Snapshot) -> String {
+    let stopped = if snapshot.aborted.is_some() { ", which stopped the run" } else { "" };
+    let thresholds = thresholds_that(snapshot, Gate::Failed, "does not hold", "do not hold");
+    let worse = snapshot.comparison().filter(|c| c.outcome == Gate::Failed);
+    let parts = [thresholds.map(|t| t + stopped), worse.map(|_| "worse than the baseline".to_owned())];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+fn why_inconclusive(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
+    if instrument.offered_ratio.is_some_and(|ratio| ratio < OFFERED_RATIO_TO_PASS) {
+        return "the asked load was not offered".to_owned();
+    }
+    let unknown = "could not be judged";
+    thresholds_that(snapshot, Gate::Inconclusive, unknown, unknown)
+        .unwrap_or_else(|| "the comparison with the baseline says nothing".to_owned())
+}
+
+/// `1 of 3 thresholds does not hold (p99 < 250ms)`.
+fn thresholds_that(snapshot: &Snapshot, outcome: Gate, one: &str, several: &str) -> Option<String> {
+    let both = snapshot.run.thresholds.iter().zip(snapshot.thresholds());
+    let named: Vec<String> =
+        both.filter(|(_, e)| e.outcome == outcome).map(|(t, _)| harmless(&t.expression)).collect();
+    let verb = if named.len() == 1 { one } else { several };
+    let of = snapshot.run.thresholds.len();
+    match named.as_slice() {
+        [] => None,
+        [only] => Some(format!("1 of {of} thresholds {verb} ({only})")),
+        _ => Some(format!("{} of {of} thresholds {verb}", named.len())),
     }
 }
 

@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use super::Snapshot;
 use super::figures::{
-    Histograms, Instrument, InstrumentFigures, Latency, Outcomes, Point, Rate, Scenario, Threshold, Totals,
-    Verdict, public_source, seconds, status_codes, timeline,
+    BaselineFigures, BrokenExpectation, Histograms, Instrument, InstrumentFigures, Latency, Outcomes, Point,
+    Rate, Scenario, Threshold, Totals, Verdict, public_source, seconds, status_codes, timeline,
 };
 use crate::tally::Histogram;
 
@@ -58,10 +58,15 @@ struct Report<'a> {
     status_codes: BTreeMap<u16, u64>,
     /// One entry per scenario, in the plan's order.
     scenarios: Vec<Scenario<'a>>,
+    /// The first responses of each kind that broke an expectation.
+    broken_expectations: Vec<BrokenExpectation<'a>>,
     /// This tool as a measuring device.
     instrument: Instrument<'a>,
     /// The plan's thresholds and whether they held.
     thresholds: Vec<Threshold>,
+    /// How the run stands to the baseline it was compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<BaselineFigures>,
     /// The measured time, window by window.
     timeline: Vec<Point>,
     /// Whole distributions over all scenarios.
@@ -134,8 +139,10 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         outcomes: Outcomes::over(tally),
         status_codes: status_codes(tally),
         scenarios: Scenario::all(snapshot, true),
+        broken_expectations: BrokenExpectation::all(snapshot),
         instrument: Instrument::of(snapshot, instrument),
-        thresholds: Vec::new(),
+        thresholds: Threshold::all(snapshot),
+        baseline: BaselineFigures::of(snapshot),
         timeline: timeline(snapshot),
         histograms: Histograms::of(&response_time, &service_time),
     })
@@ -155,7 +162,7 @@ pub fn status(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         response_time: Latency::of(&snapshot.tally.over_scenarios(|s| &s.response_time)),
         scenarios: Scenario::all(snapshot, false),
         instrument: Instrument::of(snapshot, instrument),
-        thresholds: Vec::new(),
+        thresholds: Threshold::all(snapshot),
     })
 }
 

@@ -9,6 +9,7 @@ use std::fmt::Display;
 use super::Snapshot;
 use crate::tally::{Histogram, Outcome, ScenarioTally};
 use crate::verdict::instrument::Reason;
+use crate::verdict::threshold::Outcome as Gate;
 
 /// Upper bounds of the histograms' buckets, in nanoseconds and as `le` says them in seconds: 1, 2.5,
 /// 5 from 10 µs to 60 s. They must ascend.
@@ -119,6 +120,7 @@ fn run(page: &mut Page, snapshot: &Snapshot) {
     let help = "Enforcement periods in which our cgroup was held back, in the measured time.";
     page.value("loadtester_cpu_throttled_periods_total", "counter", help, snapshot.throttled_periods);
     instrument(page, snapshot);
+    thresholds(page, snapshot);
     page.family("loadtester_build_info", "gauge", "Which version this is; the value is always 1.");
     page.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
 }
@@ -133,6 +135,23 @@ fn instrument(page: &mut Page, snapshot: &Snapshot) {
     for name in Reason::NAMES {
         let given = judged.reasons.iter().any(|reason| reason.name() == name);
         page.sample(&[("reason", name)], u8::from(given));
+    }
+}
+
+/// One that can not be judged has no sample, rather than a wrong one.
+fn thresholds(page: &mut Page, snapshot: &Snapshot) {
+    if snapshot.run.thresholds.is_empty() {
+        return;
+    }
+    page.family("loadtester_threshold_ok", "gauge", "Whether a threshold holds so far, 1 or 0.");
+    let mut told: Vec<&str> = Vec::new();
+    for (threshold, evaluation) in snapshot.run.thresholds.iter().zip(snapshot.thresholds()) {
+        let expression = threshold.expression.as_str();
+        // A threshold may stand in a plan twice, a sample may not.
+        if evaluation.outcome != Gate::Inconclusive && !told.contains(&expression) {
+            told.push(expression);
+            page.sample(&[("expression", expression)], u8::from(evaluation.outcome == Gate::Passed));
+        }
     }
 }
 

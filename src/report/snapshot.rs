@@ -1,7 +1,11 @@
 //! The merged picture that every page and file is drawn from.
 
+use std::sync::Arc;
+
 use super::hlog::Intervals;
+use crate::plan::Threshold;
 use crate::tally::Tally;
+use crate::verdict::baseline::Against;
 
 /// What is known of a run before it starts.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +34,10 @@ pub struct RunInfo {
     pub timestamps: &'static str,
     /// Connections the plan asks for (the most, in the open model).
     pub connections: u32,
+    /// What the run has to keep to.
+    pub thresholds: Vec<Threshold>,
+    /// The earlier run it is held against.
+    pub baseline: Option<Arc<Against>>,
 }
 
 /// Where a run stands.
@@ -136,6 +144,8 @@ pub struct Snapshot {
     pub state: State,
     /// How it ended; meaningful once `state` is `Finished`.
     pub ending: Ending,
+    /// The threshold (by its place) whose failing stopped the run.
+    pub aborted: Option<usize>,
     /// Wall clock at the start, seconds since the Unix epoch.
     pub started_at: f64,
     /// Since the first request was due (warm-up included), in nanoseconds.
@@ -168,6 +178,7 @@ impl Snapshot {
             run,
             state: State::Starting,
             ending: Ending::Complete,
+            aborted: None,
             started_at,
             elapsed_ns: 0,
             measured_ns: 0,

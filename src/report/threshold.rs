@@ -8,11 +8,11 @@ pub fn measured(threshold: &Threshold) -> String {
     threshold.observed.map_or("–".to_owned(), |value| in_unit(&threshold.expression, value))
 }
 
-/// How far the measured figure was from the limit: `12.0 ms over`, `3.10 ms to spare`. Nothing when that
-/// is not known.
+/// How far the measured figure was from the limit: `missed by 12.0 ms`, `3.10 ms to spare`. Nothing when
+/// that is not known.
 pub fn distance(threshold: &Threshold) -> Option<String> {
     let margin = threshold.margin.filter(|m| m.is_finite())?;
-    let by = in_unit(&threshold.expression, margin.abs());
+    let by = in_unit(&threshold.expression, (threshold.observed? - threshold.limit).abs());
     Some(match margin {
         m if m >= 0.0 => format!("{by} to spare"),
         _ => format!("missed by {by}"),
@@ -24,6 +24,7 @@ fn in_unit(expression: &str, value: f64) -> String {
     let left = expression.split(['<', '>', '=', '!']).next().unwrap_or_default();
     match left.split([' ', ':']).rfind(|word| !word.is_empty()).unwrap_or_default() {
         "rate" => format::rate(value),
+        "count" | "dropped" => format::count(value.round() as u64),
         metric if metric.ends_with("_rate") || metric.ends_with("_ratio") => format::percent(value),
         _ => format::time((value.max(0.0) * 1e9).round() as u64),
     }
@@ -33,29 +34,27 @@ fn in_unit(expression: &str, value: f64) -> String {
 mod tests {
     use super::*;
 
-    fn threshold(expression: &str, observed: f64, margin: f64) -> Threshold {
-        let (observed, margin) = (Some(observed), Some(margin));
-        Threshold { expression: expression.to_owned(), observed, result: "failed", margin, reason: None }
+    fn threshold(expression: &str, observed: f64, limit: f64, margin: f64) -> Threshold {
+        Threshold {
+            expression: expression.to_owned(),
+            scenario: None,
+            limit,
+            observed: Some(observed),
+            margin: Some(margin),
+            result: "failed",
+            reason: None,
+        }
     }
 
     #[test]
     fn a_figure_is_told_in_the_unit_of_its_expression() {
-        let late = threshold("Get users: p99 < 250ms", 0.262, -0.012);
-        assert_eq!(
-            (measured(&late), distance(&late).unwrap()),
-            ("262 ms".into(), "missed by 12.0 ms".into())
-        );
-        let errors = threshold("error_rate < 1%", 0.0042, 0.0058);
-        assert_eq!(
-            (measured(&errors), distance(&errors).unwrap()),
-            ("0.42 %".into(), "0.58 % to spare".into())
-        );
-        let slow = threshold("rate >= 495/s", 480.0, -15.0);
-        assert_eq!(
-            (measured(&slow), distance(&slow).unwrap()),
-            ("480.0/s".into(), "missed by 15.0/s".into())
-        );
-        let unknown = Threshold { observed: None, margin: None, ..late };
-        assert_eq!((measured(&unknown).as_str(), distance(&unknown)), ("–", None));
+        let told = |t: &Threshold| (measured(t), distance(t).unwrap_or_default());
+        let check = |t: &Threshold, m: &str, d: &str| assert_eq!(told(t), (m.to_owned(), d.to_owned()));
+        let late = threshold("Get users: p99 < 250ms", 0.262, 0.25, -0.048);
+        check(&late, "262 ms", "missed by 12.0 ms");
+        check(&threshold("error_rate < 1%", 0.0042, 0.01, 0.58), "0.42 %", "0.58 % to spare");
+        check(&threshold("rate >= 495/s", 480.0, 495.0, -0.03), "480.0/s", "missed by 15.0/s");
+        check(&threshold("dropped == 0", 7.0, 0.0, -1.0), "7", "missed by 7");
+        check(&Threshold { observed: None, margin: None, ..late }, "–", "");
     }
 }

@@ -118,6 +118,8 @@ mod tests {
             target_rate: None,
             timestamps: "kernel",
             connections: 1,
+            thresholds: Vec::new(),
+            baseline: None,
         };
         let mut snapshot = Snapshot::new(run, 1, 0.0);
         (snapshot.state, snapshot.elapsed_ns) = (State::Running, 25);

@@ -1,5 +1,7 @@
 //! Roles: which threads and processes a job of the command line starts, and how they end.
 
+pub mod abort;
+pub mod baseline_file;
 pub mod demo;
 pub mod demo_target;
 pub mod github;
@@ -17,6 +19,8 @@ pub mod target;
 pub enum Exit {
     /// Everything that was asked holds.
     Passed = 0,
+    /// A threshold, or the comparison with a baseline, failed.
+    Failed = 1,
     /// Bad usage or a bad plan.
     Usage = 2,
     /// The run could not be carried out.

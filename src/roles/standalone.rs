@@ -11,16 +11,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, bounded};
 
+use super::abort::Abort;
 use super::live::Live;
 use super::signals::Interrupts;
-use super::{Exit, plan_source, summary};
+use super::{Exit, baseline_file, plan_source, summary};
 use crate::cli::{Format, Options, Timestamps};
 use crate::client::Brief;
 use crate::collector::{Board, Collector, detail_text};
 use crate::load::{self, Control, Job, Settled, TALLIES_PER_THREAD, Window};
 use crate::plan::{self, Overrides, Plan, Slice, UrlForm};
 use crate::report::hlog::Intervals;
-use crate::report::{RunInfo, Snapshot};
+use crate::report::{Ending, RunInfo, Snapshot};
 use crate::sys::{self, Clock, cgroup::Groups};
 use crate::tally::{Outcome, Tally};
 use crate::verdict::{self, Threads, preflight};
@@ -114,10 +115,11 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
     if !options.quiet {
         flight.warnings.iter().chain(&threads.notes).for_each(|w| eprintln!("note: {w}"));
     }
+    let baseline = baseline_file::read(options, &plan).map_err(Failure::usage)?;
     summary::check_writable(options).map_err(Failure::usage)?;
     let addresses = resolve(&plan)?;
     let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    let info = run_info(&plan, options, seed, most);
+    let info = RunInfo { baseline, ..run_info(&plan, options, seed, most) };
     let mut snapshot = Snapshot::new(info, threads.count, started_at);
     if options.reports.iter().any(|report| report.format == Format::Hlog) {
         let names = plan.scenarios.iter().map(|s| s.name.as_str());
@@ -208,6 +210,7 @@ impl Crew {
         };
         let name = "collector".to_owned();
         let collector = std::thread::Builder::new().name(name).spawn(move || collector.run())?;
+        let mut abort = Abort::default();
         let mut live = Live::new(options.quiet, io::stderr().is_terminal());
         let mut interrupted = false;
         while !collector.is_finished() {
@@ -216,6 +219,10 @@ impl Crew {
                 self.control.stop();
                 interrupted = true;
             }
+            if let Some(threshold) = abort.look(board) {
+                board.update(|s| s.aborted = Some(threshold));
+                self.control.stop();
+            }
             std::thread::sleep(LOOK_EVERY);
             live.tick(board);
         }
@@ -223,8 +230,8 @@ impl Crew {
         for handle in self.handles.into_iter().chain([collector]) {
             handle.join().map_err(|_| Failure::incomplete("a thread of the run panicked; see above"))?;
         }
-        if interrupted {
-            board.update(|s| s.ending = crate::report::Ending::Interrupted);
+        if interrupted && board.read(|s| s.aborted.is_none()) {
+            board.update(|s| s.ending = Ending::Interrupted);
         }
         Ok(())
     }
@@ -307,6 +314,8 @@ fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunI
         target_rate,
         timestamps: if options.timestamps == Timestamps::Kernel { "kernel" } else { "user" },
         connections,
+        thresholds: plan.thresholds.clone(),
+        baseline: None,
     }
 }
 

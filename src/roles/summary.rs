@@ -67,7 +67,7 @@ fn no_color_asked() -> bool {
 
 fn say(options: &Options, snapshot: &Snapshot, colour: bool, in_job: bool) -> Said {
     let instrument = snapshot.instrument();
-    let thresholds: [Threshold; 0] = [];
+    let thresholds = Threshold::all(snapshot);
     let draw = |format| draw(format, snapshot, &instrument, &thresholds, options.strict);
     let for_job = |draw: fn(&Snapshot, &InstrumentFigures, &[Threshold]) -> String| {
         if in_job { draw(snapshot, &instrument, &thresholds) } else { String::new() }
@@ -101,6 +101,7 @@ fn exit(snapshot: &Snapshot, instrument: &InstrumentFigures, strict: bool) -> Ex
     match Verdict::of(snapshot, instrument) {
         Verdict::Interrupted => Exit::Interrupted,
         Verdict::Incomplete => Exit::Incomplete,
+        Verdict::Failed => Exit::Failed,
         Verdict::Inconclusive => Exit::Inconclusive,
         Verdict::Passed if strict && !instrument.trustworthy => Exit::Inconclusive,
         Verdict::Passed => Exit::Passed,

@@ -69,6 +69,11 @@ impl Histogram {
         self.saturated += other.saturated;
     }
 
+    /// Add counts of the same bounds.
+    pub(super) fn add(&mut self, counts: &Hdr<u64>) {
+        self.hdr.add(counts).expect("the caller has compared the bounds");
+    }
+
     /// Forget everything; keeps the memory. An empty one is left untouched, page for page.
     pub fn clear(&mut self) {
         if !self.hdr.is_empty() {

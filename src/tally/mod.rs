@@ -1,12 +1,13 @@
 //! Counts and histograms of one window of one thread. Tallies merge without loss; nothing here
-//! allocates after [`Tally::new`].
+//! allocates after [`Tally::new`], but for the few specimens of broken expectations.
 
 mod histogram;
 mod outcome;
 pub mod quantile;
+mod wire;
 
 pub use histogram::{HIGHEST_NS, Histogram};
-pub use outcome::{Detail, FirstSeen, Outcome};
+pub use outcome::{Broken, Detail, FirstSeen, MAX_SPECIMENS, Outcome, Specimen};
 
 /// Status codes a response can carry: three digits.
 pub const STATUS_FIRST: u16 = 100;
@@ -132,6 +133,8 @@ pub struct Tally {
     pub completed_in_time: u64,
     /// For each outcome, indexed by `Outcome as usize`, where it was seen first.
     pub first_seen: [Option<FirstSeen>; Outcome::COUNT],
+    /// The first responses that broke an expectation: different ones, at most [`MAX_SPECIMENS`] a scenario.
+    pub specimens: Vec<Specimen>,
 }
 
 impl Tally {
@@ -151,6 +154,7 @@ impl Tally {
             unstamped: 0,
             completed_in_time: 0,
             first_seen: [None; Outcome::COUNT],
+            specimens: Vec::new(),
         }
     }
 
@@ -181,6 +185,19 @@ impl Tally {
                 *mine = Some(*seen);
             }
         }
+        other.specimens.iter().for_each(|specimen| self.keep(specimen));
+    }
+
+    /// Keep the earliest of each kind, and few kinds.
+    fn keep(&mut self, specimen: &Specimen) {
+        let of_scenario = |s: &&Specimen| s.scenario == specimen.scenario;
+        let is_full = self.specimens.iter().filter(of_scenario).count() >= MAX_SPECIMENS;
+        let same = |s: &&mut Specimen| s.scenario == specimen.scenario && s.broken == specimen.broken;
+        match self.specimens.iter_mut().find(same) {
+            Some(mine) if specimen.at_ns < mine.at_ns => mine.clone_from(specimen),
+            None if !is_full => self.specimens.push(specimen.clone()),
+            _ => {}
+        }
     }
 
     /// Forget everything; keeps the memory.
@@ -195,6 +212,7 @@ impl Tally {
         (self.retried, self.completed_in_time) = (0, 0);
         (self.absurd_stamps, self.unstamped) = (0, 0);
         self.first_seen = [None; Outcome::COUNT];
+        self.specimens.clear();
     }
 
     /// The sum of one counter over all scenarios: `tally.sum(|s| s.due)`.

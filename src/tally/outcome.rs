@@ -13,6 +13,8 @@ pub enum Outcome {
     UnexpectedStatus,
     /// A complete response that broke another expectation.
     ExpectationFailed,
+    /// A complete response whose body is too large for its expectations to be checked.
+    BodyTooLarge,
     /// The response was not complete when the request's deadline passed.
     Timeout,
     /// The target did not take the request's bytes before the deadline passed.
@@ -38,10 +40,11 @@ impl Outcome {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every outcome, in the order in which reports list them.
-    pub const ALL: [Outcome; 12] = [
+    pub const ALL: [Outcome; 13] = [
         Self::Ok,
         Self::UnexpectedStatus,
         Self::ExpectationFailed,
+        Self::BodyTooLarge,
         Self::Timeout,
         Self::WriteTimeout,
         Self::ConnectRefused,
@@ -59,6 +62,7 @@ impl Outcome {
             Self::Ok => "ok",
             Self::UnexpectedStatus => "unexpected_status",
             Self::ExpectationFailed => "expectation_failed",
+            Self::BodyTooLarge => "body_too_large",
             Self::Timeout => "timeout",
             Self::WriteTimeout => "write_timeout",
             Self::ConnectRefused => "connect_refused",
@@ -77,6 +81,7 @@ impl Outcome {
             Self::Ok => "complete response, as expected",
             Self::UnexpectedStatus => "complete response with a status that counts as a failure",
             Self::ExpectationFailed => "complete response that broke an expectation",
+            Self::BodyTooLarge => "complete response with a body larger than `max_body`: it was not checked",
             Self::Timeout => "no complete response within the scenario's timeout",
             Self::WriteTimeout => "the target did not read the request within the scenario's timeout",
             Self::ConnectRefused => "the target refused the connection",
@@ -108,6 +113,70 @@ pub enum Detail {
     Os(i32),
     /// What the response violated.
     Protocol(ProtocolError),
+    /// The expectation that the response broke.
+    Broken(Broken),
+}
+
+/// Which expectation of its scenario a complete response broke; places count from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// It has a status that is not expected.
+    Status(u16),
+    /// The header expected at this place is missing or says something else.
+    Header(u16),
+    /// The body is shorter or longer than expected.
+    BodyBytes,
+    /// The body does not contain the text expected at this place.
+    BodyContains(u16),
+    /// The body is not JSON.
+    NotJson,
+    /// The JSON value expected at this place is missing or another one.
+    Json(u16),
+    /// The body is larger than what is kept of it.
+    BodyTooLarge,
+}
+
+impl Broken {
+    /// The key of the plan that was broken.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Status(_) => "status",
+            Self::Header(_) => "header",
+            Self::BodyBytes => "body_bytes",
+            Self::BodyContains(_) => "body_contains",
+            Self::NotJson | Self::Json(_) => "json",
+            Self::BodyTooLarge => "max_body",
+        }
+    }
+
+    /// How an exchange whose response broke this ends.
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::Status(_) => Outcome::UnexpectedStatus,
+            Self::BodyTooLarge => Outcome::BodyTooLarge,
+            _ => Outcome::ExpectationFailed,
+        }
+    }
+}
+
+/// Different broken expectations kept of each scenario.
+pub const MAX_SPECIMENS: usize = 5;
+
+/// The first response that broke an expectation, as far as people want to see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Specimen {
+    /// When, on the run's clock, in nanoseconds.
+    pub at_ns: u64,
+    /// Index of its scenario.
+    pub scenario: u16,
+    /// What it broke.
+    pub broken: Broken,
+    /// Its status code.
+    pub status: u16,
+    /// What was expected and what came, in a sentence.
+    pub what: String,
+    /// How its body begins, bounded and with control characters escaped; empty where no body was kept.
+    pub excerpt: String,
 }
 
 /// The first exchange that ended in some way.

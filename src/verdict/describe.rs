@@ -30,6 +30,7 @@ pub fn describe(plan: &Plan, flight: &Preflight, threads: &Threads, machine: &Ma
     for (share, scenario) in shares(plan, seed).iter().zip(&plan.scenarios) {
         line("", &format!("{share:>12}  {}", request(scenario)));
     }
+    plan.thresholds.iter().for_each(|threshold| line("must hold", &threshold.expression));
     line("threads", &thread_line(threads, machine));
     for need in &flight.needs {
         line(need.resource.label(), &need.to_string());

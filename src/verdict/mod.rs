@@ -1,9 +1,12 @@
-//! Judgements: whether a run can work ([`preflight`]) and whether its measurement may be believed
-//! ([`instrument`]). Figures come in as values; machines are looked at and files read elsewhere.
+//! Judgements: whether a run can work ([`preflight`]), whether its measurement may be believed
+//! ([`instrument`]), whether it kept to its limits ([`threshold`]) and to what it was ([`baseline`]). Figures come in as values;
+//! machines are looked at and files read elsewhere.
 
+pub mod baseline;
 mod describe;
 pub mod instrument;
 pub mod preflight;
+pub mod threshold;
 mod threads;
 
 pub use describe::describe;

@@ -30,6 +30,8 @@ pub fn snapshot() -> Snapshot {
         target_rate: Some(500.0),
         timestamps: "kernel",
         connections: 50,
+        thresholds: Vec::new(),
+        baseline: None,
     };
     let mut snapshot = Snapshot::new(run, 2, 1_700_000_000.0);
     snapshot.state = State::Running;

@@ -1,10 +1,12 @@
 //! Everything that is tested from outside the crate: one binary, a module for each topic.
 //! Beside it stands only tests/alloc.rs, which needs an allocator of its own.
 
+mod baseline;
 mod cgroup;
 mod endings;
 mod completions;
 mod gate;
+mod gates;
 mod house;
 #[path = "../../benches/instrument/mod.rs"]
 #[allow(dead_code, reason = "the programs in benches/ use the rest")]
@@ -30,5 +32,6 @@ mod simulation;
 mod standalone;
 mod status;
 mod target;
+mod thresholds;
 mod trust;
 mod wire;

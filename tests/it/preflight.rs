@@ -16,6 +16,7 @@ fn scenario(name: &str, weight: u32) -> Scenario {
         headers: vec![("Authorization".into(), "Bearer hunter2".into())],
         body: Vec::new(),
         timeout_ns: 5 * S,
+        expect: None,
     }
 }
 
@@ -32,6 +33,7 @@ fn closed(connections: u32, requests: Option<u64>) -> Plan {
             duration_ns: requests.is_none().then_some(30 * S),
         },
         scenarios: vec![scenario("Get users", 2), scenario("Create user", 1)],
+        thresholds: Vec::new(),
     }
 }
 

@@ -34,6 +34,8 @@ pub fn run_info() -> RunInfo {
         target_rate: None,
         timestamps: "kernel",
         connections: 50,
+        thresholds: Vec::new(),
+        baseline: None,
     }
 }
 

@@ -10,6 +10,8 @@ use super::report::{any_snapshot, clean_closed_run, golden, troubled_open_run, t
 fn missed() -> Threshold {
     Threshold {
         expression: "p99 < 250ms".to_owned(),
+        scenario: None,
+        limit: 0.25,
         observed: Some(0.262),
         result: "failed",
         margin: Some(-0.012),

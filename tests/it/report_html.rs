@@ -115,6 +115,8 @@ fn words_from_a_plan_are_words_and_not_markup() {
     snapshot.run.target = format!("http://{evil}");
     let threshold = Threshold {
         expression: evil.to_owned(),
+        scenario: None,
+        limit: 0.25,
         observed: Some(1.0),
         result: "failed",
         margin: Some(-0.5),

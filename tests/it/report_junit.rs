@@ -86,6 +86,8 @@ fn report(
 fn threshold(expression: &str, result: &'static str, figures: (f64, f64), reason: Option<&str>) -> Threshold {
     Threshold {
         expression: expression.to_owned(),
+        scenario: None,
+        limit: figures.0 + figures.1,
         observed: Some(figures.0),
         result,
         margin: Some(figures.1),

@@ -5,9 +5,9 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use loadtester::client::{Action, Brief, Client, End};
-use loadtester::plan::{Load, Model, Plan, Scenario, Share, Target};
+use loadtester::plan::{Expect, Load, Model, Plan, Scenario, Share, Target, Text};
 use loadtester::schedule::{Arrivals, Piece};
-use loadtester::tally::{Detail, Outcome, Tally};
+use loadtester::tally::{Detail, Outcome, ScenarioTally, Tally};
 
 const MS: u64 = 1_000_000;
 const S: u64 = 1_000 * MS;
@@ -261,6 +261,7 @@ fn plan(model: Model, requests: Option<u64>, duration_ns: Option<u64>, warmup_ns
         headers: Vec::new(),
         body: Vec::new(),
         timeout_ns,
+        expect: None,
     };
     Plan {
         source: "simulation".into(),
@@ -268,6 +269,7 @@ fn plan(model: Model, requests: Option<u64>, duration_ns: Option<u64>, warmup_ns
         target: Target { host: "target".into(), port: 80, authority: "target".into() },
         load: Load { model, warmup_ns, drain_ns: S, requests, duration_ns },
         scenarios: vec![scenario("a", 2, 50 * MS), scenario("b", 1, 80 * MS)],
+        thresholds: Vec::new(),
     }
 }
 
@@ -371,4 +373,40 @@ fn response_time_counts_from_due_and_service_time_from_send() {
     near(tally.receive_delay.max(), 5_000);
     near(tally.slip.max(), 9 * MS); // the second was due at 1 ms and sent at 10 ms …
     near(tally.send_delay.max(), 5_000); // … of which only the last 5 µs were ours
+}
+
+/// Of what a target answers, exactly those bodies are taken that the plan asks for, in whatever pieces
+/// they come and whatever the other scenario lets pass.
+#[test]
+fn expectations_judge_every_complete_response_and_lose_none() {
+    for_seeds(|seed, rng| {
+        let connections = rng.u32(1..20);
+        let share = Share { connections, requests: Some(0..200), backlog: 0, arrivals: (0, 1) };
+        let mut plan = plan(Model::Closed { connections }, Some(200), None, 0);
+        plan.scenarios[0].expect = Some(Box::new(Expect {
+            statuses: vec![200..=299],
+            headers: Vec::new(),
+            body_contains: vec![Text { text: "hello".into(), shown: "`hello`".into() }],
+            json: Vec::new(),
+            body_bytes: None,
+            max_body_bytes: 100,
+        }));
+        let (tally, _) = World::new(plan, share, Mood { junk: 0, ..mood(rng) }, seed).run();
+        let [judged, other] = tally.scenarios.as_slice() else { panic!("two scenarios") };
+        let count = |s: &ScenarioTally, outcome: Outcome| s.outcomes[outcome as usize];
+        let code = |s: &ScenarioTally, code| s.status_codes().find(|(c, _)| *c == code).map_or(0, |(_, n)| n);
+        assert_eq!(count(judged, Outcome::UnexpectedStatus), code(judged, 503));
+        let (ok, broken) = (count(judged, Outcome::Ok), count(judged, Outcome::ExpectationFailed));
+        assert_eq!(ok + broken, code(judged, 200) + code(judged, 204));
+        assert!(code(judged, 204) <= broken);
+        // One in five answers is the one that was asked for: of 100 or more, some are and some are not.
+        if ok + broken > 60 {
+            assert!(ok > 0 && broken > ok, "{ok} of {}", ok + broken);
+        }
+        assert_eq!(count(other, Outcome::ExpectationFailed), 0);
+        assert_eq!(count(other, Outcome::Ok), code(other, 200) + code(other, 204));
+        assert!(tally.specimens.iter().all(|s| s.scenario == 0));
+        let kinds = usize::from(broken > 0) + usize::from(code(judged, 503) > 0);
+        assert_eq!(tally.specimens.len(), kinds, "{:?}", tally.specimens);
+    });
 }

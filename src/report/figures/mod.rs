@@ -3,6 +3,7 @@
 //! Times are in seconds, rates per second, shares 0..=1. A figure that was not measured, or that the
 //! sample does not support, is `None`. What stays out: text for people, and judging.
 
+mod baseline;
 mod latency;
 
 use std::collections::BTreeMap;
@@ -10,9 +11,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+pub use self::baseline::BaselineFigures;
 pub use self::latency::{Histograms, Latency, PERCENTILES, encode};
 use super::{Ending, Snapshot, State};
+use crate::plan::Metric;
 use crate::tally::{Outcome, ScenarioTally, Tally};
+use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
 /// What was judged elsewhere of this tool as a measuring device.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,16 +33,16 @@ pub struct InstrumentFigures {
     pub offered_ratio: Option<f64>,
 }
 
-/// The smallest share of the asked requests that must have been offered for a run to be judged at all.
-pub const OFFERED_RATIO_TO_JUDGE: f64 = 0.99;
-
 /// How the run is judged, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// It ran as planned.
+    /// It ran as planned, every threshold holds, and it is no worse than the baseline.
     Passed,
-    /// The asked load was not offered, so that nothing can be said of how the target bears it.
+    /// A threshold does not hold or a figure is worse than in the baseline, and the target is why.
+    Failed,
+    /// The asked load was not offered, so that nothing can be said of how the target bears it, or a
+    /// threshold could not be judged.
     Inconclusive,
     /// It could not be carried out.
     Incomplete,
@@ -49,11 +53,17 @@ pub enum Verdict {
 impl Verdict {
     /// The verdict on a finished run.
     pub fn of(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Self {
+        let compared = || snapshot.comparison().map(|compared| compared.outcome);
+        let gates = || Gate::over(snapshot.thresholds().into_iter().map(|t| t.outcome).chain(compared()));
         match snapshot.ending {
-            Ending::Complete if instrument.offered_ratio.is_some_and(|r| r < OFFERED_RATIO_TO_JUDGE) => {
-                Self::Inconclusive
-            }
-            Ending::Complete => Self::Passed,
+            Ending::Complete => match gates() {
+                Gate::Failed => Self::Failed,
+                _ if instrument.offered_ratio.is_some_and(|r| r < OFFERED_RATIO_TO_PASS) => {
+                    Self::Inconclusive
+                }
+                Gate::Inconclusive => Self::Inconclusive,
+                Gate::Passed => Self::Passed,
+            },
             Ending::Incomplete => Self::Incomplete,
             Ending::Interrupted => Self::Interrupted,
         }
@@ -305,15 +315,78 @@ impl<'a> Instrument<'a> {
 pub struct Threshold {
     /// As the plan says it.
     pub expression: String,
-    /// What was measured, in the expression's base unit.
+    /// The scenario it is about; `None`: the whole run.
+    pub scenario: Option<String>,
+    /// Its limit, in the base unit: seconds, a share, requests per second, a count.
+    pub limit: f64,
+    /// What was measured, in the same unit; `None`: nothing was.
     pub observed: Option<f64>,
+    /// How far on the right side of the limit that is, relative to the limit; negative: on the wrong one.
+    pub margin: Option<f64>,
     /// `passed`, `failed` or `inconclusive`.
     #[schemars(extend("enum" = ["passed", "failed", "inconclusive"]))]
     pub result: &'static str,
-    /// How far inside the limit it was, in the same unit; negative: outside.
-    pub margin: Option<f64>,
-    /// Why it is not `passed`, in a sentence.
+    /// Why it could not be judged, or failed against its figure.
     pub reason: Option<String>,
+}
+
+impl Threshold {
+    /// All of the plan's, in its order.
+    pub fn all(snapshot: &Snapshot) -> Vec<Self> {
+        let run = &snapshot.run;
+        let both = run.thresholds.iter().zip(snapshot.thresholds());
+        let figures = both.map(|(threshold, evaluation)| {
+            let base = |value: f64| match threshold.metric {
+                // Finer than a nanosecond means nothing.
+                Metric::Time(..) => value.round() / 1e9,
+                _ => value,
+            };
+            Self {
+                expression: threshold.expression.clone(),
+                scenario: threshold.scenario.and_then(|i| run.scenarios.get(i)).map(|(name, _)| name.clone()),
+                limit: base(threshold.limit),
+                observed: evaluation.observed.map(base),
+                margin: evaluation.margin,
+                result: evaluation.outcome.name(),
+                reason: evaluation.reason,
+            }
+        });
+        figures.collect()
+    }
+}
+
+/// The first response of its kind that broke an expectation of its scenario.
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
+pub struct BrokenExpectation<'a> {
+    /// The scenario's name.
+    pub scenario: &'a str,
+    /// The key of the plan that was broken.
+    pub expectation: &'static str,
+    /// How such an exchange ends.
+    pub outcome: &'static str,
+    /// The response's status code.
+    pub status: u16,
+    /// What was expected and what came.
+    pub what: &'a str,
+    /// How the response's body begins; empty where no body was kept.
+    pub excerpt: &'a str,
+}
+
+impl<'a> BrokenExpectation<'a> {
+    /// All that were kept, by scenario, the earliest first.
+    pub fn all(snapshot: &'a Snapshot) -> Vec<Self> {
+        let mut specimens: Vec<_> = snapshot.tally.specimens.iter().collect();
+        specimens.sort_by_key(|s| (s.scenario, s.at_ns));
+        let named = specimens.into_iter().map(|s| Self {
+            scenario: snapshot.run.scenarios.get(usize::from(s.scenario)).map_or("?", |(name, _)| name),
+            expectation: s.broken.name(),
+            outcome: s.broken.outcome().name(),
+            status: s.status,
+            what: &s.what,
+            excerpt: &s.excerpt,
+        });
+        named.collect()
+    }
 }
 
 /// One window of the measured time; times in seconds.

@@ -3,6 +3,7 @@
 use crate::report::format::{count, percent, rate, time};
 use crate::report::{Snapshot, State};
 use crate::tally::{ScenarioTally, quantile};
+use crate::verdict::threshold::Outcome;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -23,6 +24,9 @@ pub fn live_line(snapshot: &Snapshot) -> String {
         parts.push(format!("{} dropped", count(dropped)));
     }
     parts.push(format!("p50 {} p99 {}", latency(0.5), latency(0.99)));
+    if let failing @ 1.. = snapshot.thresholds().iter().filter(|t| t.outcome == Outcome::Failed).count() {
+        parts.push(format!("{failing} of {} thresholds failing", snapshot.run.thresholds.len()));
+    }
     parts.extend(left_ns(snapshot).map(|ns| format!("{} left", whole_seconds(ns))));
     parts.join(", ")
 }

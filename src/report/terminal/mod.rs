@@ -3,6 +3,7 @@
 //! The order is that of the questions asked: did it pass and can it be believed, what was run, how
 //! much, how fast, what went wrong, what is our own error. What stays out: drawing.
 
+mod gates;
 mod live;
 mod page;
 mod sections;
@@ -27,6 +28,8 @@ pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, colour: bool
     let run = shown::run(&snapshot.run);
     let totals = Totals::of(snapshot);
     verdict(&mut page, snapshot, instrument);
+    gates::thresholds(&mut page, snapshot);
+    gates::baseline(&mut page, snapshot);
     page.blank();
     sections::load(&mut page, snapshot, &run);
     sections::rate(&mut page, snapshot, instrument);
@@ -36,6 +39,7 @@ pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, colour: bool
     sections::scenarios(&mut page, snapshot, &run);
     sections::failures(&mut page, snapshot, &totals);
     sections::first_failures(&mut page, snapshot, &run);
+    gates::broken_expectations(&mut page, snapshot);
     page.blank();
     sections::traffic(&mut page, snapshot, &totals);
     sections::own_error(&mut page, snapshot);

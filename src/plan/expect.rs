@@ -1,0 +1,400 @@
+//! What a response has to be like: read from a plan, and held against a response.
+//!
+//! Judging is a function of the response alone. What is kept of a response for it, and by whom, is
+//! decided by [`Expect::wants_head`] and [`Expect::most_body_bytes`]: a scenario that expects nothing
+//! but a status keeps nothing.
+
+use std::ops::RangeInclusive;
+
+use serde_json::Value as Json;
+
+use super::check::Checker;
+use super::fault::quoted;
+use super::path::Path;
+use super::scenario::is_token;
+use super::tree::{Kind, Node, Scalar, Value};
+use crate::http1::{Recording, each_field};
+use crate::tally::Broken;
+use crate::units::{parse_bytes, print_bytes};
+
+/// Bytes of a body that are kept to be looked into when the plan does not say.
+pub const DEFAULT_MAX_BODY_BYTES: u64 = 1 << 20;
+/// The most a plan may ask for: each connection keeps its own.
+const MAX_MAX_BODY_BYTES: u64 = 64 << 20;
+/// The most entries of one list or mapping of expectations: each is checked on every response.
+pub(super) const MAX_EXPECTATIONS: usize = 100;
+/// How much of a response is shown to people, in bytes.
+pub const EXCERPT_BYTES: usize = 200;
+/// Statuses that are expected when a scenario says nothing.
+const DEFAULT_STATUSES: RangeInclusive<u16> = 100..=399;
+
+/// What a scenario expects of every response; all of it has to hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expect {
+    /// The status is in one of these.
+    pub statuses: Vec<RangeInclusive<u16>>,
+    /// Some field of this name is like this.
+    pub headers: Vec<(String, HeaderRule)>,
+    /// The body contains each of these.
+    pub body_contains: Vec<Text>,
+    /// The body is JSON, and what each pointer (RFC 6901) leads to is this.
+    pub json: Vec<JsonRule>,
+    /// The body's length in bytes.
+    pub body_bytes: Option<RangeInclusive<u64>>,
+    /// Bytes of a body that are kept for the two before; a larger one fails unchecked.
+    pub max_body_bytes: u64,
+}
+
+/// A text from the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// What it says.
+    pub text: String,
+    /// As typed: never anything from the environment.
+    pub shown: String,
+}
+
+/// What a header field has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderRule {
+    /// Exactly this.
+    Equals(Text),
+    /// This somewhere.
+    Contains(Text),
+}
+
+/// What a value in a JSON body has to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonRule {
+    /// Where it is.
+    pub pointer: String,
+    /// What it is: text, number, true, false or null.
+    pub value: Json,
+    /// The value as typed.
+    pub shown: String,
+}
+
+impl Expect {
+    /// Whether heads have to be kept.
+    pub fn wants_head(&self) -> bool {
+        !self.headers.is_empty()
+    }
+
+    /// How much of each body has to be kept.
+    pub fn most_body_bytes(&self) -> usize {
+        match self.body_bytes {
+            _ if self.wants_content() => self.max_body_bytes as usize,
+            Some(_) => EXCERPT_BYTES,
+            None => 0,
+        }
+    }
+
+    fn wants_content(&self) -> bool {
+        !self.body_contains.is_empty() || !self.json.is_empty()
+    }
+
+    /// Whether a complete response with this status is as expected.
+    ///
+    /// # Errors
+    /// The first expectation it broke.
+    pub fn judge(&self, status: u16, response: &Recording) -> Result<(), Broken> {
+        if !self.statuses.iter().any(|range| range.contains(&status)) {
+            return Err(Broken::Status(status));
+        }
+        self.judge_headers(response.head())?;
+        if self.body_bytes.as_ref().is_some_and(|range| !range.contains(&response.body_bytes())) {
+            return Err(Broken::BodyBytes);
+        }
+        if self.wants_content() && response.body_bytes() > response.body().len() as u64 {
+            return Err(Broken::BodyTooLarge);
+        }
+        self.judge_body(response.body())
+    }
+
+    fn judge_headers(&self, head: &[u8]) -> Result<(), Broken> {
+        for (i, (name, rule)) in self.headers.iter().enumerate() {
+            let mut holds = false;
+            each_field(head, |n, value| holds |= n.eq_ignore_ascii_case(name) && rule.holds(value));
+            if !holds {
+                return Err(Broken::Header(i as u16));
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_body(&self, body: &[u8]) -> Result<(), Broken> {
+        let missing = |t: &Text| memchr::memmem::find(body, t.text.as_bytes()).is_none();
+        if let Some(i) = self.body_contains.iter().position(missing) {
+            return Err(Broken::BodyContains(i as u16));
+        }
+        if self.json.is_empty() {
+            return Ok(());
+        }
+        let json: Json = serde_json::from_slice(body).map_err(|_| Broken::NotJson)?;
+        let differs = |rule: &JsonRule| !json.pointer(&rule.pointer).is_some_and(|v| same(v, &rule.value));
+        match self.json.iter().position(differs) {
+            Some(i) => Err(Broken::Json(i as u16)),
+            None => Ok(()),
+        }
+    }
+
+    /// What was expected and what came, in a sentence; for people, not for the fast.
+    pub fn explain(&self, broken: Broken, response: &Recording) -> String {
+        match broken {
+            Broken::Status(status) => format!("status {status}"),
+            Broken::Header(i) => self.headers.get(usize::from(i)).map_or(String::new(), |(name, rule)| {
+                let mut said = None;
+                each_field(response.head(), |n, value| {
+                    if n.eq_ignore_ascii_case(name) {
+                        said.get_or_insert_with(|| excerpt(value));
+                    }
+                });
+                let said = said.map_or("is missing".to_owned(), |value| format!("is `{value}`"));
+                format!("header {name} {said}, expected {rule}")
+            }),
+            Broken::BodyBytes => {
+                let bytes = response.body_bytes();
+                let range = self.body_bytes.clone().unwrap_or(0..=u64::MAX);
+                let most = if *range.end() == u64::MAX { "any".into() } else { range.end().to_string() };
+                format!("body of {bytes} bytes, expected {} to {most}", range.start())
+            }
+            Broken::BodyContains(i) => {
+                let text = self.body_contains.get(usize::from(i)).map_or("", |t| &t.shown);
+                format!("body does not contain {text}")
+            }
+            Broken::NotJson => "body is not JSON".to_owned(),
+            Broken::Json(i) => self.json.get(usize::from(i)).map_or(String::new(), |rule| {
+                let json: Option<Json> = serde_json::from_slice(response.body()).ok();
+                let found = json.as_ref().and_then(|json| json.pointer(&rule.pointer));
+                let said = found
+                    .map_or("is missing".to_owned(), |v| format!("is {}", excerpt(v.to_string().as_bytes())));
+                format!("json {} {said}, expected {}", quoted(&rule.pointer), rule.shown)
+            }),
+            Broken::BodyTooLarge => format!(
+                "body of {} is larger than max_body, {}",
+                print_bytes(response.body_bytes()),
+                print_bytes(self.max_body_bytes)
+            ),
+        }
+    }
+}
+
+impl HeaderRule {
+    fn holds(&self, value: &[u8]) -> bool {
+        match self {
+            Self::Equals(t) => value == t.text.as_bytes(),
+            Self::Contains(t) => memchr::memmem::find(value, t.text.as_bytes()).is_some(),
+        }
+    }
+}
+
+impl std::fmt::Display for HeaderRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Equals(t) => f.write_str(&t.shown),
+            Self::Contains(t) => write!(f, "something with {}", t.shown),
+        }
+    }
+}
+
+/// JSON knows one kind of number: `1` and `1.0` are the same.
+fn same(a: &Json, b: &Json) -> bool {
+    match (a, b) {
+        (Json::Number(x), Json::Number(y)) if x != y => {
+            (x.is_f64() || y.is_f64()) && x.as_f64() == y.as_f64()
+        }
+        _ => a == b,
+    }
+}
+
+/// How `bytes` begin, for people: bounded, control characters escaped.
+pub fn excerpt(bytes: &[u8]) -> String {
+    let kept = &bytes[..bytes.len().min(EXCERPT_BYTES)];
+    let mut text = String::new();
+    for c in String::from_utf8_lossy(kept).chars() {
+        if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
+    }
+    if bytes.len() > EXCERPT_BYTES { text + "…" } else { text }
+}
+
+/// What the mapping at `at` expects; `None`: nothing stands there, or its faults are noted.
+pub(super) fn read(checker: &mut Checker<'_>, at: &Path) -> Option<Box<Expect>> {
+    let root = checker.root;
+    let Some(Node { value: Value::Map(entries), .. }) = root.find(at) else { return None };
+    if entries.is_empty() {
+        checker.fault(at, "expects nothing: write `status: 200` or the like under it, or remove the key");
+        return None;
+    }
+    let statuses = statuses(checker, &at.key("status"));
+    let max_body = at.key("max_body");
+    let max_body_bytes = match text_at(root, &max_body) {
+        Some(text) => size(checker, &max_body, &text).unwrap_or(DEFAULT_MAX_BODY_BYTES),
+        None => DEFAULT_MAX_BODY_BYTES,
+    };
+    if !(1..=MAX_MAX_BODY_BYTES).contains(&max_body_bytes) {
+        let most = print_bytes(MAX_MAX_BODY_BYTES);
+        checker.fault(&max_body, format!("is not possible: write 1B to {most}"));
+    }
+    Some(Box::new(Expect {
+        statuses,
+        headers: headers(checker, &at.key("header")),
+        body_contains: body_contains(checker, &at.key("body_contains")),
+        json: json(checker, &at.key("json")),
+        body_bytes: body_bytes(checker, &at.key("body_bytes")),
+        max_body_bytes,
+    }))
+}
+
+fn text_at(root: &Node, at: &Path) -> Option<String> {
+    match &root.find(at)?.value {
+        Value::Scalar(scalar) => Some(scalar.text.clone()),
+        _ => None,
+    }
+}
+
+/// The value at `at` and its path; or the values of the list there and theirs.
+fn one_or_several<'a>(root: &'a Node, at: &Path) -> Vec<(Path, &'a Scalar)> {
+    let scalar = |path: Path, node: &'a Node| match &node.value {
+        Value::Scalar(scalar) => Some((path, scalar)),
+        _ => None,
+    };
+    match root.find(at) {
+        Some(Node { value: Value::Seq(items), .. }) => {
+            items.iter().enumerate().filter_map(|(i, node)| scalar(at.index(i), node)).collect()
+        }
+        Some(node) => scalar(at.clone(), node).into_iter().collect(),
+        None => Vec::new(),
+    }
+}
+
+fn shown(scalar: &Scalar) -> Text {
+    Text { text: scalar.text.clone(), shown: scalar.to_string() }
+}
+
+fn statuses(checker: &mut Checker<'_>, at: &Path) -> Vec<RangeInclusive<u16>> {
+    let root = checker.root;
+    let typed = one_or_several(root, at);
+    if typed.is_empty() {
+        return vec![DEFAULT_STATUSES];
+    }
+    let each = typed.into_iter().filter_map(|(path, scalar)| {
+        let class = scalar.text.strip_suffix("xx").and_then(|digit| digit.parse::<u16>().ok());
+        let range = match (class, scalar.text.parse::<u16>()) {
+            (Some(class @ 1..=9), _) => Ok(class * 100..=class * 100 + 99),
+            (None, Ok(code @ 100..=999)) => Ok(code..=code),
+            _ => Err(format!("{scalar} is not a status: write one like 200, or a class like 2xx")),
+        };
+        checker.read(&path, "a status like 200, or a class like 2xx", range)
+    });
+    each.collect()
+}
+
+fn headers(checker: &mut Checker<'_>, at: &Path) -> Vec<(String, HeaderRule)> {
+    let Some(Node { value: Value::Map(entries), .. }) = checker.root.find(at) else { return Vec::new() };
+    let mut rules = Vec::new();
+    for (key, node) in entries.iter().take(MAX_EXPECTATIONS) {
+        let Some(name) = &key.text else { continue };
+        let here = at.key(name);
+        if !is_token(name) {
+            let what = format!("{} is not a header name: use letters, digits and `-`", quoted(name));
+            checker.faults.add(key.at, &here, what);
+        }
+        let contains = here.key("contains");
+        match (&node.value, checker.root.find(&contains).map(|node| &node.value)) {
+            (Value::Scalar(scalar), _) => rules.push((name.clone(), HeaderRule::Equals(shown(scalar)))),
+            (_, Some(Value::Scalar(scalar))) => {
+                rules.push((name.clone(), HeaderRule::Contains(shown(scalar))));
+            }
+            _ => {}
+        }
+    }
+    rules
+}
+
+fn body_contains(checker: &mut Checker<'_>, at: &Path) -> Vec<Text> {
+    let root = checker.root;
+    let mut texts = Vec::new();
+    for (path, scalar) in one_or_several(root, at) {
+        if scalar.text.is_empty() {
+            checker.fault(&path, "is empty, every body contains that: write a text, or remove the key");
+        }
+        texts.push(shown(scalar));
+    }
+    texts
+}
+
+fn json(checker: &mut Checker<'_>, at: &Path) -> Vec<JsonRule> {
+    let Some(Node { value: Value::Map(entries), .. }) = checker.root.find(at) else { return Vec::new() };
+    let mut rules = Vec::new();
+    for (key, node) in entries.iter().take(MAX_EXPECTATIONS) {
+        let Some(pointer) = &key.text else { continue };
+        if let Err(message) = check_pointer(pointer) {
+            checker.faults.add(key.at, &at.key(pointer), message);
+            continue;
+        }
+        let (value, shown) = match &node.value {
+            Value::Null => (Some(Json::Null), "null".to_owned()),
+            Value::Scalar(scalar) => (scalar_as_json(scalar), scalar.to_string()),
+            _ => continue,
+        };
+        match value {
+            Some(value) => rules.push(JsonRule { pointer: pointer.clone(), value, shown }),
+            None => checker.fault(&at.key(pointer), "is no number that JSON has: write another"),
+        }
+    }
+    rules
+}
+
+/// RFC 6901, section 3.
+fn check_pointer(pointer: &str) -> Result<(), String> {
+    if !pointer.is_empty() && !pointer.starts_with('/') {
+        let written = quoted(&format!("/{}", pointer.replace('.', "/")));
+        return Err(format!("is not a JSON pointer, those begin with `/`: write {written}"));
+    }
+    let mut after_tilde = pointer.split('~').skip(1);
+    match after_tilde.all(|rest| rest.starts_with(['0', '1'])) {
+        true => Ok(()),
+        false => Err("`~` in a JSON pointer is written `~0`, and `/` in a key `~1`".to_owned()),
+    }
+}
+
+fn scalar_as_json(scalar: &Scalar) -> Option<Json> {
+    match scalar.kind {
+        Kind::Text => Some(Json::from(scalar.text.as_str())),
+        Kind::Bool(value) => Some(Json::from(value)),
+        Kind::Integer(value) => match (i64::try_from(value), u64::try_from(value)) {
+            (Ok(value), _) => Some(Json::from(value)),
+            (_, Ok(value)) => Some(Json::from(value)),
+            _ => serde_json::Number::from_f64(value as f64).map(Json::Number),
+        },
+        Kind::Float(value) => serde_json::Number::from_f64(value).map(Json::Number),
+        // Whatever its text can be read as.
+        Kind::Variable => {
+            let read = serde_json::from_str(&scalar.text).ok();
+            let scalar_only = read.filter(|v: &Json| !v.is_array() && !v.is_object());
+            Some(scalar_only.unwrap_or_else(|| Json::from(scalar.text.as_str())))
+        }
+    }
+}
+
+fn body_bytes(checker: &mut Checker<'_>, at: &Path) -> Option<RangeInclusive<u64>> {
+    let root = checker.root;
+    if let Some(text) = text_at(root, at) {
+        return size(checker, at, &text).map(|n| n..=n);
+    }
+    root.find(at)?;
+    let (min, max) = (at.key("min"), at.key("max"));
+    let least = text_at(root, &min).and_then(|text| size(checker, &min, &text)).unwrap_or(0);
+    let most = text_at(root, &max).and_then(|text| size(checker, &max, &text)).unwrap_or(u64::MAX);
+    if least > most {
+        checker.fault(at, "`min` is larger than `max`: swap them");
+    }
+    Some(least..=most)
+}
+
+/// A size with its unit, or plain bytes.
+fn size(checker: &mut Checker<'_>, at: &Path, text: &str) -> Option<u64> {
+    let plain = text.parse::<u64>().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
+    let size = plain.map_or_else(|| parse_bytes(text), Ok);
+    checker.read(at, "a size like `64KiB`", size)
+}

@@ -1,0 +1,355 @@
+//! What a run has to keep to: `p99 < 250ms`, read into a [`Threshold`].
+//!
+//! ```text
+//! [scenario:] [service] metric  < | <= | > | >= | ==  limit
+//! ```
+//!
+//! What a threshold is held against, and the judgement, stay out.
+
+use std::fmt;
+
+use super::check::Checker;
+use super::document::Document;
+use super::fault::{did_you_mean, quoted};
+use super::path::Path;
+use super::tree::{Scalar, Value};
+use super::{MAX_SCENARIOS, Scenario};
+use crate::units;
+
+/// The most thresholds one plan may hold: four for each scenario.
+pub const MAX_THRESHOLDS: usize = 4 * MAX_SCENARIOS;
+/// The longest time a threshold may fail before the run is stopped, in nanoseconds: as long as a run.
+const MAX_ABORT_AFTER_NS: u64 = super::check::MAX_DURATION_NS;
+/// The highest quantile that can be asked for: it takes 100,000 responses to know it.
+const HIGHEST_PERCENT: f64 = 99.99;
+
+/// A figure of the measured time and the limit it has to keep to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Threshold {
+    /// As the plan says it.
+    pub expression: String,
+    /// Index of the scenario it is about; `None`: the whole run.
+    pub scenario: Option<usize>,
+    /// The figure.
+    pub metric: Metric,
+    /// How it has to stand to the limit.
+    pub comparison: Comparison,
+    /// The limit: nanoseconds for times, a share for `error_rate`, requests per second for `rate`.
+    pub limit: f64,
+    /// The run is stopped once it has failed for so long without a break.
+    pub abort_after_ns: Option<u64>,
+}
+
+/// A figure that can be limited.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Metric {
+    /// A time: which one, and what of its distribution.
+    Time(Timing, Statistic),
+    /// Failed ÷ (completed + failed). A dropped request is no error of the target.
+    ErrorRate,
+    /// Exchanges that ended well, per second of the measured time.
+    Rate,
+    /// Requests that were due and never sent.
+    Dropped,
+    /// Exchanges that ended, well or not.
+    Count,
+}
+
+/// Which time of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// Due to last byte: what a user feels.
+    Response,
+    /// Send to last byte: what the target did.
+    Service,
+}
+
+/// What of a distribution.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Statistic {
+    /// The value at this quantile, in 0..1.
+    Quantile(f64),
+    /// The mean.
+    Mean,
+    /// The largest.
+    Max,
+}
+
+/// How a figure has to stand to its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// `<`
+    Below,
+    /// `<=`
+    AtMost,
+    /// `>`
+    Above,
+    /// `>=`
+    AtLeast,
+    /// `==`
+    Equal,
+}
+
+impl Comparison {
+    /// Longer signs first, so that `<=` is not read as `<`.
+    const SIGNS: [(&'static str, Self); 5] = [
+        ("<=", Self::AtMost),
+        (">=", Self::AtLeast),
+        ("==", Self::Equal),
+        ("<", Self::Below),
+        (">", Self::Above),
+    ];
+
+    /// Whether `observed` stands to `limit` as it has to.
+    pub fn holds(self, observed: f64, limit: f64) -> bool {
+        match self {
+            Self::Below => observed < limit,
+            Self::AtMost => observed <= limit,
+            Self::Above => observed > limit,
+            Self::AtLeast => observed >= limit,
+            Self::Equal => observed == limit,
+        }
+    }
+
+    /// Whether more can turn a limit that holds into one that does not.
+    pub fn is_upper_bound(self) -> bool {
+        matches!(self, Self::Below | Self::AtMost | Self::Equal)
+    }
+}
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.expression)
+    }
+}
+
+/// The plan's thresholds; those with faults are left out.
+pub(super) fn all(checker: &mut Checker<'_>, document: &Document, scenarios: &[Scenario]) -> Vec<Threshold> {
+    // A scenario with a fault is known by its name all the same.
+    let typed = document.scenarios.iter().flatten().filter_map(|form| form.name.as_deref());
+    let mut names: Vec<&str> = scenarios.iter().map(|s| s.name.as_str()).collect();
+    names.extend(typed.filter(|name| !scenarios.iter().any(|s| s.name == *name)));
+    let count = document.thresholds.as_ref().map_or(0, Vec::len);
+    let each = (0..count).filter_map(|i| one(checker, &Path::of("thresholds").index(i), &names));
+    each.collect()
+}
+
+fn one(checker: &mut Checker<'_>, at: &Path, names: &[&str]) -> Option<Threshold> {
+    let text_at = |checker: &Checker<'_>, path: &Path| match &checker.root.find(path)?.value {
+        Value::Scalar(Scalar { text, .. }) => Some(text.clone()),
+        _ => None,
+    };
+    let long = at.key("expression");
+    let (place, text) = match text_at(checker, at) {
+        Some(text) => (at, text),
+        None => (&long, text_at(checker, &long)?),
+    };
+    let threshold = checker.read(place, "a threshold like `p99 < 250ms`", parse(&text, names));
+    let after = at.key("abort_after");
+    let abort_after_ns = match text_at(checker, &after) {
+        Some(text) => Some(checker.duration(&after, &text, 1, MAX_ABORT_AFTER_NS)?),
+        None => None,
+    };
+    Some(Threshold { abort_after_ns, ..threshold? })
+}
+
+/// The threshold that `text` says, for scenarios called `names`.
+///
+/// # Errors
+/// What is wrong and what to write instead.
+pub fn parse(text: &str, names: &[&str]) -> Result<Threshold, String> {
+    let text = text.trim();
+    if text.chars().any(char::is_control) {
+        return Err("a threshold stands on one line, like `p99 < 250ms`".to_owned());
+    }
+    let (scenario, rest) = scenario_of(text, names)?;
+    let (at, sign, comparison) = Comparison::SIGNS
+        .into_iter()
+        .filter_map(|(sign, comparison)| Some((rest.find(sign)?, sign, comparison)))
+        .min_by_key(|(at, sign, _)| (*at, 2 - sign.len()))
+        .ok_or_else(|| format!("{} compares nothing: write one like `p99 < 250ms`", quoted(text)))?;
+    let (left, right) = (rest[..at].trim(), rest[at + sign.len()..].trim());
+    let metric = metric(left)?;
+    if comparison == Comparison::Equal && matches!(metric, Metric::Time(..) | Metric::Rate) {
+        return Err(format!("{} is never exactly a figure: use `<` or `>`", quoted(left)));
+    }
+    if right.is_empty() {
+        return Err(format!("has no limit: write {}", quoted(&example(metric, sign))));
+    }
+    let limit = limit(metric, right)
+        .map_err(|why| format!("limit {}: {why}, as in {}", quoted(right), quoted(&example(metric, sign))))?;
+    let expression = text.to_owned();
+    Ok(Threshold { expression, scenario, metric, comparison, limit, abort_after_ns: None })
+}
+
+/// The scenario before a colon, and what follows it. Names may hold colons themselves: the longest
+/// name that fits is meant.
+fn scenario_of<'a>(text: &'a str, names: &[&str]) -> Result<(Option<usize>, &'a str), String> {
+    let after = |name: &str| text.strip_prefix(name)?.trim_start().strip_prefix(':').map(str::trim_start);
+    let fits = names.iter().enumerate().filter_map(|(i, name)| Some((name.len(), i, after(name)?)));
+    if let Some((_, i, rest)) = fits.max_by_key(|(length, ..)| *length) {
+        return Ok((Some(i), rest));
+    }
+    let Some((name, _)) = text.rsplit_once(':') else { return Ok((None, text)) };
+    let guess = nearest(name.trim(), names);
+    let known: Vec<String> = names.iter().take(5).map(|name| quoted(name)).collect();
+    let remedy = match guess.as_str() {
+        "" => format!("; scenarios: {}{}", known.join(", "), if names.len() > 5 { ", …" } else { "" }),
+        guess => guess.to_owned(),
+    };
+    Err(format!("there is no scenario {}{remedy}", quoted(name.trim())))
+}
+
+/// Scenario names have capitals, typing errors in them too.
+fn nearest(typed: &str, names: &[&str]) -> String {
+    let lower: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
+    let guess = did_you_mean(typed, lower.iter().map(String::as_str));
+    let found = lower.iter().position(|name| guess == format!(", did you mean `{name}`?"));
+    found.map_or(guess, |i| format!(", did you mean {}?", quoted(names[i])))
+}
+
+fn metric(text: &str) -> Result<Metric, String> {
+    let (timing, word) = match text.split_once(char::is_whitespace) {
+        Some(("service", word)) => (Some(Timing::Service), word.trim_start()),
+        Some(("response", word)) => (Some(Timing::Response), word.trim_start()),
+        _ => (None, text),
+    };
+    let statistic = match word {
+        "mean" => Some(Statistic::Mean),
+        "max" => Some(Statistic::Max),
+        _ => percentile(word)?.map(Statistic::Quantile),
+    };
+    match (statistic, timing, word) {
+        (Some(statistic), timing, _) => Ok(Metric::Time(timing.unwrap_or(Timing::Response), statistic)),
+        (None, None, "error_rate") => Ok(Metric::ErrorRate),
+        (None, None, "rate") => Ok(Metric::Rate),
+        (None, None, "dropped") => Ok(Metric::Dropped),
+        (None, None, "count") => Ok(Metric::Count),
+        _ => Err(unknown_metric(text, word)),
+    }
+}
+
+fn unknown_metric(text: &str, word: &str) -> String {
+    const WORDS: [&str; 8] = ["mean", "max", "error_rate", "rate", "dropped", "count", "service", "response"];
+    let guess = did_you_mean(word, WORDS);
+    let remedy = match guess.as_str() {
+        "" => {
+            "; there are p50 to p99.99, mean and max (after `service` those of the service time), \
+               error_rate, rate, dropped, count"
+        }
+        guess => guess,
+    };
+    format!("{} is no figure of a run{remedy}", quoted(text))
+}
+
+/// The quantile of `p99.9`; `None` when it is another word.
+fn percentile(word: &str) -> Result<Option<f64>, String> {
+    let Some(digits) = word.strip_prefix('p').filter(|d| d.starts_with(|c: char| c.is_ascii_digit())) else {
+        return Ok(None);
+    };
+    let plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    match digits.parse::<f64>().ok().filter(|_| plain) {
+        Some(percent) if percent > 0.0 && percent <= HIGHEST_PERCENT => {
+            // The number nearest to what was written: 99.9 / 100 is not 0.999.
+            Ok(Some((percent * 1e6).round() / 1e8))
+        }
+        Some(_) => Err(format!("{} is not possible: write p1 to p{HIGHEST_PERCENT}, or max", quoted(word))),
+        None => Err(format!("{} is not a percentile: write one like p95 or p99.9", quoted(word))),
+    }
+}
+
+fn limit(metric: Metric, text: &str) -> Result<f64, String> {
+    match metric {
+        Metric::Time(..) => units::parse_duration(text).map(|ns| ns as f64),
+        Metric::Rate => units::parse_rate(text),
+        Metric::Dropped | Metric::Count => units::parse_count(text).map(|n| n as f64),
+        Metric::ErrorRate => {
+            let fraction =
+                || text.parse::<f64>().ok().filter(|_| text.starts_with(|c: char| c.is_ascii_digit()));
+            let share = units::parse_percent(text).or_else(|why| fraction().ok_or(why))?;
+            if share <= 1.0 {
+                Ok(share)
+            } else {
+                Err("over 100 %: write a percentage or a fraction".to_owned())
+            }
+        }
+    }
+}
+
+fn example(metric: Metric, sign: &str) -> String {
+    match metric {
+        Metric::Time(..) => format!("p99 {sign} 250ms"),
+        Metric::Rate => format!("rate {sign} 495/s"),
+        Metric::Dropped => format!("dropped {sign} 0"),
+        Metric::Count => format!("count {sign} 1000"),
+        Metric::ErrorRate => format!("error_rate {sign} 1%"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [&str; 4] = ["Get users", "a", "a: b", "x < y"];
+
+    fn read(text: &str) -> (Option<usize>, Metric, Comparison, f64) {
+        let t = parse(text, &NAMES).unwrap_or_else(|why| panic!("{text}: {why}"));
+        (t.scenario, t.metric, t.comparison, t.limit)
+    }
+
+    #[test]
+    fn thresholds_are_read_as_people_write_them() {
+        use Comparison::*;
+        let p = |q| Metric::Time(Timing::Response, Statistic::Quantile(q));
+        assert_eq!(read("p99 < 250ms"), (None, p(0.99), Below, 250e6));
+        assert_eq!(read("  p99.9<=1.5s "), (None, p(0.999), AtMost, 1.5e9));
+        assert_eq!(read("error_rate < 1%"), (None, Metric::ErrorRate, Below, 0.01));
+        assert_eq!(read("error_rate == 0"), (None, Metric::ErrorRate, Equal, 0.0));
+        assert_eq!(read("error_rate <= 0.005"), (None, Metric::ErrorRate, AtMost, 0.005));
+        assert_eq!(read("rate >= 495/s"), (None, Metric::Rate, AtLeast, 495.0));
+        assert_eq!(read("dropped == 0"), (None, Metric::Dropped, Equal, 0.0));
+        assert_eq!(read("count > 1k"), (None, Metric::Count, Above, 1000.0));
+        let service = Metric::Time(Timing::Service, Statistic::Max);
+        assert_eq!(read("service max < 20ms"), (None, service, Below, 20e6));
+        assert_eq!(read("response mean < 20ms").1, Metric::Time(Timing::Response, Statistic::Mean));
+    }
+
+    #[test]
+    fn of_scenarios_whose_names_fit_the_longest_is_meant() {
+        assert_eq!(read("Get users: p95 < 100ms").0, Some(0));
+        assert_eq!(read("a: p95 < 100ms").0, Some(1));
+        assert_eq!(read("a: b: p95 < 100ms").0, Some(2));
+        assert_eq!(read("a: b : service p95 < 100ms").0, Some(2));
+        assert_eq!(read("x < y: p95 < 100ms").0, Some(3));
+    }
+
+    #[test]
+    fn a_refused_threshold_says_what_to_write() {
+        let cases = [
+            ("", "compares nothing: write one like `p99 < 250ms`"),
+            ("p99", "compares nothing"),
+            ("p99 < 250", "write 250s or 250ms"),
+            ("p99 <", "write `p99 < 250ms`"),
+            ("p99 < fast", "as in `p99 < 250ms`"),
+            ("p99 = 250ms", "compares nothing"),
+            ("p99 == 250ms", "use `<` or `>`"),
+            ("p100 < 1s", "or max"),
+            ("p0 < 1s", "p1 to p99.99"),
+            ("p9x < 1s", "not a percentile"),
+            ("rate > 500", "write 500/s"),
+            ("error_rate < 5", "over 100 %"),
+            ("error_rate < -1", "not a share"),
+            ("eror_rate < 1%", "did you mean `error_rate`?"),
+            ("service rate > 5/s", "no figure of a run"),
+            ("speed > 5", "there are p50 to p99.99"),
+            ("dropped < 1.5", "whole number"),
+            ("get user: p99 < 1s", "there is no scenario `get user`, did you mean `Get users`?"),
+            ("elephant: p99 < 1s", "scenarios: `Get users`, `a`"),
+            ("p99 <\n 1s", "on one line"),
+        ];
+        for (text, remedy) in cases {
+            let why = parse(text, &NAMES).unwrap_err();
+            assert!(why.contains(remedy), "{text}: {why}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The comparison with an earlier run as figures.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::seconds;
+use crate::report::Snapshot;
+use crate::verdict::baseline::{Change, Figure};
+
+/// What the run was held against and what came of it.
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
+pub struct BaselineFigures {
+    /// The file.
+    pub source: String,
+    /// The digest of its plan.
+    pub digest: String,
+    /// When it was measured.
+    pub started_at: Option<String>,
+    /// Whether it is of the same plan.
+    pub same_plan: bool,
+    /// How much worse a figure may be, relative.
+    pub max_regression: f64,
+    /// `passed`, `failed` or `inconclusive`.
+    pub result: &'static str,
+    /// Why it is inconclusive.
+    pub reason: Option<String>,
+    /// Why the baseline itself is in doubt.
+    pub doubt: Option<String>,
+    /// Every figure compared.
+    pub changes: Vec<ChangeFigures>,
+}
+
+/// One figure then and now; times in seconds, rates per second.
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
+pub struct ChangeFigures {
+    /// Which scenario; `None`: all together.
+    pub scenario: Option<String>,
+    /// Which figure.
+    pub figure: &'static str,
+    /// Then.
+    pub before: f64,
+    /// Now.
+    pub now: f64,
+    /// Now ÷ before − 1.
+    pub change: f64,
+    /// The probability of a difference at least as large between equal runs.
+    pub probability: f64,
+    /// Whether that is too small to be chance, all figures considered.
+    pub significant: bool,
+}
+
+impl BaselineFigures {
+    /// Of a finished run; `None`: it was held against nothing.
+    pub fn of(snapshot: &Snapshot) -> Option<Self> {
+        let against = snapshot.run.baseline.as_deref()?;
+        let compared = snapshot.comparison()?;
+        Some(Self {
+            source: against.source.clone(),
+            digest: against.baseline.digest.clone(),
+            started_at: against.baseline.started_at.clone(),
+            same_plan: against.same_plan,
+            max_regression: against.max_regression,
+            result: compared.outcome.name(),
+            reason: compared.reason,
+            doubt: against.baseline.doubt.clone(),
+            changes: compared.changes.iter().map(ChangeFigures::of).collect(),
+        })
+    }
+}
+
+impl ChangeFigures {
+    fn of(change: &Change) -> Self {
+        let base =
+            |value: f64| if change.figure == Figure::Rate { value } else { seconds(value.round() as u64) };
+        Self {
+            scenario: change.scenario.clone(),
+            figure: change.figure.name(),
+            before: base(change.before),
+            now: base(change.now),
+            change: change.change,
+            probability: change.probability,
+            significant: change.significant,
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The gates of a run in the summary: what decides its exit code.
+
+use super::page::{Ink, Page, shorten};
+use crate::plan::Threshold;
+use crate::report::Snapshot;
+use crate::report::figures::BrokenExpectation;
+use crate::report::format::{percent, rate as per_second, time};
+use crate::report::shown::harmless;
+use crate::verdict::baseline::{Change, Figure};
+use crate::verdict::threshold::{self, Evaluation, Outcome as Gate};
+
+/// Broken expectations shown: a screenful; the report file has them all.
+const MOST_BROKEN: usize = 10;
+/// Significant changes shown: a screenful; the report file has them all.
+const MOST_CHANGES: usize = 20;
+/// Columns of a response shown.
+const EXCERPT_COLUMNS: usize = 120;
+
+/// The plan's thresholds: how each came out, the figure and how far it is from the limit.
+pub fn thresholds(page: &mut Page, snapshot: &Snapshot) {
+    let evaluations = snapshot.thresholds();
+    if evaluations.is_empty() {
+        return;
+    }
+    page.blank();
+    page.paragraph(Ink::Strong, 0, "thresholds");
+    let rows: Vec<_> = snapshot.run.thresholds.iter().zip(&evaluations).map(threshold_row).collect();
+    page.columns(2, &rows);
+}
+
+fn threshold_row((threshold, evaluation): (&Threshold, &Evaluation)) -> (Ink, Vec<String>) {
+    let ink = match evaluation.outcome {
+        Gate::Passed => Ink::Good,
+        Gate::Failed => Ink::Bad,
+        Gate::Inconclusive => Ink::Warn,
+    };
+    let observed = evaluation.observed.map_or("–".to_owned(), |v| threshold::print(threshold.metric, v));
+    let mut said = Vec::new();
+    said.extend(evaluation.margin.map(|margin| {
+        let side = if margin < 0.0 { "over" } else { "to spare" };
+        format!("{} {side}", percent(margin.abs()))
+    }));
+    said.extend(evaluation.reason.as_deref().map(harmless));
+    let cells =
+        [evaluation.outcome.name().to_owned(), harmless(&threshold.expression), observed, said.join("; ")];
+    (ink, cells.into())
+}
+
+/// Which expectations were broken first, and by what.
+pub fn broken_expectations(page: &mut Page, snapshot: &Snapshot) {
+    let broken = BrokenExpectation::all(snapshot);
+    if broken.is_empty() {
+        return;
+    }
+    page.blank();
+    page.paragraph(Ink::Strong, 0, "broken expectations (first of each kind)");
+    for one in broken.iter().take(MOST_BROKEN) {
+        page.paragraph(Ink::Plain, 2, &format!("\"{}\": {}", harmless(one.scenario), harmless(one.what)));
+        if !one.excerpt.is_empty() {
+            let excerpt = shorten(&harmless(one.excerpt), EXCERPT_COLUMNS);
+            page.paragraph(Ink::Plain, 4, &format!("status {}, body {excerpt}", one.status));
+        }
+    }
+    if let more @ 1.. = broken.len().saturating_sub(MOST_BROKEN) {
+        page.paragraph(Ink::Plain, 2, &format!("and {more} more: --report FILE.json holds them all"));
+    }
+}
+
+/// The run held against an earlier one: every significant change, and the others in one line.
+pub fn baseline(page: &mut Page, snapshot: &Snapshot) {
+    let (Some(against), Some(compared)) = (snapshot.run.baseline.as_deref(), snapshot.comparison()) else {
+        return;
+    };
+    page.blank();
+    let when = against.baseline.started_at.as_deref().map_or(String::new(), |at| format!(" of {at}"));
+    let title = format!("against {}{when}: {}", against.source, compared.outcome.name());
+    page.paragraph(Ink::Strong, 0, &harmless(&title));
+    let mut remarks: Vec<String> = Vec::new();
+    remarks.extend(compared.reason.clone());
+    remarks.extend(against.baseline.doubt.clone());
+    remarks.extend((!against.same_plan).then(|| "the baseline is of another plan".to_owned()));
+    remarks.iter().for_each(|remark| page.paragraph(Ink::Warn, 2, &harmless(remark)));
+    let (told, other): (Vec<&Change>, Vec<&Change>) = compared.changes.iter().partition(|c| c.significant);
+    if told.is_empty() && !other.is_empty() {
+        page.paragraph(Ink::Good, 2, "no significant difference");
+    }
+    let all_together: Vec<&Change> = other.into_iter().filter(|c| c.scenario.is_none()).collect();
+    let rows: Vec<_> = told
+        .iter()
+        .take(MOST_CHANGES)
+        .chain(&all_together)
+        .map(|change| change_row(change, against.max_regression))
+        .collect();
+    if !rows.is_empty() {
+        page.columns(2, &rows);
+    }
+    if let more @ 1.. = told.len().saturating_sub(MOST_CHANGES) {
+        page.paragraph(Ink::Plain, 2, &format!("and {more} more: --report FILE.json holds them all"));
+    }
+}
+
+fn change_row(change: &Change, max_regression: f64) -> (Ink, Vec<String>) {
+    let (ink, word) = match change.regression() {
+        _ if !change.significant => (Ink::Plain, "not significant"),
+        worse if worse > max_regression => (Ink::Bad, "worse"),
+        worse if worse > 0.0 => (Ink::Warn, "worse, within what is allowed"),
+        _ => (Ink::Good, "better"),
+    };
+    let print = |value: f64| match change.figure {
+        Figure::Rate => per_second(value),
+        _ => time(value.round() as u64),
+    };
+    let sign = if change.change < 0.0 { "-" } else { "+" };
+    let name = harmless(change.scenario.as_deref().unwrap_or("all"));
+    let cells = [
+        name,
+        change.figure.name().to_owned(),
+        format!("{} -> {}", print(change.before), print(change.now)),
+        format!("{sign}{}", percent(change.change.abs())),
+        word.to_owned(),
+    ];
+    (ink, cells.into())
+}

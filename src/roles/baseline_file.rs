@@ -1,0 +1,54 @@
+//! The earlier report that `--baseline` names: opened, bounded, and held against the plan before
+//! anything is sent.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::cli::{Options, Timestamps};
+use crate::plan::Plan;
+use crate::units::print_bytes;
+use crate::verdict::baseline::{self, Against, DEFAULT_MAX_REGRESSION, MAX_FILE_BYTES};
+
+/// What the run is to be held against, if anything.
+///
+/// # Errors
+/// Why it can not be, and what to do.
+pub fn read(options: &Options, plan: &Plan) -> Result<Option<Arc<Against>>, String> {
+    let Some(path) = &options.baseline else { return Ok(None) };
+    let shown = path.display();
+    let text = text(path).map_err(|why| format!("--baseline {shown}: {why}"))?;
+    let baseline = baseline::read(&text).map_err(|why| format!("--baseline {shown}: {why}"))?;
+    let same_plan = baseline.digest == plan.digest;
+    if !same_plan && !options.baseline_any_plan {
+        return Err(format!(
+            "--baseline {shown} is of another plan: its digest is {}, this plan's is {}; measure the baseline \
+             anew, or compare all the same with --baseline-any-plan",
+            crate::plan::quoted(&baseline.digest).replace('`', ""),
+            plan.digest
+        ));
+    }
+    let timestamps = if options.timestamps == Timestamps::Kernel { "kernel" } else { "user" };
+    if baseline.timestamps != timestamps {
+        let theirs = if timestamps == "kernel" { "user" } else { "kernel" };
+        return Err(format!(
+            "--baseline {shown} was not measured with {timestamps} timestamps, its times mean something else: \
+             give --timestamps {theirs}, or measure the baseline anew"
+        ));
+    }
+    let max_regression = options.max_regression.unwrap_or(DEFAULT_MAX_REGRESSION);
+    Ok(Some(Arc::new(Against { source: shown.to_string(), max_regression, same_plan, baseline })))
+}
+
+fn text(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|e| format!("can not be opened: {e}; check the name"))?;
+    // One byte over the limit tells a full file from one too large.
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|e| format!("can not be read: {e}"))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        let most = print_bytes(MAX_FILE_BYTES);
+        return Err(format!("is larger than {most}: give a file that --report FILE.json wrote"));
+    }
+    String::from_utf8(bytes).map_err(|_| "is not UTF-8: give a file that --report FILE.json wrote".to_owned())
+}

@@ -1,0 +1,139 @@
+//! An earlier report.json, read as far as it is compared. Nothing in it is trusted.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::Deserialize;
+
+use super::{Baseline, MAX_FILE_BYTES, Measurement, Side, Window};
+use crate::plan::{MAX_SCENARIOS, quoted};
+use crate::tally::Histogram;
+use crate::verdict::threshold::OFFERED_RATIO_TO_PASS;
+
+/// The version of report.json that is understood.
+const SCHEMA: u32 = 1;
+
+#[derive(Deserialize)]
+struct Version {
+    schema: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct Report {
+    plan: Plan,
+    started_at: Option<String>,
+    measured_seconds: f64,
+    verdict: String,
+    rate: Rate,
+    scenarios: Vec<Scenario>,
+    instrument: Instrument,
+    timeline: Vec<Point>,
+    histograms: Histograms,
+}
+
+#[derive(Deserialize)]
+struct Plan {
+    digest: String,
+}
+
+#[derive(Deserialize)]
+struct Rate {
+    achieved: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Scenario {
+    name: String,
+    totals: Totals,
+    histograms: Histograms,
+}
+
+#[derive(Deserialize)]
+struct Totals {
+    completed: u64,
+}
+
+#[derive(Deserialize)]
+struct Instrument {
+    trustworthy: bool,
+    timestamps: String,
+    offered_ratio: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Point {
+    t: f64,
+    completed: u64,
+    failed: u64,
+    p50: Option<f64>,
+    p99: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Histograms {
+    response_time: String,
+}
+
+/// The run that an earlier report.json tells of.
+///
+/// # Errors
+/// Why it can not be compared with, and what to do.
+pub fn read(text: &str) -> Result<Baseline, String> {
+    const REMEDY: &str = "give a file that --report FILE.json wrote";
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(format!("is larger than {}: {REMEDY}", crate::units::print_bytes(MAX_FILE_BYTES)));
+    }
+    match serde_json::from_str::<Version>(text).map_err(|e| format!("is not a report: {e}; {REMEDY}"))?.schema
+    {
+        Some(SCHEMA) => {}
+        Some(other) => {
+            return Err(format!("has schema {other}, this version reads {SCHEMA}: measure it anew"));
+        }
+        None => return Err(format!("is not a report: it has no `schema`; {REMEDY}")),
+    }
+    let report: Report = serde_json::from_str(text).map_err(|e| format!("is not a report: {e}; {REMEDY}"))?;
+    if report.scenarios.len() > MAX_SCENARIOS {
+        return Err(format!("has more than {MAX_SCENARIOS} scenarios: {REMEDY}"));
+    }
+    let seconds = report.measured_seconds;
+    let mut scenarios = Vec::with_capacity(report.scenarios.len());
+    for scenario in report.scenarios {
+        let response_time = histogram(&scenario.histograms)
+            .map_err(|why| format!("the histogram of {} can not be read: {why}", quoted(&scenario.name)))?;
+        let rate = (seconds > 0.0).then(|| scenario.totals.completed as f64 / seconds);
+        scenarios.push((scenario.name, Side { response_time, rate }));
+    }
+    let response_time =
+        histogram(&report.histograms).map_err(|why| format!("its histogram can not be read: {why}"))?;
+    let total = Side { response_time, rate: report.rate.achieved };
+    let ns = |seconds: Option<f64>| seconds.map(|s| s * 1e9);
+    let whole = |p: &Point| is_whole(p.t, seconds);
+    let windows = report.timeline.iter().filter(|p| whole(p)).map(|p| Window {
+        ended: p.completed.saturating_add(p.failed),
+        p50_ns: ns(p.p50),
+        p99_ns: ns(p.p99),
+    });
+    let doubt = match report.verdict.as_str() {
+        "interrupted" | "incomplete" => Some(format!("the baseline is of a run that was {}", report.verdict)),
+        _ if !report.instrument.trustworthy => Some("the baseline was itself not trustworthy".to_owned()),
+        _ => None,
+    };
+    Ok(Baseline {
+        digest: report.plan.digest,
+        started_at: report.started_at,
+        timestamps: report.instrument.timestamps,
+        doubt,
+        offered: report.instrument.offered_ratio.is_none_or(|ratio| ratio >= OFFERED_RATIO_TO_PASS),
+        measurement: Measurement { total, scenarios, windows: windows.collect() },
+    })
+}
+
+/// Whether a window that ends at `t` lies in the measured time as a whole: one of the drain, or the
+/// broken one at the end, is no witness.
+pub fn is_whole(t: f64, measured_seconds: f64) -> bool {
+    t <= measured_seconds + 1e-6
+}
+
+fn histogram(histograms: &Histograms) -> Result<Histogram, String> {
+    let bytes = BASE64.decode(&histograms.response_time).map_err(|e| format!("not base64: {e}"))?;
+    Histogram::from_v2_deflate(&bytes)
+}

@@ -1,0 +1,259 @@
+//! The whole program against a server in the test: exit codes that a pipeline can trust.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// A server that answers every request with what `answer` makes of its path, after `delay`.
+fn server(delay: Duration, answer: fn(&str) -> String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // Ends with the test's process; each connection has a thread that ends with it.
+    std::thread::spawn(move || {
+        for connection in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || {
+                let mut reader = BufReader::new(connection.try_clone().unwrap());
+                let mut writer = connection;
+                loop {
+                    let (mut path, mut line) = (None, String::new());
+                    while !matches!(line.as_str(), "\r\n") {
+                        line.clear();
+                        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                            return;
+                        }
+                        path = path.or_else(|| line.split(' ').nth(1).map(str::to_owned));
+                    }
+                    std::thread::sleep(delay);
+                    if writer.write_all(answer(&path.unwrap_or_default()).as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+fn with_length(fields: &str, body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: {}\r\n\r\n{body}", body.len())
+}
+
+fn users(path: &str) -> String {
+    match path {
+        "/chunked" => {
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n".into()
+        }
+        "/large" => with_length("", &"x".repeat(300_000)),
+        "/missing" => "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".into(),
+        "/html" => with_length("Content-Type: text/html\r\n", "<p>\u{1b}[2J no users"),
+        _ => with_length("Content-Type: application/json\r\n", r#"[{"name": "John", "age": 42}]"#),
+    }
+}
+
+struct Ran {
+    code: Option<i32>,
+    page: String,
+    errors: String,
+    report: Value,
+}
+
+fn run(name: &str, target: SocketAddr, rest: &str, flags: &[&str]) -> Ran {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let report = folder.join(format!("gates-{name}-{}.json", std::process::id()));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadtester"));
+    command.args(["--plan", "-", "--no-listen", "--threads", "1", "--report"]).arg(&report).args(flags);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let plan = format!("base_url: http://{target}\n{rest}");
+    child.stdin.take().unwrap().write_all(plan.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = std::fs::read_to_string(&report).unwrap_or_default();
+    let _ = std::fs::remove_file(&report);
+    Ran {
+        code: output.status.code(),
+        page: String::from_utf8(output.stdout).unwrap(),
+        errors: String::from_utf8(output.stderr).unwrap(),
+        report: serde_json::from_str(&text).unwrap_or_default(),
+    }
+}
+
+const LOAD: &str = "load: {requests: 200, concurrency: 4}\n";
+
+#[test]
+fn a_threshold_decides_the_exit_code() {
+    let target = server(Duration::ZERO, users);
+    for (threshold, code, verdict) in [
+        ("error_rate < 1%", 0, "passed"),
+        ("service max < 1us", 1, "failed"),
+        ("p99 < 1h", 4, "inconclusive"), // 200 responses are too few
+    ] {
+        let ran =
+            run("exit", target, &format!("{LOAD}scenarios: [{{path: /}}]\nthresholds: ['{threshold}']"), &[]);
+        assert_eq!(
+            (ran.code, &ran.report["verdict"]),
+            (Some(code), &verdict.into()),
+            "{}{}",
+            ran.page,
+            ran.errors
+        );
+        assert_eq!(ran.report["thresholds"][0]["result"], verdict);
+        assert!(ran.page.starts_with(&verdict.to_uppercase()), "{}", ran.page);
+    }
+}
+
+#[test]
+fn a_failing_threshold_ends_the_run_early_when_the_plan_says_so() {
+    let target = server(Duration::from_millis(5), users);
+    let rest = "load: {duration: 60s, concurrency: 2}\nscenarios: [{path: /}]\n\
+                thresholds: [{expression: mean < 1ms, abort_after: 1s}, p50 < 30s]";
+    let begun = std::time::Instant::now();
+    let ran = run("abort", target, rest, &[]);
+    assert_eq!(ran.code, Some(1), "{}{}", ran.page, ran.errors);
+    assert!(begun.elapsed() < Duration::from_secs(30), "it ran on for {:?}", begun.elapsed());
+    assert_eq!(ran.report["verdict"], "failed");
+    let reason = ran.report["thresholds"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("the run was stopped"), "{reason}");
+    assert!(ran.page.contains("which stopped the run"), "{}", ran.page);
+}
+
+#[test]
+fn every_kind_of_expectation_is_held_against_responses() {
+    let target = server(Duration::ZERO, users);
+    let holds = "{status: [200, 304], header: {content-type: application/json}, body_contains: [John, age], \
+                 json: {/0/name: John, /0/age: 42}, body_bytes: {min: 10, max: 1KiB}}";
+    let rest = format!(
+        "{LOAD}scenarios:\n- {{path: /, expect: {holds}}}\n- {{path: /chunked, expect: {{body_contains: hello}}}}\n\
+         - {{path: /missing, expect: {{status: 4xx}}}}\n- {{path: /large, expect: {{body_contains: xxx, body_bytes: 300000}}}}\n\
+         - {{path: /html}}"
+    );
+    let ran = run("holds", target, &rest, &[]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.page, ran.errors);
+    assert_eq!(ran.report["outcomes"]["ok"], 200, "{}", ran.page);
+    assert_eq!(ran.report["broken_expectations"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn a_broken_expectation_is_told_with_what_came() {
+    let target = server(Duration::ZERO, users);
+    let broken = [
+        (
+            "/html",
+            "header: {Content-Type: {contains: json}}",
+            "expectation_failed",
+            "header Content-Type is `text/html`, expected something with `json`",
+        ),
+        ("/html", "body_contains: John", "expectation_failed", "body does not contain `John`"),
+        ("/html", "json: {/a: 1}", "expectation_failed", "body is not JSON"),
+        ("/", "json: {/0/name: Jane}", "expectation_failed", "json `/0/name` is \"John\", expected `Jane`"),
+        ("/", "json: {/1: null}", "expectation_failed", "json `/1` is missing, expected null"),
+        ("/", "body_bytes: 5", "expectation_failed", "body of 29 bytes, expected 5 to 5"),
+        (
+            "/large",
+            "{body_contains: y, max_body: 64KiB}",
+            "body_too_large",
+            "body of 293KiB is larger than max_body, 64.0KiB",
+        ),
+        ("/missing", "status: 200", "unexpected_status", "status 404"),
+        ("/", "status: 3xx", "unexpected_status", "status 200"),
+    ];
+    let scenarios: Vec<String> = broken
+        .iter()
+        .enumerate()
+        .map(|(i, (path, expect, ..))| {
+            let expect = if expect.starts_with('{') { (*expect).to_owned() } else { format!("{{{expect}}}") };
+            format!("- {{name: s{i}, path: {path}, expect: {expect}}}\n")
+        })
+        .collect();
+    let rest = format!("load: {{requests: 90, concurrency: 3}}\nscenarios:\n{}", scenarios.concat());
+    let ran = run("broken", target, &rest, &[]);
+    assert_eq!(ran.report["totals"]["failed"], 90, "{}{}", ran.page, ran.errors);
+    let told = ran.report["broken_expectations"].as_array().unwrap();
+    assert_eq!(told.len(), broken.len(), "{told:?}");
+    for (i, (told, (_, _, outcome, what))) in told.iter().zip(broken).enumerate() {
+        assert_eq!((&told["what"], &told["outcome"]), (&what.into(), &outcome.into()), "s{i}");
+        assert_eq!(ran.report["scenarios"][i]["outcomes"][outcome], 10);
+    }
+    assert_eq!(told[1]["excerpt"], "<p>\\u{1b}[2J no users");
+    assert!(told[6]["excerpt"].as_str().unwrap().len() <= 204);
+    assert!(
+        !ran.page.contains('\u{1b}') && ran.page.contains("body does not contain `John`"),
+        "{}",
+        ran.page
+    );
+}
+
+#[test]
+fn a_value_from_the_environment_is_expected_but_never_shown() {
+    let target = server(Duration::ZERO, users);
+    // PATH is set for every process, and no body contains it.
+    let rest = format!("{LOAD}scenarios: [{{path: /, expect: {{body_contains: '${{PATH}}'}}}}]");
+    let ran = run("secret", target, &rest, &[]);
+    let what = &ran.report["broken_expectations"][0]["what"];
+    assert_eq!(what, "body does not contain `${PATH}`", "{}", ran.errors);
+    assert!(!ran.page.contains(&std::env::var("PATH").unwrap()));
+}
+
+/// A report to compare with, of `target` answering everything.
+fn measured(name: &str, target: SocketAddr) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.json", std::process::id()));
+    let ran = run(name, target, PLAN, &["--seed", "1"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.page, ran.errors);
+    std::fs::write(&path, ran.report.to_string()).unwrap();
+    path
+}
+
+const PLAN: &str = "load: {rate: 100/s, duration: 2s}\nscenarios: [{path: /}]";
+
+#[test]
+fn a_slower_target_fails_against_its_baseline_and_another_plan_is_refused() {
+    let (quick, slow) = (Duration::from_millis(5), Duration::from_millis(20));
+    let target = server(quick, users);
+    let path = measured("quick", target);
+    let file = path.to_str().unwrap();
+    let other = server(slow, users);
+    // Another address is another plan.
+    let refused = run("refused", other, PLAN, &["--baseline", file]);
+    assert_eq!(refused.code, Some(2), "{}{}", refused.page, refused.errors);
+    assert_eq!(refused.errors.matches("sha256:").count(), 2, "{}", refused.errors);
+    let worse = run("worse", other, PLAN, &["--baseline", file, "--baseline-any-plan"]);
+    assert_eq!(worse.code, Some(1), "{}{}", worse.page, worse.errors);
+    assert!(worse.page.contains("worse than the baseline"), "{}", worse.page);
+    assert_eq!(
+        (&worse.report["verdict"], &worse.report["baseline"]["result"]),
+        (&"failed".into(), &"failed".into())
+    );
+    // The same, when as much is allowed; and the other way round it is only better.
+    let allowed = ["--baseline", file, "--baseline-any-plan", "--max-regression", "2000%"];
+    assert_eq!(run("allowed", other, PLAN, &allowed).code, Some(0));
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn what_is_no_report_is_refused_before_anything_is_sent() {
+    let target = server(Duration::ZERO, users);
+    let path =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("no-report-{}.json", std::process::id()));
+    let good = r#"{"schema": 1, "plan": {"digest": "d"}, "measured_seconds": 1, "verdict": "passed", "rate": {},
+        "scenarios": [], "timeline": [], "instrument": {"trustworthy": true, "timestamps": "kernel"},
+        "histograms": {"response_time": "X"}}"#;
+    for (text, remedy) in [
+        ("", "is not a report"),
+        ("{}", "it has no `schema`"),
+        (r#"{"schema": 2}"#, "has schema 2"),
+        (r#"{"schema": 1}"#, "is not a report: missing field"),
+        (good, "its histogram can not be read: not base64"),
+        (&good.replace("\"X\"", "\"AAAA\""), "not a deflated HdrHistogram V2"),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let ran = run("no-report", target, PLAN, &["--baseline", path.to_str().unwrap()]);
+        assert_eq!(ran.code, Some(2), "{text}: {}", ran.errors);
+        assert!(ran.errors.contains(remedy), "{text}: {}", ran.errors);
+    }
+    std::fs::remove_file(&path).unwrap();
+    let missing = run("no-report", target, PLAN, &["--baseline", path.to_str().unwrap()]);
+    assert!(missing.code == Some(2) && missing.errors.contains("check the name"), "{}", missing.errors);
+}

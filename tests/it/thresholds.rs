@@ -1,0 +1,317 @@
+//! Thresholds held against hand-made snapshots: what passes, what fails, and what this run can not tell.
+
+use loadtester::plan::{self, Overrides, Threshold};
+use loadtester::report::figures::{Threshold as Figure, Verdict};
+use loadtester::report::terminal::{DEFAULT_WIDTH, live_line, summary};
+use loadtester::report::{RunInfo, Snapshot, State, json, prometheus};
+use loadtester::tally::Outcome;
+use loadtester::verdict::threshold::{Outcome as Gate, Watch};
+
+const MS: u64 = 1_000_000;
+const SECOND: u64 = 1_000 * MS;
+
+fn read(thresholds: &[&str]) -> Vec<Threshold> {
+    let list: Vec<String> = thresholds.iter().map(|t| format!("  - {t}\n")).collect();
+    let text = format!(
+        "base_url: http://127.0.0.1:1\nload: {{requests: 1}}\nscenarios:\n- {{name: Get users, path: /}}\n\
+         - {{name: other, path: /b}}\nthresholds:\n{}",
+        list.concat()
+    );
+    plan::parse(&text, "plan.yaml", &Overrides::default(), &|_| None).expect("a plan").thresholds
+}
+
+/// Ten seconds of the open model at 100/s: `Get users` answers in 1 to 500 ms, `other` in half of that.
+fn run(thresholds: &[&str]) -> Snapshot {
+    let info = RunInfo {
+        plan_source: "plan.yaml".into(),
+        plan_digest: "sha256:0".into(),
+        model: "open",
+        seed: 1,
+        target: "http://127.0.0.1:1".into(),
+        scenarios: vec![("Get users".into(), 1), ("other".into(), 1)],
+        requests: None,
+        duration_ns: Some(10 * SECOND),
+        warmup_ns: 0,
+        target_rate: Some(100.0),
+        timestamps: "kernel",
+        connections: 50,
+        thresholds: read(thresholds),
+        baseline: None,
+    };
+    let mut s = Snapshot::new(info, 1, 0.0);
+    (s.state, s.elapsed_ns, s.measured_ns) = (State::Finished, 10 * SECOND, 10 * SECOND);
+    for (i, scenario) in s.tally.scenarios.iter_mut().enumerate() {
+        for n in 1..=500 {
+            scenario.response_time.record(n * MS / (i as u64 + 1));
+            scenario.service_time.record(n * MS / (i as u64 + 1));
+            s.tally.send_delay.record(20_000);
+            s.tally.slip.record(20_000);
+        }
+        (scenario.due, scenario.sent) = (500, 500);
+        scenario.outcomes[Outcome::Ok as usize] = 500;
+    }
+    s
+}
+
+fn change(thresholds: &[&str], change: impl FnOnce(&mut Snapshot)) -> Snapshot {
+    let mut snapshot = run(thresholds);
+    change(&mut snapshot);
+    snapshot
+}
+
+fn outcomes(snapshot: &Snapshot) -> Vec<Gate> {
+    snapshot.thresholds().iter().map(|t| t.outcome).collect()
+}
+
+fn reason(snapshot: &Snapshot) -> String {
+    snapshot.thresholds()[0].reason.clone().unwrap_or_default()
+}
+
+fn verdict(snapshot: &Snapshot) -> Verdict {
+    Verdict::of(snapshot, &snapshot.instrument())
+}
+
+use Gate::{Failed, Inconclusive, Passed};
+
+#[test]
+fn each_figure_is_held_against_its_limit() {
+    let passed = [
+        "p50 < 210ms",
+        "p90 < 430ms",
+        "max < 501ms",
+        "mean < 190ms",
+        "error_rate < 1%",
+        "rate >= 99/s",
+        "dropped == 0",
+        "count >= 1000",
+        "'Get users: p50 <= 251ms'",
+        "'other: service p50 < 130ms'",
+        "'other: rate > 49/s'",
+        "p10 > 30ms",
+    ];
+    assert_eq!(outcomes(&run(&passed)), vec![Passed; passed.len()]);
+    let failed = [
+        "p50 < 150ms",
+        "max <= 499ms",
+        "mean < 180ms",
+        "rate > 101/s",
+        "count < 1000",
+        "'Get users: p50 < 249ms'",
+        "'other: rate > 51/s'",
+        "p10 > 60ms",
+    ];
+    assert_eq!(outcomes(&run(&failed)), vec![Failed; failed.len()]);
+    assert_eq!((verdict(&run(&passed)), verdict(&run(&failed))), (Verdict::Passed, Verdict::Failed));
+}
+
+#[test]
+fn the_margin_is_the_distance_to_the_limit_in_limits() {
+    let snapshot = run(&["max < 1s", "max < 250ms", "rate >= 50/s", "rate >= 200/s", "dropped == 0"]);
+    let margins: Vec<Option<f64>> =
+        Figure::all(&snapshot).iter().map(|t| t.margin.map(|m| (m * 100.0).round() / 100.0)).collect();
+    assert_eq!(margins, [Some(0.5), Some(-1.0), Some(1.0), Some(-0.5), None]);
+}
+
+#[test]
+fn a_percentile_that_the_sample_does_not_support_is_inconclusive() {
+    let snapshot = run(&["'other: p99 < 1s'", "p99 < 1s"]);
+    assert_eq!(outcomes(&snapshot), [Inconclusive, Passed]);
+    assert_eq!(reason(&snapshot), "it takes 1,000 responses to tell, 500 responses came");
+    assert_eq!(verdict(&snapshot), Verdict::Inconclusive);
+}
+
+#[test]
+fn a_run_in_which_nothing_ended_passes_nothing() {
+    let empty = change(&["p50 < 1s", "error_rate < 1%", "mean < 1s"], |s| {
+        s.tally.clear();
+    });
+    assert_eq!(outcomes(&empty), [Inconclusive; 3]);
+    assert_eq!(reason(&empty), "nothing was measured");
+}
+
+#[test]
+fn a_gate_passes_only_when_the_asked_load_was_offered() {
+    let short = |missing: u64| {
+        change(&["p50 < 1s", "error_rate < 1%", "p50 < 1ms"], |s| {
+            s.tally.scenarios[0].due += missing;
+            s.tally.scenarios[0].dropped += missing;
+        })
+    };
+    assert_eq!(outcomes(&short(10)), [Passed, Passed, Failed]);
+    assert_eq!(outcomes(&short(11)), [Inconclusive, Inconclusive, Failed]);
+    assert_eq!(reason(&short(250)), "it holds, but only 80% of the asked load was offered");
+}
+
+#[test]
+fn a_time_over_its_limit_is_inconclusive_while_our_own_delay_may_explain_it() {
+    let late = |thresholds: &[&str]| {
+        change(thresholds, |s| {
+            s.tally.send_delay.clear();
+            (0..1000).for_each(|_| s.tally.send_delay.record(60 * MS));
+        })
+    };
+    let snapshot =
+        late(&["p50 < 150ms", "p50 < 100ms", "service p50 < 150ms", "mean < 180ms", "mean < 100ms"]);
+    assert_eq!(outcomes(&snapshot), [Inconclusive, Failed, Failed, Inconclusive, Failed]);
+    assert_eq!(reason(&snapshot), "this generator's own delay may explain it");
+    // What holds with our delay in it holds without.
+    assert_eq!(outcomes(&late(&["p50 < 500ms"])), [Passed]);
+    // A lower limit is the other way round.
+    assert_eq!(outcomes(&late(&["p50 > 150ms", "p50 > 100ms", "p50 > 1s"])), [Inconclusive, Passed, Failed]);
+}
+
+#[test]
+fn time_without_the_processor_explains_no_more_than_its_length() {
+    let throttled = change(&["max < 450ms", "max < 300ms", "service max < 450ms"], |s| {
+        (s.throttled_ns, s.throttled_periods) = (100 * MS, 1);
+    });
+    assert_eq!(outcomes(&throttled), [Inconclusive, Failed, Inconclusive]);
+}
+
+#[test]
+fn with_user_timestamps_a_busy_generator_proves_nothing_slow() {
+    let busy = |busy_ns: u64| {
+        change(&["service p50 < 100ms"], |s| {
+            s.run.timestamps = "user";
+            (s.threads[0].busy_ns, s.threads[0].observed_ns) = (busy_ns, 100);
+        })
+    };
+    assert_eq!(outcomes(&busy(50)), [Failed]);
+    assert_eq!(outcomes(&busy(99)), [Inconclusive]);
+}
+
+#[test]
+fn a_rate_missed_because_of_the_generator_is_inconclusive_and_because_of_the_target_failed() {
+    let missing = |dropped: u64| {
+        change(&["rate >= 105/s", "count >= 1050", "rate >= 200/s"], |s| {
+            s.tally.scenarios[0].due += 100;
+            s.tally.scenarios[0].dropped += dropped;
+        })
+    };
+    assert_eq!(outcomes(&missing(0)), [Inconclusive, Inconclusive, Failed]);
+    assert!(reason(&missing(0)).contains("because of this generator"), "{}", reason(&missing(0)));
+    assert_eq!(outcomes(&missing(100)), [Failed, Failed, Failed], "connections waited for the target");
+    let closed = |busy_ns: u64| {
+        change(&["rate >= 105/s"], |s| {
+            (s.run.model, s.tally.completed_in_time) = ("closed", 1000);
+            (s.threads[0].busy_ns, s.threads[0].observed_ns) = (busy_ns, 100);
+        })
+    };
+    assert_eq!((outcomes(&closed(99)), outcomes(&closed(50))), (vec![Inconclusive], vec![Failed]));
+}
+
+#[test]
+fn failures_of_this_machine_are_not_the_targets() {
+    let failures = |outcome: Outcome| {
+        change(&["error_rate < 1%"], |s| {
+            s.tally.scenarios[0].outcomes[Outcome::Ok as usize] -= 50;
+            s.tally.scenarios[0].outcomes[outcome as usize] = 50;
+        })
+    };
+    assert_eq!(outcomes(&failures(Outcome::Timeout)), [Failed]);
+    assert_eq!(outcomes(&failures(Outcome::LocalError)), [Inconclusive]);
+    assert_eq!(
+        reason(&failures(Outcome::LocalError)),
+        "50 failures are this machine's own, without them it would hold"
+    );
+}
+
+#[test]
+fn dropped_requests_are_no_errors_and_fail_their_own_threshold() {
+    let dropped = |late: bool| {
+        change(&["error_rate == 0", "dropped == 0"], |s| {
+            s.tally.scenarios[0].due += 5;
+            s.tally.scenarios[0].dropped += 5;
+            if late {
+                (0..100).for_each(|_| s.tally.send_delay.record(SECOND));
+            }
+        })
+    };
+    assert_eq!(outcomes(&dropped(false)), [Passed, Failed]);
+    assert_eq!(outcomes(&dropped(true)), [Passed, Inconclusive]);
+}
+
+#[test]
+fn one_failed_threshold_fails_the_run_whatever_the_others_say() {
+    assert_eq!(Gate::over([Passed, Inconclusive, Failed, Passed]), Failed);
+    assert_eq!(Gate::over([Passed, Inconclusive]), Inconclusive);
+    assert_eq!(Gate::over([]), Passed);
+    assert_eq!(verdict(&run(&["'other: p99 < 1s'", "p50 < 1ms"])), Verdict::Failed);
+}
+
+#[test]
+fn a_threshold_that_fails_for_as_long_as_it_may_ends_the_run_and_a_break_starts_anew() {
+    let snapshot = run(&["{expression: p50 < 1ms, abort_after: 2s}", "p50 < 2ms"]);
+    let (thresholds, bad) = (&snapshot.run.thresholds, snapshot.thresholds());
+    let mut good = bad.clone();
+    good[0].outcome = Inconclusive;
+    let mut watch = Watch::default();
+    for (now, evaluations, expected) in [
+        (1, &bad, None),
+        (2, &bad, None),
+        (3, &good, None),
+        (4, &bad, None),
+        (5, &bad, None),
+        (6, &bad, Some(0)),
+    ] {
+        assert_eq!(watch.observe(now * SECOND, thresholds, evaluations), expected, "after {now} s");
+    }
+}
+
+#[test]
+fn an_aborted_run_has_failed_and_says_why() {
+    let aborted =
+        change(&["p50 < 1ms", "{expression: p50 < 100ms, abort_after: 2s}"], |s| s.aborted = Some(1));
+    let instrument = aborted.instrument();
+    let page = summary(&aborted, &instrument, false, 140);
+    assert!(page.starts_with("FAILED: 2 of 2 thresholds do not hold, which stopped the run"), "{page}");
+    assert!(page.contains("it had failed for 2s without a break: the run was stopped"), "{page}");
+    assert_eq!(
+        verdict(&change(&["{expression: p50 < 1s, abort_after: 2s}"], |s| s.aborted = Some(0))),
+        Verdict::Failed
+    );
+}
+
+#[test]
+fn pages_and_files_tell_the_same() {
+    let snapshot = run(&["p50 < 1s", "p50 < 1ms", "'other: p99 < 1s'"]);
+    let instrument = snapshot.instrument();
+    let report: serde_json::Value = serde_json::from_str(&json::report(&snapshot, &instrument)).unwrap();
+    let status: serde_json::Value = serde_json::from_str(&json::status(&snapshot, &instrument)).unwrap();
+    assert_eq!(report["thresholds"], status["thresholds"]);
+    assert_eq!(report["verdict"], "failed");
+    let first = &report["thresholds"][0];
+    assert_eq!((&first["expression"], &first["result"]), (&"p50 < 1s".into(), &"passed".into()));
+    assert_eq!((&first["limit"], &first["reason"]), (&1.0.into(), &serde_json::Value::Null));
+    assert!((first["observed"].as_f64().unwrap() - 0.167).abs() < 0.001, "{first}");
+    assert_eq!(report["thresholds"][2]["result"], "inconclusive");
+    assert_eq!(report["thresholds"][2]["scenario"], "other");
+    let metrics = prometheus::text(&snapshot);
+    assert!(metrics.contains("loadtester_threshold_ok{expression=\"p50 < 1s\"} 1\n"), "{metrics}");
+    assert!(metrics.contains("loadtester_threshold_ok{expression=\"p50 < 1ms\"} 0\n"), "{metrics}");
+    assert!(!metrics.contains("expression=\"other"), "one that can not be judged has no sample");
+    let page = summary(&snapshot, &instrument, false, DEFAULT_WIDTH);
+    assert!(page.starts_with("FAILED: 1 of 3 thresholds does not hold (p50 < 1ms); the"), "{page}");
+    assert!(live_line(&snapshot).contains("1 of 3 thresholds failing"), "{}", live_line(&snapshot));
+}
+
+#[test]
+fn a_plans_faulty_thresholds_are_told_with_their_places() {
+    let text = "base_url: http://x\nload: {requests: 1}\nscenarios: [{path: /, name: Get users}]\nthresholds:\n\
+                - p99 < 250\n- Get user: p99 < 1s\n- {expression: rate > 5, abort_after: 10}\n- {abort_after: 1s}\n\
+                - p99 < ${LIMIT}\n- [p99]\n";
+    let env = |name: &str| (name == "LIMIT").then(|| "s3cret".to_owned());
+    let faults = plan::parse(text, "plan.yaml", &Overrides::default(), &env).unwrap_err().to_string();
+    for part in [
+        "plan.yaml:5:3: thresholds[0]: limit `250`: a duration needs a unit: write 250s or 250ms, as in `p99 < 250ms`",
+        "plan.yaml:6:3: thresholds[1].Get user: unknown key; a text with a colon in it stands in quotes",
+        "thresholds[2].expression: limit `5`: a rate needs a unit: write 5/s",
+        "thresholds[2].abort_after: a duration needs a unit: write 10s or 10ms",
+        "thresholds[3].expression: is missing: add `expression:` with a text like `p99 < 250ms`",
+        "thresholds[4]: what `p99 < ${LIMIT}` stands for is not possible here: it must be a threshold like",
+        "thresholds[5]: is a list: write a text like `p99 < 250ms`",
+    ] {
+        assert!(faults.contains(part), "{part}\nis not in\n{faults}");
+    }
+    assert!(!faults.contains("s3cret"), "{faults}");
+}
