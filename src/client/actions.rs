@@ -16,7 +16,7 @@ impl Client {
         if let Some(c) = self.closing.pop_front() {
             return Some(Action::Close(c));
         }
-        if !self.wanted.is_empty() && self.connecting < MAX_CONNECTING {
+        if !self.wanted.is_empty() && self.connecting < MAX_CONNECTING && !self.is_hopeless() {
             return self.begin_connecting(now);
         }
         match &mut self.demand {
@@ -115,7 +115,11 @@ impl Client {
         connection.state = State::Connecting;
         connection.connecting_since_ns = now;
         self.connecting += 1;
-        self.deadlines.set(c, self.connect_list.0 as usize, now.saturating_add(self.connect_list.1));
+        let sent_before = connection.exchange.as_ref().and_then(|x| Some((x.scenario, x.sent_ns?)));
+        let waited_for = sent_before
+            .map(|(scenario, sent_ns)| sent_ns.saturating_add(self.timeout_list[usize::from(scenario)].1));
+        let at_ns = now.saturating_add(self.connect_list.1).min(waited_for.unwrap_or(u64::MAX));
+        self.deadlines.set(c, self.connect_list.0 as usize, at_ns);
         Some(Action::Connect(c))
     }
 
@@ -221,7 +225,9 @@ impl Client {
         if let Some(exchange) = &mut connection.exchange {
             exchange.send_begins(now, possible_ns, &mut self.tally);
             let (list, length) = self.timeout_list[usize::from(exchange.scenario)];
-            self.deadlines.set(c, list as usize, now.saturating_add(length));
+            // One that is sent again has been waited for since it was first sent.
+            let since_ns = exchange.sent_ns.unwrap_or(now);
+            self.deadlines.set(c, list as usize, since_ns.saturating_add(length));
         }
         Action::Send(c)
     }

@@ -63,6 +63,13 @@ impl Deadlines {
         self.nodes[connection as usize] = UNSET;
     }
 
+    /// `connection`'s deadline, if it has one.
+    #[inline]
+    pub fn of(&self, connection: u32) -> Option<u64> {
+        let node = self.nodes[connection as usize];
+        (node.list != NONE).then_some(node.at_ns)
+    }
+
     /// The earliest deadline.
     #[inline]
     pub fn earliest(&self) -> Option<u64> {

@@ -13,7 +13,7 @@ impl Client {
         debug_assert_eq!(connection.state, State::Connecting);
         let took = now - connection.connecting_since_ns;
         (connection.state, connection.failures) = (State::Idle, 0);
-        (connection.served, connection.written_total) = (0, 0);
+        (connection.served, connection.written_total, connection.written) = (0, 0, 0);
         connection.idle_since_ns = now;
         self.deadlines.clear(c);
         self.connecting -= 1;
@@ -93,7 +93,9 @@ impl Client {
                 let unseen = connection.written == 0 || (unacknowledged && proven);
                 let idle_closed = connection.served > 0 && exchange.received == 0 && unseen;
                 if complete {
-                    self.complete(c, false, Arrival::judge(None, 0, now));
+                    // Its last byte is what came last, not the end that told so.
+                    let last = exchange.last.unwrap_or(Arrival::judge(None, 0, now));
+                    self.complete(c, false, last);
                 } else if idle_closed && !exchange.retried {
                     exchange.retried = true;
                     self.tally.retried += u64::from(exchange.measured);
@@ -120,6 +122,9 @@ impl Client {
     /// The response on `c` is complete; `clean`: no byte came after it.
     #[inline]
     fn complete(&mut self, c: u32, clean: bool, arrival: Arrival) {
+        if let Some(deadline_ns) = self.deadlines.of(c).filter(|at_ns| arrival.at_ns > *at_ns) {
+            return self.fail(c, Outcome::Timeout, deadline_ns, Detail::None); // its deadline came first
+        }
         let connection = &mut self.connections[c as usize];
         let (Some(exchange), Some(head)) = (connection.exchange.take(), connection.decoder.head()) else {
             return;

@@ -28,6 +28,8 @@ pub struct Exchange {
     pub sent_ns: Option<u64>,
     /// When the first byte of the response was there.
     pub first_byte_ns: Option<u64>,
+    /// The last read of the response.
+    pub last: Option<Arrival>,
     /// Response bytes so far.
     pub received: u64,
 }
@@ -69,6 +71,7 @@ impl Exchange {
             due_ns,
             sent_ns: None,
             first_byte_ns: None,
+            last: None,
             received: 0,
         }
     }
@@ -96,6 +99,7 @@ impl Exchange {
         let arrival = Arrival::judge(stamp_ns, self.sent_ns.unwrap_or(self.due_ns), now);
         self.received += n as u64;
         self.first_byte_ns.get_or_insert(arrival.at_ns);
+        self.last = Some(arrival);
         arrival
     }
 

@@ -176,7 +176,13 @@ impl Client {
 
     /// Whether every attempt made so far has ended, one way or the other.
     pub fn is_settled(&self) -> bool {
-        self.wanted.is_empty() && self.connecting == 0
+        (self.wanted.is_empty() || self.is_hopeless()) && self.connecting == 0
+    }
+
+    /// Before the start: an attempt has failed and none has succeeded. Those under way are waited for, but
+    /// a target that answers nobody is not asked thousands of times.
+    fn is_hopeless(&self) -> bool {
+        self.demand.is_none() && self.first_connect_failure.is_some() && !self.any_connected
     }
 
     /// Whether any connection was ever established; if not, why the first attempt failed.
@@ -232,6 +238,28 @@ impl Client {
             Some(Demand::Open(_)) if self.brief.plan.load.requests.is_none() => self.course.stop,
             _ => now.min(self.course.stop),
         }
+    }
+
+    /// When requests stop being made.
+    pub fn stops_at_ns(&self) -> u64 {
+        self.course.stop
+    }
+
+    /// At the end: count the requests that were due before load ended and that this thread never came
+    /// to, because it was held up past the drain. They stay unfinished; returns how many they are.
+    pub fn forfeit(&mut self) -> u64 {
+        let mut forfeited = 0;
+        while let Some(Demand::Open(open)) = &mut self.demand {
+            let Some((due, measured)) = open.peek().filter(|(due, _)| due.at_ns < self.course.stop) else {
+                break;
+            };
+            open.advance();
+            if measured {
+                self.tally.scenarios[self.brief.picker.pick(due.k)].due += 1;
+                forfeited += 1;
+            }
+        }
+        forfeited
     }
 
     /// Measured requests that are due and have not ended: backlog and in flight. Looks at every

@@ -33,8 +33,6 @@ pub enum ProtocolError {
     BadTransferEncoding,
     /// Chunked framing that does not parse.
     BadChunk,
-    /// Bytes on a connection that had no request outstanding.
-    Unsolicited,
 }
 
 impl ProtocolError {
@@ -49,7 +47,6 @@ impl ProtocolError {
             Self::ConflictingLengths => "several Content-Length values differ",
             Self::BadTransferEncoding => "Transfer-Encoding names chunked twice or not last",
             Self::BadChunk => "the chunked framing does not parse",
-            Self::Unsolicited => "bytes came without a request",
         }
     }
 }

@@ -75,7 +75,7 @@ fn times(page: &mut Page, snapshot: &Snapshot) {
     let help = "From the send of a request to the last byte of its response.";
     page.family("loadtester_service_time_seconds", "histogram", help);
     scenarios(snapshot).for_each(|(name, tally)| page.histogram(&[("scenario", name)], &tally.service_time));
-    let help = "From the instant a request was due to its send: this tool's own lateness.";
+    let help = "From the instant a request was due to its send, the wait for a free connection included.";
     page.family("loadtester_slip_seconds", "histogram", help);
     page.histogram(&[], &snapshot.tally.slip);
     let help = "From the last byte's arrival in the kernel to our reading it: this tool's own error.";
@@ -86,7 +86,12 @@ fn times(page: &mut Page, snapshot: &Snapshot) {
 fn volumes(page: &mut Page, snapshot: &Snapshot) {
     let (tally, threads) = (&snapshot.tally, &snapshot.threads);
     let in_flight: u64 = threads.iter().map(|t| t.in_flight).sum();
-    page.value("loadtester_in_flight", "gauge", "Requests sent and not yet ended.", in_flight);
+    page.value(
+        "loadtester_in_flight",
+        "gauge",
+        "Requests given to a connection and not yet ended.",
+        in_flight,
+    );
     let connections: u64 = threads.iter().map(|t| t.connections).sum();
     page.value("loadtester_connections", "gauge", "Connections established now.", connections);
     let opened = tally.connections_opened;

@@ -12,5 +12,5 @@ mod stamp;
 
 pub use addresses::Addresses;
 pub use clock::{Clock, RealtimeOffset, cpu_time_ns, sharpen_timers};
-pub use poller::{Epoll, Poller, Ready};
+pub use poller::{Epoll, MAX_EVENTS, Poller, Ready};
 pub use socket::{Received, Socket, unacknowledged};

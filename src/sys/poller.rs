@@ -7,7 +7,7 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::time::Timespec;
 
 /// Events taken from the kernel at once. More would let a batch grow stale before it is served.
-const BATCH: usize = 256;
+pub const MAX_EVENTS: usize = 256;
 
 /// What became possible on one socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,16 +36,27 @@ impl Epoll {
     /// A new instance.
     ///
     /// # Errors
-    /// When the process is out of file descriptors.
+    /// When the process is out of file descriptors, or the kernel has no `epoll_pwait2`.
     pub fn new() -> io::Result<Self> {
-        Ok(Self(epoll::create(CreateFlags::CLOEXEC)?))
+        let fd = epoll::create(CreateFlags::CLOEXEC)?;
+        let mut none = Vec::with_capacity(1);
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        match epoll::wait(&fd, rustix::buffer::spare_capacity(&mut none), Some(&now)) {
+            Err(e @ (rustix::io::Errno::NOSYS | rustix::io::Errno::PERM)) => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                format!(
+                    "epoll_pwait2: {e}: this needs Linux 5.11 or later, and a seccomp profile that knows the call"
+                ),
+            )),
+            _ => Ok(Self(fd)),
+        }
     }
 }
 
 impl Poller {
     /// Take `epoll` into this thread.
     pub fn new(epoll: Epoll) -> Self {
-        Self { epoll: epoll.0, events: Vec::with_capacity(BATCH) }
+        Self { epoll: epoll.0, events: Vec::with_capacity(MAX_EVENTS) }
     }
 
     /// Watch `fd` for everything, once and for all: edges of reading, writing and closing. Closing

@@ -122,7 +122,7 @@ pub struct Preflight {
 pub fn check(plan: &Plan, threads: usize, busy_poll: bool, machine: &Machine) -> Preflight {
     let mut flight = Preflight::default();
     let connections = most_connections(&plan.load);
-    file_descriptors(connections, machine, &mut flight);
+    file_descriptors(connections, threads, machine, &mut flight);
     local_ports(plan, connections, machine, &mut flight);
     memory(plan, connections, threads, machine, &mut flight);
     if let Some(quota) = machine.binding_quota().filter(|_| busy_poll) {
@@ -173,8 +173,9 @@ pub(super) fn plural_cpus(cpus: f64) -> String {
     format!("{} CPU{}", (cpus * 100.0).round() / 100.0, if cpus == 1.0 { "" } else { "s" })
 }
 
-fn file_descriptors(connections: u32, machine: &Machine, flight: &mut Preflight) {
-    let ours = RESERVED_FDS + machine.fd_in_use;
+fn file_descriptors(connections: u32, threads: usize, machine: &Machine, flight: &mut Preflight) {
+    // Each thread has an epoll instance.
+    let ours = RESERVED_FDS + threads as u64 + machine.fd_in_use;
     let needed = u64::from(connections) + ours;
     flight.needs.push(Need {
         resource: Resource::FileDescriptors,

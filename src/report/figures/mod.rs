@@ -296,7 +296,7 @@ impl<'a> Instrument<'a> {
             reasons: &judged.reasons,
             reason_names: &judged.reason_names,
             notes: &judged.notes,
-            timestamps: snapshot.run.timestamps,
+            timestamps: snapshot.timestamps(),
             slip: Latency::of(&snapshot.tally.slip),
             send_delay: Latency::of(&snapshot.tally.send_delay),
             receive_delay: Latency::of(&snapshot.tally.receive_delay),

@@ -58,7 +58,7 @@ fn own_errors(source: &Source) -> Markup {
 
 fn facts(source: &Source) -> Markup {
     let (snapshot, tally) = (source.snapshot, &source.snapshot.tally);
-    let stamps = match (snapshot.run.timestamps, tally.absurd_stamps) {
+    let stamps = match (snapshot.timestamps(), tally.absurd_stamps) {
         ("kernel", 0) => "the kernel's, on the socket".to_owned(),
         ("kernel", n) => format!("the kernel's; {} impossible, replaced by our own", count(n)),
         _ => "our own, when a thread read the bytes".to_owned(),

@@ -274,7 +274,7 @@ pub fn own_error(page: &mut Page, snapshot: &Snapshot) {
     }
     page.field("own error", &sending);
     let mut receive = vec![figures("receive delay", &tally.receive_delay)];
-    receive.push(format!("{} timestamps", snapshot.run.timestamps));
+    receive.push(format!("{} timestamps", snapshot.timestamps()));
     if tally.unstamped > 0 && snapshot.run.timestamps == "kernel" {
         receive.push(format!("{} without one, ended at our reading", count(tally.unstamped)));
     }

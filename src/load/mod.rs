@@ -4,21 +4,20 @@
 //! poller, client, tallies. Shared with others are only the brief and the control, which it reads,
 //! and the channel ends it uses once a window.
 
+mod job;
+
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender};
-
-use crate::client::{Action, Brief, Client, End};
-use crate::plan::Share;
+use crate::client::{Action, Client, End};
 use crate::report::ThreadHealth;
-use crate::sys::{self, Addresses, Clock, Epoll, Poller, Ready, RealtimeOffset, Socket};
+use crate::sys::{self, Addresses, Epoll, MAX_EVENTS, Poller, Ready, RealtimeOffset, Socket};
 use crate::tally::{Detail, Outcome, Tally};
 use crate::verdict::preflight;
+
+pub use job::{Control, Job, Last, Settled, Window};
 
 /// How long a window is: what the timeline, the live view and a scrape can tell apart.
 pub const WINDOW_NS: u64 = 1_000_000_000;
@@ -43,88 +42,6 @@ const START_WAIT_NS: u64 = 200_000;
 /// leave a core and come back takes longer.
 const NO_SLEEP_NS: u64 = 2_000;
 const NO_SLEEP_NS_PER_EVENT: u64 = 150;
-
-/// What the threads of a run are told while it lasts. Written once or twice in a run.
-#[derive(Debug, Default)]
-pub struct Control {
-    /// When load begins, on the run's clock; 0: not yet known.
-    start_at_ns: AtomicU64,
-    stop: AtomicBool,
-}
-
-impl Control {
-    /// Let load begin at `at_ns`, which must not be 0.
-    pub fn start(&self, at_ns: u64) {
-        self.start_at_ns.store(at_ns, Ordering::Release);
-    }
-
-    /// Make no new requests; drain.
-    pub fn stop(&self) {
-        self.stop.store(true, Ordering::Release);
-    }
-}
-
-/// What one load thread is to do.
-#[derive(Debug)]
-pub struct Job {
-    /// Its place among the load threads.
-    pub thread: usize,
-    /// The core to stay on.
-    pub core: Option<usize>,
-    /// What all threads share.
-    pub brief: Arc<Brief>,
-    /// Its part of the plan.
-    pub share: Share,
-    /// Where the target is; connections take them in turn. At least one.
-    pub addresses: Arc<[SocketAddr]>,
-    /// The run's clock.
-    pub clock: Clock,
-    /// Whether receive times come from the kernel.
-    pub kernel_timestamps: bool,
-    /// Never sleep between events.
-    pub busy_poll: bool,
-    /// Look for events instead of sleeping where requests are due close together.
-    pub may_poll: bool,
-    /// When to begin and stop.
-    pub control: Arc<Control>,
-    /// Told once, when its first connection attempts have ended.
-    pub settled: Sender<Settled>,
-    /// Where full tallies go. Has room for all of them, so that sending never waits.
-    pub windows: Sender<Window>,
-    /// Where empty ones come back from.
-    pub empties: Receiver<Box<Tally>>,
-}
-
-/// How a thread's first connection attempts ended.
-#[derive(Clone, Copy, Debug)]
-pub struct Settled {
-    /// Whether the target was reached at all; why not, if not.
-    pub reached: Result<bool, (Outcome, Detail)>,
-}
-
-/// A closed window of one thread.
-#[derive(Debug)]
-pub struct Window {
-    /// Which thread.
-    pub thread: usize,
-    /// When it ended, on the run's clock.
-    pub ended_at_ns: u64,
-    /// What was counted since the thread's last window.
-    pub tally: Box<Tally>,
-    /// What the thread says of itself.
-    pub health: ThreadHealth,
-    /// Set in the thread's last window.
-    pub last: Option<Last>,
-}
-
-/// How a thread's part of a run ended.
-#[derive(Clone, Copy, Debug)]
-pub struct Last {
-    /// When it stopped making requests, or ended its last one if that was earlier.
-    pub load_ended_at_ns: u64,
-    /// Measured requests that had not ended.
-    pub unfinished: u64,
-}
 
 /// Start a load thread.
 ///
@@ -154,6 +71,9 @@ struct Thread {
     observed_from_ns: u64,
     /// When the last step ended, and when by its word something else comes due.
     stepped_at_ns: u64,
+    /// Waits in a row that brought all the events they could, and when the first of them began.
+    full_rounds: usize,
+    full_since_ns: u64,
     next_at_ns: u64,
     /// Whether anything came due or was done in this step.
     acted: bool,
@@ -177,6 +97,8 @@ impl Thread {
             idle_ns: 0,
             observed_from_ns: u64::MAX,
             stepped_at_ns: 0,
+            full_rounds: 0,
+            full_since_ns: 0,
             next_at_ns: 0,
             acted: false,
             pinned: false,
@@ -228,7 +150,8 @@ impl Thread {
             }
             self.step(window_ends.saturating_sub(now).min(LONGEST_WAIT_NS));
         };
-        let last = Last { load_ended_at_ns, unfinished: self.client.outstanding() };
+        let unfinished = self.client.outstanding() + self.client.forfeit();
+        let last = Last { load_ended_at_ns, unfinished };
         let now = self.job.clock.now();
         // The load is over: waiting for an empty tally holds nobody up. None will come when the
         // collector is gone, and then nobody wants ours.
@@ -245,7 +168,8 @@ impl Thread {
     }
 
     fn send_window(&mut self, empty: Box<Tally>, now: u64, last: Option<Last>) {
-        let observed_ns = now.saturating_sub(self.observed_from_ns);
+        // The drain is not measured time.
+        let observed_ns = now.min(self.client.stops_at_ns()).saturating_sub(self.observed_from_ns);
         let health = ThreadHealth {
             core: self.job.core.filter(|_| self.pinned),
             busy_ns: observed_ns.saturating_sub(self.idle_ns),
@@ -265,7 +189,6 @@ impl Thread {
     fn step(&mut self, most_ns: u64) {
         let now = self.job.clock.now();
         self.acted = now >= self.next_at_ns;
-        self.client.advance(now);
         self.drain(now);
         let before = self.job.clock.now();
         let left_ns =
@@ -283,7 +206,8 @@ impl Thread {
             _ => now,
         };
         // A wait may have begun before the measured time did.
-        self.idle_ns += now.saturating_sub(idle_from_ns.max(self.observed_from_ns));
+        let observed_to_ns = now.min(self.client.stops_at_ns());
+        self.idle_ns += observed_to_ns.saturating_sub(idle_from_ns.max(self.observed_from_ns));
         self.next_at_ns = before + left_ns;
         self.offset.refresh(&self.job.clock, now);
         for i in 0..events {
@@ -297,7 +221,34 @@ impl Thread {
             now = self.read(c, true, now);
             now = self.drain(now);
         }
+        if let Some(served_to_ns) = self.served_to(events, before) {
+            self.client.advance(served_to_ns);
+            now = self.drain(now);
+        }
         self.stepped_at_ns = now;
+    }
+
+    /// The instant up to which everything that lay in the kernel has been served. Deadlines are looked at
+    /// only up to it: a response that was there in time is in time, though we may be late.
+    fn served_to(&mut self, events: usize, waited_from_ns: u64) -> Option<u64> {
+        if !self.unread.is_empty() {
+            return None;
+        }
+        if events < MAX_EVENTS {
+            self.full_rounds = 0;
+            return Some(waited_from_ns);
+        }
+        // There was more than one wait can bring. Sockets are served in turn, so after this many rounds
+        // all that were ready before the first of them have been.
+        if self.full_rounds == 0 {
+            self.full_since_ns = waited_from_ns;
+        }
+        self.full_rounds += 1;
+        let all_served = self.full_rounds > self.sockets.len() / MAX_EVENTS;
+        all_served.then(|| {
+            self.full_rounds = 0;
+            self.full_since_ns
+        })
     }
 
     /// Do all the client wants; returns the present.
@@ -351,6 +302,9 @@ impl Thread {
     #[inline]
     fn read(&mut self, c: u32, hung_up: bool, mut now: u64) -> u64 {
         for _ in 0..READS_IN_A_ROW {
+            if !self.client.is_established(c) {
+                return now; // closed, or opened anew and not there yet
+            }
             let Some(socket) = &self.sockets[c as usize] else { return now };
             let skippable = self.client.skippable(c);
             let room = if self.client.expects_head(c) { HEAD_READ_BYTES } else { BUFFER_BYTES };
@@ -383,9 +337,6 @@ impl Thread {
             if (received.bytes as u64) < asked && !hung_up {
                 return now;
             }
-            if !self.client.is_established(c) {
-                return now;
-            }
         }
         if !self.is_unread[c as usize] {
             self.is_unread[c as usize] = true;
@@ -408,7 +359,15 @@ impl Thread {
             Ok(n) => self.client.sent(c, n),
             // A writable event will come: the socket is watched for it from the beginning.
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-            Err(e) => self.ended(c, End::Reset(e.raw_os_error().unwrap_or_default()), now),
+            Err(e) => {
+                // A target may answer a large request early and close: its answer lies in the kernel.
+                if self.client.written(c).1 > 0 {
+                    self.read(c, false, now);
+                }
+                if !self.client.outgoing(c).is_empty() {
+                    self.ended(c, End::Reset(e.raw_os_error().unwrap_or_default()), now);
+                }
+            }
         }
     }
 
@@ -429,8 +388,10 @@ impl Thread {
     fn connect_failed(&mut self, c: u32, error: &io::Error, now: u64) {
         let errno = error.raw_os_error().unwrap_or_default();
         let outcome = match errno {
-            libc::ECONNREFUSED => Outcome::ConnectRefused,
-            libc::ECONNRESET => Outcome::Reset,
+            // Accepted and dropped before anything was sent is a refusal, too.
+            libc::ECONNREFUSED | libc::ECONNRESET | libc::ECONNABORTED | libc::EPIPE => {
+                Outcome::ConnectRefused
+            }
             libc::ETIMEDOUT => Outcome::ConnectTimeout,
             libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EHOSTDOWN | libc::ENETDOWN => {
                 Outcome::ConnectUnreachable
@@ -438,7 +399,10 @@ impl Thread {
             // Ports, descriptors, memory, permission: this machine's.
             _ => Outcome::LocalError,
         };
-        let nobody_there = matches!(outcome, Outcome::ConnectRefused | Outcome::ConnectUnreachable);
+        // An address of a family that this machine does not speak (`::1` where IPv6 is off).
+        let not_for_us = matches!(errno, libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT);
+        let nobody_there =
+            not_for_us || matches!(outcome, Outcome::ConnectRefused | Outcome::ConnectUnreachable);
         if nobody_there && self.addresses.try_another(c) {
             self.connect(c, now);
         } else {

@@ -1,0 +1,95 @@
+//! What a load thread is given, told and gives back.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::client::Brief;
+use crate::plan::Share;
+use crate::report::ThreadHealth;
+use crate::sys::Clock;
+use crate::tally::{Detail, Outcome, Tally};
+
+/// What the threads of a run are told while it lasts. Written once or twice in a run.
+#[derive(Debug, Default)]
+pub struct Control {
+    /// When load begins, on the run's clock; 0: not yet known.
+    pub(super) start_at_ns: AtomicU64,
+    pub(super) stop: AtomicBool,
+}
+
+impl Control {
+    /// Let load begin at `at_ns`, which must not be 0.
+    pub fn start(&self, at_ns: u64) {
+        self.start_at_ns.store(at_ns, Ordering::Release);
+    }
+
+    /// Make no new requests; drain.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+}
+
+/// What one load thread is to do.
+#[derive(Debug)]
+pub struct Job {
+    /// Its place among the load threads.
+    pub thread: usize,
+    /// The core to stay on.
+    pub core: Option<usize>,
+    /// What all threads share.
+    pub brief: Arc<Brief>,
+    /// Its part of the plan.
+    pub share: Share,
+    /// Where the target is; connections take them in turn. At least one.
+    pub addresses: Arc<[SocketAddr]>,
+    /// The run's clock.
+    pub clock: Clock,
+    /// Whether receive times come from the kernel.
+    pub kernel_timestamps: bool,
+    /// Never sleep between events.
+    pub busy_poll: bool,
+    /// Look for events instead of sleeping where requests are due close together.
+    pub may_poll: bool,
+    /// When to begin and stop.
+    pub control: Arc<Control>,
+    /// Told once, when its first connection attempts have ended.
+    pub settled: Sender<Settled>,
+    /// Where full tallies go. Has room for all of them, so that sending never waits.
+    pub windows: Sender<Window>,
+    /// Where empty ones come back from.
+    pub empties: Receiver<Box<Tally>>,
+}
+
+/// How a thread's first connection attempts ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled {
+    /// Whether the target was reached at all; why not, if not.
+    pub reached: Result<bool, (Outcome, Detail)>,
+}
+
+/// A closed window of one thread.
+#[derive(Debug)]
+pub struct Window {
+    /// Which thread.
+    pub thread: usize,
+    /// When it ended, on the run's clock.
+    pub ended_at_ns: u64,
+    /// What was counted since the thread's last window.
+    pub tally: Box<Tally>,
+    /// What the thread says of itself.
+    pub health: ThreadHealth,
+    /// Set in the thread's last window.
+    pub last: Option<Last>,
+}
+
+/// How a thread's part of a run ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Last {
+    /// When it stopped making requests, or ended its last one if that was earlier.
+    pub load_ended_at_ns: u64,
+    /// Measured requests that had not ended.
+    pub unfinished: u64,
+}
