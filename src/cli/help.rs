@@ -21,7 +21,7 @@ Examples:
 const EXIT_CODES: &str = "\
 Exit codes:
   0    passed
-  1    a threshold, expectation or comparison failed
+  1    a threshold does not hold, or a figure is worse than in the baseline
   2    bad usage or bad plan
   3    the run could not be carried out
   4    the measurement can not support a verdict

@@ -105,7 +105,8 @@ pub(super) static FLAGS: [Flag; 34] = [
         .default("10; with a rate 1000"),
     flag("-r", "RATE", HowMuch, "requests due per second, like `500/s` or `1000`; makes it the open model"),
     flag("-n", "N", HowMuch, "stop after so many measured requests, like `5000` or `10k`"),
-    flag("-d", "DURATION", HowMuch, "measure for so long, like `30s` or `2m30s`").default("10s for a URL"),
+    flag("-d", "DURATION", HowMuch, "measure for so long, like `30s` or `2m30s`")
+        .default("10s for a URL without -n"),
     flag("-m", "METHOD", Request, "request method").default("GET"),
     flag("-H", "'NAME: VALUE'", Request, "header field").repeatable(),
     flag("-b", "BODY", Request, "request body; `@FILE` reads it from a file"),
@@ -124,7 +125,7 @@ pub(super) static FLAGS: [Flag; 34] = [
     flag("--baseline-any-plan", "", Results, "compare though the baseline is of another plan"),
     flag("--strict", "", Results, "exit with 4 when the measurement is not trustworthy"),
     flag("--listen", "ADDR", Results, "address of the status server or demo target")
-        .default("127.0.0.1:8089"),
+        .default("status server 127.0.0.1:8089; target: a free port"),
     flag("--no-listen", "", Results, "no status server"),
     flag("--linger", "DURATION", Results, "keep the status server up for so long after the end")
         .default("0s"),

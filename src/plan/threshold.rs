@@ -264,8 +264,9 @@ fn limit(metric: Metric, text: &str) -> Result<f64, String> {
         Metric::Rate => units::parse_rate(text),
         Metric::Dropped | Metric::Count => units::parse_count(text).map(|n| n as f64),
         Metric::ErrorRate => {
-            let fraction =
-                || text.parse::<f64>().ok().filter(|_| text.starts_with(|c: char| c.is_ascii_digit()));
+            // `1` may be meant as 1 % or as all: only what can be nothing else is a fraction.
+            let is_fraction = |share: &f64| *share < 1.0 && text.starts_with(|c: char| c.is_ascii_digit());
+            let fraction = || text.parse::<f64>().ok().filter(is_fraction);
             let share = units::parse_percent(text).or_else(|why| fraction().ok_or(why))?;
             if share <= 1.0 {
                 Ok(share)
@@ -337,8 +338,10 @@ mod tests {
             ("p0 < 1s", "p1 to p99.99"),
             ("p9x < 1s", "not a percentile"),
             ("rate > 500", "write 500/s"),
-            ("error_rate < 5", "over 100 %"),
+            ("error_rate < 5", "write 5%"),
+            ("error_rate < 105%", "over 100 %"),
             ("error_rate < -1", "not a share"),
+            ("error_rate < 1", "write 1%"),
             ("eror_rate < 1%", "did you mean `error_rate`?"),
             ("service rate > 5/s", "no figure of a run"),
             ("speed > 5", "there are p50 to p99.99"),

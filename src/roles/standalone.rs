@@ -127,6 +127,12 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
     }
     let board = Arc::new(Board::new(snapshot));
     let server = serve(options, &board)?;
+    if server.as_ref().is_some_and(|server| addresses.contains(&server.addr())) {
+        let own = "base_url is the address of this program's own status server";
+        return Err(Failure::usage(format!(
+            "{own}: start the target first, or move the server with --listen"
+        )));
+    }
     let crew = Crew::start(options, plan, seed, &threads, addresses)?;
     crew.see_through(options, &board, interrupts)?;
     let exit = summary::conclude(options, &board)?;

@@ -50,7 +50,9 @@ pub fn rate(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures
     let (Some(offered), Some(achieved)) = (rate.offered, rate.achieved) else { return };
     let mut items = Vec::new();
     items.extend(rate.target.map(|asked| format!("{} asked", per_second(asked))));
-    let share = instrument.offered_ratio.map(|r| format!(" ({} of asked)", percent(r)));
+    let share = instrument
+        .offered_ratio
+        .map(|r| format!(" ({} of the asked requests brought to the target)", percent(r)));
     items.push(format!("{} sent{}", per_second(offered), share.unwrap_or_default()));
     items.push(format!("{} ok", per_second(achieved)));
     page.field("rate", &items);
