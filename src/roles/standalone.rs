@@ -6,6 +6,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -153,6 +154,8 @@ struct Crew {
     windows: Receiver<Window>,
     empties: Vec<crossbeam_channel::Sender<Box<Tally>>>,
     target: String,
+    /// Held until the run is over.
+    _stamping: Option<OwnedFd>,
 }
 
 impl Crew {
@@ -164,6 +167,8 @@ impl Crew {
         addresses: Arc<[SocketAddr]>,
     ) -> Result<Self, Failure> {
         let of = threads.count as u32;
+        let stamps = options.timestamps == Timestamps::Kernel;
+        let stamping = if stamps { sys::keep_stamping() } else { None };
         let brief = Arc::new(Brief::new(plan, seed));
         let (settle, settled) = bounded(threads.count);
         let (close, windows) = bounded(threads.count * TALLIES_PER_THREAD);
@@ -184,7 +189,7 @@ impl Crew {
                 brief: brief.clone(),
                 addresses: addresses.clone(),
                 clock,
-                kernel_timestamps: options.timestamps == Timestamps::Kernel,
+                kernel_timestamps: stamps,
                 busy_poll: options.busy_poll,
                 may_poll: threads.may_poll,
                 control: control.clone(),
@@ -193,7 +198,7 @@ impl Crew {
                 empties: empty,
             })?);
         }
-        Ok(Self { handles, control, clock, settled, windows, empties, target })
+        Ok(Self { handles, control, clock, settled, windows, empties, target, _stamping: stamping })
     }
 
     /// From the first connection to the last window.

@@ -6,11 +6,24 @@
 
 use std::io;
 use std::mem::{MaybeUninit, size_of};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Room for one timestamp message, aligned as `cmsghdr` wants it.
 #[repr(C, align(8))]
 struct Control([u8; 64]);
+
+/// Keeps the kernel stamping packets for as long as it is held.
+///
+/// Linux stamps only while some socket asks for it, and switches with a delay: with connections that come
+/// and go, packets would go by unstamped. `None` where the kernel refuses; then responses without a stamp
+/// are counted as such.
+pub fn keep_stamping() -> Option<OwnedFd> {
+    let family = rustix::net::AddressFamily::INET;
+    let flags = rustix::net::SocketFlags::CLOEXEC;
+    let fd = rustix::net::socket_with(family, rustix::net::SocketType::DGRAM, flags, None).ok()?;
+    enable(fd.as_fd()).ok()?;
+    Some(fd)
+}
 
 /// Ask for receive timestamps on `fd`.
 pub fn enable(fd: BorrowedFd<'_>) -> io::Result<()> {
