@@ -15,7 +15,7 @@ use crate::verdict::preflight::OPEN_WINDOWS_MAX;
 
 /// How often the picture's state and elapsed time move on when no window comes.
 const TICK: Duration = Duration::from_millis(100);
-/// The longest timeline: a day and a half of seconds, 7 MiB. Later windows still count, without a point.
+/// The longest timeline: a day and a half of seconds, 15 MiB. Later windows still count, without a point.
 const MAX_TIMELINE_POINTS: usize = 130_000;
 
 /// Where the collector publishes and everybody else reads. Load threads never touch it, so a slow
@@ -180,13 +180,18 @@ impl Collector {
 
 fn point(t: f64, tally: &Tally) -> TimelinePoint {
     let response = tally.over_scenarios(|s| &s.response_time);
+    let service = tally.over_scenarios(|s| &s.service_time);
     TimelinePoint {
         t,
+        due: tally.sum(|s| s.due),
+        sent: tally.sum(|s| s.sent),
         completed: tally.sum(ScenarioTally::completed),
         failed: tally.sum(ScenarioTally::failed),
         dropped: tally.sum(|s| s.dropped),
         p50_ns: response.quantile(0.5),
         p99_ns: response.quantile(0.99),
+        service_p50_ns: service.quantile(0.5),
+        service_p99_ns: service.quantile(0.99),
         slip_p99_ns: tally.slip.quantile(0.99),
     }
 }

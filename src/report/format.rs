@@ -20,6 +20,11 @@ pub fn time(ns: u64) -> String {
     format!("{} {unit}", digits(ns as f64 / scale, if scale == 1.0 { 0 } else { 2 }))
 }
 
+/// A time of which tenths would only flicker: `12 s`, `2 min 5 s`.
+pub fn whole_seconds(ns: u64) -> String {
+    if ns < MINUTES_FROM_NS { format!("{} s", ns.div_ceil(1_000_000_000)) } else { time(ns) }
+}
+
 /// A time and the interval it lies in, in one unit: `12.1 ms [11.8, 12.6]`.
 pub fn time_in_interval(ns: u64, low_ns: u64, high_ns: u64) -> String {
     if ns >= MINUTES_FROM_NS {

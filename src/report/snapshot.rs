@@ -84,6 +84,10 @@ pub enum Ending {
 pub struct TimelinePoint {
     /// End of the window in seconds since the measured time began.
     pub t: f64,
+    /// Requests whose due instant lay in it.
+    pub due: u64,
+    /// Requests sent in it.
+    pub sent: u64,
     /// Exchanges that ended well in it.
     pub completed: u64,
     /// Exchanges that ended otherwise in it.
@@ -94,6 +98,10 @@ pub struct TimelinePoint {
     pub p50_ns: Option<u64>,
     /// Response time 99th percentile in nanoseconds.
     pub p99_ns: Option<u64>,
+    /// Service time median in nanoseconds; `None`: no answer came.
+    pub service_p50_ns: Option<u64>,
+    /// Service time 99th percentile in nanoseconds.
+    pub service_p99_ns: Option<u64>,
     /// Slip 99th percentile in nanoseconds.
     pub slip_p99_ns: Option<u64>,
 }
@@ -205,5 +213,22 @@ impl Snapshot {
             .duration_ns
             .map_or(0.0, |d| self.elapsed_ns as f64 / (d + self.run.warmup_ns).max(1) as f64);
         by_requests.max(by_time).min(1.0)
+    }
+
+    /// Time until the plan's end in nanoseconds: the sooner of its duration and, at the pace so far, its
+    /// requests. `None` when no load is applied or nobody can tell.
+    pub fn left_ns(&self) -> Option<u64> {
+        if !matches!(self.state, State::WarmingUp | State::Running) {
+            return None;
+        }
+        let run = &self.run;
+        let by_time =
+            run.duration_ns.map(|d| (d.saturating_add(run.warmup_ns)).saturating_sub(self.elapsed_ns));
+        let ended = self.tally.sum(|s| s.ended() + s.dropped);
+        let by_requests = run.requests.filter(|_| ended > 0).map(|n| {
+            let share = n.saturating_sub(ended) as f64 / ended as f64;
+            (self.measured_ns as f64 * share) as u64
+        });
+        by_time.into_iter().chain(by_requests).min()
     }
 }

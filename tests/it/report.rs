@@ -131,20 +131,28 @@ pub fn troubled_open_run() -> (Snapshot, InstrumentFigures) {
     s.timeline = vec![
         TimelinePoint {
             t: 1.0,
+            due: 363,
+            sent: 362,
             completed: 340,
             failed: 20,
             dropped: 0,
             p50_ns: Some(11 * MS),
             p99_ns: None,
+            service_p50_ns: Some(10 * MS),
+            service_p99_ns: None,
             slip_p99_ns: Some(5_000),
         },
         TimelinePoint {
             t: 1.5,
+            due: 124,
+            sent: 4,
             completed: 0,
             failed: 3,
             dropped: 120,
             p50_ns: None,
             p99_ns: None,
+            service_p50_ns: None,
+            service_p99_ns: None,
             slip_p99_ns: None,
         },
     ];

@@ -70,11 +70,15 @@ fn with_timeline(mut snapshot: Snapshot, windows: u64) -> Snapshot {
     snapshot.measured_ns = windows * 1_000_000_000;
     let point = |i| TimelinePoint {
         t: i as f64,
+        due: 501 + i % 7,
+        sent: 501 + i % 7,
         completed: 500 + i % 7,
         failed: i % 2,
         dropped: 0,
         p50_ns: Some(1_000_000 + i % 5),
         p99_ns: Some(if i == 4_321 { 987_000_000 } else { 9_000_000 }),
+        service_p50_ns: Some(900_000),
+        service_p99_ns: Some(8_000_000),
         slip_p99_ns: (i % 3 > 0).then_some(20_000),
     };
     snapshot.timeline = (1..=windows).map(point).collect();

@@ -19,13 +19,9 @@ const MOST_NINES: u32 = 5;
 /// Windows of which less than this share was measured say too little about a rate.
 const LEAST_SHARE_OF_WINDOW: f64 = 0.25;
 
+/// The charts of a finished run, in full.
 pub fn all(source: &Source) -> Markup {
-    let snapshot = source.snapshot;
-    let charts: Vec<Markup> =
-        [by_percentile(snapshot), throughput(snapshot), over_time(snapshot), own_error(snapshot)]
-            .into_iter()
-            .flatten()
-            .collect();
+    let charts = drawn(&View { snapshot: source.snapshot, most_points: MAX_POINTS, until_s: None });
     if charts.is_empty() {
         return html! {};
     }
@@ -35,6 +31,21 @@ pub fn all(source: &Source) -> Markup {
             div class="charts" { @for chart in charts { (chart) } }
         }
     }
+}
+
+/// What is drawn of a run.
+pub struct View<'a> {
+    pub snapshot: &'a Snapshot,
+    /// Points of one line at most.
+    pub most_points: usize,
+    /// The least end of the axis of elapsed time, in seconds; `None`: the last window's.
+    pub until_s: Option<f64>,
+}
+
+/// Each chart there is something to draw on.
+pub fn drawn(view: &View) -> Vec<Markup> {
+    let charts = [throughput(view), over_time(view), by_percentile(view.snapshot), own_error(view)];
+    charts.into_iter().flatten().collect()
 }
 
 fn figure(note: &str, drawn: &Chart) -> Markup {
@@ -97,9 +108,9 @@ fn time_axis(series: &[Series]) -> Axis {
     Axis { scale, ticks: time_ticks(&scale) }
 }
 
-fn elapsed_axis(snapshot: &Snapshot) -> Axis {
-    let last = measured_windows(snapshot).last().map_or(1.0, |p| p.t);
-    let scale = Scale::linear(0.0, last);
+fn elapsed_axis(view: &View) -> Axis {
+    let last = measured_windows(view.snapshot).last().map_or(1.0, |p| p.t);
+    let scale = Scale::linear(0.0, last.max(view.until_s.unwrap_or(0.0)));
     Axis { scale, ticks: second_ticks(&scale) }
 }
 
@@ -112,10 +123,10 @@ fn measured_windows(snapshot: &Snapshot) -> &[TimelinePoint] {
     &snapshot.timeline[..drain]
 }
 
-fn timeline(snapshot: &Snapshot, y: impl Fn(&TimelinePoint) -> Option<f64>) -> Vec<Option<Place>> {
+fn timeline(view: &View, y: impl Fn(&TimelinePoint) -> Option<f64>) -> Vec<Option<Place>> {
     let points: Vec<_> =
-        measured_windows(snapshot).iter().map(|p| y(p).map(|y| Place { x: p.t, y })).collect();
-    thin(&points, MAX_POINTS)
+        measured_windows(view.snapshot).iter().map(|p| y(p).map(|y| Place { x: p.t, y })).collect();
+    thin(&points, view.most_points)
 }
 
 /// A window's length in seconds: the shortest distance between two ends.
@@ -124,7 +135,8 @@ fn window_seconds(timeline: &[TimelinePoint]) -> f64 {
     timeline.windows(2).map(|pair| pair[1].t - pair[0].t).filter(|step| *step > 0.0).fold(first, f64::min)
 }
 
-fn throughput(snapshot: &Snapshot) -> Option<Markup> {
+fn throughput(view: &View) -> Option<Markup> {
+    let snapshot = view.snapshot;
     if measured_windows(snapshot).len() < 2 {
         return None;
     }
@@ -135,57 +147,67 @@ fn throughput(snapshot: &Snapshot) -> Option<Markup> {
         let covered = p.t.min(measured) - (p.t - window);
         (covered >= LEAST_SHARE_OF_WINDOW * window).then(|| n as f64 / covered)
     };
-    let mut series =
-        vec![Series { name: "ok", class: "s1", points: timeline(snapshot, |p| rate(p, p.completed)) }];
-    let any = |n: fn(&TimelinePoint) -> u64| snapshot.timeline.iter().any(|p| n(p) > 0);
-    if any(|p| p.failed) {
-        series.push(Series {
-            name: "failed",
-            class: "bad",
-            points: timeline(snapshot, |p| rate(p, p.failed)),
-        });
-    }
-    if any(|p| p.dropped) {
-        series.push(Series {
-            name: "dropped",
-            class: "warn",
-            points: timeline(snapshot, |p| rate(p, p.dropped)),
-        });
+    let line = |name, class, n: fn(&TimelinePoint) -> u64| {
+        let points = timeline(view, |p| rate(p, n(p)));
+        Series { name, class, points }
+    };
+    let mut series = vec![line("ok", "s1", |p| p.completed)];
+    let mut when_any = |name, class, n: fn(&TimelinePoint) -> u64| {
+        if snapshot.timeline.iter().any(|p| n(p) > 0) {
+            series.push(line(name, class, n));
+        }
+    };
+    when_any("failed", "bad", |p| p.failed);
+    when_any("dropped", "warn", |p| p.dropped);
+    let asks = snapshot.run.target_rate.is_some();
+    if asks {
+        series.push(line("offered", "s2", |p| p.sent));
+        series.push(line("asked", "s4", |p| p.due));
     }
     let most = series.iter().flat_map(|s| s.points.iter().flatten()).map(|p| p.y).fold(0.0, f64::max);
-    let least = series[0].points.iter().flatten().map(|p| p.y).fold(f64::INFINITY, f64::min);
+    let well = || series[0].points.iter().flatten().map(|p| p.y);
     let scale = Scale::from_zero(most);
     let description = format!(
         "Requests answered well per second: between {} and {} over {}.",
-        format::rate(least),
-        format::rate(series[0].points.iter().flatten().map(|p| p.y).fold(0.0, f64::max)),
+        format::rate(well().fold(f64::INFINITY, f64::min)),
+        format::rate(well().fold(0.0, f64::max)),
         format::time(snapshot.measured_ns)
     );
     let y = Axis { scale, ticks: count_ticks(&scale) };
-    let (title, x) = ("Throughput and errors over time", elapsed_axis(snapshot));
+    let (title, x) = ("Rate and errors over time", elapsed_axis(view));
     let drawn = Chart { id: "throughput", title, description, x, y, series };
-    Some(figure("Requests per second, by how they ended.", &drawn))
+    let note = match asks {
+        true => "Requests per second: asked by the plan, offered (sent), and how they ended.",
+        false => "Requests per second, by how they ended.",
+    };
+    Some(figure(note, &drawn))
 }
 
-fn over_time(snapshot: &Snapshot) -> Option<Markup> {
+fn over_time(view: &View) -> Option<Markup> {
+    let line = |name, class, ns: fn(&TimelinePoint) -> Option<u64>| {
+        let points = timeline(view, |p| ns(p).map(|ns| ns as f64));
+        Series { name, class, points }
+    };
     let series = vec![
-        Series { name: "99 %", class: "s1", points: timeline(snapshot, |p| p.p99_ns.map(|ns| ns as f64)) },
-        Series { name: "median", class: "s2", points: timeline(snapshot, |p| p.p50_ns.map(|ns| ns as f64)) },
+        line("response 99 %", "s1", |p| p.p99_ns),
+        line("median", "s1 fine", |p| p.p50_ns),
+        line("service 99 %", "s2", |p| p.service_p99_ns),
+        line("median", "s2 fine", |p| p.service_p50_ns),
     ];
     times_over_time(
-        snapshot,
+        view,
         "over-time",
-        "Response time over time",
-        "Median and 99th percentile of each window of the measured time.",
+        "Latency over time",
+        "Median and 99th percentile of each window: response time as a user feels it, service time as the target takes.",
         series,
     )
 }
 
-fn own_error(snapshot: &Snapshot) -> Option<Markup> {
-    let points = timeline(snapshot, |p| p.slip_p99_ns.map(|ns| ns as f64));
+fn own_error(view: &View) -> Option<Markup> {
+    let points = timeline(view, |p| p.slip_p99_ns.map(|ns| ns as f64));
     let series = vec![Series { name: "slip, 99 %", class: "s2", points }];
     times_over_time(
-        snapshot,
+        view,
         "own-error",
         "Slip over time",
         "How late requests left after they were due.",
@@ -193,20 +215,14 @@ fn own_error(snapshot: &Snapshot) -> Option<Markup> {
     )
 }
 
-fn times_over_time(
-    snapshot: &Snapshot,
-    id: &str,
-    title: &str,
-    note: &str,
-    series: Vec<Series>,
-) -> Option<Markup> {
+fn times_over_time(view: &View, id: &str, title: &str, note: &str, series: Vec<Series>) -> Option<Markup> {
     let values = || series.iter().flat_map(|s| s.points.iter().flatten()).map(|p| p.y);
-    if measured_windows(snapshot).len() < 2 || values().next().is_none() {
+    if measured_windows(view.snapshot).len() < 2 || values().next().is_none() {
         return None;
     }
     let (least, most) = (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
     let time = |ns: f64| format::time(ns.round() as u64);
     let description = format!("{note} Lowest value {}, highest {}.", time(least), time(most));
-    let (x, y) = (elapsed_axis(snapshot), time_axis(&series));
+    let (x, y) = (elapsed_axis(view), time_axis(&series));
     Some(figure(note, &Chart { id, title, description, x, y, series }))
 }

@@ -1,6 +1,6 @@
 //! Line charts as inline SVG, drawn by hand: pure functions from points to one `<svg>` element.
 //!
-//! Colours and type come from a style sheet by class (`s1` … `s3` are the series, `grid`, `tick`,
+//! Colours and type come from a style sheet by class (`s1` … `s4` are the series, `grid`, `tick`,
 //! `legend`), never from attributes, so that the same chart stands under a strict content security
 //! policy, in light, in dark and in print. What stays out: what is drawn, and the page around it.
 
@@ -16,7 +16,7 @@ pub use self::thin::{MAX_POINTS, Place, thin};
 /// there and on the full width of a phone.
 const WIDTH: f64 = 480.0;
 const HEIGHT: f64 = 270.0;
-/// Room around the plot: labels to the left and below, the legend above.
+/// Room around the plot: labels to the left and below, the legend's first row above.
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = 27.0;
 const TOP: f64 = 34.0;
@@ -25,6 +25,8 @@ const BOTTOM: f64 = 30.0;
 const LEGEND_STROKE: f64 = 20.0;
 const LEGEND_GAP: f64 = 7.0;
 const LEGEND_LETTER: f64 = 7.8;
+/// Each further row of the legend.
+const LEGEND_ROW: f64 = 18.0;
 
 /// One axis.
 #[derive(Clone, Debug)]
@@ -71,31 +73,64 @@ pub fn chart(chart: &Chart) -> Markup {
             viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) aria-labelledby=(format!("{title} {description}")) {
             title id=(title) { (chart.title) }
             desc id=(description) { (chart.description) }
-            (grid(chart))
-            @for series in chart.series.iter().rev() { (line(chart, series)) }
-            (legend(&chart.series))
+            @let plot = Plot::of(chart);
+            (grid(&plot))
+            @for series in chart.series.iter().rev() { (line(&plot, series)) }
+            (legend(&plot.legend))
         }
     }
 }
 
-fn across(x: &Axis, value: f64) -> f64 {
-    LEFT + x.scale.place(value) * (WIDTH - LEFT - RIGHT)
+/// Where a chart's values come to stand.
+struct Plot<'a> {
+    x: &'a Axis,
+    y: &'a Axis,
+    legend: Vec<Entry>,
+    top: f64,
 }
 
-fn up(y: &Axis, value: f64) -> f64 {
-    HEIGHT - BOTTOM - y.scale.place(value) * (HEIGHT - TOP - BOTTOM)
+/// One entry of the legend: where it begins, and its middle's height.
+struct Entry {
+    x: f64,
+    y: f64,
+    class: &'static str,
+    name: &'static str,
 }
 
-fn grid(chart: &Chart) -> Markup {
+impl<'a> Plot<'a> {
+    fn of(chart: &'a Chart) -> Self {
+        let (mut x, mut y) = (LEFT, 12.0);
+        let mut legend = Vec::with_capacity(chart.series.len());
+        for Series { name, class, .. } in &chart.series {
+            let width = LEGEND_STROKE + LEGEND_GAP + name.chars().count() as f64 * LEGEND_LETTER;
+            if x > LEFT && x + width > WIDTH {
+                (x, y) = (LEFT, y + LEGEND_ROW);
+            }
+            legend.push(Entry { x, y, class, name });
+            x += width + 2.0 * LEGEND_GAP;
+        }
+        Self { x: &chart.x, y: &chart.y, legend, top: y - 12.0 + TOP }
+    }
+
+    fn across(&self, value: f64) -> f64 {
+        LEFT + self.x.scale.place(value) * (WIDTH - LEFT - RIGHT)
+    }
+
+    fn up(&self, value: f64) -> f64 {
+        HEIGHT - BOTTOM - self.y.scale.place(value) * (HEIGHT - self.top - BOTTOM)
+    }
+}
+
+fn grid(plot: &Plot) -> Markup {
     let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
     html! {
-        @for tick in &chart.y.ticks {
-            @let y = number(up(&chart.y, tick.at));
+        @for tick in &plot.y.ticks {
+            @let y = number(plot.up(tick.at));
             line class="grid" x1=(LEFT) x2=(right) y1=(y) y2=(y) {}
             text class="tick end" x=(LEFT - 8.0) y=(y) dy="0.35em" { (tick.label) }
         }
-        @for tick in &chart.x.ticks {
-            @let x = number(across(&chart.x, tick.at));
+        @for tick in &plot.x.ticks {
+            @let x = number(plot.across(tick.at));
             line class="notch" x1=(x) x2=(x) y1=(bottom) y2=(bottom + 5.0) {}
             text class="tick middle" x=(x) y=(bottom + 20.0) { (tick.label) }
         }
@@ -104,11 +139,11 @@ fn grid(chart: &Chart) -> Markup {
 }
 
 /// A polyline for each uninterrupted stretch; a point alone becomes a dot.
-fn line(chart: &Chart, series: &Series) -> Markup {
+fn line(plot: &Plot, series: &Series) -> Markup {
     let stretches = series.points.split(Option::is_none).filter(|stretch| !stretch.is_empty());
     let place = |point: &Option<Place>| {
         let point = point.unwrap_or_default();
-        (number(across(&chart.x, point.x)), number(up(&chart.y, point.y)))
+        (number(plot.across(point.x)), number(plot.up(point.y)))
     };
     html! {
         @for stretch in stretches {
@@ -123,17 +158,11 @@ fn line(chart: &Chart, series: &Series) -> Markup {
     }
 }
 
-fn legend(series: &[Series]) -> Markup {
-    let mut x = LEFT;
-    let mut entries = Vec::new();
-    for series in series {
-        entries.push((x, series));
-        x += LEGEND_STROKE + 3.0 * LEGEND_GAP + series.name.chars().count() as f64 * LEGEND_LETTER;
-    }
+fn legend(entries: &[Entry]) -> Markup {
     html! {
-        @for (x, series) in entries {
-            line class=(format!("line {}", series.class)) x1=(number(x)) x2=(number(x + LEGEND_STROKE)) y1="12" y2="12" {}
-            text class="legend" x=(number(x + LEGEND_STROKE + LEGEND_GAP)) y="12" dy="0.35em" { (series.name) }
+        @for Entry { x, y, class, name } in entries {
+            line class=(format!("line {class}")) x1=(number(*x)) x2=(number(x + LEGEND_STROKE)) y1=(y) y2=(y) {}
+            text class="legend" x=(number(x + LEGEND_STROKE + LEGEND_GAP)) y=(y) dy="0.35em" { (name) }
         }
     }
 }

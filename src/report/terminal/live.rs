@@ -1,11 +1,9 @@
 //! A run in one line while it lasts.
 
-use crate::report::format::{count, percent, rate, time};
-use crate::report::{Snapshot, State};
+use crate::report::Snapshot;
+use crate::report::format::{count, percent, rate, time, whole_seconds};
 use crate::tally::{ScenarioTally, quantile};
 use crate::verdict::threshold::Outcome;
-
-const SECOND_NS: u64 = 1_000_000_000;
 
 /// State, progress, rate over the last window, requests on the wire, errors, latency so far, time left.
 pub fn live_line(snapshot: &Snapshot) -> String {
@@ -27,13 +25,8 @@ pub fn live_line(snapshot: &Snapshot) -> String {
     if let failing @ 1.. = snapshot.thresholds().iter().filter(|t| t.outcome == Outcome::Failed).count() {
         parts.push(format!("{failing} of {} thresholds failing", snapshot.run.thresholds.len()));
     }
-    parts.extend(left_ns(snapshot).map(|ns| format!("{} left", whole_seconds(ns))));
+    parts.extend(snapshot.left_ns().map(|ns| format!("{} left", whole_seconds(ns))));
     parts.join(", ")
-}
-
-/// A time of which tenths would only flicker.
-fn whole_seconds(ns: u64) -> String {
-    if ns < 120 * SECOND_NS { format!("{} s", ns.div_ceil(SECOND_NS)) } else { time(ns) }
 }
 
 /// Exchanges that ended per second in the last window.
@@ -42,20 +35,4 @@ fn last_rate(snapshot: &Snapshot) -> Option<f64> {
     let before = snapshot.timeline.iter().rev().nth(1).map_or(0.0, |point| point.t);
     let length = last.t - before;
     (length > 0.0).then(|| (last.completed + last.failed) as f64 / length)
-}
-
-/// Time until the plan's end: the sooner of its duration and, at the pace so far, its requests.
-fn left_ns(snapshot: &Snapshot) -> Option<u64> {
-    if !matches!(snapshot.state, State::WarmingUp | State::Running) {
-        return None;
-    }
-    let run = &snapshot.run;
-    let by_time =
-        run.duration_ns.map(|d| (d.saturating_add(run.warmup_ns)).saturating_sub(snapshot.elapsed_ns));
-    let ended = snapshot.tally.sum(|s| s.ended() + s.dropped);
-    let by_requests = run.requests.filter(|_| ended > 0).map(|n| {
-        let share = n.saturating_sub(ended) as f64 / ended as f64;
-        (snapshot.measured_ns as f64 * share) as u64
-    });
-    by_time.into_iter().chain(by_requests).min()
 }
