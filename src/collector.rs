@@ -10,7 +10,7 @@ use crate::load::{WINDOW_NS, Window};
 use crate::report::{FirstFailure, Snapshot, State, TimelinePoint};
 use crate::sys::Clock;
 use crate::sys::cgroup::{Groups, Throttle};
-use crate::tally::{Detail, Outcome, ScenarioTally, Tally};
+use crate::tally::{Detail, Outcome, ScenarioTally, Tally, TlsFault};
 use crate::verdict::preflight::OPEN_WINDOWS_MAX;
 
 /// How often the picture's state and elapsed time move on when no window comes.
@@ -217,6 +217,11 @@ pub fn detail_text(detail: Detail, outcome: Outcome) -> String {
         Detail::Status(code) => format!("status {code}"),
         Detail::Os(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
         Detail::Protocol(error) => error.explain().to_owned(),
+        Detail::Tls(TlsFault::Alert(number)) => {
+            format!("{} (number {number})", TlsFault::Alert(number).explain())
+        }
+        Detail::Tls(fault) => fault.explain().to_owned(),
+        Detail::Truncated => "the stream ended without TLS close_notify: it may have been cut off".to_owned(),
         Detail::Broken(broken) => format!("`{}` does not hold", broken.name()),
     }
 }

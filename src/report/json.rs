@@ -15,7 +15,6 @@ use super::figures::{
     BaselineFigures, BrokenExpectation, Histograms, Instrument, InstrumentFigures, Latency, Outcomes, Point,
     Rate, Scenario, Threshold, Totals, Verdict, public_source, seconds, status_codes, timeline,
 };
-use crate::tally::Histogram;
 
 /// The version of report.json's keys.
 pub const SCHEMA: u32 = 1;
@@ -46,9 +45,9 @@ struct Report<'a> {
     response_time: Latency,
     /// Send to last byte.
     service_time: Latency,
-    /// Connect call to established connection.
+    /// Connect call to established TCP connection.
     connect_time: Latency,
-    /// TLS handshakes.
+    /// Established TCP connection to the end of the TLS handshake; no sample where there is no TLS.
     tls_time: Latency,
     /// Send to first byte.
     first_byte_time: Latency,
@@ -134,7 +133,7 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         response_time: Latency::of(&response_time),
         service_time: Latency::of(&service_time),
         connect_time: Latency::of(&tally.connect_time),
-        tls_time: Latency::of(&Histogram::new()),
+        tls_time: Latency::of(&tally.tls_time),
         first_byte_time: Latency::of(&tally.first_byte_time),
         outcomes: Outcomes::over(tally),
         status_codes: status_codes(tally),

@@ -4,10 +4,12 @@
 mod histogram;
 mod outcome;
 pub mod quantile;
+mod tls;
 mod wire;
 
 pub use histogram::{HIGHEST_NS, Histogram};
 pub use outcome::{Broken, Detail, FirstSeen, MAX_SPECIMENS, Outcome, Specimen};
+pub use tls::TlsFault;
 
 /// Status codes a response can carry: three digits.
 pub const STATUS_FIRST: u16 = 100;
@@ -114,12 +116,18 @@ pub struct Tally {
     pub send_delay: Histogram,
     /// The kernel had the last byte until our thread read it: our own error.
     pub receive_delay: Histogram,
-    /// Connect call to established connection.
+    /// Connect call to established TCP connection.
     pub connect_time: Histogram,
+    /// Established TCP connection to the end of the TLS handshake.
+    pub tls_time: Histogram,
     /// Send to first byte of the response.
     pub first_byte_time: Histogram,
     /// Connections established.
     pub connections_opened: u64,
+    /// TLS handshakes in which certificates were exchanged and checked.
+    pub handshakes_full: u64,
+    /// TLS handshakes that took up an earlier session.
+    pub handshakes_resumed: u64,
     /// Connection attempts that failed while no request was waiting on them.
     pub connect_failures: u64,
     /// Requests sent a second time because the target had closed the idle connection.
@@ -146,8 +154,11 @@ impl Tally {
             send_delay: Histogram::new(),
             receive_delay: Histogram::new(),
             connect_time: Histogram::new(),
+            tls_time: Histogram::new(),
             first_byte_time: Histogram::new(),
             connections_opened: 0,
+            handshakes_full: 0,
+            handshakes_resumed: 0,
             connect_failures: 0,
             retried: 0,
             absurd_stamps: 0,
@@ -171,8 +182,11 @@ impl Tally {
         self.send_delay.merge(&other.send_delay);
         self.receive_delay.merge(&other.receive_delay);
         self.connect_time.merge(&other.connect_time);
+        self.tls_time.merge(&other.tls_time);
         self.first_byte_time.merge(&other.first_byte_time);
         self.connections_opened += other.connections_opened;
+        self.handshakes_full += other.handshakes_full;
+        self.handshakes_resumed += other.handshakes_resumed;
         self.connect_failures += other.connect_failures;
         self.retried += other.retried;
         self.absurd_stamps += other.absurd_stamps;
@@ -207,8 +221,10 @@ impl Tally {
         self.send_delay.clear();
         self.receive_delay.clear();
         self.connect_time.clear();
+        self.tls_time.clear();
         self.first_byte_time.clear();
         (self.connections_opened, self.connect_failures) = (0, 0);
+        (self.handshakes_full, self.handshakes_resumed) = (0, 0);
         (self.retried, self.completed_in_time) = (0, 0);
         (self.absurd_stamps, self.unstamped) = (0, 0);
         self.first_seen = [None; Outcome::COUNT];

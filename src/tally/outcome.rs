@@ -1,5 +1,6 @@
 //! How an exchange ended: a closed list, each with a stable name and a sentence that explains it.
 
+use super::TlsFault;
 use crate::http1::ProtocolError;
 
 /// How one exchange ended. Every exchange that was due ends in exactly one of these, is dropped,
@@ -25,6 +26,8 @@ pub enum Outcome {
     ConnectUnreachable,
     /// The connection was not established before the connect deadline passed.
     ConnectTimeout,
+    /// TLS failed: in the handshake, or by an alert or a damaged record after it.
+    TlsFailed,
     /// The connection was reset before the response was complete.
     Reset,
     /// The target closed the connection before the response was complete.
@@ -40,7 +43,7 @@ impl Outcome {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every outcome, in the order in which reports list them.
-    pub const ALL: [Outcome; 13] = [
+    pub const ALL: [Outcome; 14] = [
         Self::Ok,
         Self::UnexpectedStatus,
         Self::ExpectationFailed,
@@ -50,6 +53,7 @@ impl Outcome {
         Self::ConnectRefused,
         Self::ConnectUnreachable,
         Self::ConnectTimeout,
+        Self::TlsFailed,
         Self::Reset,
         Self::ClosedEarly,
         Self::ProtocolError,
@@ -68,6 +72,7 @@ impl Outcome {
             Self::ConnectRefused => "connect_refused",
             Self::ConnectUnreachable => "connect_unreachable",
             Self::ConnectTimeout => "connect_timeout",
+            Self::TlsFailed => "tls_failed",
             Self::Reset => "reset",
             Self::ClosedEarly => "closed_early",
             Self::ProtocolError => "protocol_error",
@@ -87,6 +92,7 @@ impl Outcome {
             Self::ConnectRefused => "the target refused the connection",
             Self::ConnectUnreachable => "the target could not be reached",
             Self::ConnectTimeout => "no connection within the timeout",
+            Self::TlsFailed => "no TLS connection, or it was broken off: see its reason",
             Self::Reset => "the connection was reset before the response was complete",
             Self::ClosedEarly => "the target closed the connection before the response was complete",
             Self::ProtocolError => "what came back is not a valid HTTP/1.1 response",
@@ -113,6 +119,10 @@ pub enum Detail {
     Os(i32),
     /// What the response violated.
     Protocol(ProtocolError),
+    /// What went wrong with TLS.
+    Tls(TlsFault),
+    /// The stream ended without TLS saying so: somebody between may have cut it off.
+    Truncated,
     /// The expectation that the response broke.
     Broken(Broken),
 }

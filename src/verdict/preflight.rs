@@ -26,8 +26,8 @@ pub const OPEN_WINDOWS_MAX: u64 = 3;
 pub const BACKLOG_ENTRY_BYTES: u64 = 88;
 /// Histograms per tally and scenario: response and service time.
 const HISTOGRAMS_PER_SCENARIO: u64 = 2;
-/// Histograms per tally: slip, send delay, receive delay, connect time, first byte time.
-const HISTOGRAMS_PER_TALLY: u64 = 5;
+/// Histograms per tally: slip, send delay, receive delay, connect time, TLS time, first byte time.
+const HISTOGRAMS_PER_TALLY: u64 = 6;
 /// Counters per tally and scenario: 900 status codes and a few more, eight bytes each.
 const COUNTER_BYTES_PER_SCENARIO: u64 = 8 * 1024;
 /// Counters per tally, and what was seen first.

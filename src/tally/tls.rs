@@ -1,0 +1,115 @@
+//! Why a TLS connection failed: a closed list, each with a stable name and an explanation.
+
+/// What went wrong with TLS on one connection, in its handshake or after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TlsFault {
+    /// The target's certificate is from an issuer that is not trusted.
+    UnknownIssuer,
+    /// The target's certificate has expired.
+    Expired,
+    /// The target's certificate is not valid yet.
+    NotYetValid,
+    /// The target's certificate is for another name.
+    NameMismatch,
+    /// The target's certificate may not be used by a server.
+    WrongPurpose,
+    /// The target's certificate is wrong in some other way.
+    BadCertificate,
+    /// The target wants a client certificate and got none.
+    ClientCertificateRequired,
+    /// The target refuses our client certificate.
+    ClientCertificateRefused,
+    /// No protocol version, cipher suite or signature scheme in common.
+    NothingInCommon,
+    /// The target does not speak HTTP/1.1 here, says its ALPN.
+    NoAlpn,
+    /// What answered does not speak TLS.
+    NotTls,
+    /// The target sent a fatal alert, with this number (RFC 8446, section 6).
+    Alert(u8),
+    /// The target broke the protocol: wrong or damaged messages.
+    Protocol,
+    /// The connection ended or was reset in the handshake.
+    Closed,
+    /// This machine could not do its part (randomness, time).
+    Local,
+}
+
+impl TlsFault {
+    /// The stable name in JSON and metric labels.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UnknownIssuer => "unknown_issuer",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::NameMismatch => "name_mismatch",
+            Self::WrongPurpose => "wrong_purpose",
+            Self::BadCertificate => "bad_certificate",
+            Self::ClientCertificateRequired => "client_certificate_required",
+            Self::ClientCertificateRefused => "client_certificate_refused",
+            Self::NothingInCommon => "nothing_in_common",
+            Self::NoAlpn => "no_alpn",
+            Self::NotTls => "not_tls",
+            Self::Alert(_) => "alert",
+            Self::Protocol => "protocol",
+            Self::Closed => "closed",
+            Self::Local => "local",
+        }
+    }
+
+    /// What was wrong and, where something of ours can be changed, what to change.
+    pub const fn explain(self) -> &'static str {
+        match self {
+            Self::UnknownIssuer => {
+                "the target's certificate is from an unknown issuer: name its CA with `tls.ca` (--cacert)"
+            }
+            Self::Expired => "the target's certificate has expired",
+            Self::NotYetValid => "the target's certificate is not valid yet",
+            Self::NameMismatch => {
+                "the target's certificate is for another name: if that is meant, set `tls.server_name`"
+            }
+            Self::WrongPurpose => {
+                "the target's certificate is not one for a server (a CA's own, for example)"
+            }
+            Self::BadCertificate => "the target's certificate is not acceptable",
+            Self::ClientCertificateRequired => {
+                "the target wants a client certificate: give `tls.cert` and `tls.key` (--cert, --key)"
+            }
+            Self::ClientCertificateRefused => "the target refuses our client certificate (`tls.cert`)",
+            Self::NothingInCommon => "no TLS version, cipher suite or signature scheme in common",
+            Self::NoAlpn => "the target offers no HTTP/1.1 over TLS (no ALPN protocol in common)",
+            Self::NotTls => "what answered is not TLS: is it an http:// port?",
+            Self::Alert(_) => "the target ended TLS with an alert",
+            Self::Protocol => "the target broke the TLS protocol",
+            Self::Closed => "the target ended the connection in the TLS handshake",
+            Self::Local => "this machine could not do its part of TLS",
+        }
+    }
+
+    /// The fault that a fatal alert of this number tells of; `with_certificate`: a client certificate was given.
+    pub const fn of_alert(number: u8, with_certificate: bool) -> Self {
+        match number {
+            40 | 70 | 71 => Self::NothingInCommon,
+            116 => Self::ClientCertificateRequired,
+            // What is said of a certificate is said of ours: the target sees no other.
+            42..=46 | 48 | 49 if with_certificate => Self::ClientCertificateRefused,
+            // OpenSSL in TLS 1.2, where certificate_required does not exist, and others say it so.
+            42 if !with_certificate => Self::ClientCertificateRequired,
+            120 => Self::NoAlpn,
+            _ => Self::Alert(number),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_of_a_certificate_is_about_ours() {
+        assert_eq!(TlsFault::of_alert(48, true), TlsFault::ClientCertificateRefused);
+        assert_eq!(TlsFault::of_alert(48, false), TlsFault::Alert(48));
+        assert_eq!(TlsFault::of_alert(116, false), TlsFault::ClientCertificateRequired);
+        assert_eq!(TlsFault::of_alert(80, true), TlsFault::Alert(80));
+    }
+}
