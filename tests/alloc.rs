@@ -198,6 +198,7 @@ fn check_thread(load: &str, response: &str) {
         settled: settle,
         windows: close,
         empties,
+        timetables: crossbeam_channel::never(),
     };
     let thread = load::spawn(job).expect("room for a thread");
     assert_eq!(settled.recv().expect("it settles").reached, Ok(true));

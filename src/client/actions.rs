@@ -16,6 +16,10 @@ impl Client {
         if let Some(c) = self.closing.pop_front() {
             return Some(Action::Close(c));
         }
+        if now >= self.permitted_until_ns && self.demand.is_some() {
+            self.forgo(now);
+            return None;
+        }
         if !self.wanted.is_empty() && self.connecting < MAX_CONNECTING && !self.is_hopeless() {
             return self.begin_connecting(now);
         }
@@ -190,6 +194,26 @@ impl Client {
             if open.has_room() {
                 open.backlog.push_back(exchange);
             } else if measured {
+                self.tally.scenarios[scenario].dropped += 1;
+            }
+        }
+    }
+
+    /// Without permission to send: what is due is not sent, and counted.
+    #[cold]
+    fn forgo(&mut self, now: u64) {
+        let Some(Demand::Open(open)) = &mut self.demand else { return };
+        for waiting in open.backlog.drain(..).filter(|exchange| exchange.measured) {
+            self.tally.scenarios[usize::from(waiting.scenario)].dropped += 1;
+        }
+        while let Some((due, measured)) = open.peek()
+            && due.at_ns <= now
+            && due.at_ns < self.course.stop
+        {
+            open.advance();
+            let scenario = self.brief.picker.pick(due.k);
+            Exchange::due(scenario, due.at_ns, measured, &mut self.tally);
+            if measured {
                 self.tally.scenarios[scenario].dropped += 1;
             }
         }

@@ -25,8 +25,9 @@ pub struct Closed {
 /// Requests are due by a schedule.
 #[derive(Debug)]
 pub struct Open {
-    warm_up: Schedule,
-    measured: Schedule,
+    timetable: Timetable,
+    /// What takes its place, from when on, in order of time.
+    next: VecDeque<(u64, Timetable)>,
     /// When the last request was due.
     last_due_ns: u64,
     /// Due requests that wait for a free connection, oldest first.
@@ -35,31 +36,67 @@ pub struct Open {
     limited: bool,
 }
 
+/// Timetables that may be waiting for their time: a fleet deals anew at most once a lease.
+const TIMETABLES: usize = 4;
+
+/// The arrivals of one slice of a plan's schedule: of the warm-up and of the measured time.
+#[derive(Debug)]
+pub struct Timetable {
+    warm_up: Schedule,
+    measured: Schedule,
+}
+
+impl Timetable {
+    /// Slot `slice.0` of `slice.1`, without what is due before `from_ns`; load begins at `start_ns`.
+    /// `None`: the closed model has none. Walks Poisson arrivals one by one.
+    pub fn new(load: &Load, slice: (u64, u64), seed: u64, start_ns: u64, from_ns: u64) -> Option<Self> {
+        let Model::Open { pieces, arrivals, .. } = &load.model else { return None };
+        let rate = pieces.first().map_or(0.0, |p| p.from);
+        let level = [Piece { from: rate, to: rate, length_ns: load.warmup_ns }];
+        let measured_from = start_ns + load.warmup_ns;
+        // Another seed: the measured time is not a repetition of the warm-up.
+        let warm_up = Schedule::new(&level, *arrivals, !seed, slice, start_ns, None);
+        let measured = Schedule::new(pieces, *arrivals, seed, slice, measured_from, load.requests);
+        Some(Self { warm_up: warm_up.beginning(from_ns), measured: measured.beginning(from_ns) })
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<(Due, bool)> {
+        match self.warm_up.peek() {
+            Some(due) => Some((due, false)),
+            None => self.measured.peek().map(|due| (due, true)),
+        }
+    }
+
+    #[inline]
+    fn advance(&mut self) {
+        if self.warm_up.peek().is_some() {
+            self.warm_up.advance();
+        } else {
+            self.measured.advance();
+        }
+    }
+}
+
 impl Demand {
-    /// This slot's demand, beginning at `start_ns`. Allocates the backlog.
-    pub fn new(load: &Load, share: &Share, period: u64, seed: u64, start_ns: u64) -> Self {
-        match &load.model {
-            Model::Closed { .. } => {
+    /// This slot's demand: load begins at `start_ns`, this slot's part of it at `from_ns`. Allocates the
+    /// backlog.
+    pub fn new(load: &Load, share: &Share, period: u64, seed: u64, start_ns: u64, from_ns: u64) -> Self {
+        match Timetable::new(load, share.arrivals, seed, start_ns, from_ns) {
+            None => {
                 // Slots begin at different places of the sequence, so that they do not move in step.
                 let offset = period * share.arrivals.0 / share.arrivals.1;
                 let range = share.requests.clone().unwrap_or(offset..u64::MAX);
                 Self::Closed(Closed { warm_up_next: offset, next: range.start, end: range.end })
             }
-            Model::Open { pieces, arrivals, .. } => {
-                let rate = pieces.first().map_or(0.0, |p| p.from);
-                let level = [Piece { from: rate, to: rate, length_ns: load.warmup_ns }];
-                let slot = share.arrivals;
-                let measured_from = start_ns + load.warmup_ns;
-                Self::Open(Box::new(Open {
-                    // Another seed: the measured time is not a repetition of the warm-up.
-                    warm_up: Schedule::new(&level, *arrivals, !seed, slot, start_ns, None),
-                    measured: Schedule::new(pieces, *arrivals, seed, slot, measured_from, load.requests),
-                    last_due_ns: 0,
-                    backlog: VecDeque::with_capacity(share.backlog as usize),
-                    capacity: share.backlog as usize,
-                    limited: load.requests.is_some(),
-                }))
-            }
+            Some(timetable) => Self::Open(Box::new(Open {
+                timetable,
+                next: VecDeque::with_capacity(TIMETABLES),
+                last_due_ns: 0,
+                backlog: VecDeque::with_capacity(share.backlog as usize),
+                capacity: share.backlog as usize,
+                limited: load.requests.is_some(),
+            })),
         }
     }
 }
@@ -86,27 +123,42 @@ impl Open {
     /// The next arrival, and whether it belongs to the measured time.
     #[inline]
     pub fn peek(&self) -> Option<(Due, bool)> {
-        match self.warm_up.peek() {
-            Some(due) => Some((due, false)),
-            None => self.measured.peek().map(|due| (due, true)),
-        }
+        self.timetable.peek()
     }
 
     /// Step past the arrival that [`Self::peek`] shows.
     #[inline]
     pub fn advance(&mut self) {
         self.last_due_ns = self.peek().map_or(self.last_due_ns, |(due, _)| due.at_ns);
-        if self.warm_up.peek().is_some() {
-            self.warm_up.advance();
-        } else {
-            self.measured.advance();
+        self.timetable.advance();
+        if !self.next.is_empty() {
+            self.turn_over();
+        }
+    }
+
+    /// Let `timetable` decide from `from_ns` on, in the place of whatever was to decide then.
+    pub fn follow(&mut self, from_ns: u64, timetable: Timetable) {
+        while self.next.back().is_some_and(|(later_ns, _)| *later_ns >= from_ns) {
+            self.next.pop_back();
+        }
+        self.next.push_back((from_ns, timetable));
+        self.turn_over();
+    }
+
+    /// Change to the timetables whose time has come before the present one's next arrival.
+    fn turn_over(&mut self) {
+        while let Some((from_ns, _)) = self.next.front()
+            && self.peek().is_none_or(|(due, _)| due.at_ns >= *from_ns)
+            && let Some((_, timetable)) = self.next.pop_front()
+        {
+            self.timetable = timetable;
         }
     }
 
     /// Time between the last arrival and the next one.
     #[inline]
     pub fn gap_ns(&self) -> u64 {
-        self.peek().map_or(u64::MAX, |(due, _)| due.at_ns - self.last_due_ns)
+        self.peek().map_or(u64::MAX, |(due, _)| due.at_ns.saturating_sub(self.last_due_ns))
     }
 
     /// Whether a number of requests may end the run before its time.
@@ -117,5 +169,79 @@ impl Open {
     /// Whether another due request may wait.
     pub fn has_room(&self) -> bool {
         self.backlog.len() < self.capacity
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::Arrivals;
+
+    const S: u64 = 1_000_000_000;
+
+    fn load(arrivals: Arrivals) -> Load {
+        let pieces = vec![
+            Piece { from: 300.0, to: 900.0, length_ns: S },
+            Piece { from: 900.0, to: 900.0, length_ns: S },
+        ];
+        Load {
+            model: Model::Open { pieces, arrivals, connections: None, backlog: 1 },
+            warmup_ns: S / 2,
+            drain_ns: 0,
+            requests: None,
+            duration_ns: Some(2 * S),
+        }
+    }
+
+    fn dues(open: &mut Open) -> Vec<u64> {
+        std::iter::from_fn(|| {
+            let (due, _) = open.peek()?;
+            open.advance();
+            Some(due.at_ns)
+        })
+        .collect()
+    }
+
+    fn slot(load: &Load, slice: (u64, u64)) -> Box<Open> {
+        let share = Share { connections: 1, requests: None, backlog: 1, arrivals: slice };
+        match Demand::new(load, &share, 1, 7, S, S) {
+            Demand::Open(open) => open,
+            Demand::Closed(_) => panic!("the model is open"),
+        }
+    }
+
+    /// However often it is dealt anew, and however late a slot hears of it before its time has come.
+    #[test]
+    fn a_schedule_dealt_anew_is_still_the_schedule() {
+        let mut rng = fastrand::Rng::with_seed(3);
+        for arrivals in [Arrivals::Even, Arrivals::Poisson] {
+            let load = load(arrivals);
+            let whole = dues(&mut slot(&load, (0, 1)));
+            for _ in 0..50 {
+                let mut turns: Vec<(u64, u64)> =
+                    (0..rng.usize(1..4)).map(|_| (rng.u64(S..4 * S), rng.u64(1..5))).collect();
+                turns.sort_unstable();
+                turns.dedup_by_key(|turn| turn.0);
+                let first = rng.u64(1..5);
+                let mut union = Vec::new();
+                for i in 0..5u64 {
+                    let mut open = if i < first {
+                        slot(&load, (i, first))
+                    } else {
+                        let mut open = slot(&load, (0, 1));
+                        open.timetable = Timetable::new(&load, (0, 1), 7, S, u64::MAX).unwrap();
+                        open
+                    };
+                    for (from_ns, of) in &turns {
+                        let from = if i < *of { *from_ns } else { u64::MAX };
+                        let table = Timetable::new(&load, (i.min(of - 1), *of), 7, S, from).unwrap();
+                        open.follow(*from_ns, table);
+                    }
+                    union.extend(dues(&mut open));
+                }
+                union.sort_unstable();
+                assert_eq!(union, whole, "{arrivals:?} {first} {turns:?}");
+            }
+        }
     }
 }

@@ -28,6 +28,8 @@ use connection::{Connection, State};
 use deadlines::Deadlines;
 use demand::Demand;
 
+pub use demand::Timetable;
+
 /// Connection attempts under way at once, per thread: more would overrun a target's listen queue
 /// (4,096 on current kernels) and be retried by TCP after a whole second.
 const MAX_CONNECTING: u32 = 256;
@@ -124,6 +126,8 @@ pub struct Client {
     tally: Box<Tally>,
     any_connected: bool,
     first_connect_failure: Option<(Outcome, Detail)>,
+    /// Until when requests may be sent.
+    permitted_until_ns: u64,
 }
 
 impl Client {
@@ -161,6 +165,7 @@ impl Client {
             tally,
             any_connected: false,
             first_connect_failure: None,
+            permitted_until_ns: u64::MAX,
             brief,
         }
     }
@@ -195,12 +200,17 @@ impl Client {
 
     /// Apply load from `start_ns` on, which must not lie in the past of any event fed so far.
     pub fn start(&mut self, start_ns: u64) {
+        self.join(start_ns, start_ns);
+    }
+
+    /// Take part from `from_ns` on in a run whose load began at `start_ns`.
+    pub fn join(&mut self, start_ns: u64, from_ns: u64) {
         let load = &self.brief.plan.load;
         let measure_from = start_ns + load.warmup_ns;
         let stop = load.duration_ns.map_or(u64::MAX, |d| measure_from + d);
         self.course = Course { measure_from, stop, give_up: stop.saturating_add(load.drain_ns) };
         let period = self.brief.picker.period();
-        let demand = Demand::new(load, &self.share, period, self.brief.seed, start_ns);
+        let demand = Demand::new(load, &self.share, period, self.brief.seed, start_ns, from_ns);
         if matches!(demand, Demand::Closed(_)) {
             // Those under way follow when their attempt has ended; the others begin now.
             self.wanted.clear();
@@ -210,11 +220,26 @@ impl Client {
         self.demand = Some(demand);
     }
 
-    /// Make no new requests from `now` on; those outstanding have the plan's drain time.
-    pub fn stop(&mut self, now: u64) {
-        if now < self.course.stop {
-            self.course.stop = now;
-            self.course.give_up = now.saturating_add(self.brief.plan.load.drain_ns);
+    /// Requests may be sent until `until_ns`. From then on none begins to be sent: in the open model what
+    /// waits and what comes due is counted as dropped, in the closed model nothing comes due.
+    #[inline]
+    pub fn permit(&mut self, until_ns: u64) {
+        self.permitted_until_ns = until_ns;
+    }
+
+    /// Open model: from `from_ns` on, requests are due by `timetable`. The closed model has none to change.
+    pub fn follow(&mut self, from_ns: u64, timetable: Timetable) {
+        if let Some(Demand::Open(open)) = &mut self.demand {
+            open.follow(from_ns, timetable);
+        }
+    }
+
+    /// Make no new requests from `at_ns` on, the present or later; those outstanding have the plan's drain
+    /// time.
+    pub fn stop(&mut self, at_ns: u64) {
+        if at_ns < self.course.stop {
+            self.course.stop = at_ns;
+            self.course.give_up = at_ns.saturating_add(self.brief.plan.load.drain_ns);
         }
     }
 

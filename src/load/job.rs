@@ -2,33 +2,78 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
 
-use crate::client::Brief;
+use crate::client::{Brief, Timetable};
 use crate::plan::Share;
 use crate::report::ThreadHealth;
 use crate::sys::Clock;
 use crate::tally::{Detail, Outcome, Tally};
 
-/// What the threads of a run are told while it lasts. Written once or twice in a run.
-#[derive(Debug, Default)]
+/// What the threads of a run are told while it lasts. Written seldom, read at every turn.
+#[derive(Debug)]
 pub struct Control {
     /// When load begins, on the run's clock; 0: not yet known.
     pub(super) start_at_ns: AtomicU64,
-    pub(super) stop: AtomicBool,
+    /// When these threads' part of it begins.
+    pub(super) from_ns: AtomicU64,
+    /// When it ends, if that is before the plan's end.
+    pub(super) stop_at_ns: AtomicU64,
+    /// Until when requests may be sent.
+    pub(super) permitted_until_ns: AtomicU64,
+    /// How often timetables were handed out.
+    pub(super) timetables: AtomicU64,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self {
+            start_at_ns: AtomicU64::new(0),
+            from_ns: AtomicU64::new(0),
+            stop_at_ns: AtomicU64::new(u64::MAX),
+            permitted_until_ns: AtomicU64::new(u64::MAX),
+            timetables: AtomicU64::new(0),
+        }
+    }
 }
 
 impl Control {
     /// Let load begin at `at_ns`, which must not be 0.
     pub fn start(&self, at_ns: u64) {
-        self.start_at_ns.store(at_ns, Ordering::Release);
+        self.join(at_ns, at_ns);
+    }
+
+    /// Let these threads take part from `from_ns` on in a run whose load began at `start_ns`; neither is 0.
+    pub fn join(&self, start_ns: u64, from_ns: u64) {
+        self.from_ns.store(from_ns, Ordering::Relaxed);
+        self.start_at_ns.store(start_ns, Ordering::Release);
     }
 
     /// Make no new requests; drain.
     pub fn stop(&self) {
-        self.stop.store(true, Ordering::Release);
+        self.stop_at(0);
+    }
+
+    /// Make no new requests from `at_ns` on.
+    pub fn stop_at(&self, at_ns: u64) {
+        self.stop_at_ns.fetch_min(at_ns, Ordering::AcqRel);
+    }
+
+    /// Requests may be sent until `until_ns`; the threads look before each one. They may for ever unless
+    /// this says otherwise.
+    pub fn permit(&self, until_ns: u64) {
+        self.permitted_until_ns.store(until_ns, Ordering::Release);
+    }
+
+    /// Have the threads look for the timetables they were sent.
+    pub fn timetables_sent(&self) {
+        self.timetables.fetch_add(1, Ordering::Release);
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop_at_ns.load(Ordering::Acquire) == 0
     }
 }
 
@@ -61,6 +106,8 @@ pub struct Job {
     pub windows: Sender<Window>,
     /// Where empty ones come back from.
     pub empties: Receiver<Box<Tally>>,
+    /// What this thread's requests are due by from some instant on; looked at when the control says so.
+    pub timetables: Receiver<(u64, Timetable)>,
 }
 
 /// How a thread's first connection attempts ended.

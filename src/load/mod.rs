@@ -110,40 +110,52 @@ impl Thread {
         self.pinned = self.job.core.is_some_and(sys::cores::pin);
         sys::sharpen_timers();
         self.client.open();
-        while !self.client.is_settled() && !self.job.control.stop.load(Ordering::Acquire) {
+        while !self.client.is_settled() && !self.job.control.is_stopped() {
             self.step(LONGEST_WAIT_NS);
         }
         // Nobody listening means that the run was given up.
         let _ = self.job.settled.send(Settled { reached: self.client.reached_target() });
         let start_ns = loop {
             match self.job.control.start_at_ns.load(Ordering::Acquire) {
-                0 if self.job.control.stop.load(Ordering::Acquire) => return,
+                0 if self.job.control.is_stopped() => return,
                 0 => self.step(START_WAIT_NS),
                 at_ns => break at_ns,
             }
         };
         // Not before the instant itself: what is sent earlier is neither warm-up nor measured.
-        while let wait_ns @ 1.. = start_ns.saturating_sub(self.job.clock.now()) {
-            self.step(wait_ns);
+        let from_ns = self.job.control.from_ns.load(Ordering::Relaxed);
+        while let wait_ns @ 1.. = from_ns.saturating_sub(self.job.clock.now()) {
+            if self.job.control.is_stopped() {
+                break;
+            }
+            self.step(wait_ns.min(LONGEST_WAIT_NS));
         }
-        self.client.start(start_ns);
+        self.client.join(start_ns, from_ns);
         self.load(start_ns + self.job.brief.plan.load.warmup_ns);
     }
 
     /// Apply load until there is nothing left to do.
     fn load(&mut self, measure_from_ns: u64) {
-        self.observed_from_ns = measure_from_ns;
+        self.observed_from_ns = measure_from_ns.max(self.job.clock.now());
         let mut window_ends = measure_from_ns + WINDOW_NS;
-        let mut stop_seen = false;
+        let mut timetables = 0;
         let load_ended_at_ns = loop {
             let now = self.job.clock.now();
             if now >= window_ends {
                 self.ship(now);
                 window_ends += WINDOW_NS * (1 + (now - window_ends) / WINDOW_NS);
             }
-            if !stop_seen && self.job.control.stop.load(Ordering::Relaxed) {
-                stop_seen = true;
-                self.client.stop(now);
+            let stop_at_ns = self.job.control.stop_at_ns.load(Ordering::Relaxed);
+            if stop_at_ns < self.client.stops_at_ns() {
+                self.client.stop(stop_at_ns.max(now));
+            }
+            let sent = self.job.control.timetables.load(Ordering::Acquire);
+            if sent != timetables {
+                timetables = sent;
+                self.job
+                    .timetables
+                    .try_iter()
+                    .for_each(|(from_ns, table)| self.client.follow(from_ns, table));
             }
             if self.client.is_done(now) {
                 break self.client.load_ended(now);
@@ -254,6 +266,7 @@ impl Thread {
     /// Do all the client wants; returns the present.
     #[inline]
     fn drain(&mut self, mut now: u64) -> u64 {
+        self.client.permit(self.job.control.permitted_until_ns.load(Ordering::Relaxed));
         while let Some(action) = self.client.next(now) {
             self.acted = true;
             match action {

@@ -7,7 +7,7 @@ use super::document::Document;
 use super::fault::{Faults, quoted};
 use super::path::Path;
 use super::tree::{Kind, Node, Scalar, Value};
-use super::{Overrides, Plan, digest, load, scenario, threshold};
+use super::{Overrides, Plan, digest, fleet, load, scenario, threshold};
 use crate::units;
 
 /// The longest measurement, in nanoseconds: 30 days.
@@ -29,6 +29,7 @@ pub(super) fn check(
     let scenarios = scenario::all(&mut checker, document, prefix);
     let load = load::check(&mut checker, document, overrides);
     let thresholds = threshold::all(&mut checker, document, scenarios.as_deref().unwrap_or_default());
+    let on_worker_loss = fleet::check(&mut checker, document, load.as_ref());
     if !checker.faults.list().is_empty() {
         return None;
     }
@@ -39,6 +40,7 @@ pub(super) fn check(
         load: load?,
         scenarios: scenarios?,
         thresholds,
+        on_worker_loss,
     };
     plan.digest = digest::digest(&plan);
     Some(plan)

@@ -43,6 +43,31 @@ pub(super) struct Document {
     /// Figures: p50 to p99.99, mean, max, error_rate, rate, dropped, count.
     #[schemars(length(max = MAX_THRESHOLDS))]
     pub thresholds: Option<Vec<ThresholdForm>>,
+    /// What concerns a coordinator and its workers.
+    pub fleet: Option<FleetForm>,
+}
+
+/// What concerns a coordinator and its workers.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FleetForm {
+    /// When a worker is lost in the middle of a run: `fail` ends it, `continue` goes on with less, `redistribute`
+    /// deals its share to the others (open model).
+    #[schemars(extend("default" = "fail"))]
+    pub on_worker_loss: Option<OnWorkerLossForm>,
+}
+
+/// What to do when a worker is lost.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+// Plain comments inside: with doc comments the schema would have one alternative per word.
+pub(super) enum OnWorkerLossForm {
+    // End the run and fail it.
+    Fail,
+    // Go on with what the others send.
+    Continue,
+    // Deal its share to the others.
+    Redistribute,
 }
 
 /// What scenarios and load use when they say nothing themselves.

@@ -14,6 +14,7 @@ mod digest;
 mod document;
 mod expect;
 mod fault;
+mod fleet;
 mod load;
 mod parse;
 mod path;
@@ -28,6 +29,7 @@ mod variables;
 
 pub use expect::{DEFAULT_MAX_BODY_BYTES, EXCERPT_BYTES, Expect, HeaderRule, JsonRule, Text, excerpt};
 pub use fault::{Fault, Faults, Position, did_you_mean, quoted};
+pub use fleet::OnWorkerLoss;
 pub use parse::{DEFAULT_URL_DURATION_NS, Overrides, UrlForm, from_url, parse};
 pub use scenario::check_header;
 pub use schema::schema;
@@ -77,6 +79,8 @@ pub struct Plan {
     pub scenarios: Vec<Scenario>,
     /// What the run has to keep to, all of it; at most [`MAX_THRESHOLDS`].
     pub thresholds: Vec<Threshold>,
+    /// What a coordinator does when a worker is lost.
+    pub on_worker_loss: OnWorkerLoss,
 }
 
 /// Where requests go.

@@ -13,7 +13,7 @@ use super::path::Path;
 use super::tree::{Key, Kind, Node, Scalar, Value};
 
 /// Keys the plan will have, by the key they stand under (empty: the top, or a scenario's list).
-const LATER: [(&str, &str); 4] = [("", "tls"), ("", "connect_to"), ("", "fleet"), ("defaults", "tls")];
+const LATER: [(&str, &str); 3] = [("", "tls"), ("", "connect_to"), ("defaults", "tls")];
 
 /// What of `node` has the form `schema` asks for.
 pub(super) fn check(node: &Node, schema: &Json, path: &Path, faults: &mut Faults) -> Option<Json> {

@@ -98,6 +98,7 @@ mod tests {
             load: Load { model, warmup_ns: 0, drain_ns: 0, requests, duration_ns: Some(1) },
             scenarios: vec![scenario],
             thresholds: Vec::new(),
+            on_worker_loss: crate::plan::OnWorkerLoss::Fail,
         }
     }
 

@@ -196,6 +196,7 @@ impl Crew {
                 settled: settle.clone(),
                 windows: close.clone(),
                 empties: empty,
+                timetables: crossbeam_channel::never(),
             })?);
         }
         Ok(Self { handles, control, clock, settled, windows, empties, target, _stamping: stamping })

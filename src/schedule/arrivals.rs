@@ -141,6 +141,31 @@ impl Schedule {
         schedule
     }
 
+    /// The same slice without its arrivals due before `at_ns`. Even arrivals are stepped over at once,
+    /// Poisson ones one by one (20 ns each): not for a thread that has to send meanwhile.
+    pub fn beginning(mut self, at_ns: u64) -> Self {
+        // One less than the level, should rounding have put that arrival at `at_ns` or later.
+        let surely_before = (self.level_at(at_ns) - 1.0).max(0.0) as u64;
+        if let Process::Even { k } = &mut self.process {
+            *k += surely_before.saturating_sub(*k) / self.stride * self.stride;
+            self.next = self.solve();
+        }
+        while self.next.is_some_and(|due| due.at_ns < at_ns) {
+            self.advance();
+        }
+        self
+    }
+
+    /// Λ at `at_ns`.
+    fn level_at(&self, at_ns: u64) -> f64 {
+        let since_ns = at_ns.saturating_sub(self.origin_ns);
+        let Some(i) = self.pieces.partition_point(|s| s.at_ns <= since_ns).checked_sub(1) else { return 0.0 };
+        let Start { piece, at_ns, arrivals } = self.pieces[i];
+        let into_ns = (since_ns - at_ns).min(piece.length_ns);
+        let there = piece.from + (piece.to - piece.from) * into_ns as f64 / piece.length_ns.max(1) as f64;
+        arrivals + Piece { from: piece.from, to: there, length_ns: into_ns }.arrivals()
+    }
+
     /// The next arrival this slice owns; `None` when the schedule is over.
     #[inline]
     pub fn peek(&self) -> Option<Due> {
@@ -283,6 +308,18 @@ mod tests {
             union.sort_by_key(|d| d.k);
             prop_assert!(union == whole, "{} arrivals against {}", union.len(), whole.len());
             prop_assert!(whole.windows(2).all(|w| w[0].at_ns <= w[1].at_ns && w[0].k + 1 == w[1].k));
+        }
+
+        #[test]
+        fn a_slice_that_begins_later_is_the_rest_of_it(
+            pieces in pieces(), poisson: bool, seed: u64, of in 1u64..9, at_ns in 0u64..6 * S
+        ) {
+            let arrivals = if poisson { Arrivals::Poisson } else { Arrivals::Even };
+            for slot in 0..of {
+                let slice = || Schedule::new(&pieces, arrivals, seed, (slot, of), S, None);
+                let rest: Vec<Due> = slice().filter(|due| due.at_ns >= at_ns).collect();
+                prop_assert_eq!(slice().beginning(at_ns).collect::<Vec<_>>(), rest);
+            }
         }
 
         #[test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::json_schema::violation;
 
 /// Plans that both accept.
-const GOOD: [&str; 11] = [
+const GOOD: [&str; 12] = [
     include_str!("sample.yaml"),
     "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /}]",
     "base_url: http://x/api\nload: {requests: 10k, duration: 1.5s, concurrency: 5, warmup: 0s, drain: 1h}\nscenarios: [{path: /, weight: 2, name: a}, {path: /, name: b}]",
@@ -20,10 +20,13 @@ const GOOD: [&str; 11] = [
     "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /, name: a}]\nthresholds: [p99 < 1s, 'a: rate > 5/s', {expression: error_rate < 1%, abort_after: 10s}]",
     "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /, expect: {status: [200, 3xx, '204'], header: {Content-Type: application/json, X: 1, Y: {contains: a}}, body_contains: [a, b], json: {/0/name: John, '': 1.5, /b: true, /c: null}, body_bytes: {min: 1KiB}, max_body: 2MiB}}]",
     "base_url: http://x\nload: {requests: 10}\ndefaults: {expect: {status: 2xx, body_contains: a, body_bytes: 5, max_body: 512}}\nscenarios: [{path: /}]",
+    "base_url: http://x\nload: {rate: 5/s, duration: 1s}\nscenarios: [{path: /}]\nfleet: {on_worker_loss: redistribute}",
 ];
 
 /// What stands in for a good plan's part and makes its form wrong.
-const BAD_FORM: [&str; 47] = [
+const BAD_FORM: [&str; 49] = [
+    "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /}]\nfleet: {on_worker_loss: ignore}",
+    "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /}]\nfleet: {workers: 3}",
     "load: {requests: 10}\nscenarios: [{path: /}]",
     "base_url: http://x\nload: {requests: 10}",
     "base_url: [http://x]\nload: {requests: 10}\nscenarios: [{path: /}]",

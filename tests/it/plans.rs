@@ -118,13 +118,32 @@ plan.yaml:18:14: thresholds[0]: limit `250`: a duration needs a unit: write 250s
 plan.yaml:20:9: load.rate: a rate needs a unit: write 500/s
 plan.yaml:21:13: load.arrivals: `random` is not possible here: write even or poisson
 plan.yaml:22:11: load.stages: is empty: write at least 1
-plan.yaml:23:1: nam: unknown key; known here: base_url, defaults, load, scenarios, thresholds";
+plan.yaml:23:1: nam: unknown key; known here: base_url, defaults, fleet, load, scenarios, thresholds";
     assert_eq!(parse(text).unwrap_err().to_string(), expected);
 }
 
 #[test]
+fn a_schedule_can_be_dealt_anew_and_connections_can_not() {
+    let plan =
+        |load: &str, word: &str| parse(&format!("{}fleet: {{on_worker_loss: {word}}}\n", with_load(load)));
+    let open = "{rate: 5/s, duration: 1s}";
+    for (word, meant) in [
+        ("fail", plan::OnWorkerLoss::Fail),
+        ("continue", plan::OnWorkerLoss::Continue),
+        ("redistribute", plan::OnWorkerLoss::Redistribute),
+    ] {
+        assert_eq!(plan(open, word).unwrap().on_worker_loss, meant);
+        assert_eq!(meant.name(), word);
+    }
+    assert_eq!(parse(&with_load(open)).unwrap().on_worker_loss, plan::OnWorkerLoss::Fail);
+    let fault = plan("{requests: 1}", "redistribute").unwrap_err().to_string();
+    assert!(fault.contains("fleet.on_worker_loss: `redistribute` deals out a schedule anew"), "{fault}");
+    assert!(plan("{requests: 1}", "continue").is_ok());
+}
+
+#[test]
 fn every_key_that_comes_later_is_called_so() {
-    for key in ["tls: {insecure: true}", "connect_to: []", "fleet: {}"] {
+    for key in ["tls: {insecure: true}", "connect_to: []"] {
         let text = format!("{}{key}\n", with_load("{requests: 1}"));
         assert!(parse(&text).unwrap_err().to_string().ends_with("not supported yet: remove it"), "{key}");
     }

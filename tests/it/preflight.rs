@@ -1,6 +1,6 @@
 //! What a run needs against what a machine has: refusals, warnings, threads, and the page of `--check`.
 
-use loadtester::plan::{Load, Model, Plan, Scenario, Target};
+use loadtester::plan::{Load, Model, OnWorkerLoss, Plan, Scenario, Target};
 use loadtester::schedule::{Arrivals, Piece};
 use loadtester::verdict::preflight::{Machine, Preflight, Resource, check, expected_requests};
 use loadtester::verdict::{Threads, describe, threads_for};
@@ -34,6 +34,7 @@ fn closed(connections: u32, requests: Option<u64>) -> Plan {
         },
         scenarios: vec![scenario("Get users", 2), scenario("Create user", 1)],
         thresholds: Vec::new(),
+        on_worker_loss: OnWorkerLoss::Fail,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use loadtester::client::{Action, Brief, Client, End};
-use loadtester::plan::{Expect, Load, Model, Plan, Scenario, Share, Target, Text};
+use loadtester::plan::{Expect, Load, Model, OnWorkerLoss, Plan, Scenario, Share, Target, Text};
 use loadtester::schedule::{Arrivals, Piece};
 use loadtester::tally::{Detail, Outcome, ScenarioTally, Tally};
 
@@ -57,6 +57,9 @@ struct World {
     open: Vec<bool>,
     total: Tally,
     law_checks: u64,
+    /// Until when the client may send, and whether that ever changes in this run.
+    permitted_until: u64,
+    lapses: bool,
 }
 
 impl World {
@@ -75,6 +78,8 @@ impl World {
             open: vec![false; n],
             total: Tally::new(scenarios),
             law_checks: 0,
+            permitted_until: u64::MAX,
+            lapses: seed.is_multiple_of(3),
         }
     }
 
@@ -114,6 +119,7 @@ impl World {
     }
 
     fn send(&mut self, c: u32) {
+        assert!(self.now < self.permitted_until, "a request is sent without permission");
         assert!(self.open[c as usize], "connection {c} has no socket");
         let length = self.client.outgoing(c).len();
         assert!(length > 0);
@@ -203,6 +209,10 @@ impl World {
 
     /// One step of virtual time: to the next news or deadline, whichever is first.
     fn step(&mut self) {
+        if self.lapses && self.chance(50) {
+            self.permitted_until = self.now + self.rng.u64(0..30) * MS;
+            self.client.permit(self.permitted_until);
+        }
         let wake = self.client.wait_until(self.now).unwrap_or(u64::MAX);
         match self.news.peek() {
             Some(Reverse((at, ..))) if *at <= wake => {
@@ -213,6 +223,8 @@ impl World {
                     self.deliver(c, news);
                 }
             }
+            // A closed run without permission waits for nothing but that.
+            _ if wake == u64::MAX && self.lapses => self.now += MS,
             _ => {
                 assert_ne!(wake, u64::MAX, "nothing will ever happen again, yet the run is not done");
                 self.now = self.now.max(wake);
@@ -270,6 +282,7 @@ fn plan(model: Model, requests: Option<u64>, duration_ns: Option<u64>, warmup_ns
         load: Load { model, warmup_ns, drain_ns: S, requests, duration_ns },
         scenarios: vec![scenario("a", 2, 50 * MS), scenario("b", 1, 80 * MS)],
         thresholds: Vec::new(),
+        on_worker_loss: OnWorkerLoss::Fail,
     }
 }
 
