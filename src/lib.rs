@@ -15,6 +15,7 @@ pub mod tally;
 pub mod plan;
 pub mod verdict;
 pub mod client;
+pub mod fleet;
 pub mod report;
 // ══ waterline: no socket, clock, thread, file or environment above this line ══
 pub mod sys;

@@ -1,0 +1,94 @@
+//! What a coordinator has to remember over a crash: one record for each thing that can not be undone.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Closing, StopReason, terms::Terms};
+use crate::fleet::messages::{Final, Key, PlanText, Totals, WorkerId};
+use crate::plan::Slice;
+
+/// One line of the journal. Records applied in their order give the coordinator's lasting state; there is
+/// no other way to change it, so a restored coordinator is the one that crashed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Record {
+    /// The run: always first.
+    Opened {
+        /// Its name.
+        run: Key,
+    },
+    /// The plan that is run.
+    Plan(PlanText, Terms),
+    /// A worker was taken in; its number is the number of those before it.
+    Joined {
+        /// Its key.
+        key: Key,
+        /// Its place.
+        slot: u32,
+        /// Where it runs.
+        host: String,
+        /// Its load threads.
+        threads: u32,
+        /// When.
+        at_ns: u64,
+    },
+    /// A worker has no part in the run any more.
+    Gone {
+        /// Which.
+        worker: WorkerId,
+        /// When it was found out.
+        at_ns: u64,
+        /// When it was last heard.
+        heard_ns: u64,
+        /// Whether a new process took its place; otherwise it was silent.
+        replaced: bool,
+    },
+    /// Load begins: the first epoch.
+    Started {
+        /// When the schedule begins.
+        start_at_ns: u64,
+        /// Who owns what from its first instant on.
+        shares: Vec<Share>,
+    },
+    /// The schedule was shared out anew.
+    Shared {
+        /// Its number, one more than the last one's.
+        epoch: u32,
+        /// From which time of the schedule on.
+        from_ns: u64,
+        /// Who owns what; others nothing.
+        shares: Vec<Share>,
+    },
+    /// A window was applied. The caller keeps the report's bytes with it.
+    Report {
+        /// Whose.
+        worker: WorkerId,
+        /// Its number.
+        seq: u64,
+        /// What it counts.
+        totals: Totals,
+    },
+    /// A worker's last word.
+    Final(WorkerId, Box<Final>),
+    /// Load is stopped before its time.
+    Stopped(StopReason, u64),
+    /// The result is final.
+    Sealed(Closing, u64),
+}
+
+/// A worker's part of an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// Whose.
+    pub worker: WorkerId,
+    /// Slot of a number of slots; those of an epoch are distinct and of one number.
+    pub slot: u32,
+    /// The number of slots.
+    pub of: u32,
+}
+
+impl Share {
+    /// The part as arithmetic knows it.
+    pub fn slice(self) -> Slice {
+        Slice { slot: self.slot, of: self.of }
+    }
+}

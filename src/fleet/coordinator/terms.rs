@@ -1,0 +1,101 @@
+//! What a coordinator goes by: the plan's terms and its own bounds.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Model, Plan};
+
+const S: u64 = 1_000_000_000;
+
+/// What the plan says that matters for sharing it out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// What can be shared out anew in the middle of a run.
+    pub dealing: Dealing,
+    /// What the loss of a worker means.
+    pub on_worker_loss: OnWorkerLoss,
+    /// Warm-up and measured time; `None`: a number of requests ends the run.
+    pub length_ns: Option<u64>,
+    /// How long requests in flight may take after that.
+    pub drain_ns: u64,
+}
+
+/// What a plan deals out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dealing {
+    /// Open model: arrivals of a schedule. May be shared out anew over any number of workers.
+    Arrivals,
+    /// Closed model ended by time: connections. A lost worker's place may be taken by a new one.
+    Connections,
+    /// Closed model ended by a number of requests: stretches of them. What a lost worker did of its
+    /// stretch is not known, so nobody takes its place.
+    Requests,
+}
+
+/// What the loss of a worker means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnWorkerLoss {
+    /// The run is stopped and has failed.
+    #[default]
+    Fail,
+    /// The others go on with their parts.
+    Continue,
+    /// The others take over its part.
+    Redistribute,
+}
+
+/// A coordinator's own bounds. Every wait has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Begin when so many have joined, 1..=[`super::super::messages::MAX_WORKERS`].
+    pub workers: u32,
+    /// Wait for the operator's word even then.
+    pub hold: bool,
+    /// The program's version; workers have to be the same.
+    pub version: String,
+    /// The right to send, from the heartbeat that asked for it.
+    pub lease_ns: u64,
+    /// What two clocks may run apart within a lease, and starts may differ; added to it before a worker is
+    /// called lost and before a new epoch begins.
+    pub margin_ns: u64,
+    /// How far ahead the start lies: enough for each worker to hear of it more than once.
+    pub start_lead_ns: u64,
+    /// How long too few workers are waited for.
+    pub gather_ns: u64,
+    /// How long workers may take to get ready.
+    pub prepare_ns: u64,
+    /// How long final reports are waited for after the drain.
+    pub final_ns: u64,
+}
+
+impl Config {
+    /// The usual bounds for a fleet of `workers`.
+    pub fn new(workers: u32, version: &str) -> Self {
+        Self {
+            workers,
+            hold: false,
+            version: version.to_owned(),
+            lease_ns: 5 * S,
+            margin_ns: S,
+            start_lead_ns: 3 * S,
+            // New machines of a cluster take minutes to come up.
+            gather_ns: 900 * S,
+            prepare_ns: 60 * S,
+            final_ns: 15 * S,
+        }
+    }
+}
+
+impl Terms {
+    /// The terms of a plan.
+    pub fn of(plan: &Plan, on_worker_loss: OnWorkerLoss) -> Self {
+        let dealing = match (&plan.load.model, plan.load.requests) {
+            (Model::Open { .. }, _) => Dealing::Arrivals,
+            (Model::Closed { .. }, None) => Dealing::Connections,
+            (Model::Closed { .. }, Some(_)) => Dealing::Requests,
+        };
+        let length_ns = plan.load.duration_ns.map(|d| d + plan.load.warmup_ns);
+        Self { dealing, on_worker_loss, length_ns, drain_ns: plan.load.drain_ns }
+    }
+}

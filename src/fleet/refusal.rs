@@ -1,0 +1,232 @@
+//! Why a coordinator refuses: a closed list, each with its HTTP status and a sentence that says what to do.
+
+use serde::{Deserialize, Serialize};
+
+use super::messages::PROTOCOL;
+
+/// No name of ours is longer.
+const MAX_NAME_BYTES: usize = 64;
+/// Nor any sentence: the longest holds two digests.
+const MAX_MESSAGE_BYTES: usize = 1024;
+
+/// Why a call was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No token, or one that is not known.
+    Unauthorized,
+    /// The token is right, but not for this call.
+    Forbidden,
+    /// The `Host` header names another host.
+    ForeignHost,
+    /// A browser sent it from another site.
+    CrossSite,
+    /// The bytes are not the message they should be; what is wrong with them.
+    Malformed(String),
+    /// More bytes than any such message has.
+    TooLarge,
+    /// The peer speaks another version of the protocol.
+    OtherProtocol {
+        /// The peer's version, if it named one.
+        theirs: Option<u32>,
+    },
+    /// The peer is another version of the program: it might cut the schedule differently.
+    OtherVersion {
+        /// The coordinator's version.
+        ours: String,
+        /// The peer's version.
+        theirs: String,
+    },
+    /// The worker brings another plan than the one that is run.
+    OtherPlan {
+        /// The digest of the coordinator's plan.
+        ours: String,
+        /// The digest of the worker's plan.
+        theirs: String,
+    },
+    /// Nobody has brought a plan yet.
+    NoPlan,
+    /// The worker belongs to a run this coordinator knows nothing of.
+    OtherRun,
+    /// No worker with this number has joined this run.
+    UnknownWorker,
+    /// The key does not belong to the worker's number.
+    OtherKey,
+    /// Another process has taken the worker's slot.
+    Replaced,
+    /// The worker was silent for so long that it was called lost.
+    Lost,
+    /// As many workers as a coordinator takes have joined already.
+    Full,
+    /// A report before its turn.
+    Gap {
+        /// The sequence number that is wanted.
+        expected_seq: u64,
+    },
+    /// The run is over and its result sealed: nothing changes it any more.
+    Sealed,
+    /// The coordinator can not write its journal: it must not acknowledge anything.
+    JournalFailed,
+    /// The run can not be started now; why.
+    NotNow(String),
+    /// As it was read from an answer, where only its sentence matters: which says more than the kind.
+    Told {
+        /// The stable name.
+        name: String,
+        /// The sentence.
+        message: String,
+        /// Whether asking again is in vain.
+        lasting: bool,
+    },
+}
+
+/// A refusal as it travels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// The stable name.
+    pub error: String,
+    /// The sentence.
+    pub message: String,
+    /// With `gap`: the number that is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_seq: Option<u64>,
+}
+
+impl Refusal {
+    /// The stable name in JSON.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::ForeignHost => "foreign_host",
+            Self::CrossSite => "cross_site",
+            Self::Malformed(_) => "malformed",
+            Self::TooLarge => "too_large",
+            Self::OtherProtocol { .. } => "other_protocol",
+            Self::OtherVersion { .. } => "other_version",
+            Self::OtherPlan { .. } => "other_plan",
+            Self::NoPlan => "no_plan",
+            Self::OtherRun => "other_run",
+            Self::UnknownWorker => "unknown_worker",
+            Self::OtherKey => "other_key",
+            Self::Replaced => "replaced",
+            Self::Lost => "lost",
+            Self::Full => "full",
+            Self::Gap { .. } => "gap",
+            Self::Sealed => "sealed",
+            Self::JournalFailed => "journal_failed",
+            Self::NotNow(_) => "not_now",
+            Self::Told { name, .. } => name,
+        }
+    }
+
+    /// The HTTP status it is answered with.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Malformed(_) => 400,
+            Self::Unauthorized => 401,
+            Self::Forbidden | Self::CrossSite | Self::OtherKey => 403,
+            Self::NoPlan | Self::UnknownWorker => 404,
+            Self::OtherPlan { .. } | Self::OtherRun | Self::OtherVersion { .. } => 409,
+            Self::Gap { .. } | Self::NotNow(_) => 409,
+            Self::Replaced | Self::Lost | Self::Sealed => 410,
+            Self::TooLarge => 413,
+            Self::ForeignHost => 421,
+            Self::OtherProtocol { .. } => 426,
+            Self::Full | Self::JournalFailed | Self::Told { .. } => 503,
+        }
+    }
+
+    /// What is wrong and what to do about it, in one sentence.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Unauthorized => "no or unknown token: set LOADTESTER_TOKEN to the coordinator's".into(),
+            Self::Forbidden => "this call needs the operator's token: set LOADTESTER_OPERATOR_TOKEN".into(),
+            Self::ForeignHost => {
+                "the Host header names another host: use the address the coordinator listens on".into()
+            }
+            Self::CrossSite => "the call came from a page of another site: use the coordinator's own".into(),
+            Self::Malformed(what) => format!("not a message of this protocol: {what}"),
+            Self::TooLarge => "larger than any such message may be".into(),
+            Self::OtherProtocol { theirs } => {
+                let theirs = theirs.map_or("none".to_owned(), |v| v.to_string());
+                format!("protocol {theirs} instead of {PROTOCOL}: run the coordinator's version")
+            }
+            Self::OtherVersion { ours, theirs } => {
+                format!("version {theirs}, but the coordinator is version {ours}: run the same one")
+            }
+            Self::OtherPlan { ours, theirs } => format!(
+                "the worker's plan is {theirs}, the coordinator's is {ours}: give both the same plan, or \
+                 the worker none"
+            ),
+            Self::NoPlan => "no plan yet: give the coordinator or a worker --plan".into(),
+            Self::OtherRun => "this coordinator knows nothing of the worker's run (it lost its state, or \
+                               is another one): start the worker again; --state-dir keeps the state"
+                .into(),
+            Self::UnknownWorker => "no such worker in this run: join first".into(),
+            Self::OtherKey => "the key is not this worker's".into(),
+            Self::Replaced => "another process has taken this worker's slot: this one is to stop".into(),
+            Self::Lost => {
+                "nothing was heard of this worker for longer than its lease: its part is given up, \
+                           this process is to stop"
+                    .into()
+            }
+            Self::Full => "as many workers as the coordinator takes have joined already".into(),
+            Self::Gap { expected_seq } => format!("a report is missing: send number {expected_seq} first"),
+            Self::Sealed => "the run is over and its result is final".into(),
+            Self::JournalFailed => {
+                "the coordinator can not write its journal: look at the disk of its --state-dir".into()
+            }
+            Self::NotNow(why) => why.clone(),
+            Self::Told { message, .. } => message.clone(),
+        }
+    }
+
+    /// Whether asking again, later and unchanged, may help.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::NoPlan | Self::Full | Self::JournalFailed | Self::UnknownWorker | Self::Gap { .. } => true,
+            Self::Told { lasting, .. } => !lasting,
+            _ => false,
+        }
+    }
+}
+
+impl From<&Refusal> for Refused {
+    fn from(refusal: &Refusal) -> Self {
+        let expected_seq = match refusal {
+            Refusal::Gap { expected_seq } => Some(*expected_seq),
+            _ => None,
+        };
+        Self { error: refusal.name().to_owned(), message: refusal.message(), expected_seq }
+    }
+}
+
+impl From<Refused> for Refusal {
+    /// What a worker makes of it: the kind by its name, the figures of our side left out.
+    fn from(refused: Refused) -> Self {
+        let Refused { error, mut message, expected_seq } = refused;
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
+        match (error.as_str(), expected_seq) {
+            ("unauthorized", _) => Self::Unauthorized,
+            ("forbidden", _) => Self::Forbidden,
+            ("foreign_host", _) => Self::ForeignHost,
+            ("cross_site", _) => Self::CrossSite,
+            ("too_large", _) => Self::TooLarge,
+            ("other_run", _) => Self::OtherRun,
+            ("no_plan", _) => Self::NoPlan,
+            ("unknown_worker", _) => Self::UnknownWorker,
+            ("other_key", _) => Self::OtherKey,
+            ("replaced", _) => Self::Replaced,
+            ("lost", _) => Self::Lost,
+            ("full", _) => Self::Full,
+            ("gap", Some(expected_seq)) => Self::Gap { expected_seq },
+            ("sealed", _) => Self::Sealed,
+            ("journal_failed", _) => Self::JournalFailed,
+            (name, _) => {
+                let lasting = ["malformed", "other_protocol", "other_version", "other_plan", "not_now"];
+                let name = &name[..name.floor_char_boundary(MAX_NAME_BYTES)];
+                Self::Told { lasting: lasting.contains(&name), name: name.to_owned(), message }
+            }
+        }
+    }
+}
