@@ -1,9 +1,10 @@
 //! Where a chunked body ends (RFC 9112, section 7.1). Data is counted and handed on, never kept.
 //!
 //! ```text
-//! Size ──hex──▶ Size ──;──▶ Extension ──CR──▶ SizeLf ──LF──▶ Data(n) ──▶ DataCr ──▶ DataLf ──▶ Size
-//!                                                    └─LF, n = 0──▶ TrailerStart ⇄ TrailerLine
-//!                                                                        └─CR──▶ EndLf ──▶ Done
+//! Size ─hex─▶ Size ─space─▶ SizeSpace ─;─▶ Extension ─CR─▶ SizeLf ─LF─▶ Data(n) ─▶ DataCr ─▶ DataLf ─▶ Size
+//!                                                             └─LF, n = 0─▶ TrailerStart
+//! TrailerStart ─name─▶ TrailerName ─:─▶ TrailerValue ─CR─▶ TrailerLf ─LF─▶ TrailerStart
+//!            └─CR─▶ EndLf ─LF─▶ Done
 //! ```
 //!
 //! Lines end in CRLF; a bare LF is refused here, where a mistake would shift the framing.
@@ -17,14 +18,21 @@ const MAX_TRAILER_BYTES: u32 = super::MAX_HEAD_BYTES as u32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Size { digits: u32 },
+    Size {
+        digits: u32,
+    },
+    SizeSpace,
     Extension,
     SizeLf,
     Data,
     DataCr,
     DataLf,
-    TrailerStart,
-    TrailerLine,
+    /// At the start of a line; a field before it may go on there.
+    TrailerStart {
+        after_field: bool,
+    },
+    TrailerName,
+    TrailerValue,
     TrailerLf,
     EndLf,
     Done,
@@ -89,34 +97,47 @@ impl Chunks {
                 self.left = self.left.checked_mul(16).ok_or(ProtocolError::BadChunk)? + u64::from(digit);
                 State::Size { digits: digits + 1 }
             }
-            (State::Size { digits: 1.. }, b'\r') | (State::Extension, b'\r') => State::SizeLf,
-            (State::Size { digits: 1.. }, b';' | b' ' | b'\t') => State::Extension,
-            (State::Extension, _) if b != b'\n' && self.line < MAX_LINE_BYTES => State::Extension,
+            (State::Size { digits: 1.. } | State::SizeSpace | State::Extension, b'\r') => State::SizeLf,
+            (State::Size { digits: 1.. } | State::SizeSpace, b';') => State::Extension,
+            (State::Size { digits: 1.. } | State::SizeSpace, b' ' | b'\t') => State::SizeSpace,
+            (State::Extension, _) if b != b'\n' => State::Extension,
             (State::SizeLf, b'\n') => {
                 self.line = 0;
-                if self.left == 0 { State::TrailerStart } else { State::Data }
+                if self.left == 0 { State::TrailerStart { after_field: false } } else { State::Data }
             }
             (State::DataCr, b'\r') => State::DataLf,
             (State::DataLf, b'\n') => {
                 self.line = 0;
                 State::Size { digits: 0 }
             }
-            (State::TrailerStart, b'\r') => State::EndLf,
-            (State::TrailerStart | State::TrailerLine, _)
-                if b != b'\n' && b != b'\r' && self.line < MAX_TRAILER_BYTES =>
-            {
-                State::TrailerLine
-            }
-            (State::TrailerLine, b'\r') => State::TrailerLf,
-            (State::TrailerLf, b'\n') => State::TrailerStart,
+            (State::TrailerStart { .. }, b'\r') => State::EndLf,
+            (State::TrailerStart { after_field: true }, b' ' | b'\t') => State::TrailerValue,
+            (State::TrailerStart { .. } | State::TrailerName, _) if is_in_name(b) => State::TrailerName,
+            (State::TrailerName, b':') => State::TrailerValue,
+            (State::TrailerValue, b'\r') => State::TrailerLf,
+            (State::TrailerValue, _) if b != b'\n' => State::TrailerValue,
+            (State::TrailerLf, b'\n') => State::TrailerStart { after_field: true },
             (State::EndLf, b'\n') => State::Done,
             _ => return Err(ProtocolError::BadChunk),
         };
-        if matches!(self.state, State::Size { .. }) && self.line > MAX_LINE_BYTES {
+        if self.line > self.longest() {
             return Err(ProtocolError::BadChunk);
         }
         Ok(())
     }
+
+    /// How long the line or section may be that is being read.
+    fn longest(&self) -> u32 {
+        match self.state {
+            State::Size { .. } | State::SizeSpace | State::Extension | State::SizeLf => MAX_LINE_BYTES,
+            _ => MAX_TRAILER_BYTES,
+        }
+    }
+}
+
+/// Whether a field name may hold this byte (RFC 9110, section 5.6.2).
+fn is_in_name(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
 }
 
 #[cfg(test)]
@@ -148,13 +169,23 @@ mod tests {
         check("5\r\nhello\r\n0\r\n\r\n", Ok((15, true)));
         check("5\r\nhello\r\n0\r\n\r\nHTTP/1.1", Ok((15, true)));
         check("A;name=\"v\"\r\n0123456789\r\n00\r\nTrailer: x\r\nB: y\r\n\r\n", Ok((48, true)));
+        check("5 \t\r\nhello\r\n0 ;x\r\na:\r\n b\r\n\r\n", Ok((28, true)));
         check("5\r\nhel", Ok((6, false)));
     }
 
     #[test]
     fn junk_is_refused() {
         use ProtocolError::BadChunk;
-        for text in ["\r\n", "g\r\n", "5\nhello", "5\r\nhelloX\r\n", "-1\r\n", "0x5\r\n", "5\rX", "0\r\n\n"] {
+        let sizes = ["\r\n", "g\r\n", "5\nhello", "-1\r\n", "0x5\r\n", "5\rX", " 5\r\n", "5 5\r\n", ";x\r\n"];
+        let ends = [
+            "5\r\nhelloX\r\n",
+            "0\r\n\n",
+            "0\r\nno field\r\n",
+            "0\r\n: x\r\n",
+            "0\r\n a: b\r\n",
+            "0\r\na: b\n",
+        ];
+        for text in sizes.into_iter().chain(ends) {
             check(text, Err(BadChunk));
         }
         check("fffffffffffffffff\r\n", Err(BadChunk));

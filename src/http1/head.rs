@@ -1,21 +1,7 @@
-//! What a response's head says about its body and its connection.
-//!
-//! | what comes | policy | RFC 9112 |
-//! |---|---|---|
-//! | answer to HEAD, 1xx, 204, 304 | no body, whatever the fields say | 6.3 (1) |
-//! | Transfer-Encoding ending in chunked, once | chunked | 6.3 (4), 7.1 |
-//! | the same with Content-Length | chunked, connection closed afterwards | 6.3 (3) |
-//! | the same in HTTP/1.0 | chunked, connection closed afterwards | 6.1 |
-//! | Transfer-Encoding without chunked | body until close | 6.3 (4) |
-//! | chunked twice, or not last | protocol error | 6.1, 7.1 |
-//! | one Content-Length, or equal ones | that many bytes | 6.3 (6) |
-//! | Content-Lengths that differ | protocol error | 6.3 (5) |
-//! | a sign, space inside, overflow, empty | protocol error | 6.2, 6.3 (5) |
-//! | neither | body until close | 6.3 (8) |
-//! | HTTP/1.1 without `Connection: close` | kept alive | 9.3 |
-//! | HTTP/1.0 with `Connection: keep-alive` | kept alive | 9.3 |
-//! | 101 to a request without Upgrade | protocol error | RFC 9110, 15.2.2 |
+//! What a response's head says about its body and its connection. The policy, case by case, is the
+//! table in the documentation of [`http1`](super).
 
+use std::borrow::Cow;
 use std::mem::MaybeUninit;
 
 use super::ProtocolError;
@@ -54,8 +40,7 @@ pub struct Head {
 pub fn parse(bytes: &[u8], to_head_request: bool) -> Result<Option<(Head, usize)>, ProtocolError> {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut []);
-    let config = httparse::ParserConfig::default();
-    let length = match config.parse_response_with_uninit_headers(&mut response, bytes, &mut fields) {
+    let length = match config().parse_response_with_uninit_headers(&mut response, bytes, &mut fields) {
         Ok(httparse::Status::Complete(length)) if length <= MAX_HEAD_BYTES => length,
         Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD_BYTES => return Ok(None),
         Ok(_) => return Err(ProtocolError::HeadTooLarge),
@@ -65,69 +50,99 @@ pub fn parse(bytes: &[u8], to_head_request: bool) -> Result<Option<(Head, usize)
     let (Some(status), Some(version)) = (response.code, response.version) else {
         return Err(ProtocolError::BadHead);
     };
-    let told = Told::by(response.headers, version == 1)?;
     if status < 100 || status == 101 {
         return Err(ProtocolError::BadStatus);
     }
+    let told = Told::by(response.headers, version == 1);
     let bodyless = to_head_request || status < 200 || status == 204 || status == 304;
-    let framing = if bodyless { Framing::Length(0) } else { told.framing };
-    let keep_alive = told.keep_alive && framing != Framing::UntilClose;
+    let framing = if bodyless { Framing::Length(0) } else { told.framing()? };
+    let keep_alive = told.keeps_alive(framing);
     Ok(Some((Head { status, framing, keep_alive }, length)))
 }
 
-/// Show every field of a whole head to `look`, name and value. Nothing when it does not parse: such a
-/// head never was a response.
+/// A field continued on the next line is obsolete, and still to be understood (RFC 9112, section 5.2).
+fn config() -> httparse::ParserConfig {
+    let mut config = httparse::ParserConfig::default();
+    config.allow_obsolete_multiline_headers_in_responses(true);
+    config
+}
+
+/// Show every field of a whole head to `look`, name and value; a continued value in one line. Nothing
+/// when it does not parse: such a head never was a response.
 pub fn each_field(head: &[u8], mut look: impl FnMut(&str, &[u8])) {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut []);
-    let config = httparse::ParserConfig::default();
-    if config.parse_response_with_uninit_headers(&mut response, head, &mut fields).is_ok() {
-        response.headers.iter().for_each(|field| look(field.name, field.value));
+    if config().parse_response_with_uninit_headers(&mut response, head, &mut fields).is_ok() {
+        response.headers.iter().for_each(|field| look(field.name, &unfolded(field.value)));
     }
+}
+
+/// A value without line breaks: each, with the space around it, becomes one space.
+fn unfolded(value: &[u8]) -> Cow<'_, [u8]> {
+    if !value.contains(&b'\n') {
+        return Cow::Borrowed(value);
+    }
+    let lines = value.split(|b| *b == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    Cow::Owned(lines.collect::<Vec<_>>().join(&b' '))
 }
 
 /// What the fields say, before status and method have their word.
 struct Told {
-    framing: Framing,
-    keep_alive: bool,
+    http_1_1: bool,
+    /// The values of Content-Length: none, one and the same, or why there is none to believe.
+    length: Result<Option<u64>, ProtocolError>,
+    codings: Codings,
+    close: bool,
+    keep: bool,
 }
 
 impl Told {
-    fn by(fields: &[httparse::Header<'_>], http_1_1: bool) -> Result<Self, ProtocolError> {
-        let mut length: Option<u64> = None;
-        let mut codings = Codings::default();
-        let (mut close, mut keep) = (false, false);
+    fn by(fields: &[httparse::Header<'_>], http_1_1: bool) -> Self {
+        let mut told =
+            Self { http_1_1, length: Ok(None), codings: Codings::default(), close: false, keep: false };
         for field in fields {
+            let items = field.value.split(|b| *b == b',').map(<[u8]>::trim_ascii);
             if field.name.eq_ignore_ascii_case("content-length") {
-                for item in field.value.split(|b| *b == b',') {
-                    let value = decimal(item.trim_ascii()).ok_or(ProtocolError::BadLength)?;
-                    if length.is_some_and(|other| other != value) {
-                        return Err(ProtocolError::ConflictingLengths);
-                    }
-                    length = Some(value);
+                for item in items {
+                    told.length = told.length.and_then(|before| one_length(before, item));
                 }
             } else if field.name.eq_ignore_ascii_case("transfer-encoding") {
-                field.value.split(|b| *b == b',').for_each(|item| codings.add(item.trim_ascii()));
+                items.for_each(|item| told.codings.add(item));
             } else if field.name.eq_ignore_ascii_case("connection") {
-                for item in field.value.split(|b| *b == b',').map(<[u8]>::trim_ascii) {
-                    close |= item.eq_ignore_ascii_case(b"close");
-                    keep |= item.eq_ignore_ascii_case(b"keep-alive");
+                for item in items {
+                    told.close |= item.eq_ignore_ascii_case(b"close");
+                    told.keep |= item.eq_ignore_ascii_case(b"keep-alive");
                 }
             }
         }
-        let keep_alive = !close && (http_1_1 || keep);
-        if !codings.any {
-            let framing = length.map_or(Framing::UntilClose, Framing::Length);
-            return Ok(Self { framing, keep_alive });
-        }
-        match (codings.chunked, codings.chunked_last) {
-            (0, _) => Ok(Self { framing: Framing::UntilClose, keep_alive: false }),
-            (1, true) => {
-                let keep_alive = keep_alive && length.is_none() && http_1_1;
-                Ok(Self { framing: Framing::Chunked, keep_alive })
-            }
+        told
+    }
+
+    /// By section 6.3: a transfer coding overrides a length.
+    fn framing(&self) -> Result<Framing, ProtocolError> {
+        match self.codings {
+            Codings { any: false, .. } => Ok(self.length?.map_or(Framing::UntilClose, Framing::Length)),
+            Codings { chunked: 0, .. } => Ok(Framing::UntilClose),
+            Codings { chunked: 1, chunked_last: true, .. } => Ok(Framing::Chunked),
             _ => Err(ProtocolError::BadTransferEncoding),
         }
+    }
+
+    /// A coding in HTTP/1.0, or a length beside a coding that frames, is not to be trusted twice.
+    fn keeps_alive(&self, framing: Framing) -> bool {
+        let wished = !self.close && (self.http_1_1 || self.keep);
+        let faulty = self.codings.any && !self.http_1_1;
+        let doubtful = framing == Framing::Chunked && self.length != Ok(None);
+        wished && !faulty && !doubtful && framing != Framing::UntilClose
+    }
+}
+
+/// The length that all values so far and `item` agree on.
+fn one_length(before: Option<u64>, item: &[u8]) -> Result<Option<u64>, ProtocolError> {
+    let value = decimal(item).ok_or(ProtocolError::BadLength)?;
+    match before {
+        Some(other) if other != value => Err(ProtocolError::ConflictingLengths),
+        _ => Ok(Some(value)),
     }
 }
 
@@ -144,8 +159,11 @@ impl Codings {
             return;
         }
         self.any = true;
-        self.chunked_last = item.eq_ignore_ascii_case(b"chunked");
-        self.chunked += u32::from(self.chunked_last);
+        let end = item.iter().position(|b| *b == b';').unwrap_or(item.len());
+        let is_chunked = item[..end].trim_ascii().eq_ignore_ascii_case(b"chunked");
+        // It has no parameters (section 7.1): with some it is not the coding that we know.
+        self.chunked_last = is_chunked && end == item.len();
+        self.chunked += u32::from(is_chunked);
     }
 }
 
@@ -204,7 +222,12 @@ mod tests {
             "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive",
             Ok((Chunked, false)),
         );
+        check(&ok("\r\nTransfer-Encoding: gzip\r\nContent-Length: 5"), Ok((UntilClose, false)));
+        check(&ok("\r\nTransfer-Encoding: chunked\r\nContent-Length: ten"), Ok((Chunked, false)));
+        check(&ok("\r\nTransfer-Encoding: chunked;q=1"), Err(BadTransferEncoding));
+        check(&ok("\r\nTransfer-Encoding: gzip,\r\n\tchunked"), Ok((Chunked, true)));
         check("HTTP/1.1 204 No Content\r\nContent-Length: 5", Ok((Length(0), true)));
+        check("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\nContent-Length: 6", Ok((Length(0), true)));
         check("HTTP/1.1 304 Not Modified\r\nContent-Length: 5", Ok((Length(0), true)));
         check("HTTP/1.1 103 Early Hints\r\nLink: x", Ok((Length(0), true)));
         check("HTTP/1.1 101 Switching Protocols", Err(BadStatus));
@@ -217,6 +240,15 @@ mod tests {
     fn an_answer_to_head_has_no_body() {
         let (head, _) = parse(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true).unwrap().unwrap();
         assert_eq!(head.framing, Framing::Length(0));
+    }
+
+    #[test]
+    fn a_continued_field_is_shown_in_one_line() {
+        let mut seen = Vec::new();
+        each_field(b"HTTP/1.1 200 OK\r\nA: one\r\n  two\r\n\tthree\r\nB: c\r\n\r\n", |name, value| {
+            seen.push(format!("{name}={}", String::from_utf8_lossy(value)));
+        });
+        assert_eq!(seen, ["A=one two three", "B=c"]);
     }
 
     #[test]

@@ -2,6 +2,10 @@
 //!
 //! A response is not stored: the decoder only finds where it ends and what its head says, so that
 //! bodies can be skipped in the kernel. Who wants to look into one hands the decoder a [`Recording`].
+//!
+//! # Policy
+//!
+#![doc = include_str!("policy.md")]
 
 mod chunks;
 mod head;

@@ -219,7 +219,7 @@ impl Decoder {
         // cut, and MAX_HEAD_BYTES bounds the work.
         let room = (MAX_HEAD_BYTES + 1).saturating_sub(before).min(bytes.len());
         let whole = if before == 0 {
-            bytes
+            &bytes[..room]
         } else {
             self.partial.extend_from_slice(&bytes[..room]);
             &self.partial

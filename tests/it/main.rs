@@ -17,6 +17,9 @@ mod metrics;
 mod output;
 mod plan_schema;
 mod plans;
+mod policy;
+#[rustfmt::skip] // a row is a line
+mod policy_rows;
 mod preflight;
 mod readme;
 mod report;
@@ -35,3 +38,4 @@ mod target;
 mod thresholds;
 mod trust;
 mod wire;
+mod wire_places;

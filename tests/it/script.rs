@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// Longer than any run under test: a connection that hears nothing for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What a narrow target's kernel takes before the target reads.
+const NARROW_BYTES: usize = 16 * 1024;
 /// How often a connection that does nothing looks whether the script is over.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
@@ -22,10 +24,18 @@ pub enum Step {
     Read,
     /// Read the head of a request and leave its body where it is.
     ReadHead,
+    /// Read so many bytes of whatever comes, and leave the rest.
+    Take(usize),
     /// Wait until there is something to read, and leave it.
     Peek,
+    /// Read until the other side ends the connection.
+    Wait,
     /// Send these bytes.
     Send(Arc<[u8]>),
+    /// Send these bytes and a FIN in one segment, where both fit, and go on reading.
+    SendLast(Arc<[u8]>),
+    /// Send these bytes so many times over.
+    Repeat(Arc<[u8]>, u64),
     /// Send these bytes one at a time, with a pause after each.
     Drip(Arc<[u8]>, Duration),
     /// Wait.
@@ -83,8 +93,8 @@ impl Script {
         Self::play_on(TcpListener::bind(("127.0.0.1", 0)).expect("a free port of loopback"), steps)
     }
 
-    /// [`Self::play`] at the end of a narrow road: segments are so small that the kernels hold some
-    /// hundred kilobytes of what nobody reads, and not megabytes.
+    /// [`Self::play`] at the end of a narrow road: segments and the room at their end are so small that
+    /// the kernels hold some hundred kilobytes of what nobody reads, and not megabytes.
     pub fn play_narrowly(steps: impl Into<Vec<Step>>) -> Self {
         let segment_bytes: libc::c_int = 536;
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port of loopback");
@@ -99,6 +109,7 @@ impl Script {
             )
         };
         assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+        rustix::net::sockopt::set_socket_recv_buffer_size(&listener, NARROW_BYTES).expect("a socket");
         let steps = steps.into();
         Self::play_on(listener, move |_| steps.clone())
     }
@@ -163,8 +174,19 @@ fn perform_one(mut stream: &TcpStream, step: &Step, unread: &mut Vec<u8>, seen: 
             read_request(stream, unread, matches!(step, Step::Read))?;
             seen.requests.fetch_add(1, SeqCst);
         }
+        Step::Take(n) => stream.read_exact(&mut vec![0; *n]).ok()?,
         Step::Peek => drop(stream.peek(&mut [0]).ok()?),
+        Step::Wait => while stream.read(&mut [0; 16 * 1024]).ok()? > 0 {},
         Step::Send(bytes) => stream.write_all(bytes).ok()?,
+        Step::SendLast(bytes) => {
+            rustix::net::sockopt::set_tcp_cork(stream, true).ok()?;
+            stream.write_all(bytes).and_then(|()| stream.shutdown(Shutdown::Write)).ok()?;
+        }
+        Step::Repeat(bytes, times) => {
+            for _ in 0..*times {
+                stream.write_all(bytes).ok()?;
+            }
+        }
         Step::Drip(bytes, pause) => {
             for byte in bytes.iter() {
                 stream.write_all(&[*byte]).ok()?;
