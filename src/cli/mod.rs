@@ -19,7 +19,7 @@ use pico_args::Arguments;
 
 pub use completions::{Shell, completions};
 pub use help::{help, markdown_table};
-pub use report::{Format, Report};
+pub use report::{EXTENSIONS, Format, Report};
 
 use crate::plan::{check_header, quoted};
 use crate::units;

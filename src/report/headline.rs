@@ -1,9 +1,10 @@
 //! The verdict in words: the first thing on every page.
 
-use super::Snapshot;
 use super::figures::{InstrumentFigures, Totals, Verdict};
 use super::format::{count, percent};
 use super::shown::harmless;
+use super::{Snapshot, State};
+use crate::tally::ScenarioTally;
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
 /// How good the news is.
@@ -38,6 +39,25 @@ impl Headline {
             "PASSED" => ", ",
             _ => ": ",
         }
+    }
+
+    /// Of a run that has not ended: where it stands, and what is amiss so far.
+    pub fn so_far(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Self {
+        let word = match snapshot.state {
+            State::Starting => "STARTING",
+            State::WarmingUp => "WARMING UP",
+            State::Running => "RUNNING",
+            State::Draining | State::Finished => "ENDING",
+        };
+        let failing = thresholds_that(snapshot, Gate::Failed, "does not hold so far", "do not hold so far");
+        let measured = snapshot.tally.sum(ScenarioTally::ended) > 0;
+        let (tone, trust) = match instrument.trustworthy {
+            _ if !measured => (Tone::Good, "nothing has been measured yet"),
+            true => (Tone::Good, "the measurement is trustworthy so far"),
+            false => (Tone::Warn, "the measurement is NOT trustworthy so far"),
+        };
+        let tone = if failing.is_some() { Tone::Bad } else { tone };
+        Self { tone, word, but: failing.unwrap_or_default(), trust }
     }
 
     /// Of a finished run.

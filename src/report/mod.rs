@@ -3,6 +3,7 @@
 //! Everything here is a function of a [`Snapshot`]; nothing reads a clock or a file.
 
 pub mod csv;
+pub mod dashboard;
 mod evidence;
 pub mod figures;
 pub mod format;
@@ -19,5 +20,22 @@ pub mod svg;
 pub mod terminal;
 mod threshold;
 
+use crate::cli::Format;
 pub use figures::InstrumentFigures;
 pub use snapshot::{Ending, FirstFailure, RunInfo, Snapshot, State, ThreadHealth, TimelinePoint};
+
+/// The result of a finished run in the form of a file, with what was judged of it.
+pub fn file(
+    format: Format,
+    snapshot: &Snapshot,
+    instrument: &InstrumentFigures,
+    thresholds: &[figures::Threshold],
+) -> String {
+    match format {
+        Format::Json => json::report(snapshot, instrument),
+        Format::Html => html::page(snapshot, instrument, thresholds),
+        Format::Junit => junit::report(snapshot, instrument, thresholds, snapshot.run.strict),
+        Format::Csv => csv::text(snapshot),
+        Format::Hlog => hlog::text(snapshot),
+    }
+}

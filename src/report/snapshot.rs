@@ -36,6 +36,8 @@ pub struct RunInfo {
     pub connections: u32,
     /// What the run has to keep to.
     pub thresholds: Vec<Threshold>,
+    /// A measurement that is not trustworthy supports no verdict.
+    pub strict: bool,
     /// The earlier run it is held against.
     pub baseline: Option<Arc<Against>>,
 }

@@ -119,6 +119,7 @@ mod tests {
             timestamps: "kernel",
             connections: 1,
             thresholds: Vec::new(),
+            strict: false,
             baseline: None,
         };
         let mut snapshot = Snapshot::new(run, 1, 0.0);

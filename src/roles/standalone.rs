@@ -22,7 +22,7 @@ use crate::collector::{Board, Collector, detail_text};
 use crate::load::{self, Control, Job, Settled, TALLIES_PER_THREAD, Window};
 use crate::plan::{self, Overrides, Plan, Slice, UrlForm};
 use crate::report::hlog::Intervals;
-use crate::report::{Ending, RunInfo, Snapshot};
+use crate::report::{Ending, RunInfo, Snapshot, State};
 use crate::sys::{self, Clock, cgroup::Groups};
 use crate::tally::{Outcome, Tally};
 use crate::verdict::{self, Threads, preflight};
@@ -227,11 +227,17 @@ impl Crew {
         let mut interrupted = false;
         while !collector.is_finished() {
             // A signal that comes when all is done, as one that ends the lingering, interrupts nothing.
-            if interrupts.any() {
+            if interrupts.any() && !interrupted {
                 self.control.stop();
                 interrupted = true;
+                // Before the last picture is shown: who waits for that one looks no more.
+                board.update(|s| {
+                    if s.aborted.is_none() && s.state != State::Finished {
+                        s.ending = Ending::Interrupted;
+                    }
+                });
             }
-            if let Some(threshold) = abort.look(board) {
+            if let Some(threshold) = abort.look(board).filter(|_| !interrupted) {
                 board.update(|s| s.aborted = Some(threshold));
                 self.control.stop();
             }
@@ -241,9 +247,6 @@ impl Crew {
         live.finish();
         for handle in self.handles.into_iter().chain([collector]) {
             handle.join().map_err(|_| Failure::incomplete("a thread of the run panicked; see above"))?;
-        }
-        if interrupted && board.read(|s| s.aborted.is_none()) {
-            board.update(|s| s.ending = Ending::Interrupted);
         }
         Ok(())
     }
@@ -327,6 +330,7 @@ fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunI
         timestamps: if options.timestamps == Timestamps::Kernel { "kernel" } else { "user" },
         connections,
         thresholds: plan.thresholds.clone(),
+        strict: options.strict,
         baseline: None,
     }
 }

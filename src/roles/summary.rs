@@ -8,10 +8,10 @@ use std::io::{self, IsTerminal, Write};
 use super::github::Job;
 use super::standalone::Failure;
 use super::{Exit, report_files};
-use crate::cli::{Format, Options};
+use crate::cli::Options;
 use crate::collector::Board;
 use crate::report::figures::{Threshold, Verdict};
-use crate::report::{InstrumentFigures, Snapshot, csv, github, hlog, html, json, junit, terminal};
+use crate::report::{InstrumentFigures, Snapshot, file, github, terminal};
 
 /// See that every report can be written, before a request is sent.
 ///
@@ -68,32 +68,19 @@ fn no_color_asked() -> bool {
 fn say(options: &Options, snapshot: &Snapshot, colour: bool, in_job: bool) -> Said {
     let instrument = snapshot.instrument();
     let thresholds = Threshold::all(snapshot);
-    let draw = |format| draw(format, snapshot, &instrument, &thresholds, options.strict);
     let for_job = |draw: fn(&Snapshot, &InstrumentFigures, &[Threshold]) -> String| {
         if in_job { draw(snapshot, &instrument, &thresholds) } else { String::new() }
     };
     Said {
         summary: terminal::summary(snapshot, &instrument, colour, terminal::DEFAULT_WIDTH),
-        reports: options.reports.iter().map(|report| draw(report.format)).collect(),
+        reports: options
+            .reports
+            .iter()
+            .map(|report| file(report.format, snapshot, &instrument, &thresholds))
+            .collect(),
         annotations: for_job(github::annotations),
         job_summary: for_job(github::summary),
         exit: exit(snapshot, &instrument, options.strict),
-    }
-}
-
-fn draw(
-    format: Format,
-    snapshot: &Snapshot,
-    instrument: &InstrumentFigures,
-    thresholds: &[Threshold],
-    strict: bool,
-) -> String {
-    match format {
-        Format::Json => json::report(snapshot, instrument),
-        Format::Html => html::page(snapshot, instrument, thresholds),
-        Format::Junit => junit::report(snapshot, instrument, thresholds, strict),
-        Format::Csv => csv::text(snapshot),
-        Format::Hlog => hlog::text(snapshot),
     }
 }
 

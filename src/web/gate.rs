@@ -52,7 +52,7 @@ const COMMON_FIELDS: &str = "Connection: close\r\n\
     X-Content-Type-Options: nosniff\r\n\
     Cache-Control: no-store\r\n\
     Referrer-Policy: no-referrer\r\n\
-    Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+    Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n";
 
 /// A running gate. Dropping it stops it.

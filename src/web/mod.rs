@@ -1,4 +1,4 @@
-//! The status server: `/status`, `/metrics`, `/healthz`, `/readyz`.
+//! The status server: the dashboard at `/`, `/status`, `/metrics`, `/healthz`, `/readyz`.
 //!
 //! ```text
 //! client ──TCP──> gate ──whole requests, local socket──> tiny_http ──> routes ──> board
@@ -8,6 +8,7 @@
 //! limits and dies of what careless clients send. Reading from the board never waits for the load
 //! and never delays it. What stays out: what the pages say (report).
 
+mod dashboard;
 mod gate;
 mod local;
 mod request;

@@ -5,28 +5,21 @@
 
 use tiny_http::{Header, Method, Request, Response, ResponseBox};
 
+use super::dashboard;
 use crate::collector::Board;
 use crate::report::{self, State};
 
-const TEXT: &str = "text/plain; charset=utf-8";
-const HTML: &str = "text/html; charset=utf-8";
-const JSON: &str = "application/json";
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
+pub(super) const JSON: &str = "application/json";
 /// The version of the text format is part of its type; scrapers look at it.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-const INDEX: &str = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>loadtester</title></head>\n\
-    <body><h1>loadtester</h1><ul>\n\
-    <li><a href=\"/status\">/status</a>: the run so far, as JSON</li>\n\
-    <li><a href=\"/metrics\">/metrics</a>: the same for Prometheus</li>\n\
-    <li><a href=\"/healthz\">/healthz</a>: this process is alive</li>\n\
-    <li><a href=\"/readyz\">/readyz</a>: the run has begun</li>\n\
-    </ul></body></html>\n";
 
 /// The answer to `request`, whose body plays no part in reading.
 pub fn answer(request: &Request, board: &Board) -> ResponseBox {
     let path = request.url().split('?').next().unwrap_or_default();
-    if !matches!(path, "/" | "/status" | "/metrics" | "/healthz" | "/readyz") {
-        return page(404, TEXT, "no such page; / lists them\n");
+    let known = matches!(path, "/status" | "/metrics" | "/healthz" | "/readyz");
+    if !known && !dashboard::knows(path) {
+        return page(404, TEXT, "no such page: there are /, /status, /metrics, /healthz and /readyz\n");
     }
     if !matches!(request.method(), Method::Get | Method::Head) {
         let refused = page(405, TEXT, "this page is only for reading: GET or HEAD\n");
@@ -40,11 +33,11 @@ pub fn answer(request: &Request, board: &Board) -> ResponseBox {
             State::Starting => page(503, TEXT, "starting\n"),
             state => page(200, TEXT, format!("{}\n", state.name())),
         },
-        _ => page(200, HTML, INDEX),
+        _ => dashboard::answer(path, board),
     }
 }
 
-fn page(status: u16, content_type: &'static str, body: impl Into<String>) -> ResponseBox {
+pub(super) fn page(status: u16, content_type: &'static str, body: impl Into<String>) -> ResponseBox {
     Response::from_data(body.into())
         .with_status_code(status)
         .with_header(header("Content-Type", content_type))
@@ -52,6 +45,6 @@ fn page(status: u16, content_type: &'static str, body: impl Into<String>) -> Res
         .boxed()
 }
 
-fn header(name: &'static str, value: &'static str) -> Header {
+pub(super) fn header(name: &str, value: &str) -> Header {
     Header::from_bytes(name, value).expect("names and values in this file are ASCII")
 }

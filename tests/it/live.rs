@@ -31,6 +31,7 @@ pub fn snapshot() -> Snapshot {
         timestamps: "kernel",
         connections: 50,
         thresholds: Vec::new(),
+        strict: false,
         baseline: None,
     };
     let mut snapshot = Snapshot::new(run, 2, 1_700_000_000.0);

@@ -3,6 +3,7 @@
 
 mod baseline;
 mod cgroup;
+mod dashboard;
 mod endings;
 mod completions;
 mod gate;

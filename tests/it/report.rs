@@ -35,6 +35,7 @@ pub fn run_info() -> RunInfo {
         timestamps: "kernel",
         connections: 50,
         thresholds: Vec::new(),
+        strict: false,
         baseline: None,
     }
 }

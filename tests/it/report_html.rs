@@ -9,14 +9,17 @@ use roxmltree::{Document, Node};
 use super::report::{any_snapshot, clean_closed_run, nothing_measured, troubled_open_run, trusted};
 
 /// Elements that HTML does not close.
-const VOID: [&str; 2] = ["meta", "br"];
+const VOID: [&str; 4] = ["meta", "br", "link", "input"];
 
 /// `page` as XML: void elements closed, flags given a value, the document type dropped.
-fn as_xml(page: &str) -> String {
+pub fn as_xml(page: &str) -> String {
     let mut xml = page
         .strip_prefix("<!DOCTYPE html>")
         .expect("a document type")
-        .replace("<details open>", "<details open=\"\">");
+        .replace("<details open>", "<details open=\"\">")
+        .replace(" download>", " download=\"\">")
+        .replace(" hidden>", " hidden=\"\">")
+        .replace(" defer>", " defer=\"\">");
     for name in VOID {
         let start = format!("<{name}");
         let mut closed = String::new();
@@ -58,7 +61,7 @@ fn check(page: &str, look: impl FnOnce(&Document)) {
     look(&document);
 }
 
-fn text_of(node: Node) -> String {
+pub fn text_of(node: Node) -> String {
     node.descendants().filter_map(|n| n.is_text().then(|| n.text()).flatten()).collect()
 }
 
@@ -66,7 +69,7 @@ fn page(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
     html::page(snapshot, instrument, &[])
 }
 
-fn with_timeline(mut snapshot: Snapshot, windows: u64) -> Snapshot {
+pub fn with_timeline(mut snapshot: Snapshot, windows: u64) -> Snapshot {
     snapshot.measured_ns = windows * 1_000_000_000;
     let point = |i| TimelinePoint {
         t: i as f64,

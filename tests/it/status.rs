@@ -45,7 +45,7 @@ fn every_link_of_the_first_page_is_a_page() {
     let (code, page) = get(server.addr(), "/");
     assert_eq!(code, 200);
     let links: Vec<&str> = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-    assert_eq!(links, ["/status", "/metrics", "/healthz", "/readyz"]);
+    assert_eq!(links, ["/icon.svg", "/style.css", "/status", "/metrics"]);
     links.iter().for_each(|link| assert_eq!(get(server.addr(), link).0, 200, "{link}"));
 }
 

@@ -36,6 +36,7 @@ fn run(thresholds: &[&str]) -> Snapshot {
         timestamps: "kernel",
         connections: 50,
         thresholds: read(thresholds),
+        strict: false,
         baseline: None,
     };
     let mut s = Snapshot::new(info, 1, 0.0);

@@ -7,9 +7,9 @@
 //! only text that does not is our own style sheet, which the page's security policy names by its hash,
 //! so that a browser would refuse anything that slipped through. What stays out: judging.
 
-mod charts;
-mod instrument;
-mod sections;
+pub(super) mod charts;
+pub(super) mod instrument;
+pub(super) mod sections;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -21,22 +21,33 @@ use super::headline::{Headline, Tone};
 use super::shown::{self, harmless};
 use super::{RunInfo, Snapshot};
 
-const STYLE: &str = include_str!("report.css");
+/// The style sheet of every page; colours by class.
+pub(super) const STYLE: &str = include_str!("report.css");
 
 /// What every section is drawn from.
-struct Source<'a> {
-    snapshot: &'a Snapshot,
-    instrument: &'a InstrumentFigures,
-    thresholds: &'a [Threshold],
+pub(super) struct Source<'a> {
+    pub snapshot: &'a Snapshot,
+    pub instrument: &'a InstrumentFigures,
+    pub thresholds: &'a [Threshold],
     /// The run's words, safe to show.
-    run: RunInfo,
-    totals: Totals,
+    pub run: RunInfo,
+    pub totals: Totals,
+}
+
+impl<'a> Source<'a> {
+    pub fn new(
+        snapshot: &'a Snapshot,
+        instrument: &'a InstrumentFigures,
+        thresholds: &'a [Threshold],
+    ) -> Self {
+        let (run, totals) = (shown::run(&snapshot.run), Totals::of(snapshot));
+        Self { snapshot, instrument, thresholds, run, totals }
+    }
 }
 
 /// The page of a finished run.
 pub fn page(snapshot: &Snapshot, instrument: &InstrumentFigures, thresholds: &[Threshold]) -> String {
-    let (run, totals) = (shown::run(&snapshot.run), Totals::of(snapshot));
-    let source = Source { snapshot, instrument, thresholds, run, totals };
+    let source = Source::new(snapshot, instrument, thresholds);
     let headline = Headline::of(snapshot, instrument);
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
@@ -77,34 +88,33 @@ pub fn page(snapshot: &Snapshot, instrument: &InstrumentFigures, thresholds: &[T
 }
 
 fn header(source: &Source, headline: &Headline) -> Markup {
-    let tone = match headline.tone {
-        Tone::Good => "good",
-        Tone::Warn => "warn",
-        Tone::Bad => "bad",
+    let (tone, mark) = match headline.tone {
+        Tone::Good => ("good", "✓"),
+        Tone::Warn => ("warn", "!"),
+        Tone::Bad => ("bad", "✕"),
     };
-    let (mark, word) = (
-        match headline.tone {
-            Tone::Good => "✓",
-            Tone::Warn => "!",
-            Tone::Bad => "✕",
-        },
-        sections::sentence(&headline.word.to_lowercase()),
-    );
     html! {
         header class=(tone) {
-            p class="eyebrow" { "Load test of " span class="mono" { (source.run.target) } }
-            h1 {
-                span class="mark" aria-hidden="true" { (mark) }
-                (word)
-                @if !headline.but.is_empty() { span class="but" { (headline.joint()) (headline.but) } }
-            }
-            p class="trust" { (sections::sentence(headline.trust)) "." }
-            @if !source.instrument.trustworthy {
-                ul class="reasons" {
-                    @for reason in &source.instrument.reasons { li { (harmless(reason)) } }
-                }
-            }
+            (verdict(source, headline, mark))
             p class="what" { (sections::what_was_run(source)) }
+        }
+    }
+}
+
+/// The headline, whether to believe it, and why not.
+pub(super) fn verdict(source: &Source, headline: &Headline, mark: &str) -> Markup {
+    html! {
+        p class="eyebrow" { "Load test of " span class="mono" { (source.run.target) } }
+        h1 {
+            span class="mark" aria-hidden="true" { (mark) }
+            (sections::sentence(&headline.word.to_lowercase()))
+            @if !headline.but.is_empty() { span class="but" { (headline.joint()) (headline.but) } }
+        }
+        p class="trust" { (sections::sentence(headline.trust)) "." }
+        @if !source.instrument.trustworthy {
+            ul class="reasons" {
+                @for reason in &source.instrument.reasons { li { (harmless(reason)) } }
+            }
         }
     }
 }

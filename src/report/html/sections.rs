@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::Source;
+use crate::report::State;
 use crate::report::figures::{Outcomes, Rate, status_codes};
 use crate::report::format::{bytes, count, percent, rate as per_second, time, time_in_interval};
 use crate::report::json::rfc3339;
@@ -90,21 +91,7 @@ pub fn key_figures(source: &Source) -> Markup {
         0 => "none dropped or unfinished".to_owned(),
         _ => format!("{} dropped, {} unfinished", count(totals.dropped), count(totals.unfinished)),
     };
-    let own_99 = |h| optional(quantile::percentile(h, 0.99));
-    // Without a schedule nothing is due, and nothing late.
-    let (own_name, own, own_beside) = match source.run.target_rate {
-        Some(_) => {
-            let receive = format!("receive delay {}", own_99(&tally.receive_delay));
-            ("Own error: slip, 99 %", own_99(&tally.slip), receive)
-        }
-        None => {
-            let median = optional(quantile::percentile(&tally.receive_delay, 0.5));
-            ("Own error: receive delay, 99 %", own_99(&tally.receive_delay), format!("median {median}"))
-        }
-    };
-    let figure = |name: &str, value: String, beside: String| {
-        html! { div { dt { (name) } dd { strong { (value) } span { (beside) } } } }
-    };
+    let (own_name, own, own_beside) = own_error(source);
     html! {
         section aria-labelledby="key-figures" {
             h2 id="key-figures" class="spoken" { "Key figures" }
@@ -119,6 +106,27 @@ pub fn key_figures(source: &Source) -> Markup {
     }
 }
 
+/// The instrument's own error in one figure. Without a schedule nothing is due, and nothing late.
+pub fn own_error(source: &Source) -> (&'static str, String, String) {
+    let tally = &source.snapshot.tally;
+    let own_99 = |h| optional(quantile::percentile(h, 0.99));
+    match source.run.target_rate {
+        Some(_) => {
+            let receive = format!("receive delay {}", own_99(&tally.receive_delay));
+            ("Own error: slip, 99 %", own_99(&tally.slip), receive)
+        }
+        None => {
+            let median = optional(quantile::percentile(&tally.receive_delay, 0.5));
+            ("Own error: receive delay, 99 %", own_99(&tally.receive_delay), format!("median {median}"))
+        }
+    }
+}
+
+/// One figure, and what stands beside it.
+pub fn figure(name: &str, value: String, beside: String) -> Markup {
+    html! { div { dt { (name) } dd { strong { (value) } span { (beside) } } } }
+}
+
 pub fn thresholds(source: &Source) -> Markup {
     if source.thresholds.is_empty() {
         return html! {};
@@ -127,8 +135,8 @@ pub fn thresholds(source: &Source) -> Markup {
         @for t in source.thresholds {
             tr {
                 th scope="row" { code { (harmless(&t.expression)) } }
+                td { span class=(format!("result {}", t.result)) { (result(source, t.result)) } }
                 td { (threshold::measured(t)) }
-                td { span class=(format!("result {}", t.result)) { (t.result) } }
                 td class="text" {
                     (threshold::distance(t).unwrap_or_default())
                     @if let Some(reason) = &t.reason { " " (harmless(reason)) }
@@ -139,8 +147,18 @@ pub fn thresholds(source: &Source) -> Markup {
     html! {
         section aria-labelledby="thresholds" {
             h2 id="thresholds" { "Thresholds" }
-            (table("Thresholds", &["threshold", "measured", "result", "margin"], rows))
+            (table("Thresholds", &["threshold", "result", "measured", "margin"], rows))
         }
+    }
+}
+
+/// A gate's result; before the end, what it would be now.
+fn result(source: &Source, result: &'static str) -> &'static str {
+    match result {
+        _ if source.snapshot.state == State::Finished => result,
+        "passed" => "holds",
+        "failed" => "fails",
+        _ => "not known yet",
     }
 }
 

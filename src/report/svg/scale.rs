@@ -4,6 +4,11 @@ use crate::report::format;
 
 /// Intervals between ticks that read well, within one decade.
 const STEPS: [f64; 4] = [1.0, 2.0, 5.0, 10.0];
+/// The same on a clock, in seconds.
+const CLOCK_STEPS_S: [f64; 18] = [
+    1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_200.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0,
+    21_600.0, 43_200.0, 86_400.0,
+];
 /// Above this ratio of the largest to the smallest value a linear axis would press most of them flat.
 const LOGARITHMIC_FROM: f64 = 20.0;
 
@@ -116,12 +121,19 @@ pub fn count_ticks(scale: &Scale) -> Vec<Tick> {
     })
 }
 
-/// Ticks of an axis of elapsed time in seconds: `20 s`, `5 min`.
+/// Ticks of an axis of elapsed time in seconds, from zero on: `20 s`, `5 min`, `2 h`.
 pub fn second_ticks(scale: &Scale) -> Vec<Tick> {
-    ticks(scale, 6, |s| match s {
-        s if s >= 120.0 && s % 60.0 == 0.0 => format!("{} min", s / 60.0),
+    let rough = scale.high / 6.0;
+    let round = CLOCK_STEPS_S.into_iter().find(|step| *step >= rough * 0.999);
+    // Below a second and above a day, decades serve as well as clocks do.
+    let step = round.filter(|_| rough > 0.5).unwrap_or_else(|| step_for(scale.high, 6));
+    let last = (scale.high / step + 1e-9).floor() as u64;
+    let label = |s: f64| match s {
+        s if s >= 3600.0 && s % 3600.0 == 0.0 => format!("{} h", s / 3600.0),
+        s if s >= 60.0 && s % 60.0 == 0.0 => format!("{} min", s / 60.0),
         s => format!("{} s", (s * 100.0).round() / 100.0),
-    })
+    };
+    (0..=last).map(|i| i as f64 * step).map(|at| Tick { at, label: label(at) }).collect()
 }
 
 /// Ticks of an axis of percentiles, where `-log10(1 - q)` is the value: 0, 90, 99, 99.9 % …
@@ -168,7 +180,12 @@ mod tests {
             labels(second_ticks(&Scale::linear(0.0, 30.0))),
             ["0 s", "5 s", "10 s", "15 s", "20 s", "25 s", "30 s"]
         );
-        assert_eq!(labels(second_ticks(&Scale::linear(0.0, 1_200.0)))[..2], ["0 s", "200 s"]);
+        assert_eq!(
+            labels(second_ticks(&Scale::linear(0.0, 1_200.0))),
+            ["0 s", "5 min", "10 min", "15 min", "20 min"]
+        );
+        assert_eq!(labels(second_ticks(&Scale::linear(0.0, 8_000.0)))[3..], ["90 min", "2 h"]);
+        assert_eq!(labels(second_ticks(&Scale::linear(0.0, 1.0)))[..2], ["0 s", "0.2 s"]);
     }
 
     #[test]

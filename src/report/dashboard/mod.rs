@@ -1,0 +1,203 @@
+//! The run as a page that is looked at while it lasts, and the report when it is over.
+//!
+//! ```text
+//! page ── at first ──────────────> now + charts + details
+//! part ── every second or two ──> one of the three, drawn anew and morphed into the page
+//! ```
+//!
+//! The page is drawn on the server and means something without any script: then it loads itself anew
+//! from time to time. With the scripts its parts are exchanged in place, which keeps the focus, the
+//! places scrolled to and every element that has not changed. When the run is over the parts say so
+//! ([`is_last`]) and are asked for no more. What stays out: how it gets to the browser (web).
+
+mod now;
+
+use maud::{DOCTYPE, Markup, html};
+
+use super::figures::Threshold;
+use super::html::{Source, charts, instrument, sections};
+use super::{Snapshot, State};
+
+/// The page's style sheet: the report's, and what only a live page has.
+pub const STYLE: &str = concat!(include_str!("../html/report.css"), include_str!("dashboard.css"));
+/// The page's icon.
+pub const ICON: &str = include_str!("icon.svg");
+
+/// How htmx is to behave: nothing evaluated, no style elements of its own, nothing stored, nothing asked
+/// of other hosts, and an end to waiting.
+const HTMX: &str = "{\"allowEval\":false,\"allowScriptTags\":false,\"includeIndicatorStyles\":false,\
+    \"historyEnabled\":false,\"selfRequestsOnly\":true,\"timeout\":5000}";
+/// Seconds between two loads of the page where it cannot exchange its parts.
+const RELOAD_S: &str = "2";
+/// Points of one line in a chart that is sent every two seconds: about one for two pixels.
+const LIVE_POINTS: usize = 240;
+/// Ends of the axis of elapsed time while it grows, in seconds: it moves on seldom, not with each window.
+const AXIS_ENDS_S: [f64; 15] = [
+    10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_200.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 28_800.0,
+    43_200.0, 86_400.0,
+];
+/// A planned duration up to this is on the axis from the start, in seconds.
+const WHOLE_PLAN_S: f64 = 60.0;
+
+/// What the page can count on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// There are scripts to exchange its parts.
+    pub scripts: bool,
+}
+
+/// What of the page is drawn anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Where it stands, the key figures, the thresholds.
+    Now,
+    /// The charts.
+    Charts,
+    /// Tables, the instrument, the plan.
+    Details,
+}
+
+impl Part {
+    /// All of them, as they stand below each other.
+    pub const ALL: [Self; 3] = [Self::Now, Self::Charts, Self::Details];
+
+    /// Its name in paths.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Now => "now",
+            Self::Charts => "charts",
+            Self::Details => "details",
+        }
+    }
+
+    /// The part with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|part| part.name() == name)
+    }
+
+    /// When the page asks for it, in htmx's words.
+    const fn trigger(self) -> &'static str {
+        match self {
+            Self::Now => "every 1s",
+            Self::Charts | Self::Details => "every 2s",
+        }
+    }
+}
+
+/// Whether this picture is the last one of its run.
+pub fn is_last(snapshot: &Snapshot) -> bool {
+    snapshot.state == State::Finished
+}
+
+/// The whole page.
+pub fn page(snapshot: &Snapshot, offer: &Offer) -> String {
+    let (judged, thresholds) = (snapshot.instrument(), Threshold::all(snapshot));
+    let source = Source::new(snapshot, &judged, &thresholds);
+    let live = !is_last(snapshot);
+    let reload = html! { meta http-equiv="refresh" content=(RELOAD_S); };
+    let markup = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                (now::title(&source))
+                link rel="icon" href="/icon.svg" type="image/svg+xml";
+                link rel="stylesheet" href="/style.css";
+                @if offer.scripts {
+                    meta name="htmx-config" content=(HTMX);
+                    script src="/scripts.js" defer {}
+                }
+                @if live && offer.scripts { noscript { (reload) } }
+                @if live && !offer.scripts { (reload) }
+            }
+            body hx-ext="morph" {
+                (lost())
+                main {
+                    @for part in Part::ALL {
+                        div id=(format!("live-{}", part.name())) hx-get=[live.then(|| format!("/live/{}", part.name()))]
+                            hx-trigger=[live.then_some(part.trigger())] hx-swap="morph:innerHTML" {
+                            (drawn(part, &source))
+                        }
+                    }
+                }
+                footer {
+                    p { "loadtester " (env!("CARGO_PKG_VERSION")) ". The same figures for programs: "
+                        a href="/status" { "JSON" } ", " a href="/metrics" { "Prometheus" } "." }
+                }
+            }
+        }
+    };
+    markup.into_string()
+}
+
+/// One part of the page.
+pub fn part(part: Part, snapshot: &Snapshot) -> String {
+    let (judged, thresholds) = (snapshot.instrument(), Threshold::all(snapshot));
+    let source = Source::new(snapshot, &judged, &thresholds);
+    let title = match part {
+        Part::Now => now::title(&source),
+        Part::Charts | Part::Details => html! {},
+    };
+    html! { (title) (drawn(part, &source)) }.into_string()
+}
+
+/// Shown by script when nobody answers any more.
+fn lost() -> Markup {
+    html! {
+        div role="alert" {
+            p id="lost" class="lost" hidden {
+                "No answer since " time id="lost-since" {} ". The process has ended or cannot be reached: below is the last "
+                "picture it sent. (" code { "--linger 10m" } " keeps the page up after the end.)"
+            }
+        }
+    }
+}
+
+fn drawn(part: Part, source: &Source) -> Markup {
+    match part {
+        Part::Now => now::all(source),
+        Part::Charts => charts_of(source),
+        Part::Details => html! {
+            (sections::scenarios(source))
+            (sections::latency(source))
+            (sections::outcomes(source))
+            (instrument::section(source))
+            (sections::environment(source))
+        },
+    }
+}
+
+fn charts_of(source: &Source) -> Markup {
+    if is_last(source.snapshot) {
+        return charts::all(source);
+    }
+    let view = charts::View {
+        snapshot: source.snapshot,
+        most_points: LIVE_POINTS,
+        until_s: Some(axis_end_s(source.snapshot)),
+    };
+    let drawn = charts::drawn(&view);
+    html! {
+        section aria-labelledby="charts-title" {
+            h2 id="charts-title" class="spoken" { "Charts" }
+            @if drawn.is_empty() {
+                p class="waiting" { "Charts begin with the second second of measured time." }
+            }
+            div class="charts" { @for chart in drawn { (chart) } }
+        }
+    }
+}
+
+/// Where the axis of elapsed time ends: at the planned end if that is near, else a little ahead.
+fn axis_end_s(snapshot: &Snapshot) -> f64 {
+    let so_far = snapshot.measured_ns as f64 / 1e9;
+    let plan = snapshot.run.duration_ns.map(|ns| ns as f64 / 1e9);
+    let least = if plan.is_some() { WHOLE_PLAN_S } else { AXIS_ENDS_S[0] };
+    let ahead = AXIS_ENDS_S.into_iter().find(|end| *end >= so_far.max(least)).unwrap_or(so_far);
+    plan.map_or(ahead, |plan| ahead.min(plan)).max(so_far)
+}
+
+#[cfg(test)]
+mod tests;

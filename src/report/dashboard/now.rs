@@ -1,0 +1,165 @@
+//! The top of the page: where the run stands, whether to believe it, its key figures and thresholds.
+
+use maud::{Markup, html};
+
+use super::is_last;
+use crate::cli::{EXTENSIONS, Format};
+use crate::report::figures::Rate;
+use crate::report::format::{count, percent, rate as per_second, whole_seconds};
+use crate::report::headline::{Headline, Tone};
+use crate::report::html::sections::{figure, key_figures, optional, own_error, plural, sentence, share};
+use crate::report::html::{Source, sections, verdict};
+use crate::report::{Snapshot, State};
+use crate::tally::quantile;
+
+fn headline(source: &Source) -> Headline {
+    match is_last(source.snapshot) {
+        true => Headline::of(source.snapshot, source.instrument),
+        false => Headline::so_far(source.snapshot, source.instrument),
+    }
+}
+
+/// What the browser's tab says.
+pub fn title(source: &Source) -> Markup {
+    let word = sentence(&headline(source).word.to_lowercase());
+    html! {
+        title {
+            @if source.snapshot.state == State::Running { (percent_done(source.snapshot)) " – " }
+            (word) " – " (source.run.target) " – loadtester"
+        }
+    }
+}
+
+pub fn all(source: &Source) -> Markup {
+    let over = is_last(source.snapshot);
+    html! {
+        (top(source))
+        @if over { (key_figures(source)) } @else { (figures(source)) }
+        (sections::thresholds(source))
+    }
+}
+
+fn top(source: &Source) -> Markup {
+    let headline = headline(source);
+    let over = is_last(source.snapshot);
+    let (tone, mark) = match headline.tone {
+        Tone::Good if over => ("good", "✓"),
+        Tone::Good => ("calm", "▸"),
+        Tone::Warn => ("warn", "!"),
+        Tone::Bad => ("bad", "✕"),
+    };
+    html! {
+        header class=(tone) {
+            (verdict(source, &headline, mark))
+            p role="status" class="spoken" { (spoken(&headline)) }
+            @if over {
+                p class="what" { (sections::what_was_run(source)) }
+                (downloads(source.snapshot))
+            } @else {
+                (progress(source.snapshot))
+            }
+        }
+    }
+}
+
+/// What is read aloud when it changes: never a figure, they change all the time.
+fn spoken(headline: &Headline) -> String {
+    let word = sentence(&headline.word.to_lowercase());
+    format!("{word}{}{}; {}.", headline.joint(), headline.but, headline.trust)
+}
+
+fn percent_done(snapshot: &Snapshot) -> String {
+    // Whole ones, rounded down: 100 % is the end.
+    format!("{} %", (snapshot.progress() * 100.0).floor())
+}
+
+fn progress(snapshot: &Snapshot) -> Markup {
+    let elapsed = whole_seconds(snapshot.elapsed_ns / 1_000_000_000 * 1_000_000_000);
+    let left = snapshot.left_ns().map(|ns| format!("{} left", whole_seconds(ns)));
+    html! {
+        div class="progress" {
+            progress max="1" value=(format!("{:.3}", snapshot.progress())) aria-label="Progress" {}
+            p { span { (percent_done(snapshot)) } span { (elapsed) " so far" } span { (left.unwrap_or_default()) } }
+        }
+    }
+}
+
+/// A link for each form of the report that can be drawn.
+fn downloads(snapshot: &Snapshot) -> Markup {
+    let name = |format| match format {
+        Format::Html => "HTML page",
+        Format::Json => "JSON",
+        Format::Junit => "JUnit XML",
+        Format::Csv => "CSV timeline",
+        Format::Hlog => "HDR histogram log",
+    };
+    let kept = |format| format != Format::Hlog || snapshot.intervals.is_some();
+    html! {
+        nav class="downloads" aria-label="Download the report" {
+            span { "Download" }
+            @for (extension, format) in EXTENSIONS.into_iter().filter(|(_, format)| kept(*format)) {
+                a href=(format!("/report.{extension}")) download { (name(format)) }
+            }
+        }
+    }
+}
+
+/// The key figures of a run that lasts: rates of the last window, latencies so far.
+fn figures(source: &Source) -> Markup {
+    let (snapshot, totals) = (source.snapshot, &source.totals);
+    let tally = &snapshot.tally;
+    let mean = Rate::of(snapshot);
+    let last = Last::of(snapshot);
+    let rate = |r: Option<f64>| r.map_or("–".to_owned(), per_second);
+    let on_average = |r: Option<f64>| format!("on average {}", rate(r));
+    let (response, service) =
+        (tally.over_scenarios(|s| &s.response_time), tally.over_scenarios(|s| &s.service_time));
+    let at = |h, q| optional(quantile::percentile(h, q));
+    let threads = || snapshot.threads.iter();
+    let in_flight: u64 = threads().map(|t| t.in_flight).sum();
+    let (waiting, open): (u64, u64) =
+        (threads().map(|t| t.backlog).sum(), threads().map(|t| t.connections).sum());
+    let asked = match source.run.target_rate {
+        Some(_) => figure("Asked", rate(last.asked), on_average(mean.target)),
+        None => {
+            figure("Asked", plural(source.run.connections.into(), "client"), "as fast as answers come".into())
+        }
+    };
+    let lost = match totals.dropped {
+        0 => format!("{} of {}", count(totals.failed), count(totals.due)),
+        n => format!("{} of {}; {} dropped", count(totals.failed), count(totals.due), count(n)),
+    };
+    let (own_name, own, own_beside) = own_error(source);
+    html! {
+        section aria-labelledby="key-figures" {
+            h2 id="key-figures" class="spoken" { "Key figures, rates of the last second" }
+            dl class="figures live" {
+                (asked)
+                (figure("Offered", rate(last.offered), on_average(mean.offered)))
+                (figure("Achieved", rate(last.achieved), on_average(mean.achieved)))
+                (figure("In flight", count(in_flight), format!("{} open, {} waiting", count(open), count(waiting))))
+                (figure("Response time, 99 %", at(&response, 0.99), format!("median {}", at(&response, 0.5))))
+                (figure("Service time, 99 %", at(&service, 0.99), format!("median {}", at(&service, 0.5))))
+                (figure("Failed", if totals.due == 0 { percent(0.0) } else { share(totals.failed, totals.due) }, lost))
+                (figure(own_name, own, own_beside))
+            }
+        }
+    }
+}
+
+/// Requests per second of the last closed window.
+#[derive(Default)]
+struct Last {
+    asked: Option<f64>,
+    offered: Option<f64>,
+    achieved: Option<f64>,
+}
+
+impl Last {
+    fn of(snapshot: &Snapshot) -> Self {
+        let Some(last) = snapshot.timeline.last() else { return Self::default() };
+        let began = snapshot.timeline.iter().rev().nth(1).map_or(0.0, |point| point.t);
+        let rate = |n: u64| (last.t > began).then(|| n as f64 / (last.t - began));
+        Self { asked: rate(last.due), offered: rate(last.sent), achieved: rate(last.completed) }
+    }
+}

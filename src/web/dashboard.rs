@@ -1,0 +1,96 @@
+//! The dashboard's paths: the page, its parts, its style sheet and scripts, and the report's files.
+//!
+//! The scripts are ours and those that a package manager fetched before the build (`build.rs`); a build
+//! without them serves the same page, which then loads itself anew. What stays out: what is drawn
+//! (report).
+
+use tiny_http::ResponseBox;
+
+use super::routes::{JSON, TEXT, header, page};
+use crate::cli::{EXTENSIONS, Format};
+use crate::collector::Board;
+use crate::report::dashboard::{self, Offer, Part};
+use crate::report::figures::Threshold;
+use crate::report::{Snapshot, file};
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+const XML: &str = "application/xml; charset=utf-8";
+const CSV: &str = "text/csv; charset=utf-8";
+
+/// What htmx takes as the answer after which not to ask again.
+const STOP_POLLING: u16 = 286;
+
+/// htmx and idiomorph, as one script; `None`: they were not there when this was built.
+const FETCHED_SCRIPTS: Option<&str> = include!(concat!(env!("OUT_DIR"), "/scripts.rs"));
+/// What the page does beyond them.
+const OWN_SCRIPT: &str = include_str!("scripts/page.js");
+
+/// Whether [`answer`] has something at `path`.
+pub fn knows(path: &str) -> bool {
+    match path {
+        "/" | "/style.css" | "/icon.svg" => true,
+        "/scripts.js" => FETCHED_SCRIPTS.is_some(),
+        _ => part_at(path).is_some() || format_at(path).is_some(),
+    }
+}
+
+/// What is at `path`, one that [`knows`] knows.
+pub fn answer(path: &str, board: &Board) -> ResponseBox {
+    if let Some(part) = part_at(path) {
+        let (body, last) = board.read(|s| (dashboard::part(part, s), dashboard::is_last(s)));
+        return page(if last { STOP_POLLING } else { 200 }, HTML, body);
+    }
+    if let Some((extension, format)) = format_at(path) {
+        return report(extension, format, board);
+    }
+    match path {
+        "/style.css" => page(200, CSS, dashboard::STYLE),
+        "/icon.svg" => page(200, SVG, dashboard::ICON),
+        "/scripts.js" => page(200, JAVASCRIPT, FETCHED_SCRIPTS.unwrap_or_default().to_owned() + OWN_SCRIPT),
+        _ => {
+            let offer = Offer { scripts: FETCHED_SCRIPTS.is_some() };
+            page(200, HTML, board.read(|snapshot| dashboard::page(snapshot, &offer)))
+        }
+    }
+}
+
+fn part_at(path: &str) -> Option<Part> {
+    path.strip_prefix("/live/").and_then(Part::named)
+}
+
+fn format_at(path: &str) -> Option<(&'static str, Format)> {
+    let wanted = path.strip_prefix("/report.")?;
+    EXTENSIONS.into_iter().find(|(extension, _)| *extension == wanted)
+}
+
+/// The result as a file to keep; it is drawn when it is asked for.
+fn report(extension: &str, format: Format, board: &Board) -> ResponseBox {
+    let drawn = board.read(|snapshot| match snapshot {
+        s if !dashboard::is_last(s) => Err((409, "the run has not ended; /status has the figures so far\n")),
+        s if format == Format::Hlog && s.intervals.is_none() => {
+            Err((404, "no histogram log was kept: start the run with --report FILE.hlog\n"))
+        }
+        s => Ok(draw(format, s)),
+    });
+    let content_type = match format {
+        Format::Json => JSON,
+        Format::Html => HTML,
+        Format::Junit => XML,
+        Format::Csv => CSV,
+        Format::Hlog => TEXT,
+    };
+    match drawn {
+        Ok(text) => {
+            let disposition = format!("attachment; filename=\"report.{extension}\"");
+            page(200, content_type, text).with_header(header("Content-Disposition", &disposition))
+        }
+        Err((status, why)) => page(status, TEXT, why),
+    }
+}
+
+fn draw(format: Format, snapshot: &Snapshot) -> String {
+    file(format, snapshot, &snapshot.instrument(), &Threshold::all(snapshot))
+}

@@ -1,0 +1,235 @@
+//! The dashboard as a browser gets it: well-formed, useful without script, asking for its parts until the run
+//! is over, and then offering the report. What a browser makes of it is tested in tests/browser.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use loadtester::collector::Board;
+use loadtester::plan::{self, Overrides};
+use loadtester::report::dashboard::{self, Offer, Part};
+use loadtester::report::hlog::Intervals;
+use loadtester::report::{Snapshot, State};
+use loadtester::web::Server;
+use proptest::prelude::*;
+use roxmltree::{Document, Node};
+
+use crate::live::{PROMPTLY, agent, get, server_of, snapshot};
+use crate::report::{any_snapshot, clean_closed_run, troubled_open_run};
+use crate::report_html::{as_xml, text_of, with_timeline};
+
+const SCRIPTED: Offer = Offer { scripts: true };
+const PLAIN: Offer = Offer { scripts: false };
+
+/// `page` is well-formed, fetches only from its own server, and holds nothing a strict policy would refuse.
+fn check(page: &str, look: impl FnOnce(&Document)) {
+    let xml = as_xml(page);
+    let document = Document::parse(&xml).unwrap_or_else(|e| panic!("{e}\n{page}"));
+    let mut ids = HashSet::new();
+    for node in document.descendants().filter(Node::is_element) {
+        let name = node.tag_name().name();
+        assert!(!["style", "img", "iframe", "object", "base"].contains(&name), "<{name}>");
+        assert!(name != "script" || text_of(node).is_empty(), "a script in the page");
+        for attribute in node.attributes() {
+            let (key, value) = (attribute.name(), attribute.value());
+            assert!(key != "style" && !key.starts_with("on"), "{key} on <{name}>");
+            let fetches = ["src", "href", "action", "hx-get", "hx-post"].contains(&key);
+            assert!(!fetches || (value.starts_with('/') && !value.starts_with("//")), "{key}={value:?}");
+        }
+        if let Some(id) = node.attribute("id") {
+            assert!(ids.insert(id.to_owned()), "#{id} twice");
+        }
+    }
+    for node in document.descendants().filter(Node::is_element) {
+        for id in node.attribute("aria-labelledby").into_iter().flat_map(str::split_whitespace) {
+            assert!(ids.contains(id), "#{id} labels and is not there");
+        }
+    }
+    look(&document);
+}
+
+fn finished(mut snapshot: Snapshot) -> Snapshot {
+    snapshot.state = State::Finished;
+    snapshot
+}
+
+fn show(snapshot: Snapshot) -> (Arc<Board>, Server) {
+    let board = Arc::new(Board::new(snapshot));
+    (board.clone(), server_of(board))
+}
+
+#[test]
+fn a_page_with_scripts_asks_for_its_parts_and_one_without_loads_itself_anew() {
+    let scripted = dashboard::page(&snapshot(), &SCRIPTED);
+    check(&scripted, |page| {
+        let asked: Vec<_> = page.descendants().filter_map(|n| n.attribute("hx-get")).collect();
+        assert_eq!(asked, ["/live/now", "/live/charts", "/live/details"]);
+        let reload = page.descendants().find(|n| n.attribute("http-equiv") == Some("refresh")).unwrap();
+        assert!(reload.ancestors().any(|n| n.has_tag_name("noscript")), "only where no script runs");
+        let config = page.descendants().find(|n| n.attribute("name") == Some("htmx-config")).unwrap();
+        let config: serde_json::Value = serde_json::from_str(config.attribute("content").unwrap()).unwrap();
+        assert_eq!((&config["allowEval"], &config["includeIndicatorStyles"]), (&false.into(), &false.into()));
+    });
+    check(&dashboard::page(&snapshot(), &PLAIN), |page| {
+        let reload = page.descendants().find(|n| n.attribute("http-equiv") == Some("refresh")).unwrap();
+        assert!(!reload.ancestors().any(|n| n.has_tag_name("noscript")));
+        assert!(!page.descendants().any(|n| n.has_tag_name("script")));
+    });
+    for offer in [SCRIPTED, PLAIN] {
+        let over = dashboard::page(&finished(snapshot()), &offer);
+        assert!(!over.contains("hx-get") && !over.contains("refresh"), "a finished run changes no more");
+    }
+}
+
+#[test]
+fn while_it_lasts_the_page_says_where_the_run_stands() {
+    check(&dashboard::page(&snapshot(), &SCRIPTED), |page| {
+        let text = text_of(page.root_element());
+        for expected in
+            ["Running", "25 % – Running", "2 s so far", "8 s left", "500.0/s", "25 open, 1 waiting"]
+        {
+            assert!(text.contains(expected), "no {expected:?} in {text}");
+        }
+        let bar = page.descendants().find(|n| n.has_tag_name("progress")).unwrap();
+        assert_eq!(bar.attribute("value"), Some("0.250"));
+        assert!(!text.contains("Download"));
+    });
+}
+
+/// [`snapshot`] with two thresholds of which the second does not hold.
+fn gated() -> Snapshot {
+    let text = "base_url: http://h\nload: {duration: 10s, rate: 500/s}\nscenarios: [{path: /}]\n\
+        thresholds: [p50 < 10s, error_rate < 0.01%]\n";
+    let plan = plan::parse(text, "plan.yaml", &Overrides::default(), &|_| None).expect("a plan");
+    let mut snapshot = snapshot();
+    snapshot.run.thresholds = plan.thresholds;
+    snapshot
+}
+
+#[test]
+fn a_threshold_that_fails_is_told_at_the_top_and_in_its_row_before_the_end() {
+    check(&dashboard::page(&gated(), &SCRIPTED), |page| {
+        let h1 = text_of(page.descendants().find(|n| n.has_tag_name("h1")).unwrap());
+        assert!(h1.contains("Running: 1 of 2 thresholds does not hold so far (error_rate < 0.01%)"), "{h1}");
+        let results: Vec<_> = page
+            .descendants()
+            .filter(|n| n.attribute("class").is_some_and(|c| c.starts_with("result ")))
+            .map(|n| (n.attribute("class").unwrap(), text_of(n)))
+            .collect();
+        assert_eq!(results, [("result passed", "holds".into()), ("result failed", "fails".into())]);
+        let header = page.descendants().find(|n| n.has_tag_name("header")).unwrap();
+        assert_eq!(header.attribute("class"), Some("bad"));
+    });
+}
+
+#[test]
+fn what_is_read_aloud_by_itself_holds_no_figure_that_changes_all_the_time() {
+    let spoken = |snapshot: &Snapshot| {
+        let mut said = String::new();
+        check(&dashboard::page(snapshot, &SCRIPTED), |page| {
+            said = text_of(page.descendants().find(|n| n.attribute("role") == Some("status")).unwrap());
+        });
+        said
+    };
+    let mut later = snapshot();
+    (later.elapsed_ns, later.measured_ns) = (5_000_000_000, 5_000_000_000);
+    later.tally.scenarios[0].response_time.record(1_000_000);
+    assert_eq!(spoken(&snapshot()), spoken(&later));
+    assert_ne!(spoken(&snapshot()), spoken(&finished(snapshot())));
+    assert_ne!(spoken(&snapshot()), spoken(&gated()));
+}
+
+#[test]
+fn the_parts_are_those_of_the_page_and_the_last_ones_end_the_asking() {
+    let (board, server) = show(snapshot());
+    let part = |part: Part| get(server.addr(), &format!("/live/{}", part.name()));
+    for p in Part::ALL {
+        assert_eq!(part(p), (200, board.read(|s| dashboard::part(p, s))));
+    }
+    assert_eq!(get(server.addr(), "/live/other").0, 404);
+    board.update(|snapshot| snapshot.state = State::Finished);
+    for p in Part::ALL {
+        assert_eq!(part(p), (286, board.read(|s| dashboard::part(p, s))));
+    }
+    assert!(part(Part::Now).1.contains("/report.html"));
+}
+
+#[test]
+fn the_report_can_be_downloaded_in_each_form_once_the_run_is_over() {
+    let (board, server) = show(snapshot());
+    let forms = ["json", "html", "xml", "csv", "hlog"];
+    for form in forms {
+        let (code, why) = get(server.addr(), &format!("/report.{form}"));
+        assert!(code == 409 && why.contains("/status"), "{form}: {code} {why}");
+    }
+    board.update(|snapshot| snapshot.state = State::Finished);
+    let (code, why) = get(server.addr(), "/report.hlog");
+    assert!(code == 404 && why.contains("--report FILE.hlog"), "{code} {why}");
+    let page = get(server.addr(), "/").1;
+    assert!(page.contains("/report.csv") && !page.contains("/report.hlog"), "only what can be had");
+
+    board.update(|snapshot| snapshot.intervals = Some(Intervals::new(["a", "b"])));
+    assert!(get(server.addr(), "/").1.contains("/report.hlog"));
+    for form in forms {
+        let url = format!("http://{}/report.{form}", server.addr());
+        let mut answer = agent(PROMPTLY).get(&url).call().expect("an answer");
+        assert_eq!(answer.status(), 200, "{form}");
+        let name = format!("attachment; filename=\"report.{form}\"");
+        assert_eq!(answer.headers()["content-disposition"], name.as_str());
+        let text = answer.body_mut().read_to_string().expect("text");
+        match form {
+            "json" => assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap()["schema"], 1),
+            "html" => assert!(text.starts_with("<!DOCTYPE html>")),
+            "xml" => assert!(Document::parse(&text).unwrap().root_element().has_tag_name("testsuites")),
+            "csv" => assert!(text.starts_with("t,completed,")),
+            _ => assert!(text.starts_with("#[Logged by loadtester")),
+        }
+    }
+    assert_eq!(get(server.addr(), "/report.pdf").0, 404);
+}
+
+#[test]
+fn the_parts_of_a_day_stay_small() {
+    let day = with_timeline(clean_closed_run(), 86_400);
+    let running = Snapshot { state: State::Running, ..day };
+    let sizes = Part::ALL.map(|part| dashboard::part(part, &running).len());
+    assert!(sizes.iter().all(|bytes| (500..60_000).contains(bytes)), "{sizes:?} bytes");
+}
+
+#[test]
+fn words_from_a_plan_are_words_and_not_markup() {
+    let evil = "</td><script>alert(1)</script><img src=x onerror=y> \" ' &amp;";
+    let (mut snapshot, _) = troubled_open_run();
+    snapshot.state = State::Running;
+    snapshot.run.scenarios[0].0 = evil.to_owned();
+    snapshot.run.target = format!("http://{evil}");
+    check(&dashboard::page(&snapshot, &SCRIPTED), |page| {
+        assert!(page.descendants().filter(|n| n.is_text() && n.text() == Some(evil)).count() >= 1);
+    });
+}
+
+#[test]
+fn the_style_sheet_and_icon_fetch_nothing() {
+    let (_, server) = show(snapshot());
+    let (code, style) = get(server.addr(), "/style.css");
+    assert_eq!(code, 200);
+    assert!(!style.contains("url(") && !style.contains("@import"));
+    assert!(style.contains("prefers-color-scheme: dark"));
+    check_svg(&get(server.addr(), "/icon.svg").1);
+}
+
+fn check_svg(text: &str) {
+    let icon = Document::parse(text).expect("XML");
+    assert!(icon.root_element().has_tag_name(("http://www.w3.org/2000/svg", "svg")));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_run_makes_a_page(snapshot in any_snapshot(), windows in 0u64..5, state in 0usize..5) {
+        let mut snapshot = with_timeline(snapshot, windows);
+        snapshot.state =
+            [State::Starting, State::WarmingUp, State::Running, State::Draining, State::Finished][state];
+        check(&dashboard::page(&snapshot, &SCRIPTED), |_| ());
+    }
+}
