@@ -7,7 +7,7 @@ use super::document::Document;
 use super::fault::{Faults, quoted};
 use super::path::Path;
 use super::tree::{Kind, Node, Scalar, Value};
-use super::{Overrides, Plan, digest, fleet, load, scenario, threshold};
+use super::{Overrides, Plan, Secrets, digest, fleet, load, scenario, threshold};
 use crate::units;
 
 /// The longest measurement, in nanoseconds: 30 days.
@@ -24,6 +24,7 @@ pub(super) fn check(
     faults: &mut Faults,
 ) -> Option<Plan> {
     let mut checker = Checker { root, faults };
+    let name = plan_name(&mut checker, document);
     let url = scenario::base(&mut checker, document);
     let prefix = url.as_ref().map_or("", |url| url.rest.as_str());
     let scenarios = scenario::all(&mut checker, document, prefix);
@@ -34,6 +35,7 @@ pub(super) fn check(
         return None;
     }
     let mut plan = Plan {
+        name,
         source: source.to_owned(),
         digest: String::new(),
         target: url?.target,
@@ -41,9 +43,18 @@ pub(super) fn check(
         scenarios: scenarios?,
         thresholds,
         on_worker_loss,
+        secrets: Secrets::default(),
     };
     plan.digest = digest::digest(&plan);
     Some(plan)
+}
+
+fn plan_name(checker: &mut Checker<'_>, document: &Document) -> Option<String> {
+    let name = document.plan.as_ref()?;
+    if let Err(wrong) = scenario::check_name(name) {
+        checker.fault(&Path::of("plan"), wrong);
+    }
+    Some(name.clone())
 }
 
 /// Collects faults with their places.

@@ -29,6 +29,9 @@ const STATUS_PATTERN: &str = "^[1-9]([0-9][0-9]|xx)$";
     "scenarios": [{"name": "Get users", "path": "/v1/users?page=1"}]
 })]))]
 pub(super) struct Document {
+    /// What the plan is called: every report shows it.
+    #[schemars(example = "Checkout, evening peak")]
+    pub plan: Option<String>,
     /// The target: scheme, host, port and, if all paths share one, a path prefix. Only http so far.
     #[schemars(required, example = "http://127.0.0.1:8081")]
     pub base_url: Option<String>,

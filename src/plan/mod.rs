@@ -13,6 +13,7 @@ mod check;
 mod digest;
 mod document;
 mod expect;
+mod expected;
 mod fault;
 mod fleet;
 mod load;
@@ -20,6 +21,7 @@ mod parse;
 mod path;
 mod scenario;
 mod schema;
+pub mod secrets;
 mod shape;
 mod share;
 mod threshold;
@@ -33,6 +35,7 @@ pub use fleet::OnWorkerLoss;
 pub use parse::{DEFAULT_URL_DURATION_NS, Overrides, UrlForm, from_url, parse};
 pub use scenario::check_header;
 pub use schema::schema;
+pub use secrets::Secrets;
 pub use share::{Share, Slice, share, threads};
 pub use threshold::{Comparison, MAX_THRESHOLDS, Metric, Statistic, Threshold, Timing};
 
@@ -67,6 +70,8 @@ pub const DEFAULT_BACKLOG: u32 = 1_000;
 /// A valid plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
+    /// What it is called, if it has a name.
+    pub name: Option<String>,
     /// Where it came from, as shown to people: a file name, `-` or a URL.
     pub source: String,
     /// `sha256:` and the hex digest of the plan's meaning-bearing text.
@@ -81,6 +86,8 @@ pub struct Plan {
     pub thresholds: Vec<Threshold>,
     /// What a coordinator does when a worker is lost.
     pub on_worker_loss: OnWorkerLoss,
+    /// What must not be shown.
+    pub secrets: Secrets,
 }
 
 /// Where requests go.

@@ -53,8 +53,8 @@ pub fn parse(
     let mut faults = Faults::new(source);
     match read(text) {
         Ok(mut root) => {
-            variables::fill_in(&mut root, env, &mut faults);
-            meaning(&root, source, overrides, faults)
+            let secrets = variables::fill_in(&mut root, env, &mut faults);
+            Ok(Plan { secrets, ..meaning(&root, source, overrides, faults)? })
         }
         Err((position, message)) => {
             faults.add(position, &Path::default(), message);

@@ -110,17 +110,29 @@ fn name(checker: &mut Checker<'_>, at: &Path, form: &ScenarioForm, method: Optio
         let path: String = typed.chars().filter(|c| !c.is_control()).take(MAX_NAME_BYTES / 4).collect();
         return Some(format!("{} {path}", method?));
     };
-    let wrong = if name.trim().is_empty() {
-        "is empty: write a name, or remove the key".to_owned()
+    match check_name(name) {
+        Ok(()) => Some(name.clone()),
+        Err(wrong) => {
+            checker.fault(&at.key("name"), wrong);
+            None
+        }
+    }
+}
+
+/// Whether something may be called so: it is a column of reports.
+///
+/// # Errors
+/// Why not, and what to do instead.
+pub(super) fn check_name(name: &str) -> Result<(), String> {
+    if name.trim().is_empty() {
+        Err("is empty: write a name, or remove the key".to_owned())
     } else if name.chars().any(char::is_control) {
-        "can not contain control characters or line breaks: write it on one line".to_owned()
+        Err("can not contain control characters or line breaks: write it on one line".to_owned())
     } else if name.len() > MAX_NAME_BYTES {
-        format!("is longer than {MAX_NAME_BYTES} bytes: shorten it")
+        Err(format!("is longer than {MAX_NAME_BYTES} bytes: shorten it"))
     } else {
-        return Some(name.clone());
-    };
-    checker.fault(&at.key("name"), wrong);
-    None
+        Ok(())
+    }
 }
 
 fn check_names(checker: &mut Checker<'_>, forms: &[ScenarioForm], names: &[Option<String>]) {

@@ -76,7 +76,7 @@ fn dealt_before(total: u32, slot: u32, of: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Load, Scenario, Target};
+    use crate::plan::{Load, Scenario, Secrets, Target};
     use crate::schedule::{Arrivals, Piece};
     use proptest::prelude::*;
 
@@ -92,6 +92,7 @@ mod tests {
             expect: None,
         };
         Plan {
+            name: None,
             source: "test".into(),
             digest: String::new(),
             target: Target { host: "x".into(), port: 80, authority: "x".into() },
@@ -99,6 +100,7 @@ mod tests {
             scenarios: vec![scenario],
             thresholds: Vec::new(),
             on_worker_loss: crate::plan::OnWorkerLoss::Fail,
+            secrets: Secrets::default(),
         }
     }
 

@@ -3,88 +3,97 @@
 //! Filled in after the YAML is read, so that a value can not change the plan's structure. The
 //! environment itself is read elsewhere and passed in as a function.
 
+use super::Secrets;
 use super::fault::{Faults, quoted};
-use super::path::Path;
+use super::path::{Path, Step};
 use super::tree::{Kind, Node, Scalar, Value};
 
 /// Text that variables may add to one plan.
 const MAX_ADDED_BYTES: usize = super::MAX_PLAN_BYTES;
 
-/// Fills in every value of `root`; `$${` becomes `${`.
-pub(super) fn fill_in(root: &mut Node, env: &dyn Fn(&str) -> Option<String>, faults: &mut Faults) {
-    let mut room = MAX_ADDED_BYTES;
-    walk(root, &Path::default(), env, &mut room, faults);
+/// Fills in every value of `root`; `$${` becomes `${`. Returns what must not be shown of it.
+pub(super) fn fill_in(root: &mut Node, env: &dyn Fn(&str) -> Option<String>, faults: &mut Faults) -> Secrets {
+    let mut filling = Filling { env, room: MAX_ADDED_BYTES, secrets: Secrets::default() };
+    filling.walk(root, &Path::default(), faults);
+    filling.secrets
 }
 
-fn walk(
-    node: &mut Node,
-    path: &Path,
-    env: &dyn Fn(&str) -> Option<String>,
-    room: &mut usize,
-    faults: &mut Faults,
-) {
-    match &mut node.value {
-        Value::Null | Value::Unknown => {}
-        Value::Scalar(scalar) => {
-            if let Err(message) = fill_in_scalar(scalar, env, room) {
-                faults.add(node.at, path, message);
-                node.value = Value::Unknown;
+struct Filling<'a> {
+    env: &'a dyn Fn(&str) -> Option<String>,
+    /// Text that may still be added.
+    room: usize,
+    secrets: Secrets,
+}
+
+impl Filling<'_> {
+    fn walk(&mut self, node: &mut Node, path: &Path, faults: &mut Faults) {
+        match &mut node.value {
+            Value::Null | Value::Unknown => {}
+            Value::Scalar(scalar) => {
+                if let Err(message) = self.fill_in_scalar(scalar, path) {
+                    faults.add(node.at, path, message);
+                    node.value = Value::Unknown;
+                }
             }
-        }
-        Value::Seq(items) => {
-            for (i, item) in items.iter_mut().enumerate() {
-                walk(item, &path.index(i), env, room, faults);
+            Value::Seq(items) => {
+                for (i, item) in items.iter_mut().enumerate() {
+                    self.walk(item, &path.index(i), faults);
+                }
             }
-        }
-        Value::Map(entries) => {
-            for (key, item) in entries {
-                walk(item, &path.key(key.text.as_deref().unwrap_or("?")), env, room, faults);
+            Value::Map(entries) => {
+                for (key, item) in entries {
+                    self.walk(item, &path.key(key.text.as_deref().unwrap_or("?")), faults);
+                }
             }
         }
     }
-}
 
-fn fill_in_scalar(
-    scalar: &mut Scalar,
-    env: &dyn Fn(&str) -> Option<String>,
-    room: &mut usize,
-) -> Result<(), String> {
-    if !scalar.text.contains("${") {
-        return Ok(());
-    }
-    let (mut filled, mut rest, mut used) = (String::new(), scalar.text.as_str(), false);
-    while let Some(at) = rest.find("${") {
-        let (before, from) = rest.split_at(at);
-        if let Some(before) = before.strip_suffix('$') {
+    fn fill_in_scalar(&mut self, scalar: &mut Scalar, path: &Path) -> Result<(), String> {
+        if !scalar.text.contains("${") {
+            return Ok(());
+        }
+        let (mut filled, mut rest, mut used) = (String::new(), scalar.text.as_str(), false);
+        while let Some(at) = rest.find("${") {
+            let (before, from) = rest.split_at(at);
+            if let Some(before) = before.strip_suffix('$') {
+                filled += before;
+                filled += "${";
+                rest = &from[2..];
+                continue;
+            }
             filled += before;
-            filled += "${";
-            rest = &from[2..];
-            continue;
+            let end =
+                from.find('}').ok_or("`${` without `}`: close it, or write `$${` for the two characters")?;
+            let (name, value) = value_of(&from[2..end], self.env)?;
+            self.room = self.room.checked_sub(value.len()).ok_or_else(|| {
+                format!(
+                    "variables add more than {}: write less",
+                    crate::units::print_bytes(MAX_ADDED_BYTES as u64)
+                )
+            })?;
+            // How much load there is can not be secret, and a number would be found everywhere.
+            if let Some(name) = name.filter(|_| path.steps().first() != Some(&Step::Key("load".to_owned()))) {
+                self.secrets.add(name, &value);
+            }
+            filled += &value;
+            used = true;
+            rest = &from[end + 1..];
         }
-        filled += before;
-        let end =
-            from.find('}').ok_or("`${` without `}`: close it, or write `$${` for the two characters")?;
-        let value = value_of(&from[2..end], env)?;
-        *room = room.checked_sub(value.len()).ok_or_else(|| {
-            format!(
-                "variables add more than {}: write less",
-                crate::units::print_bytes(MAX_ADDED_BYTES as u64)
-            )
-        })?;
-        filled += &value;
-        used = true;
-        rest = &from[end + 1..];
+        filled += rest;
+        scalar.text = filled;
+        if used {
+            scalar.kind = Kind::Variable;
+        }
+        Ok(())
     }
-    filled += rest;
-    scalar.text = filled;
-    if used {
-        scalar.kind = Kind::Variable;
-    }
-    Ok(())
 }
 
-/// What `NAME` or `NAME:-default` stands for; like the shell, the default also replaces an empty value.
-fn value_of(inside: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+/// What `NAME` or `NAME:-default` stands for, and the variable where it is its value; like the shell, the
+/// default also replaces an empty value.
+fn value_of<'a>(
+    inside: &'a str,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<(Option<&'a str>, String), String> {
     let (name, default) = match inside.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
         None => (inside, None),
@@ -95,9 +104,9 @@ fn value_of(inside: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String
         return Err(format!("{shown} names no variable: write `$${{` for the two characters `${{`"));
     }
     match (env(name), default) {
-        (Some(value), None) => Ok(value),
-        (Some(value), Some(_)) if !value.is_empty() => Ok(value),
-        (_, Some(default)) => Ok(default.to_owned()),
+        (Some(value), None) => Ok((Some(name), value)),
+        (Some(value), Some(_)) if !value.is_empty() => Ok((Some(name), value)),
+        (_, Some(default)) => Ok((None, default.to_owned())),
         (None, None) => Err(format!(
             "the environment variable {} is not set: set it, or give a default with `${{{}:-default}}`",
             quoted(name),

@@ -4,12 +4,14 @@
 //! Both are lines in which a stray character is an instruction, and names come from plans: everything
 //! is escaped. What stays out: the environment that says whether a job is running.
 
+use super::compared::{self, Meaning};
 use super::figures::{InstrumentFigures, Rate, Threshold, Totals, Verdict};
 use super::format::{count, percent, rate as per_second, time};
 use super::headline::{Headline, Tone};
 use super::shown::{self, harmless};
 use super::{Snapshot, threshold};
 use crate::tally::{ScenarioTally, quantile};
+use crate::verdict::threshold::Outcome as Gate;
 
 /// Title of every annotation.
 const TITLE: &str = "loadtester";
@@ -24,6 +26,12 @@ pub fn annotations(snapshot: &Snapshot, instrument: &InstrumentFigures, threshol
     }
     for t in thresholds.iter().filter(|t| t.result != "passed") {
         text += &command("error", &unmet(t));
+    }
+    if let (Some(against), Some(compared)) = (snapshot.run.baseline.as_deref(), snapshot.comparison()) {
+        let level = if compared.outcome == Gate::Passed { "notice" } else { "error" };
+        let told = compared.reason.clone().unwrap_or_else(|| compared::answer(against, &compared));
+        let to = compared::against(against);
+        text += &command(level, &format!("against {to}: {}, {told}", compared.outcome.name()));
     }
     let totals = Totals::of(snapshot);
     if totals.failed > 0 {
@@ -66,6 +74,9 @@ pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, thresholds: 
     };
     let but = if headline.but.is_empty() { String::new() } else { format!(" ({})", headline.but) };
     let mut text = format!("### {mark} loadtester: {}{but}\n\n", headline.word);
+    if let Some(name) = &run.plan_name {
+        text += &format!("**{}** · ", cell(name));
+    }
     text += &format!("{} · {} model · {}\n\n", cell(&run.target), run.model, headline.trust);
     for reason in &instrument.reasons {
         text += &format!("- {}\n", cell(reason));
@@ -80,9 +91,35 @@ pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, thresholds: 
         });
         text += &table(&["threshold", "measured", "result", "margin"], rows);
     }
+    text += &baseline(snapshot);
     text += &scenarios(snapshot, &run.scenarios);
     let rate = Rate::of(snapshot).achieved.map_or("–".to_owned(), per_second);
     text + &format!("Answered well: {rate} over {}. Seed {}.\n", time(snapshot.measured_ns), run.seed)
+}
+
+/// Every significant change, and all together.
+fn baseline(snapshot: &Snapshot) -> String {
+    let (Some(against), Some(compared)) = (snapshot.run.baseline.as_deref(), snapshot.comparison()) else {
+        return String::new();
+    };
+    let told = compared.changes.iter().filter(|c| c.significant || c.scenario.is_none());
+    let rows: Vec<Vec<String>> = told
+        .map(|change| {
+            let [before, now] = compared::values(change);
+            let meaning = Meaning::of(change, against.max_regression).name().to_owned();
+            let whose = cell(&compared::whose(change));
+            vec![whose, change.figure.name().to_owned(), before, now, compared::moved(change), meaning]
+        })
+        .collect();
+    let words = format!("{}: {}", compared.outcome.name(), compared::answer(against, &compared));
+    let mut text = format!("Against {}: {words}.\n\n", cell(&compared::against(against)));
+    for remark in compared::remarks(against, &compared) {
+        text += &format!("- {}\n\n", cell(&remark));
+    }
+    if !rows.is_empty() {
+        text += &table(&["scenario", "figure", "then", "now", "change", "meaning"], rows);
+    }
+    text
 }
 
 fn scenarios(snapshot: &Snapshot, named: &[(String, u32)]) -> String {

@@ -67,6 +67,11 @@ impl Headline {
         let (tone, word, but) = match Verdict::of(snapshot, instrument) {
             Verdict::Passed if totals.due == 0 => (Tone::Warn, "PASSED", String::new()),
             Verdict::Passed if amiss == 0 => (Tone::Good, "PASSED", String::new()),
+            Verdict::Passed if is_unjudged(snapshot) => {
+                let tone = if totals.ok == 0 { Tone::Bad } else { Tone::Warn };
+                let but = format!("{}, and no threshold says how many may", what_is_amiss(&totals));
+                (tone, "NOT JUDGED", but)
+            }
             Verdict::Passed => (Tone::Warn, "PASSED", format!("with {}", what_is_amiss(&totals))),
             Verdict::Failed => (Tone::Bad, "FAILED", which_failed(snapshot)),
             Verdict::Inconclusive => (Tone::Bad, "INCONCLUSIVE", why_inconclusive(snapshot, instrument)),
@@ -80,6 +85,11 @@ impl Headline {
         };
         Self { tone, word, but, trust }
     }
+}
+
+/// Whether nothing was asked that could fail.
+fn is_unjudged(snapshot: &Snapshot) -> bool {
+    snapshot.run.thresholds.is_empty() && snapshot.run.baseline.is_none()
 }
 
 fn which_failed(snapshot: &Snapshot) -> String {

@@ -84,6 +84,8 @@ struct Tool {
 /// What was asked.
 #[derive(JsonSchema, Serialize)]
 struct Plan<'a> {
+    /// What it is called.
+    name: Option<&'a str>,
     /// Where it came from, without what may be secret.
     source: String,
     /// `sha256:` and the digest of its text.
@@ -120,6 +122,7 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         schema: SCHEMA,
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
         plan: Plan {
+            name: run.plan_name.as_deref(),
             source: public_source(&run.plan_source),
             digest: &run.plan_digest,
             model: run.model,

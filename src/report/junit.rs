@@ -1,8 +1,9 @@
 //! The run as JUnit XML, for the test view of a CI system.
 //!
-//! One test suite: a test case for the run as a whole, one per threshold, one per scenario, one for the
-//! instrument. `failure` is the target's: a threshold that was missed, requests that failed where no
-//! threshold says how many may. `error` means that nothing can be said: the run did not end, the load was
+//! One test suite: a test case for the run as a whole, one per threshold, one per scenario, where there is
+//! a baseline one for all together and each scenario that is compared, one for the instrument. `failure`
+//! is the target's: a threshold that was missed, a figure that is too much worse, requests that failed
+//! where no threshold says how many may. `error` means that nothing can be said: the run did not end, the load was
 //! not offered, a threshold is inconclusive. An instrument at fault is `skipped` with its reasons as long
 //! as the verdict stands, and an `error` in strict runs.
 //!
@@ -17,8 +18,9 @@ use super::format::{count, percent};
 use super::headline::Headline;
 use super::json::rfc3339;
 use super::shown::{self, harmless};
-use super::{Snapshot, State, terminal, threshold};
+use super::{Snapshot, State, compared, terminal, threshold};
 use crate::tally::{Outcome, ScenarioTally};
+use crate::verdict::threshold::Outcome as Gate;
 
 /// How a test case ended, other than well.
 enum Fault {
@@ -43,6 +45,7 @@ pub fn report(
     let mut cases = vec![run(snapshot, instrument)];
     cases.extend(thresholds.iter().map(judged));
     cases.extend(scenarios(snapshot, thresholds));
+    cases.extend(compared_cases(snapshot));
     cases.push(own(instrument, strict));
     let faults =
         |of: fn(&Fault) -> bool| cases.iter().filter_map(|c| c.fault.as_ref()).filter(|f| of(f)).count();
@@ -56,7 +59,7 @@ pub fn report(
     line(format_args!(
         "  <testsuite id=\"0\" package=\"loadtester\" name=\"{}\" hostname=\"localhost\" timestamp=\"{}\" \
          tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{seconds:.3}\">",
-        escape(&shown::run(&snapshot.run).target),
+        escape(&suite_name(snapshot)),
         started.split(['.', 'Z']).next().unwrap_or_default(),
         cases.len(),
         faults(|f| matches!(f, Fault::Failure(_))),
@@ -82,6 +85,12 @@ pub fn report(
     text
 }
 
+/// The plan's name: results of one plan belong together, wherever they were measured.
+fn suite_name(snapshot: &Snapshot) -> String {
+    let run = shown::run(&snapshot.run);
+    run.plan_name.unwrap_or(run.target)
+}
+
 fn element(fault: &Fault) -> String {
     match fault {
         Fault::Failure(why) => {
@@ -98,6 +107,7 @@ fn properties(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     let run = shown::run(&snapshot.run);
     vec![
         ("plan", run.plan_source),
+        ("target", run.target),
         ("digest", run.plan_digest),
         ("model", run.model.to_owned()),
         ("seed", run.seed.to_string()),
@@ -142,6 +152,37 @@ fn scenarios<'a>(snapshot: &'a Snapshot, thresholds: &'a [Threshold]) -> impl It
         let why = amiss(tally, snapshot.state).filter(|_| !tolerant);
         Case { class: "scenarios", name: name.clone(), fault: why.map(Fault::Failure) }
     })
+}
+
+/// How each scenario, and all together, stand to the baseline.
+fn compared_cases(snapshot: &Snapshot) -> Vec<Case> {
+    let (Some(against), Some(compared)) = (snapshot.run.baseline.as_deref(), snapshot.comparison()) else {
+        return Vec::new();
+    };
+    let mut whose: Vec<Option<&str>> = vec![None];
+    for change in &compared.changes {
+        let scenario = change.scenario.as_deref();
+        if !whose.contains(&scenario) {
+            whose.push(scenario);
+        }
+    }
+    let allowed = format!("at most {} worse is allowed", percent(against.max_regression));
+    let case = |scenario: Option<&str>| {
+        let worse =
+            compared::regressions(against, &compared, scenario).map(|told| format!("{told}; {allowed}"));
+        // What has no scenario speaks for the comparison as a whole.
+        let undecided = compared.outcome == Gate::Inconclusive && (worse.is_some() || scenario.is_none());
+        let reason = compared.reason.clone().filter(|_| undecided);
+        let fault = match (worse, reason) {
+            (worse, Some(reason)) => {
+                Some(Fault::Error(worse.into_iter().chain([reason]).collect::<Vec<_>>().join("; ")))
+            }
+            (Some(worse), None) => Some(Fault::Failure(worse)),
+            (None, None) => None,
+        };
+        Case { class: "baseline", name: scenario.unwrap_or("all").to_owned(), fault }
+    };
+    whose.into_iter().map(case).collect()
 }
 
 /// What did not end well, by outcome: `12 of 4,012 failed (0.30 %): 12 timeout`.

@@ -2,6 +2,7 @@
 //!
 //! Everything here is a function of a [`Snapshot`]; nothing reads a clock or a file.
 
+mod compared;
 pub mod csv;
 pub mod dashboard;
 mod evidence;

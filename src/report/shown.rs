@@ -18,6 +18,7 @@ pub fn harmless(text: &str) -> String {
 pub fn run(run: &RunInfo) -> RunInfo {
     let scenarios = run.scenarios.iter().map(|(name, weight)| (harmless(name), *weight));
     RunInfo {
+        plan_name: run.plan_name.as_deref().map(harmless),
         plan_source: harmless(&public_source(&run.plan_source)),
         target: harmless(&public_source(&run.target)),
         scenarios: scenarios.collect(),

@@ -10,6 +10,8 @@ use crate::verdict::baseline::Against;
 /// What is known of a run before it starts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunInfo {
+    /// What the plan is called, if it has a name.
+    pub plan_name: Option<String>,
     /// Where the plan came from.
     pub plan_source: String,
     /// The plan's digest.
@@ -82,7 +84,7 @@ pub enum Ending {
 }
 
 /// One closed window of the measured time, over all threads.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TimelinePoint {
     /// End of the window in seconds since the measured time began.
     pub t: f64,

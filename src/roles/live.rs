@@ -106,6 +106,7 @@ mod tests {
 
     fn board() -> Board {
         let run = RunInfo {
+            plan_name: None,
             plan_source: "plan.yaml".to_owned(),
             plan_digest: String::new(),
             model: "closed",

@@ -317,6 +317,7 @@ fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunI
         }
     };
     RunInfo {
+        plan_name: plan.name.clone(),
         plan_source: plan.source.clone(),
         plan_digest: plan.digest.clone(),
         model: plan.model_name(),

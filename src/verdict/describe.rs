@@ -1,5 +1,5 @@
-//! What `--check` prints: what a plan would send, and what that needs. Header values and query
-//! strings stay out, since they may hold secrets; bodies are named by their size.
+//! What `--check` prints: what a plan would send, what it expects back, and what that needs. Values
+//! from the environment and credentials stay out.
 
 use std::fmt::Write;
 
@@ -8,12 +8,14 @@ use super::preflight::{
     Machine, Preflight, count_is_exact, expected_requests, most_connections, plural_cpus,
 };
 use super::threads::Threads;
-use crate::plan::{Load, Model, Plan, Scenario};
+use crate::plan::{Load, Model, Plan, Scenario, secrets};
 use crate::schedule::{Arrivals, Picker};
 use crate::units::{print_bytes, print_count, print_duration, print_percent, print_rate};
 
 /// Columns of a label: the longest, `file descriptors`, and two spaces.
 const LABEL: usize = 18;
+/// Columns of a body that are shown: enough to know it by.
+const MOST_BODY_COLUMNS: usize = 200;
 
 /// The whole page, one fact a line, ending in a line break.
 pub fn describe(plan: &Plan, flight: &Preflight, threads: &Threads, machine: &Machine, seed: u64) -> String {
@@ -22,13 +24,17 @@ pub fn describe(plan: &Plan, flight: &Preflight, threads: &Threads, machine: &Ma
         // Writing to a string cannot fail.
         let _ = writeln!(page, "{label:<LABEL$}{text}");
     };
-    line("plan", &format!("{} ({})", plan.source, plan.digest));
+    let name = plan.name.as_ref().map_or(String::new(), |name| format!("\"{name}\", "));
+    line("plan", &format!("{name}{} ({})", plan.source, plan.digest));
     line("target", &target(plan));
     line("model", &model(&plan.load));
     line("ends", &ends(&plan.load));
     line("sends", &sends(&plan.load));
     for (share, scenario) in shares(plan, seed).iter().zip(&plan.scenarios) {
-        line("", &format!("{share:>12}  {}", request(scenario)));
+        line("", &format!("{share:>12}  {}", request(plan, scenario)));
+        for detail in details(plan, scenario) {
+            line("", &format!("{:>12}    {detail}", ""));
+        }
     }
     plan.thresholds.iter().for_each(|threshold| line("must hold", &threshold.expression));
     line("threads", &thread_line(threads, machine));
@@ -116,23 +122,36 @@ fn shares(plan: &Plan, seed: u64) -> Vec<String> {
     weights.into_iter().map(|weight| print_percent(share(weight))).collect()
 }
 
-/// `Get users: GET /v1/users?…, headers Accept and Authorization, no body, within 30s`.
-fn request(scenario: &Scenario) -> String {
-    let path = match scenario.path.split_once('?') {
-        Some((path, _)) => format!("{path}?…"),
-        None => scenario.path.clone(),
-    };
-    let names: Vec<&str> = scenario.headers.iter().map(|(name, _)| name.as_str()).collect();
-    let headers = match names.len() {
-        0 => "no headers of its own".into(),
-        _ => format!("headers {}", names.join(", ")),
-    };
-    let body = match scenario.body.len() as u64 {
-        0 => "no body".into(),
-        n => format!("body of {}", print_bytes(n)),
-    };
+/// `Get users: GET /v1/users?page=1, within 30s`.
+fn request(plan: &Plan, scenario: &Scenario) -> String {
     let Scenario { name, method, timeout_ns, .. } = scenario;
-    format!("{name}: {method} {path}; {headers}; {body}; within {}", print_duration(*timeout_ns))
+    let path = secrets::path(&plan.secrets.mask(&scenario.path));
+    format!("{name}: {method} {path}, within {}", print_duration(*timeout_ns))
+}
+
+/// The fields and the body that are sent, and what is expected back, a line each.
+fn details(plan: &Plan, scenario: &Scenario) -> Vec<String> {
+    let mut lines: Vec<String> = scenario
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {}", secrets::header_value(name, &plan.secrets.mask(value))))
+        .collect();
+    if !scenario.body.is_empty() {
+        let size = print_bytes(scenario.body.len() as u64);
+        lines.push(match std::str::from_utf8(&scenario.body) {
+            Ok(text) => {
+                let text = secrets::body(&plan.secrets.mask(text));
+                let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                let shown: String = words.chars().take(MOST_BODY_COLUMNS).collect();
+                let more = if shown.len() < words.len() { "…" } else { "" };
+                format!("body of {size}: {shown}{more}")
+            }
+            Err(_) => format!("body of {size}, not text"),
+        });
+    }
+    let expected = scenario.expect.as_ref().map(|expect| expect.told()).unwrap_or_default();
+    lines.extend(expected.iter().map(|one| format!("expects {one}")));
+    lines
 }
 
 fn thread_line(threads: &Threads, machine: &Machine) -> String {

@@ -18,6 +18,7 @@ pub const AT_LAST: Duration = Duration::from_secs(30);
 /// A run of two scenarios, some way in.
 pub fn snapshot() -> Snapshot {
     let run = RunInfo {
+        plan_name: None,
         plan_source: "loadplan.yaml".into(),
         plan_digest: "sha256:0".into(),
         model: "open",

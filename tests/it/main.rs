@@ -25,6 +25,7 @@ mod preflight;
 mod readme;
 mod report;
 mod run;
+mod report_baseline;
 mod report_files;
 mod report_github;
 mod report_html;

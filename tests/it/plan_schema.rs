@@ -10,7 +10,7 @@ use super::json_schema::violation;
 /// Plans that both accept.
 const GOOD: [&str; 12] = [
     include_str!("sample.yaml"),
-    "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /}]",
+    "plan: Checkout\nbase_url: http://x\nload: {requests: 10}\nscenarios: [{path: /}]",
     "base_url: http://x/api\nload: {requests: 10k, duration: 1.5s, concurrency: 5, warmup: 0s, drain: 1h}\nscenarios: [{path: /, weight: 2, name: a}, {path: /, name: b}]",
     "base_url: http://[::1]:8080\nload: {rate: 1.5k/s, duration: 2m30s, arrivals: poisson, backlog: 1, concurrency: 1000000}\nscenarios:\n- path: /a?b\n  headers: {A: 1, B: 1.10, C: true, D: x}\n  body: |\n    x\n  timeout: 250ms\n  method: PATCH",
     "base_url: http://x\nload:\n  warmup: 5us\n  stages:\n  - {for: 0s, rate: 30/m}\n  - for: 1h\n    rate: 5000/h\nscenarios: [{path: /}]",

@@ -118,7 +118,7 @@ plan.yaml:18:14: thresholds[0]: limit `250`: a duration needs a unit: write 250s
 plan.yaml:20:9: load.rate: a rate needs a unit: write 500/s
 plan.yaml:21:13: load.arrivals: `random` is not possible here: write even or poisson
 plan.yaml:22:11: load.stages: is empty: write at least 1
-plan.yaml:23:1: nam: unknown key; known here: base_url, defaults, fleet, load, scenarios, thresholds";
+plan.yaml:23:1: nam: unknown key; known here: base_url, defaults, fleet, load, plan, scenarios, thresholds";
     assert_eq!(parse(text).unwrap_err().to_string(), expected);
 }
 

@@ -1,6 +1,6 @@
 //! What a run needs against what a machine has: refusals, warnings, threads, and the page of `--check`.
 
-use loadtester::plan::{Load, Model, OnWorkerLoss, Plan, Scenario, Target};
+use loadtester::plan::{Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Target};
 use loadtester::schedule::{Arrivals, Piece};
 use loadtester::verdict::preflight::{Machine, Preflight, Resource, check, expected_requests};
 use loadtester::verdict::{Threads, describe, threads_for};
@@ -22,6 +22,7 @@ fn scenario(name: &str, weight: u32) -> Scenario {
 
 fn closed(connections: u32, requests: Option<u64>) -> Plan {
     Plan {
+        name: None,
         source: "loadplan.yaml".into(),
         digest: "sha256:0".into(),
         target: Target { host: "10.0.0.7".into(), port: 81, authority: "10.0.0.7:81".into() },
@@ -35,6 +36,7 @@ fn closed(connections: u32, requests: Option<u64>) -> Plan {
         scenarios: vec![scenario("Get users", 2), scenario("Create user", 1)],
         thresholds: Vec::new(),
         on_worker_loss: OnWorkerLoss::Fail,
+        secrets: Secrets::default(),
     }
 }
 
@@ -263,8 +265,11 @@ target            http://10.0.0.7:81
 model             closed: 50 connections, each sends when its last request ended
 ends              after 100 requests; then up to 5s for what is in flight
 sends             100 requests
-                            67  Get users: GET /v1/users?…; headers Authorization; no body; within 5s
-                            33  Create user: POST /v1/users?…; headers Authorization; body of 23B; within 5s
+                            67  Get users: GET /v1/users?key=***, within 5s
+                                  Authorization: Bearer ***
+                            33  Create user: POST /v1/users?key=***, within 5s
+                                  Authorization: Bearer ***
+                                  body of 23B: {{\"password\": \"***\"}}
 threads           3, pinned to cores 0, 1, 2; 8 cores allowed, no quota
 file descriptors  313 of 4,096
 local ports       50 of 28,232
@@ -277,8 +282,11 @@ local ports       50 of 28,232
 #[test]
 fn no_secret_is_on_the_page() {
     let mut plan = closed(5_000, Some(1));
-    plan.scenarios[0].body = b"hunter2".to_vec();
+    plan.scenarios[0].headers.push(("X-Tenant".into(), "acme".into()));
+    plan.scenarios[0].body = b"{\"secret\": \"hunter2\", \"of\": \"acme\"}".to_vec();
+    plan.secrets.add("TENANT", "acme");
     let text = page(&plan);
+    assert!(!text.contains("acme") && text.contains("X-Tenant: ${TENANT}"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
     assert!(text.contains("cannot run        5,000 connections"), "{text}");
     assert!(text.contains("warning           scenario `Create user`"), "{text}");

@@ -22,6 +22,7 @@ pub fn golden(file: &str, text: &str) {
 
 pub fn run_info() -> RunInfo {
     RunInfo {
+        plan_name: Some("Users, read and write".to_owned()),
         plan_source: "loadplan.yaml".to_owned(),
         plan_digest: "sha256:00ff".to_owned(),
         model: "closed",
@@ -51,7 +52,7 @@ pub fn trusted() -> InstrumentFigures {
 }
 
 /// `count` exchanges of one scenario that ended in `outcome`, spread from `from_ns` up by `step_ns`.
-fn exchanges(
+pub fn exchanges(
     snapshot: &mut Snapshot,
     scenario: usize,
     outcome: Outcome,
@@ -95,11 +96,24 @@ pub fn clean_closed_run() -> Snapshot {
     s
 }
 
+#[test]
+fn a_run_that_nothing_judged_does_not_read_as_good_when_requests_failed() {
+    let mut s = Snapshot::new(run_info(), 1, 1_795_363_200.0);
+    (s.state, s.elapsed_ns, s.measured_ns) = (State::Finished, 30 * SECOND, 30 * SECOND);
+    exchanges(&mut s, 0, Outcome::UnexpectedStatus, 120, MS, 100);
+    let text = summary(&s, &trusted(), false, DEFAULT_WIDTH);
+    let expected = "NOT JUDGED: 120 failed (100 %), and no threshold says how many may; ";
+    assert!(text.starts_with(expected), "{text}");
+    let report: Value = serde_json::from_str(&json::report(&s, &trusted())).unwrap();
+    assert_eq!(report["verdict"], "passed", "the contract's word, and its exit code");
+}
+
 pub fn troubled_open_run() -> (Snapshot, InstrumentFigures) {
     let run = RunInfo {
         model: "open",
         target_rate: Some(500.0),
         warmup_ns: 0,
+        plan_name: None,
         plan_source: "https://joe:hunter2@plans.example/load.yaml?token=hunter2".to_owned(),
         scenarios: vec![
             (

@@ -8,7 +8,7 @@ use roxmltree::{Document, Node};
 use super::report::{any_snapshot, clean_closed_run, nothing_measured, troubled_open_run, trusted};
 
 /// Class, name, and the fault's element and message.
-type Case = (String, String, Option<(String, String)>);
+pub type Case = (String, String, Option<(String, String)>);
 
 fn elements<'a>(node: Node<'a, 'a>) -> Vec<Node<'a, 'a>> {
     node.children().filter(Node::is_element).collect()
@@ -23,7 +23,7 @@ fn attributes(node: Node) -> Vec<String> {
 }
 
 /// Holds the rules on names, order, attributes and counts; answers the cases.
-fn cases(xml: &str) -> Vec<Case> {
+pub fn cases(xml: &str) -> Vec<Case> {
     let document = Document::parse(xml).unwrap_or_else(|e| panic!("{e}\n{xml}"));
     let root = document.root_element();
     assert_eq!((root.tag_name().name(), root.attributes().len()), ("testsuites", 0));

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use loadtester::client::{Action, Brief, Client, End};
-use loadtester::plan::{Expect, Load, Model, OnWorkerLoss, Plan, Scenario, Share, Target, Text};
+use loadtester::plan::{Expect, Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Share, Target, Text};
 use loadtester::schedule::{Arrivals, Piece};
 use loadtester::tally::{Detail, Outcome, ScenarioTally, Tally};
 
@@ -276,6 +276,7 @@ fn plan(model: Model, requests: Option<u64>, duration_ns: Option<u64>, warmup_ns
         expect: None,
     };
     Plan {
+        name: None,
         source: "simulation".into(),
         digest: String::new(),
         target: Target { host: "target".into(), port: 80, authority: "target".into() },
@@ -283,6 +284,7 @@ fn plan(model: Model, requests: Option<u64>, duration_ns: Option<u64>, warmup_ns
         scenarios: vec![scenario("a", 2, 50 * MS), scenario("b", 1, 80 * MS)],
         thresholds: Vec::new(),
         on_worker_loss: OnWorkerLoss::Fail,
+        secrets: Secrets::default(),
     }
 }
 

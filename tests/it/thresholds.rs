@@ -23,6 +23,7 @@ fn read(thresholds: &[&str]) -> Vec<Threshold> {
 /// Ten seconds of the open model at 100/s: `Get users` answers in 1 to 500 ms, `other` in half of that.
 fn run(thresholds: &[&str]) -> Snapshot {
     let info = RunInfo {
+        plan_name: None,
         plan_source: "plan.yaml".into(),
         plan_digest: "sha256:0".into(),
         model: "open",

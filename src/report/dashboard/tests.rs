@@ -5,6 +5,7 @@ use crate::report::RunInfo;
 
 fn end_of(duration_s: Option<u64>, measured_s: f64) -> f64 {
     let run = RunInfo {
+        plan_name: None,
         plan_source: String::new(),
         plan_digest: String::new(),
         model: "closed",

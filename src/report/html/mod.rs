@@ -7,6 +7,7 @@
 //! only text that does not is our own style sheet, which the page's security policy names by its hash,
 //! so that a browser would refuse anything that slipped through. What stays out: judging.
 
+mod baseline;
 pub(super) mod charts;
 pub(super) mod instrument;
 pub(super) mod sections;
@@ -62,7 +63,7 @@ pub fn page(snapshot: &Snapshot, instrument: &InstrumentFigures, thresholds: &[T
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="generator" content=(concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")));
-                title { (headline.word) " – " (source.run.target) " – loadtester" }
+                title { (headline.word) " – " (source.run.plan_name.as_ref().unwrap_or(&source.run.target)) " – loadtester" }
                 style { (PreEscaped(STYLE)) }
             }
             body {
@@ -70,6 +71,7 @@ pub fn page(snapshot: &Snapshot, instrument: &InstrumentFigures, thresholds: &[T
                 main {
                     (sections::key_figures(&source))
                     (sections::thresholds(&source))
+                    (baseline::section(&source))
                     (charts::all(&source))
                     (sections::latency(&source))
                     (sections::scenarios(&source))
@@ -104,7 +106,10 @@ fn header(source: &Source, headline: &Headline) -> Markup {
 /// The headline, whether to believe it, and why not.
 pub(super) fn verdict(source: &Source, headline: &Headline, mark: &str) -> Markup {
     html! {
-        p class="eyebrow" { "Load test of " span class="mono" { (source.run.target) } }
+        p class="eyebrow" {
+            @if let Some(name) = &source.run.plan_name { b { (name) } ": load " } @else { "Load " }
+            "test of " span class="mono" { (source.run.target) }
+        }
         h1 {
             span class="mark" aria-hidden="true" { (mark) }
             (sections::sentence(&headline.word.to_lowercase()))

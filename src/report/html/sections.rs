@@ -306,7 +306,15 @@ pub fn environment(source: &Source) -> Markup {
     };
     let facts = [
         ("target", run.target.clone()),
-        ("plan", run.plan_source.clone()),
+        (
+            "plan",
+            [run.plan_name.as_ref(), Some(&run.plan_source)]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(", "),
+        ),
         ("digest", run.plan_digest.clone()),
         ("seed", run.seed.to_string()),
         ("model", run.model.to_owned()),

@@ -3,10 +3,11 @@
 use super::page::{Ink, Page, shorten};
 use crate::plan::Threshold;
 use crate::report::Snapshot;
+use crate::report::compared::{self, Meaning};
 use crate::report::figures::BrokenExpectation;
-use crate::report::format::{percent, rate as per_second, time};
+use crate::report::format::percent;
 use crate::report::shown::harmless;
-use crate::verdict::baseline::{Change, Figure};
+use crate::verdict::baseline::Change;
 use crate::verdict::threshold::{self, Evaluation, Outcome as Gate};
 
 /// Broken expectations shown: a screenful; the report file has them all.
@@ -66,23 +67,18 @@ pub fn broken_expectations(page: &mut Page, snapshot: &Snapshot) {
     }
 }
 
-/// The run held against an earlier one: every significant change, and the others in one line.
+/// The run held against an earlier one: every significant change, and the others all together.
 pub fn baseline(page: &mut Page, snapshot: &Snapshot) {
     let (Some(against), Some(compared)) = (snapshot.run.baseline.as_deref(), snapshot.comparison()) else {
         return;
     };
     page.blank();
-    let when = against.baseline.started_at.as_deref().map_or(String::new(), |at| format!(" of {at}"));
-    let title = format!("against {}{when}: {}", against.source, compared.outcome.name());
-    page.paragraph(Ink::Strong, 0, &harmless(&title));
-    let mut remarks: Vec<String> = Vec::new();
-    remarks.extend(compared.reason.clone());
-    remarks.extend(against.baseline.doubt.clone());
-    remarks.extend((!against.same_plan).then(|| "the baseline is of another plan".to_owned()));
-    remarks.iter().for_each(|remark| page.paragraph(Ink::Warn, 2, &harmless(remark)));
+    let title = format!("against {}: {}", compared::against(against), compared.outcome.name());
+    page.paragraph(Ink::Strong, 0, &title);
+    compared::remarks(against, &compared).iter().for_each(|remark| page.paragraph(Ink::Warn, 2, remark));
     let (told, other): (Vec<&Change>, Vec<&Change>) = compared.changes.iter().partition(|c| c.significant);
     if told.is_empty() && !other.is_empty() {
-        page.paragraph(Ink::Good, 2, "no significant difference");
+        page.paragraph(Ink::Good, 2, &compared::answer(against, &compared));
     }
     let all_together: Vec<&Change> = other.into_iter().filter(|c| c.scenario.is_none()).collect();
     let rows: Vec<_> = told
@@ -100,24 +96,19 @@ pub fn baseline(page: &mut Page, snapshot: &Snapshot) {
 }
 
 fn change_row(change: &Change, max_regression: f64) -> (Ink, Vec<String>) {
-    let (ink, word) = match change.regression() {
-        _ if !change.significant => (Ink::Plain, "not significant"),
-        worse if worse > max_regression => (Ink::Bad, "worse"),
-        worse if worse > 0.0 => (Ink::Warn, "worse, within what is allowed"),
-        _ => (Ink::Good, "better"),
+    let meaning = Meaning::of(change, max_regression);
+    let ink = match meaning {
+        Meaning::Worse => Ink::Bad,
+        Meaning::Allowed => Ink::Warn,
+        Meaning::Better => Ink::Good,
+        Meaning::Chance => Ink::Plain,
     };
-    let print = |value: f64| match change.figure {
-        Figure::Rate => per_second(value),
-        _ => time(value.round() as u64),
-    };
-    let sign = if change.change < 0.0 { "-" } else { "+" };
-    let name = harmless(change.scenario.as_deref().unwrap_or("all"));
     let cells = [
-        name,
+        compared::whose(change),
         change.figure.name().to_owned(),
-        format!("{} -> {}", print(change.before), print(change.now)),
-        format!("{sign}{}", percent(change.change.abs())),
-        word.to_owned(),
+        compared::values(change).join(" -> "),
+        compared::moved(change),
+        meaning.name().to_owned(),
     ];
     (ink, cells.into())
 }

@@ -37,10 +37,12 @@ pub fn load(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
         load.push(format!("{} of warm-up before", time(run.warmup_ns)));
     }
     page.field("load", &load);
-    let mut plan = vec![run.plan_source.clone(), format!("seed {}", run.seed)];
+    let mut plan: Vec<String> = run.plan_name.iter().map(|name| format!("\"{name}\"")).collect();
+    plan.push(run.plan_source.clone());
     if let [(name, _)] = &run.scenarios[..] {
-        plan.insert(1, format!("scenario \"{name}\""));
+        plan.push(format!("scenario \"{name}\""));
     }
+    plan.push(format!("seed {}", run.seed));
     page.field("plan", &plan);
 }
 

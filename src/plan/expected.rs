@@ -1,0 +1,73 @@
+//! Expectations in words, one by one: what a plan asks of a response, and how one response stands to each.
+
+use std::ops::RangeInclusive;
+
+use super::expect::{Expect, HeaderRule};
+use super::quoted;
+use crate::http1::Recording;
+use crate::tally::Broken;
+use crate::units::print_bytes;
+
+impl Expect {
+    /// What is expected of every response, an expectation each; never anything from the environment.
+    pub fn told(&self) -> Vec<String> {
+        let mut told = vec![format!("status {}", statuses(&self.statuses))];
+        told.extend(self.headers.iter().map(|(name, rule)| match rule {
+            HeaderRule::Equals(text) => format!("header {name} is {}", text.shown),
+            HeaderRule::Contains(text) => format!("header {name} contains {}", text.shown),
+        }));
+        told.extend(self.body_bytes.iter().map(|range| format!("body of {}", sizes(range))));
+        told.extend(self.body_contains.iter().map(|text| format!("body contains {}", text.shown)));
+        told.extend(self.json.iter().map(|rule| format!("json {} is {}", quoted(&rule.pointer), rule.shown)));
+        told
+    }
+
+    /// How a complete response stands to each of [`Expect::told`]; an `Err` says what came instead.
+    pub fn judge_each(&self, status: u16, response: &Recording) -> Vec<(String, Result<(), String>)> {
+        let alone = |change: fn(&mut Self)| {
+            let mut one = Self {
+                statuses: vec![0..=u16::MAX],
+                headers: Vec::new(),
+                body_contains: Vec::new(),
+                json: Vec::new(),
+                body_bytes: None,
+                max_body_bytes: self.max_body_bytes,
+            };
+            change(&mut one);
+            one
+        };
+        let mut each = vec![Self { statuses: self.statuses.clone(), ..alone(|_| {}) }];
+        each.extend(self.headers.iter().map(|h| Self { headers: vec![h.clone()], ..alone(|_| {}) }));
+        each.extend(
+            self.body_bytes.iter().map(|range| Self { body_bytes: Some(range.clone()), ..alone(|_| {}) }),
+        );
+        each.extend(
+            self.body_contains.iter().map(|t| Self { body_contains: vec![t.clone()], ..alone(|_| {}) }),
+        );
+        each.extend(self.json.iter().map(|rule| Self { json: vec![rule.clone()], ..alone(|_| {}) }));
+        let judged = each
+            .into_iter()
+            .map(|one| one.judge(status, response).map_err(|broken: Broken| one.explain(broken, response)));
+        self.told().into_iter().zip(judged).collect()
+    }
+}
+
+/// `200 or 304`, `2xx`, `below 400`.
+fn statuses(ranges: &[RangeInclusive<u16>]) -> String {
+    let one = |range: &RangeInclusive<u16>| match (*range.start(), *range.end()) {
+        (from, to) if from == to => from.to_string(),
+        (100, to) if to % 100 == 99 => format!("below {}", to + 1),
+        (from, to) if from % 100 == 0 && to == from + 99 => format!("{}xx", from / 100),
+        (from, to) => format!("{from} to {to}"),
+    };
+    ranges.iter().map(one).collect::<Vec<_>>().join(" or ")
+}
+
+fn sizes(range: &RangeInclusive<u64>) -> String {
+    match (*range.start(), *range.end()) {
+        (from, to) if from == to => print_bytes(from),
+        (from, u64::MAX) => format!("at least {}", print_bytes(from)),
+        (0, to) => format!("at most {}", print_bytes(to)),
+        (from, to) => format!("{} to {}", print_bytes(from), print_bytes(to)),
+    }
+}

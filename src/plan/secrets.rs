@@ -1,0 +1,230 @@
+//! What must not be shown: values from the environment, and what its name says is a credential.
+//!
+//! Values from the environment are found again by what they say, wherever they turn up; in their place
+//! stands the variable they came from. What stays out: where things are shown.
+
+use std::fmt;
+
+/// What stands in the place of a credential.
+const MASK: &str = "***";
+/// Shorter values are looked for in what we send, not in what comes back: there they would be found by
+/// accident all over, and prove nothing.
+const LEAST_ECHO_BYTES: usize = 4;
+/// Parts of names of headers, query parameters and fields that say what they hold.
+const TELLING: [&str; 16] = [
+    "authorization",
+    "cookie",
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "passphrase",
+    "api-key",
+    "apikey",
+    "access-key",
+    "accesskey",
+    "private-key",
+    "session",
+    "signature",
+    "credential",
+    "x-auth",
+];
+/// Names that say so as a whole.
+const TELLING_WHOLE: [&str; 4] = ["auth", "key", "sig", "pwd"];
+/// Ways to prove who one is that stand before the proof (RFC 9110, section 11.1): no secret.
+const SCHEMES: [&str; 4] = ["basic", "bearer", "digest", "token"];
+
+/// Values that came from the environment, each with its variable's name.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secrets {
+    /// Ways to write a value, the longest first, and the variable it came from.
+    forms: Vec<(String, String)>,
+}
+
+/// Names alone: a value must not get into a message by accident.
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.forms.iter().map(|(_, name)| name)).finish()
+    }
+}
+
+impl Secrets {
+    /// Remember that the variable `name` stands for `value`.
+    pub fn add(&mut self, name: &str, value: &str) {
+        let json = serde_json::Value::from(value).to_string();
+        let in_json = json.trim_matches('"').to_owned();
+        for form in [value.to_owned(), in_json] {
+            if !form.is_empty() && !self.forms.iter().any(|(known, _)| *known == form) {
+                self.forms.push((form, name.to_owned()));
+            }
+        }
+        self.forms.sort_by_key(|(form, _)| std::cmp::Reverse(form.len()));
+    }
+
+    /// `text`, which we send, with `${NAME}` for each value.
+    pub fn mask(&self, text: &str) -> String {
+        self.masked(text, 1)
+    }
+
+    /// `text`, which came back, with `${NAME}` for each value that is long enough to be told.
+    pub fn mask_echo(&self, text: &str) -> String {
+        self.masked(text, LEAST_ECHO_BYTES)
+    }
+
+    fn masked(&self, text: &str, least: usize) -> String {
+        let (mut masked, mut rest) = (String::with_capacity(text.len()), text);
+        while let Some(c) = rest.chars().next() {
+            match self.forms.iter().find(|(form, _)| form.len() >= least && rest.starts_with(form.as_str())) {
+                Some((form, name)) => {
+                    masked += &format!("${{{name}}}");
+                    rest = &rest[form.len()..];
+                }
+                None => {
+                    masked.push(c);
+                    rest = &rest[c.len_utf8()..];
+                }
+            }
+        }
+        masked
+    }
+}
+
+/// Whether a header, parameter or field of this name holds a credential.
+pub fn is_telling(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace('_', "-");
+    TELLING_WHOLE.contains(&name.as_str()) || TELLING.iter().any(|part| name.contains(part))
+}
+
+/// The value of the header field `name`, without what is secret by its name.
+pub fn header_value(name: &str, value: &str) -> String {
+    if !is_telling(name) {
+        return value.to_owned();
+    }
+    match value.split_once(' ') {
+        Some((scheme, _)) if SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()) => {
+            format!("{scheme} {MASK}")
+        }
+        _ => MASK.to_owned(),
+    }
+}
+
+/// A path with its query, without parameters that are secret by their names.
+pub fn path(text: &str) -> String {
+    match text.split_once('?') {
+        Some((path, query)) => format!("{path}?{}", parameters(query)),
+        None => text.to_owned(),
+    }
+}
+
+/// A body, without fields that are secret by their names: of JSON, or of a form.
+pub fn body(text: &str) -> String {
+    match text.trim_start().chars().next() {
+        Some('{' | '[') => json_fields(text),
+        _ if text.contains('=') && !text.contains(char::is_whitespace) => parameters(text),
+        _ => text.to_owned(),
+    }
+}
+
+fn parameters(query: &str) -> String {
+    let masked = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, _)) if is_telling(name) => format!("{name}={MASK}"),
+        _ => pair.to_owned(),
+    });
+    masked.collect::<Vec<_>>().join("&")
+}
+
+/// Looks at the letters alone, so that a damaged document is masked as well.
+fn json_fields(text: &str) -> String {
+    let (mut masked, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find('"') {
+        let (before, from) = rest.split_at(at);
+        let name = string(from);
+        let after = from[name.len()..].trim_start();
+        masked += before;
+        masked += name;
+        rest = &from[name.len()..];
+        let Some(value) = after.strip_prefix(':').map(str::trim_start) else { continue };
+        if !is_telling(name.trim_matches('"')) || value.starts_with(['{', '[']) {
+            continue;
+        }
+        let length = match value.starts_with('"') {
+            true => string(value).len(),
+            false => value.find([',', '}', ']', '\n']).unwrap_or(value.len()),
+        };
+        masked += &rest[..rest.len() - value.len()];
+        masked += &format!("\"{MASK}\"");
+        rest = &value[length..];
+    }
+    masked + rest
+}
+
+/// The string at the start of `text`, quotes included; all of `text` where it has no end.
+fn string(text: &str) -> &str {
+    let mut escaped = false;
+    for (i, c) in text.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return &text[..=i],
+            _ => {}
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_from_the_environment_is_its_variable_wherever_it_turns_up() {
+        let mut secrets = Secrets::default();
+        secrets.add("TOKEN", "s3c\"ret");
+        secrets.add("PART", "s3c");
+        secrets.add("N", "1");
+        assert_eq!(secrets.mask("a s3c\"ret b s3c c s3c\\\"ret 1"), "a ${TOKEN} b ${PART} c ${TOKEN} ${N}");
+        // What is put in is not looked through again, and short values come back by accident.
+        assert_eq!(secrets.mask_echo("s3c 1 s3c\"ret"), "s3c 1 ${TOKEN}");
+        assert!(!format!("{secrets:?}").contains("s3c"));
+    }
+
+    #[test]
+    fn credentials_are_known_by_their_names() {
+        for (name, value, shown) in [
+            ("Authorization", "Bearer abc", "Bearer ***"),
+            ("authorization", "abc def", "***"),
+            ("Cookie", "a=b", "***"),
+            ("Set-Cookie", "sid=1; Path=/", "***"),
+            ("X-Api-Key", "abc", "***"),
+            ("X_API_KEY", "abc", "***"),
+            ("Proxy-Authorization", "Basic abc", "Basic ***"),
+            ("X-Amz-Security-Token", "abc", "***"),
+            ("Accept", "text/html", "text/html"),
+            ("Keep-Alive", "timeout=5", "timeout=5"),
+        ] {
+            assert_eq!(header_value(name, value), shown, "{name}");
+        }
+        assert_eq!(path("/a?page=1&api_key=abc&key=d"), "/a?page=1&api_key=***&key=***");
+        assert_eq!(path("/token/a"), "/token/a");
+    }
+
+    #[test]
+    fn bodies_lose_the_values_of_telling_fields() {
+        for (text, shown) in [
+            (
+                r#"{"name": "x", "password" : "a\"b,c", "n": 1}"#,
+                r#"{"name": "x", "password" : "***", "n": 1}"#,
+            ),
+            (
+                r#"[{"access_token":123},{"token":{"a":"b"}}]"#,
+                r#"[{"access_token":"***"},{"token":{"a":"b"}}]"#,
+            ),
+            (r#"{"secret": "never ends"#, r#"{"secret": "***""#),
+            (r#"{"a": "password", "b": "c"}"#, r#"{"a": "password", "b": "c"}"#),
+            ("user=a&password=b", "user=a&password=***"),
+            ("plain words, a=b", "plain words, a=b"),
+        ] {
+            assert_eq!(body(text), shown);
+        }
+    }
+}

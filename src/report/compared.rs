@@ -1,0 +1,110 @@
+//! A comparison with an earlier run in the words of every page. What stays out: judging.
+
+use super::format::{percent, rate, time};
+use super::shown::harmless;
+use crate::verdict::baseline::{Against, Change, Compared, Figure};
+
+/// What a change means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Significant, and worse by more than is allowed.
+    Worse,
+    /// Significant and worse, but within what is allowed.
+    Allowed,
+    /// Significant and better.
+    Better,
+    /// No more than chance does.
+    Chance,
+}
+
+impl Meaning {
+    /// Of a change where figures may be worse by `max_regression`.
+    pub fn of(change: &Change, max_regression: f64) -> Self {
+        match change.regression() {
+            _ if !change.significant => Self::Chance,
+            worse if worse > max_regression => Self::Worse,
+            worse if worse > 0.0 => Self::Allowed,
+            _ => Self::Better,
+        }
+    }
+
+    /// In words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Worse => "worse",
+            Self::Allowed => "worse, within what is allowed",
+            Self::Better => "better",
+            Self::Chance => "not significant",
+        }
+    }
+}
+
+/// Whose figure it is.
+pub fn whose(change: &Change) -> String {
+    harmless(change.scenario.as_deref().unwrap_or("all"))
+}
+
+/// The figure then and now.
+pub fn values(change: &Change) -> [String; 2] {
+    [change.before, change.now].map(|value| match change.figure {
+        Figure::Rate => rate(value),
+        _ => time(value.round() as u64),
+    })
+}
+
+/// How far it moved, with its sign.
+pub fn moved(change: &Change) -> String {
+    let sign = if change.change < 0.0 { "-" } else { "+" };
+    format!("{sign}{}", percent(change.change.abs()))
+}
+
+/// What the run was held against: file and date.
+pub fn against(against: &Against) -> String {
+    let when = against.baseline.started_at.as_deref().map_or(String::new(), |at| format!(" of {at}"));
+    harmless(&format!("{}{when}", against.source))
+}
+
+/// What has to be known beside the figures.
+pub fn remarks(against: &Against, compared: &Compared) -> Vec<String> {
+    let mut remarks: Vec<String> = Vec::new();
+    remarks.extend(compared.reason.clone());
+    remarks.extend(against.baseline.doubt.clone());
+    remarks.extend((!against.same_plan).then(|| "the baseline is of another plan".to_owned()));
+    remarks.iter().map(|remark| harmless(remark)).collect()
+}
+
+/// The answer in a sentence.
+pub fn answer(against: &Against, compared: &Compared) -> String {
+    let count = |meaning| {
+        compared.changes.iter().filter(|c| Meaning::of(c, against.max_regression) == meaning).count()
+    };
+    let [worse, allowed, better] = [Meaning::Worse, Meaning::Allowed, Meaning::Better].map(count);
+    let limit = percent(against.max_regression);
+    match (worse, allowed, better) {
+        (0, 0, 0) if compared.changes.is_empty() => "nothing could be compared".to_owned(),
+        (0, 0, 0) => "no significant difference".to_owned(),
+        (0, 0, n) => format!("{} better", figures(n)),
+        (0, n, _) => format!("{} worse, by no more than {limit}", figures(n)),
+        (n, _, _) => format!("{} worse by more than {limit}", figures(n)),
+    }
+}
+
+fn figures(n: usize) -> String {
+    if n == 1 { "1 figure is".to_owned() } else { format!("{n} figures are") }
+}
+
+/// How the figures of one scenario (`None`: all together) that are too much worse came to be so; `None`:
+/// there are none. `p99 10.0 ms -> 12.1 ms (+21.0 %)`.
+pub fn regressions(against: &Against, compared: &Compared, scenario: Option<&str>) -> Option<String> {
+    let told: Vec<String> = compared
+        .changes
+        .iter()
+        .filter(|c| c.scenario.as_deref() == scenario)
+        .filter(|c| Meaning::of(c, against.max_regression) == Meaning::Worse)
+        .map(|c| {
+            let [before, now] = values(c);
+            format!("{} {before} -> {now} ({})", c.figure.name(), moved(c))
+        })
+        .collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}

@@ -1,0 +1,70 @@
+//! The run beside an earlier one.
+
+use maud::{Markup, html};
+
+use super::Source;
+use super::sections::{sentence, table};
+use crate::report::compared::{self, Meaning};
+use crate::verdict::baseline::Change;
+
+/// Changes shown without being asked: all together, and what is significant; the rest opens on demand.
+fn is_told(change: &Change) -> bool {
+    change.significant || change.scenario.is_none()
+}
+
+pub fn section(source: &Source) -> Markup {
+    let Some(against) = source.snapshot.run.baseline.as_deref() else { return html! {} };
+    let Some(compared) = source.snapshot.comparison() else { return html! {} };
+    let (told, other): (Vec<&Change>, Vec<&Change>) = compared.changes.iter().partition(|c| is_told(c));
+    let limit = against.max_regression;
+    html! {
+        section aria-labelledby="baseline" {
+            h2 id="baseline" { "Against the baseline" }
+            p {
+                span class=(format!("result {}", compared.outcome.name())) { (sentence(compared.outcome.name())) }
+                ": " (compared::answer(against, &compared)) ". Held against "
+                span class="mono" { (compared::against(against)) } "."
+            }
+            @for remark in compared::remarks(against, &compared) { p class="note" { strong { (sentence(&remark)) "." } } }
+            @if !told.is_empty() { (table("Against the baseline", &HEADER, rows(&told, limit))) }
+            @if !other.is_empty() {
+                details {
+                    summary { (super::sections::plural(other.len() as u64, "figure")) " of scenarios without a significant difference" }
+                    (table("Without a significant difference", &HEADER, rows(&other, limit)))
+                }
+            }
+            p class="note" {
+                "A difference is significant when equal runs would show one as large less than once in a hundred "
+                "comparisons, going by how much windows and runs differ by themselves."
+            }
+        }
+    }
+}
+
+const HEADER: [&str; 6] = ["scenario", "figure", "then", "now", "change", "meaning"];
+
+fn rows(changes: &[&Change], max_regression: f64) -> Markup {
+    html! {
+        @for change in changes {
+            @let [before, now] = compared::values(change);
+            @let meaning = Meaning::of(change, max_regression);
+            tr {
+                th scope="row" { (compared::whose(change)) }
+                td { (change.figure.name()) }
+                td { (before) }
+                td { (now) }
+                td { (compared::moved(change)) }
+                td class="text" { span class=(class(meaning)) { (meaning.name()) } }
+            }
+        }
+    }
+}
+
+fn class(meaning: Meaning) -> &'static str {
+    match meaning {
+        Meaning::Worse => "result failed",
+        Meaning::Allowed => "result inconclusive",
+        Meaning::Better => "result passed",
+        Meaning::Chance => "",
+    }
+}

@@ -1,0 +1,93 @@
+//! A comparison with an earlier run on every page that shows one.
+
+use std::sync::Arc;
+
+use loadtester::report::{RunInfo, Snapshot, State, TimelinePoint, github, html, json, junit, terminal};
+use loadtester::tally::Outcome;
+use loadtester::verdict::baseline::{Against, read};
+
+use super::report::{exchanges, run_info, trusted};
+use super::report_junit::cases;
+
+const MS: u64 = 1_000_000;
+
+/// Ten windows in which "Get users" takes `ms` and "Create user" always the same.
+fn measured(ms: u64) -> Snapshot {
+    let mut s = Snapshot::new(run_info(), 1, 1_795_363_200.0);
+    (s.state, s.elapsed_ns, s.measured_ns) = (State::Finished, 10_000 * MS, 10_000 * MS);
+    exchanges(&mut s, 0, Outcome::Ok, 6_000, ms * MS, 100);
+    exchanges(&mut s, 1, Outcome::Ok, 4_000, 3 * MS, 100);
+    let point = |i: u64| TimelinePoint {
+        t: i as f64,
+        completed: 1_000 + i % 3,
+        failed: 0,
+        dropped: 0,
+        p50_ns: Some(ms * MS + i % 4 * 10_000),
+        p99_ns: Some(ms * MS + MS + i % 5 * 20_000),
+        slip_p99_ns: None,
+        ..TimelinePoint::default()
+    };
+    s.timeline = (1..=10).map(point).collect();
+    s
+}
+
+/// `now`, held against a run of `before` milliseconds.
+fn held_against(before: u64, now: u64, max_regression: f64, same_plan: bool) -> Snapshot {
+    let baseline = read(&json::report(&measured(before), &trusted())).unwrap();
+    let against = Against { source: "<old>.json".to_owned(), max_regression, same_plan, baseline };
+    let snapshot = measured(now);
+    let run = RunInfo { baseline: Some(Arc::new(against)), ..snapshot.run.clone() };
+    Snapshot { run, ..snapshot }
+}
+
+#[test]
+fn a_regression_is_named_with_its_figures_on_every_page() {
+    let s = held_against(4, 6, 0.1, true);
+    let summary = terminal::summary(&s, &trusted(), false, 100);
+    assert!(summary.contains("against <old>.json of 2026-11-22T16:00:00Z: failed"), "{summary}");
+    assert!(summary.contains("worse"), "{summary}");
+    let page = html::page(&s, &trusted(), &[]);
+    for words in ["Against the baseline", "&lt;old&gt;.json", "result failed", "Get users"] {
+        assert!(page.contains(words), "{words}");
+    }
+    let told = cases(&junit::report(&s, &trusted(), &[], false));
+    let of_baseline: Vec<_> = told.iter().filter(|c| c.0 == "loadtester.baseline").collect();
+    let names: Vec<&str> = of_baseline.iter().map(|c| c.1.as_str()).collect();
+    assert_eq!(names, ["all", "Get users", "Create user"]);
+    let (kind, message) = of_baseline[1].2.clone().unwrap();
+    assert_eq!(kind, "failure");
+    assert!(message.starts_with("p50 4.30 ms -> 6.30 ms (+46.4 %), "), "{message}");
+    assert!(message.ends_with("; at most 10.0 % worse is allowed"), "{message}");
+    assert_eq!(of_baseline[2].2, None, "what did not change passes");
+    assert!(github::annotations(&s, &trusted(), &[]).contains("worse by more than 10.0 %25"));
+    assert!(
+        github::summary(&s, &trusted(), &[])
+            .contains("| Get users | p50 | 4.30 ms | 6.30 ms | +46.4 % | worse |")
+    );
+}
+
+#[test]
+fn no_difference_is_an_answer() {
+    let s = held_against(4, 4, 0.1, false);
+    let summary = terminal::summary(&s, &trusted(), false, 100);
+    assert!(summary.contains("no significant difference") && summary.starts_with("PASSED"), "{summary}");
+    assert!(summary.contains("the baseline is of another plan"), "{summary}");
+    let page = html::page(&s, &trusted(), &[]);
+    assert!(page.contains("no significant difference") && page.contains("The baseline is of another plan"));
+    let told = cases(&junit::report(&s, &trusted(), &[], false));
+    assert!(told.iter().filter(|c| c.0 == "loadtester.baseline").all(|c| c.2.is_none()), "{told:?}");
+    assert!(github::annotations(&s, &trusted(), &[]).starts_with("::notice"));
+    assert!(github::summary(&s, &trusted(), &[]).contains("no significant difference"));
+}
+
+#[test]
+fn a_comparison_that_says_nothing_is_an_error_with_its_reason() {
+    let mut s = held_against(4, 6, 0.1, true);
+    s.timeline.truncate(1);
+    let told = cases(&junit::report(&s, &trusted(), &[], false));
+    let of_baseline: Vec<_> = told.iter().filter(|c| c.0 == "loadtester.baseline").collect();
+    let (kind, message) = of_baseline[0].2.clone().unwrap();
+    assert_eq!((kind.as_str(), of_baseline.len()), ("error", 1));
+    assert!(message.contains("too short"), "{message}");
+    assert!(html::page(&s, &trusted(), &[]).contains("This run is too short"), "the page says why");
+}
