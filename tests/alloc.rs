@@ -185,6 +185,7 @@ fn check_thread(load: &str, response: &str) {
     let address: (IpAddr, u16) =
         (brief.plan.target.host.parse().expect("an address"), brief.plan.target.port);
     let job = Job {
+        tls: None,
         thread: 0,
         core: None,
         brief,

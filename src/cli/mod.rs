@@ -21,7 +21,7 @@ pub use completions::{Shell, completions};
 pub use help::{help, markdown_table};
 pub use report::{EXTENSIONS, Format, Report};
 
-use crate::plan::{check_header, quoted};
+use crate::plan::{UrlTls, check_header, quoted};
 use crate::units;
 
 /// The most load threads: more cores than a machine has.
@@ -76,6 +76,8 @@ pub struct Options {
     pub headers: Vec<(String, String)>,
     /// `-b`, as typed (`@file` not yet read).
     pub body: Option<String>,
+    /// `--cacert`, `--cert`, `--key`, `--insecure`.
+    pub tls: UrlTls,
     /// `--listen`.
     pub listen: Option<SocketAddr>,
     /// `--no-listen`.
@@ -165,6 +167,12 @@ pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
         duration_ns: taken.read("-d", units::parse_duration)?,
         method: taken.text("-m")?,
         headers: taken.read_all("-H", header)?,
+        tls: UrlTls {
+            ca: taken.text("--cacert")?,
+            cert: taken.text("--cert")?,
+            key: taken.text("--key")?,
+            insecure: taken.has("--insecure"),
+        },
         listen: taken.read("--listen", address)?,
         reports: taken.read_all("--report", report::report)?,
         baseline: taken.read("--baseline", |text| Ok(PathBuf::from(text)))?,
@@ -314,9 +322,14 @@ fn refuse_contradictions(options: &Options) -> Result<(), UsageError> {
         (options.method.is_some(), "-m"),
         (!options.headers.is_empty(), "-H"),
         (options.body.is_some(), "-b"),
+        (options.tls.ca.is_some(), "--cacert"),
+        (options.tls.cert.is_some(), "--cert"),
+        (options.tls.key.is_some(), "--key"),
+        (options.tls.insecure, "--insecure"),
     ];
     if let (Some((_, name)), None) = (of_url.iter().find(|(given, _)| *given), &options.url) {
-        let message = format!("{name} belongs to a URL: add one, or write it into the plan's scenarios");
+        let place = if name.starts_with("--") { "`tls:`" } else { "scenarios" };
+        let message = format!("{name} belongs to a URL: add one, or write it into the plan's {place}");
         return Err(UsageError::new(message));
     }
     let of_baseline = [

@@ -92,7 +92,7 @@ pub(super) fn find(typed: &str) -> Option<&'static Flag> {
 use Group::{HowMuch, Measurement, Other, Request, Results, What};
 
 /// All flags, in the order of the help.
-pub(super) static FLAGS: [Flag; 34] = [
+pub(super) static FLAGS: [Flag; 38] = [
     flag("--plan", "FILE", What, "the load plan, a YAML file; `-` reads standard input"),
     flag("--demo", "", What, "start a target of its own and load it with a sample plan"),
     flag("--role", "ROLE", What, "`standalone`, or `target` for the demo target alone").default("standalone"),
@@ -110,6 +110,10 @@ pub(super) static FLAGS: [Flag; 34] = [
     flag("-m", "METHOD", Request, "request method").default("GET"),
     flag("-H", "'NAME: VALUE'", Request, "header field").repeatable(),
     flag("-b", "BODY", Request, "request body; `@FILE` reads it from a file"),
+    flag("--cacert", "FILE", Request, "PEM file of the CAs to trust").default("the system's"),
+    flag("--cert", "FILE", Request, "PEM file of our own certificate, for a target that wants one"),
+    flag("--key", "FILE", Request, "PEM file of its private key"),
+    flag("--insecure", "", Request, "accept any certificate").or("-k"),
     flag(
         "--report",
         "FILE",

@@ -4,14 +4,36 @@ use super::connection::State;
 use super::demand::Demand;
 use super::exchange::{Arrival, by_status};
 use super::{Client, End, FIRST_BACKOFF_NS, MAX_BACKOFF_NS};
-use crate::tally::{Detail, Outcome};
+use crate::tally::{Detail, Outcome, TlsFault};
 
 impl Client {
     /// The attempt on `c` succeeded.
     pub fn connected(&mut self, c: u32, now: u64) {
+        let took = now - self.connections[c as usize].connecting_since_ns;
+        self.tally.connect_time.record(took);
+        self.establish(c, now);
+    }
+
+    /// The attempt on `c` has a TCP connection; its TLS handshake begins. The attempt's deadline stays.
+    pub fn handshaking(&mut self, c: u32, now: u64) {
+        let connection = &mut self.connections[c as usize];
+        let took = now - connection.connecting_since_ns;
+        connection.connecting_since_ns = now;
+        self.tally.connect_time.record(took);
+    }
+
+    /// The TLS handshake on `c` succeeded, and with it the attempt. `resumed`: it took up an earlier session.
+    pub fn secured(&mut self, c: u32, resumed: bool, now: u64) {
+        let took = now - self.connections[c as usize].connecting_since_ns;
+        self.tally.tls_time.record(took);
+        self.tally.handshakes_resumed += u64::from(resumed);
+        self.tally.handshakes_full += u64::from(!resumed);
+        self.establish(c, now);
+    }
+
+    fn establish(&mut self, c: u32, now: u64) {
         let connection = &mut self.connections[c as usize];
         debug_assert_eq!(connection.state, State::Connecting);
-        let took = now - connection.connecting_since_ns;
         (connection.state, connection.failures) = (State::Idle, 0);
         (connection.served, connection.written_total, connection.written) = (0, 0, 0);
         connection.idle_since_ns = now;
@@ -20,7 +42,6 @@ impl Client {
         self.established += 1;
         self.any_connected = true;
         self.tally.connections_opened += 1;
-        self.tally.connect_time.record(took);
         self.becomes_free(c);
     }
 
@@ -89,7 +110,7 @@ impl Client {
                 // that proves that the target hung up before it had them. With a reset it is as good as
                 // certain, which is enough where twice means the same as once.
                 let request = &self.brief.requests[usize::from(exchange.scenario)];
-                let proven = end == End::Eof || request.is_idempotent;
+                let proven = !matches!(end, End::Reset(_)) || request.is_idempotent;
                 let unseen = connection.written == 0 || (unacknowledged && proven);
                 let idle_closed = connection.served > 0 && exchange.received == 0 && unseen;
                 if complete {
@@ -104,10 +125,20 @@ impl Client {
                 } else {
                     match end {
                         End::Eof => self.fail(c, Outcome::ClosedEarly, now, Detail::None),
+                        End::Truncated => self.fail(c, Outcome::ClosedEarly, now, Detail::Truncated),
                         End::Reset(errno) => self.fail(c, Outcome::Reset, now, Detail::Os(errno)),
                     }
                 }
             }
+        }
+    }
+
+    /// TLS on `c`, established, is broken: a fatal alert, or bytes that are not what the target sealed.
+    pub fn broken(&mut self, c: u32, fault: TlsFault, now: u64) {
+        match self.connections[c as usize].state {
+            State::Down | State::Connecting => {}
+            State::Idle => self.drop_connection(c),
+            State::Busy => self.fail(c, Outcome::TlsFailed, now, Detail::Tls(fault)),
         }
     }
 

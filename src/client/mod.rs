@@ -54,6 +54,8 @@ pub enum Action {
 pub enum End {
     /// An orderly end of the stream.
     Eof,
+    /// An end of the stream that TLS did not announce: somebody between may have made it.
+    Truncated,
     /// An error, with the operating system's number.
     Reset(i32),
 }

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender};
 use crate::client::{Brief, Timetable};
 use crate::plan::Share;
 use crate::report::ThreadHealth;
-use crate::sys::Clock;
+use crate::sys::{Clock, TlsConfig};
 use crate::tally::{Detail, Outcome, Tally};
 
 /// What the threads of a run are told while it lasts. Written seldom, read at every turn.
@@ -92,6 +92,8 @@ pub struct Job {
     pub addresses: Arc<[SocketAddr]>,
     /// The run's clock.
     pub clock: Clock,
+    /// How TLS is spoken; `None`: plain HTTP.
+    pub tls: Option<TlsConfig>,
     /// Whether receive times come from the kernel.
     pub kernel_timestamps: bool,
     /// Never sleep between events.

@@ -5,6 +5,7 @@
 //! and the channel ends it uses once a window.
 
 mod job;
+mod secure;
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,6 +17,8 @@ use crate::report::ThreadHealth;
 use crate::sys::{self, Addresses, Epoll, MAX_EVENTS, Poller, Ready, RealtimeOffset, Socket};
 use crate::tally::{Detail, Outcome, Tally};
 use crate::verdict::preflight;
+
+use secure::Secure;
 
 pub use job::{Control, Job, Last, Settled, Window};
 
@@ -59,6 +62,8 @@ struct Thread {
     poller: Poller,
     addresses: Addresses,
     sockets: Box<[Option<Socket>]>,
+    /// Where the target is https.
+    secure: Option<Secure>,
     /// Tells events of a connection's present socket from those of its earlier ones.
     generations: Box<[u32]>,
     /// Connections with more to read, whose edge has been used up, and whether each is among them.
@@ -89,6 +94,7 @@ impl Thread {
             poller,
             addresses: Addresses::new(job.addresses.clone(), n),
             sockets: (0..n).map(|_| None).collect(),
+            secure: job.tls.as_ref().map(|tls| Secure::new(tls.for_thread(n as u32), n)),
             generations: vec![0; n].into(),
             unread: VecDeque::with_capacity(n),
             is_unread: vec![false; n].into(),
@@ -230,7 +236,10 @@ impl Thread {
             let Some(c) = self.unread.pop_front() else { break };
             self.is_unread[c as usize] = false;
             // Whether it was hung up is not remembered: no edge may be left to wait for.
-            now = self.read(c, true, now);
+            now = match self.secure {
+                None => self.read(c, true, now),
+                Some(_) => self.read_secure(c, true, now),
+            };
             now = self.drain(now);
         }
         if let Some(served_to_ns) = self.served_to(events, before) {
@@ -270,7 +279,8 @@ impl Thread {
         while let Some(action) = self.client.next(now) {
             self.acted = true;
             match action {
-                Action::Send(c) => self.write(c, now),
+                Action::Send(c) if self.secure.is_none() => self.write(c, now),
+                Action::Send(c) => self.write_secure(c, now),
                 Action::Connect(c) => self.connect(c, now),
                 Action::Close(c) => self.close(c),
             }
@@ -288,6 +298,9 @@ impl Thread {
         let Some(socket) = &self.sockets[c as usize] else { return now };
         if self.generations[c as usize] != (ready.token >> 32) as u32 {
             return now;
+        }
+        if self.secure.is_some() {
+            return self.serve_secure(c, ready, now);
         }
         if self.client.is_connecting(c) {
             if ready.writable || ready.hung_up {
@@ -351,11 +364,15 @@ impl Thread {
                 return now;
             }
         }
+        self.read_later(c);
+        now
+    }
+
+    fn read_later(&mut self, c: u32) {
         if !self.is_unread[c as usize] {
             self.is_unread[c as usize] = true;
             self.unread.push_back(c);
         }
-        now
     }
 
     fn ended(&mut self, c: u32, end: End, now: u64) {
@@ -424,6 +441,9 @@ impl Thread {
     }
 
     fn close(&mut self, c: u32) {
+        if self.secure.is_some() {
+            self.close_secure(c);
+        }
         self.sockets[c as usize] = None;
     }
 }

@@ -7,7 +7,7 @@ use super::document::Document;
 use super::fault::{Faults, quoted};
 use super::path::Path;
 use super::tree::{Kind, Node, Scalar, Value};
-use super::{Overrides, Plan, Secrets, digest, fleet, load, scenario, threshold};
+use super::{Overrides, Plan, Secrets, digest, fleet, load, scenario, threshold, tls};
 use crate::units;
 
 /// The longest measurement, in nanoseconds: 30 days.
@@ -28,6 +28,7 @@ pub(super) fn check(
     let url = scenario::base(&mut checker, document);
     let prefix = url.as_ref().map_or("", |url| url.rest.as_str());
     let scenarios = scenario::all(&mut checker, document, prefix);
+    let tls = tls::check(&mut checker, document, url.as_ref());
     let load = load::check(&mut checker, document, overrides);
     let thresholds = threshold::all(&mut checker, document, scenarios.as_deref().unwrap_or_default());
     let on_worker_loss = fleet::check(&mut checker, document, load.as_ref());
@@ -39,6 +40,7 @@ pub(super) fn check(
         source: source.to_owned(),
         digest: String::new(),
         target: url?.target,
+        tls,
         load: load?,
         scenarios: scenarios?,
         thresholds,

@@ -44,7 +44,7 @@ fn meaning(plan: &Plan) -> Value {
             sent
         })
         .collect();
-    json!({
+    let mut meaning = json!({
         "form": 1,
         "target": [plan.target.host, plan.target.port, plan.target.authority],
         "load": {
@@ -52,5 +52,13 @@ fn meaning(plan: &Plan) -> Value {
             "requests": plan.load.requests, "duration_ns": plan.load.duration_ns
         },
         "scenarios": scenarios
-    })
+    });
+    // Not the files: what they hold is not the plan's, and where they lie differs between machines.
+    if let Some(tls) = &plan.tls {
+        meaning["tls"] = json!({
+            "own_ca": tls.ca.is_some(), "client_certificate": tls.client.is_some(), "insecure": tls.insecure,
+            "server_name": tls.server_name, "resumption": tls.resumption, "versions": tls.versions.name()
+        });
+    }
+    meaning
 }

@@ -20,6 +20,9 @@ use crate::units::{BYTES_PATTERN, COUNT_PATTERN, DURATION_PATTERN, RATE_PATTERN}
 /// One status code, or the class of those that begin with a digit.
 const STATUS_PATTERN: &str = "^[1-9]([0-9][0-9]|xx)$";
 
+/// A version of TLS that is still spoken.
+const TLS_VERSION_PATTERN: &str = "^1\\.[23]$";
+
 /// A load plan for loadtester.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -32,13 +35,15 @@ pub(super) struct Document {
     /// What the plan is called: every report shows it.
     #[schemars(example = "Checkout, evening peak")]
     pub plan: Option<String>,
-    /// The target: scheme, host, port and, if all paths share one, a path prefix. Only http so far.
+    /// The target: scheme (http or https), host, port and, if all paths share one, a path prefix.
     #[schemars(required, example = "http://127.0.0.1:8081")]
     pub base_url: Option<String>,
     /// What scenarios and load use when they say nothing themselves.
     pub defaults: Option<Defaults>,
     /// How much load. Absent: the closed model with `defaults.concurrency` and `defaults.requests`.
     pub load: Option<LoadForm>,
+    /// How an https target is spoken to and believed.
+    pub tls: Option<TlsForm>,
     /// What is sent. Requests are shared over scenarios by weight, exactly and evenly interleaved.
     #[schemars(required, length(min = 1, max = MAX_SCENARIOS))]
     pub scenarios: Option<Vec<ScenarioForm>>,
@@ -128,6 +133,34 @@ pub(super) struct LoadForm {
     /// Open model: due requests that may wait for a free connection; one more is dropped and counted.
     #[schemars(range(min = 1, max = MAX_BACKLOG), extend("default" = DEFAULT_BACKLOG))]
     pub backlog: Option<u32>,
+}
+
+/// How an https target is spoken to and believed. Files are named from the plan's folder and hold PEM.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TlsForm {
+    /// Certificates of the CAs that are trusted, instead of the system's.
+    #[schemars(example = "ca.pem")]
+    pub ca: Option<String>,
+    /// Our own certificate, with its chain, for a target that wants one. Needs `key`.
+    #[schemars(example = "client.pem")]
+    pub cert: Option<String>,
+    /// The private key of `cert`.
+    #[schemars(example = "client.key")]
+    pub key: Option<String>,
+    /// Trust any certificate. Whoever is between can then read and change everything.
+    #[schemars(extend("default" = false))]
+    pub insecure: Option<bool>,
+    /// The name asked for and looked for in the certificate, instead of the host of `base_url`.
+    #[schemars(example = "api.example.com")]
+    pub server_name: Option<String>,
+    /// Take up earlier sessions in new connections, as browsers do. Without: a full handshake each time.
+    #[schemars(extend("default" = true))]
+    pub resumption: Option<bool>,
+    /// The oldest version spoken, 1.2 or 1.3.
+    pub min_version: Option<TlsVersionForm>,
+    /// The newest version spoken, 1.2 or 1.3.
+    pub max_version: Option<TlsVersionForm>,
 }
 
 /// How requests of the open model are spaced.
@@ -248,6 +281,11 @@ text_form!(
     /// A header's value as typed; numbers and `true` keep their spelling.
     HeaderValue,
     { "type": ["string", "number", "boolean"], "examples": ["application/json"] }
+);
+text_form!(
+    /// A TLS version as typed.
+    TlsVersionForm,
+    { "type": ["string", "number"], "pattern": TLS_VERSION_PATTERN, "examples": ["1.3"] }
 );
 text_form!(
     /// A size as typed.

@@ -25,6 +25,7 @@ pub mod secrets;
 mod shape;
 mod share;
 mod threshold;
+mod tls;
 mod tree;
 mod url;
 mod variables;
@@ -32,12 +33,13 @@ mod variables;
 pub use expect::{DEFAULT_MAX_BODY_BYTES, EXCERPT_BYTES, Expect, HeaderRule, JsonRule, Text, excerpt};
 pub use fault::{Fault, Faults, Position, did_you_mean, quoted};
 pub use fleet::OnWorkerLoss;
-pub use parse::{DEFAULT_URL_DURATION_NS, Overrides, UrlForm, from_url, parse};
+pub use parse::{DEFAULT_URL_DURATION_NS, Overrides, UrlForm, UrlTls, from_url, parse};
 pub use scenario::check_header;
 pub use schema::schema;
 pub use secrets::Secrets;
 pub use share::{Share, Slice, share, threads};
 pub use threshold::{Comparison, MAX_THRESHOLDS, Metric, Statistic, Threshold, Timing};
+pub use tls::{ClientFiles, Tls, Versions};
 
 use crate::schedule::{Arrivals, Piece};
 
@@ -78,6 +80,8 @@ pub struct Plan {
     pub digest: String,
     /// The target all scenarios share.
     pub target: Target,
+    /// How TLS is spoken; `None`: the target is plain HTTP.
+    pub tls: Option<Tls>,
     /// How much load, in which model.
     pub load: Load,
     /// At least one; at most [`MAX_SCENARIOS`].
@@ -166,6 +170,12 @@ impl Plan {
             Model::Closed { .. } => "closed",
             Model::Open { .. } => "open",
         }
+    }
+
+    /// The target as people write it, without a path.
+    pub fn origin(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.target.authority)
     }
 
     /// The weights, indexed like the scenarios.

@@ -38,6 +38,31 @@ pub struct UrlForm {
     pub headers: Vec<(String, String)>,
     /// What `-b` gives, read.
     pub body: Vec<u8>,
+    /// Whom to believe and who to be.
+    pub tls: UrlTls,
+}
+
+/// What flags say of TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UrlTls {
+    /// `--cacert`: a file.
+    pub ca: Option<String>,
+    /// `--cert`: a file.
+    pub cert: Option<String>,
+    /// `--key`: a file.
+    pub key: Option<String>,
+    /// `--insecure`.
+    pub insecure: bool,
+}
+
+impl UrlTls {
+    /// As a plan has it; `None` where nothing was said.
+    fn node(&self) -> Option<Node> {
+        let files = [("ca", &self.ca), ("cert", &self.cert), ("key", &self.key)];
+        let files = files.into_iter().filter_map(|(key, file)| Some((key, Node::text(file.as_ref()?))));
+        let entries: Vec<_> = files.chain(self.insecure.then(|| ("insecure", Node::yes()))).collect();
+        (!entries.is_empty()).then(|| Node::map(entries))
+    }
 }
 
 /// The plan that `text` describes. `source` is how people know it; `env` looks up a variable.
@@ -86,11 +111,11 @@ fn read(text: &str) -> Result<Node, (Option<super::Position>, String)> {
 pub fn from_url(form: &UrlForm, overrides: &Overrides) -> Result<Plan, Faults> {
     let mut faults = Faults::new(&form.url);
     let (base, path) = match url::parse(&form.url) {
-        Ok(url) => (url.target.authority, if url.rest.is_empty() { "/".to_owned() } else { url.rest }),
+        Ok(url) => (url.origin(), if url.rest.is_empty() { "/".to_owned() } else { url.rest }),
         Err(message) => {
             faults.add(None, &Path::of("URL"), message);
             // The flags are worth checking all the same.
-            ("localhost".to_owned(), "/".to_owned())
+            ("https://localhost".to_owned(), "/".to_owned())
         }
     };
     let mut scenario = vec![("path", Node::text(&path))];
@@ -100,8 +125,9 @@ pub fn from_url(form: &UrlForm, overrides: &Overrides) -> Result<Plan, Faults> {
     let headers = form.headers.iter().map(|(name, value)| (name.as_str(), Node::text(value))).collect();
     scenario.push(("headers", Node::map(headers)));
     let scenarios = Node { at: None, value: tree::Value::Seq(vec![Node::map(scenario)]) };
-    let base_url = Node::text(&format!("http://{base}"));
-    let root = Node::map(vec![("base_url", base_url), ("scenarios", scenarios)]);
+    let mut parts = vec![("base_url", Node::text(&base)), ("scenarios", scenarios)];
+    parts.extend(form.tls.node().map(|tls| ("tls", tls)));
+    let root = Node::map(parts);
     let mut overrides = overrides.clone();
     if overrides.requests.is_none() && overrides.duration_ns.is_none() {
         overrides.duration_ns = Some(DEFAULT_URL_DURATION_NS);
@@ -142,6 +168,11 @@ fn flag_of(fault: &Fault) -> String {
         "method" => "-m".to_owned(),
         header if header.starts_with("headers.") => format!("-H {}", &header["headers.".len()..]),
         "path" | "base_url" => "URL".to_owned(),
+        "tls" => "--cacert, --cert, --key, --insecure".to_owned(),
+        "tls.ca" => "--cacert".to_owned(),
+        "tls.cert" => "--cert".to_owned(),
+        "tls.key" => "--key".to_owned(),
+        "tls.insecure" => "--insecure".to_owned(),
         other => other.to_owned(),
     }
 }

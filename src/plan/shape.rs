@@ -13,7 +13,7 @@ use super::path::Path;
 use super::tree::{Key, Kind, Node, Scalar, Value};
 
 /// Keys the plan will have, by the key they stand under (empty: the top, or a scenario's list).
-const LATER: [(&str, &str); 3] = [("", "tls"), ("", "connect_to"), ("defaults", "tls")];
+const LATER: [(&str, &str); 1] = [("", "connect_to")];
 
 /// What of `node` has the form `schema` asks for.
 pub(super) fn check(node: &Node, schema: &Json, path: &Path, faults: &mut Faults) -> Option<Json> {
@@ -147,6 +147,14 @@ fn scalar(value: &Scalar, schema: &Json, path: &Path) -> Result<Json, String> {
             Err(format!("{value} is not text: put it in quotes"))
         };
     }
+    if allows(schema, "boolean") {
+        return match (value.kind, value.text.trim()) {
+            (Kind::Bool(yes), _) => Ok(Json::from(yes)),
+            (Kind::Variable, "true") => Ok(Json::from(true)),
+            (Kind::Variable, "false") => Ok(Json::from(false)),
+            _ => Err(wrong()),
+        };
+    }
     if allows(schema, "integer") {
         let number = whole().ok_or_else(wrong)?;
         in_bounds(number, schema, path)?;
@@ -187,12 +195,13 @@ fn expected(schema: &Json) -> String {
     }
     // Of several forms the short one is shown.
     let short = schema["examples"].get(0).is_some_and(Json::is_string) && allows(schema, "string");
-    let kinds = if short { &["string"][..] } else { &["object", "array", "integer", "string"] };
+    let kinds = if short { &["string"][..] } else { &["object", "array", "integer", "boolean", "string"] };
     let kind = kinds.iter().copied().find(|kind| allows(schema, kind));
     let words = match kind {
         Some("object") => "a mapping of keys and values",
         Some("array") => "a list, each entry on a line that begins with `- `",
         Some("integer") => "a whole number",
+        Some("boolean") => return "`true` or `false`".to_owned(),
         _ => "a text",
     };
     match schema["examples"].get(0) {

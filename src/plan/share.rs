@@ -96,6 +96,7 @@ mod tests {
             source: "test".into(),
             digest: String::new(),
             target: Target { host: "x".into(), port: 80, authority: "x".into() },
+            tls: None,
             load: Load { model, warmup_ns: 0, drain_ns: 0, requests, duration_ns: Some(1) },
             scenarios: vec![scenario],
             thresholds: Vec::new(),

@@ -86,6 +86,12 @@ impl Node {
         Self { at: None, value: Value::Scalar(scalar) }
     }
 
+    /// `true`, standing in no file.
+    pub fn yes() -> Self {
+        let scalar = Scalar { text: "true".to_owned(), typed: "true".to_owned(), kind: Kind::Bool(true) };
+        Self { at: None, value: Value::Scalar(scalar) }
+    }
+
     /// A mapping that stands in no file.
     pub fn map(entries: Vec<(&str, Node)>) -> Self {
         let key = |text: &str| Key { at: None, text: Some(text.to_owned()) };

@@ -12,8 +12,18 @@ const MAX_TARGET_BYTES: usize = 64 << 10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Url {
     pub target: Target,
+    /// Whether it is https.
+    pub is_secure: bool,
     /// Path and query as typed.
     pub rest: String,
+}
+
+impl Url {
+    /// The URL without its path.
+    pub fn origin(&self) -> String {
+        let scheme = if self.is_secure { "https" } else { "http" };
+        format!("{scheme}://{}", self.target.authority)
+    }
 }
 
 /// Takes `text` apart.
@@ -27,14 +37,14 @@ pub(super) fn parse(text: &str) -> Result<Url, String> {
     let (scheme, after) = text
         .split_once("://")
         .ok_or_else(|| format!("has no scheme: write {}", quoted(&format!("http://{text}"))))?;
-    match scheme.to_ascii_lowercase().as_str() {
-        "http" => {}
-        "https" => return Err("https is not supported yet: use http".to_owned()),
+    let is_secure = match scheme.to_ascii_lowercase().as_str() {
+        "http" => false,
+        "https" => true,
         "unix" | "http+unix" => {
             return Err("Unix sockets are not supported yet: use http:// and a TCP port".to_owned());
         }
-        _ => return Err(format!("the scheme {} is not supported: use http", quoted(scheme))),
-    }
+        _ => return Err(format!("the scheme {} is not supported: use http or https", quoted(scheme))),
+    };
     let (authority, rest) = match after.find(['/', '?', '#']) {
         Some(at) => after.split_at(at),
         None => (after, ""),
@@ -46,10 +56,10 @@ pub(super) fn parse(text: &str) -> Result<Url, String> {
         return Err("user and password do not belong in the URL: use an `Authorization` header".to_owned());
     }
     let rest = if rest.starts_with('?') { format!("/{rest}") } else { rest.to_owned() };
-    Ok(Url { target: target(authority)?, rest })
+    Ok(Url { target: target(authority, if is_secure { 443 } else { 80 })?, is_secure, rest })
 }
 
-fn target(authority: &str) -> Result<Target, String> {
+fn target(authority: &str, own_port: u16) -> Result<Target, String> {
     let (host, port, bracketed) = match authority.strip_prefix('[') {
         Some(inside) => {
             let (host, after) =
@@ -78,7 +88,7 @@ fn target(authority: &str) -> Result<Target, String> {
         }
     };
     let number = match port {
-        None => 80,
+        None => own_port,
         Some(text) => text
             .parse::<u16>()
             .ok()
@@ -86,7 +96,7 @@ fn target(authority: &str) -> Result<Target, String> {
             .ok_or_else(|| format!("{} is not a port: write a number from 1 to 65535", quoted(text)))?,
     };
     let shown = if bracketed { format!("[{host}]") } else { host.clone() };
-    let authority = if number == 80 { shown } else { format!("{shown}:{number}") };
+    let authority = if number == own_port { shown } else { format!("{shown}:{number}") };
     Ok(Target { host, port: number, authority })
 }
 
@@ -149,12 +159,16 @@ mod tests {
             ("http://127.0.0.1:8081/a?b=1", "127.0.0.1", 8081, "127.0.0.1:8081", "/a?b=1"),
             ("http://Example.COM", "example.com", 80, "example.com", ""),
             ("HTTP://example.com:80/", "example.com", 80, "example.com", "/"),
+            ("https://example.com:443/a", "example.com", 443, "example.com", "/a"),
+            ("https://example.com:80", "example.com", 80, "example.com:80", ""),
+            ("http://example.com:443", "example.com", 443, "example.com:443", ""),
             ("http://[::1]:9000?x", "::1", 9000, "[::1]:9000", "/?x"),
             ("http://[FE80::1]", "fe80::1", 80, "[fe80::1]", ""),
         ];
         for (text, host, port, authority, rest) in cases {
             let target = Target { host: host.into(), port, authority: authority.into() };
-            assert_eq!(parse(text), Ok(Url { target, rest: rest.into() }), "{text}");
+            let is_secure = text.starts_with("https");
+            assert_eq!(parse(text), Ok(Url { target, is_secure, rest: rest.into() }), "{text}");
         }
     }
 
@@ -162,7 +176,6 @@ mod tests {
     fn a_refused_url_says_what_to_write() {
         let cases = [
             ("localhost:80", "write `http://localhost:80`"),
-            ("https://x", "not supported yet"),
             ("unix:///x", "not supported yet"),
             ("ftp://x", "use http"),
             ("http://", "no host"),

@@ -12,6 +12,7 @@ pub mod signals;
 pub mod standalone;
 pub mod summary;
 pub mod target;
+pub mod tls_files;
 
 /// Exit codes: public interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

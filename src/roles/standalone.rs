@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, bounded};
 use super::abort::Abort;
 use super::live::Live;
 use super::signals::Interrupts;
-use super::{Exit, baseline_file, plan_source, summary};
+use super::{Exit, baseline_file, plan_source, summary, tls_files};
 use crate::cli::{Format, Options, Timestamps};
 use crate::client::Brief;
 use crate::collector::{Board, Collector, detail_text};
@@ -23,7 +23,7 @@ use crate::load::{self, Control, Job, Settled, TALLIES_PER_THREAD, Window};
 use crate::plan::{self, Overrides, Plan, Slice, UrlForm};
 use crate::report::hlog::Intervals;
 use crate::report::{Ending, RunInfo, Snapshot, State};
-use crate::sys::{self, Clock, cgroup::Groups};
+use crate::sys::{self, Clock, TlsConfig, cgroup::Groups};
 use crate::tally::{Outcome, Tally};
 use crate::verdict::{self, Threads, preflight};
 use crate::web::{self, Listen};
@@ -85,7 +85,8 @@ fn plan_of(options: &Options) -> Result<Plan, Failure> {
         (None, Some(url)) => {
             let body = plan_source::body(options.body.as_deref()).map_err(Failure::usage)?;
             let (method, headers) = (options.method.clone(), options.headers.clone());
-            plan::from_url(&UrlForm { url: url.clone(), method, headers, body }, &overrides)
+            let tls = options.tls.clone();
+            plan::from_url(&UrlForm { url: url.clone(), method, headers, body, tls }, &overrides)
         }
         (None, None) => return Err(Failure::usage("name a plan with --plan FILE, a URL, or --demo")),
     };
@@ -103,6 +104,7 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
     let threads =
         verdict::threads_for(&machine, options.threads, options.no_pin, most).map_err(Failure::usage)?;
     let flight = preflight::check(&plan, threads.count, options.busy_poll, &machine);
+    let tls = tls_files::read(&plan, tls_files::folder(options.plan.as_deref())).map_err(Failure::usage)?;
     if options.check {
         print!("{}", verdict::describe(&plan, &flight, &threads, &machine, seed));
         return Ok(if flight.refusals.is_empty() { Exit::Passed } else { Exit::Incomplete });
@@ -115,6 +117,9 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
     }
     if !options.quiet {
         flight.warnings.iter().chain(&threads.notes).for_each(|w| eprintln!("note: {w}"));
+    }
+    if plan.tls.as_ref().is_some_and(|tls| tls.insecure) {
+        eprintln!("warning: insecure: any certificate is accepted, whoever answers may be somebody else");
     }
     let baseline = baseline_file::read(options, &plan).map_err(Failure::usage)?;
     summary::check_writable(options).map_err(Failure::usage)?;
@@ -134,7 +139,7 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
             "{own}: start the target first, or move the server with --listen"
         )));
     }
-    let crew = Crew::start(options, plan, seed, &threads, addresses)?;
+    let crew = Crew::start(options, plan, seed, &threads, (addresses, tls))?;
     crew.see_through(options, &board, interrupts)?;
     let exit = summary::conclude(options, &board)?;
     if let Some(server) = server {
@@ -164,7 +169,7 @@ impl Crew {
         plan: Plan,
         seed: u64,
         threads: &Threads,
-        addresses: Arc<[SocketAddr]>,
+        (addresses, tls): (Arc<[SocketAddr]>, Option<TlsConfig>),
     ) -> Result<Self, Failure> {
         let of = threads.count as u32;
         let stamps = options.timestamps == Timestamps::Kernel;
@@ -188,6 +193,7 @@ impl Crew {
                 share: plan::share(&brief.plan, Slice { slot: thread as u32, of }),
                 brief: brief.clone(),
                 addresses: addresses.clone(),
+                tls: tls.clone(),
                 clock,
                 kernel_timestamps: stamps,
                 busy_poll: options.busy_poll,
@@ -278,6 +284,10 @@ impl Crew {
             Some((outcome, detail)) if !reached => {
                 self.control.stop();
                 let why = detail_text(detail, outcome);
+                if outcome == Outcome::TlsFailed {
+                    let what = format!("no TLS connection to {}: {why}; nothing was sent", self.target);
+                    return Err(Failure::incomplete(what));
+                }
                 let remedy = match outcome {
                     Outcome::LocalError => {
                         "See --check for what is needed: file descriptors (`ulimit -n`), \
@@ -322,7 +332,7 @@ fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunI
         plan_digest: plan.digest.clone(),
         model: plan.model_name(),
         seed,
-        target: format!("http://{}", plan.target.authority),
+        target: plan.origin(),
         scenarios: plan.scenarios.iter().map(|s| (s.name.clone(), s.weight)).collect(),
         requests: plan.load.requests,
         duration_ns: plan.load.duration_ns,

@@ -1,4 +1,4 @@
-//! The few calls that touch the machine: sockets, epoll, clock, cores, control groups, limits. Thin
+//! The few calls that touch the machine: sockets, TLS, epoll, clock, cores, control groups, limits. Thin
 //! enough to read in one sitting; knows nothing of requests.
 
 mod addresses;
@@ -9,9 +9,11 @@ pub mod limits;
 mod poller;
 mod socket;
 mod stamp;
+mod tls;
 
 pub use addresses::Addresses;
 pub use clock::{Clock, RealtimeOffset, cpu_time_ns, sharpen_timers};
 pub use poller::{Epoll, MAX_EVENTS, Poller, Ready};
 pub use socket::{Received, Socket, unacknowledged};
 pub use stamp::keep_stamping;
+pub use tls::{Pem, Session, ThreadTls, TlsConfig};

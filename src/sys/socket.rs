@@ -1,10 +1,10 @@
 //! A non-blocking TCP connection.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::net::{self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType};
 
 use super::stamp;
 
@@ -91,6 +91,25 @@ impl Socket {
     /// When the socket is not bound.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
         SocketAddr::try_from(net::getsockname(&self.fd)?).map_err(Into::into)
+    }
+}
+
+/// What TLS writes, often several records at a time.
+impl io::Write for &Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.send(bytes)
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        if let [only] = pieces {
+            return self.send(only);
+        }
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        Ok(net::sendmsg(&self.fd, pieces, &mut SendAncillaryBuffer::default(), flags)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ use super::preflight::{
     Machine, Preflight, count_is_exact, expected_requests, most_connections, plural_cpus,
 };
 use super::threads::Threads;
-use crate::plan::{Load, Model, Plan, Scenario, secrets};
+use crate::plan::{Load, Model, Plan, Scenario, Tls, Versions, secrets};
 use crate::schedule::{Arrivals, Picker};
 use crate::units::{print_bytes, print_count, print_duration, print_percent, print_rate};
 
@@ -27,6 +27,9 @@ pub fn describe(plan: &Plan, flight: &Preflight, threads: &Threads, machine: &Ma
     let name = plan.name.as_ref().map_or(String::new(), |name| format!("\"{name}\", "));
     line("plan", &format!("{name}{} ({})", plan.source, plan.digest));
     line("target", &target(plan));
+    if let Some(tls) = &plan.tls {
+        line("tls", &secured(tls));
+    }
     line("model", &model(&plan.load));
     line("ends", &ends(&plan.load));
     line("sends", &sends(&plan.load));
@@ -54,7 +57,26 @@ fn target(plan: &Plan) -> String {
     let host = plan.target.host.as_str();
     let here = host == "localhost" || host.parse::<core::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
     let remark = if here { " (on this machine: it and this generator share the cores)" } else { "" };
-    format!("http://{}{remark}", plan.target.authority)
+    format!("{}{remark}", plan.origin())
+}
+
+/// What is spoken under HTTP, whom we believe and who we are.
+fn secured(tls: &Tls) -> String {
+    let versions = match tls.versions {
+        Versions::Both => "TLS 1.3 or 1.2",
+        Versions::Only12 => "TLS 1.2",
+        Versions::Only13 => "TLS 1.3",
+    };
+    let trust = match (&tls.ca, tls.insecure) {
+        (_, true) => "INSECURE: any certificate is accepted".to_owned(),
+        (Some(ca), _) => format!("trusted CAs from {ca}"),
+        (None, _) => "trusted CAs of the system".to_owned(),
+    };
+    let own = tls.client.as_ref().map_or("no client certificate".to_owned(), |files| {
+        format!("client certificate {}", files.certificate)
+    });
+    let sessions = if tls.resumption { "sessions resumed" } else { "a full handshake each time" };
+    format!("{versions}; {trust}; name {}; {own}; {sessions}", tls.server_name)
 }
 
 fn model(load: &Load) -> String {

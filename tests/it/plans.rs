@@ -1,6 +1,6 @@
 //! Plans as people write them, good and bad: what they mean, and every fault with its place and remedy.
 
-use loadtester::plan::{self, Faults, Model, Overrides, Plan, UrlForm};
+use loadtester::plan::{self, ClientFiles, Faults, Model, Overrides, Plan, Tls, UrlForm, UrlTls, Versions};
 use loadtester::schedule::{Arrivals, Picker, Piece};
 
 const S: u64 = 1_000_000_000;
@@ -68,8 +68,75 @@ fn the_first_sample_is_ten_connections_a_hundred_requests_two_to_one() {
 }
 
 #[test]
-fn https_is_one_fault_that_says_so() {
-    one_fault(SAMPLE, "plan.yaml:1:11: base_url: https is not supported yet: use http");
+fn an_https_target_is_spoken_to_with_care_unless_told_otherwise() {
+    let plan = parse(SAMPLE).unwrap();
+    assert_eq!((plan.target.port, plan.target.authority.as_str()), (443, "api.example.com"));
+    assert_eq!(plan.origin(), "https://api.example.com");
+    let careful = Tls {
+        ca: None,
+        client: None,
+        insecure: false,
+        server_name: "api.example.com".into(),
+        resumption: true,
+        versions: Versions::Both,
+    };
+    assert_eq!(plan.tls, Some(careful));
+    let told =
+        "tls: {ca: a.pem, cert: b.pem, key: c.pem, server_name: x, resumption: false, min_version: 1.3}";
+    let plan = parse(&format!("{SAMPLE}{told}\n")).unwrap();
+    let client = ClientFiles { certificate: "b.pem".into(), key: "c.pem".into() };
+    let told = Tls {
+        ca: Some("a.pem".into()),
+        client: Some(client),
+        insecure: false,
+        server_name: "x".into(),
+        resumption: false,
+        versions: Versions::Only13,
+    };
+    assert_eq!(plan.tls, Some(told));
+    let insecure = format!("{SAMPLE}tls:\n  insecure: ${{NO_CARE}}\n  max_version: '1.2'\n");
+    let env = |name: &str| (name == "NO_CARE").then(|| "true".to_owned());
+    let tls = plan::parse(&insecure, "plan", &Overrides::default(), &env).unwrap().tls.unwrap();
+    assert_eq!((tls.insecure, tls.versions), (true, Versions::Only12));
+}
+
+#[test]
+fn what_is_wrong_with_tls_says_what_to_write() {
+    let cases = [
+        ("{cert: a}", "tls.cert: is of no use alone: add `key`"),
+        ("{key: a}", "tls.key: is of no use alone: add `cert`"),
+        ("{ca: ''}", "tls.ca: is empty"),
+        ("{ca: a, insecure: true}", "tls.insecure: accepts every certificate, `ca` only some"),
+        ("{insecure: 1}", "tls.insecure: `1` is not possible here: write `true` or `false`"),
+        ("{min_version: 1.1}", "tls.min_version: `1.1` is not a version spoken here: write 1.2 or 1.3"),
+        ("{min_version: 1.3, max_version: 1.2}", "tls.min_version: is above `max_version`"),
+        ("{server_name: 'a b'}", "tls.server_name: `a b` is not a name a certificate can have"),
+        ("{cacert: a}", "tls.cacert: unknown key"),
+    ];
+    for (typed, expected) in cases {
+        let error = parse(&format!("{SAMPLE}tls: {typed}\n")).unwrap_err().to_string();
+        assert!(error.contains(expected) && error.lines().count() == 1, "{typed}: {error}");
+    }
+    let plain = SAMPLE.replace("https://", "http://") + "tls: {insecure: true}\n";
+    let error = parse(&plain).unwrap_err().to_string();
+    assert!(error.ends_with("tls: belongs to an https target: write `base_url: https://…`, or remove it"));
+}
+
+#[test]
+fn the_digest_tells_how_tls_is_spoken_and_not_where_its_files_lie() {
+    let digest = |tls: &str| parse(&format!("{SAMPLE}tls: {tls}\n")).unwrap().digest;
+    let files = digest("{ca: a, cert: b, key: c}");
+    assert_eq!(files, digest("{ca: /x/a, cert: /x/b, key: /x/c}"));
+    let others =
+        ["{insecure: true}", "{resumption: false}", "{server_name: x}", "{max_version: 1.2}", "{ca: a}"];
+    let mut digests: Vec<String> = others.iter().map(|tls| digest(tls)).collect();
+    digests.extend([
+        files,
+        parse(SAMPLE).unwrap().digest,
+        parse(&SAMPLE.replace("https:", "http:")).unwrap().digest,
+    ]);
+    digests.sort();
+    assert!(digests.windows(2).all(|pair| pair[0] != pair[1]), "{digests:#?}");
 }
 
 #[test]
@@ -118,7 +185,7 @@ plan.yaml:18:14: thresholds[0]: limit `250`: a duration needs a unit: write 250s
 plan.yaml:20:9: load.rate: a rate needs a unit: write 500/s
 plan.yaml:21:13: load.arrivals: `random` is not possible here: write even or poisson
 plan.yaml:22:11: load.stages: is empty: write at least 1
-plan.yaml:23:1: nam: unknown key; known here: base_url, defaults, fleet, load, plan, scenarios, thresholds";
+plan.yaml:23:1: nam: unknown key; known here: base_url, defaults, fleet, load, plan, scenarios, thresholds, tls";
     assert_eq!(parse(text).unwrap_err().to_string(), expected);
 }
 
@@ -142,11 +209,9 @@ fn a_schedule_can_be_dealt_anew_and_connections_can_not() {
 }
 
 #[test]
-fn every_key_that_comes_later_is_called_so() {
-    for key in ["tls: {insecure: true}", "connect_to: []"] {
-        let text = format!("{}{key}\n", with_load("{requests: 1}"));
-        assert!(parse(&text).unwrap_err().to_string().ends_with("not supported yet: remove it"), "{key}");
-    }
+fn a_key_that_comes_later_is_called_so() {
+    let text = with_load("{requests: 1}") + "connect_to: []\n";
+    assert!(parse(&text).unwrap_err().to_string().ends_with("not supported yet: remove it"));
 }
 
 #[test]
@@ -445,6 +510,7 @@ fn a_url_and_its_flags_are_a_plan_of_one_scenario() {
         method: Some("POST".into()),
         headers: vec![("A".into(), "1".into())],
         body: vec![0xff, 0],
+        tls: UrlTls::default(),
     };
     let plan = plan::from_url(&form, &Overrides::default()).unwrap();
     assert_eq!((plan.load.requests, plan.load.duration_ns), (None, Some(10 * S)));
@@ -463,16 +529,18 @@ fn a_url_and_its_flags_are_a_plan_of_one_scenario() {
 #[test]
 fn a_url_s_faults_name_the_flags() {
     let form = UrlForm {
-        url: "https://x/".into(),
+        url: "ftp://x/".into(),
         method: Some("get".into()),
         headers: vec![("Connection".into(), "close".into())],
         body: vec![],
+        tls: UrlTls { cert: Some("a.pem".into()), ..UrlTls::default() },
     };
     let overrides = Overrides { requests: Some(0), concurrency: Some(0), ..Overrides::default() };
     let expected = "\
-command line: URL: https is not supported yet: use http
+command line: URL: the scheme `ftp` is not supported: use http or https
 command line: -m: methods are case-sensitive: write GET
 command line: -H Connection: connections are kept open, that is the tool's to manage: remove it
+command line: --cert: is of no use alone: add `key`, the file with its private key
 command line: -n: must be at least 1: leave it out for no limit
 command line: -c: must be at least 1: write a number from 1 to 1000000";
     assert_eq!(plan::from_url(&form, &overrides).unwrap_err().to_string(), expected);

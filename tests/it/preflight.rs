@@ -26,6 +26,7 @@ fn closed(connections: u32, requests: Option<u64>) -> Plan {
         source: "loadplan.yaml".into(),
         digest: "sha256:0".into(),
         target: Target { host: "10.0.0.7".into(), port: 81, authority: "10.0.0.7:81".into() },
+        tls: None,
         load: Load {
             model: Model::Closed { connections },
             warmup_ns: 0,

@@ -280,6 +280,7 @@ fn plan(model: Model, requests: Option<u64>, duration_ns: Option<u64>, warmup_ns
         source: "simulation".into(),
         digest: String::new(),
         target: Target { host: "target".into(), port: 80, authority: "target".into() },
+        tls: None,
         load: Load { model, warmup_ns, drain_ns: S, requests, duration_ns },
         scenarios: vec![scenario("a", 2, 50 * MS), scenario("b", 1, 80 * MS)],
         thresholds: Vec::new(),

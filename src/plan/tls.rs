@@ -1,0 +1,126 @@
+//! `tls:` checked: whom to believe, who to be, what to speak. The files themselves are read elsewhere.
+
+use rustls::pki_types::ServerName;
+
+use super::check::Checker;
+use super::document::{Document, TlsForm, TlsVersionForm};
+use super::fault::quoted;
+use super::path::Path;
+use super::url::Url;
+
+/// How TLS is spoken to the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// PEM file of the CAs that are trusted; `None`: the system's.
+    pub ca: Option<String>,
+    /// Our own certificate; `None`: we show none.
+    pub client: Option<ClientFiles>,
+    /// Any certificate is accepted.
+    pub insecure: bool,
+    /// The name or address asked for (SNI) and looked for in the certificate; valid as a server name.
+    pub server_name: String,
+    /// Earlier sessions are taken up.
+    pub resumption: bool,
+    /// What is spoken.
+    pub versions: Versions,
+}
+
+/// Our own certificate and its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientFiles {
+    /// PEM file of the certificate and its chain.
+    pub certificate: String,
+    /// PEM file of the private key.
+    pub key: String,
+}
+
+/// Versions of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// 1.3, or 1.2 where the target knows no better.
+    Both,
+    /// 1.2 alone.
+    Only12,
+    /// 1.3 alone.
+    Only13,
+}
+
+impl Versions {
+    /// The versions in a word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Both => "1.2-1.3",
+            Self::Only12 => "1.2",
+            Self::Only13 => "1.3",
+        }
+    }
+}
+
+/// What `tls:` means for the target at `url`; `None` for plain HTTP, or with faults noted.
+pub(super) fn check(checker: &mut Checker<'_>, document: &Document, url: Option<&Url>) -> Option<Tls> {
+    let empty = TlsForm::default();
+    let form = document.tls.as_ref().unwrap_or(&empty);
+    let at = Path::of("tls");
+    for (key, file) in [("ca", &form.ca), ("cert", &form.cert), ("key", &form.key)] {
+        if file.as_ref().is_some_and(String::is_empty) {
+            checker.fault(&at.key(key), "is empty: write the name of a PEM file, or remove it");
+        }
+    }
+    for (given, missing, wanting, what) in [
+        (&form.cert, &form.key, "cert", "`key`, the file with its private key"),
+        (&form.key, &form.cert, "key", "`cert`, the file with the certificate it belongs to"),
+    ] {
+        if given.is_some() && missing.is_none() {
+            checker.fault(&at.key(wanting), format!("is of no use alone: add {what}"));
+        }
+    }
+    let insecure = form.insecure.unwrap_or(false);
+    if insecure && form.ca.is_some() {
+        checker.fault(&at.key("insecure"), "accepts every certificate, `ca` only some: keep one of the two");
+    }
+    let versions = versions(checker, &at, form);
+    if !url?.is_secure {
+        if document.tls.is_some() {
+            checker.fault(&at, "belongs to an https target: write `base_url: https://…`, or remove it");
+        }
+        return None;
+    }
+    let (name, place) = match &form.server_name {
+        Some(name) => (name.as_str(), at.key("server_name")),
+        None => (url?.target.host.as_str(), Path::of("base_url")),
+    };
+    if ServerName::try_from(name).is_err() {
+        let message = format!("{} is not a name a certificate can have: write a host name", quoted(name));
+        checker.read::<()>(&place, "a host name", Err(message));
+    }
+    let client = form.cert.clone().zip(form.key.clone());
+    Some(Tls {
+        ca: form.ca.clone(),
+        client: client.map(|(certificate, key)| ClientFiles { certificate, key }),
+        insecure,
+        server_name: name.to_owned(),
+        resumption: form.resumption.unwrap_or(true),
+        versions,
+    })
+}
+
+fn versions(checker: &mut Checker<'_>, at: &Path, form: &TlsForm) -> Versions {
+    let mut read = |key: &str, version: &Option<TlsVersionForm>| {
+        let text = version.as_ref()?.0.as_str();
+        let known = match text {
+            "1.2" => Ok(2),
+            "1.3" => Ok(3),
+            _ => Err(format!("{} is not a version spoken here: write 1.2 or 1.3", quoted(text))),
+        };
+        checker.read(&at.key(key), "1.2 or 1.3", known)
+    };
+    match (read("min_version", &form.min_version), read("max_version", &form.max_version)) {
+        (Some(3), Some(2)) => {
+            checker.fault(&at.key("min_version"), "is above `max_version`: exchange the two");
+            Versions::Both
+        }
+        (Some(3), _) => Versions::Only13,
+        (_, Some(2)) => Versions::Only12,
+        _ => Versions::Both,
+    }
+}

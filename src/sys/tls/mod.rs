@@ -1,0 +1,14 @@
+//! TLS over bytes: wire bytes in, plaintext out, and the other way round. Knows no socket and no
+//! request; `load` moves the bytes.
+//!
+//! ```text
+//! Config (once, from the plan and its files) ─▶ for each thread a store of sessions ─▶ Session (each connection)
+//! ```
+
+mod config;
+mod fault;
+mod session;
+mod tickets;
+
+pub use config::{Pem, ThreadTls, TlsConfig};
+pub use session::Session;
