@@ -65,6 +65,7 @@ impl Checked for Joined {
 impl Checked for Heartbeat {
     fn check(&self) -> Result<(), String> {
         self.health.check()?;
+        slice(self.prepared)?;
         within("t0_ns", self.t0_ns, 0, MAX_TIME_NS)?;
         within("at_ns", self.at_ns.unwrap_or(0), -(MAX_TIME_NS as i64), MAX_TIME_NS as i64)?;
         self.why.as_ref().map_or(Ok(()), |why| text("why", why))
@@ -82,11 +83,9 @@ impl Checked for Final {
 impl Checked for Orders {
     fn check(&self) -> Result<(), String> {
         within("turns", self.turns.len(), 0, MAX_TURNS)?;
+        slice(self.prepare)?;
         for (i, turn) in self.turns.iter().enumerate() {
-            if let Some(Slice { slot, of }) = turn.share {
-                within("of", of, 1, MAX_WORKERS as u32)?;
-                within("slot", slot, 0, of - 1)?;
-            }
+            slice(turn.share)?;
             if i > 0 && self.turns[i - 1].from_ns >= turn.from_ns {
                 return Err("`turns` are not in order".to_owned());
             }
@@ -146,6 +145,12 @@ fn within<T: PartialOrd + fmt::Display + Copy>(
         return Ok(());
     }
     Err(format!("`{name}` is {value}, not within {least}..={most}"))
+}
+
+fn slice(share: Option<Slice>) -> Result<(), String> {
+    let Some(Slice { slot, of }) = share else { return Ok(()) };
+    within("of", of, 1, MAX_WORKERS as u32)?;
+    within("slot", slot, 0, of - 1)
 }
 
 fn text(name: &str, value: &str) -> Result<(), String> {

@@ -145,6 +145,9 @@ pub struct Heartbeat {
     /// With `failed`: why, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The part that its load threads are made for, once they are there.
+    #[serde(default, with = "slice_form", skip_serializing_if = "Option::is_none")]
+    pub prepared: Option<Slice>,
     /// When it was sent, on the worker's clock.
     pub t0_ns: u64,
     /// Where in the schedule the worker was then, once it has a start; negative before.
@@ -222,7 +225,10 @@ pub struct Orders {
     /// Digest of the plan, when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_digest: Option<String>,
-    /// When the schedule begins, on the coordinator's clock. Once told it does not change.
+    /// The part to make load threads for, before any turn says what is owned.
+    #[serde(default, with = "slice_form", skip_serializing_if = "Option::is_none")]
+    pub prepare: Option<Slice>,
+    /// When the schedule begins, on the coordinator's clock. A worker keeps to the first it was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_at_ns: Option<u64>,
     /// When it ends at the latest.

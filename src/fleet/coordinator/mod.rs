@@ -11,15 +11,30 @@
 //! acknowledges it, so what a worker was told survives a crash. Instants are nanoseconds since the Unix
 //! epoch, on a clock that only moves forward while the process lives.
 
+mod calls;
+mod ledger;
+mod phases;
 mod record;
-
-pub use record::{Record, Share};
-
-use super::Refusal;
-use super::messages::{Acked, Final, Heartbeat, Join, Joined, Key, Orders, PlanText, Totals, WorkerId};
-use terms::Terms;
+mod sharing;
+mod view;
 
 pub mod terms;
+
+pub use ledger::{Gone, Member};
+pub use record::{Record, Share};
+pub use terms::{Config, Dealing, OnWorkerLoss, Terms};
+pub use view::{Mark, Row};
+
+use super::Refusal;
+use super::messages::{
+    Acked, Final, Health, Heartbeat, Join, Joined, Key, Orders, PlanText, Totals, WorkerId, WorkerState,
+};
+use crate::plan::Slice;
+use calls::Reply;
+use ledger::Ledger;
+
+/// No heartbeat that grants a lease was longer under way.
+pub const CALL_TIMEOUT_NS: u64 = 2_000_000_000;
 
 /// What happens to a coordinator.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +77,8 @@ pub enum Effect {
     Persist(Record),
     /// Merge the report at hand into the result.
     Merge(WorkerId, u64),
-    /// Answer the call at hand. There is exactly one for each event that is a call, and it is the last.
+    /// Answer the call at hand. There is exactly one for each event that is a call, and it is the last;
+    /// for others only when they are refused.
     Answer(Result<Answer, Refusal>),
     /// The state shown to people has changed: the run started, a worker was lost, and so on.
     Note(Note),
@@ -135,4 +151,216 @@ pub enum Note {
     Shared(u32, u64),
     /// Load is stopped.
     Stopping(StopReason),
+}
+
+impl std::fmt::Display for StopReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Operator => f.write_str("stopped by the operator"),
+            Self::Interrupted => f.write_str("the coordinator was interrupted"),
+            Self::Threshold(_) => f.write_str("a threshold that stops the run has failed"),
+            Self::WorkerLost(id) => write!(
+                f,
+                "worker {} was lost and the plan does not say `on_worker_loss: continue` or `redistribute`",
+                id.0
+            ),
+            Self::WorkerFailed(id, why) => write!(f, "worker {} could not do its part: {why}", id.0),
+            Self::NobodyLeft => f.write_str("no worker is left"),
+            Self::NotGathered(what) => f.write_str(what),
+            Self::JournalFailed => f.write_str("the journal can not be written: look at the --state-dir"),
+        }
+    }
+}
+
+/// The coordinator of one run.
+#[derive(Clone, Debug)]
+pub struct Coordinator {
+    config: Config,
+    ledger: Ledger,
+    /// What is known of each member only while this process lives, by number.
+    present: Vec<Present>,
+    /// When this process took the run up.
+    opened_ns: u64,
+    /// When the last event came.
+    now_ns: u64,
+    /// Who is told to get ready, by slot, and since when.
+    roster: Option<(u64, Vec<WorkerId>)>,
+    /// The operator has said start.
+    told_to_start: bool,
+    /// Taken up from a journal.
+    restored: bool,
+    /// Nothing is shared out anew before: everybody who may send has been heard by then.
+    settled_ns: u64,
+    /// How far the schedule of the foremost worker is ahead of the one by our clock.
+    ahead_ns: Option<i64>,
+    /// The journal can not be written.
+    broken: bool,
+}
+
+/// A member as it was last heard.
+#[derive(Clone, Copy, Debug)]
+struct Present {
+    heard_ns: u64,
+    state: WorkerState,
+    health: Health,
+    prepared: Option<Slice>,
+    start_error_ns: Option<u64>,
+    ahead_ns: Option<i64>,
+}
+
+impl Present {
+    fn new(now: u64) -> Self {
+        Self {
+            heard_ns: now,
+            state: WorkerState::Joined,
+            health: Health::default(),
+            prepared: None,
+            start_error_ns: None,
+            ahead_ns: None,
+        }
+    }
+}
+
+/// Effects in the order in which they have to be carried out.
+#[derive(Default)]
+struct Effects(Vec<Effect>);
+
+impl Effects {
+    fn note(&mut self, note: Note) {
+        self.0.push(Effect::Note(note));
+    }
+
+    fn merge(&mut self, worker: WorkerId, seq: u64) {
+        self.0.push(Effect::Merge(worker, seq));
+    }
+}
+
+impl Coordinator {
+    /// A new run, and the record that opens its journal.
+    pub fn new(config: Config, run: Key, now: u64) -> (Self, Record) {
+        let coordinator = Self {
+            config,
+            ledger: Ledger::new(run),
+            present: Vec::new(),
+            opened_ns: now,
+            now_ns: now,
+            roster: None,
+            told_to_start: false,
+            restored: false,
+            settled_ns: now,
+            ahead_ns: None,
+            broken: false,
+        };
+        (coordinator, Record::Opened { run })
+    }
+
+    /// The run that a journal's `records` tell of; the reports' bytes are the caller's to merge.
+    ///
+    /// # Errors
+    /// Which record can not follow on those before it, counted from 0, and why.
+    pub fn restore(
+        config: Config,
+        records: impl IntoIterator<Item = Record>,
+        now: u64,
+    ) -> Result<Self, (usize, &'static str)> {
+        let mut records = records.into_iter().enumerate();
+        let Some((_, Record::Opened { run })) = records.next() else {
+            return Err((0, "does not begin a run"));
+        };
+        let (mut coordinator, _) = Self::new(config, run, now);
+        for (i, record) in records {
+            coordinator.ledger.apply(&record).map_err(|why| (i, why))?;
+        }
+        // Who was heard last when is not written down: everybody, just now, is the longest ago it can be
+        // taken for without calling somebody lost who is not.
+        coordinator.present = vec![Present::new(now); coordinator.ledger.members.len()];
+        coordinator.settled_ns = now + coordinator.silence_ns();
+        coordinator.restored = true;
+        Ok(coordinator)
+    }
+
+    /// Take one event in; `now` never goes back.
+    pub fn step(&mut self, event: Event, now: u64) -> Vec<Effect> {
+        let mut effects = Effects::default();
+        self.now_ns = now;
+        let is_call = match &event {
+            Event::Tick | Event::Plan(..) | Event::JournalFailed => false,
+            Event::Stop(reason) => *reason == StopReason::Operator,
+            _ => true,
+        };
+        // First what is overdue: a worker that speaks up too late is lost all the same.
+        self.tick(now, &mut effects);
+        let reply = self.take(event, now, &mut effects);
+        // A call may have been what was waited for; its answer already tells of it.
+        self.tick(now, &mut effects);
+        let answer = reply.map(|reply| self.answer(reply, now)).transpose();
+        if let Some(answer) = answer.filter(|answer| is_call || answer.is_err()) {
+            effects.0.push(Effect::Answer(answer));
+        }
+        effects.0
+    }
+
+    fn take(&mut self, event: Event, now: u64, effects: &mut Effects) -> Result<Reply, Refusal> {
+        if self.broken && !matches!(event, Event::Heartbeat(..)) {
+            return Err(Refusal::JournalFailed);
+        }
+        match event {
+            Event::Tick => Ok(Reply::Nothing),
+            Event::Plan(plan, terms) => self.take_plan(plan, terms, effects),
+            Event::Join(join) => self.join(&join, now, effects),
+            Event::Heartbeat(worker, beat) => self.heartbeat(worker, &beat, now, effects),
+            Event::Report { worker, key, seq, totals } => self.report(worker, key, seq, &totals, effects),
+            Event::Final(worker, last) => self.last_word(worker, &last, now, effects),
+            Event::Start => self.start_when_ready(),
+            Event::Stop(reason) => {
+                self.stop(reason, now, effects);
+                Ok(Reply::Done)
+            }
+            Event::JournalFailed => {
+                self.broken = true;
+                self.stop(StopReason::JournalFailed, now, effects);
+                Ok(Reply::Nothing)
+            }
+        }
+    }
+
+    fn take_plan(&mut self, plan: PlanText, terms: Terms, effects: &mut Effects) -> Result<Reply, Refusal> {
+        match &self.ledger.plan {
+            None => self.record(Record::Plan(plan, terms), effects),
+            Some((ours, _)) if ours.digest == plan.digest => {}
+            Some((ours, _)) => {
+                return Err(Refusal::OtherPlan { ours: ours.digest.clone(), theirs: plan.digest });
+            }
+        }
+        Ok(Reply::Nothing)
+    }
+
+    fn start_when_ready(&mut self) -> Result<Reply, Refusal> {
+        let not_now = |why: &str| Err(Refusal::NotNow(why.to_owned()));
+        if self.ledger.sealed.is_some() || self.ledger.stopped.is_some() {
+            return not_now("the run is over: start a new coordinator");
+        }
+        if self.ledger.plan.is_none() {
+            return Err(Refusal::NoPlan);
+        }
+        if self.ledger.live().next().is_none() {
+            return not_now("no worker has joined: start some first");
+        }
+        self.told_to_start = true;
+        Ok(Reply::Done)
+    }
+
+    /// Make a change that has to outlive this process.
+    fn record(&mut self, record: Record, effects: &mut Effects) {
+        let applied = self.ledger.apply(&record);
+        debug_assert_eq!(applied, Ok(()), "{record:?}");
+        if !self.broken {
+            effects.0.push(Effect::Persist(record));
+        }
+    }
+
+    /// How long a silent worker is taken for alive: longer than it may send.
+    fn silence_ns(&self) -> u64 {
+        self.config.lease_ns + self.config.margin_ns
+    }
 }

@@ -10,6 +10,7 @@ use super::Refusal;
 use super::messages::{
     Acked, Final, Health, Heartbeat, Join, Joined, Key, Orders, PlanText, Totals, Turn, WorkerId,
 };
+use crate::plan::Slice;
 
 /// A closed window of this worker, over all its threads; what it holds is the caller's matter.
 pub trait Window {
@@ -61,18 +62,16 @@ pub enum Effect<W> {
     },
     /// Check this plan with the same code as always and hold its digest against `digest`.
     UsePlan(PlanText),
-    /// Start the load threads and open connections; load waits for `Start`.
-    Prepare {
-        /// The part to prepare for; a later turn may change it where the model allows. `None`: none yet.
-        turns: Vec<Turn>,
-    },
+    /// Start load threads for this part and open their connections; load waits for `Start`. Comes again
+    /// when another part has to be prepared for: then end the threads there are and start anew.
+    Prepare(Slice),
     /// The schedule begins at this instant (which may lie in the past for one that comes late).
     Start {
         /// On the worker's clock.
         at_ns: u64,
     },
     /// What is owned from when on: replaces what was told before, by `from_ns`. What is due before the
-    /// first turn is not this worker's.
+    /// first turn is not this worker's. Comes before the lease under which it holds.
     Turns(Vec<Turn>),
     /// Requests may be sent until this instant of the worker's clock; never told an earlier one. What falls
     /// due while there is no lease is counted as dropped and never sent.

@@ -1,0 +1,227 @@
+//! What a call changes, and what it will be answered.
+
+use super::{Answer, Coordinator, Effects, Note, Present, Record};
+use crate::fleet::Refusal;
+use crate::fleet::messages::*;
+
+/// An answer that is made when everything the call led to has been taken in.
+pub(super) enum Reply {
+    /// Nobody asked.
+    Nothing,
+    /// To an operator.
+    Done,
+    Joined(WorkerId),
+    Orders(WorkerId),
+    Acked(WorkerId),
+}
+
+impl Coordinator {
+    pub(super) fn join(&mut self, join: &Join, now: u64, effects: &mut Effects) -> Result<Reply, Refusal> {
+        let same = self.ledger.members.iter().rposition(|m| m.key == join.key);
+        if let Some(i) = same {
+            let member = &self.ledger.members[i];
+            match member.gone {
+                Some(gone) if gone.replaced => return Err(Refusal::Replaced),
+                Some(_) if member.last.is_none() => return Err(Refusal::Lost),
+                _ => {}
+            }
+            self.present[i].heard_ns = now;
+            return Ok(Reply::Joined(WorkerId(i as u32)));
+        }
+        self.may_join(join)?;
+        let taken = |slot: u32| self.ledger.live().find(|(_, m)| m.slot == slot).map(|(id, _)| id);
+        let slot = join.slot.or_else(|| (0..MAX_SLOT).find(|slot| taken(*slot).is_none()));
+        let slot = slot.ok_or(Refusal::Full)?;
+        if let Some(old) = taken(slot) {
+            self.leave(old, true, now, effects);
+        } else if self.ledger.live().count() >= MAX_WORKERS {
+            return Err(Refusal::Full);
+        }
+        let Join { key, host, threads, .. } = join.clone();
+        self.record(Record::Joined { key, slot, host, threads, at_ns: now }, effects);
+        self.present.push(Present::new(now));
+        let worker = WorkerId(self.present.len() as u32 - 1);
+        effects.note(Note::Joined(worker));
+        Ok(Reply::Joined(worker))
+    }
+
+    fn may_join(&self, join: &Join) -> Result<(), Refusal> {
+        if self.ledger.sealed.is_some() {
+            return Err(Refusal::Sealed);
+        }
+        if self.ledger.stopped.is_some() {
+            return Err(Refusal::NotNow("the run is being stopped: join the next one".to_owned()));
+        }
+        if join.run.is_some() {
+            return Err(Refusal::OtherRun);
+        }
+        if join.version != self.config.version {
+            let (ours, theirs) = (self.config.version.clone(), join.version.clone());
+            return Err(Refusal::OtherVersion { ours, theirs });
+        }
+        if let (Some((ours, _)), Some(theirs)) = (&self.ledger.plan, &join.plan)
+            && ours.digest != theirs.digest
+        {
+            let (ours, theirs) = (ours.digest.clone(), theirs.digest.clone());
+            return Err(Refusal::OtherPlan { ours, theirs });
+        }
+        if self.ledger.members.len() >= MAX_INCARNATIONS { Err(Refusal::Full) } else { Ok(()) }
+    }
+
+    /// The member a call speaks for.
+    fn speaker(&self, worker: WorkerId, key: Key) -> Result<usize, Refusal> {
+        let member = self.ledger.member(worker).ok_or(Refusal::UnknownWorker)?;
+        if member.key == key { Ok(worker.0 as usize) } else { Err(Refusal::OtherKey) }
+    }
+
+    pub(super) fn heartbeat(
+        &mut self,
+        worker: WorkerId,
+        beat: &Heartbeat,
+        now: u64,
+        effects: &mut Effects,
+    ) -> Result<Reply, Refusal> {
+        if beat.run != self.ledger.run {
+            return Err(Refusal::OtherRun);
+        }
+        let i = self.speaker(worker, beat.key)?;
+        if self.ledger.sealed.is_some() {
+            return Ok(Reply::Orders(worker));
+        }
+        let member = &self.ledger.members[i];
+        match member.gone {
+            Some(gone) if gone.replaced => return Err(Refusal::Replaced),
+            Some(_) if member.last.is_none() => return Err(Refusal::Lost),
+            _ => {}
+        }
+        let present = &mut self.present[i];
+        present.heard_ns = now;
+        (present.state, present.health, present.prepared) = (beat.state, beat.health, beat.prepared);
+        present.start_error_ns = beat.start_error_ns.or(present.start_error_ns);
+        if let (Some(at_ns), Some(start_at_ns)) = (beat.at_ns, self.ledger.start_at_ns) {
+            // What lies between its clock and ours: the best of them has come with the least delay.
+            let ahead = at_ns - (now as i64 - start_at_ns as i64);
+            present.ahead_ns = Some(ahead);
+            self.ahead_ns = Some(self.ahead_ns.map_or(ahead, |most| most.max(ahead)));
+        }
+        if beat.state == WorkerState::Failed && self.ledger.members[i].is_live() && !self.is_over(now) {
+            self.failed(
+                worker,
+                beat.why.clone().unwrap_or_else(|| "no reason given".to_owned()),
+                now,
+                effects,
+            );
+        }
+        Ok(Reply::Orders(worker))
+    }
+
+    pub(super) fn report(
+        &mut self,
+        worker: WorkerId,
+        key: Key,
+        seq: u64,
+        totals: &Totals,
+        effects: &mut Effects,
+    ) -> Result<Reply, Refusal> {
+        let member = &self.ledger.members[self.speaker(worker, key)?];
+        if seq <= member.acked_seq {
+            return Ok(Reply::Acked(worker));
+        }
+        if self.ledger.sealed.is_some() {
+            return Err(Refusal::Sealed);
+        }
+        if seq > member.acked_seq + 1 {
+            return Err(Refusal::Gap { expected_seq: member.acked_seq + 1 });
+        }
+        if member.last.is_some() || self.ledger.start_at_ns.is_none() {
+            return Err(Refusal::Malformed("a report before the start or after the final one".to_owned()));
+        }
+        totals.check().map_err(Refusal::Malformed)?;
+        self.record(Record::Report { worker, seq, totals: *totals }, effects);
+        effects.merge(worker, seq);
+        Ok(Reply::Acked(worker))
+    }
+
+    pub(super) fn last_word(
+        &mut self,
+        worker: WorkerId,
+        last: &Final,
+        now: u64,
+        effects: &mut Effects,
+    ) -> Result<Reply, Refusal> {
+        let i = self.speaker(worker, last.key)?;
+        let member = &self.ledger.members[i];
+        if let Some(before) = &member.last {
+            let same = before.totals == last.totals && before.last_seq == last.last_seq;
+            let other = || Refusal::Malformed("another final report than before".to_owned());
+            return same.then_some(Reply::Acked(worker)).ok_or_else(other);
+        }
+        if self.ledger.sealed.is_some() {
+            return Err(Refusal::Sealed);
+        }
+        if last.last_seq > member.acked_seq {
+            return Err(Refusal::Gap { expected_seq: member.acked_seq + 1 });
+        }
+        let is_gone = member.gone.is_some();
+        self.record(Record::Final(worker, Box::new(last.clone())), effects);
+        self.present[i].heard_ns = now;
+        self.present[i].health = last.health;
+        self.present[i].state = WorkerState::Done;
+        // One that ends in the middle leaves its part to nobody, however politely it says so.
+        if last.why.is_some() && !is_gone && self.ledger.stopped.is_none() && !self.is_over(now) {
+            self.leave(worker, false, now, effects);
+        }
+        Ok(Reply::Acked(worker))
+    }
+
+    pub(super) fn answer(&self, reply: Reply, now: u64) -> Option<Answer> {
+        Some(match reply {
+            Reply::Nothing => return None,
+            Reply::Done => Answer::Done,
+            Reply::Joined(worker) => {
+                let slot = self.ledger.members[worker.0 as usize].slot;
+                let plan_digest = self.ledger.plan.as_ref().map(|(plan, _)| plan.digest.clone());
+                Answer::Joined(Joined { worker, run: self.ledger.run, slot, plan_digest })
+            }
+            Reply::Orders(worker) => Answer::Orders(Box::new(self.orders(worker, now))),
+            Reply::Acked(worker) => {
+                Answer::Acked(Acked { acked_seq: self.ledger.members[worker.0 as usize].acked_seq })
+            }
+        })
+    }
+
+    fn orders(&self, worker: WorkerId, now: u64) -> Orders {
+        let ledger = &self.ledger;
+        let member = &ledger.members[worker.0 as usize];
+        let phase = self.phase(now);
+        let may_send = phase == Phase::Run && member.is_live();
+        let start_at_ns = self.start_at_ns();
+        let length_ns = ledger.plan.as_ref().and_then(|(_, terms)| terms.length_ns);
+        let why = ledger.stopped.as_ref().map(|(reason, _)| reason.to_string());
+        Orders {
+            run: ledger.run,
+            phase,
+            plan_digest: ledger.plan.as_ref().map(|(plan, _)| plan.digest.clone()),
+            prepare: self.prepare_for(worker),
+            start_at_ns,
+            stop_at_ns: start_at_ns.zip(length_ns).map(|(start, length)| start + length),
+            turns: ledger.turns(worker),
+            lease_ns: if may_send { self.config.lease_ns } else { 0 },
+            acked_seq: member.acked_seq,
+            t1_ns: now,
+            t2_ns: now,
+            next_ns: self.beat_ns(phase),
+            why,
+        }
+    }
+
+    /// How often heartbeats are wanted: a lease has to survive the loss of three; before the start more
+    /// often, so that clocks are compared well, but no more than 500 a second over all workers.
+    fn beat_ns(&self, phase: Phase) -> u64 {
+        let usual_ns = self.config.lease_ns / 5;
+        match phase {
+            Phase::Run => usual_ns,
+            _ => (2_000_000 * self.ledger.live().count() as u64).clamp(usual_ns / 4, usual_ns),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What a coordinator knows for good. Changed by records alone, so that a journal's records give it back.
+
+use super::terms::Terms;
+use super::{Closing, Record, Share, StopReason};
+use crate::fleet::messages::{Final, Key, MAX_INCARNATIONS, MAX_TURNS, PlanText, Totals, Turn, WorkerId};
+
+/// The lasting state of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ledger {
+    /// Its name.
+    pub run: Key,
+    /// What is run.
+    pub plan: Option<(PlanText, Terms)>,
+    /// Every process that ever joined, by number.
+    pub members: Vec<Member>,
+    /// When the schedule begins.
+    pub start_at_ns: Option<u64>,
+    /// The last sharings-out, oldest first; at most [`MAX_TURNS`].
+    pub epochs: Vec<Epoch>,
+    /// Why and when load was stopped early.
+    pub stopped: Option<(StopReason, u64)>,
+    /// How and when the result became final.
+    pub sealed: Option<(Closing, u64)>,
+}
+
+/// A process that joined.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    /// Its key.
+    pub key: Key,
+    /// Its place.
+    pub slot: u32,
+    /// Where it runs.
+    pub host: String,
+    /// Its load threads.
+    pub threads: u32,
+    /// When it joined.
+    pub joined_ns: u64,
+    /// Why it has no part any more.
+    pub gone: Option<Gone>,
+    /// Its last window that was applied.
+    pub acked_seq: u64,
+    /// The sum of its windows.
+    pub totals: Totals,
+    /// Its last word.
+    pub last: Option<Box<Final>>,
+    /// Whether it ever owned a part of the schedule.
+    pub had_share: bool,
+}
+
+/// How a worker left before the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// When it was found out.
+    pub at_ns: u64,
+    /// When it was last heard.
+    pub heard_ns: u64,
+    /// A new process took its place; otherwise it was silent, or said that it ends.
+    pub replaced: bool,
+}
+
+/// One sharing-out of the schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    /// Its number, from 1.
+    pub epoch: u32,
+    /// From which time of the schedule on.
+    pub from_ns: u64,
+    /// Who owns what.
+    pub shares: Vec<Share>,
+}
+
+impl Epoch {
+    /// A worker's part of it.
+    pub fn share_of(&self, worker: WorkerId) -> Option<Share> {
+        self.shares.iter().copied().find(|s| s.worker == worker)
+    }
+}
+
+impl Member {
+    /// Whether it still takes part: neither gone nor done.
+    pub fn is_live(&self) -> bool {
+        self.gone.is_none() && self.last.is_none()
+    }
+}
+
+impl Ledger {
+    /// A run that nobody has joined.
+    pub fn new(run: Key) -> Self {
+        Self {
+            run,
+            plan: None,
+            members: Vec::new(),
+            start_at_ns: None,
+            epochs: Vec::new(),
+            stopped: None,
+            sealed: None,
+        }
+    }
+
+    /// The member with this number.
+    pub fn member(&self, worker: WorkerId) -> Option<&Member> {
+        self.members.get(worker.0 as usize)
+    }
+
+    /// Those that still take part.
+    pub fn live(&self) -> impl Iterator<Item = (WorkerId, &Member)> {
+        let all = self.members.iter().enumerate();
+        all.filter(|(_, m)| m.is_live()).map(|(i, m)| (WorkerId(i as u32), m))
+    }
+
+    /// The turns of one worker: the last epochs, from the first one in which it owns something.
+    pub fn turns(&self, worker: WorkerId) -> Vec<Turn> {
+        let turn = |e: &Epoch| Turn {
+            epoch: e.epoch,
+            from_ns: e.from_ns,
+            share: e.share_of(worker).map(Share::slice),
+        };
+        self.epochs.iter().map(turn).skip_while(|t| t.share.is_none()).collect()
+    }
+
+    /// Take a record in.
+    ///
+    /// # Errors
+    /// What in it can not follow on what was before; the ledger is unchanged then.
+    pub fn apply(&mut self, record: &Record) -> Result<(), &'static str> {
+        if self.sealed.is_some() {
+            return Err("a record after the seal");
+        }
+        match record {
+            Record::Opened { .. } => return Err("a run within a run"),
+            Record::Plan(..) if self.plan.is_some() => return Err("a second plan"),
+            Record::Plan(plan, terms) => self.plan = Some((plan.clone(), terms.clone())),
+            Record::Joined { key, slot, host, threads, at_ns } => {
+                let is_taken = self.live().any(|(_, m)| m.slot == *slot);
+                if is_taken || self.members.len() >= MAX_INCARNATIONS {
+                    return Err("a worker too many");
+                }
+                self.members.push(Member {
+                    key: *key,
+                    slot: *slot,
+                    host: host.clone(),
+                    threads: *threads,
+                    joined_ns: *at_ns,
+                    gone: None,
+                    acked_seq: 0,
+                    totals: Totals::default(),
+                    last: None,
+                    had_share: false,
+                });
+            }
+            Record::Gone { worker, at_ns, heard_ns, replaced } => {
+                let gone = Gone { at_ns: *at_ns, heard_ns: *heard_ns, replaced: *replaced };
+                let member = self.member_mut(*worker).filter(|m| m.gone.is_none());
+                member.ok_or("nobody who could be gone")?.gone = Some(gone);
+            }
+            Record::Started { .. } if self.start_at_ns.is_some() => return Err("a second start"),
+            Record::Started { start_at_ns, shares } => {
+                self.share(1, 0, shares)?;
+                self.start_at_ns = Some(*start_at_ns);
+            }
+            Record::Shared { epoch, from_ns, shares } => self.share(*epoch, *from_ns, shares)?,
+            Record::Report { worker, seq, totals } => {
+                let member = self.member_mut(*worker).filter(|m| m.last.is_none());
+                let member = member.ok_or("a report of nobody who reports")?;
+                if *seq != member.acked_seq + 1 {
+                    return Err("a report out of its order");
+                }
+                member.acked_seq = *seq;
+                member.totals.add(totals);
+            }
+            Record::Final(worker, last) => {
+                let member = self.member_mut(*worker).filter(|m| m.last.is_none());
+                member.ok_or("a last word of nobody")?.last = Some(last.clone());
+            }
+            Record::Stopped(..) if self.stopped.is_some() => return Err("a second stop"),
+            Record::Stopped(reason, at_ns) => self.stopped = Some((reason.clone(), *at_ns)),
+            Record::Sealed(closing, at_ns) => self.sealed = Some((closing.clone(), *at_ns)),
+        }
+        Ok(())
+    }
+
+    fn member_mut(&mut self, worker: WorkerId) -> Option<&mut Member> {
+        self.members.get_mut(worker.0 as usize)
+    }
+
+    fn share(&mut self, epoch: u32, from_ns: u64, shares: &[Share]) -> Result<(), &'static str> {
+        let (last, last_from) = self.epochs.last().map_or((0, None), |e| (e.epoch, Some(e.from_ns)));
+        if epoch != last + 1 || last_from.is_some_and(|f| from_ns <= f) {
+            return Err("an epoch out of its order");
+        }
+        let of = shares.first().map_or(1, |s| s.of);
+        let mut taken = vec![false; of as usize];
+        for share in shares {
+            let slot = taken.get_mut(share.slot as usize).filter(|taken| !**taken && share.of == of);
+            *slot.ok_or("a part that is owned twice")? = true;
+            self.member_mut(share.worker).ok_or("a part of nobody's")?.had_share = true;
+        }
+        if self.epochs.len() == MAX_TURNS {
+            self.epochs.remove(0);
+        }
+        self.epochs.push(Epoch { epoch, from_ns, shares: shares.to_vec() });
+        Ok(())
+    }
+}

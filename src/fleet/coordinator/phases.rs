@@ -1,0 +1,207 @@
+//! What time alone changes: losses, the start, the end. And how a run is stopped.
+
+use super::sharing::deal;
+use super::{Closing, Coordinator, Dealing, Effect, Effects, Note, OnWorkerLoss, Record, StopReason};
+use crate::fleet::messages::{Phase, WorkerId};
+
+impl Coordinator {
+    /// When a [`super::Event::Tick`] is due though nobody calls; `None`: never again.
+    pub fn wait_until(&self) -> Option<u64> {
+        if self.ledger.sealed.is_some() {
+            return None;
+        }
+        let silent =
+            self.ledger.live().map(|(id, _)| self.present[id.0 as usize].heard_ns + self.silence_ns() + 1);
+        let gathered = match (self.ledger.start_at_ns, self.roster.as_ref().map(|(since, _)| *since)) {
+            (Some(_), _) => None,
+            (None, Some(since)) => Some(since + self.config.prepare_ns),
+            (None, None) => self.is_short().then(|| self.opened_ns + self.config.gather_ns),
+        };
+        let over = self.over_ns();
+        let last = self.last_call_ns();
+        silent.chain(gathered).chain(over).chain(last).filter(|at| *at > self.now_ns).min()
+    }
+
+    pub(super) fn tick(&mut self, now: u64, effects: &mut Effects) {
+        if self.ledger.sealed.is_some() {
+            return;
+        }
+        let silence_ns = self.silence_ns();
+        let is_silent = |id: &WorkerId| now > self.present[id.0 as usize].heard_ns + silence_ns;
+        let silent: Vec<WorkerId> = self.ledger.live().map(|(id, _)| id).filter(is_silent).collect();
+        silent.into_iter().for_each(|id| self.leave(id, false, now, effects));
+        if self.ledger.start_at_ns.is_none() && !self.is_over(now) {
+            self.gather(now, effects);
+        }
+        if self.ledger.start_at_ns.is_some() && !self.is_over(now) && !self.ends_early(now, effects) {
+            self.share_anew(now, effects);
+        }
+        if self.is_over(now) {
+            let nobody = self.ledger.live().next().is_none();
+            let waited = self.last_call_ns().is_some_and(|at| now >= at);
+            if nobody || waited || self.ledger.start_at_ns.is_none() || self.broken {
+                self.seal(now, effects);
+            }
+        }
+    }
+
+    /// Towards the start: enough workers, then all of them ready.
+    fn gather(&mut self, now: u64, effects: &mut Effects) {
+        let joined = self.ledger.live().count();
+        if self.is_short() {
+            self.roster = None;
+            if now >= self.opened_ns + self.config.gather_ns {
+                let wanted = self.config.workers;
+                let what = match &self.ledger.plan {
+                    None => "nobody brought a plan: give the coordinator or a worker --plan".to_owned(),
+                    Some(_) => format!("{joined} of {wanted} workers have joined in time"),
+                };
+                self.stop(StopReason::NotGathered(what), now, effects);
+            }
+            return;
+        }
+        if self.config.hold && !self.told_to_start {
+            return;
+        }
+        // The parts are fixed before anybody gets ready for one; whoever joins meanwhile comes later.
+        let is_live = |id: &WorkerId| self.ledger.members[id.0 as usize].is_live();
+        if self.roster.as_ref().is_none_or(|(_, roster)| !roster.iter().all(is_live)) {
+            let mut live: Vec<(u32, WorkerId)> = self.ledger.live().map(|(id, m)| (m.slot, id)).collect();
+            live.sort_unstable();
+            self.roster = Some((now, live.into_iter().map(|(_, id)| id).collect()));
+            effects.note(Note::Preparing);
+        }
+        let Some((since, roster)) = self.roster.clone() else { return };
+        let is_ready = |id: &WorkerId| self.is_able(*id) && self.is_prepared(*id);
+        let unready: Vec<WorkerId> = roster.iter().copied().filter(|id| !is_ready(id)).collect();
+        if unready.is_empty() {
+            let start_at_ns = now + self.config.start_lead_ns;
+            self.record(Record::Started { start_at_ns, shares: deal(&roster) }, effects);
+            effects.note(Note::Starting(start_at_ns));
+        } else if now >= since + self.config.prepare_ns {
+            if roster.len() - unready.len() < self.enough() {
+                let ready = roster.len() - unready.len();
+                let what = format!("{ready} of {} workers were ready to begin in time", roster.len());
+                return self.stop(StopReason::NotGathered(what), now, effects);
+            }
+            unready.into_iter().for_each(|id| self.leave(id, false, now, effects));
+        }
+    }
+
+    fn is_prepared(&self, worker: WorkerId) -> bool {
+        self.prepare_for(worker).is_some_and(|part| self.present[worker.0 as usize].prepared == Some(part))
+    }
+
+    fn enough(&self) -> usize {
+        if self.told_to_start { 1 } else { self.config.workers as usize }
+    }
+
+    fn is_short(&self) -> bool {
+        self.ledger.plan.is_none() || self.ledger.live().count() < self.enough()
+    }
+
+    /// Seal or stop a run whose owners have all ended before its time; whether it was.
+    fn ends_early(&mut self, now: u64, effects: &mut Effects) -> bool {
+        let members = &self.ledger.members;
+        let owners = self.ledger.epochs.last().into_iter().flat_map(|e| &e.shares);
+        let owners: Vec<_> = owners.map(|s| &members[s.worker.0 as usize]).collect();
+        if owners.iter().any(|m| m.is_live()) {
+            return false;
+        }
+        let all_done = owners.iter().all(|m| m.gone.is_none());
+        let dealing = self.ledger.plan.as_ref().map(|(_, terms)| terms.dealing);
+        // Somebody new may take the lost ones' places.
+        if !all_done && dealing != Some(Dealing::Requests) && self.ledger.live().next().is_some() {
+            return false;
+        }
+        if owners.iter().all(|m| m.gone.is_some()) {
+            self.stop(StopReason::NobodyLeft, now, effects);
+        } else {
+            self.seal(now, effects);
+        }
+        true
+    }
+
+    /// A worker has no part any more.
+    pub(super) fn leave(&mut self, worker: WorkerId, replaced: bool, now: u64, effects: &mut Effects) {
+        let heard_ns = self.present[worker.0 as usize].heard_ns;
+        self.record(Record::Gone { worker, at_ns: now, heard_ns, replaced }, effects);
+        effects.note(if replaced { Note::Replaced(worker) } else { Note::Lost(worker) });
+        let fails =
+            self.ledger.plan.as_ref().is_some_and(|(_, terms)| terms.on_worker_loss == OnWorkerLoss::Fail);
+        let mattered = self.ledger.members[worker.0 as usize].had_share;
+        if mattered && fails && !self.is_over(now) {
+            self.stop(StopReason::WorkerLost(worker), now, effects);
+        }
+    }
+
+    /// A worker says that it can not do its part.
+    pub(super) fn failed(&mut self, worker: WorkerId, why: String, now: u64, effects: &mut Effects) {
+        let fails =
+            self.ledger.plan.as_ref().is_none_or(|(_, terms)| terms.on_worker_loss == OnWorkerLoss::Fail);
+        let mattered = self.ledger.start_at_ns.is_none() || self.ledger.members[worker.0 as usize].had_share;
+        if fails && mattered {
+            self.stop(StopReason::WorkerFailed(worker, why), now, effects);
+        }
+        self.leave(worker, false, now, effects);
+    }
+
+    pub(super) fn stop(&mut self, reason: StopReason, now: u64, effects: &mut Effects) {
+        if self.ledger.stopped.is_none() && self.ledger.sealed.is_none() {
+            self.record(Record::Stopped(reason.clone(), now), effects);
+            effects.note(Note::Stopping(reason));
+        }
+    }
+
+    /// What is wanted of the workers now.
+    pub(super) fn phase(&self, now: u64) -> Phase {
+        match (&self.ledger.sealed, &self.ledger.stopped, self.ledger.start_at_ns) {
+            (Some(_), _, _) => Phase::Finished,
+            (None, Some(_), _) => Phase::Stop,
+            (None, None, Some(_)) if self.is_over(now) => Phase::Drain,
+            (None, None, Some(_)) => Phase::Run,
+            (None, None, None) if self.roster.is_some() => Phase::Prepare,
+            (None, None, None) => Phase::Wait,
+        }
+    }
+
+    /// When the schedule begins by our clock: as it was written down, or, if another process did that, as
+    /// the workers that keep to it show.
+    pub(super) fn start_at_ns(&self) -> Option<u64> {
+        let at_ns = self.ledger.start_at_ns?;
+        let shift_ns = self.ahead_ns.filter(|_| self.restored).unwrap_or(0);
+        Some(at_ns.saturating_add_signed(-shift_ns))
+    }
+
+    /// When load ends, stopped or not; `None`: not known, or when all requests were made.
+    fn over_ns(&self) -> Option<u64> {
+        if let Some((_, at_ns)) = &self.ledger.stopped {
+            return Some(*at_ns);
+        }
+        let (_, terms) = self.ledger.plan.as_ref()?;
+        Some(self.start_at_ns()? + terms.length_ns?)
+    }
+
+    pub(super) fn is_over(&self, now: u64) -> bool {
+        self.over_ns().is_some_and(|at| now >= at)
+    }
+
+    /// When final reports are no longer waited for.
+    fn last_call_ns(&self) -> Option<u64> {
+        let drain_ns = self.ledger.plan.as_ref().map_or(0, |(_, terms)| terms.drain_ns);
+        // One that hears of the stop late may go on until its lease is over.
+        Some(self.over_ns()? + self.config.lease_ns + drain_ns + self.config.final_ns)
+    }
+
+    fn seal(&mut self, now: u64, effects: &mut Effects) {
+        let members = || (0..).map(WorkerId).zip(&self.ledger.members).filter(|(_, m)| m.had_share);
+        let missing = members().filter(|(_, m)| m.last.is_none()).map(|(id, _)| id).collect();
+        let is_unequal = |m: &super::Member| m.last.as_ref().is_some_and(|last| last.totals != m.totals);
+        let unequal = members().filter(|(_, m)| is_unequal(m)).map(|(id, _)| id).collect();
+        let stopped = self.ledger.stopped.as_ref().map(|(reason, _)| reason.clone());
+        let started = self.ledger.start_at_ns.is_some();
+        let closing = Closing { stopped, started, missing, unequal };
+        self.record(Record::Sealed(closing.clone(), now), effects);
+        effects.0.push(Effect::Seal(closing));
+    }
+}

@@ -1,0 +1,136 @@
+//! What people are shown of the fleet: one row for each process that ever joined.
+
+use super::{Coordinator, Gone, Terms};
+use crate::fleet::messages::{Health, Key, Phase, PlanText, Totals, WorkerId, WorkerState};
+use crate::plan::Slice;
+
+/// A worker as it is now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Its number.
+    pub worker: WorkerId,
+    /// Its place.
+    pub slot: u32,
+    /// Where it runs.
+    pub host: String,
+    /// Its load threads.
+    pub threads: u32,
+    /// Where it stands.
+    pub mark: Mark,
+    /// Its part by the newest sharing-out.
+    pub share: Option<Slice>,
+    /// What it last said of itself.
+    pub health: Health,
+    /// When it was last heard, on the coordinator's clock.
+    pub heard_ns: u64,
+    /// Its last window that was applied.
+    pub acked_seq: u64,
+    /// The sum of its windows.
+    pub totals: Totals,
+    /// How and when it left before the end.
+    pub gone: Option<Gone>,
+    /// Its start lay at most this far from the asked one.
+    pub start_error_ns: Option<u64>,
+    /// Whether it ever owned a part of the schedule.
+    pub had_share: bool,
+}
+
+/// Where a worker stands, as people are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// As it says itself.
+    Present(WorkerState),
+    /// Silent for longer than its lease.
+    Lost,
+    /// Another process took its place.
+    Replaced,
+}
+
+impl Mark {
+    /// Every name there is: the values of the metric's label.
+    pub const NAMES: [&str; 9] =
+        ["joined", "preparing", "ready", "running", "draining", "done", "failed", "lost", "replaced"];
+
+    /// The name in `/status`, `/metrics` and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Present(WorkerState::Joined) => "joined",
+            Self::Present(WorkerState::Preparing) => "preparing",
+            Self::Present(WorkerState::Ready) => "ready",
+            Self::Present(WorkerState::Running) => "running",
+            Self::Present(WorkerState::Draining) => "draining",
+            Self::Present(WorkerState::Done) => "done",
+            Self::Present(WorkerState::Failed) => "failed",
+            Self::Lost => "lost",
+            Self::Replaced => "replaced",
+        }
+    }
+}
+
+impl Coordinator {
+    /// One row per worker, by number.
+    pub fn rows(&self) -> Vec<Row> {
+        let newest = self.ledger.epochs.last();
+        let each = (0..).map(WorkerId).zip(&self.ledger.members).zip(&self.present);
+        let row = |((worker, member), present): ((WorkerId, &super::Member), &super::Present)| Row {
+            worker,
+            slot: member.slot,
+            host: member.host.clone(),
+            threads: member.threads,
+            mark: match member.gone {
+                _ if member.last.is_some() => Mark::Present(WorkerState::Done),
+                Some(gone) if gone.replaced => Mark::Replaced,
+                Some(_) => Mark::Lost,
+                None => Mark::Present(present.state),
+            },
+            share: newest.and_then(|e| e.share_of(worker)).map(super::Share::slice),
+            health: present.health,
+            heard_ns: member.gone.map_or(present.heard_ns, |gone| gone.heard_ns),
+            acked_seq: member.acked_seq,
+            totals: member.totals,
+            gone: member.gone,
+            start_error_ns: present.start_error_ns,
+            had_share: member.had_share,
+        };
+        each.map(row).collect()
+    }
+
+    /// Two workers' starts lie at most this far apart: the two least certain ones'; `None` while fewer than
+    /// two have said how certain they are.
+    pub fn start_skew_bound_ns(&self) -> Option<u64> {
+        let had_share = self.ledger.members.iter().zip(&self.present).filter(|(m, _)| m.had_share);
+        let mut errors: Vec<u64> = had_share.filter_map(|(_, p)| p.start_error_ns).collect();
+        errors.sort_unstable_by(|a, b| b.cmp(a));
+        (errors.len() >= 2).then(|| errors[0] + errors[1])
+    }
+
+    /// What is wanted of the workers at `now`.
+    pub fn phase_at(&self, now: u64) -> Phase {
+        self.phase(now)
+    }
+
+    /// The run's name.
+    pub fn run(&self) -> Key {
+        self.ledger.run
+    }
+
+    /// The plan that is run, when there is one.
+    pub fn plan(&self) -> Option<(&PlanText, &Terms)> {
+        self.ledger.plan.as_ref().map(|(plan, terms)| (plan, terms))
+    }
+
+    /// When the schedule begins, once that is known.
+    pub fn starts_at_ns(&self) -> Option<u64> {
+        self.start_at_ns()
+    }
+
+    /// How the run ended, once its result is final.
+    pub fn closing(&self) -> Option<&super::Closing> {
+        self.ledger.sealed.as_ref().map(|(closing, _)| closing)
+    }
+
+    /// Workers that take part, by the number of those a start waits for.
+    pub fn gathered(&self) -> (u32, u32) {
+        (self.ledger.live().count() as u32, self.config.workers)
+    }
+}
