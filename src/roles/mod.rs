@@ -10,6 +10,7 @@ pub mod plan_source;
 pub mod report_files;
 pub mod signals;
 pub mod standalone;
+pub mod stop;
 pub mod summary;
 pub mod target;
 pub mod tls_files;

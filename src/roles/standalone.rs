@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, bounded};
 use super::abort::Abort;
 use super::live::Live;
 use super::signals::Interrupts;
+use super::stop::Stop;
 use super::{Exit, baseline_file, plan_source, summary, tls_files};
 use crate::cli::{Format, Options, Timestamps};
 use crate::client::Brief;
@@ -26,7 +27,7 @@ use crate::report::{Ending, RunInfo, Snapshot, State};
 use crate::sys::{self, Clock, TlsConfig, cgroup::Groups};
 use crate::tally::{Outcome, Tally};
 use crate::verdict::{self, Threads, preflight};
-use crate::web::{self, Listen};
+use crate::web::{self, Listen, Site};
 
 /// Between the last thread's readiness and the first request: all threads wake in it.
 const START_LEAD_NS: u64 = 2_000_000;
@@ -132,7 +133,8 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
         snapshot.intervals = Some(Intervals::new(names));
     }
     let board = Arc::new(Board::new(snapshot));
-    let server = serve(options, &board)?;
+    let stop = Stop::new(interrupts);
+    let server = serve(options, &board, &stop)?;
     if server.as_ref().is_some_and(|server| addresses.contains(&server.addr())) {
         let own = "base_url is the address of this program's own status server";
         return Err(Failure::usage(format!(
@@ -140,10 +142,11 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
         )));
     }
     let crew = Crew::start(options, plan, seed, &threads, (addresses, tls))?;
-    crew.see_through(options, &board, interrupts)?;
+    crew.see_through(options, &board, &stop)?;
     let exit = summary::conclude(options, &board)?;
     if let Some(server) = server {
-        let spent = usize::from(exit == Exit::Interrupted); // one signal has ended the run already
+        // One signal, if it was one, has ended the run already.
+        let spent = if exit == Exit::Interrupted { interrupts.count().min(1) } else { 0 };
         linger(options, interrupts, spent);
         server.stop();
     }
@@ -209,13 +212,8 @@ impl Crew {
     }
 
     /// From the first connection to the last window.
-    fn see_through(
-        self,
-        options: &Options,
-        board: &Arc<Board>,
-        interrupts: &Interrupts,
-    ) -> Result<(), Failure> {
-        self.reach_target(interrupts)?;
+    fn see_through(self, options: &Options, board: &Arc<Board>, stop: &Stop) -> Result<(), Failure> {
+        self.reach_target(stop)?;
         let start_at_ns = self.clock.now() + START_LEAD_NS;
         self.control.start(start_at_ns);
         let collector = Collector {
@@ -233,7 +231,7 @@ impl Crew {
         let mut interrupted = false;
         while !collector.is_finished() {
             // A signal that comes when all is done, as one that ends the lingering, interrupts nothing.
-            if interrupts.any() && !interrupted {
+            if stop.asked() && !interrupted {
                 self.control.stop();
                 interrupted = true;
                 // Before the last picture is shown: who waits for that one looks no more.
@@ -258,7 +256,7 @@ impl Crew {
     }
 
     /// Wait until every thread's first attempts have ended and some thread has a connection.
-    fn reach_target(&self, interrupts: &Interrupts) -> Result<(), Failure> {
+    fn reach_target(&self, stop: &Stop) -> Result<(), Failure> {
         let (mut settled, mut reached, mut failure) = (0, false, None);
         while settled < self.handles.len() {
             match self.settled.recv_timeout(LOOK_EVERY) {
@@ -270,7 +268,7 @@ impl Crew {
                     settled += 1;
                     failure = Some(why);
                 }
-                Err(_) if interrupts.any() => {
+                Err(_) if stop.asked() => {
                     self.control.stop();
                     return Err(Failure {
                         message: "interrupted before it began".into(),
@@ -346,12 +344,13 @@ fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunI
     }
 }
 
-fn serve(options: &Options, board: &Arc<Board>) -> Result<Option<web::Server>, Failure> {
+fn serve(options: &Options, board: &Arc<Board>, stop: &Stop) -> Result<Option<web::Server>, Failure> {
     if options.no_listen {
         return Ok(None);
     }
     let listen = options.listen.map_or(Listen::Default, Listen::At);
-    let server = web::serve(listen, board.clone()).map_err(|e| Failure::usage(e.to_string()))?;
+    let site = Site { board: board.clone(), operator: stop.operator()? };
+    let server = web::serve(listen, site).map_err(|e| Failure::usage(e.to_string()))?;
     if !options.quiet {
         // Standard error may be gone; the run goes on.
         let _ = writeln!(io::stderr(), "status at http://{}/", server.addr());

@@ -6,6 +6,7 @@
 
 use tiny_http::ResponseBox;
 
+use super::Site;
 use super::routes::{JSON, TEXT, header, page};
 use crate::cli::{EXTENSIONS, Format};
 use crate::collector::Board;
@@ -38,7 +39,8 @@ pub fn knows(path: &str) -> bool {
 }
 
 /// What is at `path`, one that [`knows`] knows.
-pub fn answer(path: &str, board: &Board) -> ResponseBox {
+pub fn answer(path: &str, site: &Site) -> ResponseBox {
+    let board = &*site.board;
     if let Some(part) = part_at(path) {
         let (body, last) = board.read(|s| (dashboard::part(part, s), dashboard::is_last(s)));
         return page(if last { STOP_POLLING } else { 200 }, HTML, body);
@@ -51,7 +53,12 @@ pub fn answer(path: &str, board: &Board) -> ResponseBox {
         "/icon.svg" => page(200, SVG, dashboard::ICON),
         "/scripts.js" => page(200, JAVASCRIPT, FETCHED_SCRIPTS.unwrap_or_default().to_owned() + OWN_SCRIPT),
         _ => {
-            let offer = Offer { scripts: FETCHED_SCRIPTS.is_some() };
+            let operator = site.operator.as_ref();
+            let offer = Offer {
+                scripts: FETCHED_SCRIPTS.is_some(),
+                stop: operator.is_some(),
+                start: operator.is_some_and(|operator| operator.start.is_some()),
+            };
             page(200, HTML, board.read(|snapshot| dashboard::page(snapshot, &offer)))
         }
     }

@@ -11,6 +11,7 @@
 mod dashboard;
 mod gate;
 mod local;
+mod operator;
 mod request;
 mod routes;
 
@@ -23,6 +24,7 @@ use gate::Gate;
 use local::Local;
 use request::Hosts;
 
+pub use operator::{Action, Operator, Token};
 pub use request::{BODY_BYTES, HEAD_BYTES};
 
 /// Where the status server listens unless told otherwise.
@@ -37,6 +39,22 @@ pub enum Listen {
     At(SocketAddr),
 }
 
+/// What is served.
+#[derive(Debug)]
+pub struct Site {
+    /// What the pages show.
+    pub board: Arc<Board>,
+    /// Who may start and stop the run; `None`: nobody.
+    pub operator: Option<Operator>,
+}
+
+impl Site {
+    /// Pages to look at.
+    pub fn of(board: Arc<Board>) -> Self {
+        Self { board, operator: None }
+    }
+}
+
 /// A running status server. Dropping it stops it.
 #[derive(Debug)]
 pub struct Server {
@@ -44,7 +62,7 @@ pub struct Server {
     gate: Gate,
 }
 
-/// Serve what `board` shows.
+/// Serve `site`.
 ///
 /// Call it from a thread that is not pinned: the server's threads inherit where they may run. When
 /// the address is one of loopback, only requests that name `localhost` or an IP address as their host
@@ -52,7 +70,7 @@ pub struct Server {
 ///
 /// # Errors
 /// When the address cannot be listened on; the message names the address and the remedy.
-pub fn serve(listen: Listen, board: Arc<Board>) -> io::Result<Server> {
+pub fn serve(listen: Listen, site: Site) -> io::Result<Server> {
     let listener = match listen {
         Listen::At(addr) => bind(addr),
         Listen::Default => bind(DEFAULT_ADDR).or_else(|e| match e.kind() {
@@ -62,7 +80,7 @@ pub fn serve(listen: Listen, board: Arc<Board>) -> io::Result<Server> {
     }?;
     let addr = listener.local_addr()?;
     let hosts = if addr.ip().to_canonical().is_loopback() { Hosts::Loopback } else { Hosts::Any };
-    let local = Local::open(Arc::new(move |request, _| routes::answer(request, &board)))?;
+    let local = Local::open(Arc::new(move |request, _| routes::answer(request, &site)))?;
     Ok(Server { addr, gate: Gate::open(listener, hosts, local)? })
 }
 

@@ -5,8 +5,7 @@
 
 use tiny_http::{Header, Method, Request, Response, ResponseBox};
 
-use super::dashboard;
-use crate::collector::Board;
+use super::{Site, dashboard, operator};
 use crate::report::{self, State};
 
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
@@ -15,8 +14,12 @@ pub(super) const JSON: &str = "application/json";
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The answer to `request`, whose body plays no part in reading.
-pub fn answer(request: &Request, board: &Board) -> ResponseBox {
+pub fn answer(request: &Request, site: &Site) -> ResponseBox {
+    let board = &*site.board;
     let path = request.url().split('?').next().unwrap_or_default();
+    if operator::knows(path) {
+        return operator::answer(path, request, site.operator.as_ref());
+    }
     let known = matches!(path, "/status" | "/metrics" | "/healthz" | "/readyz");
     if !known && !dashboard::knows(path) {
         return page(404, TEXT, "no such page: there are /, /status, /metrics, /healthz and /readyz\n");
@@ -33,7 +36,7 @@ pub fn answer(request: &Request, board: &Board) -> ResponseBox {
             State::Starting => page(503, TEXT, "starting\n"),
             state => page(200, TEXT, format!("{}\n", state.name())),
         },
-        _ => dashboard::answer(path, board),
+        _ => dashboard::answer(path, site),
     }
 }
 

@@ -3,13 +3,14 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use loadtester::collector::Board;
 use loadtester::plan::{self, Overrides};
 use loadtester::report::dashboard::{self, Offer, Part};
 use loadtester::report::hlog::Intervals;
 use loadtester::report::{Snapshot, State};
-use loadtester::web::Server;
+use loadtester::web::{Listen, Operator, Server, Site, Token, serve};
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
 
@@ -17,8 +18,8 @@ use crate::live::{PROMPTLY, agent, get, server_of, snapshot};
 use crate::report::{any_snapshot, clean_closed_run, troubled_open_run};
 use crate::report_html::{as_xml, text_of, with_timeline};
 
-const SCRIPTED: Offer = Offer { scripts: true };
-const PLAIN: Offer = Offer { scripts: false };
+const SCRIPTED: Offer = Offer { scripts: true, stop: false, start: false };
+const PLAIN: Offer = Offer { scripts: false, stop: true, start: true };
 
 /// `page` is well-formed, fetches only from its own server, and holds nothing a strict policy would refuse.
 fn check(page: &str, look: impl FnOnce(&Document)) {
@@ -215,6 +216,71 @@ fn the_style_sheet_and_icon_fetch_nothing() {
     assert!(!style.contains("url(") && !style.contains("@import"));
     assert!(style.contains("prefers-color-scheme: dark"));
     check_svg(&get(server.addr(), "/icon.svg").1);
+}
+
+const TOKEN: &str = "kept-between-us";
+
+/// A server with an operator who counts how often the run was stopped.
+fn operated() -> (Server, Arc<AtomicUsize>) {
+    let stopped = Arc::new(AtomicUsize::new(0));
+    let counted = stopped.clone();
+    let stop = move || match counted.fetch_add(1, Ordering::Relaxed) {
+        0 => Ok(()),
+        _ => Err("it has been stopped".to_owned()),
+    };
+    let token = Token::new(TOKEN).expect("a token");
+    let operator = Some(Operator { token, start: None, stop: Box::new(stop) });
+    let site = Site { board: Arc::new(Board::new(snapshot())), operator };
+    (serve(Listen::At(([127, 0, 0, 1], 0).into()), site).expect("a free port"), stopped)
+}
+
+fn post(server: &Server, path: &str, fields: &[(&str, &str)]) -> (u16, String) {
+    let mut request = agent(PROMPTLY).post(format!("http://{}{path}", server.addr()));
+    for (name, value) in fields {
+        request = request.header(*name, *value);
+    }
+    let mut answer = request.send_empty().expect("an answer");
+    (answer.status().as_u16(), answer.body_mut().read_to_string().expect("text"))
+}
+
+#[test]
+fn only_who_has_the_token_stops_the_run_and_no_other_site_does() {
+    let (server, stopped) = operated();
+    let own = format!("http://{}", server.addr());
+    let bearer = format!("Bearer {TOKEN}");
+    let path = "/api/v1/run/stop";
+    assert_eq!(post(&server, path, &[]).0, 401);
+    assert_eq!(post(&server, path, &[("Authorization", "Bearer kept-between-u")]).0, 401);
+    assert_eq!(post(&server, path, &[("Authorization", TOKEN)]).0, 401);
+    for (name, value) in
+        [("Origin", "http://evil.example"), ("Origin", "null"), ("Sec-Fetch-Site", "cross-site")]
+    {
+        assert_eq!(post(&server, path, &[("Authorization", &bearer), (name, value)]).0, 403, "{name}");
+    }
+    assert_eq!(get(server.addr(), path).0, 405);
+    assert_eq!(stopped.load(Ordering::Relaxed), 0);
+    assert_eq!(post(&server, "/api/v1/run/start", &[("Authorization", &bearer)]).0, 409);
+
+    let fields = [("Authorization", bearer.as_str()), ("Origin", &own), ("Sec-Fetch-Site", "same-origin")];
+    assert_eq!(post(&server, path, &fields), (202, "stopping\n".into()));
+    assert_eq!(post(&server, path, &fields), (409, "it has been stopped\n".into()));
+}
+
+#[test]
+fn without_a_token_nobody_stops_a_run_and_the_page_does_not_offer_it() {
+    let (_, server) = show(snapshot());
+    let (code, why) = post(&server, "/api/v1/run/stop", &[("Authorization", "Bearer x")]);
+    assert!(code == 403 && why.contains("LOADTESTER_OPERATOR_TOKEN"), "{code} {why}");
+    assert!(!dashboard::page(&snapshot(), &SCRIPTED).contains("<form"));
+    let offered = dashboard::page(&snapshot(), &Offer { stop: true, ..SCRIPTED });
+    check(&offered, |page| {
+        let posted: Vec<_> = page.descendants().filter_map(|n| n.attribute("hx-post")).collect();
+        assert_eq!(posted, ["/api/v1/run/stop"]);
+        let token = page.descendants().find(|n| n.has_tag_name("input")).unwrap();
+        assert_eq!((token.attribute("type"), token.attribute("name")), (Some("password"), None));
+    });
+    let over = dashboard::page(&finished(snapshot()), &Offer { stop: true, ..SCRIPTED });
+    assert!(!over.contains("<form"), "there is nothing left to stop");
 }
 
 fn check_svg(text: &str) {

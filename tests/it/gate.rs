@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use loadtester::collector::Board;
-use loadtester::web::{Listen, Server, serve};
+use loadtester::web::{Listen, Server, Site, serve};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
 
 use crate::live::{PROMPTLY, assert_serves, connect, read_all, say, server, server_of, snapshot};
@@ -195,7 +195,7 @@ fn a_host_name_that_dns_could_rebind_is_refused_on_loopback_only() {
     assert_eq!(ask(local.addr(), "evil.example"), 421);
     assert_eq!(ask(local.addr(), &format!("localhost:{}", local.addr().port())), 200);
     let anywhere = Listen::At(([0, 0, 0, 0], 0).into());
-    let public = serve(anywhere, Arc::new(Board::new(snapshot()))).expect("a free port");
+    let public = serve(anywhere, Site::of(Arc::new(Board::new(snapshot())))).expect("a free port");
     let addr = SocketAddr::from(([127, 0, 0, 1], public.addr().port()));
     assert_eq!(ask(addr, "coordinator-svc:8080"), 200);
     assert_eq!(status_of(&say(addr, "GET / HTTP/1.1\r\n\r\n")), 400);

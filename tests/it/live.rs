@@ -8,7 +8,7 @@ use std::time::Duration;
 use loadtester::collector::Board;
 use loadtester::report::{RunInfo, Snapshot, State, ThreadHealth};
 use loadtester::tally::Outcome;
-use loadtester::web::{Listen, Server, serve};
+use loadtester::web::{Listen, Server, Site, serve};
 
 /// Shorter than every deadline of the gate: who is answered within it did not wait for one.
 pub const PROMPTLY: Duration = Duration::from_secs(4);
@@ -71,7 +71,7 @@ pub fn server() -> Server {
 
 /// A server that shows `board`.
 pub fn server_of(board: Arc<Board>) -> Server {
-    serve(Listen::At(([127, 0, 0, 1], 0).into()), board).expect("a free port of loopback")
+    serve(Listen::At(([127, 0, 0, 1], 0).into()), Site::of(board)).expect("a free port of loopback")
 }
 
 /// A client that gives up rather than hang.

@@ -18,6 +18,7 @@ pub fn as_xml(page: &str) -> String {
         .expect("a document type")
         .replace("<details open>", "<details open=\"\">")
         .replace(" download>", " download=\"\">")
+        .replace(" required>", " required=\"\">")
         .replace(" hidden>", " hidden=\"\">")
         .replace(" defer>", " defer=\"\">");
     for name in VOID {

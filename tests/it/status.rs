@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use loadtester::collector::Board;
 use loadtester::report::State;
-use loadtester::web::{DEFAULT_ADDR, Listen, serve};
+use loadtester::web::{DEFAULT_ADDR, Listen, Site, serve};
 
 use crate::live::{PROMPTLY, agent, get, server, server_of, snapshot};
 
@@ -99,13 +99,14 @@ fn every_answer_tells_browsers_to_be_careful() {
 #[test]
 fn a_taken_address_is_an_error_when_asked_for_and_evaded_when_not() {
     let server = server();
-    let taken = serve(Listen::At(server.addr()), Arc::new(Board::new(snapshot()))).expect_err("it is taken");
+    let taken = serve(Listen::At(server.addr()), Site::of(Arc::new(Board::new(snapshot()))))
+        .expect_err("it is taken");
     assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse);
     let message = taken.to_string();
     assert!(message.contains(&server.addr().to_string()) && message.contains("--listen"), "{message}");
 
     // Two at once: one of them finds it taken, whoever else may hold it.
-    let ask = || serve(Listen::Default, Arc::new(Board::new(snapshot()))).expect("a free port");
+    let ask = || serve(Listen::Default, Site::of(Arc::new(Board::new(snapshot())))).expect("a free port");
     let (one, other) = (ask(), ask());
     assert_ne!(one.addr(), other.addr());
     for server in [one, other] {

@@ -44,6 +44,10 @@ const WHOLE_PLAN_S: f64 = 60.0;
 pub struct Offer {
     /// There are scripts to exchange its parts.
     pub scripts: bool,
+    /// An operator may stop the run.
+    pub stop: bool,
+    /// An operator may start it.
+    pub start: bool,
 }
 
 /// What of the page is drawn anew.
@@ -120,6 +124,7 @@ pub fn page(snapshot: &Snapshot, offer: &Offer) -> String {
                             hx-trigger=[live.then_some(part.trigger())] hx-swap="morph:innerHTML" {
                             (drawn(part, &source))
                         }
+                        @if part == Part::Now && live && offer.scripts && offer.stop { (operator(offer)) }
                     }
                 }
                 footer {
@@ -141,6 +146,20 @@ pub fn part(part: Part, snapshot: &Snapshot) -> String {
         Part::Charts | Part::Details => html! {},
     };
     html! { (title) (drawn(part, &source)) }.into_string()
+}
+
+/// The operator's form: beside the parts and never exchanged with them, so that no word typed is lost.
+/// A script reveals it, since only a script can send the token in a header field.
+fn operator(offer: &Offer) -> Markup {
+    html! {
+        form id="operator" class="operator" aria-label="Operator" hidden {
+            label for="token" { "Operator's token" }
+            input id="token" type="password" autocomplete="off" spellcheck="false" required;
+            @if offer.start { button class="start" hx-post="/api/v1/run/start" hx-swap="none" { "Start the run" } }
+            button class="stop" hx-post="/api/v1/run/stop" hx-swap="none" { "Stop the run" }
+            output id="operator-said" for="token" {}
+        }
+    }
 }
 
 /// Shown by script when nobody answers any more.

@@ -49,7 +49,7 @@ fn top(source: &Source) -> Markup {
         Tone::Bad => ("bad", "✕"),
     };
     html! {
-        header class=(tone) {
+        header class=(tone) data-state=(source.snapshot.state.name()) {
             (verdict(source, &headline, mark))
             p role="status" class="spoken" { (spoken(&headline)) }
             @if over {

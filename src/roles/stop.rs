@@ -1,0 +1,45 @@
+//! Who may end a run before its time: signals, and an operator who has the token.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::signals::Interrupts;
+use super::standalone::Failure;
+use crate::web::{Operator, Token};
+
+/// Where the operator's token is read from. Never from the command line: that is shown to everybody.
+pub const OPERATOR_TOKEN: &str = "LOADTESTER_OPERATOR_TOKEN";
+
+/// Whether the run is to end.
+pub struct Stop<'a> {
+    interrupts: &'a Interrupts,
+    by_operator: Arc<AtomicBool>,
+}
+
+impl<'a> Stop<'a> {
+    /// Not yet.
+    pub fn new(interrupts: &'a Interrupts) -> Self {
+        Self { interrupts, by_operator: Arc::default() }
+    }
+
+    /// Whether a signal came or the operator asked.
+    pub fn asked(&self) -> bool {
+        self.interrupts.any() || self.by_operator.load(Ordering::Relaxed)
+    }
+
+    /// The operator who may stop the run, if there is a token for one.
+    ///
+    /// # Errors
+    /// When the token is none, naming the variable.
+    pub fn operator(&self) -> Result<Option<Operator>, Failure> {
+        let Some(text) = std::env::var_os(OPERATOR_TOKEN) else { return Ok(None) };
+        let token = text.to_str().ok_or_else(|| "a token is text".to_owned()).and_then(Token::new);
+        let token = token.map_err(|why| Failure::usage(format!("{OPERATOR_TOKEN}: {why}")))?;
+        let by_operator = self.by_operator.clone();
+        let stop = move || {
+            by_operator.store(true, Ordering::Relaxed);
+            Ok(())
+        };
+        Ok(Some(Operator { token, start: None, stop: Box::new(stop) }))
+    }
+}

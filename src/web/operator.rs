@@ -1,0 +1,121 @@
+//! What an operator may do to a run from afar, given the token.
+//!
+//! `POST /api/v1/run/start` and `POST /api/v1/run/stop` with `Authorization: Bearer TOKEN`. A browser on
+//! another site cannot send that field without being allowed to, which nobody is; its `Origin` is looked
+//! at all the same. What stays out: what starting and stopping mean (roles).
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+use tiny_http::{Method, Request, ResponseBox};
+
+use super::routes::{TEXT, header, page};
+
+/// Does what was asked for, or says why not.
+pub type Action = dyn Fn() -> Result<(), String> + Send + Sync;
+
+/// A secret word, kept as its digest.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token([u8; 32]);
+
+impl Token {
+    /// From its text, blanks around it left out.
+    ///
+    /// # Errors
+    /// When it is empty or could not stand in a header field.
+    pub fn new(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        match text {
+            "" => Err("a token may not be empty".into()),
+            t if t.bytes().all(|b| b.is_ascii_graphic()) => Ok(Self(Sha256::digest(t).into())),
+            _ => Err("a token may have letters, digits and signs of ASCII only".into()),
+        }
+    }
+
+    /// Whether `text` is it. The time taken says nothing about the token: digests are compared.
+    pub fn is(&self, text: &str) -> bool {
+        self.0 == <[u8; 32]>::from(Sha256::digest(text))
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// An operator's token and powers.
+pub struct Operator {
+    /// What proves that it is the operator who asks.
+    pub token: Token,
+    /// Start the run; `None`: it starts by itself.
+    pub start: Option<Box<Action>>,
+    /// Stop the run.
+    pub stop: Box<Action>,
+}
+
+impl fmt::Debug for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operator").field("token", &self.token).finish_non_exhaustive()
+    }
+}
+
+/// Whether `path` is an operator's.
+pub fn knows(path: &str) -> bool {
+    matches!(path, "/api/v1/run/start" | "/api/v1/run/stop")
+}
+
+/// The answer to a request for a path that [`knows`] knows.
+pub fn answer(path: &str, request: &Request, operator: Option<&Operator>) -> ResponseBox {
+    if *request.method() != Method::Post {
+        return page(405, TEXT, "this is done with POST\n").with_header(header("Allow", "POST"));
+    }
+    let Some(operator) = operator else {
+        let remedy = "nobody may do this: start loadtester with the variable LOADTESTER_OPERATOR_TOKEN\n";
+        return page(403, TEXT, remedy);
+    };
+    if !same_origin(request) {
+        return page(403, TEXT, "this is not done from another site's page\n");
+    }
+    let shown = field(request, "authorization").and_then(|value| value.strip_prefix("Bearer "));
+    if !shown.is_some_and(|token| operator.token.is(token.trim())) {
+        let refused = page(401, TEXT, "this needs the operator's token: Authorization: Bearer TOKEN\n");
+        return refused.with_header(header("WWW-Authenticate", "Bearer"));
+    }
+    let (action, done) = match path {
+        "/api/v1/run/start" => (operator.start.as_deref(), "started\n"),
+        _ => (Some(&*operator.stop), "stopping\n"),
+    };
+    match action.map(|act| act()) {
+        Some(Ok(())) => page(202, TEXT, done),
+        Some(Err(why)) => page(409, TEXT, format!("{why}\n")),
+        None => page(409, TEXT, "this run starts by itself\n"),
+    }
+}
+
+/// Whether the request comes from no page, or from one of this server.
+fn same_origin(request: &Request) -> bool {
+    let site = field(request, "sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"));
+    let origin = field(request, "origin").is_none_or(|origin| {
+        let host = origin.split_once("://").map_or("", |(_, host)| host);
+        field(request, "host").is_some_and(|own| own.eq_ignore_ascii_case(host))
+    });
+    site && origin
+}
+
+fn field<'r>(request: &'r Request, name: &'static str) -> Option<&'r str> {
+    request.headers().iter().find(|h| h.field.equiv(name)).map(|h| h.value.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_known_again_and_never_shown() {
+        let token = Token::new(" s3cret\n").unwrap();
+        assert!(token.is("s3cret") && !token.is("s3cre") && !token.is("") && !token.is("s3cret "));
+        assert!(!format!("{token:?}").contains("s3cret"));
+        assert!(Token::new(" \n").is_err() && Token::new("two words").is_err() && Token::new("é").is_err());
+    }
+}
