@@ -4,6 +4,15 @@
 //! run's clock, in nanoseconds), and carries the [`Effect`]s out. Two calls at most are under way: a
 //! control call (join, plan, heartbeat) and a report, so that a slow report delays no lease.
 
+mod clock;
+mod lane;
+mod machine;
+mod orders;
+mod outbox;
+
+pub use machine::{Config, Worker};
+pub use outbox::MAX_WAITING;
+
 use std::sync::Arc;
 
 use super::Refusal;
@@ -35,9 +44,9 @@ pub enum Event<W> {
     /// [`Effect::UsePlan`] was carried out: the plan is checked and its digest the one that was asked for;
     /// or it can not be used, and why.
     PlanChecked(Result<(), String>),
-    /// [`Effect::Prepare`] was carried out: first connection attempts have ended; or the target was never
-    /// reached, and why.
-    Prepared(Result<(), String>),
+    /// [`Effect::Prepare`] was carried out for this part: first connection attempts have ended; or the
+    /// target was never reached, and why.
+    Prepared(Slice, Result<(), String>),
     /// What the threads say of themselves, for the next heartbeat.
     Health(Health),
     /// A window was closed, in order.
@@ -79,7 +88,8 @@ pub enum Effect<W> {
         /// On the worker's clock.
         until_ns: u64,
     },
-    /// Make no new request from now on, wait for those in flight, feed the last windows and `LoadEnded`.
+    /// Make no new request from now on, wait for those in flight, feed the last windows and `LoadEnded`
+    /// (which always follows once `Prepare` was asked for, even if that failed).
     StopLoad,
     /// Everything is done: end the process.
     Exit(Exit),

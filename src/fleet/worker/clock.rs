@@ -1,0 +1,111 @@
+//! How far the coordinator's clock is ahead of the worker's: four stamps per heartbeat, as in NTP
+//! (RFC 5905, section 8), the one with the least round trip of the last few believed.
+
+use std::collections::VecDeque;
+
+/// Comparisons that are kept: sixteen seconds' worth, in which crystals drift apart by microseconds.
+const KEPT: usize = 16;
+/// Two undisciplined clocks run apart by at most this share: a hundred in a million each.
+const DRIFT_PER_MILLION: u64 = 200;
+
+/// The last comparisons of the two clocks.
+#[derive(Clone, Debug, Default)]
+pub struct Comparison {
+    kept: VecDeque<Sample>,
+}
+
+/// One comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sample {
+    /// Coordinator's clock minus the worker's.
+    ahead_ns: i64,
+    /// Time on the wire, there and back.
+    round_trip_ns: u64,
+    taken_ns: u64,
+}
+
+impl Sample {
+    /// The truth lies within this much of `ahead_ns`, `now` on the worker's clock.
+    fn error_ns(&self, now: u64) -> u64 {
+        self.round_trip_ns.div_ceil(2) + now.saturating_sub(self.taken_ns) / 1_000_000 * DRIFT_PER_MILLION + 1
+    }
+}
+
+impl Comparison {
+    /// Take in one exchange: sent `t0` and received `t3` on the worker's clock, received `t1` and answered
+    /// `t2` on the coordinator's. Stamps that can not be true are ignored.
+    pub fn add(&mut self, t0: u64, t1: u64, t2: u64, t3: u64) {
+        let (Some(whole), Some(inside)) = (t3.checked_sub(t0), t2.checked_sub(t1)) else { return };
+        let Some(round_trip_ns) = whole.checked_sub(inside) else { return };
+        // The bounds of messages keep all of them below 2^62.
+        let ahead_ns = (t1 as i64 - t0 as i64).midpoint(t2 as i64 - t3 as i64);
+        let sample = Sample { ahead_ns, round_trip_ns, taken_ns: t3 };
+        // A coordinator that came back elsewhere, or whose clock was set: nothing older holds.
+        if self.kept.iter().any(|s| s.ahead_ns.abs_diff(ahead_ns) > s.error_ns(t3) + sample.error_ns(t3)) {
+            self.kept.clear();
+        }
+        if self.kept.len() == KEPT {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(sample);
+    }
+
+    /// An instant of the coordinator's clock on the worker's, and how far it may be off; `None` before
+    /// the first comparison. An instant before the worker's origin becomes 0.
+    pub fn own(&self, theirs_ns: u64, now: u64) -> Option<(u64, u64)> {
+        let best = self.kept.iter().min_by_key(|s| s.error_ns(now))?;
+        let own_ns = theirs_ns as i64 - best.ahead_ns;
+        Some((own_ns.max(0) as u64, best.error_ns(now)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_least_round_trip_is_believed() {
+        let mut clocks = Comparison::default();
+        clocks.add(1_000, 500_000, 500_000, 101_000);
+        clocks.add(200_000, 650_100, 650_200, 200_300);
+        assert_eq!(clocks.own(650_150, 200_300).unwrap(), (200_150, 101));
+        assert_eq!(Comparison::default().own(1, 1), None);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_seen_at_once() {
+        let mut clocks = Comparison::default();
+        clocks.add(0, 1_000_000, 1_000_000, 10);
+        clocks.add(1_000, 9_001_000, 9_001_000, 90_000);
+        let (own, error) = clocks.own(9_001_000, 90_000).unwrap();
+        assert!(own.abs_diff(1_000) <= error + 44_500, "{own} {error}");
+    }
+
+    #[test]
+    fn stamps_that_can_not_be_true_are_ignored() {
+        let mut clocks = Comparison::default();
+        clocks.add(10, 5, 4, 20);
+        clocks.add(20, 5, 6, 10);
+        clocks.add(10, 5, 50, 20);
+        assert_eq!(clocks.own(1, 1), None);
+    }
+
+    proptest! {
+        #[test]
+        fn the_truth_lies_within_the_stated_error(
+            ahead in -1_000_000_000i64..1_000_000_000,
+            trips in proptest::collection::vec((0u64..5_000_000, 0u64..5_000_000, 0u64..100_000), 1..40),
+        ) {
+            let (mut clocks, mut now) = (Comparison::default(), 2_000_000_000u64);
+            for (there, back, inside) in trips {
+                let t1 = (now + there).checked_add_signed(ahead).unwrap();
+                clocks.add(now, t1, t1 + inside, now + there + inside + back);
+                now += there + inside + back;
+                let (own, error) = clocks.own(now.checked_add_signed(ahead).unwrap(), now).unwrap();
+                prop_assert!(own.abs_diff(now) <= error);
+                now += 1_000_000_000;
+            }
+        }
+    }
+}

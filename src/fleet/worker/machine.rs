@@ -1,0 +1,453 @@
+//! The worker itself: what it holds, how events reach it, and which calls are due.
+//!
+//! ```text
+//! join ──▶ plan ──▶ Joined ──prepare──▶ Preparing ──▶ Ready ──start──▶ Running ──▶ Draining ──▶ Done
+//!                      └───────────── stopped, refused, failed, interrupted ──────────┘   final report, exit
+//! ```
+
+use super::clock::Comparison;
+use super::lane::{Lane, UnderWay};
+use super::outbox::Outbox;
+use super::{Answer, Effect, Event, Exit, Request, Trouble, Window};
+use crate::fleet::Refusal;
+use crate::fleet::messages::{Final, Health, Heartbeat, Join, Key, PlanText, Turn, WorkerId, WorkerState};
+use crate::plan::Slice;
+
+const S: u64 = 1_000_000_000;
+/// Waits between calls in vain grow up to this. A tenth of it while a lease may run out.
+const MOST_BACKOFF_NS: u64 = 5 * S;
+/// Before the first orders.
+const FIRST_BEAT_NS: u64 = S / 4;
+
+/// What a worker is given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Made for this process: random.
+    pub key: Key,
+    /// The place it wants.
+    pub slot: Option<u32>,
+    /// The program's version.
+    pub version: String,
+    /// Where it runs, for people.
+    pub host: String,
+    /// Its load threads.
+    pub threads: u32,
+    /// The plan it was given, checked.
+    pub plan: Option<PlanText>,
+    /// Seed of the jitter.
+    pub seed: u64,
+    /// How long a join, heartbeat or plan may take: not longer than the coordinator reckons with.
+    pub control_timeout_ns: u64,
+    /// How long a report may take.
+    pub report_timeout_ns: u64,
+    /// How long a coordinator that was never reached is tried.
+    pub join_ns: u64,
+    /// How long one that was reached before is tried.
+    pub give_up_ns: u64,
+}
+
+impl Config {
+    /// The usual bounds.
+    pub fn new(key: Key, version: &str, seed: u64) -> Self {
+        Self {
+            key,
+            slot: None,
+            version: version.to_owned(),
+            host: String::new(),
+            threads: 1,
+            plan: None,
+            seed,
+            control_timeout_ns: crate::fleet::coordinator::CALL_TIMEOUT_NS,
+            report_timeout_ns: 10 * S,
+            // The coordinator's machine may come up long after the workers'.
+            join_ns: 900 * S,
+            // Time for it to be started again, elsewhere if need be.
+            give_up_ns: 120 * S,
+        }
+    }
+}
+
+/// What the control lane asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Join,
+    Plan,
+    Heartbeat,
+}
+
+/// Where the plan is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PlanStage {
+    /// Nowhere yet.
+    None,
+    /// The coordinator has one.
+    Wanted,
+    /// Being checked.
+    Checking,
+    /// At hand.
+    Known,
+}
+
+/// One worker process.
+#[derive(Debug)]
+pub struct Worker<W> {
+    pub(super) config: Config,
+    rng: fastrand::Rng,
+    last_call: u64,
+    pub(super) control: Lane<Asked>,
+    /// A window's number; 0: the final report.
+    reports: Lane<u64>,
+    pub(super) clocks: Comparison,
+    pub(super) outbox: Outbox<W>,
+    /// Its number, while the coordinator knows it.
+    pub(super) id: Option<WorkerId>,
+    /// The run it takes part in; kept when it has to join again.
+    pub(super) run: Option<Key>,
+    pub(super) plan: PlanStage,
+    pub(super) state: WorkerState,
+    /// The part that load threads are made for, and whether they are there.
+    pub(super) prepare: Option<Slice>,
+    pub(super) prepared: Option<Slice>,
+    health: Health,
+    /// When the schedule begins on our clock, and how far that may be off.
+    pub(super) start: Option<(u64, u64)>,
+    pub(super) stop_at_ns: Option<u64>,
+    pub(super) turns: Vec<Turn>,
+    pub(super) lease_until_ns: u64,
+    pub(super) unleased_ns: u64,
+    pub(super) beat_ns: u64,
+    /// No new requests from here on.
+    stopping: bool,
+    load_ended: bool,
+    /// Heartbeats are in vain.
+    fenced: bool,
+    /// Why it ends before its time, by its own account.
+    why: Option<String>,
+    /// Why it was told to end before its time.
+    pub(super) stopped_why: Option<String>,
+    /// How it will end when all is delivered, if not well.
+    exit: Option<Exit>,
+    exited: bool,
+    /// Since when it can not do its part, until the coordinator has heard of it.
+    failed_ns: Option<u64>,
+    /// Since when calls are in vain, and what the last one ran into.
+    unreachable: Option<(u64, String)>,
+}
+
+impl<W: Window> Worker<W> {
+    /// A worker that has not called yet.
+    pub fn new(config: Config) -> Self {
+        let rng = fastrand::Rng::with_seed(config.seed);
+        let plan = if config.plan.is_some() { PlanStage::Known } else { PlanStage::None };
+        Self {
+            config,
+            rng,
+            last_call: 0,
+            control: Lane::default(),
+            reports: Lane::default(),
+            clocks: Comparison::default(),
+            outbox: Outbox::new(),
+            id: None,
+            run: None,
+            plan,
+            state: WorkerState::Joined,
+            prepare: None,
+            prepared: None,
+            health: Health::default(),
+            start: None,
+            stop_at_ns: None,
+            turns: Vec::new(),
+            lease_until_ns: 0,
+            unleased_ns: 0,
+            beat_ns: FIRST_BEAT_NS,
+            stopping: false,
+            load_ended: false,
+            fenced: false,
+            why: None,
+            stopped_why: None,
+            exit: None,
+            exited: false,
+            failed_ns: None,
+            unreachable: None,
+        }
+    }
+
+    /// When a [`Event::Tick`] is due though nothing happens; `None`: never again.
+    pub fn wait_until(&self) -> Option<u64> {
+        if self.exited {
+            return None;
+        }
+        let limit_ns = if self.run.is_some() { self.config.give_up_ns } else { self.config.join_ns };
+        let given_up = self.unreachable.as_ref().map(|(since, _)| since + limit_ns);
+        let control = (!self.fenced).then(|| self.control.wait_until());
+        let reports = self.has_something_to_tell().then(|| self.reports.wait_until());
+        given_up.into_iter().chain(control).chain(reports).min()
+    }
+
+    /// Take one event in; `now` never goes back.
+    pub fn step(&mut self, event: Event<W>, now: u64) -> Vec<Effect<W>> {
+        let mut effects = Vec::new();
+        if self.exited {
+            return effects;
+        }
+        let silent = || Trouble::Unreachable("no answer".to_owned());
+        if let Some(asked) = self.control.expire(now) {
+            self.control_ended(asked, Err(silent()), now, &mut effects);
+        }
+        if let Some(told) = self.reports.expire(now) {
+            self.report_ended(told.what, Err(silent()), now, &mut effects);
+        }
+        self.take(event, now, &mut effects);
+        self.advance(now, &mut effects);
+        effects
+    }
+
+    fn take(&mut self, event: Event<W>, now: u64, effects: &mut Vec<Effect<W>>) {
+        match event {
+            Event::Tick => {}
+            Event::Answered { call, answer } => {
+                if let Some(asked) = self.control.end(call) {
+                    self.control_ended(asked, answer, now, effects);
+                } else if let Some(told) = self.reports.end(call) {
+                    self.report_ended(told.what, answer, now, effects);
+                }
+            }
+            Event::PlanChecked(Ok(())) => self.plan = PlanStage::Known,
+            Event::PlanChecked(Err(why)) => self.fail(why, now, effects),
+            Event::Prepared(part, result) => match result {
+                _ if self.prepare != Some(part) || self.state != WorkerState::Preparing => {}
+                Ok(()) => {
+                    self.prepared = Some(part);
+                    self.state = WorkerState::Ready;
+                    self.control.due_ns = self.control.due_ns.min(now);
+                }
+                Err(why) => self.fail(why, now, effects),
+            },
+            Event::Health(health) => self.health = health,
+            Event::Window(window) => self.outbox.push(window),
+            Event::LoadEnded => self.load_ended = true,
+            Event::Interrupted => {
+                self.why.get_or_insert("interrupted".to_owned());
+                self.end(Exit::Interrupted, effects);
+            }
+        }
+    }
+
+    /// It can not do its part.
+    fn fail(&mut self, why: String, now: u64, effects: &mut Vec<Effect<W>>) {
+        self.state = WorkerState::Failed;
+        self.failed_ns = Some(now);
+        self.why.get_or_insert_with(|| why.clone());
+        self.control.due_ns = self.control.due_ns.min(now);
+        self.end(Exit::Failed(why), effects);
+    }
+
+    /// Make no new requests, deliver what there is, and end like this.
+    pub(super) fn end(&mut self, exit: Exit, effects: &mut Vec<Effect<W>>) {
+        self.exit.get_or_insert(exit);
+        self.stop_load(effects);
+    }
+
+    pub(super) fn stop_load(&mut self, effects: &mut Vec<Effect<W>>) {
+        if !std::mem::replace(&mut self.stopping, true) {
+            if self.prepare.is_some() {
+                effects.push(Effect::StopLoad);
+            } else {
+                self.load_ended = true;
+            }
+        }
+    }
+
+    /// Whether orders can still change what the load does.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping || self.load_ended
+    }
+
+    /// End now, whatever is not delivered.
+    pub(super) fn leave(&mut self, exit: Exit, effects: &mut Vec<Effect<W>>) {
+        self.stop_load(effects);
+        if !std::mem::replace(&mut self.exited, true) {
+            effects.push(Effect::Exit(self.exit.take().unwrap_or(exit)));
+        }
+    }
+
+    /// The result is sealed: nothing this worker knows is wanted any more.
+    pub(super) fn sealed(&mut self, effects: &mut Vec<Effect<W>>) {
+        let delivered = self.start.is_none() && self.outbox.is_empty();
+        let why = self.stopped_why.clone();
+        self.leave(if delivered { Exit::Done(why) } else { Exit::Refused(Refusal::Sealed) }, effects);
+    }
+
+    fn has_something_to_tell(&self) -> bool {
+        self.id.is_some() && (!self.outbox.is_empty() || self.load_ended)
+    }
+
+    /// Make the calls that are due, or end.
+    fn advance(&mut self, now: u64, effects: &mut Vec<Effect<W>>) {
+        let limit_ns = if self.run.is_some() { self.config.give_up_ns } else { self.config.join_ns };
+        if let Some((since, error)) = &self.unreachable
+            && now >= since + limit_ns
+        {
+            let error = error.clone();
+            return self.leave(Exit::Unreachable(error), effects);
+        }
+        if self.exit.is_some() && self.run.is_none() {
+            return self.leave(Exit::Interrupted, effects);
+        }
+        if self.control.is_free(now) && !self.fenced && !self.exited {
+            self.ask(now, effects);
+        }
+        if self.reports.is_free(now) && !self.exited {
+            self.tell(now, effects);
+        }
+    }
+
+    fn ask(&mut self, now: u64, effects: &mut Vec<Effect<W>>) {
+        let (asked, request) = match self.id {
+            None => (Asked::Join, Request::Join(Box::new(self.join()))),
+            Some(_) if self.plan == PlanStage::Wanted => (Asked::Plan, Request::Plan),
+            Some(id) => (Asked::Heartbeat, Request::Heartbeat(id, Box::new(self.beat(now)))),
+        };
+        let timeout_ns = self.config.control_timeout_ns;
+        self.last_call += 1;
+        self.control.begin(self.last_call, asked, now, timeout_ns);
+        effects.push(Effect::Call { call: self.last_call, request, timeout_ns });
+    }
+
+    fn join(&self) -> Join {
+        let Config { key, slot, version, host, threads, plan, .. } = self.config.clone();
+        Join { key, slot, version, host, threads, run: self.run, plan }
+    }
+
+    fn beat(&self, now: u64) -> Heartbeat {
+        let is_over = self.stopping || self.stop_at_ns.is_some_and(|at| now >= at);
+        Heartbeat {
+            key: self.config.key,
+            run: self.run.expect("a worker with a number has joined a run"),
+            epoch: self.turns.last().map_or(0, |t| t.epoch),
+            state: match self.state {
+                WorkerState::Failed => WorkerState::Failed,
+                _ if self.load_ended => WorkerState::Done,
+                WorkerState::Running if is_over => WorkerState::Draining,
+                state => state,
+            },
+            why: self.why.clone().filter(|_| self.state == WorkerState::Failed),
+            prepared: self.prepared,
+            t0_ns: now,
+            at_ns: self.start.map(|(at, _)| now as i64 - at as i64),
+            start_error_ns: self.start.map(|(_, error)| error),
+            health: self.own_health(),
+        }
+    }
+
+    fn own_health(&self) -> Health {
+        let unsent_windows = self.outbox.len() as u32;
+        Health { unsent_windows, unleased_ns: self.unleased_ns, ..self.health }
+    }
+
+    fn tell(&mut self, now: u64, effects: &mut Vec<Effect<W>>) {
+        let Some(worker) = self.id else { return };
+        let key = self.config.key;
+        let (seq, request) = match self.outbox.next() {
+            Some((seq, window)) => (seq, Request::Report { worker, key, seq, window }),
+            // A failure is told by a heartbeat before anything is final.
+            None if self.load_ended && self.failed_ns.is_none() => {
+                let (last_seq, totals) = (self.outbox.acked_seq(), self.outbox.totals());
+                let (health, why) = (self.own_health(), self.why.clone());
+                (0, Request::Final(worker, Box::new(Final { key, last_seq, totals, health, why })))
+            }
+            None => return,
+        };
+        let timeout_ns = self.config.report_timeout_ns;
+        self.last_call += 1;
+        self.reports.begin(self.last_call, seq, now, timeout_ns);
+        effects.push(Effect::Call { call: self.last_call, request, timeout_ns });
+    }
+
+    fn control_ended(
+        &mut self,
+        asked: UnderWay<Asked>,
+        answer: Result<Answer, Trouble>,
+        now: u64,
+        effects: &mut Vec<Effect<W>>,
+    ) {
+        let heard = !matches!(answer, Err(Trouble::Unreachable(_))) && asked.what == Asked::Heartbeat;
+        self.failed_ns = self.failed_ns.filter(|at| !heard || asked.sent_ns < *at);
+        let refusal = match answer {
+            Ok(answer) => {
+                self.unreachable = None;
+                let due_ns = if asked.what == Asked::Heartbeat { asked.sent_ns + self.beat_ns } else { now };
+                self.control.succeeded(due_ns);
+                return self.answered(asked, answer, now, effects);
+            }
+            Err(Trouble::Unreachable(error)) => return self.in_vain(error, true, now),
+            Err(Trouble::Refused(refusal)) => refusal,
+        };
+        self.unreachable = None;
+        match (asked.what, refusal) {
+            (Asked::Heartbeat, Refusal::UnknownWorker) => {
+                self.id = None;
+                self.control.failed(now, self.beat_ns, &mut self.rng);
+            }
+            (Asked::Heartbeat, refusal @ (Refusal::Lost | Refusal::Replaced)) => {
+                self.fenced = true;
+                self.why.get_or_insert_with(|| refusal.message());
+                self.end(Exit::Refused(refusal), effects);
+            }
+            (_, refusal) if refusal.may_pass() => self.control.failed(now, MOST_BACKOFF_NS, &mut self.rng),
+            (_, refusal) => self.leave(Exit::Refused(refusal), effects),
+        }
+    }
+
+    fn report_ended(
+        &mut self,
+        seq: u64,
+        answer: Result<Answer, Trouble>,
+        now: u64,
+        effects: &mut Vec<Effect<W>>,
+    ) {
+        let refusal = match answer {
+            Ok(Answer::Acked(acked)) => {
+                self.unreachable = None;
+                self.reports.succeeded(now);
+                self.outbox.acked(acked.acked_seq);
+                if seq == 0 {
+                    self.leave(Exit::Done(self.stopped_why.clone()), effects);
+                }
+                return;
+            }
+            Ok(_) => return self.in_vain("an answer to another call".to_owned(), false, now),
+            Err(Trouble::Unreachable(error)) => return self.in_vain(error, false, now),
+            Err(Trouble::Refused(refusal)) => refusal,
+        };
+        self.unreachable = None;
+        match refusal {
+            Refusal::Sealed => self.sealed(effects),
+            Refusal::Gap { expected_seq } if expected_seq <= self.outbox.acked_seq() => {
+                let why = "the coordinator has lost reports that it had acknowledged".to_owned();
+                self.leave(Exit::Failed(why), effects);
+            }
+            // What is wrong is told to the next heartbeat; without one, it is told here.
+            Refusal::UnknownWorker | Refusal::OtherKey if !self.fenced => {
+                self.reports.failed(now, MOST_BACKOFF_NS, &mut self.rng);
+            }
+            refusal if refusal.may_pass() && refusal != Refusal::UnknownWorker => {
+                self.reports.failed(now, MOST_BACKOFF_NS, &mut self.rng);
+            }
+            refusal => self.leave(Exit::Refused(refusal), effects),
+        }
+    }
+
+    pub(super) fn in_vain(&mut self, error: String, control: bool, now: u64) {
+        let since = self.unreachable.take().map_or(now, |(since, _)| since);
+        self.unreachable = Some((since, error));
+        // While a lease runs there is no time to wait long; before and after there is.
+        let hurried = self.start.is_some() && !self.load_ended;
+        let most_ns = if hurried { MOST_BACKOFF_NS / 10 } else { MOST_BACKOFF_NS };
+        let lane_ns = if control { most_ns } else { MOST_BACKOFF_NS };
+        match control {
+            true => self.control.failed(now, lane_ns, &mut self.rng),
+            false => self.reports.failed(now, lane_ns, &mut self.rng),
+        }
+    }
+}
