@@ -22,6 +22,13 @@ class Strict(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+class Exact(yaml.SafeDumper):
+    """Every text in quotes and as plain ASCII, so that each reader of YAML takes it for what it is."""
+
+
+Exact.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"'))
+
+
 def load_all(text):
     return [document for document in yaml.load_all(text, Strict) if document]
 
@@ -30,8 +37,7 @@ def helm(binary, *args, values=None):
     """One call of helm; raises with its message when it refuses."""
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
         if values is not None:
-            # Whatever is not plain ASCII as an escape, so that a value is exactly what is meant.
-            yaml.safe_dump(values, file, width=10**9)
+            yaml.dump(values, file, Exact, width=10**9)
             file.flush()
             args += ("-f", file.name)
         done = subprocess.run([binary, *args], capture_output=True, text=True, check=False)

@@ -85,7 +85,7 @@ NOTHING = {
 }
 
 # Flags of the fleet, until README.md has them.
-FLEET_FLAGS = {"--coordinator", "--workers", "--slot", "--state-dir", "--public-status", "--allow-target"}
+FLEET_FLAGS = {"--coordinator", "--workers", "--state-dir", "--public-status", "--allow-target"}
 
 EXAMPLES = sorted((CHART / "examples").glob("*.yaml"))
 
@@ -272,7 +272,6 @@ class Fleet(unittest.TestCase):
         self.assertEqual((job["completionMode"], job["completions"], job["parallelism"]), ("Indexed", 2, 2))
         self.assertEqual((job["backoffLimitPerIndex"], job["podReplacementPolicy"]), (2, "Failed"))
         self.assertEqual(job["template"]["spec"]["restartPolicy"], "Never")
-        self.assertIn("--slot=$(JOB_COMPLETION_INDEX)", job["template"]["spec"]["containers"][0]["args"])
         self.assertNotIn("livenessProbe", job["template"]["spec"]["containers"][0])
 
     def test_each_exit_code_has_one_consequence(self):

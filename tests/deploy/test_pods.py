@@ -1,0 +1,58 @@
+"""One process in a pod of the chart, as podman runs it: a real image, real limits, real names.
+
+    LOADTESTER=target/release/loadtester python -m unittest test_pods
+"""
+
+import json
+import unittest
+
+from pods import IMAGE, Played, plan, rendered, wait_for
+
+
+class Alone(Played):
+    def test_image_is_small_labelled_and_runs_as_nobody_in_particular(self):
+        image = json.loads(self.stage.podman("image", "inspect", IMAGE).stdout)[0]
+        config = image["Config"]
+        self.assertLess(image["Size"], 20_000_000)
+        self.assertEqual(config["User"], "65532:65532")
+        self.assertNotIn("Healthcheck", config)
+        self.assertEqual({label.rpartition(".")[2] for label in config["Labels"]} & {
+            "title", "description", "licenses", "version", "revision", "created"},
+            {"title", "description", "licenses", "version", "revision", "created"})
+        print(f"image: {image['Size'] / 1e6:.1f} MB")
+
+    def test_the_test_hook_passes(self):
+        pods, _ = rendered({}, hooks=True)
+        pod, = (pod for pod in pods if pod["metadata"]["name"].endswith("-test"))
+        self.stage.play(pod)
+        self.assertEqual(self.stage.await_exit("lt-loadtester-test"), 0, self.stage.logs("lt-loadtester-test"))
+
+    def test_a_cron_run_compares_with_its_baseline_and_lingers_for_a_scrape(self):
+        def values(ms, **cron):
+            text = plan({"rate": "50/s", "duration": "4s"}, [{"name": "Slow", "path": f"/slow?ms={ms}"}],
+                        thresholds=["error_rate < 1%"])
+            return {"mode": "cron", "plan": text, "cron": cron, "coordinator": {"reports": {"formats": ["json"]}}}
+        tokens = self.start(values(10, linger="30s"))
+        name = "lt-loadtester"
+        wait_for("the probe's page", lambda: self.stage.fetch(name, 8089, "/healthz")[0] == 200)
+        wait_for("the end", lambda: self.status(name, 8089, tokens["operator"]).get("state") == "finished")
+        with self.stage.prometheus([("standalone", name, 8089)], lambda role: tokens["operator"]) as query:
+            wait_for("a scrape after the end", lambda: query('sum(loadtester_requests_total{role="standalone"})') == 200)
+        # Enough of lingering.
+        self.stage.podman("kill", "--signal", "TERM", self.stage.container(name))
+        self.assertEqual(self.stage.await_exit(name), 0, self.stage.logs(name))
+        baseline = self.stage.report(name)
+        self.stage.clear()
+        # The next one finds a target that takes five times as long.
+        known = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "known-good"},
+                 "data": {"baseline.json": json.dumps(baseline)}}
+        slower = values(50, linger="0s", extraArgs=["--baseline-any-plan"])
+        self.start({**slower, "baseline": {"configMap": "known-good"}}, known)
+        code = self.stage.await_exit(name)
+        # A machine that was too busy for a verdict says so; none calls this good.
+        self.assertIn((code, self.stage.report(name)["verdict"]), [(1, "failed"), (4, "inconclusive")])
+        self.assertRegex(self.stage.logs(name), r"all +p50 .* -> 5\d")
+
+
+if __name__ == "__main__":
+    unittest.main()
