@@ -6,6 +6,7 @@ use super::connection::{Connection, State};
 use super::demand::{self, Demand};
 use super::exchange::Exchange;
 use super::judge;
+use super::redirect::request;
 use super::{Action, Client, MAX_CONNECTING};
 use crate::http1::Recording;
 
@@ -56,7 +57,7 @@ impl Client {
         let connection = &self.connections[c as usize];
         match (&connection.exchange, connection.state) {
             (Some(exchange), State::Busy) => {
-                &self.brief.requests[usize::from(exchange.scenario)].bytes[connection.written as usize..]
+                &request(&self.brief, &self.hops, c, exchange).bytes[connection.written as usize..]
             }
             _ => &[],
         }
@@ -121,7 +122,7 @@ impl Client {
         self.connecting += 1;
         let sent_before = connection.exchange.as_ref().and_then(|x| Some((x.scenario, x.sent_ns?)));
         let waited_for = sent_before
-            .map(|(scenario, sent_ns)| sent_ns.saturating_add(self.timeout_list[usize::from(scenario)].1));
+            .map(|(scenario, sent_ns)| sent_ns.saturating_add(self.timeouts[usize::from(scenario)].whole.1));
         let at_ns = now.saturating_add(self.connect_list.1).min(waited_for.unwrap_or(u64::MAX));
         self.deadlines.set(c, self.connect_list.0 as usize, at_ns);
         Some(Action::Connect(c))
@@ -163,8 +164,11 @@ impl Client {
 
     #[inline]
     fn next_open(&mut self, now: u64) -> Option<Action> {
-        if let Some(c) = self.ready.pop_front() {
-            return Some(self.begin_send(c, None, now)); // sent again after an idle close
+        // Sent again after an idle close, or on to where a redirect leads.
+        while let Some(c) = self.ready.pop_front() {
+            if self.connections[c as usize].state == State::Idle {
+                return Some(self.begin_send(c, None, now));
+            }
         }
         loop {
             let Some(Demand::Open(open)) = &mut self.demand else { return None };
@@ -240,7 +244,7 @@ impl Client {
     fn begin_send(&mut self, c: u32, possible_ns: Option<u64>, now: u64) -> Action {
         let connection = &mut self.connections[c as usize];
         connection.state = State::Busy;
-        connection.written = 0;
+        (connection.written, connection.heard) = (0, false);
         connection.decoder.begin();
         if let (Some(recording), Some(exchange)) = (self.recordings.get_mut(c as usize), &connection.exchange)
         {
@@ -248,7 +252,9 @@ impl Client {
         }
         if let Some(exchange) = &mut connection.exchange {
             exchange.send_begins(now, possible_ns, &mut self.tally);
-            let (list, length) = self.timeout_list[usize::from(exchange.scenario)];
+            let timeouts = &self.timeouts[usize::from(exchange.scenario)];
+            let awaited = timeouts.first_byte.filter(|_| exchange.first_byte_ns.is_none());
+            let (list, length) = awaited.unwrap_or(timeouts.whole);
             // One that is sent again has been waited for since it was first sent.
             let since_ns = exchange.sent_ns.unwrap_or(now);
             self.deadlines.set(c, list as usize, since_ns.saturating_add(length));

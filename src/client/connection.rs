@@ -35,8 +35,14 @@ pub struct Connection {
     pub written: u32,
     /// Bytes the kernel has taken since it was established.
     pub written_total: u64,
-    /// Exchanges completed since it was established.
+    /// Responses since it was established after which it stayed open.
     pub served: u64,
+    /// Whether any of the current response has come.
+    pub heard: bool,
+    /// Whether it was established before.
+    pub reopened: bool,
+    /// When it was established.
+    pub opened_ns: u64,
     /// Connection attempts that failed in a row.
     pub failures: u32,
     /// Whether it stands in the queue of free connections (where it may have gone stale).
@@ -56,6 +62,9 @@ impl Connection {
             written: 0,
             written_total: 0,
             served: 0,
+            heard: false,
+            reopened: false,
+            opened_ns: 0,
             failures: 0,
             queued: false,
             connecting_since_ns: 0,

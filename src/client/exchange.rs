@@ -22,6 +22,8 @@ pub struct Exchange {
     pub measured: bool,
     /// Whether it met a connection the target had already closed and was sent again.
     pub retried: bool,
+    /// Redirects it has followed.
+    pub hops: u8,
     /// When it was due.
     pub due_ns: u64,
     /// When its first send call began.
@@ -68,6 +70,7 @@ impl Exchange {
             scenario: scenario as u16,
             measured,
             retried: false,
+            hops: 0,
             due_ns,
             sent_ns: None,
             first_byte_ns: None,
@@ -131,8 +134,7 @@ impl Exchange {
 
     /// It ended without a complete response.
     pub fn fails(&self, outcome: Outcome, at_ns: u64, detail: Detail, tally: &mut Tally) {
-        let timed_out = matches!(outcome, Outcome::Timeout | Outcome::WriteTimeout | Outcome::ConnectTimeout);
-        if timed_out && self.measured {
+        if outcome.is_timeout() && self.measured {
             self.record_times(at_ns, tally);
         }
         self.count(outcome, at_ns, detail, tally);
@@ -155,6 +157,9 @@ impl Exchange {
         let scenario = &mut tally.scenarios[usize::from(self.scenario)];
         scenario.outcomes[outcome as usize] += 1;
         scenario.bytes_received += self.received;
+        if let Detail::Protocol(error) = detail {
+            tally.protocol_errors[error as usize] += 1;
+        }
         if !outcome.is_ok() {
             tally.first_seen[outcome as usize].get_or_insert(FirstSeen {
                 at_ns,

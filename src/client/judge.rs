@@ -9,16 +9,19 @@ use crate::tally::{Broken, Detail, MAX_SPECIMENS, Outcome, Specimen};
 
 /// A recording for each of `connections`, or none when no scenario looks into responses.
 pub fn recordings(plan: &Plan, connections: usize) -> Vec<Recording> {
-    let looks =
-        plan.scenarios.iter().flat_map(|s| &s.expect).any(|e| e.wants_head() || e.most_body_bytes() > 0);
+    let looks = plan.scenarios.iter().any(|s| {
+        s.follow_redirects > 0 || s.expect.as_ref().is_some_and(|e| e.wants_head() || e.most_body_bytes() > 0)
+    });
     vec![Recording::default(); if looks { connections } else { 0 }]
 }
 
 /// Keep of the coming response what `exchange`'s scenario looks at.
 pub fn begin(recording: &mut Recording, plan: &Plan, exchange: &Exchange) {
-    match &plan.scenarios[usize::from(exchange.scenario)].expect {
-        Some(expect) => recording.begin(expect.wants_head(), expect.most_body_bytes()),
-        None => recording.begin(false, 0),
+    let scenario = &plan.scenarios[usize::from(exchange.scenario)];
+    let follows = scenario.follow_redirects > 0;
+    match &scenario.expect {
+        Some(expect) => recording.begin(follows || expect.wants_head(), expect.most_body_bytes()),
+        None => recording.begin(follows, 0),
     }
 }
 

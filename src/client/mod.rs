@@ -3,8 +3,8 @@
 //! The caller owns sockets and clock. It feeds one event with the instant it was seen, then asks
 //! [`Client::next`] for actions until there are none, then waits no longer than
 //! [`Client::wait_until`]. Nothing here blocks, reads a clock or, after [`Client::start`], allocates
-//! (a response head that arrives in pieces is the exception, and what a scenario's expectations keep
-//! of bodies larger than those before).
+//! (a response head that arrives in pieces is the exception, what a scenario's expectations keep
+//! of bodies larger than those before, and redirects that are followed).
 //!
 //! Law, at every instant, over measured requests: due = completed + failed + dropped + outstanding,
 //! where outstanding is the backlog and what is in flight.
@@ -16,17 +16,19 @@ mod demand;
 mod events;
 mod exchange;
 mod judge;
+mod redirect;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::http1::{HeadMemo, Recording, Request};
-use crate::plan::{Model, Plan, Share};
+use crate::plan::{Model, Plan, Scenario, Share};
 use crate::schedule::Picker;
 use crate::tally::{Broken, Detail, Outcome, Tally};
 use connection::{Connection, State};
 use deadlines::Deadlines;
 use demand::Demand;
+use redirect::Hop;
 
 pub use demand::Timetable;
 
@@ -76,10 +78,7 @@ pub struct Brief {
 impl Brief {
     /// Encode `plan`'s requests and lay out its sequence.
     pub fn new(plan: Plan, seed: u64) -> Self {
-        let encode = |s: &crate::plan::Scenario| {
-            crate::http1::encode(&s.method, &s.path, &plan.target.authority, &s.headers, &s.body)
-        };
-        let requests = plan.scenarios.iter().map(encode).collect();
+        let requests = plan.scenarios.iter().map(|s| redirect::encode(&plan, s)).collect();
         let picker =
             Picker::new(&plan.weights(), seed).expect("a checked plan's weights have a short period");
         Self { plan, requests, picker, seed }
@@ -94,6 +93,18 @@ struct Course {
     give_up: u64,
 }
 
+/// A deadline list and how long after the send its deadlines come.
+type List = (u32, u64);
+
+/// The deadlines of one scenario.
+#[derive(Clone, Copy, Debug)]
+struct Timeouts {
+    /// For the whole response.
+    whole: List,
+    /// For its first byte, where that comes before.
+    first_byte: Option<List>,
+}
+
 /// One thread's client.
 #[derive(Debug)]
 pub struct Client {
@@ -103,8 +114,8 @@ pub struct Client {
     course: Course,
     connections: Vec<Connection>,
     deadlines: Deadlines,
-    /// Deadline list of each scenario, and the lists' lengths.
-    timeout_list: Box<[(u32, u64)]>,
+    /// Of each scenario.
+    timeouts: Box<[Timeouts]>,
     connect_list: (u32, u64),
     retry_list: u32,
     /// Connections to open, oldest first.
@@ -123,6 +134,8 @@ pub struct Client {
     memo: HeadMemo,
     /// What is kept of each connection's response; empty when no scenario looks into responses.
     recordings: Vec<Recording>,
+    /// Where each connection's exchange was redirected to; empty when no scenario follows redirects.
+    hops: Vec<Option<Hop>>,
     /// The broken expectations this client has reported, for each scenario.
     reported: Vec<Vec<Broken>>,
     tally: Box<Tally>,
@@ -136,13 +149,18 @@ impl Client {
     /// A client for one slot of the plan. `tally` is an empty one for this plan.
     pub fn new(brief: Arc<Brief>, share: Share, tally: Box<Tally>) -> Self {
         let n = share.connections as usize;
-        let mut lengths: Vec<u64> = brief.plan.scenarios.iter().map(|s| s.timeout_ns).collect();
+        let of_scenario = |s: &Scenario| [Some(s.timeout_ns), s.first_byte_timeout_ns];
+        let mut lengths: Vec<u64> = brief.plan.scenarios.iter().flat_map(of_scenario).flatten().collect();
         lengths.sort_unstable();
         lengths.dedup();
         let place = |ns: u64| lengths.binary_search(&ns).expect("collected above") as u32;
-        let timeout_list = brief.plan.scenarios.iter().map(|s| (place(s.timeout_ns), s.timeout_ns)).collect();
-        // A connection is for every scenario: it may take as long as the most patient one.
-        let connect_ns = *lengths.last().expect("a plan has a scenario");
+        let list = |ns: u64| (place(ns), ns);
+        let of_scenario = |s: &Scenario| Timeouts {
+            whole: list(s.timeout_ns),
+            first_byte: s.first_byte_timeout_ns.filter(|ns| *ns < s.timeout_ns).map(list),
+        };
+        let timeouts = brief.plan.scenarios.iter().map(of_scenario).collect();
+        let follows = brief.plan.scenarios.iter().any(|s| s.follow_redirects > 0);
         let lists = lengths.len() as u32;
         Self {
             share,
@@ -150,8 +168,8 @@ impl Client {
             course: Course { measure_from: u64::MAX, stop: u64::MAX, give_up: u64::MAX },
             connections: (0..n).map(|_| Connection::new()).collect(),
             deadlines: Deadlines::new(n, lengths.len() + 2),
-            timeout_list,
-            connect_list: (lists, connect_ns),
+            timeouts,
+            connect_list: (lists, brief.plan.connect_timeout_ns()),
             retry_list: lists + 1,
             wanted: VecDeque::with_capacity(n),
             spare: Vec::with_capacity(n),
@@ -163,6 +181,7 @@ impl Client {
             in_flight: 0,
             memo: HeadMemo::new(),
             recordings: judge::recordings(&brief.plan, n),
+            hops: vec![None; if follows { n } else { 0 }],
             reported: vec![Vec::new(); brief.plan.scenarios.len()],
             tally,
             any_connected: false,
@@ -328,7 +347,14 @@ impl Client {
         std::mem::replace(&mut self.tally, empty)
     }
 
+    /// Whether connections of the open model are opened when a request is due: where nobody asked for a
+    /// number of them, and where each is for one request, of whose time its opening is a part.
     pub(super) fn opens_on_demand(&self) -> bool {
-        matches!(self.brief.plan.load.model, Model::Open { connections: None, .. })
+        match self.brief.plan.load.model {
+            Model::Open { connections, .. } => {
+                connections.is_none() || !self.brief.plan.connections.keep_alive
+            }
+            Model::Closed { .. } => false,
+        }
     }
 }

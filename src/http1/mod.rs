@@ -10,16 +10,19 @@
 mod chunks;
 mod head;
 mod recording;
+mod redirect;
 mod request;
 mod response;
 
 pub use head::{Framing, Head, MAX_FIELDS, MAX_HEAD_BYTES, each_field};
 pub use recording::{Recording, Sink};
+pub use redirect::{Origin, RedirectError, becomes_get, follow, is_redirect};
 pub use request::{Request, encode};
 pub use response::{Decoder, Fed, HeadMemo, Skippable};
 
 /// Why what came is not a response we can account for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
 pub enum ProtocolError {
     /// The head does not parse as HTTP/1.x.
     BadHead,
@@ -40,6 +43,35 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
+    /// Number of variants: the length of an array indexed by `error as usize`.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// Every error, in the order in which reports list them.
+    pub const ALL: [ProtocolError; 8] = [
+        Self::BadHead,
+        Self::HeadTooLarge,
+        Self::TooManyFields,
+        Self::BadStatus,
+        Self::BadLength,
+        Self::ConflictingLengths,
+        Self::BadTransferEncoding,
+        Self::BadChunk,
+    ];
+
+    /// The stable name in JSON and metric labels.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BadHead => "bad_head",
+            Self::HeadTooLarge => "head_too_large",
+            Self::TooManyFields => "too_many_fields",
+            Self::BadStatus => "bad_status",
+            Self::BadLength => "bad_length",
+            Self::ConflictingLengths => "conflicting_lengths",
+            Self::BadTransferEncoding => "bad_transfer_encoding",
+            Self::BadChunk => "bad_chunk",
+        }
+    }
+
     /// What was wrong, in a few words.
     pub const fn explain(self) -> &'static str {
         match self {
@@ -51,6 +83,19 @@ impl ProtocolError {
             Self::ConflictingLengths => "several Content-Length values differ",
             Self::BadTransferEncoding => "Transfer-Encoding names chunked twice or not last",
             Self::BadChunk => "the chunked framing does not parse",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ProtocolError;
+
+    #[test]
+    fn names_of_protocol_errors_are_distinct_and_in_index_order() {
+        for (i, a) in ProtocolError::ALL.iter().enumerate() {
+            assert_eq!(*a as usize, i);
+            assert!(ProtocolError::ALL[i + 1..].iter().all(|b| a.name() != b.name()));
         }
     }
 }

@@ -7,7 +7,7 @@ use super::document::Document;
 use super::fault::{Faults, quoted};
 use super::path::Path;
 use super::tree::{Kind, Node, Scalar, Value};
-use super::{Overrides, Plan, Secrets, digest, fleet, load, scenario, threshold, tls};
+use super::{Connections, Overrides, Plan, Secrets, digest, fleet, load, scenario, threshold, tls};
 use crate::units;
 
 /// The longest measurement, in nanoseconds: 30 days.
@@ -42,6 +42,7 @@ pub(super) fn check(
         target: url?.target,
         tls,
         load: load?,
+        connections: Connections::default(),
         scenarios: scenarios?,
         thresholds,
         on_worker_loss,

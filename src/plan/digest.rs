@@ -41,6 +41,12 @@ fn meaning(plan: &Plan) -> Value {
             if let Some(expect) = &s.expect {
                 sent["expect"] = Value::from(format!("{expect:?}"));
             }
+            if let Some(ns) = s.first_byte_timeout_ns {
+                sent["first_byte_timeout_ns"] = ns.into();
+            }
+            if s.follow_redirects > 0 {
+                sent["follow_redirects"] = s.follow_redirects.into();
+            }
             sent
         })
         .collect();

@@ -60,6 +60,9 @@ pub const MAX_HEADERS: usize = 200;
 pub const MAX_RATE: f64 = 10_000_000.0;
 /// A request's deadline when the plan names none.
 pub const DEFAULT_TIMEOUT_NS: u64 = 30_000_000_000;
+/// The longest an attempt to connect may take when the plan does not say: two retransmissions of a lost
+/// SYN, after 1 and 3 s, and the third one's turn at 7 s.
+pub const DEFAULT_CONNECT_TIMEOUT_NS: u64 = 10_000_000_000;
 /// How long in-flight requests may take at the end when the plan names nothing.
 pub const DEFAULT_DRAIN_NS: u64 = 5_000_000_000;
 /// Closed model without `concurrency`: connections.
@@ -84,6 +87,8 @@ pub struct Plan {
     pub tls: Option<Tls>,
     /// How much load, in which model.
     pub load: Load,
+    /// How connections are made and how long they are used.
+    pub connections: Connections,
     /// At least one; at most [`MAX_SCENARIOS`].
     pub scenarios: Vec<Scenario>,
     /// What the run has to keep to, all of it; at most [`MAX_THRESHOLDS`].
@@ -119,6 +124,25 @@ pub struct Load {
     /// Stop after this long, not counting warm-up and drain. At least one of the two is set; the
     /// open model always has it.
     pub duration_ns: Option<u64>,
+}
+
+/// How connections to the target are made and how long they are used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connections {
+    /// How long an attempt may take; `None`: as [`Plan::connect_timeout_ns`] says.
+    pub connect_timeout_ns: Option<u64>,
+    /// Whether a connection carries more than one request.
+    pub keep_alive: bool,
+    /// The most requests a connection carries, at least 1.
+    pub most_requests: Option<u64>,
+    /// Closed after the response during or before which it becomes this old.
+    pub most_age_ns: Option<u64>,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self { connect_timeout_ns: None, keep_alive: true, most_requests: None, most_age_ns: None }
+    }
 }
 
 /// Who decides when a request is due.
@@ -157,8 +181,12 @@ pub struct Scenario {
     pub headers: Vec<(String, String)>,
     /// Request body; empty: none.
     pub body: Vec<u8>,
-    /// From send to last byte; the connection is closed when it passes.
+    /// From send to last byte, over all redirects; the connection is closed when it passes.
     pub timeout_ns: u64,
+    /// From send to first byte, likewise; without effect unless shorter than `timeout_ns`.
+    pub first_byte_timeout_ns: Option<u64>,
+    /// The most redirects one exchange follows; 0: a redirect is an answer like any other.
+    pub follow_redirects: u8,
     /// What its responses have to be like; `None`: a status below 400.
     pub expect: Option<Box<Expect>>,
 }
@@ -176,6 +204,14 @@ impl Plan {
     pub fn origin(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.target.authority)
+    }
+
+    /// How long an attempt to connect may take: as given, else as long as the most patient scenario, but
+    /// no longer than [`DEFAULT_CONNECT_TIMEOUT_NS`].
+    pub fn connect_timeout_ns(&self) -> u64 {
+        let most_patient = self.scenarios.iter().map(|s| s.timeout_ns).max();
+        let default = most_patient.unwrap_or(u64::MAX).min(DEFAULT_CONNECT_TIMEOUT_NS);
+        self.connections.connect_timeout_ns.unwrap_or(default)
     }
 
     /// The weights, indexed like the scenarios.

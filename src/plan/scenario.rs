@@ -82,6 +82,8 @@ pub(super) fn all(checker: &mut Checker<'_>, document: &Document, prefix: &str) 
                 headers: fields,
                 body,
                 timeout_ns,
+                first_byte_timeout_ns: None,
+                follow_redirects: 0,
                 expect,
             });
         }

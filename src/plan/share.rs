@@ -76,7 +76,7 @@ fn dealt_before(total: u32, slot: u32, of: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Load, Scenario, Secrets, Target};
+    use crate::plan::{Connections, Load, Scenario, Secrets, Target};
     use crate::schedule::{Arrivals, Piece};
     use proptest::prelude::*;
 
@@ -89,6 +89,8 @@ mod tests {
             headers: vec![],
             body: vec![],
             timeout_ns: 1,
+            first_byte_timeout_ns: None,
+            follow_redirects: 0,
             expect: None,
         };
         Plan {
@@ -98,6 +100,7 @@ mod tests {
             target: Target { host: "x".into(), port: 80, authority: "x".into() },
             tls: None,
             load: Load { model, warmup_ns: 0, drain_ns: 0, requests, duration_ns: Some(1) },
+            connections: Connections::default(),
             scenarios: vec![scenario],
             thresholds: Vec::new(),
             on_worker_loss: crate::plan::OnWorkerLoss::Fail,

@@ -12,8 +12,9 @@ use serde::Serialize;
 
 use super::Snapshot;
 use super::figures::{
-    BaselineFigures, BrokenExpectation, Histograms, Instrument, InstrumentFigures, Latency, Outcomes, Point,
-    Rate, Scenario, Threshold, Totals, Verdict, public_source, seconds, status_codes, timeline,
+    BaselineFigures, BrokenExpectation, Connections, Histograms, Instrument, InstrumentFigures, Latency,
+    Outcomes, Point, Rate, Scenario, Threshold, Totals, Verdict, protocol_errors, public_source, seconds,
+    status_codes, timeline,
 };
 
 /// The version of report.json's keys.
@@ -53,6 +54,12 @@ struct Report<'a> {
     first_byte_time: Latency,
     /// Ended exchanges by outcome: ok, and every other that occurred.
     outcomes: Outcomes,
+    /// Protocol errors by what was wrong, those that occurred.
+    protocol_errors: BTreeMap<&'static str, u64>,
+    /// Redirects that were followed.
+    redirects: u64,
+    /// What became of connections, those of the warm-up included.
+    connections: Connections,
     /// Responses by status code.
     status_codes: BTreeMap<u16, u64>,
     /// One entry per scenario, in the plan's order.
@@ -139,6 +146,9 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         tls_time: Latency::of(&tally.tls_time),
         first_byte_time: Latency::of(&tally.first_byte_time),
         outcomes: Outcomes::over(tally),
+        protocol_errors: protocol_errors(tally),
+        redirects: tally.redirects,
+        connections: Connections::of(tally),
         status_codes: status_codes(tally),
         scenarios: Scenario::all(snapshot, true),
         broken_expectations: BrokenExpectation::all(snapshot),

@@ -7,7 +7,8 @@
 use std::fmt::Display;
 
 use super::Snapshot;
-use crate::tally::{Histogram, Outcome, ScenarioTally};
+use crate::http1::ProtocolError;
+use crate::tally::{Close, Histogram, Outcome, ScenarioTally};
 use crate::verdict::instrument::Reason;
 use crate::verdict::threshold::Outcome as Gate;
 
@@ -63,6 +64,14 @@ fn requests(page: &mut Page, snapshot: &Snapshot) {
             page.sample(&[("scenario", name), ("code", &code.to_string())], count);
         }
     }
+    let help = "Exchanges that ended as a protocol error, by what was wrong with the response.";
+    page.family("loadtester_protocol_errors_total", "counter", help);
+    for error in ProtocolError::ALL {
+        let count = snapshot.tally.protocol_errors[error as usize];
+        page.sample(&[("reason", error.name())], count);
+    }
+    let help = "Redirects that were followed.";
+    page.value("loadtester_redirects_total", "counter", help, snapshot.tally.redirects);
     let dropped = snapshot.tally.sum(|s| s.dropped);
     let help = "Requests that were due, found the backlog full and were never sent.";
     page.value("loadtester_dropped_total", "counter", help, dropped);
@@ -96,6 +105,12 @@ fn volumes(page: &mut Page, snapshot: &Snapshot) {
     page.value("loadtester_connections", "gauge", "Connections established now.", connections);
     let opened = tally.connections_opened;
     page.value("loadtester_connections_opened_total", "counter", "Connections established so far.", opened);
+    let help = "Connections established in the place of one that was closed.";
+    page.value("loadtester_reconnects_total", "counter", help, tally.reconnects);
+    page.family("loadtester_connections_closed_total", "counter", "Connections closed, by why.");
+    for why in Close::ALL {
+        page.sample(&[("reason", why.name())], tally.closes[why as usize]);
+    }
     let sent = tally.sum(|s| s.bytes_sent);
     page.value("loadtester_sent_bytes_total", "counter", "Request bytes handed to the kernel.", sent);
     let received = tally.sum(|s| s.bytes_received);

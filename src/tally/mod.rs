@@ -1,15 +1,19 @@
 //! Counts and histograms of one window of one thread. Tallies merge without loss; nothing here
 //! allocates after [`Tally::new`], but for the few specimens of broken expectations.
 
+mod close;
 mod histogram;
 mod outcome;
 pub mod quantile;
 mod tls;
 mod wire;
 
+pub use close::Close;
 pub use histogram::{HIGHEST_NS, Histogram};
 pub use outcome::{Broken, Detail, FirstSeen, MAX_SPECIMENS, Outcome, Specimen};
 pub use tls::TlsFault;
+
+use crate::http1::ProtocolError;
 
 /// Status codes a response can carry: three digits.
 pub const STATUS_FIRST: u16 = 100;
@@ -128,8 +132,16 @@ pub struct Tally {
     pub handshakes_full: u64,
     /// TLS handshakes that took up an earlier session.
     pub handshakes_resumed: u64,
+    /// Those of them that took the place of one that was closed.
+    pub reconnects: u64,
+    /// Why established connections were closed, indexed by `Close as usize`.
+    pub closes: [u64; Close::COUNT],
     /// Connection attempts that failed while no request was waiting on them.
     pub connect_failures: u64,
+    /// Exchanges that ended as a protocol error, by what was wrong, indexed by `ProtocolError as usize`.
+    pub protocol_errors: [u64; ProtocolError::COUNT],
+    /// Redirects that were followed.
+    pub redirects: u64,
     /// Requests sent a second time because the target had closed the idle connection.
     pub retried: u64,
     /// Receive timestamps that could not be true (before the send, after the read) and fell back to user time.
@@ -159,7 +171,11 @@ impl Tally {
             connections_opened: 0,
             handshakes_full: 0,
             handshakes_resumed: 0,
+            reconnects: 0,
+            closes: [0; Close::COUNT],
             connect_failures: 0,
+            protocol_errors: [0; ProtocolError::COUNT],
+            redirects: 0,
             retried: 0,
             absurd_stamps: 0,
             unstamped: 0,
@@ -187,7 +203,11 @@ impl Tally {
         self.connections_opened += other.connections_opened;
         self.handshakes_full += other.handshakes_full;
         self.handshakes_resumed += other.handshakes_resumed;
+        self.reconnects += other.reconnects;
+        add_each(&mut self.closes, &other.closes);
         self.connect_failures += other.connect_failures;
+        add_each(&mut self.protocol_errors, &other.protocol_errors);
+        self.redirects += other.redirects;
         self.retried += other.retried;
         self.absurd_stamps += other.absurd_stamps;
         self.unstamped += other.unstamped;
@@ -223,7 +243,10 @@ impl Tally {
         self.connect_time.clear();
         self.tls_time.clear();
         self.first_byte_time.clear();
-        (self.connections_opened, self.connect_failures) = (0, 0);
+        (self.connections_opened, self.reconnects, self.connect_failures) = (0, 0, 0);
+        self.closes.fill(0);
+        self.protocol_errors.fill(0);
+        self.redirects = 0;
         (self.handshakes_full, self.handshakes_resumed) = (0, 0);
         (self.retried, self.completed_in_time) = (0, 0);
         (self.absurd_stamps, self.unstamped) = (0, 0);

@@ -1,7 +1,7 @@
 //! How an exchange ended: a closed list, each with a stable name and a sentence that explains it.
 
 use super::TlsFault;
-use crate::http1::ProtocolError;
+use crate::http1::{ProtocolError, RedirectError};
 
 /// How one exchange ended. Every exchange that was due ends in exactly one of these, is dropped,
 /// or is counted as unfinished.
@@ -16,6 +16,10 @@ pub enum Outcome {
     ExpectationFailed,
     /// A complete response whose body is too large for its expectations to be checked.
     BodyTooLarge,
+    /// A complete response that redirects to where the scenario's `follow_redirects` does not reach.
+    RedirectFailed,
+    /// No byte of a response had come when its own deadline passed.
+    FirstByteTimeout,
     /// The response was not complete when the request's deadline passed.
     Timeout,
     /// The target did not take the request's bytes before the deadline passed.
@@ -43,11 +47,13 @@ impl Outcome {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every outcome, in the order in which reports list them.
-    pub const ALL: [Outcome; 14] = [
+    pub const ALL: [Outcome; 16] = [
         Self::Ok,
         Self::UnexpectedStatus,
         Self::ExpectationFailed,
         Self::BodyTooLarge,
+        Self::RedirectFailed,
+        Self::FirstByteTimeout,
         Self::Timeout,
         Self::WriteTimeout,
         Self::ConnectRefused,
@@ -67,6 +73,8 @@ impl Outcome {
             Self::UnexpectedStatus => "unexpected_status",
             Self::ExpectationFailed => "expectation_failed",
             Self::BodyTooLarge => "body_too_large",
+            Self::RedirectFailed => "redirect_failed",
+            Self::FirstByteTimeout => "first_byte_timeout",
             Self::Timeout => "timeout",
             Self::WriteTimeout => "write_timeout",
             Self::ConnectRefused => "connect_refused",
@@ -87,11 +95,15 @@ impl Outcome {
             Self::UnexpectedStatus => "complete response with a status that counts as a failure",
             Self::ExpectationFailed => "complete response that broke an expectation",
             Self::BodyTooLarge => "complete response with a body larger than `max_body`: it was not checked",
-            Self::Timeout => "no complete response within the scenario's timeout",
-            Self::WriteTimeout => "the target did not read the request within the scenario's timeout",
+            Self::RedirectFailed => {
+                "complete response that redirects further than `follow_redirects`, or to another origin"
+            }
+            Self::FirstByteTimeout => "no byte of a response within `first_byte_timeout`",
+            Self::Timeout => "no complete response within the scenario's `timeout`",
+            Self::WriteTimeout => "the target had not read the whole request when its `timeout` passed",
             Self::ConnectRefused => "the target refused the connection",
             Self::ConnectUnreachable => "the target could not be reached",
-            Self::ConnectTimeout => "no connection within the timeout",
+            Self::ConnectTimeout => "no connection within `load.connect_timeout`",
             Self::TlsFailed => "no TLS connection, or it was broken off: see its reason",
             Self::Reset => "the connection was reset before the response was complete",
             Self::ClosedEarly => "the target closed the connection before the response was complete",
@@ -105,6 +117,11 @@ impl Outcome {
     /// Whether the exchange ended well; everything else counts as failed.
     pub const fn is_ok(self) -> bool {
         matches!(self, Self::Ok)
+    }
+
+    /// Whether a deadline ended the exchange: then its times are recorded at that deadline.
+    pub const fn is_timeout(self) -> bool {
+        matches!(self, Self::FirstByteTimeout | Self::Timeout | Self::WriteTimeout | Self::ConnectTimeout)
     }
 }
 
@@ -125,6 +142,8 @@ pub enum Detail {
     Truncated,
     /// The expectation that the response broke.
     Broken(Broken),
+    /// Why a redirect was not followed.
+    Redirect(RedirectError),
 }
 
 /// Which expectation of its scenario a complete response broke; places count from 0.

@@ -6,6 +6,7 @@ mod cgroup;
 mod dashboard;
 mod endings;
 mod completions;
+mod connecting;
 mod gate;
 mod gates;
 mod house;

@@ -1,6 +1,6 @@
 //! What a run needs against what a machine has: refusals, warnings, threads, and the page of `--check`.
 
-use loadtester::plan::{Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Target};
+use loadtester::plan::{Connections, Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Target};
 use loadtester::schedule::{Arrivals, Piece};
 use loadtester::verdict::preflight::{Machine, Preflight, Resource, check, expected_requests};
 use loadtester::verdict::{Threads, describe, threads_for};
@@ -16,6 +16,8 @@ fn scenario(name: &str, weight: u32) -> Scenario {
         headers: vec![("Authorization".into(), "Bearer hunter2".into())],
         body: Vec::new(),
         timeout_ns: 5 * S,
+        first_byte_timeout_ns: None,
+        follow_redirects: 0,
         expect: None,
     }
 }
@@ -34,6 +36,7 @@ fn closed(connections: u32, requests: Option<u64>) -> Plan {
             requests,
             duration_ns: requests.is_none().then_some(30 * S),
         },
+        connections: Connections::default(),
         scenarios: vec![scenario("Get users", 2), scenario("Create user", 1)],
         thresholds: Vec::new(),
         on_worker_loss: OnWorkerLoss::Fail,

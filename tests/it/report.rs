@@ -1,10 +1,11 @@
 //! Reports drawn from hand-made snapshots: whole pages against golden files, and rules that hold for
 //! any snapshot. To accept a changed page: `UPDATE_GOLDEN=1 cargo test --test it`, then read the diff.
 
+use loadtester::http1::ProtocolError;
 use loadtester::report::figures::InstrumentFigures;
 use loadtester::report::terminal::{DEFAULT_WIDTH, LEAST_WIDTH, live_line, summary};
 use loadtester::report::{Ending, FirstFailure, RunInfo, Snapshot, State, ThreadHealth, TimelinePoint, json};
-use loadtester::tally::Outcome;
+use loadtester::tally::{Close, Outcome};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -139,6 +140,11 @@ pub fn troubled_open_run() -> (Snapshot, InstrumentFigures) {
     s.tally.scenarios[0].dropped = 120;
     s.unfinished = 7;
     (s.tally.connections_opened, s.tally.connect_failures) = (66, 2);
+    (s.tally.reconnects, s.tally.redirects) = (16, 3);
+    s.tally.closes[Close::Failure as usize] = 12;
+    s.tally.closes[Close::TargetIdle as usize] = 4;
+    s.tally.protocol_errors[ProtocolError::ConflictingLengths as usize] = 2;
+    s.tally.protocol_errors[ProtocolError::BadChunk as usize] = 1;
     (s.tally.retried, s.tally.absurd_stamps) = (1, 4);
     (s.throttled_ns, s.throttled_periods) = (120 * MS, 5);
     s.threads[0] =

@@ -5,7 +5,9 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use loadtester::client::{Action, Brief, Client, End};
-use loadtester::plan::{Expect, Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Share, Target, Text};
+use loadtester::plan::{
+    Connections, Expect, Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Share, Target, Text,
+};
 use loadtester::schedule::{Arrivals, Piece};
 use loadtester::tally::{Detail, Outcome, ScenarioTally, Tally};
 
@@ -18,6 +20,13 @@ const RESPONSES: [&str; 5] = [
     "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",
     "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx",
     "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
+];
+
+const REDIRECTS: [&str; 4] = [
+    "HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 2\r\n\r\nno",
+    "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://target/x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 301 Moved\r\nLocation: http://other/x\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 308 Moved\r\nContent-Length: 0\r\n\r\n",
 ];
 
 type Post = (u64, u64, u32, u64, News);
@@ -42,6 +51,7 @@ struct Mood {
     closes_idle: u32,
     short_writes: u32,
     absurd_stamps: u32,
+    redirects: u32,
     slowest_ns: u64,
 }
 
@@ -141,7 +151,8 @@ impl World {
             let unacknowledged = self.rng.bool();
             return self.tell(after, c, News::Closed(unacknowledged));
         }
-        let mut bytes = RESPONSES[self.rng.usize(0..RESPONSES.len())].as_bytes().to_vec();
+        let answers = if self.chance(self.mood.redirects) { &REDIRECTS[..] } else { &RESPONSES };
+        let mut bytes = answers[self.rng.usize(0..answers.len())].as_bytes().to_vec();
         let closes = bytes.windows(17).any(|w| w == b"Connection: close");
         if self.chance(self.mood.junk) {
             let at = self.rng.usize(0..bytes.len());
@@ -273,6 +284,8 @@ fn plan(model: Model, requests: Option<u64>, duration_ns: Option<u64>, warmup_ns
         headers: Vec::new(),
         body: Vec::new(),
         timeout_ns,
+        first_byte_timeout_ns: None,
+        follow_redirects: 0,
         expect: None,
     };
     Plan {
@@ -282,11 +295,27 @@ fn plan(model: Model, requests: Option<u64>, duration_ns: Option<u64>, warmup_ns
         target: Target { host: "target".into(), port: 80, authority: "target".into() },
         tls: None,
         load: Load { model, warmup_ns, drain_ns: S, requests, duration_ns },
+        connections: Connections::default(),
         scenarios: vec![scenario("a", 2, 50 * MS), scenario("b", 1, 80 * MS)],
         thresholds: Vec::new(),
         on_worker_loss: OnWorkerLoss::Fail,
         secrets: Secrets::default(),
     }
+}
+
+/// Any policy for connections, deadlines and redirects.
+fn with_any_policy(mut plan: Plan, rng: &mut fastrand::Rng) -> Plan {
+    plan.connections = Connections {
+        connect_timeout_ns: rng.bool().then(|| rng.u64(1..100) * MS),
+        keep_alive: rng.u32(0..4) > 0,
+        most_requests: rng.bool().then(|| rng.u64(1..10)),
+        most_age_ns: rng.bool().then(|| rng.u64(1..200) * MS),
+    };
+    for scenario in &mut plan.scenarios {
+        scenario.first_byte_timeout_ns = rng.bool().then(|| rng.u64(1..60) * MS);
+        scenario.follow_redirects = rng.u8(0..4);
+    }
+    plan
 }
 
 fn mood(rng: &mut fastrand::Rng) -> Mood {
@@ -300,6 +329,7 @@ fn mood(rng: &mut fastrand::Rng) -> Mood {
         closes_idle: chance(300),
         short_writes: chance(300),
         absurd_stamps: chance(200),
+        redirects: chance(500),
         slowest_ns: [50_000, 5 * MS, 60 * MS][rng.usize(0..3)],
     }
 }
@@ -323,7 +353,7 @@ fn a_closed_run_accounts_for_every_request_whatever_the_target_does() {
         let duration = (requests.is_none() || rng.bool()).then(|| rng.u64(1..300) * MS);
         let warmup = if rng.bool() { 0 } else { rng.u64(1..100) * MS };
         let share = Share { connections, requests: requests.map(|n| 0..n), backlog: 0, arrivals: (0, 1) };
-        let plan = plan(Model::Closed { connections }, requests, duration, warmup);
+        let plan = with_any_policy(plan(Model::Closed { connections }, requests, duration, warmup), rng);
         let (tally, outstanding) = World::new(plan, share, mood(rng), seed).run();
         if let (Some(n), None) = (requests, duration) {
             let due = tally.sum(|s| s.due);
@@ -356,7 +386,8 @@ fn an_open_run_accounts_for_every_request_whatever_the_target_does() {
         let of = rng.u64(1..4);
         let share = Share { connections, requests: None, backlog, arrivals: (rng.u64(0..of), of) };
         let model = Model::Open { pieces, arrivals, connections: given.then_some(connections), backlog };
-        World::new(plan(model, None, duration, warmup), share, mood(rng), seed).run();
+        let plan = with_any_policy(plan(model, None, duration, warmup), rng);
+        World::new(plan, share, mood(rng), seed).run();
     });
 }
 
@@ -407,7 +438,7 @@ fn expectations_judge_every_complete_response_and_lose_none() {
             body_bytes: None,
             max_body_bytes: 100,
         }));
-        let (tally, _) = World::new(plan, share, Mood { junk: 0, ..mood(rng) }, seed).run();
+        let (tally, _) = World::new(plan, share, Mood { junk: 0, redirects: 0, ..mood(rng) }, seed).run();
         let [judged, other] = tally.scenarios.as_slice() else { panic!("two scenarios") };
         let count = |s: &ScenarioTally, outcome: Outcome| s.outcomes[outcome as usize];
         let code = |s: &ScenarioTally, code| s.status_codes().find(|(c, _)| *c == code).map_or(0, |(_, n)| n);

@@ -5,6 +5,7 @@
 
 mod baseline;
 mod latency;
+mod wire;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use serde::{Serialize, Serializer};
 
 pub use self::baseline::BaselineFigures;
 pub use self::latency::{Histograms, Latency, PERCENTILES, encode};
+pub use self::wire::{Connections, explain, protocol_errors};
 use super::{Ending, Snapshot, State};
 use crate::plan::Metric;
 use crate::tally::{Outcome, ScenarioTally, Tally};

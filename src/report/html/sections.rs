@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::Source;
 use crate::report::State;
-use crate::report::figures::{Outcomes, Rate, status_codes};
+use crate::report::figures::{Outcomes, Rate, explain, status_codes};
 use crate::report::format::{bytes, count, percent, rate as per_second, time, time_in_interval};
 use crate::report::json::rfc3339;
 use crate::report::shown::harmless;
@@ -241,20 +241,20 @@ pub fn scenarios(source: &Source) -> Markup {
 
 pub fn outcomes(source: &Source) -> Markup {
     let totals = &source.totals;
-    let mut endings: Vec<(&str, u64, &str)> = Outcomes::over(&source.snapshot.tally)
+    let mut endings: Vec<(&str, u64, String)> = Outcomes::over(&source.snapshot.tally)
         .0
         .into_iter()
-        .map(|(o, n)| (o.name(), n, o.explain()))
+        .map(|(o, n)| (o.name(), n, explain(o, &source.snapshot.tally)))
         .collect();
     endings.extend((totals.dropped > 0).then_some((
         "dropped",
         totals.dropped,
-        "due while the backlog was full, never sent",
+        "due while the backlog was full, never sent".to_owned(),
     )));
     endings.extend((totals.unfinished > 0).then_some((
         "unfinished",
         totals.unfinished,
-        "neither answered nor failed when the run ended",
+        "neither answered nor failed when the run ended".to_owned(),
     )));
     let rows = html! {
         @for (name, n, what) in endings {
@@ -323,6 +323,7 @@ pub fn environment(source: &Source) -> Markup {
         ("warm-up", time(run.warmup_ns)),
         ("load threads", count(snapshot.threads.len() as u64)),
         ("connections opened", count(snapshot.tally.connections_opened)),
+        ("reconnects", count(snapshot.tally.reconnects)),
         ("sent", flow(totals.bytes_sent)),
         ("received", flow(totals.bytes_received)),
         ("tool", concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned()),

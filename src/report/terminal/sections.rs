@@ -1,7 +1,7 @@
 //! The parts of the summary, each from the snapshot to a few lines of a page.
 
 use super::page::{Ink, Page};
-use crate::report::figures::{InstrumentFigures, Outcomes, Rate, Totals, status_codes};
+use crate::report::figures::{Connections, InstrumentFigures, Outcomes, Rate, Totals, explain, status_codes};
 use crate::report::format::{bytes, count, percent, rate as per_second, short_count, time, time_in_interval};
 use crate::report::shown::harmless;
 use crate::report::{RunInfo, Snapshot};
@@ -199,7 +199,7 @@ pub fn failures(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
         .0
         .into_iter()
         .filter(|(outcome, n)| !outcome.is_ok() && *n > 0)
-        .map(|(outcome, n)| row(outcome.name(), n, outcome.explain()))
+        .map(|(outcome, n)| row(outcome.name(), n, &explain(outcome, &snapshot.tally)))
         .collect();
     if totals.dropped > 0 {
         rows.push(row("dropped", totals.dropped, "due while the backlog was full, never sent"));
@@ -251,6 +251,10 @@ pub fn traffic(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
     {
         connections.push(format!("connect time p50 {} max {}", time(p50), time(max)));
     }
+    if tally.reconnects > 0 {
+        connections.push(format!("{} of them in the place of a closed one", count(tally.reconnects)));
+    }
+    connections.extend(Connections::of(tally).closed_in_words());
     if tally.connect_failures > 0 {
         let attempts = plural(tally.connect_failures, "attempt");
         connections.push(format!("{attempts} failed with no request waiting"));
@@ -260,6 +264,9 @@ pub fn traffic(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
         connections.push(format!("{requests} sent again after the target closed an idle connection"));
     }
     page.field("connections", &connections);
+    if tally.redirects > 0 {
+        page.field("redirects", &[format!("{} followed", count(tally.redirects))]);
+    }
 }
 
 /// This tool as a measuring device.

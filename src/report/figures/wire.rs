@@ -1,0 +1,79 @@
+//! What became of connections, and what was wrong with what came over them.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::http1::ProtocolError;
+use crate::report::format::count;
+use crate::tally::{Close, Outcome, Tally};
+
+/// Protocol errors by what was wrong, those that occurred.
+pub fn protocol_errors(tally: &Tally) -> BTreeMap<&'static str, u64> {
+    let named = ProtocolError::ALL.into_iter().map(|e| (e.name(), tally.protocol_errors[e as usize]));
+    named.filter(|(_, n)| *n > 0).collect()
+}
+
+/// The sentence that explains `outcome`, with its reasons and their counts where there are several kinds.
+pub fn explain(outcome: Outcome, tally: &Tally) -> String {
+    let mut text = outcome.explain().to_owned();
+    if outcome == Outcome::ProtocolError {
+        let reasons = protocol_errors(tally);
+        let named: Vec<String> =
+            reasons.into_iter().map(|(name, n)| format!("{name} ({})", count(n))).collect();
+        if !named.is_empty() {
+            text += &format!(": {}", named.join(", "));
+        }
+    }
+    text
+}
+
+/// What became of connections, those of the warm-up included.
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
+pub struct Connections {
+    /// Established.
+    pub opened: u64,
+    /// Those of them that took the place of one that was closed.
+    pub reconnects: u64,
+    /// Attempts that failed while no request was waiting on them; others are outcomes of their request.
+    pub idle_attempts_failed: u64,
+    /// Why established ones were closed, those reasons that occurred.
+    pub closed: BTreeMap<&'static str, u64>,
+}
+
+impl Connections {
+    /// Of all threads.
+    pub fn of(tally: &Tally) -> Self {
+        let closed = Close::ALL.into_iter().map(|why| (why.name(), tally.closes[why as usize]));
+        Self {
+            opened: tally.connections_opened,
+            reconnects: tally.reconnects,
+            idle_attempts_failed: tally.connect_failures,
+            closed: closed.filter(|(_, n)| *n > 0).collect(),
+        }
+    }
+
+    /// Why established ones were closed, in a few words; `None`: none was.
+    pub fn closed_in_words(&self) -> Option<String> {
+        let named: Vec<String> =
+            self.closed.iter().map(|(why, n)| format!("{why} ({})", count(*n))).collect();
+        (!named.is_empty()).then(|| format!("closed: {}", named.join(", ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_protocol_error_is_explained_with_its_reasons() {
+        let mut tally = Tally::new(1);
+        assert_eq!(explain(Outcome::ProtocolError, &tally), Outcome::ProtocolError.explain());
+        tally.protocol_errors[ProtocolError::ConflictingLengths as usize] = 2_000;
+        tally.protocol_errors[ProtocolError::BadChunk as usize] = 1;
+        let text = explain(Outcome::ProtocolError, &tally);
+        assert!(text.ends_with(": bad_chunk (1), conflicting_lengths (2,000)"), "{text}");
+        assert_eq!(explain(Outcome::Reset, &tally), Outcome::Reset.explain());
+    }
+}

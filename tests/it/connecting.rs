@@ -1,0 +1,339 @@
+//! What a plan asks of connections, deadlines and redirects, held by the client in virtual time.
+
+use std::sync::Arc;
+
+use loadtester::client::{Action, Brief, Client, End};
+use loadtester::http1::{ProtocolError, RedirectError};
+use loadtester::plan::{Overrides, Plan, Share, parse};
+use loadtester::tally::{Close, Detail, Outcome, Tally};
+
+const MS: u64 = 1_000_000;
+const S: u64 = 1_000 * MS;
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// A plan of one scenario, with this load.
+fn plan(load: &str) -> Plan {
+    let text = format!(
+        "base_url: http://target:8080\nload: {load}\nscenarios:\n  - {{name: x, path: /a/b, method: POST, body: body, \
+         timeout: 100ms, headers: {{Content-Type: text/plain, X-Kept: yes}}}}\n"
+    );
+    parse(&text, "connecting", &Overrides::default(), &|_| None).unwrap()
+}
+
+fn closed() -> Plan {
+    plan("{concurrency: 1, duration: 10s}")
+}
+
+/// A request a millisecond, over at most one connection.
+fn open() -> Plan {
+    plan("{concurrency: 1, rate: 1000/s, duration: 1s, backlog: 10000}")
+}
+
+/// A client with one connection, established and started at 0, which has begun its first request.
+struct Bench {
+    client: Client,
+    now: u64,
+}
+
+impl Bench {
+    fn begin(plan: Plan) -> Self {
+        let share = Share { connections: 1, requests: None, backlog: 10_000, arrivals: (0, 1) };
+        let client = Client::new(Arc::new(Brief::new(plan, 1)), share, Box::new(Tally::new(1)));
+        let mut bench = Self { client, now: 0 };
+        bench.client.open();
+        assert_eq!(bench.next(), Some(Action::Connect(0)));
+        bench.client.connected(0, 0);
+        bench.client.start(0);
+        assert!(bench.send().starts_with("POST /a/b HTTP/1.1\r\nHost: target:8080\r\n"));
+        bench
+    }
+
+    fn next(&mut self) -> Option<Action> {
+        self.client.next(self.now)
+    }
+
+    /// The next action has to be a send; all of it is taken.
+    fn send(&mut self) -> String {
+        assert_eq!(self.next(), Some(Action::Send(0)));
+        let text = String::from_utf8(self.client.outgoing(0).to_vec()).unwrap();
+        self.client.sent(0, text.len());
+        text
+    }
+
+    fn answer(&mut self, after_ns: u64, text: &str) {
+        self.now += after_ns;
+        self.client.received(0, text.as_bytes(), Some(self.now), self.now);
+    }
+
+    /// The connection is closed and opened again.
+    fn reopen(&mut self) {
+        assert_eq!(self.next(), Some(Action::Close(0)));
+        assert_eq!(self.next(), Some(Action::Connect(0)));
+        self.client.connected(0, self.now);
+    }
+
+    fn count(&self, outcome: Outcome) -> u64 {
+        self.client.tally().scenarios[0].outcomes[outcome as usize]
+    }
+
+    /// How many connections were closed for each reason that occurred.
+    fn closes(&self) -> Vec<(Close, u64)> {
+        let all = Close::ALL.into_iter().map(|why| (why, self.client.tally().closes[why as usize]));
+        all.filter(|(_, n)| *n > 0).collect()
+    }
+
+    fn detail(&self, outcome: Outcome) -> Detail {
+        self.client.tally().first_seen[outcome as usize].expect("it was seen").detail
+    }
+}
+
+fn near(got: Option<u64>, ns: u64) {
+    assert!(got.is_some_and(|got| got.abs_diff(ns) <= ns / 1000 + 64), "{got:?} instead of {ns}");
+}
+
+#[test]
+fn without_keep_alive_each_request_has_its_own_connection_and_says_so() {
+    let mut plan = closed();
+    plan.connections.keep_alive = false;
+    let mut bench = Bench::begin(plan);
+    for n in 1..=3 {
+        bench.answer(MS, OK);
+        bench.reopen();
+        assert!(bench.send().contains("\r\nConnection: close\r\n"));
+        assert_eq!(bench.closes(), [(Close::KeepAliveOff, n)]);
+        assert_eq!(bench.client.tally().reconnects, n);
+    }
+}
+
+#[test]
+fn without_keep_alive_the_open_model_connects_when_a_request_is_due() {
+    let mut plan = open();
+    plan.connections.keep_alive = false;
+    let mut bench = Bench::begin(plan);
+    bench.answer(MS / 2, OK);
+    assert_eq!(bench.next(), Some(Action::Close(0)));
+    assert_eq!(bench.next(), None, "nothing is due before 1 ms");
+    bench.now = MS;
+    assert_eq!(bench.next(), Some(Action::Connect(0)));
+    bench.now += MS / 4;
+    bench.client.connected(0, bench.now);
+    bench.send();
+    bench.answer(0, OK);
+    // The connecting is a part of the request's time.
+    near(bench.client.tally().scenarios[0].response_time.max(), MS / 2);
+    near(bench.client.tally().slip.max(), MS / 4);
+}
+
+#[test]
+fn a_connection_carries_no_more_requests_than_the_plan_allows() {
+    let mut plan = closed();
+    plan.connections.most_requests = Some(3);
+    let mut bench = Bench::begin(plan);
+    for _ in 0..2 {
+        for _ in 0..2 {
+            bench.answer(MS, OK);
+            bench.send();
+        }
+        bench.answer(MS, OK);
+        bench.reopen();
+        bench.send();
+    }
+    assert_eq!(bench.closes(), [(Close::RequestsReached, 2)]);
+    assert_eq!(bench.count(Outcome::Ok), 6);
+}
+
+#[test]
+fn a_connection_grows_no_older_than_the_plan_allows() {
+    let mut plan = closed();
+    plan.connections.most_age_ns = Some(10 * MS);
+    let mut bench = Bench::begin(plan);
+    bench.answer(9 * MS, OK);
+    bench.send();
+    bench.answer(MS, OK);
+    bench.reopen();
+    bench.send();
+    bench.answer(9 * MS, OK);
+    bench.send();
+    assert_eq!(bench.closes(), [(Close::AgeReached, 1)]);
+}
+
+#[test]
+fn why_the_target_ended_a_connection_is_told_apart() {
+    let mut bench = Bench::begin(closed());
+    bench.answer(MS, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    bench.reopen();
+    bench.send();
+    bench.answer(MS, &format!("{OK}more"));
+    bench.reopen();
+    bench.send();
+    bench.answer(MS, OK);
+    bench.client.closed(0, End::Eof, false, bench.now);
+    bench.reopen();
+    bench.send();
+    bench.answer(MS, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n");
+    assert_eq!(
+        bench.closes(),
+        [(Close::TargetAsked, 1), (Close::TargetIdle, 1), (Close::OutOfStep, 1), (Close::Failure, 1)]
+    );
+    let errors = &bench.client.tally().protocol_errors;
+    assert_eq!(errors[ProtocolError::ConflictingLengths as usize], 1);
+    assert_eq!(errors.iter().sum::<u64>(), bench.count(Outcome::ProtocolError));
+}
+
+#[test]
+fn a_timeout_says_which_deadline_fired() {
+    let mut plan = closed();
+    plan.scenarios[0].first_byte_timeout_ns = Some(30 * MS);
+    // Nothing comes.
+    let mut bench = Bench::begin(plan.clone());
+    assert_eq!(bench.client.wait_until(0), Some(30 * MS));
+    bench.client.advance(30 * MS);
+    assert_eq!(bench.count(Outcome::FirstByteTimeout), 1);
+    near(bench.client.tally().scenarios[0].response_time.max(), 30 * MS);
+    // A byte comes in time, the rest does not.
+    let mut bench = Bench::begin(plan.clone());
+    bench.answer(29 * MS, "H");
+    assert_eq!(bench.client.wait_until(bench.now), Some(100 * MS));
+    bench.client.advance(100 * MS);
+    assert_eq!(bench.count(Outcome::Timeout), 1);
+    near(bench.client.tally().scenarios[0].response_time.max(), 100 * MS);
+    // All of it comes, too late; the deadline was not looked at before.
+    let mut bench = Bench::begin(plan.clone());
+    bench.answer(31 * MS, OK);
+    assert_eq!(bench.count(Outcome::FirstByteTimeout), 1);
+    near(bench.client.tally().scenarios[0].response_time.max(), 30 * MS);
+    // The request was not taken.
+    let mut bench = Bench::begin(plan);
+    bench.answer(MS, OK);
+    assert_eq!(bench.next(), Some(Action::Send(0)));
+    bench.client.sent(0, 3);
+    bench.client.advance(31 * MS);
+    assert_eq!(bench.count(Outcome::WriteTimeout), 1);
+}
+
+#[test]
+fn a_connection_attempt_has_a_deadline_of_its_own() {
+    let mut plan = closed();
+    plan.connections.connect_timeout_ns = Some(5 * MS);
+    let mut bench = Bench::begin(plan);
+    bench.answer(MS, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(bench.next(), Some(Action::Close(0)));
+    assert_eq!(bench.next(), Some(Action::Connect(0)));
+    assert_eq!(bench.client.wait_until(bench.now), Some(6 * MS));
+    bench.client.advance(6 * MS);
+    assert_eq!(bench.count(Outcome::ConnectTimeout), 1);
+    near(bench.client.tally().scenarios[0].response_time.max(), 5 * MS);
+}
+
+#[test]
+fn the_connect_timeout_is_ten_seconds_unless_nobody_waits_so_long() {
+    let mut plan = closed();
+    assert_eq!(plan.connect_timeout_ns(), 100 * MS);
+    plan.scenarios[0].timeout_ns = 30 * S;
+    assert_eq!(plan.connect_timeout_ns(), 10 * S);
+    plan.connections.connect_timeout_ns = Some(60 * S);
+    assert_eq!(plan.connect_timeout_ns(), 60 * S);
+}
+
+fn redirect(status: u16, location: &str) -> String {
+    format!("HTTP/1.1 {status} Over There\r\nLocation: {location}\r\nContent-Length: 4\r\n\r\nover")
+}
+
+fn following(hops: u8) -> Plan {
+    let mut plan = closed();
+    plan.scenarios[0].follow_redirects = hops;
+    plan
+}
+
+#[test]
+fn a_redirect_is_an_answer_unless_the_plan_follows_it() {
+    let mut bench = Bench::begin(closed());
+    bench.answer(MS, &redirect(302, "/c"));
+    assert_eq!(bench.count(Outcome::Ok), 1);
+    assert_eq!(bench.client.tally().redirects, 0);
+}
+
+#[test]
+fn times_cover_all_hops_and_the_last_response_is_judged() {
+    let mut bench = Bench::begin(following(3));
+    bench.answer(MS, &redirect(302, "c?x=1"));
+    let second = bench.send();
+    assert!(second.starts_with("GET /a/c?x=1 HTTP/1.1\r\n"), "{second}");
+    assert!(second.contains("X-Kept: yes") && !second.contains("Content-"), "{second}");
+    bench.answer(MS, &redirect(307, "http://target:8080/d"));
+    assert!(bench.send().starts_with("GET /d HTTP/1.1\r\n"));
+    bench.answer(MS, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    let tally = bench.client.tally();
+    assert_eq!(tally.scenarios[0].status_codes().collect::<Vec<_>>(), [(404, 1)]);
+    assert_eq!((tally.redirects, tally.scenarios[0].sent, tally.scenarios[0].due), (2, 1, 1));
+    near(tally.scenarios[0].response_time.max(), 3 * MS);
+    near(tally.scenarios[0].service_time.max(), 3 * MS);
+    near(tally.first_byte_time.max(), MS);
+    assert_eq!(bench.count(Outcome::UnexpectedStatus), 1);
+    // The next exchange begins where its scenario does.
+    assert!(bench.send().starts_with("POST /a/b HTTP/1.1\r\n"));
+}
+
+#[test]
+fn method_and_body_are_kept_where_the_status_says_so() {
+    for status in [307, 308] {
+        let mut bench = Bench::begin(following(1));
+        bench.answer(MS, &redirect(status, "/c"));
+        let request = bench.send();
+        assert!(
+            request.starts_with("POST /c HTTP/1.1\r\n") && request.ends_with("\r\n\r\nbody"),
+            "{request}"
+        );
+    }
+}
+
+#[test]
+fn where_a_redirect_can_not_be_followed_the_exchange_has_failed() {
+    for (answers, why) in [
+        (vec![redirect(301, "/c"), redirect(301, "/d"), redirect(301, "/c")], RedirectError::TooMany),
+        (vec![redirect(302, "http://elsewhere/c")], RedirectError::OtherOrigin),
+        (vec![redirect(302, "https://target:8080/c")], RedirectError::OtherOrigin),
+        (vec!["HTTP/1.1 303 See Other\r\nContent-Length: 0\r\n\r\n".to_owned()], RedirectError::BadLocation),
+    ] {
+        let mut bench = Bench::begin(following(2));
+        for (i, answer) in answers.iter().enumerate() {
+            if i > 0 {
+                bench.send();
+            }
+            bench.answer(MS, answer);
+        }
+        assert_eq!(bench.count(Outcome::RedirectFailed), 1, "{why:?}");
+        assert_eq!(bench.detail(Outcome::RedirectFailed), Detail::Redirect(why));
+        assert_eq!(bench.client.tally().scenarios[0].response_time.count(), 1, "its response was complete");
+    }
+}
+
+#[test]
+fn a_redirect_goes_on_over_a_new_connection_where_the_old_one_ends() {
+    let mut bench = Bench::begin(following(1));
+    bench.answer(MS, "HTTP/1.1 302 Found\r\nLocation: /c\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    bench.reopen();
+    assert!(bench.send().starts_with("GET /c HTTP/1.1\r\n"));
+    bench.answer(MS, OK);
+    assert_eq!((bench.count(Outcome::Ok), bench.client.in_flight()), (1, 0));
+    // It may also end between the two.
+    bench.send();
+    bench.answer(MS, &redirect(302, "/c"));
+    bench.client.closed(0, End::Eof, false, bench.now);
+    bench.reopen();
+    assert!(bench.send().starts_with("GET /c HTTP/1.1\r\n"));
+    bench.answer(MS, OK);
+    assert_eq!((bench.count(Outcome::Ok), bench.client.in_flight()), (2, 0));
+    assert_eq!(bench.closes(), [(Close::TargetAsked, 1), (Close::TargetIdle, 1)]);
+}
+
+#[test]
+fn one_deadline_covers_all_hops() {
+    let mut bench = Bench::begin(following(9));
+    bench.answer(60 * MS, &redirect(302, "/c"));
+    bench.send();
+    assert_eq!(bench.client.wait_until(bench.now), Some(100 * MS));
+    bench.client.advance(100 * MS);
+    assert_eq!(bench.count(Outcome::Timeout), 1);
+    near(bench.client.tally().scenarios[0].response_time.max(), 100 * MS);
+}
