@@ -255,6 +255,18 @@ class Rendered(unittest.TestCase):
                 with self.subTest(values), self.assertRaisesRegex(ValueError, word):
                     render(values, binary=binary)
 
+    def test_notes_name_what_is_there(self):
+        kinds = {"job": "Job", "svc": "Service", "cronjob": "CronJob"}
+        for name, release, values, files in CASES:
+            there = {(o["kind"], o["metadata"]["name"]) for o in render(values, release, files)}
+            parts = [part for file in files for part in ("-f", str(file))]
+            with self.subTest(name):
+                # Helm 3 asks a cluster even for this.
+                told = chart.helm(HELMS[1], "install", release, str(CHART), "--dry-run=client", *parts, values=values)
+                notes = told.partition("\nNOTES:\n")[2]
+                named = {(kinds[kind], name) for kind, name in re.findall(r"\b(job|svc|cronjob)/([-a-z0-9]+)", notes)}
+                self.assertTrue(named and named <= there, (named, there))
+
     def test_names_cut_short_stay_apart(self):
         names = {one(render(release=release), "Service", "-target")["metadata"]["name"]
                  for release in ("a" * 52 + "b", "a" * 52 + "c", "a" * 21, "a.b", "a-b")}
