@@ -30,6 +30,19 @@ class Alone(Played):
         self.stage.play(pod)
         self.assertEqual(self.stage.await_exit("lt-loadtester-test"), 0, self.stage.logs("lt-loadtester-test"))
 
+    def test_a_pod_has_its_limits_and_no_rights(self):
+        text = plan({"rate": "1/s", "duration": "60s"})
+        self.start({"mode": "cron", "plan": text})
+        container = self.stage.container("lt-loadtester")
+        seen = self.stage.podman("exec", container, "/usr/bin/loadtester", "http://127.0.0.1:1/", "--check").stdout
+        self.assertRegex(seen, r"threads +1, .*quota 1 CPU")
+        self.assertRegex(seen, r"memory .* of 2[45]\dMiB")
+        about = json.loads(self.stage.podman("inspect", container).stdout)[0]
+        self.assertTrue(about["HostConfig"]["ReadonlyRootfs"])
+        self.assertEqual(about["EffectiveCaps"] or [], [])
+        self.assertEqual(self.stage.podman("top", container, "user", "seccomp").stdout.split(),
+                         ["USER", "SECCOMP", "loadtester", "filter"])
+
     def test_a_cron_run_compares_with_its_baseline_and_lingers_for_a_scrape(self):
         def values(ms, **cron):
             text = plan({"rate": "50/s", "duration": "4s"}, [{"name": "Slow", "path": f"/slow?ms={ms}"}],
