@@ -220,9 +220,11 @@ impl Crew {
             board: board.clone(),
             clock: self.clock,
             start_at_ns,
+            from_ns: start_at_ns,
             windows: self.windows,
             empties: self.empties,
             group: Groups::find(std::path::Path::new("/"), "cpu"),
+            closed: None,
         };
         let name = "collector".to_owned();
         let collector = std::thread::Builder::new().name(name).spawn(move || collector.run())?;

@@ -1,0 +1,240 @@
+//! Windows of several sources, merged into one picture and laid along the measured time.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{Board, detail_text};
+use crate::load::{Last, WINDOW_NS};
+use crate::report::{FirstFailure, Snapshot, State, ThreadHealth, TimelinePoint};
+use crate::tally::{Outcome, ScenarioTally, Tally};
+use crate::verdict::preflight::OPEN_WINDOWS_MAX;
+
+/// The longest timeline: a day and a half of seconds, 15 MiB. Later windows still count, without a point.
+const MAX_TIMELINE_POINTS: usize = 130_000;
+
+/// A closed window of one source.
+#[derive(Debug)]
+pub struct Part<'a> {
+    /// Whose: as [`Merger::add`] has named it.
+    pub source: usize,
+    /// When it began; `None`: where the source's last window ended.
+    pub began_at_ns: Option<u64>,
+    /// When it ended.
+    pub ended_at_ns: u64,
+    /// What was counted in it.
+    pub tally: &'a Tally,
+    /// What the source's threads say of themselves; as many as the source has.
+    pub threads: &'a [ThreadHealth],
+    /// Set in the source's last window.
+    pub last: Option<Last>,
+}
+
+/// A window that all sources have closed.
+#[derive(Debug)]
+pub struct Closed {
+    /// Its place in the measured time, from 0: each is [`WINDOW_NS`] long.
+    pub place: u64,
+    /// What was counted in it.
+    pub tally: Tally,
+}
+
+/// What has been merged and what is still open. Instants are of one clock, which [`Self::tick`] is told too.
+pub struct Merger {
+    board: Arc<Board>,
+    start_at_ns: u64,
+    measure_from_ns: u64,
+    /// Windows that some sources have not closed yet, by their place in the measured time.
+    open: BTreeMap<u64, Tally>,
+    /// How many of them there may be.
+    most_open: usize,
+    /// The place of the first window that has no point in the timeline yet.
+    first_open: u64,
+    sources: Vec<Source>,
+    load_ended_at_ns: u64,
+}
+
+struct Source {
+    /// Its places among the snapshot's threads.
+    threads: Range<usize>,
+    /// The end of its last window; `None`: there will be no more.
+    end_ns: Option<u64>,
+    /// Requests that were due and have neither ended nor been dropped.
+    outstanding: u64,
+}
+
+impl Merger {
+    /// Nothing merged yet; load begins at `start_at_ns`, the measured time at `measure_from_ns`.
+    pub fn new(board: Arc<Board>, start_at_ns: u64, measure_from_ns: u64) -> Self {
+        Self {
+            board,
+            start_at_ns,
+            measure_from_ns,
+            open: BTreeMap::new(),
+            most_open: OPEN_WINDOWS_MAX as usize,
+            first_open: 0,
+            sources: Vec::new(),
+            load_ended_at_ns: measure_from_ns,
+        }
+    }
+
+    /// The same, with room for `windows` that some source has not closed: for sources that may be late.
+    pub fn with_patience(self, windows: usize) -> Self {
+        Self { most_open: windows.max(OPEN_WINDOWS_MAX as usize), ..self }
+    }
+
+    /// Take in a source, whose first window begins at `from_ns` and whose threads have these places in the
+    /// snapshot. Its number is that of those before it.
+    pub fn add(&mut self, threads: Range<usize>, from_ns: u64) -> usize {
+        self.board.update(|snapshot| {
+            let most = snapshot.threads.len().max(threads.end);
+            snapshot.threads.resize(most, ThreadHealth::default());
+        });
+        let end_ns = Some(from_ns.max(self.measure_from_ns));
+        self.sources.push(Source { threads, end_ns, outstanding: 0 });
+        self.sources.len() - 1
+    }
+
+    /// Whether any source may still send windows.
+    pub fn is_open(&self) -> bool {
+        self.sources.iter().any(|source| source.end_ns.is_some())
+    }
+
+    /// Merge a window; those that are now closed by all sources.
+    pub fn merge(&mut self, part: &Part<'_>) -> Vec<Closed> {
+        let source = &mut self.sources[part.source];
+        // A thread closes its window a little after the second is over: its middle says which it was.
+        // What a source far behind has counted is shown in the oldest window still open.
+        let began_at_ns = part.began_at_ns.or(source.end_ns).unwrap_or(part.ended_at_ns);
+        let middle_ns = began_at_ns.midpoint(part.ended_at_ns);
+        let place = middle_ns.saturating_sub(self.measure_from_ns) / WINDOW_NS;
+        let place = place.max(self.first_open);
+        let scenarios = part.tally.scenarios.len();
+        self.open.entry(place).or_insert_with(|| Tally::new(scenarios)).merge(part.tally);
+        source.end_ns = Some(part.ended_at_ns).filter(|_| part.last.is_none());
+        // Not below zero over the whole, though a window may end more requests than fell due in it.
+        let due = part.tally.sum(|s| s.due);
+        let ended = part.tally.sum(|s| s.ended() + s.dropped);
+        source.outstanding = (source.outstanding + due).saturating_sub(ended);
+        if let Some(last) = part.last {
+            self.load_ended_at_ns = self.load_ended_at_ns.max(last.load_ended_at_ns);
+        }
+        let threads = self.sources[part.source].threads.clone();
+        let unfinished = part.last.map_or(0, |last| last.unfinished);
+        let board = self.board.clone();
+        board.update(|snapshot| {
+            snapshot.tally.merge(part.tally);
+            snapshot.threads[threads].copy_from_slice(part.threads);
+            snapshot.first_failures = first_failures(&snapshot.tally, self.measure_from_ns);
+            snapshot.unfinished += unfinished;
+            self.close(snapshot)
+        })
+    }
+
+    /// No more windows will come from `source`. What it had under way stays unfinished.
+    pub fn give_up(&mut self, source: usize) -> Vec<Closed> {
+        let source = &mut self.sources[source];
+        let Some(end_ns) = source.end_ns.take() else { return Vec::new() };
+        self.load_ended_at_ns = self.load_ended_at_ns.max(end_ns);
+        let (threads, unfinished) = (source.threads.clone(), source.outstanding);
+        let board = self.board.clone();
+        board.update(|snapshot| {
+            snapshot.unfinished += unfinished;
+            for thread in &mut snapshot.threads[threads] {
+                (thread.in_flight, thread.backlog, thread.connections) = (0, 0, 0);
+            }
+            self.close(snapshot)
+        })
+    }
+
+    /// Give every window that nobody has open any more its point in the timeline.
+    fn close(&mut self, snapshot: &mut Snapshot) -> Vec<Closed> {
+        let slowest = self.sources.iter().filter_map(|source| source.end_ns).min();
+        let merged_to_ns = slowest.unwrap_or(self.load_ended_at_ns);
+        let longest = snapshot.run.duration_ns.unwrap_or(u64::MAX);
+        snapshot.measured_ns = merged_to_ns.saturating_sub(self.measure_from_ns).min(longest);
+        let mut closed = Vec::new();
+        loop {
+            let crowded = self.open.len() >= self.most_open;
+            let Some(entry) = self.open.first_entry() else { break };
+            let complete_ns = self.measure_from_ns + (entry.key() + 1) * WINDOW_NS;
+            if !crowded && slowest.is_some_and(|end| end < complete_ns) {
+                break;
+            }
+            let (place, tally) = entry.remove_entry();
+            self.first_open = place + 1;
+            let from_s = (place * WINDOW_NS) as f64 / 1e9;
+            let t = ((place + 1) * WINDOW_NS) as f64 / 1e9;
+            if let Some(intervals) = &mut snapshot.intervals {
+                intervals.add(from_s, t, &tally.scenarios);
+            }
+            if snapshot.timeline.len() < MAX_TIMELINE_POINTS {
+                snapshot.timeline.push(point(t, &tally));
+            }
+            closed.push(Closed { place, tally });
+        }
+        closed
+    }
+
+    /// Move state and elapsed time on.
+    pub fn tick(&mut self, now: u64) {
+        self.board.update(|snapshot| {
+            snapshot.elapsed_ns = now.saturating_sub(self.start_at_ns);
+            let ends = snapshot.run.duration_ns.map(|d| self.measure_from_ns + d);
+            snapshot.state = match ends {
+                _ if now < self.start_at_ns => State::Starting,
+                _ if now < self.measure_from_ns => State::WarmingUp,
+                Some(end) if now >= end => State::Draining,
+                _ => State::Running,
+            };
+        });
+    }
+
+    /// Show the finished run.
+    pub fn finish(mut self) {
+        for source in 0..self.sources.len() {
+            self.give_up(source);
+        }
+        self.board.update(|snapshot| {
+            let measured_ns = self.load_ended_at_ns.saturating_sub(self.measure_from_ns);
+            snapshot.measured_ns = measured_ns.min(snapshot.run.duration_ns.unwrap_or(u64::MAX));
+            snapshot.state = State::Finished;
+            let tally = &snapshot.tally;
+            let (due, ended) = (tally.sum(|s| s.due), tally.sum(ScenarioTally::ended));
+            let dropped = tally.sum(|s| s.dropped);
+            assert_eq!(due, ended + dropped + snapshot.unfinished, "every request is accounted for");
+        });
+    }
+}
+
+fn point(t: f64, tally: &Tally) -> TimelinePoint {
+    let response = tally.over_scenarios(|s| &s.response_time);
+    let service = tally.over_scenarios(|s| &s.service_time);
+    TimelinePoint {
+        t,
+        due: tally.sum(|s| s.due),
+        sent: tally.sum(|s| s.sent),
+        completed: tally.sum(ScenarioTally::completed),
+        failed: tally.sum(ScenarioTally::failed),
+        dropped: tally.sum(|s| s.dropped),
+        p50_ns: response.quantile(0.5),
+        p99_ns: response.quantile(0.99),
+        service_p50_ns: service.quantile(0.5),
+        service_p99_ns: service.quantile(0.99),
+        slip_p99_ns: tally.slip.quantile(0.99),
+    }
+}
+
+fn first_failures(tally: &Tally, measure_from_ns: u64) -> Vec<FirstFailure> {
+    let seen = Outcome::ALL.into_iter().zip(&tally.first_seen);
+    let mut failures: Vec<FirstFailure> = seen
+        .filter_map(|(outcome, first)| {
+            let first = first.as_ref()?;
+            let t = first.at_ns.saturating_sub(measure_from_ns) as f64 / 1e9;
+            let detail = detail_text(first.detail, outcome);
+            Some(FirstFailure { scenario: first.scenario.into(), outcome, t, detail })
+        })
+        .collect();
+    failures.sort_by(|a, b| a.t.total_cmp(&b.t));
+    failures
+}
