@@ -114,8 +114,7 @@ impl Collector {
         merger.tick(now);
         if let (Some(now), Some(before)) = (throttle, *throttle_before) {
             let since = now.since(before);
-            self.board
-                .update(|s| (s.throttled_ns, s.throttled_periods) = (since.ns, since.periods));
+            self.board.update(|s| (s.throttled_ns, s.throttled_periods) = (since.ns, since.periods));
         }
     }
 }

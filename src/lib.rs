@@ -22,6 +22,8 @@ pub mod sys;
 pub mod load;
 pub mod collector;
 pub mod web;
+pub mod link;
+pub mod journal;
 pub mod target;
 pub mod roles;
 // ── front ──

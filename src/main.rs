@@ -30,8 +30,11 @@ fn run(options: &Options) -> Result<Exit, Failure> {
             target::run(options.listen.unwrap_or(target::DEFAULT_ADDRESS))?;
             Ok(Exit::Passed)
         }
-        _ if options.demo => demo::run(options),
-        _ => standalone::run(options),
+        Role::Worker | Role::Coordinator => {
+            Err(Failure::usage("this build has no fleet yet: write --role standalone or target"))
+        }
+        Role::Standalone if options.demo => demo::run(options),
+        Role::Standalone => standalone::run(options),
     }
 }
 

@@ -32,8 +32,8 @@ enum Follows {
 fn follows(flag: &Flag) -> Follows {
     match flag.value {
         "" => Follows::Nothing,
-        "FILE" => Follows::File,
-        "ROLE" => Follows::Words(vec!["standalone", "target"]),
+        "FILE" | "DIR" => Follows::File,
+        "ROLE" => Follows::Words(vec!["standalone", "worker", "coordinator", "target"]),
         "SOURCE" => Follows::Words(vec!["kernel", "user"]),
         "SHELL" => Follows::Words(Shell::ALL.iter().map(|(name, _)| *name).collect()),
         _ => Follows::Anything,

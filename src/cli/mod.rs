@@ -5,6 +5,7 @@
 
 mod arguments;
 mod completions;
+mod fleet;
 mod help;
 mod report;
 mod table;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use pico_args::Arguments;
 
 pub use completions::{Shell, completions};
+pub use fleet::Allowed;
 pub use help::{help, markdown_table};
 pub use report::{EXTENSIONS, Format, Report};
 
@@ -100,6 +102,22 @@ pub struct Options {
     pub busy_poll: bool,
     /// `--seed`.
     pub seed: Option<u64>,
+    /// `--coordinator`, `http://HOST:PORT`.
+    pub coordinator: Option<String>,
+    /// `--workers`; at least 1.
+    pub workers: Option<u32>,
+    /// `--slot`.
+    pub slot: Option<u32>,
+    /// `--state-dir`.
+    pub state_dir: Option<PathBuf>,
+    /// `--allow-target`, in order; empty: any.
+    pub allowed_targets: Vec<Allowed>,
+    /// `--token-file`.
+    pub token_file: Option<PathBuf>,
+    /// `--operator-token-file`.
+    pub operator_token_file: Option<PathBuf>,
+    /// `--public-status`.
+    pub public_status: bool,
     /// `--strict`.
     pub strict: bool,
     /// `--linger`, nanoseconds.
@@ -181,6 +199,14 @@ pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
         threads: taken.read("--threads", threads)?,
         timestamps: taken.read("--timestamps", timestamps)?.unwrap_or_default(),
         seed: taken.read("--seed", seed)?,
+        coordinator: taken.read("--coordinator", fleet::coordinator)?,
+        workers: taken.read("--workers", workers)?,
+        slot: taken.read("--slot", slot)?,
+        state_dir: taken.read("--state-dir", |text| Ok(PathBuf::from(text)))?,
+        allowed_targets: taken.read_all("--allow-target", Allowed::parse)?,
+        token_file: taken.read("--token-file", |text| Ok(PathBuf::from(text)))?,
+        operator_token_file: taken.read("--operator-token-file", |text| Ok(PathBuf::from(text)))?,
+        public_status: taken.has("--public-status"),
         linger_ns: taken.read("--linger", units::parse_duration)?.unwrap_or(0),
         completions: taken.read("--completions", shell)?,
         demo: taken.has("--demo"),
@@ -261,8 +287,9 @@ fn role(text: &str) -> Result<Role, String> {
     match text {
         "standalone" => Ok(Role::Standalone),
         "target" => Ok(Role::Target),
-        "worker" | "coordinator" => Err("not supported yet: write standalone or target".to_owned()),
-        _ => Err("not a role: write standalone or target".to_owned()),
+        "worker" => Ok(Role::Worker),
+        "coordinator" => Ok(Role::Coordinator),
+        _ => Err("not a role: write standalone, worker, coordinator or target".to_owned()),
     }
 }
 
@@ -286,6 +313,21 @@ fn threads(text: &str) -> Result<usize, String> {
         0 => Err("too small: write at least 1, or leave it out".to_owned()),
         n => Ok(n as usize),
     }
+}
+
+fn workers(text: &str) -> Result<u32, String> {
+    match count_up_to(text, fleet::MAX_WORKERS)? {
+        0 => Err("too small: write at least 1".to_owned()),
+        n => Ok(n as u32),
+    }
+}
+
+fn slot(text: &str) -> Result<u32, String> {
+    let most = crate::fleet::messages::MAX_SLOT - 1;
+    text.parse()
+        .ok()
+        .filter(|n| *n <= most)
+        .ok_or(format!("not a place: write a whole number from 0 to {most}"))
 }
 
 fn seed(text: &str) -> Result<u64, String> {
@@ -353,8 +395,11 @@ fn refuse_contradictions(options: &Options) -> Result<(), UsageError> {
         let path = options.reports[twice].to_string();
         return Err(UsageError::new(format!("--report {} is given twice: keep one", quoted(&path))));
     }
-    if options.role == Role::Target {
-        return refuse_beside_target(options);
+    fleet::refuse(options)?;
+    match options.role {
+        Role::Target => return refuse_beside_target(options),
+        Role::Worker | Role::Coordinator => return Ok(()),
+        Role::Standalone => {}
     }
     let prints_only = options.schema || options.report_schema || options.completions.is_some();
     if source.is_none() && !prints_only {
@@ -411,6 +456,9 @@ mod tests {
             "--completions" => "bash",
             "--timestamps" => "user",
             "-H" => "A: b",
+            "--coordinator" => "http://x:8080",
+            "--allow-target" => "x:80",
+            "--token-file" | "--operator-token-file" | "--state-dir" => "FILE",
             "-d" | "--linger" => "3s",
             "--max-regression" => "5%",
             "-b" | "-m" | "--plan" => "TEXT",
@@ -423,6 +471,9 @@ mod tests {
         for flag in &FLAGS {
             let base: &[&str] = match flag.name {
                 "--plan" | "--demo" | "--schema" | "--report-schema" | "--completions" | "--role" => &[],
+                "--coordinator" => &["--role", "worker"],
+                "--slot" | "--allow-target" => &["--role", "worker", "--coordinator", "http://y"],
+                "--workers" | "--state-dir" | "--token-file" => &["--role", "coordinator"],
                 _ => &["http://x/"],
             };
             let mut words = base.to_vec();
@@ -441,7 +492,7 @@ mod tests {
             let twice = parse_words(&words);
             let goes_first = matches!(flag.name, "--help" | "--version");
             // A second report of the same name is refused, a second header is not.
-            let expected = goes_first || flag.name == "-H";
+            let expected = goes_first || matches!(flag.name, "-H" | "--allow-target");
             assert_eq!(twice.is_ok(), expected, "{} twice: {twice:?}", flag.name);
         }
     }
@@ -552,7 +603,7 @@ mod tests {
 
     #[test]
     fn a_usage_error_names_the_flag_and_the_remedy() {
-        let cases: [(&[&str], &str); 41] = [
+        let cases: [(&[&str], &str); 56] = [
             (&[], "nothing to do: give a plan or a URL, or try --demo\n  loadtester --plan"),
             (&["--chekc"], "unknown flag `--chekc`, did you mean `--check`?"),
             (&["--xyzzyx"], "--help lists them all"),
@@ -574,10 +625,34 @@ mod tests {
             (&["--role", "target", "--plan", "a"], "--plan has no meaning there"),
             (&["--role", "target", "--no-listen"], "--no-listen has no meaning there"),
             (&["--role", "target", "-c", "5"], "-c has no meaning there"),
-            (&["--role", "worker"], "--role `worker`: not supported yet"),
-            (&["--role", "boss"], "write standalone or target"),
+            (&["--role", "worker"], "add --coordinator http://HOST:8080"),
+            (&["--role", "boss"], "write standalone, worker, coordinator or target"),
             (&["--once"], "--once is not supported yet"),
-            (&["--coordinator", "http://x"], "--coordinator is not supported yet"),
+            (&["http://x", "--coordinator", "http://x"], "--coordinator belongs to --role worker: add that"),
+            (&["http://x", "--slot", "1"], "--slot belongs to --role worker"),
+            (&["http://x", "--workers", "3"], "--workers belongs to --role coordinator: add that"),
+            (&["http://x", "--token-file", "x"], "--token-file belongs to --role worker or coordinator"),
+            (&["--role", "target", "--public-status"], "--public-status has no meaning with --role target"),
+            (&["--role", "worker", "--coordinator", "https://x"], "https is not possible here"),
+            (&["--role", "worker", "--coordinator", "http://x", "--report", "a.json"], "give it there"),
+            (
+                &["--role", "worker", "--coordinator", "http://x", "--workers", "2"],
+                "belongs to the coordinator",
+            ),
+            (&["--role", "worker", "--coordinator", "http://x", "-r", "5/s"], "this worker brings none"),
+            (&["--role", "worker", "--coordinator", "http://x", "--demo"], "--demo has no meaning"),
+            (
+                &["--role", "coordinator", "--coordinator", "http://x"],
+                "--coordinator belongs to --role worker",
+            ),
+            (&["--role", "coordinator", "--workers", "0"], "--workers `0`: too small: write at least 1"),
+            (&["--role", "coordinator", "--workers", "1001"], "--workers `1001`: too large"),
+            (
+                &["--role", "coordinator", "--threads", "2"],
+                "a coordinator sends none: give it to the workers",
+            ),
+            (&["--role", "coordinator", "--no-listen"], "--no-listen has no meaning"),
+            (&["--role", "coordinator", "-d", "5s"], "this coordinator has none: add --plan"),
             (&["http://x", "-c", "many"], "-c `many`: not a count"),
             (&["http://x", "-c", "5G"], "-c `5G`: too large"),
             (&["http://x", "-c", "-5"], "-c needs a value, but `-5` follows"),

@@ -27,12 +27,20 @@ pub(super) enum Group {
     Request,
     Results,
     Measurement,
+    Fleet,
     Other,
 }
 
 impl Group {
-    pub const ALL: [Self; 6] =
-        [Self::What, Self::HowMuch, Self::Request, Self::Results, Self::Measurement, Self::Other];
+    pub const ALL: [Self; 7] = [
+        Self::What,
+        Self::HowMuch,
+        Self::Request,
+        Self::Results,
+        Self::Measurement,
+        Self::Fleet,
+        Self::Other,
+    ];
 
     pub const fn title(self) -> &'static str {
         match self {
@@ -41,6 +49,7 @@ impl Group {
             Self::Request => "The request, when there is a URL and no plan",
             Self::Results => "Results while and after it runs",
             Self::Measurement => "How it is measured",
+            Self::Fleet => "Several machines",
             Self::Other => "Other",
         }
     }
@@ -89,15 +98,14 @@ pub(super) fn find(typed: &str) -> Option<&'static Flag> {
     FLAGS.iter().find(|flag| flag.is(typed))
 }
 
-use Group::{HowMuch, Measurement, Other, Request, Results, What};
+use Group::{Fleet, HowMuch, Measurement, Other, Request, Results, What};
 
 /// All flags, in the order of the help.
-pub(super) static FLAGS: [Flag; 38] = [
+pub(super) static FLAGS: [Flag; 44] = [
     flag("--plan", "FILE", What, "the load plan, a YAML file; `-` reads standard input"),
     flag("--demo", "", What, "start a target of its own and load it with a sample plan"),
-    flag("--role", "ROLE", What, "`standalone`, or `target` for the demo target alone").default("standalone"),
-    flag("--coordinator", "URL", What, "where a worker reports").later(),
-    flag("--workers", "N", What, "a coordinator starts when N have joined").default("1").later(),
+    flag("--role", "ROLE", What, "`standalone`, `worker`, `coordinator`, or `target` for the demo target alone")
+        .default("standalone"),
     flag("--check", "", What, "check the plan, print what would be sent and needed; send nothing"),
     flag("--once", "", What, "send each scenario once, print both sides").later(),
     flag("--schema", "", What, "print the plan's JSON Schema"),
@@ -129,7 +137,7 @@ pub(super) static FLAGS: [Flag; 38] = [
     flag("--baseline-any-plan", "", Results, "compare though the baseline is of another plan"),
     flag("--strict", "", Results, "exit with 4 when the measurement is not trustworthy"),
     flag("--listen", "ADDR", Results, "address of the status server or demo target")
-        .default("status server 127.0.0.1:8089; target: a free port"),
+        .default("status server 127.0.0.1:8089; coordinator 0.0.0.0:8080, without tokens 127.0.0.1:8080; target: a free port"),
     flag("--no-listen", "", Results, "no status server"),
     flag("--linger", "DURATION", Results, "keep the status server up for so long after the end")
         .default("0s"),
@@ -141,6 +149,19 @@ pub(super) static FLAGS: [Flag; 38] = [
         .default("kernel"),
     flag("--busy-poll", "", Measurement, "never sleep between events; for cores nobody else needs"),
     flag("--seed", "N", Measurement, "seed of all randomness").default("random, printed"),
+    flag("--coordinator", "URL", Fleet, "where a worker reports, like http://coordinator-svc:8080"),
+    flag("--workers", "N", Fleet, "a coordinator starts when N have joined").default("1"),
+    flag("--slot", "N", Fleet, "a worker's place; a new process of the same place takes the old one's part")
+        .default("the variable JOB_COMPLETION_INDEX, or any free one"),
+    flag("--allow-target", "HOST[:PORT]", Fleet, "what a worker may load; anything else is refused")
+        .default("any")
+        .repeatable(),
+    flag("--state-dir", "DIR", Fleet, "where a coordinator keeps its journal, to go on after a crash"),
+    flag("--token-file", "FILE", Fleet, "holds the token that workers show to the coordinator")
+        .default("the variable LOADTESTER_TOKEN"),
+    flag("--operator-token-file", "FILE", Fleet, "holds the token that starts and stops runs")
+        .default("the variable LOADTESTER_OPERATOR_TOKEN"),
+    flag("--public-status", "", Fleet, "let everybody read status, metrics and dashboard without a token"),
     flag("--completions", "SHELL", Other, "print completions for `bash`, `zsh` or `fish`"),
     flag("--version", "", Other, "print the version").or("-V"),
     flag("--help", "", Other, "print this help").or("-h"),

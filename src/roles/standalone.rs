@@ -351,7 +351,7 @@ fn serve(options: &Options, board: &Arc<Board>, stop: &Stop) -> Result<Option<we
         return Ok(None);
     }
     let listen = options.listen.map_or(Listen::Default, Listen::At);
-    let site = Site { board: board.clone(), operator: stop.operator()? };
+    let site = Site { operator: stop.operator()?, ..Site::of(board.clone()) };
     let server = web::serve(listen, site).map_err(|e| Failure::usage(e.to_string()))?;
     if !options.quiet {
         // Standard error may be gone; the run goes on.

@@ -14,10 +14,16 @@ impl Clock {
         Self { origin_ns: read(ClockId::Monotonic) }
     }
 
+    /// A clock that reads `past_ns` now: instants up to so long ago have a number, too.
+    pub fn with_past(past_ns: u64) -> Self {
+        // Wraps where the past is longer than the system is up; reading it wraps back.
+        Self { origin_ns: read(ClockId::Monotonic).wrapping_sub(past_ns) }
+    }
+
     /// Nanoseconds since the origin.
     #[inline]
     pub fn now(&self) -> u64 {
-        read(ClockId::Monotonic) - self.origin_ns
+        read(ClockId::Monotonic).wrapping_sub(self.origin_ns)
     }
 }
 
@@ -101,6 +107,13 @@ impl RealtimeOffset {
 /// CPU time this process has used so far, in nanoseconds.
 pub fn cpu_time_ns() -> u64 {
     read(ClockId::ProcessCPUTime)
+}
+
+/// Ask the scheduler to let this thread go before others by `nice` (negative: before them). Where that
+/// is not ours to ask, it stays as it is.
+pub fn go_first(nice: i32) {
+    let own = rustix::thread::gettid();
+    let _ = rustix::process::setpriority_process(Some(own), nice);
 }
 
 /// Ask the kernel to wake this thread as exactly as it can: timer slack of 1 ns instead of 50 µs.

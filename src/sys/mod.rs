@@ -12,7 +12,7 @@ mod stamp;
 mod tls;
 
 pub use addresses::Addresses;
-pub use clock::{Clock, RealtimeOffset, cpu_time_ns, sharpen_timers};
+pub use clock::{Clock, RealtimeOffset, cpu_time_ns, go_first, sharpen_timers};
 pub use poller::{Epoll, MAX_EVENTS, Poller, Ready};
 pub use socket::{Received, Socket, unacknowledged};
 pub use stamp::keep_stamping;

@@ -8,6 +8,8 @@
 //! limits and dies of what careless clients send. Reading from the board never waits for the load
 //! and never delays it. What stays out: what the pages say (report).
 
+mod access;
+mod api;
 mod dashboard;
 mod gate;
 mod local;
@@ -24,6 +26,8 @@ use gate::Gate;
 use local::Local;
 use request::Hosts;
 
+pub use access::{Access, Caller};
+pub use api::{Call, Calls};
 pub use operator::{Action, Operator, Token};
 pub use request::{BODY_BYTES, HEAD_BYTES};
 
@@ -40,18 +44,21 @@ pub enum Listen {
 }
 
 /// What is served.
-#[derive(Debug)]
 pub struct Site {
     /// What the pages show.
     pub board: Arc<Board>,
     /// Who may start and stop the run; `None`: nobody.
     pub operator: Option<Operator>,
+    /// Who may read, and make workers' calls.
+    pub access: Access,
+    /// Carries workers' calls out; `None`: there are none.
+    pub calls: Option<Arc<dyn Calls>>,
 }
 
 impl Site {
     /// Pages to look at.
     pub fn of(board: Arc<Board>) -> Self {
-        Self { board, operator: None }
+        Self { board, operator: None, access: Access::default(), calls: None }
     }
 }
 
@@ -79,8 +86,10 @@ pub fn serve(listen: Listen, site: Site) -> io::Result<Server> {
         }),
     }?;
     let addr = listener.local_addr()?;
-    let hosts = if addr.ip().to_canonical().is_loopback() { Hosts::Loopback } else { Hosts::Any };
-    let local = Local::open(Arc::new(move |request, _| routes::answer(request, &site)))?;
+    let on_loopback = addr.ip().to_canonical().is_loopback();
+    let hosts = if on_loopback { Hosts::Loopback } else { Hosts::Any };
+    let local =
+        Local::open(Arc::new(move |request, body| routes::answer(request, body, &site, on_loopback)))?;
     Ok(Server { addr, gate: Gate::open(listener, hosts, local)? })
 }
 

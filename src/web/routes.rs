@@ -5,7 +5,8 @@
 
 use tiny_http::{Header, Method, Request, Response, ResponseBox};
 
-use super::{Site, dashboard, operator};
+use super::{Site, api, dashboard, operator};
+use crate::fleet::Refusal;
 use crate::report::{self, State};
 
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
@@ -14,11 +15,21 @@ pub(super) const JSON: &str = "application/json";
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The answer to `request`, whose body plays no part in reading.
-pub fn answer(request: &Request, site: &Site) -> ResponseBox {
+pub fn answer(request: &Request, body: &[u8], site: &Site, on_loopback: bool) -> ResponseBox {
     let board = &*site.board;
     let path = request.url().split('?').next().unwrap_or_default();
     if operator::knows(path) {
         return operator::answer(path, request, site.operator.as_ref());
+    }
+    if api::knows(path) {
+        return api::answer(request, body, &site.access, site.calls.as_deref());
+    }
+    // Probes have no token.
+    let is_probe = matches!(path, "/healthz" | "/readyz");
+    if let Err(refusal) = site.access.read(&api::caller(request), on_loopback)
+        && !is_probe
+    {
+        return ask_for_token(&refusal);
     }
     let known = matches!(path, "/status" | "/metrics" | "/healthz" | "/readyz");
     if !known && !dashboard::knows(path) {
@@ -38,6 +49,12 @@ pub fn answer(request: &Request, site: &Site) -> ResponseBox {
         },
         _ => dashboard::answer(path, site),
     }
+}
+
+/// The answer to somebody who may not read: a browser then asks for the token, as a password.
+fn ask_for_token(refusal: &Refusal) -> ResponseBox {
+    let text = "a token is needed here: as `Authorization: Bearer`, or as a password to any name\n";
+    page(refusal.status(), TEXT, text).with_header(header("WWW-Authenticate", "Basic realm=\"loadtester\""))
 }
 
 pub(super) fn page(status: u16, content_type: &'static str, body: impl Into<String>) -> ResponseBox {

@@ -230,7 +230,7 @@ fn operated() -> (Server, Arc<AtomicUsize>) {
     };
     let token = Token::new(TOKEN).expect("a token");
     let operator = Some(Operator { token, start: None, stop: Box::new(stop) });
-    let site = Site { board: Arc::new(Board::new(snapshot())), operator };
+    let site = Site { operator, ..Site::of(Arc::new(Board::new(snapshot()))) };
     (serve(Listen::At(([127, 0, 0, 1], 0).into()), site).expect("a free port"), stopped)
 }
 

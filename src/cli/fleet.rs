@@ -1,0 +1,185 @@
+//! The flags of a coordinator and its workers, and what they contradict.
+//!
+//! Tokens are never typed: they come from files that flags name, or from the environment, which is
+//! read elsewhere.
+
+use std::fmt;
+
+use super::{Options, Role, UsageError};
+
+/// The most workers of one coordinator: it merges a report of each in each second.
+pub const MAX_WORKERS: u64 = crate::fleet::messages::MAX_WORKERS as u64;
+
+/// A target that a worker may load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// A host name or an IP address without brackets, in lower case.
+    pub host: String,
+    /// Only this port; `None`: any.
+    pub port: Option<u16>,
+}
+
+impl Allowed {
+    /// `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let form = "not a target: write HOST or HOST:PORT, like api.example.com:443 or [::1]:8081";
+        let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0).ok_or(form.to_owned());
+        let (host, port) = match text.strip_prefix('[').map(|rest| rest.split_once(']')) {
+            Some(Some((host, ""))) => (host, None),
+            Some(Some((host, rest))) => (host, Some(port(rest.strip_prefix(':').ok_or(form)?)?)),
+            Some(None) => return Err(form.to_owned()),
+            None => match text.split_once(':') {
+                Some((host, rest)) => (host, Some(port(rest)?)),
+                None => (text, None),
+            },
+        };
+        let well_formed = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
+        if host.is_empty() || !host.chars().all(well_formed) {
+            return Err(form.to_owned());
+        }
+        Ok(Self { host: host.to_ascii_lowercase(), port })
+    }
+
+    /// Whether it allows this target.
+    pub fn allows(&self, host: &str, port: u16) -> bool {
+        self.host.eq_ignore_ascii_case(host) && self.port.is_none_or(|allowed| allowed == port)
+    }
+}
+
+impl fmt::Display for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        match self.port {
+            Some(port) => write!(f, "{host}:{port}"),
+            None => f.write_str(&host),
+        }
+    }
+}
+
+/// `http://HOST:PORT`, without a path.
+pub(super) fn coordinator(text: &str) -> Result<String, String> {
+    let form = "not a coordinator's address: write http://HOST:PORT, like http://coordinator-svc:8080";
+    if text.starts_with("https://") {
+        return Err("https is not possible here: write http://, and keep the network between them your own"
+            .to_owned());
+    }
+    let authority = text.strip_prefix("http://").map(|rest| rest.trim_end_matches('/')).ok_or(form)?;
+    let well_formed = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+    if authority.is_empty() || !authority.chars().all(well_formed) {
+        return Err(form.to_owned());
+    }
+    Ok(format!("http://{authority}"))
+}
+
+/// What has no meaning in the role.
+pub(super) fn refuse(options: &Options) -> Result<(), UsageError> {
+    let of_workers = [
+        (options.coordinator.is_some(), "--coordinator"),
+        (options.slot.is_some(), "--slot"),
+        (!options.allowed_targets.is_empty(), "--allow-target"),
+    ];
+    let of_coordinators =
+        [(options.workers.is_some(), "--workers"), (options.state_dir.is_some(), "--state-dir")];
+    let of_both = [(options.token_file.is_some(), "--token-file")];
+    let served = [
+        (options.operator_token_file.is_some(), "--operator-token-file"),
+        (options.public_status, "--public-status"),
+    ];
+    match options.role {
+        Role::Standalone => {
+            none_of(&of_workers, "belongs to --role worker: add that, or remove it")?;
+            none_of(&of_coordinators, "belongs to --role coordinator: add that, or remove it")?;
+            none_of(&of_both, "belongs to --role worker or coordinator: add one, or remove it")
+        }
+        Role::Target => {
+            let all = [&of_workers[..], &of_coordinators, &of_both, &served].concat();
+            none_of(&all, "has no meaning with --role target: remove it, or the role")
+        }
+        Role::Worker => refuse_beside_worker(options, &[&of_coordinators[..], &served].concat()),
+        Role::Coordinator => refuse_beside_coordinator(options, &of_workers),
+    }
+}
+
+fn none_of(given: &[(bool, &str)], remedy: &str) -> Result<(), UsageError> {
+    match given.iter().find(|(given, _)| *given) {
+        Some((_, name)) => Err(UsageError::new(format!("{name} {remedy}"))),
+        None => Ok(()),
+    }
+}
+
+fn refuse_beside_worker(options: &Options, of_coordinators: &[(bool, &str)]) -> Result<(), UsageError> {
+    if options.coordinator.is_none() {
+        let message = "--role worker needs its coordinator: add --coordinator http://HOST:8080";
+        return Err(UsageError::new(message));
+    }
+    let judged = [
+        (!options.reports.is_empty(), "--report"),
+        (options.baseline.is_some(), "--baseline"),
+        (options.strict, "--strict"),
+        (options.linger_ns > 0, "--linger"),
+    ];
+    none_of(of_coordinators, "belongs to the coordinator: give it there")?;
+    none_of(&judged, "belongs to the coordinator, which judges the whole fleet: give it there")?;
+    none_of(
+        &[(options.demo, "--demo"), (options.check, "--check")],
+        "has no meaning with --role worker: remove it, or the role",
+    )?;
+    none_of(&of_plan(options), "changes a plan, and this worker brings none: add --plan, or remove it")
+}
+
+fn refuse_beside_coordinator(options: &Options, of_workers: &[(bool, &str)]) -> Result<(), UsageError> {
+    none_of(of_workers, "belongs to --role worker: give it there")?;
+    let of_load = [
+        (options.threads.is_some(), "--threads"),
+        (options.no_pin, "--no-pin"),
+        (options.timestamps != super::Timestamps::default(), "--timestamps"),
+        (options.busy_poll, "--busy-poll"),
+    ];
+    none_of(&of_load, "says how load is sent, and a coordinator sends none: give it to the workers")?;
+    none_of(
+        &[(options.demo, "--demo"), (options.no_listen, "--no-listen"), (options.check, "--check")],
+        "has no meaning with --role coordinator: remove it, or the role",
+    )?;
+    none_of(&of_plan(options), "changes a plan, and this coordinator has none: add --plan, or remove it")
+}
+
+/// What changes a plan, given that there is none.
+fn of_plan(options: &Options) -> [(bool, &'static str); 5] {
+    let none = options.plan.is_none() && options.url.is_none();
+    [
+        (none && options.concurrency.is_some(), "-c"),
+        (none && options.rate.is_some(), "-r"),
+        (none && options.requests.is_some(), "-n"),
+        (none && options.duration_ns.is_some(), "-d"),
+        (none && options.baseline.is_some(), "--baseline"),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_allowed_target_is_a_host_with_or_without_a_port() {
+        let allowed = |text| Allowed::parse(text).unwrap();
+        assert!(allowed("API.example.com").allows("api.example.com", 443));
+        assert!(allowed("api.example.com:443").allows("api.EXAMPLE.com", 443));
+        assert!(!allowed("api.example.com:443").allows("api.example.com", 80));
+        assert!(!allowed("example.com").allows("api.example.com", 80), "no suffixes");
+        assert!(allowed("[::1]:8081").allows("::1", 8081) && allowed("[::1]").allows("::1", 1));
+        assert_eq!(allowed("[::1]:8081").to_string(), "[::1]:8081");
+        for text in ["", ":80", "a:", "a:0", "a:99999", "a:b", "[::1", "[::1]x", "http://a", "a/b", "::1"] {
+            assert!(Allowed::parse(text).unwrap_err().contains("HOST or HOST:PORT"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_coordinator_is_a_plain_http_address() {
+        assert_eq!(coordinator("http://coordinator-svc:8080/"), Ok("http://coordinator-svc:8080".into()));
+        assert_eq!(coordinator("http://[::1]:8080"), Ok("http://[::1]:8080".into()));
+        assert!(coordinator("https://x").unwrap_err().contains("https is not possible here"));
+        for text in ["x:8080", "http://", "http://a/b", "http://u:p@a"] {
+            assert!(coordinator(text).unwrap_err().contains("write http://HOST:PORT"), "{text}");
+        }
+    }
+}

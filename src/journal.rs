@@ -1,0 +1,254 @@
+//! The coordinator's disk: a file that only grows, of records that are whole or not there.
+//!
+//! ```text
+//! file   = magic, record*
+//! record = length (u32), checksum of the length (u32), checksum of the content (u32), content
+//! ```
+//!
+//! A record is on the disk when [`Journal::append`] returns. A crash may leave the last one torn: it was
+//! never acknowledged and is cut off. Damage with whole records behind it is another matter: something
+//! that was acknowledged is gone, and the journal is refused. What records mean stays out.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use flate2::Crc;
+
+/// Names the format and its version.
+const MAGIC: &[u8; 16] = b"loadtester jrn 1";
+const HEAD_BYTES: usize = 12;
+/// The longest record: a report and what it is called.
+const MAX_RECORD_BYTES: usize = 9 << 20;
+/// The longest journal read back: a thousand workers' reports of a day at 2 KiB a second are more, but
+/// nobody wants to read them into memory at once.
+const MAX_JOURNAL_BYTES: u64 = 8 << 30;
+const JOURNAL_FILE: &str = "journal";
+const LOCK_FILE: &str = "lock";
+
+/// An open journal. No other process has the same directory open.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    /// Held as long as the journal is open.
+    _lock: File,
+}
+
+impl Journal {
+    /// Open the journal in `directory`, which is made if need be; `take` is given each record in order.
+    ///
+    /// # Errors
+    /// In a sentence with a remedy: another process has it, it is damaged, or the disk says no.
+    pub fn open(directory: &Path, mut take: impl FnMut(&[u8]) -> Result<(), String>) -> Result<Self, String> {
+        let shown = directory.display();
+        let failed = |what: &str, e: io::Error| format!("--state-dir {shown}: {what}: {e}");
+        std::fs::create_dir_all(directory).map_err(|e| failed("cannot be made", e))?;
+        let open = |name: &str| {
+            let path = directory.join(name);
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+        };
+        let lock = open(LOCK_FILE).map_err(|e| failed("cannot be written", e))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(format!(
+                    "--state-dir {shown}: another coordinator is using it: end that one, or name another directory"
+                ));
+            }
+            Err(TryLockError::Error(e)) => return Err(failed("cannot be locked", e)),
+        }
+        let mut file = open(JOURNAL_FILE).map_err(|e| failed("the journal cannot be opened", e))?;
+        let length = file.metadata().map_err(|e| failed("the journal cannot be read", e))?.len();
+        if length > MAX_JOURNAL_BYTES {
+            return Err(format!(
+                "--state-dir {shown}: the journal is larger than 8 GiB: name another directory"
+            ));
+        }
+        let mut bytes = Vec::with_capacity(length as usize);
+        file.read_to_end(&mut bytes).map_err(|e| failed("the journal cannot be read", e))?;
+        let whole = read(&bytes, &mut take).map_err(|why| {
+            format!(
+                "--state-dir {shown}: {why}: keep it for whoever looks into it, and name another directory"
+            )
+        })?;
+        let prepare = |file: &mut File| {
+            file.set_len(whole)?;
+            file.seek(SeekFrom::Start(whole))?;
+            if whole == 0 {
+                file.write_all(MAGIC)?;
+            }
+            file.sync_all()?;
+            // The names themselves have to survive, too.
+            File::open(directory)?.sync_all()
+        };
+        prepare(&mut file).map_err(|e| failed("the journal cannot be written", e))?;
+        Ok(Self { file, _lock: lock })
+    }
+
+    /// Add a record made of these parts, and have it on the disk. After an error nothing more may be added:
+    /// what is there is not known.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn append(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+        let content = parts.concat();
+        if content.len() > MAX_RECORD_BYTES {
+            return Err(io::Error::other("the record is too long"));
+        }
+        self.file.write_all(&[&head(&content)[..], &content].concat())?;
+        self.file.sync_data()
+    }
+}
+
+fn head(content: &[u8]) -> [u8; HEAD_BYTES] {
+    let length = (content.len() as u32).to_le_bytes();
+    let mut head = [0; HEAD_BYTES];
+    head[..4].copy_from_slice(&length);
+    head[4..8].copy_from_slice(&checksum(&length).to_le_bytes());
+    head[8..].copy_from_slice(&checksum(content).to_le_bytes());
+    head
+}
+
+/// CRC-32, begun at the magic so that zeros are no record.
+fn checksum(bytes: &[u8]) -> u32 {
+    let mut crc = Crc::new();
+    crc.update(MAGIC);
+    crc.update(bytes);
+    crc.sum()
+}
+
+/// Hand out the records of `bytes`; how many bytes are whole.
+fn read(bytes: &[u8], take: &mut impl FnMut(&[u8]) -> Result<(), String>) -> Result<u64, String> {
+    let Some(mut rest) = bytes.strip_prefix(MAGIC) else {
+        // A crash within the first write left less than the magic.
+        let torn = MAGIC.starts_with(bytes);
+        return if torn { Ok(0) } else { Err("the journal there is not one of this version".to_owned()) };
+    };
+    while let Some(content) = record(rest) {
+        take(content)?;
+        rest = &rest[HEAD_BYTES + content.len()..];
+    }
+    let at = bytes.len() - rest.len();
+    let behind = (1..rest.len()).find(|skip| record(&rest[*skip..]).is_some());
+    match behind {
+        Some(skip) => {
+            Err(format!("the journal is damaged at byte {at} (whole records follow at {})", at + skip))
+        }
+        None => Ok(at as u64),
+    }
+}
+
+/// The content of the whole record that `bytes` begin with, if they do.
+fn record(bytes: &[u8]) -> Option<&[u8]> {
+    let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    let length = word(0)?;
+    let is_length = word(4)? == checksum(&length.to_le_bytes()) && length as usize <= MAX_RECORD_BYTES;
+    let content = bytes.get(HEAD_BYTES..HEAD_BYTES + length as usize).filter(|_| is_length)?;
+    (word(8)? == checksum(content)).then_some(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("loadtester-journal-{name}-{}", std::process::id()));
+            let _ = std::fs::remove_dir_all(&path);
+            Self(path)
+        }
+
+        fn open(&self) -> Result<(Journal, Vec<Vec<u8>>), String> {
+            let mut records = Vec::new();
+            let journal = Journal::open(&self.0, |record| {
+                records.push(record.to_vec());
+                Ok(())
+            })?;
+            Ok((journal, records))
+        }
+
+        fn file(&self) -> PathBuf {
+            self.0.join(JOURNAL_FILE)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn records(n: u8) -> Vec<Vec<u8>> {
+        (0..n).map(|i| vec![i; usize::from(i) * 7]).collect()
+    }
+
+    fn filled(folder: &Folder, n: u8) -> Vec<u8> {
+        let (mut journal, before) = folder.open().unwrap();
+        assert!(before.is_empty());
+        records(n).iter().for_each(|r| journal.append(&[&r[..r.len() / 2], &r[r.len() / 2..]]).unwrap());
+        std::fs::read(folder.file()).unwrap()
+    }
+
+    #[test]
+    fn what_was_appended_is_read_back_and_goes_on() {
+        let folder = Folder::new("back");
+        filled(&folder, 5);
+        let (mut journal, read) = folder.open().unwrap();
+        assert_eq!(read, records(5));
+        journal.append(&[b"more"]).unwrap();
+        drop(journal);
+        assert_eq!(folder.open().unwrap().1.last().unwrap(), b"more");
+    }
+
+    /// However much of the last record the crash left, even zeros in its place.
+    #[test]
+    fn a_torn_tail_is_cut_off_at_every_byte() {
+        let folder = Folder::new("torn");
+        let bytes = filled(&folder, 4);
+        let last = HEAD_BYTES + records(4)[3].len();
+        let three = bytes.len() - last;
+        for kept in 0..last {
+            for filler in [0, last - kept] {
+                let torn = [&bytes[..three + kept], &vec![0; filler]].concat();
+                std::fs::write(folder.file(), &torn).unwrap();
+                let (mut journal, read) = folder.open().unwrap();
+                // Zeros may stand where the content ends in zeros: here it does not.
+                assert_eq!(read, records(3), "{kept} of {last}, then {filler} zeros");
+                journal.append(&[b"next"]).unwrap();
+                drop(journal);
+                assert_eq!(folder.open().unwrap().1.len(), 4);
+            }
+        }
+        for kept in 0..MAGIC.len() {
+            std::fs::write(folder.file(), &bytes[..kept]).unwrap();
+            assert!(folder.open().unwrap().1.is_empty());
+        }
+    }
+
+    #[test]
+    fn damage_before_whole_records_is_refused_at_every_byte() {
+        let folder = Folder::new("damage");
+        let bytes = filled(&folder, 4);
+        let third = bytes.len() - HEAD_BYTES - records(4)[3].len();
+        for at in 0..third {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x40;
+            std::fs::write(folder.file(), &damaged).unwrap();
+            let error = folder.open().unwrap_err();
+            assert!(error.contains("damaged") || error.contains("not one of this version"), "{at}: {error}");
+            assert_eq!(std::fs::read(folder.file()).unwrap(), damaged, "it is left as it is");
+        }
+    }
+
+    #[test]
+    fn two_can_not_have_it() {
+        let folder = Folder::new("two");
+        let (journal, _) = folder.open().unwrap();
+        assert!(folder.open().unwrap_err().contains("another coordinator is using it"));
+        drop(journal);
+        folder.open().unwrap();
+    }
+}

@@ -1,0 +1,233 @@
+//! A worker's calls to its coordinator: one at a time, on a thread of its own, each with a deadline.
+//!
+//! The thread is not pinned, and asks to go before the load threads, so that no load starves the lease
+//! they live by. What stays out: which call is made when and what follows from its answer (fleet).
+
+use std::io;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use ureq::http::StatusCode;
+
+use crate::fleet::messages::{MAX_CONTROL_BYTES, MAX_PLAN_MESSAGE_BYTES, PATH, PROTOCOL, PROTOCOL_HEADER};
+use crate::fleet::{Checked as _, Refusal, Refused};
+use crate::sys;
+
+/// How much nicer than others to this thread: it does next to nothing, but that at once.
+const NICE: i32 = -10;
+/// Calls that wait for this thread: the machine has at most one under way on each link.
+const QUEUE: usize = 2;
+
+/// A call to make.
+#[derive(Debug)]
+pub struct Call {
+    /// Comes back with the answer.
+    pub number: u64,
+    /// Below [`PATH`], beginning with `/`.
+    pub path: String,
+    /// What to send with POST; `None`: GET.
+    pub body: Option<Vec<u8>>,
+    /// How long it may take altogether.
+    pub timeout: Duration,
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The call's.
+    pub number: u64,
+    /// The body of a good answer.
+    pub answer: Result<Vec<u8>, Trouble>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Trouble {
+    /// The coordinator said no.
+    Refused(Refusal),
+    /// It could not be reached, or not in time, or what came is no answer; why, for people.
+    Unreachable(String),
+}
+
+/// A running link. Dropping it ends the thread once its present call is over.
+#[derive(Debug)]
+pub struct Link {
+    calls: Sender<Call>,
+    _thread: JoinHandle<()>,
+}
+
+impl Link {
+    /// Calls go to `coordinator` (`http://HOST:PORT`) with `token`, if there is one; what comes of them goes
+    /// to `tell`.
+    ///
+    /// # Errors
+    /// When there is no room for a thread.
+    pub fn open(
+        name: &str,
+        coordinator: &str,
+        token: Option<&str>,
+        tell: impl Fn(Outcome) + Send + 'static,
+    ) -> io::Result<Self> {
+        let (calls, queue) = bounded(QUEUE);
+        let base = format!("{coordinator}{PATH}");
+        let authorization = token.map(|token| format!("Bearer {token}"));
+        let work = move || {
+            sys::go_first(NICE);
+            let agent = agent();
+            serve(&queue, |call| {
+                let answer = make(&agent, &base, authorization.as_deref(), &call);
+                tell(Outcome { number: call.number, answer });
+            });
+        };
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work)?;
+        Ok(Self { calls, _thread: thread })
+    }
+
+    /// Have a call made.
+    pub fn call(&self, call: Call) {
+        // The thread lives as long as we do, and has room for what may be under way.
+        let _ = self.calls.send(call);
+    }
+}
+
+fn serve(queue: &Receiver<Call>, make: impl Fn(Call)) {
+    queue.iter().for_each(make);
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        // The environment's proxy is for the web; it would be handed our token.
+        .proxy(None)
+        .max_redirects(0)
+        .http_status_as_error(false)
+        .user_agent(concat!("loadtester/", env!("CARGO_PKG_VERSION")))
+        // The coordinator answers one request a connection.
+        .max_idle_connections(0)
+        .build()
+        .into()
+}
+
+fn make(
+    agent: &ureq::Agent,
+    base: &str,
+    authorization: Option<&str>,
+    call: &Call,
+) -> Result<Vec<u8>, Trouble> {
+    let url = format!("{base}{}", call.path);
+    let unreachable = |e: ureq::Error| Trouble::Unreachable(explain(&e, call.timeout));
+    let version = PROTOCOL.to_string();
+    let response = match &call.body {
+        Some(body) => {
+            let mut request = agent.post(&url).header(PROTOCOL_HEADER, &version);
+            if let Some(authorization) = authorization {
+                request = request.header("Authorization", authorization);
+            }
+            request.config().timeout_global(Some(call.timeout)).build().send(&body[..])
+        }
+        None => {
+            let mut request = agent.get(&url).header(PROTOCOL_HEADER, &version);
+            if let Some(authorization) = authorization {
+                request = request.header("Authorization", authorization);
+            }
+            request.config().timeout_global(Some(call.timeout)).build().call()
+        }
+    };
+    let mut response = response.map_err(unreachable)?;
+    let status = response.status();
+    let most = if call.body.is_none() { MAX_PLAN_MESSAGE_BYTES } else { MAX_CONTROL_BYTES };
+    let body = response.body_mut().with_config().limit(most as u64).read_to_vec().map_err(unreachable)?;
+    if status == StatusCode::OK {
+        return Ok(body);
+    }
+    match Refused::read(&body) {
+        Ok(refused) => Err(Trouble::Refused(refused.into())),
+        Err(_) => {
+            Err(Trouble::Unreachable(format!("status {} and no word of this protocol", status.as_u16())))
+        }
+    }
+}
+
+/// What people are told; errors of this library do not hold what was sent.
+fn explain(error: &ureq::Error, timeout: Duration) -> String {
+    match error {
+        ureq::Error::Timeout(_) => format!("no answer within {} ms", timeout.as_millis()),
+        ureq::Error::HostNotFound => "its host name is not known".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    /// A coordinator that gives each connection the next of these answers, and what it was asked.
+    fn coordinator(answers: Vec<String>) -> (String, Receiver<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (tell, asked) = bounded(answers.len());
+        std::thread::spawn(move || {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = Vec::new();
+                let mut chunk = [0; 4096];
+                while !request.windows(4).any(|w| w == b"\r\n\r\n") {
+                    let n = stream.read(&mut chunk).unwrap();
+                    request.extend_from_slice(&chunk[..n]);
+                }
+                tell.send(String::from_utf8(request).unwrap()).unwrap();
+                if answer.is_empty() {
+                    std::thread::sleep(Duration::from_millis(600));
+                }
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        (url, asked)
+    }
+
+    fn http(status: &str, body: &str) -> String {
+        format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+    }
+
+    #[test]
+    fn each_call_ends_with_its_answer_a_refusal_or_what_stood_in_the_way() {
+        let (url, asked) = coordinator(vec![
+            http("200 OK", "{}"),
+            http("410 Gone", r#"{"error":"replaced","message":"stop"}"#),
+            http("302 Found\r\nLocation: http://127.0.0.1:1/", ""),
+            http("200 OK", &"x".repeat(MAX_CONTROL_BYTES + 1)),
+            "nonsense\r\n\r\n".to_owned(),
+            String::new(),
+        ]);
+        let (tell, told) = bounded(8);
+        let link =
+            Link::open("test", &url, Some("secret"), move |outcome| tell.send(outcome).unwrap()).unwrap();
+        let call = |number| {
+            let (body, timeout) = (Some(b"body".to_vec()), Duration::from_millis(400));
+            link.call(Call { number, path: "/workers".into(), body, timeout });
+            let outcome = told.recv().unwrap();
+            assert_eq!(outcome.number, number);
+            outcome.answer
+        };
+        assert_eq!(call(1).unwrap(), b"{}");
+        let request = asked.recv().unwrap().to_lowercase();
+        assert!(request.starts_with("post /api/v1/workers http/1.1\r\n"), "{request}");
+        assert!(
+            request.contains("authorization: bearer secret\r\n")
+                && request.contains("loadtester-protocol: 1\r\n")
+        );
+        assert_eq!(call(2).unwrap_err(), Trouble::Refused(Refusal::Replaced));
+        assert_eq!(
+            call(3).unwrap_err(),
+            Trouble::Unreachable("status 302 and no word of this protocol".into())
+        );
+        for number in 4..=5 {
+            assert!(matches!(call(number).unwrap_err(), Trouble::Unreachable(_)));
+        }
+        assert_eq!(call(6).unwrap_err(), Trouble::Unreachable("no answer within 400 ms".into()));
+        let Trouble::Unreachable(why) = call(7).unwrap_err() else { panic!("nobody listens any more") };
+        assert!(!why.contains("secret"), "{why}");
+    }
+}

@@ -1,0 +1,117 @@
+//! The workers' calls under `/api/v1`: who may make them, and what bytes they carry.
+//!
+//! What stays out: what a call does ([`Calls`], which a role provides).
+
+use tiny_http::{Method, Request, ResponseBox};
+
+use super::access::{Access, Caller};
+use super::routes::{JSON, header, page};
+use crate::fleet::messages::{PATH, PROTOCOL, PROTOCOL_HEADER};
+use crate::fleet::{Refusal, Refused};
+
+/// A call that may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call<'a> {
+    /// `POST /workers`
+    Join(&'a [u8]),
+    /// `GET /plan`
+    Plan,
+    /// `POST /workers/{id}/heartbeat`
+    Heartbeat(u32, &'a [u8]),
+    /// `POST /workers/{id}/reports/{seq}`
+    Report(u32, u64, &'a [u8]),
+    /// `POST /workers/{id}/final`
+    Final(u32, &'a [u8]),
+}
+
+/// Carries calls out. One after the other, so none may wait for something slow but its own disk.
+pub trait Calls: Send + Sync {
+    /// The answer, as JSON.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    fn carry_out(&self, call: Call<'_>) -> Result<String, Refusal>;
+}
+
+/// Whether `path` lies here.
+pub fn knows(path: &str) -> bool {
+    path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The answer to a call.
+pub fn answer(request: &Request, body: &[u8], access: &Access, calls: Option<&dyn Calls>) -> ResponseBox {
+    let path = request.url().split('?').next().unwrap_or_default();
+    let (Some(calls), Some(call)) = (calls, parse(request.method(), &path[PATH.len()..], body)) else {
+        return page(404, JSON, r#"{"error":"no_such_call","message":"there is no such call here"}"#);
+    };
+    let result = permit(request, access).and_then(|()| calls.carry_out(call));
+    match result {
+        Ok(json) => page(200, JSON, json),
+        Err(refusal) => {
+            let refused = serde_json::to_string(&Refused::from(&refusal)).expect("plain strings");
+            let response = page(refusal.status(), JSON, refused);
+            match refusal {
+                Refusal::Unauthorized => response.with_header(header("WWW-Authenticate", "Bearer")),
+                _ => response,
+            }
+        }
+    }
+}
+
+fn permit(request: &Request, access: &Access) -> Result<(), Refusal> {
+    access.worker(&caller(request))?;
+    match field(request, PROTOCOL_HEADER).and_then(|value| value.parse().ok()) {
+        Some(PROTOCOL) => Ok(()),
+        theirs => Err(Refusal::OtherProtocol { theirs }),
+    }
+}
+
+/// Who makes `request`.
+pub fn caller(request: &Request) -> Caller<'_> {
+    let field = |name: &'static str| field(request, name);
+    Caller {
+        authorization: field("Authorization"),
+        host: field("Host"),
+        origin: field("Origin"),
+        fetch_site: field("Sec-Fetch-Site"),
+    }
+}
+
+fn field<'r>(request: &'r Request, name: &'static str) -> Option<&'r str> {
+    request.headers().iter().find(|h| h.field.equiv(name)).map(|h| h.value.as_str())
+}
+
+fn parse<'a>(method: &Method, path: &str, body: &'a [u8]) -> Option<Call<'a>> {
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    match (method, parts.as_slice()) {
+        (Method::Post, ["workers"]) => Some(Call::Join(body)),
+        (Method::Get, ["plan"]) => Some(Call::Plan),
+        (Method::Post, ["workers", id, "heartbeat"]) => Some(Call::Heartbeat(id.parse().ok()?, body)),
+        (Method::Post, ["workers", id, "reports", seq]) => {
+            Some(Call::Report(id.parse().ok()?, seq.parse().ok()?, body))
+        }
+        (Method::Post, ["workers", id, "final"]) => Some(Call::Final(id.parse().ok()?, body)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_call_has_one_path_and_one_method() {
+        let post = |path| parse(&Method::Post, path, b"x");
+        assert_eq!(post("/workers"), Some(Call::Join(b"x")));
+        assert_eq!(post("/workers/3/heartbeat"), Some(Call::Heartbeat(3, b"x")));
+        assert_eq!(post("/workers/3/reports/18446744073709551615"), Some(Call::Report(3, u64::MAX, b"x")));
+        assert_eq!(post("/workers/3/final"), Some(Call::Final(3, b"x")));
+        assert_eq!(parse(&Method::Get, "/plan", b""), Some(Call::Plan));
+        for path in ["", "/", "/plan", "/workers/x/final", "/workers/-1/final", "/workers/1/reports/", "/run"]
+        {
+            assert_eq!(post(path), None, "{path}");
+        }
+        assert_eq!(parse(&Method::Get, "/run/stop", b""), None);
+        assert!(knows("/api/v1/plan") && knows("/api/v1") && !knows("/api/v11") && !knows("/status"));
+    }
+}
