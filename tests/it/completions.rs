@@ -46,7 +46,7 @@ fn bash_offers_flags_words_and_files() {
     let Some(flags) = offered(&["loadtester", "--re"]) else { return };
     assert_eq!(flags, ["--report", "--report-schema"]);
     let one = |words: &[&str]| offered(words).unwrap();
-    assert_eq!(one(&["loadtester", "--role", ""]), ["standalone", "target"]);
+    assert_eq!(one(&["loadtester", "--role", ""]), ["standalone", "worker", "coordinator", "target"]);
     assert_eq!(one(&["loadtester", "--demo", "--timestamps", "k"]), ["kernel"]);
     assert_eq!(one(&["loadtester", "--plan", "Cargo.t"]), ["Cargo.toml"]);
     assert!(one(&["loadtester", "-d", ""]).is_empty());
