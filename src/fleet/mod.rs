@@ -23,6 +23,7 @@ mod bounds;
 pub mod coordinator;
 pub mod messages;
 mod refusal;
+pub mod report;
 pub mod worker;
 
 pub use bounds::Checked;

@@ -21,7 +21,7 @@ pub use request::{Request, encode};
 pub use response::{Decoder, Fed, HeadMemo, Skippable};
 
 /// Why what came is not a response we can account for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[repr(u8)]
 pub enum ProtocolError {
     /// The head does not parse as HTTP/1.x.

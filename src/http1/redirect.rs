@@ -7,7 +7,7 @@ use super::each_field;
 const MAX_TARGET_BYTES: usize = 64 << 10;
 
 /// Why a redirect can not be followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum RedirectError {
     /// There were as many redirects before it as may be followed.
     TooMany,

@@ -6,7 +6,8 @@ use super::path::Path;
 use super::{Load, Model};
 
 /// What a coordinator does when a worker is lost in the middle of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnWorkerLoss {
     /// End the run and fail it.
     #[default]

@@ -18,7 +18,7 @@ pub const DIGITS: u8 = 3;
 #[derive(Clone)]
 pub struct Histogram {
     hdr: Hdr<u64>,
-    saturated: u64,
+    pub(super) saturated: u64,
 }
 
 impl PartialEq for Histogram {

@@ -4,6 +4,7 @@
 mod close;
 mod histogram;
 mod outcome;
+mod parcel;
 pub mod quantile;
 mod tls;
 mod wire;

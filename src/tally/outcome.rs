@@ -1,5 +1,7 @@
 //! How an exchange ended: a closed list, each with a stable name and a sentence that explains it.
 
+use serde::{Deserialize, Serialize};
+
 use super::TlsFault;
 use crate::http1::{ProtocolError, RedirectError};
 
@@ -126,7 +128,7 @@ impl Outcome {
 }
 
 /// What was seen when an exchange failed, beyond its outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Detail {
     /// Nothing more to say.
     None,
@@ -147,7 +149,7 @@ pub enum Detail {
 }
 
 /// Which expectation of its scenario a complete response broke; places count from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Broken {
     /// It has a status that is not expected.
     Status(u16),
@@ -192,7 +194,7 @@ impl Broken {
 pub const MAX_SPECIMENS: usize = 5;
 
 /// The first response that broke an expectation, as far as people want to see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Specimen {
     /// When, on the run's clock, in nanoseconds.
     pub at_ns: u64,
@@ -209,7 +211,7 @@ pub struct Specimen {
 }
 
 /// The first exchange that ended in some way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirstSeen {
     /// When, on the run's clock, in nanoseconds.
     pub at_ns: u64,

@@ -1,7 +1,7 @@
 //! Why a TLS connection failed: a closed list, each with a stable name and an explanation.
 
 /// What went wrong with TLS on one connection, in its handshake or after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum TlsFault {
     /// The target's certificate is from an issuer that is not trusted.
     UnknownIssuer,

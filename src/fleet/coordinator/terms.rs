@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::plan::OnWorkerLoss;
 use crate::plan::{Model, Plan};
 
 const S: u64 = 1_000_000_000;
@@ -30,19 +31,6 @@ pub enum Dealing {
     /// Closed model ended by a number of requests: stretches of them. What a lost worker did of its
     /// stretch is not known, so nobody takes its place.
     Requests,
-}
-
-/// What the loss of a worker means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnWorkerLoss {
-    /// The run is stopped and has failed.
-    #[default]
-    Fail,
-    /// The others go on with their parts.
-    Continue,
-    /// The others take over its part.
-    Redistribute,
 }
 
 /// A coordinator's own bounds. Every wait has one.
@@ -89,13 +77,13 @@ impl Config {
 
 impl Terms {
     /// The terms of a plan.
-    pub fn of(plan: &Plan, on_worker_loss: OnWorkerLoss) -> Self {
+    pub fn of(plan: &Plan) -> Self {
         let dealing = match (&plan.load.model, plan.load.requests) {
             (Model::Open { .. }, _) => Dealing::Arrivals,
             (Model::Closed { .. }, None) => Dealing::Connections,
             (Model::Closed { .. }, Some(_)) => Dealing::Requests,
         };
         let length_ns = plan.load.duration_ns.map(|d| d + plan.load.warmup_ns);
-        Self { dealing, on_worker_loss, length_ns, drain_ns: plan.load.drain_ns }
+        Self { dealing, on_worker_loss: plan.on_worker_loss, length_ns, drain_ns: plan.load.drain_ns }
     }
 }

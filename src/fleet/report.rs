@@ -1,0 +1,220 @@
+//! A worker's window as it travels and lies in the journal.
+//!
+//! ```text
+//! report = "LTRP", version (u16), length of the head (u32), head (JSON), tally, checksum (u32)
+//! ```
+//!
+//! Numbers are big-endian; the checksum is CRC-32 over all before it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Refusal;
+use super::messages::{Key, MAX_REPORT_BYTES, MAX_THREADS, MAX_TIME_NS, Totals};
+use super::worker::Window;
+use crate::tally::{ScenarioTally, Tally};
+
+const MAGIC: [u8; 4] = *b"LTRP";
+const VERSION: u16 = 1;
+/// Magic, version, length of the head.
+const FRONT_BYTES: usize = 10;
+/// The longest head: that of a worker of [`MAX_THREADS`] threads.
+const MAX_HEAD_BYTES: usize = 512 << 10;
+const CHECKSUM_BYTES: usize = 4;
+
+/// One closed window of a worker, over all its threads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Whose: its key.
+    pub key: Key,
+    /// What it says beside the tally.
+    pub span: Span,
+    /// What was counted.
+    pub tally: Tally,
+}
+
+/// Which part of the run a window covers, and how its threads were.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Span {
+    /// Its first instant, in nanoseconds since the schedule's first.
+    pub from_ns: u64,
+    /// Its last.
+    pub to_ns: u64,
+    /// Set in the worker's last window: requests that had not ended, and when load ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<LastSpan>,
+    /// One entry per load thread.
+    pub threads: Vec<ThreadSpan>,
+}
+
+/// How a worker's part of a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastSpan {
+    /// When it stopped making requests, since the schedule's first instant.
+    pub load_ended_ns: u64,
+    /// Measured requests that had not ended.
+    pub unfinished: u64,
+}
+
+/// What one load thread says of itself so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadSpan {
+    /// The core it is pinned to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub core: Option<usize>,
+    /// Time not spent waiting.
+    pub busy_ns: u64,
+    /// The measured time that this is out of.
+    pub observed_ns: u64,
+    /// Requests on the wire.
+    pub in_flight: u64,
+    /// Due requests that wait for a connection.
+    pub backlog: u64,
+    /// Connections established.
+    pub connections: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    key: Key,
+    span: Span,
+}
+
+impl Report {
+    /// Its bytes.
+    pub fn write(&self) -> Vec<u8> {
+        let head = Head { key: self.key, span: self.span.clone() };
+        let head = serde_json::to_vec(&head).expect("numbers are JSON");
+        let mut bytes = Vec::with_capacity(head.len() + 4096);
+        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(&VERSION.to_be_bytes());
+        bytes.extend_from_slice(&(head.len() as u32).to_be_bytes());
+        bytes.extend_from_slice(&head);
+        self.tally.write(&mut bytes);
+        let checksum = checksum(&bytes);
+        bytes.extend_from_slice(&checksum.to_be_bytes());
+        bytes
+    }
+
+    /// The report that was written as `bytes`, for a plan of `scenarios` scenarios.
+    ///
+    /// # Errors
+    /// [`Refusal::TooLarge`] before anything is read, [`Refusal::Malformed`] with what is wrong.
+    pub fn read(bytes: &[u8], scenarios: usize) -> Result<Self, Refusal> {
+        if bytes.len() > MAX_REPORT_BYTES {
+            return Err(Refusal::TooLarge);
+        }
+        parse(bytes, scenarios).map_err(|what| Refusal::Malformed(format!("a report: {what}")))
+    }
+}
+
+fn parse(bytes: &[u8], scenarios: usize) -> Result<Report, String> {
+    let short = || "it is cut short".to_owned();
+    let (front, rest) = bytes.split_at_checked(FRONT_BYTES).ok_or_else(short)?;
+    if front[..4] != MAGIC || front[4..6] != VERSION.to_be_bytes() {
+        return Err("it does not begin as one".to_owned());
+    }
+    let body_bytes = rest.len().checked_sub(CHECKSUM_BYTES).ok_or_else(short)?;
+    let (body, sum) = rest.split_at(body_bytes);
+    if checksum(&bytes[..FRONT_BYTES + body_bytes]).to_be_bytes() != sum {
+        return Err("its checksum is wrong".to_owned());
+    }
+    let head_bytes = u32::from_be_bytes([front[6], front[7], front[8], front[9]]) as usize;
+    let (head, tally) = body.split_at_checked(head_bytes.min(MAX_HEAD_BYTES)).ok_or_else(short)?;
+    let Head { key, span } = serde_json::from_slice(head).map_err(|e| format!("its head is damaged: {e}"))?;
+    span.check()?;
+    Ok(Report { key, span, tally: Tally::read(tally, scenarios)? })
+}
+
+fn checksum(bytes: &[u8]) -> u32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    crc.sum()
+}
+
+impl Span {
+    fn check(&self) -> Result<(), String> {
+        let unfinished = self.last.map_or(0, |last| last.unfinished.max(last.load_ended_ns));
+        let of_threads = self.threads.iter().flat_map(|t| {
+            [t.busy_ns, t.observed_ns, t.in_flight, t.backlog, t.connections, t.core.unwrap_or(0) as u64]
+        });
+        let most = of_threads.chain([self.to_ns, unfinished]).max().unwrap_or(0);
+        if self.from_ns > self.to_ns || most > MAX_TIME_NS || self.threads.len() > MAX_THREADS as usize {
+            return Err("its span is impossible".to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl Window for Report {
+    fn extend(&mut self, later: Self) {
+        self.tally.merge(&later.tally);
+        let from_ns = self.span.from_ns;
+        self.span = Span { from_ns, ..later.span };
+    }
+
+    fn totals(&self) -> Totals {
+        let tally = &self.tally;
+        Totals {
+            due: tally.sum(|s| s.due),
+            sent: tally.sum(|s| s.sent),
+            completed: tally.sum(ScenarioTally::completed),
+            failed: tally.sum(ScenarioTally::failed),
+            dropped: tally.sum(|s| s.dropped),
+            unfinished: self.span.last.map_or(0, |last| last.unfinished),
+            samples: tally.sum(|s| s.response_time.count()),
+            bytes_sent: tally.sum(|s| s.bytes_sent),
+            bytes_received: tally.sum(|s| s.bytes_received),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some() -> Report {
+        let mut tally = Tally::new(2);
+        tally.scenarios[1].due = 3;
+        tally.scenarios[1].response_time.record(1_000);
+        let threads = vec![ThreadSpan { core: Some(1), busy_ns: 5, ..ThreadSpan::default() }; 2];
+        let last = Some(LastSpan { load_ended_ns: 9, unfinished: 2 });
+        Report { key: Key(7), span: Span { from_ns: 1, to_ns: 10, last, threads }, tally }
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        assert_eq!(Report::read(&some().write(), 2), Ok(some()));
+        assert_eq!(some().totals(), Totals { due: 3, unfinished: 2, samples: 1, ..Totals::default() });
+    }
+
+    #[test]
+    fn a_report_of_most_threads_fits() {
+        let mut report = some();
+        let full =
+            ThreadSpan { core: Some(1_000), busy_ns: 1 << 60, observed_ns: 1 << 60, ..ThreadSpan::default() };
+        report.span.threads = vec![full; MAX_THREADS as usize];
+        assert_eq!(Report::read(&report.write(), 2), Ok(report));
+    }
+
+    #[test]
+    fn damage_is_seen_and_too_much_is_not_looked_at() {
+        let good = some().write();
+        for at in 0..good.len() {
+            let mut bytes = good.clone();
+            bytes[at] ^= 0x40;
+            assert!(matches!(Report::read(&bytes, 2), Err(Refusal::Malformed(_))), "byte {at}");
+            assert!(Report::read(&good[..at], 2).is_err(), "cut at {at}");
+        }
+        assert_eq!(Report::read(&vec![0; MAX_REPORT_BYTES + 1], 2), Err(Refusal::TooLarge));
+    }
+
+    #[test]
+    fn windows_add_up_over_their_whole_span() {
+        let (mut first, mut second) = (some(), some());
+        first.span.last = None;
+        (second.span.from_ns, second.span.to_ns) = (10, 30);
+        let expected = Totals { due: 6, unfinished: 2, samples: 2, ..Totals::default() };
+        first.extend(second);
+        assert_eq!((first.totals(), first.span.from_ns, first.span.to_ns), (expected, 1, 30));
+    }
+}
