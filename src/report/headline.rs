@@ -7,6 +7,10 @@ use super::{Snapshot, State};
 use crate::tally::ScenarioTally;
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
+/// What every page says of a run that believed any certificate.
+pub const INSECURE: &str =
+    "insecure: any certificate was accepted, so who answered may not have been the target";
+
 /// How good the news is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {

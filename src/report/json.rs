@@ -13,8 +13,8 @@ use serde::Serialize;
 use super::Snapshot;
 use super::figures::{
     BaselineFigures, BrokenExpectation, Connections, Histograms, Instrument, InstrumentFigures, Latency,
-    Outcomes, Point, Rate, Scenario, Threshold, Totals, Verdict, protocol_errors, public_source, seconds,
-    status_codes, timeline,
+    Outcomes, Point, Rate, Scenario, Threshold, Tls, Totals, Verdict, protocol_errors, public_source,
+    seconds, status_codes, timeline,
 };
 
 /// The version of report.json's keys.
@@ -52,6 +52,9 @@ struct Report<'a> {
     tls_time: Latency,
     /// Send to first byte.
     first_byte_time: Latency,
+    /// TLS, where the target is https.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<Tls>,
     /// Ended exchanges by outcome: ok, and every other that occurred.
     outcomes: Outcomes,
     /// Protocol errors by what was wrong, those that occurred.
@@ -145,6 +148,7 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         connect_time: Latency::of(&tally.connect_time),
         tls_time: Latency::of(&tally.tls_time),
         first_byte_time: Latency::of(&tally.first_byte_time),
+        tls: Tls::of(snapshot),
         outcomes: Outcomes::over(tally),
         protocol_errors: protocol_errors(tally),
         redirects: tally.redirects,

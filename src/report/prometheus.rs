@@ -111,6 +111,12 @@ fn volumes(page: &mut Page, snapshot: &Snapshot) {
     for why in Close::ALL {
         page.sample(&[("reason", why.name())], tally.closes[why as usize]);
     }
+    if snapshot.run.insecure.is_some() {
+        let help = "TLS handshakes that succeeded so far, full or taking up an earlier session.";
+        page.family("loadtester_tls_handshakes_total", "counter", help);
+        page.sample(&[("kind", "full")], tally.handshakes_full);
+        page.sample(&[("kind", "resumed")], tally.handshakes_resumed);
+    }
     let sent = tally.sum(|s| s.bytes_sent);
     page.value("loadtester_sent_bytes_total", "counter", "Request bytes handed to the kernel.", sent);
     let received = tally.sum(|s| s.bytes_received);

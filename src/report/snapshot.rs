@@ -36,6 +36,8 @@ pub struct RunInfo {
     pub timestamps: &'static str,
     /// Connections the plan asks for (the most, in the open model).
     pub connections: u32,
+    /// Whether any certificate is accepted; `None`: no TLS is spoken.
+    pub insecure: Option<bool>,
     /// What the run has to keep to.
     pub thresholds: Vec<Threshold>,
     /// A measurement that is not trustworthy supports no verdict.

@@ -119,6 +119,7 @@ mod tests {
             target_rate: None,
             timestamps: "kernel",
             connections: 1,
+            insecure: None,
             thresholds: Vec::new(),
             strict: false,
             baseline: None,

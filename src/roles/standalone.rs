@@ -340,6 +340,7 @@ fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunI
         target_rate,
         timestamps: if options.timestamps == Timestamps::Kernel { "kernel" } else { "user" },
         connections,
+        insecure: plan.tls.as_ref().map(|tls| tls.insecure),
         thresholds: plan.thresholds.clone(),
         strict: options.strict,
         baseline: None,

@@ -31,6 +31,7 @@ pub fn snapshot() -> Snapshot {
         target_rate: Some(500.0),
         timestamps: "kernel",
         connections: 50,
+        insecure: None,
         thresholds: Vec::new(),
         strict: false,
         baseline: None,

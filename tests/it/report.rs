@@ -36,6 +36,7 @@ pub fn run_info() -> RunInfo {
         target_rate: None,
         timestamps: "kernel",
         connections: 50,
+        insecure: None,
         thresholds: Vec::new(),
         strict: false,
         baseline: None,

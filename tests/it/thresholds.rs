@@ -36,6 +36,7 @@ fn run(thresholds: &[&str]) -> Snapshot {
         target_rate: Some(100.0),
         timestamps: "kernel",
         connections: 50,
+        insecure: None,
         thresholds: read(thresholds),
         strict: false,
         baseline: None,

@@ -18,6 +18,7 @@ fn end_of(duration_s: Option<u64>, measured_s: f64) -> f64 {
         target_rate: None,
         timestamps: "kernel",
         connections: 1,
+        insecure: None,
         thresholds: Vec::new(),
         strict: false,
         baseline: None,

@@ -141,6 +141,29 @@ impl Totals {
     }
 }
 
+/// TLS handshakes that succeeded, and whom they believed.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
+pub struct Tls {
+    /// Those in which the target showed its certificate.
+    pub handshakes_full: u64,
+    /// Those that took up an earlier session.
+    pub handshakes_resumed: u64,
+    /// Any certificate was accepted: whoever answered may have been somebody else.
+    pub insecure: bool,
+}
+
+impl Tls {
+    /// Of the run so far; `None`: it speaks no TLS.
+    pub fn of(snapshot: &Snapshot) -> Option<Self> {
+        let tally = &snapshot.tally;
+        snapshot.run.insecure.map(|insecure| Self {
+            handshakes_full: tally.handshakes_full,
+            handshakes_resumed: tally.handshakes_resumed,
+            insecure,
+        })
+    }
+}
+
 /// Requests per second of the measured time.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct Rate {

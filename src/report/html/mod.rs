@@ -18,7 +18,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
 use super::figures::{InstrumentFigures, Threshold, Totals};
-use super::headline::{Headline, Tone};
+use super::headline::{Headline, INSECURE, Tone};
 use super::shown::{self, harmless};
 use super::{RunInfo, Snapshot};
 
@@ -116,6 +116,7 @@ pub(super) fn verdict(source: &Source, headline: &Headline, mark: &str) -> Marku
             @if !headline.but.is_empty() { span class="but" { (headline.joint()) (headline.but) } }
         }
         p class="trust" { (sections::sentence(headline.trust)) "." }
+        @if source.run.insecure == Some(true) { p class="trust" { strong { (sections::sentence(INSECURE)) "." } } }
         @if !source.instrument.trustworthy {
             ul class="reasons" {
                 @for reason in &source.instrument.reasons { li { (harmless(reason)) } }

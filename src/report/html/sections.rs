@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::Source;
 use crate::report::State;
-use crate::report::figures::{Outcomes, Rate, explain, status_codes};
+use crate::report::figures::{Outcomes, Rate, Tls, explain, status_codes};
 use crate::report::format::{bytes, count, percent, rate as per_second, time, time_in_interval};
 use crate::report::json::rfc3339;
 use crate::report::shown::harmless;
@@ -171,6 +171,7 @@ pub fn latency(source: &Source) -> Markup {
         ("service time", &service),
         ("first byte", &tally.first_byte_time),
         ("connect", &tally.connect_time),
+        ("TLS handshake", &tally.tls_time),
     ];
     let columns: Vec<_> = columns.into_iter().filter(|(_, h)| h.count() > 0).collect();
     if columns.is_empty() {
@@ -304,7 +305,7 @@ pub fn environment(source: &Source) -> Markup {
         Some(rate) => format!("{} ({}/s)", bytes(n), bytes(rate.round() as u64)),
         None => bytes(n),
     };
-    let facts = [
+    let mut facts = vec![
         ("target", run.target.clone()),
         (
             "plan",
@@ -328,6 +329,11 @@ pub fn environment(source: &Source) -> Markup {
         ("received", flow(totals.bytes_received)),
         ("tool", concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned()),
     ];
+    if let Some(tls) = Tls::of(snapshot) {
+        let handshakes =
+            format!("{} in full, {} resumed", count(tls.handshakes_full), count(tls.handshakes_resumed));
+        facts.push(("TLS handshakes", handshakes));
+    }
     html! {
         section aria-labelledby="environment" {
             h2 id="environment" { "Plan and environment" }

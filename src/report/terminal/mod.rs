@@ -13,7 +13,7 @@ pub use live::live_line;
 use self::page::{Ink, Page};
 use super::Snapshot;
 use super::figures::{InstrumentFigures, Totals};
-use super::headline::{Headline, Tone};
+use super::headline::{Headline, INSECURE, Tone};
 use super::shown::{self, harmless};
 
 /// Columns of a summary when nobody knows better.
@@ -58,6 +58,9 @@ fn verdict(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures)
     page.paragraph(ink, 0, &format!("{word}{joint}{but}; {trust}{end}"));
     if !instrument.trustworthy {
         instrument.reasons.iter().for_each(|r| page.paragraph(Ink::Warn, 2, &format!("- {}", harmless(r))));
+    }
+    if snapshot.run.insecure == Some(true) {
+        page.paragraph(Ink::Warn, 0, INSECURE);
     }
     instrument.notes.iter().for_each(|n| page.paragraph(Ink::Plain, 0, &format!("note: {}", harmless(n))));
 }

@@ -264,6 +264,16 @@ pub fn traffic(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
         connections.push(format!("{requests} sent again after the target closed an idle connection"));
     }
     page.field("connections", &connections);
+    if snapshot.run.insecure.is_some() {
+        let mut tls = vec![
+            format!("{} in full", plural(tally.handshakes_full, "handshake")),
+            format!("{} resumed", count(tally.handshakes_resumed)),
+        ];
+        if let (Some(p50), Some(max)) = (quantile::percentile(&tally.tls_time, 0.5), tally.tls_time.max()) {
+            tls.push(format!("handshake time p50 {} max {}", time(p50), time(max)));
+        }
+        page.field("tls", &tls);
+    }
     if tally.redirects > 0 {
         page.field("redirects", &[format!("{} followed", count(tally.redirects))]);
     }
