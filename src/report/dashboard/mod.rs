@@ -197,14 +197,21 @@ fn charts_of(source: &Source) -> Markup {
         most_points: LIVE_POINTS,
         until_s: Some(axis_end_s(source.snapshot)),
     };
+    // All of them or none, so that none pushes another away.
     let drawn = charts::drawn(&view);
+    let waiting = drawn.len() < charts::CHARTS;
     html! {
         section aria-labelledby="charts-title" {
             h2 id="charts-title" class="spoken" { "Charts" }
-            @if drawn.is_empty() {
-                p class="waiting" { "Charts begin with the second second of measured time." }
+            div class="charts" {
+                @if waiting {
+                    @for i in 0..charts::CHARTS {
+                        figure class="waiting" { @if i == 0 { p { "A line needs two seconds of measured time." } } }
+                    }
+                } @else {
+                    @for chart in drawn { (chart) }
+                }
             }
-            div class="charts" { @for chart in drawn { (chart) } }
         }
     }
 }

@@ -42,9 +42,13 @@ pub struct View<'a> {
     pub until_s: Option<f64>,
 }
 
+/// Charts at most.
+pub const CHARTS: usize = 4;
+
 /// Each chart there is something to draw on.
 pub fn drawn(view: &View) -> Vec<Markup> {
-    let charts = [throughput(view), over_time(view), by_percentile(view.snapshot), own_error(view)];
+    let charts: [Option<Markup>; CHARTS] =
+        [throughput(view), over_time(view), by_percentile(view.snapshot), own_error(view)];
     charts.into_iter().flatten().collect()
 }
 
@@ -190,9 +194,9 @@ fn over_time(view: &View) -> Option<Markup> {
     };
     let series = vec![
         line("response 99 %", "s1", |p| p.p99_ns),
-        line("median", "s1 fine", |p| p.p50_ns),
+        line("response 50 %", "s1 fine", |p| p.p50_ns),
         line("service 99 %", "s2", |p| p.service_p99_ns),
-        line("median", "s2 fine", |p| p.service_p50_ns),
+        line("service 50 %", "s2 fine", |p| p.service_p50_ns),
     ];
     times_over_time(
         view,

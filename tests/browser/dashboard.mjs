@@ -1,0 +1,284 @@
+// The dashboard in a browser, from the first request of a run to the download of its report.
+//
+//   node dashboard.mjs PROGRAM [FOLDER FOR SCREENSHOTS]
+//
+// PROGRAM is loadtester, built with the dashboard's scripts (npm ci --prefix src/web/scripts).
+// Fails when figures stand still, thresholds do not change, the page jumps, forgets where its reader was, complains,
+// asks another host for anything, does not tell that the run is over or gone, or a report does not parse.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { faint, fits, open } from "./browser.mjs";
+
+const [program, folder] = process.argv.slice(2);
+assert(program, "name the program");
+if (folder) mkdirSync(folder, { recursive: true });
+const room = mkdtempSync(join(tmpdir(), "loadtester-dashboard-"));
+const started = [];
+const ONE = { widths: [1280], schemes: ["light"] };
+const TOKEN = "only-for-this-test";
+
+/** Start the program; resolves with what follows `mark` on its line. */
+async function start(mark, args, environment = {}) {
+    const child = spawn(program, args, { env: { ...process.env, ...environment }, stdio: ["pipe", "pipe", "pipe"] });
+    started.push(child);
+    let said = "";
+    const found = new Promise((resolve, reject) => {
+        const read = (chunk) => {
+            said += chunk;
+            const at = said.indexOf(mark);
+            const end = said.indexOf("\n", at);
+            if (at >= 0 && end >= 0) resolve(said.slice(at + mark.length, end).trim());
+        };
+        child.stdout.on("data", read);
+        child.stderr.on("data", read);
+        child.on("exit", (code) => reject(new Error(`ended with ${code}: ${said}`)));
+    });
+    return { child, said: await found };
+}
+
+/** A run of `plan`, by its page's address. */
+async function run(plan, ...args) {
+    const file = join(room, `plan-${started.length}.yaml`);
+    writeFileSync(file, plan);
+    const more = ["--plan", file, "--listen", "127.0.0.1:0", "--linger", "5m", ...args];
+    const { child, said } = await start("status at ", more, { LOADTESTER_OPERATOR_TOKEN: TOKEN });
+    return { child, url: said };
+}
+
+async function eventually(what, look, seconds = 40) {
+    const until = Date.now() + seconds * 1000;
+    while (Date.now() < until) {
+        const found = await look();
+        if (found) return found;
+        await pause(100);
+    }
+    throw new Error(`waited in vain: ${what}`);
+}
+
+function quiet(seen, url) {
+    assert.deepEqual(seen.complaints, [], "the console");
+    const strange = seen.requests.filter((asked) => !asked.startsWith(url) && !asked.startsWith("blob:"));
+    assert.deepEqual(strange, [], "requests to others");
+    assert(seen.requests.length > 3, "it asked for its parts");
+}
+
+const figures = (page) => page.locator(".figures strong").allTextContents();
+const result = (page, expression) =>
+    page.locator("tr", { has: page.locator(`th:has-text("${expression}")`) }).locator(".result").textContent();
+/** Where everything of the upper page stands. */
+const places = (page) =>
+    page.evaluate(() =>
+        [...document.querySelectorAll("header, .figures > div, figure, h2:not(.spoken)")].map((element) => {
+            const { x, y, width, height } = element.getBoundingClientRect();
+            return [element.textContent.slice(0, 12).replace(/[0-9].*/, ""), x, y + scrollY, width, height].join(" ");
+        }),
+    );
+
+async function picture(page, name) {
+    if (folder) await page.screenshot({ path: join(folder, `dashboard-${name}.png`), fullPage: true });
+}
+
+/** Figures move, thresholds change, nothing jumps, the reader's place is kept. */
+async function lives(page, seen, url) {
+    await eventually("charts", () => page.locator("polyline").count());
+    assert.equal(await result(page, "count >= 2500"), "fails", "not yet so many");
+    const place = page.locator(".scroll").first();
+    await place.focus();
+    await place.evaluate((element) => (element.mark = "the same element"));
+    const [before, stood] = [new Set(), await places(page)];
+    for (let look = 0; look < 8; look++) {
+        before.add((await figures(page)).join(" "));
+        assert.deepEqual(await places(page), stood, "something jumped");
+        await pause(500);
+    }
+    assert(before.size >= 3, `the figures stand still: ${[...before]}`);
+    assert.equal(await page.evaluate(() => document.activeElement.mark), "the same element", "the focus");
+    await eventually("a threshold that holds", async () => (await result(page, "count >= 2500")) === "holds");
+    assert.match(await page.title(), /^\d+ % – Running/);
+    quiet(seen, url);
+}
+
+/** On a phone, what is wider than the page scrolls by itself, and stays where it was scrolled to. */
+async function keepsItsPlace(page) {
+    const table = page.locator('[aria-label="Scenarios"]');
+    await table.evaluate((element) => (element.scrollLeft = 60));
+    await page.evaluate(() => window.scrollTo(0, 500));
+    await pause(3000);
+    assert.equal(await table.evaluate((element) => element.scrollLeft), 60, "a table's place");
+    assert.equal(await page.evaluate(() => scrollY), 500, "the page's place");
+}
+
+async function ends(page, seen, url) {
+    await eventually("the end", () => page.locator('header[data-state="finished"]').count());
+    await eventually("downloads", () => page.locator(".downloads a").count());
+    assert.match(await page.locator("h1").textContent(), /Passed/);
+    await pause(2500);
+    const asked = seen.requests.length;
+    await pause(2500);
+    assert.equal(seen.requests.length, asked, "a finished run is asked for no more");
+    for (const heading of ["Scenarios", "Latency", "Outcomes", "The instrument", "Plan and environment"]) {
+        assert((await page.locator("h2").allTextContents()).includes(heading), `the report has "${heading}"`);
+    }
+    const parses = {
+        "report.html": (text) => assert(text.startsWith("<!DOCTYPE html>") && text.includes("</html>")),
+        "report.json": (text) => assert(JSON.parse(text).totals.ok >= 2500),
+        "report.xml": async (text) =>
+            assert.equal(
+                await page.evaluate(
+                    (xml) => new DOMParser().parseFromString(xml, "application/xml").documentElement.tagName,
+                    text,
+                ),
+                "testsuites",
+            ),
+        "report.csv": (text) => assert(text.trim().split("\r\n").length >= 8, "a row for each second"),
+        "report.hlog": (text) => assert(text.split("\n").filter((line) => /^\d/.test(line)).length >= 7),
+    };
+    const names = [];
+    for (const link of await page.locator(".downloads a").all()) {
+        const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
+        const name = download.suggestedFilename();
+        await parses[name](readFileSync(await download.path(), "utf8"));
+        names.push(name);
+    }
+    assert.deepEqual(names.sort(), Object.keys(parses).sort(), "each form can be downloaded");
+    quiet(seen, url);
+}
+
+async function readable(page, seen, { width, scheme }, name, url) {
+    const here = `${name}, ${width} px, ${scheme}`;
+    await eventually("charts", () => page.locator("polyline").count());
+    await picture(page, `${name}-${width}-${scheme}`);
+    assert(await fits(page), `${here}: wider than the window`);
+    assert.deepEqual(await faint(page), [], `${here}: too little contrast`);
+    assert.equal(await page.locator("h1").count(), 1, `${here}: one headline`);
+    assert.deepEqual(seen.complaints, [], `${here}: the console`);
+}
+
+/** A run from its beginning to its report. */
+async function wholeRun(target) {
+    const { url } = await run(
+        `base_url: ${target}
+load: { rate: 500/s, duration: 24s, concurrency: 20 }
+scenarios:
+  - { name: Get users, path: /v1/users, weight: 2 }
+  - { name: Create user, path: /v1/users, method: POST, body: "{}" }
+  - { name: A page that is not there, path: /nowhere, expect: { status: 404 } }
+thresholds: [p50 < 10s, error_rate < 1%, count >= 2500]
+`,
+        "--report",
+        join(room, "kept.hlog"),
+    );
+    await open(
+        url,
+        async (page, seen) => {
+            await lives(page, seen, url);
+            await open(url, async (small, _, view) => readable(small, _, view, "running", url));
+            await open(url, keepsItsPlace, { widths: [400], schemes: ["light"] });
+            await ends(page, seen, url);
+        },
+        ONE,
+    );
+    await open(url, (page, seen, view) => readable(page, seen, view, "finished", url));
+}
+
+/** Without script the page is as good, only coarser. */
+async function withoutScript(url) {
+    await open(
+        url,
+        async (page, seen) => {
+            // While the page loads itself anew there is nothing to read.
+            const now = () => figures(page).then((texts) => texts.join(" "), () => "");
+            const first = await eventually("figures", now);
+            await eventually("other figures", async () => ![first, ""].includes(await now()));
+            await page.waitForLoadState();
+            assert(await page.locator("header").textContent(), "a verdict");
+            assert.equal(await page.locator("form:visible").count(), 0, "no form that would not work");
+            assert.deepEqual(seen.complaints, []);
+        },
+        { ...ONE, javaScriptEnabled: false },
+    );
+}
+
+/** The load threads have all the work they can get; the page is answered all the same, and stops them. */
+async function saturated(target) {
+    const { child, url } = await run(
+        `base_url: ${target}
+load: { duration: 5m, concurrency: 64 }
+scenarios: [{ path: /v1/users }]
+`,
+    );
+    const took = [];
+    for (let i = 0; i < 20; i++) {
+        const asked = performance.now();
+        assert.equal((await fetch(`${url}live/now`)).status, 200);
+        took.push(performance.now() - asked);
+        await pause(100);
+    }
+    took.sort((a, b) => a - b);
+    console.log(`saturated: a part in ${took[10].toFixed(1)} ms at the median, ${took[19].toFixed(1)} ms at most`);
+    assert(took[19] < 2000, `the slowest answer took ${took[19]} ms`);
+    await withoutScript(url);
+    await open(
+        url,
+        async (page, seen) => {
+            const [token, said] = [page.locator("#token"), page.locator("#operator-said")];
+            await token.fill("guessed");
+            await page.getByRole("button", { name: "Stop the run" }).click();
+            await eventually("a refusal", async () => (await said.textContent()).includes("operator's token"));
+            seen.complaints = seen.complaints.filter((words) => !words.includes("401"));
+            await pause(2500);
+            assert.equal(await token.inputValue(), "guessed", "what was typed stays");
+            await picture(page, "operator");
+            await token.fill(TOKEN);
+            await token.press("Enter");
+            await eventually("the end", () => page.locator('header[data-state="finished"]').count());
+            assert.match(await page.locator("h1").textContent(), /Interrupted/);
+            await eventually("the form to go", async () => (await page.locator("form:visible").count()) === 0);
+            quiet(seen, url);
+        },
+        ONE,
+    );
+    child.kill("SIGKILL");
+}
+
+/** When the process is gone the page says so, and keeps its last picture. */
+async function gone(target) {
+    const { child, url } = await run(
+        `base_url: ${target}
+load: { rate: 100/s, duration: 5m }
+scenarios: [{ path: /v1/users }]
+`,
+    );
+    await open(
+        url,
+        async (page, seen) => {
+            await eventually("charts", () => page.locator("polyline").count());
+            assert.equal(await page.locator("#lost").isVisible(), false);
+            child.kill("SIGKILL");
+            await eventually("a word", () => page.locator("#lost").isVisible());
+            assert.match(await page.locator("#lost").textContent(), /No answer since .*\d/);
+            assert.equal(await page.locator("figure").count(), 4, "the last picture");
+            await picture(page, "gone");
+            assert.deepEqual(seen.complaints.filter((words) => !/^htmx:|ERR_CONNECTION_REFUSED/.test(words)), [], "the console");
+        },
+        ONE,
+    );
+}
+
+try {
+    const { said } = await start("http://", ["--role", "target", "--listen", "127.0.0.1:0"]);
+    const target = `http://${said.split(/[\s/]/)[0]}`;
+    for (const part of [wholeRun, saturated, gone]) {
+        const began = performance.now();
+        await part(target);
+        console.log(`${part.name}: as it should be (${((performance.now() - began) / 1000).toFixed(0)} s)`);
+    }
+} finally {
+    started.forEach((child) => child.kill("SIGKILL"));
+    rmSync(room, { recursive: true, force: true });
+}
