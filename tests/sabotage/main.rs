@@ -10,6 +10,8 @@
 
 mod clock;
 mod cores;
+#[path = "../harness/mod.rs"]
+mod harness;
 #[path = "../../benches/instrument/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the programs in benches/ use the rest")]
 mod instrument;
@@ -20,25 +22,11 @@ mod rooms;
 mod slow_target;
 mod stage;
 
-use std::panic::catch_unwind;
-use std::process::ExitCode;
-use std::time::Instant;
+use harness::cases;
+pub use harness::{Done, Skipped};
 
-/// Why a case says nothing here: the kernel lacks what it is about.
-pub struct Skipped(pub &'static str);
-
-/// What a case comes to, unless it panics.
-pub type Done = Result<(), Skipped>;
-
-/// Functions under their own names.
-macro_rules! cases {
-    ($($module:ident::{$($name:ident),* $(,)?})*) => {
-        [$($((concat!(stringify!($module), "::", stringify!($name)), $module::$name as fn() -> Done)),*),*]
-    };
-}
-
-fn main() -> ExitCode {
-    let cases = cases! {
+fn main() -> std::process::ExitCode {
+    harness::run(&cases! {
         clock::{
             a_step_of_the_wall_clock_by_an_hour_makes_no_latency_absurd,
         }
@@ -68,37 +56,5 @@ fn main() -> ExitCode {
             a_backlog_that_overflows_is_counted_and_laid_at_the_connections,
             a_target_that_stalls_gets_exactly_the_response_times_it_made,
         }
-    };
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let (mut passed, mut failed, mut skipped) = (0, Vec::new(), 0);
-    let began = Instant::now();
-    for (name, case) in cases {
-        if !wanted.is_empty() && !wanted.iter().any(|part| name.contains(part.as_str())) {
-            continue;
-        }
-        let case_began = Instant::now();
-        let word = match catch_unwind(case) {
-            Ok(Ok(())) => {
-                passed += 1;
-                "ok".to_owned()
-            }
-            Ok(Err(Skipped(why))) => {
-                skipped += 1;
-                format!("SKIPPED: {why}")
-            }
-            Err(_) => {
-                failed.push(name);
-                "FAILED".to_owned()
-            }
-        };
-        println!("test {name} ... {word} ({:.1} s)", case_began.elapsed().as_secs_f64());
-    }
-    failed.iter().for_each(|name| println!("failed: {name}"));
-    println!(
-        "test result: {}. {passed} passed; {} failed; {skipped} skipped; finished in {:.1} s",
-        if failed.is_empty() { "ok" } else { "FAILED" },
-        failed.len(),
-        began.elapsed().as_secs_f64()
-    );
-    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    })
 }

@@ -1,0 +1,46 @@
+//! The program against servers that people run: nginx, haproxy, Node and Python. What the program
+//! reports is held against what each server has logged or counted.
+//!
+//! A server that is not installed is said to be skipped; with `CI` set it is missed. The cases start
+//! and end their own servers on free ports of loopback, one after the other:
+//! `cargo test --test servers [PART OF A NAME]`.
+
+mod certificates;
+mod haproxy;
+#[path = "../harness/mod.rs"]
+mod harness;
+mod nginx;
+mod outages;
+mod plain;
+#[path = "../it/run.rs"]
+#[allow(dead_code, reason = "the tests in it/ use the rest")]
+mod run;
+mod secure;
+mod service;
+
+use harness::cases;
+
+fn main() -> std::process::ExitCode {
+    harness::run(&cases! {
+        plain::{
+            nginx_logs_what_is_reported_and_ends_connections_after_a_hundred_requests,
+            nginx_compresses_and_all_is_well,
+            nginx_answers_head_not_modified_and_not_found,
+            haproxy_counts_what_is_reported,
+            haproxy_before_nginx_ends_connections_as_it_likes,
+            node_sends_chunks,
+            python_speaks_http_1_0_and_closes,
+        }
+        secure::{
+            nginx_speaks_tls_1_3,
+            nginx_speaks_tls_1_2,
+            nginx_compresses_under_tls,
+            nginx_demands_a_certificate_of_the_client,
+            a_certificate_of_nobody_known_is_refused,
+        }
+        outages::{
+            nginx_reloaded_under_load_loses_nothing,
+            nginx_killed_and_started_again_is_met_again,
+        }
+    })
+}
