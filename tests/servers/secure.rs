@@ -69,7 +69,8 @@ pub fn nginx_compresses_under_tls() -> Done {
 
 pub fn nginx_demands_a_certificate_of_the_client() -> Done {
     let certificates = Certificates::make();
-    let more = format!("ssl_client_certificate {}; ssl_verify_client on;", certificates.ca);
+    let more =
+        format!("ssl_protocols TLSv1.3; ssl_client_certificate {}; ssl_verify_client on;", certificates.ca);
     let nginx = nginx(&certificates, &more)?;
     let (certificate, key) = &certificates.client;
     let own = format!(", cert: '{certificate}', key: '{key}'");
