@@ -12,8 +12,9 @@ mod instrument;
 mod ramp;
 mod stall;
 
+use instrument::asked::Usual;
 use instrument::child::{Ended, Scratch, Service};
-use instrument::contestant::{Contestant, Load, chosen, header};
+use instrument::contestant::{Contestant, Load, header};
 use instrument::said::Said;
 use instrument::target::{Report, read_log};
 
@@ -40,20 +41,7 @@ const CONTESTANTS: [Contestant; 7] = [
     Contestant::Ours,
 ];
 
-/// What was asked for.
-struct Options {
-    rounds: usize,
-    seconds: f64,
-    contestants: Vec<Contestant>,
-    cases: Vec<Case>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Case {
-    Even(f64),
-    Stall,
-    Ramp,
-}
+const CASES: [&str; 5] = ["1000", "10000", "40000", "stall", "ramp"];
 
 fn main() -> std::process::ExitCode {
     let args = instrument::own_args();
@@ -61,29 +49,28 @@ fn main() -> std::process::ExitCode {
 }
 
 fn measure(args: &[String]) -> Result<(), String> {
-    let Some(options) = parse(args)? else {
-        println!("{USAGE}");
-        return Ok(());
-    };
-    let (present, missing): (Vec<_>, Vec<_>) =
-        options.contestants.iter().partition(|c| c.program().is_some());
-    let options = Options { contestants: present, ..options };
+    let usual = Usual { usage: USAGE, rounds: 3, seconds: 10.0, contestants: &CONTESTANTS, cases: &CASES };
+    let Some(options) = usual.read(args)? else { return Ok(()) };
+    options.check(USAGE, |case| matches!(case, "stall" | "ramp") || rate(case).is_some())?;
     println!("# Accuracy\n\n{}", header(&options.contestants));
     println!(
         "Generator on core {GENERATOR_CORE}, target on core {TARGET_CORE}, loopback, {CONNECTIONS} connections, medians of {} rounds.",
         options.rounds
     );
-    for contestant in missing {
-        println!("{} is not installed and was left out.", contestant.name());
-    }
+    options.tell_missing();
     for case in &options.cases {
-        match case {
-            Case::Even(rate) => evenness::measure(&options, *rate)?,
-            Case::Stall => stall::measure(&options)?,
-            Case::Ramp => ramp::measure(&options)?,
+        match (case.as_str(), rate(case)) {
+            (_, Some(rate)) => evenness::measure(&options, rate)?,
+            ("stall", _) => stall::measure(&options)?,
+            _ => ramp::measure(&options)?,
         }
     }
     Ok(())
+}
+
+/// The case that is a rate.
+fn rate(case: &str) -> Option<f64> {
+    case.parse().ok().filter(|rate| (1.0..1e6).contains(rate))
 }
 
 /// One run against a logging target.
@@ -135,33 +122,4 @@ fn logging_target(
         vec!["--log".to_owned(), log.display().to_string(), "--log-capacity".to_owned(), room.to_string()];
     args.extend(more.iter().map(|a| (*a).to_owned()));
     Ok((Service::target(TARGET_CORE, &args)?, log))
-}
-
-fn parse(args: &[String]) -> Result<Option<Options>, String> {
-    let mut args = pico_args::Arguments::from_vec(args.iter().map(Into::into).collect());
-    if args.contains("--help") {
-        return Ok(None);
-    }
-    let mut parse = || -> Result<_, pico_args::Error> {
-        let rounds: Option<usize> = args.opt_value_from_str("--rounds")?;
-        let seconds: Option<f64> = args.opt_value_from_str("--seconds")?;
-        let only: Option<String> = args.opt_value_from_str("--only")?;
-        let cases: Option<String> = args.opt_value_from_str("--cases")?;
-        Ok((rounds.unwrap_or(3).max(1), seconds.unwrap_or(10.0).max(1.0), only, cases))
-    };
-    let (rounds, seconds, only, cases) = parse().map_err(|e| format!("{e}\n\n{USAGE}"))?;
-    if let Some(left) = args.finish().first() {
-        return Err(format!("unknown argument {}\n\n{USAGE}", left.display()));
-    }
-    let cases = cases.unwrap_or_else(|| "1000,10000,40000,stall,ramp".to_owned());
-    let cases = cases.split(',').map(|case| match case.trim() {
-        "stall" => Ok(Case::Stall),
-        "ramp" => Ok(Case::Ramp),
-        rate => match rate.parse() {
-            Ok(rate) if (1.0..1e6).contains(&rate) => Ok(Case::Even(rate)),
-            _ => Err(format!("no case {rate:?}\n\n{USAGE}")),
-        },
-    });
-    let cases = cases.collect::<Result<_, _>>()?;
-    Ok(Some(Options { rounds, seconds, contestants: chosen(only.as_deref(), &CONTESTANTS)?, cases }))
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use super::instrument::asked::Asked;
 use super::instrument::child::{Job, Scratch};
 use super::instrument::contestant::{Contestant, ours};
 use super::instrument::ramp::fit;
 use super::instrument::table::Table;
-use super::{CONNECTIONS, GENERATOR_CORE, Options, logging_target};
+use super::{CONNECTIONS, GENERATOR_CORE, logging_target};
 
 const RATE: f64 = 20_000.0;
 const SECONDS: f64 = 10.0;
@@ -15,7 +16,7 @@ const TOLERANCE: f64 = 0.02;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Print the table.
-pub fn measure(options: &Options) -> Result<(), String> {
+pub fn measure(options: &Asked) -> Result<(), String> {
     if !options.contestants.contains(&Contestant::Ours) {
         return Ok(());
     }

@@ -1,9 +1,10 @@
 //! Whether the response time of a target that stalls is reported as it was.
 
+use super::instrument::asked::Asked;
 use super::instrument::contestant::Contestant;
 use super::instrument::stall::exact_quantile;
 use super::instrument::table::{Table, middle};
-use super::{Options, run};
+use super::run;
 
 const RATE: f64 = 1_000.0;
 /// A whole number of periods, so that it does not matter where in one the run begins.
@@ -36,7 +37,7 @@ impl Column {
 }
 
 /// Print the table.
-pub fn measure(options: &Options) -> Result<(), String> {
+pub fn measure(options: &Asked) -> Result<(), String> {
     println!(
         "\n## Stall: {RATE:.0}/s for {SECONDS:.0} s, the target frozen {FREEZE_MS} ms in each second: response time\n"
     );

@@ -185,8 +185,15 @@ impl Service {
         }
     }
 
-    /// Start nginx on `core` with a 100 KB file at `/body`. One process, no log.
-    pub fn nginx(program: &Path, core: usize, scratch: &Path, body_bytes: usize) -> Result<Self, String> {
+    /// Start nginx on `core` with a file of so many bytes at `/body`. One process, no log. `listen` is
+    /// what follows its address there, `server` are more directives.
+    pub fn nginx(
+        program: &Path,
+        core: usize,
+        scratch: &Path,
+        body_bytes: usize,
+        (listen, server): (&str, &str),
+    ) -> Result<Self, String> {
         let failed = |e: io::Error| format!("cannot set nginx up: {e}");
         let address = free_address().map_err(failed)?;
         std::fs::write(scratch.join("body"), vec![b'x'; body_bytes]).map_err(failed)?;
@@ -197,7 +204,7 @@ impl Service {
              http {{ access_log off; keepalive_requests 1000000000; sendfile on; tcp_nodelay on;\n\
              open_file_cache max=16; client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2;\n\
              fastcgi_temp_path {dir}/t3; uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;\n\
-             server {{ listen {address} backlog=16384; root {dir}; }} }}\n"
+             server {{ listen {address}{listen} backlog=16384; root {dir}; {server} }} }}\n"
         );
         let file = scratch.join("nginx.conf");
         std::fs::write(&file, config).map_err(failed)?;

@@ -109,7 +109,11 @@ impl Contestant {
 
     /// Run it once; how it ended and what it says. Its files go to `scratch`.
     pub fn run(self, load: &Load, scratch: &Path) -> Result<(Ended, Said), String> {
-        let job = self.job(load, scratch).ok_or("not installed")?;
+        self.run_job(&self.job(load, scratch).ok_or("not installed")?, scratch)
+    }
+
+    /// Run it once by a command line of its own.
+    pub fn run_job(self, job: &Job, scratch: &Path) -> Result<(Ended, Said), String> {
         let ended = job.run(scratch).map_err(|e| format!("cannot start {}: {e}", job.program.display()))?;
         match self.read(&ended, scratch).filter(|said| said.requests > 0) {
             Some(said) => Ok((ended, said)),

@@ -13,7 +13,8 @@ mod memory;
 mod threads;
 mod throughput;
 
-use instrument::contestant::{Contestant, chosen, header};
+use instrument::asked::Usual;
+use instrument::contestant::{Contestant, header};
 
 /// The core generators run on.
 const GENERATOR_CORE: usize = 0;
@@ -39,37 +40,22 @@ const CONTESTANTS: [Contestant; 7] = [
     Contestant::Ours,
 ];
 
-/// What was asked for.
-struct Options {
-    rounds: usize,
-    seconds: f64,
-    contestants: Vec<Contestant>,
-    cases: Vec<String>,
-}
-
 fn main() -> std::process::ExitCode {
     let args = instrument::own_args();
     instrument::finish(instrument::run_as_child(&args).unwrap_or_else(|| compare(&args)))
 }
 
 fn compare(args: &[String]) -> Result<(), String> {
-    let Some(options) = parse(args)? else {
-        println!("{USAGE}");
-        return Ok(());
-    };
+    let usual = Usual { usage: USAGE, rounds: 5, seconds: 5.0, contestants: &CONTESTANTS, cases: &CASES };
+    let Some(options) = usual.read(args)? else { return Ok(()) };
+    options.check(USAGE, |case| CASES.contains(&case))?;
     instrument::os::raise_fd_limit().map_err(|e| format!("cannot raise the limit of open files: {e}"))?;
-    let (present, missing): (Vec<_>, Vec<_>) =
-        options.contestants.iter().partition(|c| c.program().is_some());
-    let options = Options { contestants: present, ..options };
     println!("# Beside other load generators\n\n{}", header(&options.contestants));
     println!(
         "Generator on core {GENERATOR_CORE}, target on core {TARGET_CORE}, loopback, one generator thread,"
     );
     println!("medians of {} rounds of {} s.", options.rounds, options.seconds);
-    for contestant in missing {
-        println!("{} is not installed and was left out.", contestant.name());
-    }
-    let wanted = |case: &str| options.cases.iter().any(|c| c == case);
+    options.tell_missing();
     let tiny: Vec<(String, usize)> = connections(&options.cases, "c");
     if !tiny.is_empty() {
         println!("\n## Tiny response, closed model\n");
@@ -80,11 +66,11 @@ fn compare(args: &[String]) -> Result<(), String> {
         println!("\n## Responses of 100 KB from nginx, closed model\n");
         throughput::large(&options, &large)?;
     }
-    if wanted("memory") {
+    if options.wants("memory") {
         println!("\n## Memory\n");
         memory::compare(&options)?;
     }
-    if wanted("threads") {
+    if options.wants("threads") {
         println!("\n## Two threads against one\n");
         threads::compare(&options)?;
     }
@@ -94,28 +80,4 @@ fn compare(args: &[String]) -> Result<(), String> {
 /// The cases that are `prefix` and a number of connections.
 fn connections(cases: &[String], prefix: &str) -> Vec<(String, usize)> {
     cases.iter().filter_map(|case| Some((case.clone(), case.strip_prefix(prefix)?.parse().ok()?))).collect()
-}
-
-fn parse(args: &[String]) -> Result<Option<Options>, String> {
-    let mut args = pico_args::Arguments::from_vec(args.iter().map(Into::into).collect());
-    if args.contains("--help") {
-        return Ok(None);
-    }
-    let mut parse = || -> Result<_, pico_args::Error> {
-        let rounds: Option<usize> = args.opt_value_from_str("--rounds")?;
-        let seconds: Option<f64> = args.opt_value_from_str("--seconds")?;
-        let only: Option<String> = args.opt_value_from_str("--only")?;
-        let cases: Option<String> = args.opt_value_from_str("--cases")?;
-        Ok((rounds.unwrap_or(5).max(1), seconds.unwrap_or(5.0).max(1.0), only, cases))
-    };
-    let (rounds, seconds, only, cases) = parse().map_err(|e| format!("{e}\n\n{USAGE}"))?;
-    if let Some(left) = args.finish().first() {
-        return Err(format!("unknown argument {}\n\n{USAGE}", left.display()));
-    }
-    let cases: Vec<String> = cases
-        .map_or(CASES.map(str::to_owned).to_vec(), |c| c.split(',').map(|c| c.trim().to_owned()).collect());
-    if let Some(unknown) = cases.iter().find(|c| !CASES.contains(&c.as_str())) {
-        return Err(format!("no case {unknown:?}\n\n{USAGE}"));
-    }
-    Ok(Some(Options { rounds, seconds, contestants: chosen(only.as_deref(), &CONTESTANTS)?, cases }))
 }

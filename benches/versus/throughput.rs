@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::instrument::asked::Asked;
 use super::instrument::child::{Ended, Scratch, Service};
 use super::instrument::contestant::{Contestant, Load, find};
 use super::instrument::said::Said;
 use super::instrument::schedule_fit::median;
 use super::instrument::table::{Table, dash, middle};
 use super::instrument::target::Report;
-use super::{GENERATOR_CORE, Options, TARGET_CORE};
+use super::{GENERATOR_CORE, TARGET_CORE};
 
 /// Bodies nginx sends.
 const LARGE_BODY_BYTES: usize = 100 * 1024;
@@ -30,7 +31,7 @@ struct Samples {
 
 /// All runs of some cases, and what went wrong.
 struct Results<'a> {
-    options: &'a Options,
+    options: &'a Asked,
     cases: &'a [(String, usize)],
     samples: BTreeMap<(usize, &'static str), Samples>,
     remarks: BTreeSet<String>,
@@ -39,7 +40,7 @@ struct Results<'a> {
 type Field = fn(&Samples) -> &Vec<f64>;
 
 /// Closed model against our own target.
-pub fn tiny(options: &Options, cases: &[(String, usize)]) -> Result<(), String> {
+pub fn tiny(options: &Asked, cases: &[(String, usize)]) -> Result<(), String> {
     let mut results = Results::new(options, cases);
     results.take_turns(|contestant, load, scratch| {
         let target = Service::target(TARGET_CORE, &[])?;
@@ -61,14 +62,14 @@ pub fn tiny(options: &Options, cases: &[(String, usize)]) -> Result<(), String> 
 }
 
 /// Closed model against nginx; requests are as each contestant counts them.
-pub fn large(options: &Options, cases: &[(String, usize)]) -> Result<(), String> {
+pub fn large(options: &Asked, cases: &[(String, usize)]) -> Result<(), String> {
     let Some(nginx) = find("nginx") else {
         println!("nginx is not installed; this case was left out.");
         return Ok(());
     };
     let mut results = Results::new(options, cases);
     let home = Scratch::new()?;
-    let service = Service::nginx(&nginx, TARGET_CORE, home.path(), LARGE_BODY_BYTES)?;
+    let service = Service::nginx(&nginx, TARGET_CORE, home.path(), LARGE_BODY_BYTES, ("", ""))?;
     let url = format!("http://{}/body", service.address);
     results.take_turns(|contestant, load, scratch| {
         let outcome = contestant.run(&Load { url: url.clone(), ..load }, scratch.path());
@@ -86,7 +87,7 @@ pub fn large(options: &Options, cases: &[(String, usize)]) -> Result<(), String>
 type Outcome = Result<Result<(Ended, Said, Option<Report>), String>, String>;
 
 impl<'a> Results<'a> {
-    fn new(options: &'a Options, cases: &'a [(String, usize)]) -> Self {
+    fn new(options: &'a Asked, cases: &'a [(String, usize)]) -> Self {
         Self { options, cases, samples: BTreeMap::new(), remarks: BTreeSet::new() }
     }
 

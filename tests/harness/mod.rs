@@ -11,6 +11,9 @@ pub struct Skipped(pub &'static str);
 /// What a case comes to, unless it panics.
 pub type Done = Result<(), Skipped>;
 
+/// A case and its name.
+pub type Case = (&'static str, fn() -> Done);
+
 /// Functions under their own names.
 macro_rules! cases {
     ($($module:ident::{$($name:ident),* $(,)?})*) => {
@@ -20,7 +23,7 @@ macro_rules! cases {
 pub(crate) use cases;
 
 /// Run the cases whose names contain one of the arguments, or all.
-pub fn run(cases: &[(&str, fn() -> Done)]) -> ExitCode {
+pub fn run(cases: &[Case]) -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let (mut passed, mut failed, mut skipped) = (0, Vec::new(), 0);
     let began = Instant::now();
