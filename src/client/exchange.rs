@@ -157,8 +157,10 @@ impl Exchange {
         let scenario = &mut tally.scenarios[usize::from(self.scenario)];
         scenario.outcomes[outcome as usize] += 1;
         scenario.bytes_received += self.received;
-        if let Detail::Protocol(error) = detail {
-            tally.protocol_errors[error as usize] += 1;
+        match detail {
+            Detail::Protocol(error) => tally.protocol_errors[error as usize] += 1,
+            Detail::Tls(fault) => tally.tls_faults[fault.place()] += 1,
+            _ => {}
         }
         if !outcome.is_ok() {
             tally.first_seen[outcome as usize].get_or_insert(FirstSeen {

@@ -8,7 +8,7 @@ use std::fmt::Display;
 
 use super::Snapshot;
 use crate::http1::ProtocolError;
-use crate::tally::{Close, Histogram, Outcome, ScenarioTally};
+use crate::tally::{Close, Histogram, Outcome, ScenarioTally, TlsFault};
 use crate::verdict::instrument::Reason;
 use crate::verdict::threshold::Outcome as Gate;
 
@@ -116,6 +116,14 @@ fn volumes(page: &mut Page, snapshot: &Snapshot) {
         page.family("loadtester_tls_handshakes_total", "counter", help);
         page.sample(&[("kind", "full")], tally.handshakes_full);
         page.sample(&[("kind", "resumed")], tally.handshakes_resumed);
+        page.family(
+            "loadtester_tls_failures_total",
+            "counter",
+            "Exchanges that ended in tls_failed, by why.",
+        );
+        for fault in TlsFault::ALL {
+            page.sample(&[("reason", fault.name())], tally.tls_faults[fault.place()]);
+        }
     }
     let sent = tally.sum(|s| s.bytes_sent);
     page.value("loadtester_sent_bytes_total", "counter", "Request bytes handed to the kernel.", sent);

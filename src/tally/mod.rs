@@ -141,6 +141,8 @@ pub struct Tally {
     pub connect_failures: u64,
     /// Exchanges that ended as a protocol error, by what was wrong, indexed by `ProtocolError as usize`.
     pub protocol_errors: [u64; ProtocolError::COUNT],
+    /// Exchanges that ended in [`Outcome::TlsFailed`], by why (see [`TlsFault::place`]).
+    pub tls_faults: [u64; TlsFault::COUNT],
     /// Redirects that were followed.
     pub redirects: u64,
     /// Requests sent a second time because the target had closed the idle connection.
@@ -176,6 +178,7 @@ impl Tally {
             closes: [0; Close::COUNT],
             connect_failures: 0,
             protocol_errors: [0; ProtocolError::COUNT],
+            tls_faults: [0; TlsFault::COUNT],
             redirects: 0,
             retried: 0,
             absurd_stamps: 0,
@@ -208,6 +211,7 @@ impl Tally {
         add_each(&mut self.closes, &other.closes);
         self.connect_failures += other.connect_failures;
         add_each(&mut self.protocol_errors, &other.protocol_errors);
+        add_each(&mut self.tls_faults, &other.tls_faults);
         self.redirects += other.redirects;
         self.retried += other.retried;
         self.absurd_stamps += other.absurd_stamps;
@@ -247,6 +251,7 @@ impl Tally {
         (self.connections_opened, self.reconnects, self.connect_failures) = (0, 0, 0);
         self.closes.fill(0);
         self.protocol_errors.fill(0);
+        self.tls_faults.fill(0);
         self.redirects = 0;
         (self.handshakes_full, self.handshakes_resumed) = (0, 0);
         (self.retried, self.completed_in_time) = (0, 0);

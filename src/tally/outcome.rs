@@ -106,7 +106,7 @@ impl Outcome {
             Self::ConnectRefused => "the target refused the connection",
             Self::ConnectUnreachable => "the target could not be reached",
             Self::ConnectTimeout => "no connection within `load.connect_timeout`",
-            Self::TlsFailed => "no TLS connection, or it was broken off: see its reason",
+            Self::TlsFailed => "no TLS connection, or one that was broken off",
             Self::Reset => "the connection was reset before the response was complete",
             Self::ClosedEarly => "the target closed the connection before the response was complete",
             Self::ProtocolError => "what came back is not a valid HTTP/1.1 response",

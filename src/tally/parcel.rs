@@ -59,6 +59,7 @@ macro_rules! parts {
             closes,
             connect_failures,
             protocol_errors,
+            tls_faults,
             redirects,
             retried,
             absurd_stamps,
@@ -69,7 +70,7 @@ macro_rules! parts {
         } = $tally;
         let mut counters = vec![connections_opened, handshakes_full, handshakes_resumed, reconnects];
         counters.extend([connect_failures, redirects, retried, absurd_stamps, unstamped, completed_in_time]);
-        counters.extend(closes.into_iter().chain(protocol_errors));
+        counters.extend(closes.into_iter().chain(protocol_errors).chain(tls_faults));
         let mut histograms = vec![slip, send_delay, receive_delay, connect_time, tls_time, first_byte_time];
         for ScenarioTally { response_time, service_time, .. } in scenarios {
             histograms.extend([response_time, service_time]);
@@ -244,6 +245,7 @@ mod tests {
         tally.connections_opened = 7;
         tally.closes[0] = 3;
         tally.protocol_errors[1] = 4;
+        tally.tls_faults[2] = 5;
         let detail = Detail::Broken(Broken::Status(3));
         tally.first_seen[2] = Some(FirstSeen { at_ns: 5, scenario: 1, detail });
         tally.specimens.push(Specimen {

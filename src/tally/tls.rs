@@ -36,6 +36,49 @@ pub enum TlsFault {
 }
 
 impl TlsFault {
+    /// Number of reasons: the length of an array indexed by [`TlsFault::place`].
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// Every reason, in the order in which reports list them; alerts count as one, whatever their number.
+    pub const ALL: [TlsFault; 15] = [
+        Self::UnknownIssuer,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::NameMismatch,
+        Self::WrongPurpose,
+        Self::BadCertificate,
+        Self::ClientCertificateRequired,
+        Self::ClientCertificateRefused,
+        Self::NothingInCommon,
+        Self::NoAlpn,
+        Self::NotTls,
+        Self::Alert(0),
+        Self::Protocol,
+        Self::Closed,
+        Self::Local,
+    ];
+
+    /// Its index in [`TlsFault::ALL`].
+    pub const fn place(self) -> usize {
+        match self {
+            Self::UnknownIssuer => 0,
+            Self::Expired => 1,
+            Self::NotYetValid => 2,
+            Self::NameMismatch => 3,
+            Self::WrongPurpose => 4,
+            Self::BadCertificate => 5,
+            Self::ClientCertificateRequired => 6,
+            Self::ClientCertificateRefused => 7,
+            Self::NothingInCommon => 8,
+            Self::NoAlpn => 9,
+            Self::NotTls => 10,
+            Self::Alert(_) => 11,
+            Self::Protocol => 12,
+            Self::Closed => 13,
+            Self::Local => 14,
+        }
+    }
+
     /// The stable name in JSON and metric labels.
     pub const fn name(self) -> &'static str {
         match self {
@@ -104,6 +147,14 @@ impl TlsFault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_distinct_and_in_index_order() {
+        for (i, a) in TlsFault::ALL.iter().enumerate() {
+            assert_eq!(a.place(), i);
+            assert!(TlsFault::ALL[i + 1..].iter().all(|b| a.name() != b.name()));
+        }
+    }
 
     #[test]
     fn an_alert_of_a_certificate_is_about_ours() {

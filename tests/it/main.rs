@@ -41,6 +41,7 @@ mod status;
 mod target;
 mod thresholds;
 mod tls;
+mod tls_wire;
 mod trust;
 mod wire;
 mod wire_places;

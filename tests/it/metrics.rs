@@ -23,6 +23,12 @@ fn promtool_finds_nothing() {
     assert_lints(&snapshot());
     let run = RunInfo { target_rate: None, model: "closed", ..snapshot().run };
     assert_lints(&Snapshot::new(run, 1, 0.0));
+    let run = RunInfo { insecure: Some(false), ..snapshot().run };
+    let secure = Snapshot::new(run, 1, 0.0);
+    assert_lints(&secure);
+    for sample in ["handshakes_total{kind=\"resumed\"} 0", "failures_total{reason=\"expired\"} 0"] {
+        assert!(text(&secure).contains(&format!("\nloadtester_tls_{sample}\n")), "{sample}");
+    }
 }
 
 fn assert_lints(snapshot: &Snapshot) {

@@ -313,7 +313,7 @@ fn what_is_not_tls_is_told_apart() {
     for (script, expected) in [
         (&plain, "what answered is not TLS: is it an http:// port?"),
         (&hangs_up, "ended the connection in the TLS handshake"),
-        (&silent, "no connection within the timeout"),
+        (&silent, "no connection within `load.connect_timeout`"),
     ] {
         let url = script.url().replace("http:", "https:");
         let ended = run_tls(&url, "{insecure: true}", &["-n", "5", "-c", "1"]);
@@ -335,6 +335,7 @@ fn a_handshake_that_fails_in_the_middle_of_a_run_is_counted_with_its_request() {
     });
     let ended = run_tls(&target.url(), "{ca: ca.pem}", &["-n", "5", "-c", "1"]).lawful();
     assert_eq!(ended.outcomes(), [("ok".to_owned(), 1), ("tls_failed".to_owned(), 4)], "{ended:#?}");
+    assert_eq!(ended.number("tls.failures.closed"), 4);
     assert!(ended.stdout.contains("ended the connection in the TLS handshake"), "{ended:#?}");
 }
 

@@ -14,7 +14,7 @@ use serde::{Serialize, Serializer};
 
 pub use self::baseline::BaselineFigures;
 pub use self::latency::{Histograms, Latency, PERCENTILES, encode};
-pub use self::wire::{Connections, explain, protocol_errors};
+pub use self::wire::{Connections, explain, protocol_errors, tls_faults};
 use super::{Ending, Snapshot, State};
 use crate::plan::Metric;
 use crate::tally::{Outcome, ScenarioTally, Tally};
@@ -148,6 +148,8 @@ pub struct Tls {
     pub handshakes_full: u64,
     /// Those that took up an earlier session.
     pub handshakes_resumed: u64,
+    /// Exchanges that ended in tls_failed, by why; those reasons that occurred.
+    pub failures: BTreeMap<&'static str, u64>,
     /// Any certificate was accepted: whoever answered may have been somebody else.
     pub insecure: bool,
 }
@@ -159,6 +161,7 @@ impl Tls {
         snapshot.run.insecure.map(|insecure| Self {
             handshakes_full: tally.handshakes_full,
             handshakes_resumed: tally.handshakes_resumed,
+            failures: tls_faults(tally),
             insecure,
         })
     }

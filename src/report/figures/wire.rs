@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::http1::ProtocolError;
 use crate::report::format::count;
-use crate::tally::{Close, Outcome, Tally};
+use crate::tally::{Close, Outcome, Tally, TlsFault};
 
 /// Protocol errors by what was wrong, those that occurred.
 pub fn protocol_errors(tally: &Tally) -> BTreeMap<&'static str, u64> {
@@ -15,16 +15,23 @@ pub fn protocol_errors(tally: &Tally) -> BTreeMap<&'static str, u64> {
     named.filter(|(_, n)| *n > 0).collect()
 }
 
+/// Failures of TLS by why, those that occurred.
+pub fn tls_faults(tally: &Tally) -> BTreeMap<&'static str, u64> {
+    let named = TlsFault::ALL.into_iter().map(|fault| (fault.name(), tally.tls_faults[fault.place()]));
+    named.filter(|(_, n)| *n > 0).collect()
+}
+
 /// The sentence that explains `outcome`, with its reasons and their counts where there are several kinds.
 pub fn explain(outcome: Outcome, tally: &Tally) -> String {
     let mut text = outcome.explain().to_owned();
-    if outcome == Outcome::ProtocolError {
-        let reasons = protocol_errors(tally);
-        let named: Vec<String> =
-            reasons.into_iter().map(|(name, n)| format!("{name} ({})", count(n))).collect();
-        if !named.is_empty() {
-            text += &format!(": {}", named.join(", "));
-        }
+    let reasons = match outcome {
+        Outcome::ProtocolError => protocol_errors(tally),
+        Outcome::TlsFailed => tls_faults(tally),
+        _ => BTreeMap::new(),
+    };
+    let named: Vec<String> = reasons.into_iter().map(|(name, n)| format!("{name} ({})", count(n))).collect();
+    if !named.is_empty() {
+        text += &format!(": {}", named.join(", "));
     }
     text
 }
