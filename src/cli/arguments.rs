@@ -29,9 +29,6 @@ pub(super) fn vet(typed: Vec<OsString>) -> Result<Vec<OsString>, UsageError> {
             None => (text.as_str(), None),
         };
         let flag = find(name).ok_or_else(|| unknown(name))?;
-        if flag.kind == Kind::Later {
-            return Err(UsageError::new(format!("{name} is not supported yet: remove it")));
-        }
         if flag.kind == Kind::Once && seen.iter().any(|other| other.name == flag.name) {
             return Err(UsageError::new(format!("{name} is given twice: keep one of the two")));
         }
@@ -74,7 +71,44 @@ fn value_of(flag: &Flag, value: Option<String>, is_attached: bool) -> Result<Str
     Ok(value)
 }
 
+/// Names that other tools give to what has a short one here, or another.
+const KNOWN_ELSEWHERE: [(&str, &str); 27] = [
+    ("--connections", "-c"),
+    ("--concurrency", "-c"),
+    ("--users", "-c"),
+    ("--vus", "-c"),
+    ("--rate", "-r"),
+    ("--rps", "-r"),
+    ("--qps", "-r"),
+    ("--requests", "-n"),
+    ("--count", "-n"),
+    ("--iterations", "-n"),
+    ("--duration", "-d"),
+    ("--time", "-d"),
+    ("--method", "-m"),
+    ("--request", "-m"),
+    ("-X", "-m"),
+    ("--header", "-H"),
+    ("--headers", "-H"),
+    ("--body", "-b"),
+    ("--data", "-b"),
+    ("--output", "--report"),
+    ("--out", "--report"),
+    ("-o", "--report"),
+    ("--file", "--plan"),
+    ("--config", "--plan"),
+    ("-f", "--plan"),
+    ("--dry-run", "--check"),
+    ("-t", "--threads"),
+];
+
 fn unknown(name: &str) -> UsageError {
+    if let Some(flag) =
+        KNOWN_ELSEWHERE.iter().find(|(other, _)| *other == name).and_then(|(_, ours)| find(ours))
+    {
+        let write = format!("{} {}", flag.name, flag.value);
+        return UsageError::new(format!("unknown flag {}: write {}", quoted(name), quoted(write.trim_end())));
+    }
     // -c50: the value is attached, as other tools allow.
     if let Some(short) = name.get(..2).and_then(find).filter(|flag| !flag.value.is_empty() && name.len() > 2)
     {
@@ -85,7 +119,7 @@ fn unknown(name: &str) -> UsageError {
             quoted(&format!("{flag} {value}"))
         ));
     }
-    let names = FLAGS.iter().filter(|flag| flag.kind != Kind::Later).map(|flag| flag.name);
+    let names = FLAGS.iter().map(|flag| flag.name);
     // Two letters are alike too easily for a guess.
     let guess =
         if name.len() > 3 { did_you_mean(name, names.filter(|n| n.len() > 2)) } else { String::new() };

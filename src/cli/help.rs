@@ -38,7 +38,7 @@ pub fn help() -> String {
     let mut text = EXAMPLES.to_owned();
     for group in Group::ALL {
         text += &format!("\n{}:\n", group.title());
-        for flag in FLAGS.iter().filter(|flag| flag.group == group && flag.kind != Kind::Later) {
+        for flag in FLAGS.iter().filter(|flag| flag.group == group) {
             text += &entry(flag);
         }
     }
@@ -77,7 +77,7 @@ fn typed(flag: &Flag) -> String {
 /// The README's table of flags.
 pub fn markdown_table() -> String {
     let mut text = "| flag | meaning | default |\n|---|---|---|\n".to_owned();
-    for flag in FLAGS.iter().filter(|flag| flag.kind != Kind::Later) {
+    for flag in &FLAGS {
         let again = if flag.kind == Kind::Repeatable { "; repeatable" } else { "" };
         text += &format!("| `{}` | {}{again} | {} |\n", typed(flag), flag.help, flag.default);
     }
@@ -97,10 +97,7 @@ mod tests {
         let words: Vec<&str> = help.split_whitespace().collect();
         for flag in &FLAGS {
             let shown = words.join(" ").contains(&format!("{} ", typed(flag)));
-            assert_eq!(shown, flag.kind != Kind::Later, "{}", flag.name);
-            if shown {
-                assert!(words.join(" ").contains(flag.help), "{}", flag.name);
-            }
+            assert!(shown && words.join(" ").contains(flag.help), "{}", flag.name);
         }
         assert!(help.starts_with("loadtester measures") && help.contains("Examples:"));
         assert!(help.trim_end().ends_with("written"), "exit codes come last");
@@ -109,8 +106,7 @@ mod tests {
     #[test]
     fn the_markdown_table_has_a_row_of_three_cells_for_each_flag() {
         let table = markdown_table();
-        let flags = FLAGS.iter().filter(|flag| flag.kind != Kind::Later).count();
-        assert_eq!(table.lines().count(), flags + 2);
+        assert_eq!(table.lines().count(), FLAGS.len() + 2);
         assert!(table.lines().all(|line| line.matches('|').count() == 4), "{table}");
     }
 }

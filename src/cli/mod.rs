@@ -124,6 +124,8 @@ pub struct Options {
     pub linger_ns: u64,
     /// `--check`.
     pub check: bool,
+    /// `--once`.
+    pub once: bool,
     /// `--schema`.
     pub schema: bool,
     /// `--report-schema`.
@@ -215,6 +217,7 @@ pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
         busy_poll: taken.has("--busy-poll"),
         strict: taken.has("--strict"),
         check: taken.has("--check"),
+        once: taken.has("--once"),
         schema: taken.has("--schema"),
         report_schema: taken.has("--report-schema"),
         quiet: taken.has("--quiet"),
@@ -396,6 +399,9 @@ fn refuse_contradictions(options: &Options) -> Result<(), UsageError> {
         return Err(UsageError::new(format!("--report {} is given twice: keep one", quoted(&path))));
     }
     fleet::refuse(options)?;
+    if options.once {
+        refuse_beside_once(options)?;
+    }
     match options.role {
         Role::Target => return refuse_beside_target(options),
         Role::Worker | Role::Coordinator => return Ok(()),
@@ -412,6 +418,28 @@ fn refuse_contradictions(options: &Options) -> Result<(), UsageError> {
     Ok(())
 }
 
+fn refuse_beside_once(options: &Options) -> Result<(), UsageError> {
+    let senseless = [
+        (options.check, "--check"),
+        (options.concurrency.is_some(), "-c"),
+        (options.rate.is_some(), "-r"),
+        (options.requests.is_some(), "-n"),
+        (options.duration_ns.is_some(), "-d"),
+        (!options.reports.is_empty(), "--report"),
+        (options.baseline.is_some(), "--baseline"),
+        (options.strict, "--strict"),
+        (options.listen.is_some(), "--listen"),
+        (options.linger_ns > 0, "--linger"),
+        (options.threads.is_some(), "--threads"),
+    ];
+    match senseless.iter().find(|(given, _)| *given) {
+        Some((_, name)) => Err(UsageError::new(format!(
+            "--once sends each scenario once and measures no load, {name} has no meaning there: remove one"
+        ))),
+        None => Ok(()),
+    }
+}
+
 fn refuse_beside_target(options: &Options) -> Result<(), UsageError> {
     let senseless = [
         (options.plan.is_some(), "--plan"),
@@ -425,6 +453,7 @@ fn refuse_beside_target(options: &Options) -> Result<(), UsageError> {
         (!options.reports.is_empty(), "--report"),
         (options.baseline.is_some(), "--baseline"),
         (options.check, "--check"),
+        (options.once, "--once"),
         (options.strict, "--strict"),
         (options.busy_poll, "--busy-poll"),
         (options.linger_ns > 0, "--linger"),
@@ -440,7 +469,7 @@ fn refuse_beside_target(options: &Options) -> Result<(), UsageError> {
 
 #[cfg(test)]
 mod tests {
-    use super::table::{FLAGS, Kind};
+    use super::table::FLAGS;
     use super::*;
 
     fn parse_words(words: &[&str]) -> Result<Options, UsageError> {
@@ -482,10 +511,6 @@ mod tests {
                 words.push(sample(flag.name));
             }
             let parsed = parse_words(&words);
-            if flag.kind == Kind::Later {
-                assert!(parsed.unwrap_err().0.contains("not supported yet"), "{}", flag.name);
-                continue;
-            }
             let without = parse_words(base).unwrap_or_default();
             assert_ne!(parsed.as_ref(), Ok(&without), "{} changes nothing", flag.name);
             words.extend_from_slice(&words.clone()[base.len()..]);
@@ -499,7 +524,7 @@ mod tests {
 
     #[test]
     fn a_flag_that_takes_a_value_is_refused_without_one() {
-        for flag in FLAGS.iter().filter(|f| !f.value.is_empty() && f.kind != Kind::Later) {
+        for flag in FLAGS.iter().filter(|f| !f.value.is_empty()) {
             for words in [vec![flag.name], vec![flag.name, "--check"]] {
                 let error = parse_words(&words).unwrap_err().0;
                 let remedy = format!("{} needs a value", flag.name);
@@ -509,7 +534,7 @@ mod tests {
                 );
             }
         }
-        for flag in FLAGS.iter().filter(|f| f.value.is_empty() && f.kind != Kind::Later) {
+        for flag in FLAGS.iter().filter(|f| f.value.is_empty()) {
             let error = parse_words(&[&format!("{}=x", flag.name)]).unwrap_err().0;
             assert!(error.contains("takes no value"), "{error}");
         }
@@ -603,7 +628,7 @@ mod tests {
 
     #[test]
     fn a_usage_error_names_the_flag_and_the_remedy() {
-        let cases: [(&[&str], &str); 56] = [
+        let cases: [(&[&str], &str); 61] = [
             (&[], "nothing to do: give a plan or a URL, or try --demo\n  loadtester --plan"),
             (&["--chekc"], "unknown flag `--chekc`, did you mean `--check`?"),
             (&["--xyzzyx"], "--help lists them all"),
@@ -627,7 +652,7 @@ mod tests {
             (&["--role", "target", "-c", "5"], "-c has no meaning there"),
             (&["--role", "worker"], "add --coordinator http://HOST:8080"),
             (&["--role", "boss"], "write standalone, worker, coordinator or target"),
-            (&["--once"], "--once is not supported yet"),
+            (&["--once"], "nothing to do"),
             (&["http://x", "--coordinator", "http://x"], "--coordinator belongs to --role worker: add that"),
             (&["http://x", "--slot", "1"], "--slot belongs to --role worker"),
             (&["http://x", "--workers", "3"], "--workers belongs to --role coordinator: add that"),
@@ -653,6 +678,11 @@ mod tests {
             ),
             (&["--role", "coordinator", "--no-listen"], "--no-listen has no meaning"),
             (&["--role", "coordinator", "-d", "5s"], "this coordinator has none: add --plan"),
+            (&["--demo", "--once", "-d", "5s"], "-d has no meaning there"),
+            (&["--demo", "--once", "--check"], "--check has no meaning there"),
+            (&["--duration", "5s"], "unknown flag `--duration`: write `-d DURATION`"),
+            (&["-X", "POST"], "unknown flag `-X`: write `-m METHOD`"),
+            (&["--dry-run"], "unknown flag `--dry-run`: write `--check`"),
             (&["http://x", "-c", "many"], "-c `many`: not a count"),
             (&["http://x", "-c", "5G"], "-c `5G`: too large"),
             (&["http://x", "-c", "-5"], "-c needs a value, but `-5` follows"),

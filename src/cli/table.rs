@@ -15,7 +15,7 @@ pub(super) struct Flag {
     pub help: &'static str,
     /// What holds without it; empty: nothing.
     pub default: &'static str,
-    /// How often it may be given and whether it exists yet.
+    /// How often it may be given.
     pub kind: Kind,
 }
 
@@ -62,8 +62,6 @@ pub(super) enum Kind {
     Once,
     /// As often as wanted.
     Repeatable,
-    /// Part of the interface, not there yet: refused with those words, and left out of the help.
-    Later,
 }
 
 const fn flag(name: &'static str, value: &'static str, group: Group, help: &'static str) -> Flag {
@@ -81,10 +79,6 @@ impl Flag {
 
     const fn repeatable(self) -> Self {
         Self { kind: Kind::Repeatable, ..self }
-    }
-
-    const fn later(self) -> Self {
-        Self { kind: Kind::Later, ..self }
     }
 
     /// Whether `typed` is this flag.
@@ -107,7 +101,7 @@ pub(super) static FLAGS: [Flag; 44] = [
     flag("--role", "ROLE", What, "`standalone`, `worker`, `coordinator`, or `target` for the demo target alone")
         .default("standalone"),
     flag("--check", "", What, "check the plan, print what would be sent and needed; send nothing"),
-    flag("--once", "", What, "send each scenario once, print both sides").later(),
+    flag("--once", "", What, "send each scenario once, print both sides, times and what it expects"),
     flag("--schema", "", What, "print the plan's JSON Schema"),
     flag("-c", "N", HowMuch, "connections; with a rate, the most connections")
         .default("10; with a rate 1000"),

@@ -248,7 +248,7 @@ impl Client {
         connection.decoder.begin();
         if let (Some(recording), Some(exchange)) = (self.recordings.get_mut(c as usize), &connection.exchange)
         {
-            judge::begin(recording, &self.brief.plan, exchange);
+            judge::begin(recording, &self.brief, exchange);
         }
         if let Some(exchange) = &mut connection.exchange {
             exchange.send_begins(now, possible_ns, &mut self.tally);

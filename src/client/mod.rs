@@ -73,6 +73,8 @@ pub struct Brief {
     pub picker: Picker,
     /// Seed of all randomness.
     pub seed: u64,
+    /// Whether the last response is to be kept whole, to be shown.
+    pub witness: bool,
 }
 
 impl Brief {
@@ -81,7 +83,7 @@ impl Brief {
         let requests = plan.scenarios.iter().map(|s| redirect::encode(&plan, s)).collect();
         let picker =
             Picker::new(&plan.weights(), seed).expect("a checked plan's weights have a short period");
-        Self { plan, requests, picker, seed }
+        Self { plan, requests, picker, seed, witness: false }
     }
 }
 
@@ -180,7 +182,7 @@ impl Client {
             established: 0,
             in_flight: 0,
             memo: HeadMemo::new(),
-            recordings: judge::recordings(&brief.plan, n),
+            recordings: judge::recordings(&brief, n),
             hops: vec![None; if follows { n } else { 0 }],
             reported: vec![Vec::new(); brief.plan.scenarios.len()],
             tally,

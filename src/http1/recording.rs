@@ -21,7 +21,7 @@ impl Sink for () {
 const MAX_IDLE_BYTES: usize = 64 << 10;
 
 /// The part of one response that is wanted. Reused: [`Recording::begin`] forgets the last one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recording {
     head: Vec<u8>,
     body: Vec<u8>,

@@ -74,6 +74,20 @@ pub struct JsonRule {
     pub shown: String,
 }
 
+/// A status below 400 and nothing else: what holds where a scenario says nothing.
+impl Default for Expect {
+    fn default() -> Self {
+        Self {
+            statuses: vec![DEFAULT_STATUSES],
+            headers: Vec::new(),
+            body_contains: Vec::new(),
+            json: Vec::new(),
+            body_bytes: None,
+            max_body_bytes: DEFAULT_MAX_BODY_BYTES,
+        }
+    }
+}
+
 impl Expect {
     /// Whether heads have to be kept.
     pub fn wants_head(&self) -> bool {

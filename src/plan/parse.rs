@@ -6,7 +6,7 @@ use super::fault::{Fault, Faults};
 use super::path::Path;
 use super::schema::SCHEMA;
 use super::tree::{self, Node};
-use super::{MAX_PLAN_BYTES, Plan, digest, shape, url, variables};
+use super::{MAX_PLAN_BYTES, Plan, Secrets, digest, shape, url, variables};
 use crate::units;
 
 /// What the command line puts in the place of what a plan says; `load` has the rules.
@@ -79,7 +79,7 @@ pub fn parse(
     match read(text) {
         Ok(mut root) => {
             let secrets = variables::fill_in(&mut root, env, &mut faults);
-            Ok(Plan { secrets, ..meaning(&root, source, overrides, faults)? })
+            Ok(keep_secret(secrets, meaning(&root, source, overrides, faults)?))
         }
         Err((position, message)) => {
             faults.add(position, &Path::default(), message);
@@ -135,7 +135,15 @@ pub fn from_url(form: &UrlForm, overrides: &Overrides) -> Result<Plan, Faults> {
     let mut plan = meaning(&root, &form.url, &overrides, faults).map_err(Faults::told_in_flags)?;
     plan.scenarios[0].body.clone_from(&form.body);
     plan.digest = digest::digest(&plan);
-    Ok(plan)
+    Ok(keep_secret(Secrets::default(), plan))
+}
+
+/// `plan` with what must not be shown of it: `secrets` and the credentials in its headers.
+fn keep_secret(mut secrets: Secrets, plan: Plan) -> Plan {
+    for (name, value) in plan.scenarios.iter().flat_map(|s| &s.headers) {
+        secrets.add_header(name, value);
+    }
+    Plan { secrets, ..plan }
 }
 
 /// What both doors lead to.

@@ -34,28 +34,40 @@ const TELLING_WHOLE: [&str; 4] = ["auth", "key", "sig", "pwd"];
 /// Ways to prove who one is that stand before the proof (RFC 9110, section 11.1): no secret.
 const SCHEMES: [&str; 4] = ["basic", "bearer", "digest", "token"];
 
-/// Values that came from the environment, each with its variable's name.
+/// Values that are not to be shown, each with what is shown instead.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secrets {
-    /// Ways to write a value, the longest first, and the variable it came from.
+    /// Ways to write a value, the longest first, and what is shown in its place.
     forms: Vec<(String, String)>,
 }
 
-/// Names alone: a value must not get into a message by accident.
+/// What is shown alone: a value must not get into a message by accident.
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.forms.iter().map(|(_, name)| name)).finish()
+        f.debug_list().entries(self.forms.iter().map(|(_, shown)| shown)).finish()
     }
 }
 
 impl Secrets {
     /// Remember that the variable `name` stands for `value`.
     pub fn add(&mut self, name: &str, value: &str) {
+        self.replace(value, format!("${{{name}}}"));
+    }
+
+    /// Remember the credential in the header field `name`, if it is one: a target may send it back.
+    pub fn add_header(&mut self, name: &str, value: &str) {
+        let credential = after_scheme(value).map_or(value, |(_, rest)| rest);
+        if is_telling(name) && credential.len() >= LEAST_ECHO_BYTES {
+            self.replace(credential, MASK.to_owned());
+        }
+    }
+
+    fn replace(&mut self, value: &str, shown: String) {
         let json = serde_json::Value::from(value).to_string();
         let in_json = json.trim_matches('"').to_owned();
         for form in [value.to_owned(), in_json] {
             if !form.is_empty() && !self.forms.iter().any(|(known, _)| *known == form) {
-                self.forms.push((form, name.to_owned()));
+                self.forms.push((form, shown.clone()));
             }
         }
         self.forms.sort_by_key(|(form, _)| std::cmp::Reverse(form.len()));
@@ -75,8 +87,8 @@ impl Secrets {
         let (mut masked, mut rest) = (String::with_capacity(text.len()), text);
         while let Some(c) = rest.chars().next() {
             match self.forms.iter().find(|(form, _)| form.len() >= least && rest.starts_with(form.as_str())) {
-                Some((form, name)) => {
-                    masked += &format!("${{{name}}}");
+                Some((form, shown)) => {
+                    masked += shown;
                     rest = &rest[form.len()..];
                 }
                 None => {
@@ -100,12 +112,12 @@ pub fn header_value(name: &str, value: &str) -> String {
     if !is_telling(name) {
         return value.to_owned();
     }
-    match value.split_once(' ') {
-        Some((scheme, _)) if SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()) => {
-            format!("{scheme} {MASK}")
-        }
-        _ => MASK.to_owned(),
-    }
+    after_scheme(value).map_or(MASK.to_owned(), |(scheme, _)| format!("{scheme} {MASK}"))
+}
+
+/// `Bearer abc`: a scheme that is known, and the proof.
+fn after_scheme(value: &str) -> Option<(&str, &str)> {
+    value.split_once(' ').filter(|(scheme, _)| SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()))
 }
 
 /// A path with its query, without parameters that are secret by their names.
@@ -186,6 +198,23 @@ mod tests {
         // What is put in is not looked through again, and short values come back by accident.
         assert_eq!(secrets.mask_echo("s3c 1 s3c\"ret"), "s3c 1 ${TOKEN}");
         assert!(!format!("{secrets:?}").contains("s3c"));
+    }
+
+    #[test]
+    fn a_credential_typed_in_a_header_is_known_again_without_its_scheme() {
+        let mut secrets = Secrets::default();
+        secrets.add("TOKEN", "from-outside");
+        for (name, value) in [
+            ("Authorization", "Bearer typed-here"),
+            ("Cookie", "sid=typed-too"),
+            ("X-Api-Key", "from-outside"),
+            ("Accept", "text/html"),
+            ("Session", "on"),
+        ] {
+            secrets.add_header(name, value);
+        }
+        let came = "Bearer typed-here, sid=typed-too, from-outside, text/html, on";
+        assert_eq!(secrets.mask_echo(came), "Bearer ***, ***, ${TOKEN}, text/html, on");
     }
 
     #[test]

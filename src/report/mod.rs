@@ -15,6 +15,7 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod prometheus;
+pub mod once;
 mod shown;
 mod snapshot;
 pub mod svg;

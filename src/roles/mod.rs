@@ -6,6 +6,7 @@ pub mod demo;
 pub mod demo_target;
 pub mod github;
 pub mod live;
+pub mod once;
 pub mod plan_source;
 pub mod report_files;
 pub mod signals;

@@ -10,13 +10,13 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::abort::Abort;
 use super::live::Live;
 use super::signals::Interrupts;
 use super::stop::Stop;
-use super::{Exit, baseline_file, plan_source, summary, tls_files};
+use super::{Exit, baseline_file, once, plan_source, summary, tls_files};
 use crate::cli::{Format, Options, Timestamps};
 use crate::client::Brief;
 use crate::collector::{Board, Collector, detail_text};
@@ -101,6 +101,9 @@ fn plan_of(options: &Options) -> Result<Plan, Failure> {
 pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Result<Exit, Failure> {
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1 << 53)); // exact in JSON's numbers
     let machine = sys::limits::look();
+    if options.once {
+        return once::run(options, &plan, seed, interrupts);
+    }
     let most = preflight::most_connections(&plan.load);
     let threads =
         verdict::threads_for(&machine, options.threads, options.no_pin, most).map_err(Failure::usage)?;
@@ -119,9 +122,7 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
     if !options.quiet {
         flight.warnings.iter().chain(&threads.notes).for_each(|w| eprintln!("note: {w}"));
     }
-    if plan.tls.as_ref().is_some_and(|tls| tls.insecure) {
-        eprintln!("warning: insecure: any certificate is accepted, whoever answers may be somebody else");
-    }
+    warn_of_insecure(&plan);
     let baseline = baseline_file::read(options, &plan).map_err(Failure::usage)?;
     summary::check_writable(options).map_err(Failure::usage)?;
     let addresses = resolve(&plan)?;
@@ -141,7 +142,7 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
             "{own}: start the target first, or move the server with --listen"
         )));
     }
-    let crew = Crew::start(options, plan, seed, &threads, (addresses, tls))?;
+    let crew = Crew::start(options, Arc::new(Brief::new(plan, seed)), &threads, (addresses, tls))?;
     crew.see_through(options, &board, &stop)?;
     let exit = summary::conclude(options, &board)?;
     if let Some(server) = server {
@@ -154,7 +155,7 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
 }
 
 /// The load threads of a run and the channels to them.
-struct Crew {
+pub(super) struct Crew {
     handles: Vec<std::thread::JoinHandle<()>>,
     control: Arc<Control>,
     clock: Clock,
@@ -167,17 +168,16 @@ struct Crew {
 }
 
 impl Crew {
-    fn start(
+    /// Start a thread for each place in `threads`; they connect and wait.
+    pub(super) fn start(
         options: &Options,
-        plan: Plan,
-        seed: u64,
+        brief: Arc<Brief>,
         threads: &Threads,
         (addresses, tls): (Arc<[SocketAddr]>, Option<TlsConfig>),
     ) -> Result<Self, Failure> {
         let of = threads.count as u32;
         let stamps = options.timestamps == Timestamps::Kernel;
         let stamping = if stamps { sys::keep_stamping() } else { None };
-        let brief = Arc::new(Brief::new(plan, seed));
         let (settle, settled) = bounded(threads.count);
         let (close, windows) = bounded(threads.count * TALLIES_PER_THREAD);
         let (control, clock) = (Arc::new(Control::default()), Clock::start());
@@ -257,6 +257,35 @@ impl Crew {
         Ok(())
     }
 
+    /// One request by a crew of one: what was counted, timed and kept of it.
+    pub(super) fn try_out(self, interrupts: &Interrupts) -> Result<Tally, Failure> {
+        self.reach_target(&Stop::new(interrupts))?;
+        self.control.start(self.clock.now() + START_LEAD_NS);
+        let mut whole: Option<Tally> = None;
+        loop {
+            match self.windows.recv_timeout(LOOK_EVERY) {
+                Ok(mut window) => {
+                    whole
+                        .get_or_insert_with(|| Tally::new(window.tally.scenarios.len()))
+                        .merge(&window.tally);
+                    if window.last.is_some() {
+                        break;
+                    }
+                    window.tally.clear();
+                    // A thread that has ended takes nothing back.
+                    let _ = self.empties[window.thread].try_send(window.tally);
+                }
+                Err(RecvTimeoutError::Timeout) if !interrupts.any() => {}
+                Err(_) => break,
+            }
+        }
+        self.control.stop();
+        if interrupts.any() {
+            return Err(Failure { message: "interrupted".into(), exit: Exit::Interrupted });
+        }
+        whole.ok_or_else(|| Failure::incomplete("a thread of the run panicked; see above"))
+    }
+
     /// Wait until every thread's first attempts have ended and some thread has a connection.
     fn reach_target(&self, stop: &Stop) -> Result<(), Failure> {
         let (mut settled, mut reached, mut failure) = (0, false, None);
@@ -306,7 +335,13 @@ impl Crew {
     }
 }
 
-fn resolve(plan: &Plan) -> Result<Arc<[SocketAddr]>, Failure> {
+pub(super) fn warn_of_insecure(plan: &Plan) {
+    if plan.tls.as_ref().is_some_and(|tls| tls.insecure) {
+        eprintln!("warning: insecure: any certificate is accepted, whoever answers may be somebody else");
+    }
+}
+
+pub(super) fn resolve(plan: &Plan) -> Result<Arc<[SocketAddr]>, Failure> {
     let host = (plan.target.host.as_str(), plan.target.port);
     let addresses: Vec<SocketAddr> = host
         .to_socket_addrs()

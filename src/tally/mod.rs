@@ -14,7 +14,7 @@ pub use histogram::{HIGHEST_NS, Histogram};
 pub use outcome::{Broken, Detail, FirstSeen, MAX_SPECIMENS, Outcome, Specimen};
 pub use tls::TlsFault;
 
-use crate::http1::ProtocolError;
+use crate::http1::{ProtocolError, Recording};
 
 /// Status codes a response can carry: three digits.
 pub const STATUS_FIRST: u16 = 100;
@@ -158,6 +158,8 @@ pub struct Tally {
     pub first_seen: [Option<FirstSeen>; Outcome::COUNT],
     /// The first responses that broke an expectation: different ones, at most [`MAX_SPECIMENS`] a scenario.
     pub specimens: Vec<Specimen>,
+    /// The last response, where the client was to keep it.
+    pub witness: Option<Box<Recording>>,
 }
 
 impl Tally {
@@ -186,6 +188,7 @@ impl Tally {
             completed_in_time: 0,
             first_seen: [None; Outcome::COUNT],
             specimens: Vec::new(),
+            witness: None,
         }
     }
 
@@ -225,6 +228,9 @@ impl Tally {
             }
         }
         other.specimens.iter().for_each(|specimen| self.keep(specimen));
+        if other.witness.is_some() {
+            self.witness.clone_from(&other.witness);
+        }
     }
 
     /// Keep the earliest of each kind, and few kinds.
@@ -258,6 +264,7 @@ impl Tally {
         (self.absurd_stamps, self.unstamped) = (0, 0);
         self.first_seen = [None; Outcome::COUNT];
         self.specimens.clear();
+        self.witness = None;
     }
 
     /// The sum of one counter over all scenarios: `tally.sum(|s| s.due)`.

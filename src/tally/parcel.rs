@@ -67,6 +67,7 @@ macro_rules! parts {
             completed_in_time,
             first_seen: _,
             specimens: _,
+            witness: _,
         } = $tally;
         let mut counters = vec![connections_opened, handshakes_full, handshakes_resumed, reconnects];
         counters.extend([connect_failures, redirects, retried, absurd_stamps, unstamped, completed_in_time]);

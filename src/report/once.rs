@@ -1,0 +1,238 @@
+//! One exchange as people read it: what was sent, what came back, how long it took and how it is judged,
+//! without what is secret. What stays out: doing it.
+
+use std::fmt::Write as _;
+
+use super::format::{bytes, time};
+use super::shown::harmless;
+use crate::http1::Recording;
+use crate::plan::{Plan, secrets};
+use crate::tally::{Outcome, Tally};
+
+/// Bytes of a body that are shown of each side: a few screenfuls.
+const MOST_BODY_BYTES: usize = 4 << 10;
+/// What stands before each line we send, and before each that came back.
+const SENT: &str = "> ";
+const CAME: &str = "< ";
+/// Columns of a label.
+const LABEL: usize = 10;
+
+/// One exchange that has ended.
+#[derive(Debug)]
+pub struct Trial<'a> {
+    /// A plan of one scenario.
+    pub plan: &'a Plan,
+    /// The request as the wire carried it.
+    pub request: &'a [u8],
+    /// What was counted and timed, and the response.
+    pub tally: &'a Tally,
+    /// What was seen when it did not end well, in a few words.
+    pub failure: &'a str,
+}
+
+impl Trial<'_> {
+    /// Whether it ended as it should.
+    pub fn is_well(&self) -> bool {
+        self.tally.scenarios[0].completed() == 1
+    }
+
+    /// Both sides, times and judgement, ending in a line break.
+    pub fn page(&self) -> String {
+        let mut page = format!("{}\n", harmless(&self.plan.scenarios[0].name));
+        self.sent(&mut page);
+        self.came(&mut page);
+        let mut line = |label: &str, text: &str| {
+            writeln!(page, "{label:<LABEL$}{text}").expect("writing to memory does not fail");
+        };
+        line("times", &self.times());
+        let outcomes = &self.tally.scenarios[0].outcomes;
+        let ended = Outcome::ALL.into_iter().find(|outcome| outcomes[*outcome as usize] > 0);
+        line("ended", &ended.map_or("not in time".to_owned(), |outcome| self.ending(outcome)));
+        for (expectation, judged) in self.expectations() {
+            match judged {
+                Ok(()) => line("holds", &harmless(&expectation)),
+                Err(came) => {
+                    let came = harmless(&self.plan.secrets.mask_echo(&came));
+                    line("broken", &format!("{}: {came}", harmless(&expectation)));
+                }
+            }
+        }
+        page
+    }
+
+    fn sent(&self, page: &mut String) {
+        let split = memchr::memmem::find(self.request, b"\r\n\r\n").map_or(self.request.len(), |at| at + 4);
+        let (head, body) = self.request.split_at(split);
+        let secrets = &self.plan.secrets;
+        let mask = |text: &str| secrets.mask(text);
+        let first = |line: &str| match line.splitn(3, ' ').collect::<Vec<_>>()[..] {
+            [method, path, version] => format!("{method} {} {version}", secrets::path(&mask(path))),
+            _ => mask(line),
+        };
+        lines(page, SENT, head_lines(head, &first, &mask));
+        lines(page, SENT, body_lines(body, body.len() as u64, &mask));
+    }
+
+    fn came(&self, page: &mut String) {
+        let Some(response) = self.tally.witness.as_deref().filter(|r| !r.head().is_empty()) else { return };
+        let mask = |text: &str| self.plan.secrets.mask_echo(text);
+        lines(page, CAME, head_lines(response.head(), &mask, &mask));
+        lines(page, CAME, body_lines(response.body(), response.body_bytes(), &mask));
+    }
+
+    fn times(&self) -> String {
+        let scenario = &self.tally.scenarios[0];
+        let named = [
+            ("connect", &self.tally.connect_time),
+            ("TLS", &self.tally.tls_time),
+            ("first byte", &self.tally.first_byte_time),
+            ("last byte", &scenario.service_time),
+        ];
+        let told = named.iter().filter_map(|(name, h)| Some(format!("{name} {}", time(h.max()?))));
+        let told: Vec<String> = told.collect();
+        match told.is_empty() {
+            true => "none".to_owned(),
+            false => told.join(", ") + " (first and last byte from the send on)",
+        }
+    }
+
+    fn ending(&self, outcome: Outcome) -> String {
+        let what = format!("{}: {}", outcome.name(), outcome.explain());
+        match self.failure {
+            "" => what,
+            seen if seen == outcome.explain() => what,
+            seen => format!("{what} ({})", harmless(seen)),
+        }
+    }
+
+    /// Each expectation and how the response stands to it; none where no response came.
+    fn expectations(&self) -> Vec<(String, Result<(), String>)> {
+        let nothing = Recording::default();
+        let response = self.tally.witness.as_deref().unwrap_or(&nothing);
+        let status = self.tally.scenarios[0].status_codes().next();
+        match (&self.plan.scenarios[0].expect, status) {
+            (Some(expect), Some((code, _))) => expect.judge_each(code, response),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn lines(page: &mut String, mark: &str, lines: Vec<String>) {
+    for line in lines {
+        *page += (mark.to_owned() + &harmless(&line)).trim_end();
+        page.push('\n');
+    }
+}
+
+/// The lines of a head and the empty one after it.
+fn head_lines(head: &[u8], first: &dyn Fn(&str) -> String, mask: &dyn Fn(&str) -> String) -> Vec<String> {
+    let text = String::from_utf8_lossy(head);
+    let text = text.trim_end_matches(['\r', '\n']);
+    let each = text.split('\n').map(|line| line.trim_end_matches('\r')).enumerate();
+    let mut shown: Vec<String> = each
+        .map(|(i, line)| match line.split_once(':') {
+            Some((name, value)) if i > 0 => {
+                format!("{name}: {}", secrets::header_value(name, &mask(value.trim())))
+            }
+            _ => first(line),
+        })
+        .collect();
+    shown.push(String::new());
+    shown
+}
+
+/// A body of `length` bytes, of which `kept` is the beginning.
+fn body_lines(kept: &[u8], length: u64, mask: &dyn Fn(&str) -> String) -> Vec<String> {
+    let Ok(text) = std::str::from_utf8(kept).or_else(|error| {
+        // The end may be cut within a letter.
+        let whole = error.error_len().is_none().then(|| error.valid_up_to()).ok_or(error)?;
+        std::str::from_utf8(&kept[..whole])
+    }) else {
+        return vec![format!("({}, not text)", bytes(length))];
+    };
+    if text.is_empty() {
+        return Vec::new();
+    }
+    // Masked as a whole: a secret at the end must not be cut to one that is not known.
+    let masked = secrets::body(&mask(text));
+    let readable = if kept.len() as u64 == length { indented(&masked) } else { masked };
+    let end = readable.floor_char_boundary(MOST_BODY_BYTES);
+    let mut shown: Vec<String> = readable[..end].lines().map(|line| line.replace('\t', "    ")).collect();
+    if end < readable.len() || (kept.len() as u64) < length {
+        shown.push(format!("… ({} in all)", bytes(length)));
+    }
+    shown
+}
+
+/// JSON on several lines, in its own order; everything else as it is.
+fn indented(text: &str) -> String {
+    let is_json = text.trim_start().starts_with(['{', '['])
+        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+    if !is_json {
+        return text.to_owned();
+    }
+    let (mut out, mut depth, mut in_string, mut escaped) = (String::new(), 0usize, false, false);
+    let mut letters = text.chars().peekable();
+    let new_line = |out: &mut String, depth: usize| *out += &format!("\n{}", "  ".repeat(depth));
+    while let Some(c) = letters.next() {
+        if in_string {
+            out.push(c);
+            in_string = escaped || c != '"';
+            escaped = c == '\\' && !escaped;
+            continue;
+        }
+        match c {
+            '"' => {
+                in_string = true;
+                out.push(c);
+            }
+            '{' | '[' => {
+                out.push(c);
+                while letters.next_if(|c| c.is_whitespace()).is_some() {}
+                if let Some(end) = letters.next_if(|c| matches!(c, '}' | ']')) {
+                    out.push(end);
+                } else {
+                    depth += 1;
+                    new_line(&mut out, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                new_line(&mut out, depth);
+                out.push(c);
+            }
+            ',' => {
+                out.push(c);
+                new_line(&mut out, depth);
+            }
+            ':' => out += ": ",
+            c if c.is_whitespace() => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_laid_out_in_its_own_order_and_other_text_left_alone() {
+        let json = r#"{"b":[1,{}],"a":"x, {\"y\": 1}","c":[]}"#;
+        let laid = "{\n  \"b\": [\n    1,\n    {}\n  ],\n  \"a\": \"x, {\\\"y\\\": 1}\",\n  \"c\": []\n}";
+        assert_eq!(indented(json), laid);
+        assert_eq!(indented("{not json, at all}"), "{not json, at all}");
+    }
+
+    #[test]
+    fn a_body_is_shown_as_far_as_it_is_text_and_short() {
+        let plain = |text: &str| text.to_owned();
+        assert_eq!(body_lines(b"\xff\xfe\0", 3, &plain), ["(3 B, not text)"]);
+        assert!(body_lines(b"", 0, &plain).is_empty());
+        let cut = body_lines("aä".as_bytes().split_at(2).0, 3_000, &plain);
+        assert_eq!(cut, ["a", "… (3.00 kB in all)"]);
+        let long = body_lines("ä".repeat(9_000).as_bytes(), 18_000, &plain);
+        assert_eq!((long[0].len(), long[1].as_str()), (MOST_BODY_BYTES, "… (18.0 kB in all)"));
+    }
+}

@@ -1,0 +1,70 @@
+//! `--once`: each scenario once, by the same threads as a run's, and both sides on the page.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+use super::Exit;
+use super::signals::Interrupts;
+use super::standalone::{Crew, Failure, resolve, warn_of_insecure};
+use super::tls_files;
+use crate::cli::Options;
+use crate::client::Brief;
+use crate::collector::detail_text;
+use crate::plan::{Expect, Load, Model, Plan};
+use crate::report::once::Trial;
+use crate::sys;
+use crate::tally::{Outcome, Tally};
+use crate::verdict;
+
+/// Send each scenario of `plan` once, one after the other, and print what went to and fro.
+///
+/// # Errors
+/// When the target is not reached, or a signal came.
+pub fn run(options: &Options, plan: &Plan, seed: u64, interrupts: &Interrupts) -> Result<Exit, Failure> {
+    let threads = verdict::threads_for(&sys::limits::look(), Some(1), true, 1).map_err(Failure::usage)?;
+    let tls = tls_files::read(plan, tls_files::folder(options.plan.as_deref())).map_err(Failure::usage)?;
+    warn_of_insecure(plan);
+    let addresses = resolve(plan)?;
+    let mut exit = Exit::Passed;
+    for i in 0..plan.scenarios.len() {
+        let alone = alone(plan, i);
+        let brief = Arc::new(Brief { witness: true, ..Brief::new(alone, seed) });
+        let crew = Crew::start(options, brief.clone(), &threads, (addresses.clone(), tls.clone()))?;
+        let tally = crew.try_out(interrupts)?;
+        let trial = Trial {
+            plan: &brief.plan,
+            request: &brief.requests[0].bytes,
+            tally: &tally,
+            failure: &failure(&tally),
+        };
+        let gap = if i > 0 { "\n" } else { "" };
+        // A closed pipe at the other end takes nothing from the verdict.
+        let _ = io::stdout().write_all((gap.to_owned() + &trial.page()).as_bytes());
+        if !trial.is_well() {
+            exit = Exit::Failed;
+        }
+    }
+    Ok(exit)
+}
+
+/// The plan of its `i`-th scenario sent once over one connection.
+fn alone(plan: &Plan, i: usize) -> Plan {
+    let mut scenario = plan.scenarios[i].clone();
+    // What is expected anyway, said aloud: then it is judged, and told, like everything else.
+    scenario.expect.get_or_insert_with(|| Box::new(Expect::default()));
+    let load = Load {
+        model: Model::Closed { connections: 1 },
+        warmup_ns: 0,
+        requests: Some(1),
+        duration_ns: None,
+        ..plan.load.clone()
+    };
+    Plan { scenarios: vec![scenario], load, ..plan.clone() }
+}
+
+/// What was seen of the ending, when it was not a good one.
+fn failure(tally: &Tally) -> String {
+    let seen = Outcome::ALL.into_iter().zip(&tally.first_seen);
+    let told = seen.filter_map(|(outcome, first)| Some(detail_text(first.as_ref()?.detail, outcome)));
+    told.collect::<Vec<_>>().join(", ")
+}
