@@ -23,6 +23,7 @@ import yaml
 
 from chart import TOP, one, render
 
+PROGRAM = pathlib.Path(os.environ.get("LOADTESTER", TOP / "target/release/loadtester"))
 TARGET = "lt-loadtester-target"
 IMAGE = "localhost/loadtester:0.1.0"
 NAME = f"loadtester-{os.getpid()}"
@@ -273,7 +274,7 @@ class Played(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.stage = Stage(os.environ.get("LOADTESTER", TOP / "target/release/loadtester"))
+        cls.stage = Stage(PROGRAM)
         cls.addClassCleanup(cls.stage.close)
 
     def tearDown(self):

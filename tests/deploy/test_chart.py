@@ -84,9 +84,6 @@ NOTHING = {
     "grafanaDashboard": {"enabled": True, "labels": {}},
 }
 
-# Flags of the fleet, until README.md has them.
-FLEET_FLAGS = {"--coordinator", "--workers", "--state-dir", "--public-status", "--allow-target"}
-
 EXAMPLES = sorted((CHART / "examples").glob("*.yaml"))
 
 # What is rendered and judged: name, release, values, value files.
@@ -370,7 +367,7 @@ class Others(unittest.TestCase):
         self.assertEqual(missing, [])
 
     def test_arguments_are_flags_of_the_program(self):
-        known = FLEET_FLAGS | set(re.findall(r"^\| `(?:-\w, )?(-[-\w]+)", (TOP / "README.md").read_text(), re.M))
+        known = set(re.findall(r"^\| `(?:-\w, )?(-[-\w]+)", (TOP / "README.md").read_text(), re.M))
         for _, _, values, files in CASES:
             for obj, _, spec in pod_specs(render(values, files=files)):
                 for arg in spec["containers"][0]["args"]:

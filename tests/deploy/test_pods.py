@@ -7,8 +7,9 @@ import json
 import re
 import unittest
 
-from chart import TOP
-from pods import IMAGE, Played, plan, rendered, wait_for
+import chart
+from chart import CHART, TOP
+from pods import IMAGE, PROGRAM, Played, plan, rendered, run, wait_for
 
 
 class Alone(Played):
@@ -23,6 +24,12 @@ class Alone(Played):
             "title", "description", "licenses", "version", "revision", "created"},
             {"title", "description", "licenses", "version", "revision", "created"})
         print(f"image: {image['Size'] / 1e6:.1f} MB")
+
+    def test_the_plans_of_examples_are_valid(self):
+        for example in sorted((CHART / "examples").glob("*.yaml")):
+            text = chart.load_all(example.read_text())[0]["plan"]
+            checked = run(PROGRAM, "--plan", "-", "--check", input=text, check=False)
+            self.assertNotEqual(checked.returncode, 2, f"{example.name}: {checked.stderr}")
 
     def test_the_test_hook_passes(self):
         pods, _ = rendered({}, hooks=True)
