@@ -70,10 +70,10 @@ function quiet(seen, url) {
 const figures = (page) => page.locator(".figures strong").allTextContents();
 const result = (page, expression) =>
     page.locator("tr", { has: page.locator(`th:has-text("${expression}")`) }).locator(".result").textContent();
-/** Where everything of the upper page stands. */
+/** Where everything stands, down to the instrument: below it each new reason for doubt adds a line. */
 const places = (page) =>
     page.evaluate(() =>
-        [...document.querySelectorAll("header, .figures > div, figure, h2:not(.spoken)")].map((element) => {
+        [...document.querySelectorAll("header, .figures > div, figure, h2:not(.spoken, #environment)")].map((element) => {
             const { x, y, width, height } = element.getBoundingClientRect();
             return [element.textContent.slice(0, 12).replace(/[0-9].*/, ""), x, y + scrollY, width, height].join(" ");
         }),

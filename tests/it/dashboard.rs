@@ -34,7 +34,8 @@ fn check(page: &str, look: impl FnOnce(&Document)) {
             let (key, value) = (attribute.name(), attribute.value());
             assert!(key != "style" && !key.starts_with("on"), "{key} on <{name}>");
             let fetches = ["src", "href", "action", "hx-get", "hx-post"].contains(&key);
-            assert!(!fetches || (value.starts_with('/') && !value.starts_with("//")), "{key}={value:?}");
+            let here = value.starts_with('#') || (value.starts_with('/') && !value.starts_with("//"));
+            assert!(!fetches || here, "{key}={value:?}");
         }
         if let Some(id) = node.attribute("id") {
             assert!(ids.insert(id.to_owned()), "#{id} twice");

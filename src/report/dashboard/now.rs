@@ -8,7 +8,7 @@ use crate::report::figures::Rate;
 use crate::report::format::{count, percent, rate as per_second, whole_seconds};
 use crate::report::headline::{Headline, Tone};
 use crate::report::html::sections::{figure, key_figures, optional, own_error, plural, sentence, share};
-use crate::report::html::{Source, sections, verdict};
+use crate::report::html::{Source, doubts, heading, insecure, sections};
 use crate::report::{Snapshot, State};
 use crate::tally::quantile;
 
@@ -50,7 +50,8 @@ fn top(source: &Source) -> Markup {
     };
     html! {
         header class=(tone) data-state=(source.snapshot.state.name()) {
-            (verdict(source, &headline, mark))
+            (heading(source, &headline, mark))
+            (trust(source, &headline, over))
             p role="status" class="spoken" { (spoken(&headline)) }
             @if over {
                 p class="what" { (sections::what_was_run(source)) }
@@ -59,6 +60,20 @@ fn top(source: &Source) -> Markup {
                 (progress(source.snapshot))
             }
         }
+    }
+}
+
+/// Whether to believe it. While it lasts the reasons stand further below, in the instrument's section: they come and
+/// go, and a list that grows here would push everything else down.
+fn trust(source: &Source, headline: &Headline, over: bool) -> Markup {
+    let (trust, reasons) = (sentence(headline.trust), source.instrument.reasons.len() as u64);
+    html! {
+        p class="trust" {
+            (trust)
+            @if !over && reasons > 0 { ": " a href="#instrument" { (plural(reasons, "reason")) } }
+            "."
+        }
+        @if over { (doubts(source)) } @else { (insecure(source)) }
     }
 }
 

@@ -97,14 +97,16 @@ fn header(source: &Source, headline: &Headline) -> Markup {
     };
     html! {
         header class=(tone) {
-            (verdict(source, headline, mark))
+            (heading(source, headline, mark))
+            p class="trust" { (sections::sentence(headline.trust)) "." }
+            (doubts(source))
             p class="what" { (sections::what_was_run(source)) }
         }
     }
 }
 
-/// The headline, whether to believe it, and why not.
-pub(super) fn verdict(source: &Source, headline: &Headline, mark: &str) -> Markup {
+/// What was loaded and how it went.
+pub(super) fn heading(source: &Source, headline: &Headline, mark: &str) -> Markup {
     html! {
         p class="eyebrow" {
             @if let Some(name) = &source.run.plan_name { b { (name) } ": load " } @else { "Load " }
@@ -115,8 +117,20 @@ pub(super) fn verdict(source: &Source, headline: &Headline, mark: &str) -> Marku
             (sections::sentence(&headline.word.to_lowercase()))
             @if !headline.but.is_empty() { span class="but" { (headline.joint()) (headline.but) } }
         }
-        p class="trust" { (sections::sentence(headline.trust)) "." }
+    }
+}
+
+/// Said when the target's certificate was not checked.
+pub(super) fn insecure(source: &Source) -> Markup {
+    html! {
         @if source.run.insecure == Some(true) { p class="trust" { strong { (sections::sentence(INSECURE)) "." } } }
+    }
+}
+
+/// Why the target or the measurement is not to be believed, if there is anything.
+pub(super) fn doubts(source: &Source) -> Markup {
+    html! {
+        (insecure(source))
         @if !source.instrument.trustworthy {
             ul class="reasons" {
                 @for reason in &source.instrument.reasons { li { (harmless(reason)) } }
