@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{bounded, unbounded};
 use loadtester::client::{Action, Brief, Client};
-use loadtester::load::{self, Control, Job, TALLIES_PER_THREAD};
+use loadtester::load::{self, Control, Job, Route, TALLIES_PER_THREAD};
 use loadtester::plan::{self, Overrides, Share, Slice};
-use loadtester::sys::Clock;
+use loadtester::sys::{Address, Clock};
 use loadtester::tally::{Outcome, Tally};
 
 use script::{Script, Step, response, send};
@@ -182,15 +182,15 @@ fn check_thread(load: &str, response: &str) {
         give_back.send(Box::new(Tally::new(2))).expect("there is room");
     }
     let (control, clock) = (Arc::new(Control::default()), Clock::start());
-    let address: (IpAddr, u16) =
-        (brief.plan.target.host.parse().expect("an address"), brief.plan.target.port);
+    let host: IpAddr = brief.plan.target.host.parse().expect("an address");
+    let address = Address::Inet((host, brief.plan.target.port).into());
     let job = Job {
         tls: None,
         thread: 0,
         core: None,
         brief,
         share,
-        addresses: [address.into()].into(),
+        route: Arc::new(Route::new(vec![address], &[])),
         clock,
         kernel_timestamps: true,
         busy_poll: false,

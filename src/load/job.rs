@@ -1,11 +1,11 @@
 //! What a load thread is given, told and gives back.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
 
+use super::Route;
 use crate::client::{Brief, Timetable};
 use crate::plan::Share;
 use crate::report::ThreadHealth;
@@ -88,8 +88,8 @@ pub struct Job {
     pub brief: Arc<Brief>,
     /// Its part of the plan.
     pub share: Share,
-    /// Where the target is; connections take them in turn. At least one.
-    pub addresses: Arc<[SocketAddr]>,
+    /// Where the target is; connections take its addresses in turn.
+    pub route: Arc<Route>,
     /// The run's clock.
     pub clock: Clock,
     /// How TLS is spoken; `None`: plain HTTP.

@@ -5,6 +5,7 @@
 //! and the channel ends it uses once a window.
 
 mod job;
+mod route;
 mod secure;
 
 use std::collections::VecDeque;
@@ -21,6 +22,7 @@ use crate::verdict::preflight;
 use secure::Secure;
 
 pub use job::{Control, Job, Last, Settled, Window};
+pub use route::Route;
 
 /// How long a window is: what the timeline, the live view and a scrape can tell apart.
 pub const WINDOW_NS: u64 = 1_000_000_000;
@@ -61,6 +63,8 @@ struct Thread {
     client: Client,
     poller: Poller,
     addresses: Addresses,
+    /// Which version of the route they are of.
+    route_seen: u64,
     sockets: Box<[Option<Socket>]>,
     /// Where the target is https.
     secure: Option<Secure>,
@@ -92,7 +96,8 @@ impl Thread {
         Self {
             client: Client::new(job.brief.clone(), job.share.clone(), tally),
             poller,
-            addresses: Addresses::new(job.addresses.clone(), n),
+            addresses: Addresses::new(job.route.addresses(), job.route.sources(), n),
+            route_seen: 0,
             sockets: (0..n).map(|_| None).collect(),
             secure: job.tls.as_ref().map(|tls| Secure::new(tls.for_thread(n as u32), n)),
             generations: vec![0; n].into(),
@@ -334,7 +339,7 @@ impl Thread {
             let Some(socket) = &self.sockets[c as usize] else { return now };
             let skippable = self.client.skippable(c);
             let room = if self.client.expects_head(c) { HEAD_READ_BYTES } else { BUFFER_BYTES };
-            let discard = skippable > room as u64;
+            let discard = skippable > room as u64 && socket.can_discard();
             let result =
                 if discard { socket.discard(skippable) } else { socket.receive(&mut self.buffer[..room]) };
             now = self.job.clock.now();
@@ -402,7 +407,11 @@ impl Thread {
     }
 
     fn connect(&mut self, c: u32, now: u64) {
-        let socket = match Socket::connect(self.addresses.choose(c), self.job.kernel_timestamps) {
+        if let Some(addresses) = self.job.route.newer(&mut self.route_seen) {
+            self.addresses.replace(addresses);
+        }
+        let (address, source) = self.addresses.choose(c);
+        let socket = match Socket::connect(address, source, self.job.kernel_timestamps) {
             Ok(socket) => socket,
             Err(e) => return self.connect_failed(c, &e, now),
         };
@@ -422,8 +431,10 @@ impl Thread {
             libc::ECONNREFUSED | libc::ECONNRESET | libc::ECONNABORTED | libc::EPIPE => {
                 Outcome::ConnectRefused
             }
+            // A Unix socket whose queue is full.
+            libc::EAGAIN => Outcome::ConnectRefused,
             libc::ETIMEDOUT => Outcome::ConnectTimeout,
-            libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EHOSTDOWN | libc::ENETDOWN => {
+            libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EHOSTDOWN | libc::ENETDOWN | libc::ENOENT => {
                 Outcome::ConnectUnreachable
             }
             // Ports, descriptors, memory, permission: this machine's.

@@ -7,7 +7,7 @@ use super::document::Document;
 use super::fault::{Faults, quoted};
 use super::path::Path;
 use super::tree::{Kind, Node, Scalar, Value};
-use super::{Connections, Overrides, Plan, Secrets, digest, fleet, load, scenario, threshold, tls};
+use super::{Overrides, Plan, Secrets, connections, digest, fleet, load, scenario, threshold, tls};
 use crate::units;
 
 /// The longest measurement, in nanoseconds: 30 days.
@@ -30,6 +30,7 @@ pub(super) fn check(
     let scenarios = scenario::all(&mut checker, document, prefix);
     let tls = tls::check(&mut checker, document, url.as_ref());
     let load = load::check(&mut checker, document, overrides);
+    let connections = connections::check(&mut checker, document, url.as_ref());
     let thresholds = threshold::all(&mut checker, document, scenarios.as_deref().unwrap_or_default());
     let on_worker_loss = fleet::check(&mut checker, document, load.as_ref());
     if !checker.faults.list().is_empty() {
@@ -42,7 +43,7 @@ pub(super) fn check(
         target: url?.target,
         tls,
         load: load?,
-        connections: Connections::default(),
+        connections,
         scenarios: scenarios?,
         thresholds,
         on_worker_loss,

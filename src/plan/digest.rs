@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Model, Plan};
+use super::{Connections, Model, Plan};
 use crate::schedule::Arrivals;
 
 /// `sha256:` and the hex digest of what `plan` sends, where to and how, and of what it expects to come
@@ -59,6 +59,9 @@ fn meaning(plan: &Plan) -> Value {
         },
         "scenarios": scenarios
     });
+    if plan.connections != Connections::default() {
+        meaning["connections"] = Value::from(format!("{:?}", plan.connections));
+    }
     // Not the files: what they hold is not the plan's, and where they lie differs between machines.
     if let Some(tls) = &plan.tls {
         meaning["tls"] = json!({

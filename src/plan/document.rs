@@ -12,7 +12,8 @@ use serde::Deserialize;
 
 use super::expect::MAX_EXPECTATIONS;
 use super::{
-    DEFAULT_BACKLOG, MAX_BACKLOG, MAX_CONNECTIONS, MAX_HEADERS, MAX_SCENARIOS, MAX_STAGES, MAX_THRESHOLDS,
+    DEFAULT_BACKLOG, MAX_BACKLOG, MAX_CONNECT_TO, MAX_CONNECTIONS, MAX_HEADERS, MAX_SCENARIOS,
+    MAX_SOURCE_ADDRESSES, MAX_STAGES, MAX_THRESHOLDS,
 };
 use crate::schedule::MAX_PERIOD;
 use crate::units::{BYTES_PATTERN, COUNT_PATTERN, DURATION_PATTERN, RATE_PATTERN};
@@ -35,7 +36,8 @@ pub(super) struct Document {
     /// What the plan is called: every report shows it.
     #[schemars(example = "Checkout, evening peak")]
     pub plan: Option<String>,
-    /// The target: scheme (http or https), host, port and, if all paths share one, a path prefix.
+    /// The target: scheme (http or https), host, port and, if all paths share one, a path prefix. Or a Unix
+    /// socket: `unix:/run/app.sock`, `unix:@name`, with a prefix `unix:/run/app.sock:/v1`.
     #[schemars(required, example = "http://127.0.0.1:8081")]
     pub base_url: Option<String>,
     /// What scenarios and load use when they say nothing themselves.
@@ -44,6 +46,10 @@ pub(super) struct Document {
     pub load: Option<LoadForm>,
     /// How an https target is spoken to and believed.
     pub tls: Option<TlsForm>,
+    /// Where connections go instead of to the host and port of `base_url`, as curl's `--connect-to` says it:
+    /// `host:port:to_host:to_port`. The first entry for the target counts; an empty part is any, or the same.
+    #[schemars(length(max = MAX_CONNECT_TO))]
+    pub connect_to: Option<Vec<ConnectToForm>>,
     /// What is sent. Requests are shared over scenarios by weight, exactly and evenly interleaved.
     #[schemars(required, length(min = 1, max = MAX_SCENARIOS))]
     pub scenarios: Option<Vec<ScenarioForm>>,
@@ -92,6 +98,12 @@ pub(super) struct Defaults {
     /// From send to last byte, at most 1h; the connection is closed when it passes.
     #[schemars(extend("default" = "30s"))]
     pub timeout: Option<Duration>,
+    /// From send to first byte, at most 1h, where it is shorter than `timeout`. Absent: only `timeout` counts.
+    pub first_byte_timeout: Option<Duration>,
+    /// Redirects followed within the target's origin; one more, or one that leads elsewhere, is a failure.
+    /// 0: a redirect is an answer like any other.
+    #[schemars(range(min = 0, max = 20), extend("default" = 0))]
+    pub follow_redirects: Option<u8>,
     /// What every response has to be like. A scenario's own `expect` takes its place as a whole.
     #[allow(dead_code, reason = "read from the tree, which knows its places")]
     pub expect: Option<ExpectForm>,
@@ -130,6 +142,23 @@ pub(super) struct LoadForm {
     /// How long requests in flight may take at the end, at most 1h.
     #[schemars(extend("default" = "5s"))]
     pub drain: Option<Duration>,
+    /// How long an attempt to connect may take, TLS included, at most 1h. Absent: as long as the longest
+    /// `timeout`, but no longer than 10s.
+    pub connect_timeout: Option<Duration>,
+    /// Whether a connection carries more than one request. `false`: each request opens its own, says so with
+    /// `Connection: close`, and its time includes the opening.
+    #[schemars(extend("default" = true))]
+    pub keep_alive: Option<bool>,
+    /// A connection is closed after this many requests. Absent: none is.
+    pub requests_per_connection: Option<Count>,
+    /// A connection is closed after the response in which it becomes this old, at most 720h. Absent: none is.
+    pub connection_age: Option<Duration>,
+    /// How often the target's name is resolved again, at least 1s; new connections then go to the new
+    /// addresses. Absent: only at the start.
+    pub resolve_every: Option<Duration>,
+    /// Addresses of this machine that connections come from, in turn: each has its own local ports.
+    #[schemars(length(min = 1, max = MAX_SOURCE_ADDRESSES))]
+    pub source_addresses: Option<Vec<IpForm>>,
     /// Open model: due requests that may wait for a free connection; one more is dropped and counted.
     #[schemars(range(min = 1, max = MAX_BACKLOG), extend("default" = DEFAULT_BACKLOG))]
     pub backlog: Option<u32>,
@@ -212,6 +241,12 @@ pub(super) struct ScenarioForm {
     /// From send to last byte, at most 1h; the connection is closed when it passes.
     #[schemars(extend("default" = "30s"))]
     pub timeout: Option<Duration>,
+    /// From send to first byte, at most 1h, where it is shorter than `timeout`. Absent: only `timeout` counts.
+    pub first_byte_timeout: Option<Duration>,
+    /// Redirects followed within the target's origin; one more, or one that leads elsewhere, is a failure.
+    /// 0: a redirect is an answer like any other.
+    #[schemars(range(min = 0, max = 20), extend("default" = 0))]
+    pub follow_redirects: Option<u8>,
     /// What every response has to be like, or it counts as failed. Absent: a status below 400.
     #[allow(dead_code, reason = "read from the tree, which knows its places")]
     pub expect: Option<ExpectForm>,
@@ -286,6 +321,16 @@ text_form!(
     /// A TLS version as typed.
     TlsVersionForm,
     { "type": ["string", "number"], "pattern": TLS_VERSION_PATTERN, "examples": ["1.3"] }
+);
+text_form!(
+    /// Where connections go instead, as typed.
+    ConnectToForm,
+    { "type": "string", "examples": ["api.example.com:443:127.0.0.1:8443"] }
+);
+text_form!(
+    /// An IP address as typed.
+    IpForm,
+    { "type": "string", "examples": ["127.0.0.2", "::1"] }
 );
 text_form!(
     /// A size as typed.

@@ -10,6 +10,7 @@
 //! elsewhere and passed in.
 
 mod check;
+mod connections;
 mod digest;
 mod document;
 mod expect;
@@ -30,6 +31,7 @@ mod tree;
 mod url;
 mod variables;
 
+pub use connections::{Connections, MAX_CONNECT_TO, MAX_SOURCE_ADDRESSES};
 pub use expect::{DEFAULT_MAX_BODY_BYTES, EXCERPT_BYTES, Expect, HeaderRule, JsonRule, Text, excerpt};
 pub use fault::{Fault, Faults, Position, did_you_mean, quoted};
 pub use fleet::OnWorkerLoss;
@@ -126,25 +128,6 @@ pub struct Load {
     pub duration_ns: Option<u64>,
 }
 
-/// How connections to the target are made and how long they are used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Connections {
-    /// How long an attempt may take; `None`: as [`Plan::connect_timeout_ns`] says.
-    pub connect_timeout_ns: Option<u64>,
-    /// Whether a connection carries more than one request.
-    pub keep_alive: bool,
-    /// The most requests a connection carries, at least 1.
-    pub most_requests: Option<u64>,
-    /// Closed after the response during or before which it becomes this old.
-    pub most_age_ns: Option<u64>,
-}
-
-impl Default for Connections {
-    fn default() -> Self {
-        Self { connect_timeout_ns: None, keep_alive: true, most_requests: None, most_age_ns: None }
-    }
-}
-
 /// Who decides when a request is due.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Model {
@@ -202,6 +185,9 @@ impl Plan {
 
     /// The target as people write it, without a path.
     pub fn origin(&self) -> String {
+        if let Some(socket) = &self.connections.unix {
+            return format!("unix:{socket}");
+        }
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.target.authority)
     }

@@ -45,6 +45,11 @@ pub(super) fn all(checker: &mut Checker<'_>, document: &Document, prefix: &str) 
         Some(text) => checker.duration(&defaults.key("timeout"), &text.0, 1, MAX_TIMEOUT_NS),
         None => Some(DEFAULT_TIMEOUT_NS),
     };
+    let default_first_byte = match document.defaults.as_ref().and_then(|d| d.first_byte_timeout.as_ref()) {
+        Some(text) => checker.duration(&defaults.key("first_byte_timeout"), &text.0, 1, MAX_TIMEOUT_NS),
+        None => None,
+    };
+    let default_redirects = document.defaults.as_ref().and_then(|d| d.follow_redirects);
     let default_expect = expect::read(checker, &defaults.key("expect"));
     let default_headers = headers(checker, &defaults.key("headers"));
     let forms = document.scenarios.as_ref()?;
@@ -58,6 +63,10 @@ pub(super) fn all(checker: &mut Checker<'_>, document: &Document, prefix: &str) 
         let timeout = match &form.timeout {
             Some(text) => checker.duration(&at.key("timeout"), &text.0, 1, MAX_TIMEOUT_NS),
             None => default_timeout,
+        };
+        let first_byte_timeout_ns = match &form.first_byte_timeout {
+            Some(text) => checker.duration(&at.key("first_byte_timeout"), &text.0, 1, MAX_TIMEOUT_NS),
+            None => default_first_byte,
         };
         let expect = expect::read(checker, &at.key("expect"));
         let own = headers(checker, &at.key("headers"));
@@ -82,8 +91,8 @@ pub(super) fn all(checker: &mut Checker<'_>, document: &Document, prefix: &str) 
                 headers: fields,
                 body,
                 timeout_ns,
-                first_byte_timeout_ns: None,
-                follow_redirects: 0,
+                first_byte_timeout_ns,
+                follow_redirects: form.follow_redirects.or(default_redirects).unwrap_or(0),
                 expect,
             });
         }
@@ -218,7 +227,7 @@ pub fn check_header(name: &str, value: &str) -> Result<(), String> {
             return Err("bodies are sent whole, with their length: remove it".to_owned());
         }
         "connection" => {
-            return Err("connections are kept open, that is the tool's to manage: remove it".to_owned());
+            return Err("is the tool's to set: remove it, and write `keep_alive: false` under `load` for a connection per request".to_owned());
         }
         _ => {}
     }

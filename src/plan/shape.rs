@@ -12,9 +12,6 @@ use super::fault::{Faults, Position, did_you_mean};
 use super::path::Path;
 use super::tree::{Key, Kind, Node, Scalar, Value};
 
-/// Keys the plan will have, by the key they stand under (empty: the top, or a scenario's list).
-const LATER: [(&str, &str); 1] = [("", "connect_to")];
-
 /// What of `node` has the form `schema` asks for.
 pub(super) fn check(node: &Node, schema: &Json, path: &Path, faults: &mut Faults) -> Option<Json> {
     match &node.value {
@@ -69,7 +66,7 @@ fn mapping(node: &Node, entries: &[(Key, Node)], schema: &Json, path: &Path, fau
                 }
             }
             None if faults.is_full() => faults.add(key.at, &path_of_key, ""),
-            None => faults.add(key.at, &path_of_key, unknown_key(text, schema, path)),
+            None => faults.add(key.at, &path_of_key, unknown_key(text, schema)),
         }
     }
     for required in schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
@@ -82,11 +79,7 @@ fn mapping(node: &Node, entries: &[(Key, Node)], schema: &Json, path: &Path, fau
     Json::Object(json)
 }
 
-fn unknown_key(key: &str, schema: &Json, path: &Path) -> String {
-    let parent = if path.steps().is_empty() { "" } else { path.last_key().unwrap_or("[]") };
-    if LATER.contains(&(parent, key)) {
-        return "not supported yet: remove it".to_owned();
-    }
+fn unknown_key(key: &str, schema: &Json) -> String {
     if allows(schema, "string") {
         return "unknown key; a text with a colon in it stands in quotes".to_owned();
     }

@@ -8,12 +8,17 @@ const MAX_HOST_BYTES: usize = 253;
 /// The longest request target sent: servers refuse more than 8 KiB, the least RFC 9112 asks for is 8,000 bytes.
 const MAX_TARGET_BYTES: usize = 64 << 10;
 
+/// The longest path of a Unix socket (unix(7): 108 bytes with the closing zero).
+const MAX_SOCKET_BYTES: usize = 107;
+
 /// A URL's parts; the rest begins with `/`, or is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Url {
     pub target: Target,
     /// Whether it is https.
     pub is_secure: bool,
+    /// The Unix socket that is the target: a path, or `@` and a name.
+    pub unix: Option<String>,
     /// Path and query as typed.
     pub rest: String,
 }
@@ -21,6 +26,9 @@ pub(super) struct Url {
 impl Url {
     /// The URL without its path.
     pub fn origin(&self) -> String {
+        if let Some(socket) = &self.unix {
+            return format!("unix:{socket}");
+        }
         let scheme = if self.is_secure { "https" } else { "http" };
         format!("{scheme}://{}", self.target.authority)
     }
@@ -34,15 +42,16 @@ pub(super) fn parse(text: &str) -> Result<Url, String> {
     if let Some(c) = text.chars().find(|c| !c.is_ascii_graphic()) {
         return Err(not_printable(c));
     }
+    if let Some(socket) = text.strip_prefix("unix:") {
+        return unix(socket);
+    }
     let (scheme, after) = text
         .split_once("://")
         .ok_or_else(|| format!("has no scheme: write {}", quoted(&format!("http://{text}"))))?;
     let is_secure = match scheme.to_ascii_lowercase().as_str() {
         "http" => false,
         "https" => true,
-        "unix" | "http+unix" => {
-            return Err("Unix sockets are not supported yet: use http:// and a TCP port".to_owned());
-        }
+        "http+unix" => return Err("a Unix socket is written `unix:/run/app.sock`".to_owned()),
         _ => return Err(format!("the scheme {} is not supported: use http or https", quoted(scheme))),
     };
     let (authority, rest) = match after.find(['/', '?', '#']) {
@@ -56,7 +65,31 @@ pub(super) fn parse(text: &str) -> Result<Url, String> {
         return Err("user and password do not belong in the URL: use an `Authorization` header".to_owned());
     }
     let rest = if rest.starts_with('?') { format!("/{rest}") } else { rest.to_owned() };
-    Ok(Url { target: target(authority, if is_secure { 443 } else { 80 })?, is_secure, rest })
+    Ok(Url { target: target(authority, if is_secure { 443 } else { 80 })?, is_secure, unix: None, rest })
+}
+
+/// `/run/app.sock` or `@name`, and the paths' prefix after another colon; the host is `localhost`.
+fn unix(text: &str) -> Result<Url, String> {
+    let text = text.strip_prefix("//").filter(|path| path.starts_with(['/', '@'])).unwrap_or(text);
+    let (socket, rest) = match text.find(":/") {
+        Some(at) => (&text[..at], &text[at + 1..]),
+        None => (text, ""),
+    };
+    if !socket.starts_with(['/', '@']) || socket.len() < 2 {
+        return Err("a Unix socket is a whole path, `unix:/run/app.sock`, or a name, `unix:@app`; \
+                    paths may follow after a colon, `unix:/run/app.sock:/v1`"
+            .to_owned());
+    }
+    if socket.len() > MAX_SOCKET_BYTES {
+        return Err(format!(
+            "the socket's path is longer than {MAX_SOCKET_BYTES} bytes, the most the kernel takes"
+        ));
+    }
+    if rest.contains('#') {
+        return Err("a fragment (`#…`) is never sent: remove it".to_owned());
+    }
+    let target = Target { host: "localhost".to_owned(), port: 80, authority: "localhost".to_owned() };
+    Ok(Url { target, is_secure: false, unix: Some(socket.to_owned()), rest: rest.to_owned() })
 }
 
 fn target(authority: &str, own_port: u16) -> Result<Target, String> {
@@ -89,18 +122,22 @@ fn target(authority: &str, own_port: u16) -> Result<Target, String> {
     };
     let number = match port {
         None => own_port,
-        Some(text) => text
-            .parse::<u16>()
-            .ok()
-            .filter(|n| *n > 0 && text.bytes().all(|b| b.is_ascii_digit()))
-            .ok_or_else(|| format!("{} is not a port: write a number from 1 to 65535", quoted(text)))?,
+        Some(text) => self::port(text)?,
     };
     let shown = if bracketed { format!("[{host}]") } else { host.clone() };
     let authority = if number == own_port { shown } else { format!("{shown}:{number}") };
     Ok(Target { host, port: number, authority })
 }
 
-fn check_host(host: &str) -> Result<(), String> {
+/// A port as typed.
+pub(super) fn port(text: &str) -> Result<u16, String> {
+    text.parse::<u16>()
+        .ok()
+        .filter(|n| *n > 0 && text.bytes().all(|b| b.is_ascii_digit()))
+        .ok_or_else(|| format!("{} is not a port: write a number from 1 to 65535", quoted(text)))
+}
+
+pub(super) fn check_host(host: &str) -> Result<(), String> {
     if host.is_empty() {
         return Err("has no host: write `http://host:port`".to_owned());
     }
@@ -168,7 +205,7 @@ mod tests {
         for (text, host, port, authority, rest) in cases {
             let target = Target { host: host.into(), port, authority: authority.into() };
             let is_secure = text.starts_with("https");
-            assert_eq!(parse(text), Ok(Url { target, is_secure, rest: rest.into() }), "{text}");
+            assert_eq!(parse(text), Ok(Url { target, is_secure, unix: None, rest: rest.into() }), "{text}");
         }
     }
 
@@ -176,7 +213,10 @@ mod tests {
     fn a_refused_url_says_what_to_write() {
         let cases = [
             ("localhost:80", "write `http://localhost:80`"),
-            ("unix:///x", "not supported yet"),
+            ("unix:x", "whole path"),
+            ("unix:@", "whole path"),
+            ("http+unix://x", "unix:/run/app.sock"),
+            ("unix:/x:/#a", "fragment"),
             ("ftp://x", "use http"),
             ("http://", "no host"),
             ("http:///x", "no host"),

@@ -9,6 +9,7 @@ pub mod live;
 pub mod once;
 pub mod plan_source;
 pub mod report_files;
+pub mod resolver;
 pub mod signals;
 pub mod standalone;
 pub mod stop;

@@ -4,8 +4,9 @@ use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use super::Exit;
+use super::resolver;
 use super::signals::Interrupts;
-use super::standalone::{Crew, Failure, resolve, warn_of_insecure};
+use super::standalone::{Crew, Failure, warn_of_insecure};
 use super::tls_files;
 use crate::cli::Options;
 use crate::client::Brief;
@@ -24,12 +25,12 @@ pub fn run(options: &Options, plan: &Plan, seed: u64, interrupts: &Interrupts) -
     let threads = verdict::threads_for(&sys::limits::look(), Some(1), true, 1).map_err(Failure::usage)?;
     let tls = tls_files::read(plan, tls_files::folder(options.plan.as_deref())).map_err(Failure::usage)?;
     warn_of_insecure(plan);
-    let addresses = resolve(plan)?;
+    let route = resolver::route(plan)?;
     let mut exit = Exit::Passed;
     for i in 0..plan.scenarios.len() {
         let alone = alone(plan, i);
         let brief = Arc::new(Brief { witness: true, ..Brief::new(alone, seed) });
-        let crew = Crew::start(options, brief.clone(), &threads, (addresses.clone(), tls.clone()))?;
+        let crew = Crew::start(options, brief.clone(), &threads, (route.clone(), tls.clone()))?;
         let tally = crew.try_out(interrupts)?;
         let trial = Trial {
             plan: &brief.plan,

@@ -5,7 +5,6 @@
 //! ```
 
 use std::io::{self, IsTerminal, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,17 +13,18 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::abort::Abort;
 use super::live::Live;
+use super::resolver::{self, Resolver};
 use super::signals::Interrupts;
 use super::stop::Stop;
 use super::{Exit, baseline_file, once, plan_source, summary, tls_files};
 use crate::cli::{Format, Options, Timestamps};
 use crate::client::Brief;
 use crate::collector::{Board, Collector, detail_text};
-use crate::load::{self, Control, Job, Settled, TALLIES_PER_THREAD, Window};
+use crate::load::{self, Control, Job, Route, Settled, TALLIES_PER_THREAD, Window};
 use crate::plan::{self, Overrides, Plan, Slice, UrlForm};
 use crate::report::hlog::Intervals;
 use crate::report::{Ending, RunInfo, Snapshot, State};
-use crate::sys::{self, Clock, TlsConfig, cgroup::Groups};
+use crate::sys::{self, Address, Clock, TlsConfig, cgroup::Groups};
 use crate::tally::{Outcome, Tally};
 use crate::verdict::{self, Threads, preflight};
 use crate::web::{self, Listen, Site};
@@ -125,7 +125,7 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
     warn_of_insecure(&plan);
     let baseline = baseline_file::read(options, &plan).map_err(Failure::usage)?;
     summary::check_writable(options).map_err(Failure::usage)?;
-    let addresses = resolve(&plan)?;
+    let route = resolver::route(&plan)?;
     let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let info = RunInfo { baseline, ..run_info(&plan, options, seed, most) };
     let mut snapshot = Snapshot::new(info, threads.count, started_at);
@@ -136,13 +136,13 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
     let board = Arc::new(Board::new(snapshot));
     let stop = Stop::new(interrupts);
     let server = serve(options, &board, &stop)?;
-    if server.as_ref().is_some_and(|server| addresses.contains(&server.addr())) {
+    if server.as_ref().is_some_and(|server| route.addresses().contains(&Address::Inet(server.addr()))) {
         let own = "base_url is the address of this program's own status server";
         return Err(Failure::usage(format!(
             "{own}: start the target first, or move the server with --listen"
         )));
     }
-    let crew = Crew::start(options, Arc::new(Brief::new(plan, seed)), &threads, (addresses, tls))?;
+    let crew = Crew::start(options, Arc::new(Brief::new(plan, seed)), &threads, (route, tls))?;
     crew.see_through(options, &board, &stop)?;
     let exit = summary::conclude(options, &board)?;
     if let Some(server) = server {
@@ -164,7 +164,7 @@ pub(super) struct Crew {
     empties: Vec<crossbeam_channel::Sender<Box<Tally>>>,
     target: String,
     /// Held until the run is over.
-    _stamping: Option<OwnedFd>,
+    _held: (Option<OwnedFd>, Option<Resolver>),
 }
 
 impl Crew {
@@ -173,15 +173,16 @@ impl Crew {
         options: &Options,
         brief: Arc<Brief>,
         threads: &Threads,
-        (addresses, tls): (Arc<[SocketAddr]>, Option<TlsConfig>),
+        (route, tls): (Arc<Route>, Option<TlsConfig>),
     ) -> Result<Self, Failure> {
         let of = threads.count as u32;
         let stamps = options.timestamps == Timestamps::Kernel;
         let stamping = if stamps { sys::keep_stamping() } else { None };
+        let resolver = Resolver::start(&brief.plan, &route)?;
         let (settle, settled) = bounded(threads.count);
         let (close, windows) = bounded(threads.count * TALLIES_PER_THREAD);
         let (control, clock) = (Arc::new(Control::default()), Clock::start());
-        let target = format!("{} ({})", brief.plan.target.authority, addresses[0]);
+        let target = format!("{} ({})", brief.plan.target.authority, route.addresses()[0]);
         let (mut handles, mut empties) = (Vec::new(), Vec::new());
         for thread in 0..threads.count {
             let (give_back, empty) = bounded(TALLIES_PER_THREAD);
@@ -195,7 +196,7 @@ impl Crew {
                 core: threads.cores.get(thread).copied(),
                 share: plan::share(&brief.plan, Slice { slot: thread as u32, of }),
                 brief: brief.clone(),
-                addresses: addresses.clone(),
+                route: route.clone(),
                 tls: tls.clone(),
                 clock,
                 kernel_timestamps: stamps,
@@ -208,7 +209,7 @@ impl Crew {
                 timetables: crossbeam_channel::never(),
             })?);
         }
-        Ok(Self { handles, control, clock, settled, windows, empties, target, _stamping: stamping })
+        Ok(Self { handles, control, clock, settled, windows, empties, target, _held: (stamping, resolver) })
     }
 
     /// From the first connection to the last window.
@@ -339,18 +340,6 @@ pub(super) fn warn_of_insecure(plan: &Plan) {
     if plan.tls.as_ref().is_some_and(|tls| tls.insecure) {
         eprintln!("warning: insecure: any certificate is accepted, whoever answers may be somebody else");
     }
-}
-
-pub(super) fn resolve(plan: &Plan) -> Result<Arc<[SocketAddr]>, Failure> {
-    let host = (plan.target.host.as_str(), plan.target.port);
-    let addresses: Vec<SocketAddr> = host
-        .to_socket_addrs()
-        .map_err(|e| Failure::incomplete(format!("base_url: the host `{}` cannot be resolved: {e}", host.0)))?
-        .collect();
-    if addresses.is_empty() {
-        return Err(Failure::incomplete(format!("base_url: the host `{}` has no address", host.0)));
-    }
-    Ok(addresses.into())
 }
 
 fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunInfo {

@@ -2,46 +2,127 @@
 //! nobody was ever reached while another answers (`localhost` is two addresses, and most targets
 //! listen on one).
 
-use std::net::SocketAddr;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-/// The addresses of a target, as one thread knows them.
+use rustix::net::SocketAddrUnix;
+
+/// Where a connection goes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// Over TCP.
+    Inet(SocketAddr),
+    /// To a Unix socket of this machine.
+    Unix(SocketAddrUnix),
+}
+
+impl Address {
+    /// The Unix socket of this path, or of this name after `@`.
+    ///
+    /// # Errors
+    /// When it is longer than the kernel takes.
+    pub fn unix(socket: &str) -> io::Result<Self> {
+        let address = match socket.strip_prefix('@') {
+            Some(name) => SocketAddrUnix::new_abstract_name(name.as_bytes())?,
+            None => SocketAddrUnix::new(socket)?,
+        };
+        Ok(Self::Unix(address))
+    }
+
+    /// Whether a connection to it can come from `source`.
+    pub fn is_reached_from(&self, source: IpAddr) -> bool {
+        matches!(self, Self::Inet(address) if address.is_ipv4() == source.is_ipv4())
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inet(address) => address.fmt(f),
+            Self::Unix(address) => match (address.path(), address.abstract_name()) {
+                (Some(path), _) => write!(f, "unix:{}", path.to_string_lossy()),
+                (None, Some(name)) => write!(f, "unix:@{}", String::from_utf8_lossy(name)),
+                (None, None) => f.write_str("unix:"),
+            },
+        }
+    }
+}
+
+/// No place in the list.
+const NOWHERE: usize = usize::MAX;
+
+/// The addresses of a target, as one thread knows them, and ours.
 #[derive(Debug)]
 pub struct Addresses {
-    all: Arc<[SocketAddr]>,
+    all: Arc<[Address]>,
     /// Whether each was ever reached, and whether it is passed over.
     reached: Box<[bool]>,
     passed_over: Box<[bool]>,
     /// The address of each connection's last attempt.
     of: Box<[usize]>,
+    /// The local addresses that connections come from; empty: the kernel's choice.
+    sources: Arc<[IpAddr]>,
+    /// Whose turn it is among them.
+    turn: usize,
 }
 
 impl Addresses {
-    /// `all` (at least one) for a number of connections.
-    pub fn new(all: Arc<[SocketAddr]>, connections: usize) -> Self {
+    /// `all` (at least one) for a number of connections, which come from `sources` in turn.
+    pub fn new(all: Arc<[Address]>, sources: Arc<[IpAddr]>, connections: usize) -> Self {
         let none = vec![false; all.len()];
-        Self { reached: none.clone().into(), passed_over: none.into(), of: vec![0; connections].into(), all }
+        let of = vec![NOWHERE; connections].into();
+        Self { reached: none.clone().into(), passed_over: none.into(), of, all, sources, turn: 0 }
     }
 
-    /// The address for `c`'s next attempt.
-    pub fn choose(&mut self, c: u32) -> SocketAddr {
+    /// From now on the target is at `all` (at least one). What is known of those it was at before stays known.
+    pub fn replace(&mut self, all: Arc<[Address]>) {
+        let place = |of: &usize| {
+            let address = self.all.get(*of)?;
+            all.iter().position(|other| other == address)
+        };
+        let of = self.of.iter().map(|of| place(of).unwrap_or(NOWHERE)).collect();
+        let was = |known: &[bool], address: &Address| {
+            self.all.iter().zip(known).any(|(other, known)| *known && other == address)
+        };
+        let reached = all.iter().map(|address| was(&self.reached, address)).collect();
+        let mut passed_over: Box<[bool]> =
+            all.iter().map(|address| was(&self.passed_over, address)).collect();
+        if !passed_over.contains(&false) {
+            passed_over.fill(false);
+        }
+        (self.of, self.reached, self.passed_over, self.all) = (of, reached, passed_over, all);
+    }
+
+    /// The address for `c`'s next attempt, and the one it comes from.
+    pub fn choose(&mut self, c: u32) -> (&Address, Option<IpAddr>) {
         let left = self.passed_over.iter().filter(|over| !**over).count().max(1);
         let nth = c as usize % left;
         let chosen = (0..self.all.len()).filter(|i| !self.passed_over[*i]).nth(nth).unwrap_or(0);
         self.of[c as usize] = chosen;
-        self.all[chosen]
+        let address = &self.all[chosen];
+        let fitting = || self.sources.iter().filter(|source| address.is_reached_from(**source));
+        let source = match fitting().count() {
+            0 => None,
+            n => fitting().nth(self.turn % n).copied(),
+        };
+        self.turn = self.turn.wrapping_add(1);
+        (address, source)
     }
 
     /// `c`'s attempt succeeded.
     pub fn reached(&mut self, c: u32) {
-        self.reached[self.of[c as usize]] = true;
+        if let Some(reached) = self.reached.get_mut(self.of[c as usize]) {
+            *reached = true;
+        }
     }
 
     /// Nobody answered `c`'s attempt: whether to try another address before that is a failure. Not where
     /// somebody once answered: then the target is failing.
     pub fn try_another(&mut self, c: u32) -> bool {
         let at = self.of[c as usize];
-        if self.reached[at] {
+        if self.reached.get(at).is_none_or(|reached| *reached) {
             return false;
         }
         self.passed_over[at] = true;
@@ -58,14 +139,24 @@ mod tests {
     use super::*;
 
     fn three() -> Addresses {
-        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Addresses::new([address(1), address(2), address(3)].into(), 8)
+        Addresses::new([address(1), address(2), address(3)].into(), [].into(), 8)
+    }
+
+    fn address(port: u16) -> Address {
+        Address::Inet(SocketAddr::from(([127, 0, 0, 1], port)))
+    }
+
+    fn port(addresses: &mut Addresses, c: u32) -> u16 {
+        match addresses.choose(c).0 {
+            Address::Inet(address) => address.port(),
+            Address::Unix(_) => 0,
+        }
     }
 
     #[test]
     fn connections_take_the_addresses_in_turn() {
         let mut addresses = three();
-        let ports: Vec<u16> = (0..5).map(|c| addresses.choose(c).port()).collect();
+        let ports: Vec<u16> = (0..5).map(|c| port(&mut addresses, c)).collect();
         assert_eq!(ports, [1, 2, 3, 1, 2]);
     }
 
@@ -74,7 +165,7 @@ mod tests {
         let mut addresses = three();
         addresses.choose(0);
         assert!(addresses.try_another(0));
-        let ports: Vec<u16> = (0..4).map(|c| addresses.choose(c).port()).collect();
+        let ports: Vec<u16> = (0..4).map(|c| port(&mut addresses, c)).collect();
         assert_eq!(ports, [2, 3, 2, 3]);
     }
 
@@ -85,7 +176,7 @@ mod tests {
             addresses.choose(0);
             assert_eq!(addresses.try_another(0), another);
         }
-        assert_eq!(addresses.choose(0).port(), 1);
+        assert_eq!(port(&mut addresses, 0), 1);
     }
 
     #[test]
@@ -94,5 +185,43 @@ mod tests {
         addresses.choose(0);
         addresses.reached(0);
         assert!(!addresses.try_another(0));
+    }
+
+    #[test]
+    fn a_new_list_keeps_what_is_known_of_the_old() {
+        let mut addresses = three();
+        assert_eq!((port(&mut addresses, 1), port(&mut addresses, 2)), (2, 3));
+        addresses.reached(1);
+        assert!(addresses.try_another(2));
+        addresses.replace([address(3), address(4), address(2)].into());
+        let ports: Vec<u16> = (0..3).map(|c| port(&mut addresses, c)).collect();
+        assert_eq!(ports, [4, 2, 4], "3 is still passed over");
+        assert!(!addresses.try_another(1), "2 was reached");
+        addresses.replace([address(5)].into());
+        addresses.reached(1); // its address is gone
+        assert_eq!(port(&mut addresses, 0), 5);
+        assert!(!addresses.try_another(0), "there is no other");
+    }
+
+    #[test]
+    fn connections_come_from_the_sources_of_the_right_family_in_turn() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let sources = [ip("127.0.0.2"), ip("::1"), ip("127.0.0.3")];
+        let mut addresses = Addresses::new([address(1)].into(), sources.into(), 8);
+        let from: Vec<_> = (0..4).map(|c| addresses.choose(c).1).collect();
+        assert_eq!(from, [sources[0], sources[2], sources[0], sources[2]].map(Some));
+        let mut addresses = Addresses::new([Address::unix("@x").unwrap()].into(), sources.into(), 8);
+        assert_eq!(addresses.choose(0).1, None);
+    }
+
+    #[test]
+    fn addresses_are_shown_as_they_are_typed() {
+        for text in ["127.0.0.1:80", "[::1]:80"] {
+            assert_eq!(Address::Inet(text.parse().unwrap()).to_string(), text);
+        }
+        for text in ["/run/app.sock", "@app"] {
+            assert_eq!(Address::unix(text).unwrap().to_string(), format!("unix:{text}"));
+        }
+        assert!(Address::unix(&"x".repeat(109)).is_err());
     }
 }

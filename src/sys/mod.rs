@@ -11,9 +11,9 @@ mod socket;
 mod stamp;
 mod tls;
 
-pub use addresses::Addresses;
+pub use addresses::{Address, Addresses};
 pub use clock::{Clock, RealtimeOffset, cpu_time_ns, go_first, sharpen_timers};
 pub use poller::{Epoll, MAX_EVENTS, Poller, Ready};
-pub use socket::{Received, Socket, unacknowledged};
+pub use socket::{Received, Socket, check_source, unacknowledged};
 pub use stamp::keep_stamping;
 pub use tls::{Pem, Session, ThreadTls, TlsConfig};

@@ -1,18 +1,19 @@
-//! A non-blocking TCP connection.
+//! A non-blocking connection, over TCP or to a Unix socket.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType};
 
-use super::stamp;
+use super::{Address, stamp};
 
 /// One connection to the target.
 #[derive(Debug)]
 pub struct Socket {
     fd: OwnedFd,
     stamped: bool,
+    is_tcp: bool,
 }
 
 /// What one read brought.
@@ -25,21 +26,43 @@ pub struct Received {
 }
 
 impl Socket {
-    /// Begin to connect. The attempt ends with a writable event; then ask [`Socket::outcome`].
-    /// `stamped` asks for kernel receive timestamps; without them reads carry none.
+    /// Begin to connect, from `source` if there is one. The attempt ends with a writable event; then ask
+    /// [`Socket::outcome`]. `stamped` asks for kernel receive timestamps; without them reads carry none, nor do
+    /// those from a Unix socket.
     ///
     /// # Errors
     /// What the kernel says at once: no ports, no descriptors, refused, unreachable.
-    pub fn connect(address: SocketAddr, stamped: bool) -> io::Result<Self> {
-        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    pub fn connect(address: &Address, source: Option<IpAddr>, stamped: bool) -> io::Result<Self> {
+        let family = match address {
+            Address::Inet(SocketAddr::V4(_)) => AddressFamily::INET,
+            Address::Inet(SocketAddr::V6(_)) => AddressFamily::INET6,
+            Address::Unix(_) => AddressFamily::UNIX,
+        };
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let fd = net::socket_with(family, SocketType::STREAM, flags, None)?;
-        net::sockopt::set_tcp_nodelay(&fd, true)?;
-        let stamped = stamped && stamp::enable(fd.as_fd()).is_ok();
-        match net::connect(&fd, &address) {
-            Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(Self { fd, stamped }),
+        let (is_tcp, connected) = match address {
+            Address::Inet(to) => {
+                net::sockopt::set_tcp_nodelay(&fd, true)?;
+                if let Some(source) = source {
+                    bind(&fd, source)?;
+                }
+                (true, net::connect(&fd, to))
+            }
+            Address::Unix(to) => (false, net::connect(&fd, to)),
+        };
+        match connected {
+            Ok(()) | Err(rustix::io::Errno::INPROGRESS) => {
+                let stamped = stamped && is_tcp && stamp::enable(fd.as_fd()).is_ok();
+                Ok(Self { fd, stamped, is_tcp })
+            }
             Err(e) => Err(e.into()),
         }
+    }
+
+    /// Whether [`Socket::discard`] is possible: only TCP throws away in the kernel.
+    #[inline]
+    pub fn can_discard(&self) -> bool {
+        self.is_tcp
     }
 
     /// How the connection attempt ended.
@@ -111,6 +134,36 @@ impl io::Write for &Socket {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Have `fd` come from `source`, with a port that the kernel picks when it connects: picked at once, the
+/// port would have to be free for all targets, and one address had no more ports than that.
+fn bind(fd: &OwnedFd, source: IpAddr) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    // SAFETY: the pointer and length describe `on`, which outlives the call.
+    let result = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::IPPROTO_IP,
+            libc::IP_BIND_ADDRESS_NO_PORT,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(net::bind(fd, &SocketAddr::new(source, 0))?)
+}
+
+/// Whether a socket can be bound to `source`.
+///
+/// # Errors
+/// Why not: it is no address of this machine, or its family is off.
+pub fn check_source(source: IpAddr) -> io::Result<()> {
+    let family = if source.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let fd = net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    bind(&fd, source)
 }
 
 /// recvmsg refuses lengths above i32; a quarter of that in one call is plenty.

@@ -30,6 +30,7 @@ pub fn describe(plan: &Plan, flight: &Preflight, threads: &Threads, machine: &Ma
     if let Some(tls) = &plan.tls {
         line("tls", &secured(tls));
     }
+    line("connections", &connections(plan));
     line("model", &model(&plan.load));
     line("ends", &ends(&plan.load));
     line("sends", &sends(&plan.load));
@@ -58,6 +59,25 @@ fn target(plan: &Plan) -> String {
     let here = host == "localhost" || host.parse::<core::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
     let remark = if here { " (on this machine: it and this generator share the cores)" } else { "" };
     format!("{}{remark}", plan.origin())
+}
+
+/// How connections are made and how long they are used.
+fn connections(plan: &Plan) -> String {
+    let policy = &plan.connections;
+    let mut parts = vec![format!("made within {}", print_duration(plan.connect_timeout_ns()))];
+    match (policy.keep_alive, policy.most_requests) {
+        (false, _) => parts.push("each for one request".to_owned()),
+        (true, Some(most)) => parts.push(format!("each for at most {}", plural(most, "request"))),
+        (true, None) => parts.push("kept open".to_owned()),
+    }
+    parts.extend(policy.most_age_ns.map(|ns| format!("closed when {} old", print_duration(ns))));
+    parts.extend(policy.connect_to.as_ref().map(|(host, port)| format!("to port {port} of {host} instead")));
+    parts.extend(policy.resolve_every_ns.map(|ns| format!("name resolved every {}", print_duration(ns))));
+    if !policy.source_addresses.is_empty() {
+        let sources: Vec<String> = policy.source_addresses.iter().map(ToString::to_string).collect();
+        parts.push(format!("from {} in turn", sources.join(", ")));
+    }
+    parts.join("; ")
 }
 
 /// What is spoken under HTTP, whom we believe and who we are.
@@ -146,9 +166,16 @@ fn shares(plan: &Plan, seed: u64) -> Vec<String> {
 
 /// `Get users: GET /v1/users?page=1, within 30s`.
 fn request(plan: &Plan, scenario: &Scenario) -> String {
-    let Scenario { name, method, timeout_ns, .. } = scenario;
+    let Scenario { name, method, timeout_ns, first_byte_timeout_ns, follow_redirects, .. } = scenario;
     let path = secrets::path(&plan.secrets.mask(&scenario.path));
-    format!("{name}: {method} {path}, within {}", print_duration(*timeout_ns))
+    let mut text = format!("{name}: {method} {path}, within {}", print_duration(*timeout_ns));
+    if let Some(ns) = first_byte_timeout_ns {
+        text += &format!(", its first byte within {}", print_duration(*ns));
+    }
+    if *follow_redirects > 0 {
+        text += &format!(", following up to {}", plural((*follow_redirects).into(), "redirect"));
+    }
+    text
 }
 
 /// The fields and the body that are sent, and what is expected back, a line each.

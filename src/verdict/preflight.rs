@@ -201,15 +201,19 @@ fn file_descriptors(connections: u32, threads: usize, machine: &Machine, flight:
 }
 
 fn local_ports(plan: &Plan, connections: u32, machine: &Machine, flight: &mut Preflight) {
-    let Some((first, last)) = machine.local_ports else { return };
-    let ports = u64::from(last.saturating_sub(first)) + 1;
+    let Some((first, last)) = machine.local_ports.filter(|_| plan.connections.unix.is_none()) else { return };
+    // Each local address has them all.
+    let sources = plan.connections.source_addresses.len().max(1) as u64;
+    let ports = (u64::from(last.saturating_sub(first)) + 1) * sources;
     let needed = u64::from(connections);
     flight.needs.push(Need { resource: Resource::LocalPorts, needed, available: Some(ports) });
     if needed > ports {
         flight.refusals.push(format!(
-            "{} to one address and port need as many local ports, {first}-{last} are {}: \
-             widen net.ipv4.ip_local_port_range, lower `concurrency`, or spread the load over workers",
+            "{} to one address and port need as many local ports, {first}-{last}{} are {}: \
+             widen net.ipv4.ip_local_port_range, name more of this machine's addresses in \
+             `load.source_addresses`, lower `concurrency`, or spread the load over workers",
             plural(needed, "connection"),
+            if sources > 1 { format!(" of {sources} source addresses") } else { String::new() },
             print_count(ports),
         ));
         return;
@@ -217,8 +221,9 @@ fn local_ports(plan: &Plan, connections: u32, machine: &Machine, flight: &mut Pr
     let churn = peak_rate(&plan.load) * closing_share(plan) * TIME_WAIT_S;
     if churn > ports as f64 {
         flight.warnings.push(format!(
-            "`Connection: close` takes a new local port for each request, and a closed one may stay taken \
-             for {TIME_WAIT_S} s: {} would be taken, {} exist; leave the header out or lower the rate",
+            "each request or few take a new local port, and a closed one may stay taken for {TIME_WAIT_S} s: \
+             {} would be taken, {} exist; let connections live longer, lower the rate, or name more of this \
+             machine's addresses in `load.source_addresses`",
             print_count(churn as u64),
             print_count(ports),
         ));
@@ -231,18 +236,13 @@ fn peak_rate(load: &Load) -> f64 {
     pieces.iter().flat_map(|piece| [piece.from, piece.to]).fold(0.0, f64::max)
 }
 
-/// The share of requests that ask for their connection to be closed.
+/// The share of requests after which the plan has their connection closed.
 fn closing_share(plan: &Plan) -> f64 {
-    let closes = |headers: &[(String, String)]| {
-        headers.iter().any(|(name, value)| {
-            name.eq_ignore_ascii_case("connection")
-                && value.split(',').any(|option| option.trim().eq_ignore_ascii_case("close"))
-        })
-    };
-    let weight = |closing: bool| -> u64 {
-        plan.scenarios.iter().filter(|s| !closing || closes(&s.headers)).map(|s| u64::from(s.weight)).sum()
-    };
-    weight(true) as f64 / weight(false).max(1) as f64
+    match (plan.connections.keep_alive, plan.connections.most_requests) {
+        (false, _) => 1.0,
+        (true, Some(most)) => 1.0 / most.max(1) as f64,
+        (true, None) => 0.0,
+    }
 }
 
 fn memory(plan: &Plan, connections: u32, threads: usize, machine: &Machine, flight: &mut Preflight) {

@@ -25,6 +25,7 @@ mod policy;
 #[rustfmt::skip] // a row is a line
 mod policy_rows;
 mod preflight;
+mod reaching;
 mod readme;
 mod report;
 mod run;

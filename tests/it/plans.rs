@@ -175,7 +175,7 @@ plan.yaml:9:5: scenarios[0].weigth: unknown key, did you mean `weight`?
 plan.yaml:10:13: scenarios[0].weight: is too small: write at least 1; to leave a scenario out, remove it or comment it out
 plan.yaml:11:11: scenarios[1].name: is the name of scenarios[0] too: give each its own
 plan.yaml:13:5: scenarios[1].path: is already given on line 12: keep one of the two
-plan.yaml:14:15: scenarios[1].headers.Connection: connections are kept open, that is the tool's to manage: remove it
+plan.yaml:14:15: scenarios[1].headers.Connection: is the tool's to set: remove it, and write `keep_alive: false` under `load` for a connection per request
 plan.yaml:14:34: scenarios[1].headers.a b: `a b` is not a header name: use letters, digits and `-`
 plan.yaml:14:55: scenarios[1].headers.accept: is already given in another spelling: keep one of the two
 plan.yaml:15:11: scenarios[1].body: `12` is not text: put it in quotes
@@ -185,7 +185,7 @@ plan.yaml:18:14: thresholds[0]: limit `250`: a duration needs a unit: write 250s
 plan.yaml:20:9: load.rate: a rate needs a unit: write 500/s
 plan.yaml:21:13: load.arrivals: `random` is not possible here: write even or poisson
 plan.yaml:22:11: load.stages: is empty: write at least 1
-plan.yaml:23:1: nam: unknown key; known here: base_url, defaults, fleet, load, plan, scenarios, thresholds, tls";
+plan.yaml:23:1: nam: unknown key; known here: base_url, connect_to, defaults, fleet, load, plan, scenarios, thresholds, tls";
     assert_eq!(parse(text).unwrap_err().to_string(), expected);
 }
 
@@ -206,12 +206,6 @@ fn a_schedule_can_be_dealt_anew_and_connections_can_not() {
     let fault = plan("{requests: 1}", "redistribute").unwrap_err().to_string();
     assert!(fault.contains("fleet.on_worker_loss: `redistribute` deals out a schedule anew"), "{fault}");
     assert!(plan("{requests: 1}", "continue").is_ok());
-}
-
-#[test]
-fn a_key_that_comes_later_is_called_so() {
-    let text = with_load("{requests: 1}") + "connect_to: []\n";
-    assert!(parse(&text).unwrap_err().to_string().ends_with("not supported yet: remove it"));
 }
 
 #[test]
@@ -539,7 +533,7 @@ fn a_url_s_faults_name_the_flags() {
     let expected = "\
 command line: URL: the scheme `ftp` is not supported: use http or https
 command line: -m: methods are case-sensitive: write GET
-command line: -H Connection: connections are kept open, that is the tool's to manage: remove it
+command line: -H Connection: is the tool's to set: remove it, and write `keep_alive: false` under `load` for a connection per request
 command line: --cert: is of no use alone: add `key`, the file with its private key
 command line: -n: must be at least 1: leave it out for no limit
 command line: -c: must be at least 1: write a number from 1 to 1000000";

@@ -120,14 +120,25 @@ fn connections_need_a_local_port_each() {
 
 #[test]
 fn closing_every_connection_is_warned_of_when_ports_run_out() {
-    let churn = |rate: f64| {
-        let mut plan = open(rate, 10, Arrivals::Even);
-        plan.scenarios[0].headers.push(("connection".into(), "TE, Close".into()));
+    let churn = |rate: f64, connections: Connections| {
+        let plan = Plan { connections, ..open(rate, 10, Arrivals::Even) };
         fly(&plan, |m| m.local_ports = Some((1_000, 1_000 + 7_999)))
     };
-    // Two thirds of the requests close, each port stays taken for 60 s: 8,000 ports are 200 requests a second.
-    assert_eq!(churn(200.0).warnings, [""; 0]);
-    assert!(only(&churn(201.0).warnings).contains("Connection: close"));
+    let default = Connections::default;
+    // Each port stays taken for 60 s: 8,000 ports are 133 connections a second.
+    let one_each = || Connections { keep_alive: false, ..default() };
+    assert_eq!(churn(133.0, one_each()).warnings, [""; 0]);
+    assert!(only(&churn(134.0, one_each()).warnings).contains("load.source_addresses"));
+    let ten_each = || Connections { most_requests: Some(10), ..default() };
+    assert_eq!(churn(1_333.0, ten_each()).warnings, [""; 0]);
+    assert!(only(&churn(1_334.0, ten_each()).warnings).contains("8,000 exist"));
+    // Each source address has all of them, and a Unix socket needs none.
+    let sources = vec!["127.0.0.2".parse().unwrap(), "127.0.0.3".parse().unwrap()];
+    let from_two = || Connections { source_addresses: sources.clone(), ..one_each() };
+    assert_eq!(churn(266.0, from_two()).warnings, [""; 0]);
+    assert!(only(&churn(267.0, from_two()).warnings).contains("16,000 exist"));
+    let local = Connections { unix: Some("/run/app.sock".into()), ..one_each() };
+    assert_eq!(churn(1e5, local).warnings, [""; 0]);
     assert_eq!(
         fly(&open(1e5, 10, Arrivals::Even), |_| ()).warnings,
         [""; 0],
@@ -256,6 +267,27 @@ fn page(plan: &Plan) -> String {
 }
 
 #[test]
+fn the_page_says_how_the_target_is_reached() {
+    let mut plan = closed(50, Some(100));
+    plan.connections = Connections {
+        connect_timeout_ns: Some(2 * S),
+        most_requests: Some(100),
+        most_age_ns: Some(60 * S),
+        resolve_every_ns: Some(30 * S),
+        source_addresses: vec!["127.0.0.2".parse().unwrap(), "127.0.0.3".parse().unwrap()],
+        connect_to: Some(("10.0.0.8".into(), 82)),
+        ..Connections::default()
+    };
+    plan.scenarios[0].first_byte_timeout_ns = Some(S);
+    plan.scenarios[0].follow_redirects = 3;
+    let text = page(&plan);
+    let expected = "connections       made within 2s; each for at most 100 requests; closed when 1m old; to port 82 of \
+                    10.0.0.8 instead; name resolved every 30s; from 127.0.0.2, 127.0.0.3 in turn\n";
+    assert!(text.contains(expected), "{text}");
+    assert!(text.contains(", within 5s, its first byte within 1s, following up to 3 redirects\n"), "{text}");
+}
+
+#[test]
 fn the_page_shows_what_would_be_sent_and_needed() {
     let mut plan = closed(50, Some(100));
     plan.scenarios[1].method = "POST".into();
@@ -266,6 +298,7 @@ fn the_page_shows_what_would_be_sent_and_needed() {
         "\
 plan              loadplan.yaml (sha256:0)
 target            http://10.0.0.7:81
+connections       made within 5s; kept open
 model             closed: 50 connections, each sends when its last request ended
 ends              after 100 requests; then up to 5s for what is in flight
 sends             100 requests

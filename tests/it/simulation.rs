@@ -310,6 +310,7 @@ fn with_any_policy(mut plan: Plan, rng: &mut fastrand::Rng) -> Plan {
         keep_alive: rng.u32(0..4) > 0,
         most_requests: rng.bool().then(|| rng.u64(1..10)),
         most_age_ns: rng.bool().then(|| rng.u64(1..200) * MS),
+        ..Connections::default()
     };
     for scenario in &mut plan.scenarios {
         scenario.first_byte_timeout_ns = rng.bool().then(|| rng.u64(1..60) * MS);

@@ -1,0 +1,160 @@
+//! From the plan's host to the addresses that load threads connect to: once at the start, and again as
+//! often as the plan asks, on a thread of its own.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::standalone::Failure;
+use crate::load::Route;
+use crate::plan::Plan;
+use crate::sys::{self, Address};
+
+/// How soon the thread notices that it is to end.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// The way to `plan`'s target.
+///
+/// # Errors
+/// When the name has no address, or one of our own is not this machine's.
+pub fn route(plan: &Plan) -> Result<Arc<Route>, Failure> {
+    let sources = &plan.connections.source_addresses;
+    for source in sources {
+        sys::check_source(*source).map_err(|e| {
+            Failure::usage(format!(
+                "load.source_addresses: connections can not come from {source}: {e}; \
+                 name addresses of this machine (`ip address` lists them)"
+            ))
+        })?;
+    }
+    Ok(Arc::new(Route::new(resolve(plan)?, sources)))
+}
+
+/// The target's addresses now, those that our own can reach.
+fn resolve(plan: &Plan) -> Result<Vec<Address>, Failure> {
+    if let Some(socket) = &plan.connections.unix {
+        return Ok(vec![Address::unix(socket)?]);
+    }
+    let (key, host, port) = match &plan.connections.connect_to {
+        Some((host, port)) => ("connect_to", host.as_str(), *port),
+        None => ("base_url", plan.target.host.as_str(), plan.target.port),
+    };
+    let found: Vec<SocketAddr> = (host, port)
+        .to_socket_addrs()
+        .map_err(|e| Failure::incomplete(format!("{key}: the host `{host}` cannot be resolved: {e}")))?
+        .collect();
+    if found.is_empty() {
+        return Err(Failure::incomplete(format!("{key}: the host `{host}` has no address")));
+    }
+    let mut addresses: Vec<Address> = found.into_iter().map(Address::Inet).collect();
+    let sources = &plan.connections.source_addresses;
+    if !sources.is_empty() {
+        addresses.retain(|address| sources.iter().any(|source| address.is_reached_from(*source)));
+    }
+    if addresses.is_empty() {
+        return Err(Failure::usage(format!(
+            "load.source_addresses: none is of the family of `{host}`'s addresses: name IPv4 ones for IPv4, \
+             IPv6 ones for IPv6"
+        )));
+    }
+    Ok(addresses)
+}
+
+/// Resolves the name again for as long as it is held.
+#[derive(Debug)]
+pub struct Resolver {
+    over: Arc<AtomicBool>,
+}
+
+impl Resolver {
+    /// As often as `plan` asks; `None`: it does not.
+    ///
+    /// # Errors
+    /// When the machine has no room for a thread.
+    pub fn start(plan: &Plan, route: &Arc<Route>) -> Result<Option<Self>, Failure> {
+        let Some(every_ns) = plan.connections.resolve_every_ns else { return Ok(None) };
+        let plan = plan.clone();
+        let look_up = move || resolve(&plan).map_err(|failure| failure.message);
+        Ok(Some(Self::repeat(Duration::from_nanos(every_ns), route.clone(), look_up)?))
+    }
+
+    fn repeat(
+        every: Duration,
+        route: Arc<Route>,
+        mut look_up: impl FnMut() -> Result<Vec<Address>, String> + Send + 'static,
+    ) -> Result<Self, Failure> {
+        let over = Arc::new(AtomicBool::new(false));
+        let told = over.clone();
+        let work = move || {
+            let (mut next, mut failing) = (Instant::now() + every, false);
+            while !told.load(Ordering::Acquire) {
+                std::thread::sleep(LOOK_EVERY.min(next.saturating_duration_since(Instant::now())));
+                if Instant::now() < next {
+                    continue;
+                }
+                next = Instant::now() + every;
+                match look_up() {
+                    Ok(addresses) => {
+                        failing = false;
+                        if !same(&addresses, &route.addresses()) {
+                            route.publish(addresses);
+                        }
+                    }
+                    Err(message) if !failing => {
+                        failing = true;
+                        eprintln!("note: {message}; connections go on to the addresses known before");
+                    }
+                    Err(_) => {}
+                }
+            }
+        };
+        // Not waited for at the end: a name server that does not answer would hold it up.
+        std::thread::Builder::new().name("resolver".to_owned()).spawn(work)?;
+        Ok(Self { over })
+    }
+}
+
+impl Drop for Resolver {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Release);
+    }
+}
+
+/// Name servers turn their lists; that is no news.
+fn same(some: &[Address], others: &[Address]) -> bool {
+    some.len() == others.len() && some.iter().all(|address| others.contains(address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(ports: &[u16]) -> Vec<Address> {
+        ports.iter().map(|port| Address::Inet(SocketAddr::from(([127, 0, 0, 1], *port)))).collect()
+    }
+
+    #[test]
+    fn a_list_in_another_order_is_no_news() {
+        assert!(same(&addresses(&[1, 2]), &addresses(&[2, 1])));
+        assert!(!same(&addresses(&[1, 2]), &addresses(&[1, 3])));
+        assert!(!same(&addresses(&[1]), &addresses(&[1, 2])));
+    }
+
+    #[test]
+    fn new_addresses_are_published_and_a_failure_changes_nothing() {
+        let route = Arc::new(Route::new(addresses(&[1]), &[]));
+        let mut answers = vec![Ok(addresses(&[2])), Err("no".to_owned()), Ok(addresses(&[1]))];
+        let (tell, told) = crossbeam_channel::unbounded();
+        let resolver = Resolver::repeat(Duration::from_millis(1), route.clone(), move || {
+            let answer = answers.pop().unwrap_or_else(|| Err("no more".to_owned()));
+            let _ = tell.send(());
+            answer
+        });
+        for _ in 0..4 {
+            told.recv_timeout(Duration::from_secs(10)).expect("it is asked again");
+        }
+        assert_eq!(route.addresses().as_ref(), addresses(&[2]));
+        drop(resolver);
+    }
+}

@@ -1,0 +1,277 @@
+//! How the target is reached, on real sockets: addresses, sources, Unix sockets, and connections that are
+//! used as the plan says.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener};
+use std::sync::{Arc, Mutex};
+
+use crossbeam_channel::{bounded, unbounded};
+use loadtester::client::Brief;
+use loadtester::load::{self, Control, Job, Route, TALLIES_PER_THREAD};
+use loadtester::plan::{self, Overrides, Slice};
+use loadtester::sys::{Address, Clock};
+use loadtester::tally::{Outcome, Tally};
+
+use crate::run::{Ended, Room, run, run_plan};
+use crate::script::response;
+
+/// Every request head a target saw, with where its connection came from.
+type Heads = Arc<Mutex<Vec<(Option<IpAddr>, String)>>>;
+
+/// Answer every request on `stream` until it ends.
+fn serve(mut stream: impl Read + Write, peer: Option<IpAddr>, heads: &Heads, answer: &str) {
+    let (mut unread, mut chunk) = (Vec::new(), [0; 4096]);
+    loop {
+        while let Some(end) = unread.windows(4).position(|w| w == b"\r\n\r\n") {
+            let head: Vec<u8> = unread.drain(..end + 4).collect();
+            heads.lock().unwrap().push((peer, String::from_utf8(head).unwrap()));
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+        match stream.read(&mut chunk) {
+            Ok(n @ 1..) => unread.extend_from_slice(&chunk[..n]),
+            _ => return,
+        }
+    }
+}
+
+/// A target on `address`, for as long as the tests run.
+fn target(address: &str) -> (SocketAddr, Heads) {
+    let listener = TcpListener::bind(address).unwrap();
+    let (at, heads) = (listener.local_addr().unwrap(), Heads::default());
+    let told = heads.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let (peer, told) = (stream.peer_addr().ok().map(|peer| peer.ip()), told.clone());
+            std::thread::spawn(move || serve(stream, peer, &told, &response("200 OK", "hello")));
+        }
+    });
+    (at, heads)
+}
+
+/// The same on a Unix socket, with answers too large for one read.
+fn unix_target(address: &UnixAddr) -> Heads {
+    let listener = UnixListener::bind_addr(address).unwrap();
+    let heads = Heads::default();
+    let told = heads.clone();
+    std::thread::spawn(move || {
+        let answer = response("200 OK", &"x".repeat(300_000));
+        for stream in listener.incoming().map_while(Result::ok) {
+            let (told, answer) = (told.clone(), answer.clone());
+            std::thread::spawn(move || serve(stream, None, &told, &answer));
+        }
+    });
+    heads
+}
+
+fn plan(base_url: &str, load: &str, more: &str) -> String {
+    format!(
+        "base_url: '{base_url}'\nload: {{ requests: 40, {load} }}\n{more}\nscenarios: [{{ name: a, path: /x }}]\n"
+    )
+}
+
+/// All 40 are answered well.
+fn check_ok(plan: &str) -> Ended {
+    let ended = run_plan(plan, &["--threads", "1"]).lawful();
+    assert_eq!(ended.outcomes(), [("ok".to_owned(), 40)], "{ended:#?}");
+    ended
+}
+
+fn heads(seen: &Heads) -> Vec<String> {
+    seen.lock().unwrap().iter().map(|(_, head)| head.clone()).collect()
+}
+
+#[test]
+fn an_ipv6_address_is_a_target() {
+    let (at, seen) = target("[::1]:0");
+    check_ok(&plan(&format!("http://{at}"), "concurrency: 2", ""));
+    assert!(heads(&seen).iter().all(|head| head.contains(&format!("\r\nHost: [::1]:{}\r\n", at.port()))));
+}
+
+#[test]
+fn a_unix_socket_is_a_target_and_its_responses_say_that_they_are_not_stamped() {
+    let room = Room::new();
+    let path = room.file("app.sock");
+    let seen = unix_target(&UnixAddr::from_pathname(&path).unwrap());
+    let ended = check_ok(&plan(&format!("unix:{path}:/v1"), "concurrency: 2", ""));
+    assert_eq!(heads(&seen).len(), 40);
+    assert!(heads(&seen).iter().all(|head| head.starts_with("GET /v1/x HTTP/1.1\r\nHost: localhost\r\n")));
+    assert!(ended.number("totals.bytes_received") > 40 * 300_000);
+    assert_eq!(ended.number("instrument.unstamped"), 40);
+    let (name, n) = (format!("loadtester-test-{}", std::process::id()), "40");
+    let seen = unix_target(&UnixAddr::from_abstract_name(&name).unwrap());
+    let ended = run(&[&format!("unix:@{name}:/y"), "-n", n]).lawful();
+    assert_eq!(ended.outcomes(), [("ok".to_owned(), 40)], "{ended:#?}");
+    assert!(heads(&seen).iter().all(|head| head.starts_with("GET /y HTTP/1.1\r\n")));
+}
+
+#[test]
+fn a_unix_socket_that_is_not_there_is_unreachable() {
+    let room = Room::new();
+    let path = room.file("nobody.sock");
+    let ended = run_plan(&plan(&format!("unix:{path}"), "concurrency: 2", ""), &[]);
+    assert_eq!(ended.code, Some(3), "{ended:#?}");
+    assert!(ended.stderr.contains("could not be reached"), "{}", ended.stderr);
+}
+
+#[test]
+fn connections_come_from_the_source_addresses_in_turn() {
+    let (at, seen) = target("127.0.0.1:0");
+    check_ok(&plan(&format!("http://{at}"), "concurrency: 4, source_addresses: [127.0.0.2, 127.0.0.3]", ""));
+    let mut by_source = BTreeMap::<_, u64>::new();
+    seen.lock().unwrap().iter().for_each(|(peer, _)| *by_source.entry(peer.unwrap()).or_default() += 1);
+    let sources: Vec<String> = by_source.keys().map(ToString::to_string).collect();
+    assert_eq!(sources, ["127.0.0.2", "127.0.0.3"], "{by_source:?}");
+}
+
+#[test]
+fn a_source_address_of_another_machine_is_refused_with_a_remedy() {
+    let (at, _) = target("127.0.0.1:0");
+    for (source, expected) in [("203.0.113.7", "`ip address` lists them"), ("::1", "name IPv4 ones")] {
+        let load = format!("concurrency: 1, source_addresses: ['{source}']");
+        let ended = run_plan(&plan(&format!("http://{at}"), &load, ""), &[]);
+        assert_eq!(ended.code, Some(2), "{ended:#?}");
+        assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn connect_to_leads_connections_elsewhere_and_leaves_the_host_field() {
+    let (at, seen) = target("127.0.0.1:0");
+    let more = format!("connect_to: ['api.example.com:80:127.0.0.1:{}']", at.port());
+    check_ok(&plan("http://api.example.com", "concurrency: 2", &more));
+    assert!(heads(&seen).iter().all(|head| head.contains("\r\nHost: api.example.com\r\n")));
+}
+
+#[test]
+fn without_keep_alive_every_request_opens_a_connection_and_asks_for_its_end() {
+    let (at, seen) = target("127.0.0.1:0");
+    let ended = check_ok(&plan(&format!("http://{at}"), "concurrency: 2, keep_alive: false", ""));
+    assert!(heads(&seen).iter().all(|head| head.contains("\r\nConnection: close\r\n")));
+    let opened = ended.number("totals.connections_opened");
+    assert!((40..=42).contains(&opened), "{opened}");
+    assert_eq!(ended.number("connections.closed.keep_alive_off"), 40);
+    assert_eq!(ended.number("connections.reconnects"), opened - 2);
+}
+
+#[test]
+fn a_connection_is_closed_after_its_requests() {
+    let (at, _) = target("127.0.0.1:0");
+    let ended = check_ok(&plan(&format!("http://{at}"), "concurrency: 1, requests_per_connection: 10", ""));
+    assert_eq!(ended.number("connections.closed.requests_reached"), 4);
+    let opened = ended.number("totals.connections_opened");
+    assert!((4..=5).contains(&opened), "{opened}");
+}
+
+#[test]
+fn redirects_are_followed_over_the_wire() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    let elsewhere = "HTTP/1.1 302 Found\r\nLocation: y?z\r\nContent-Length: 4\r\n\r\nover";
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || {
+                let mut chunk = [0; 4096];
+                while let Ok(n @ 1..) = stream.read(&mut chunk) {
+                    let answer = if chunk[..n].starts_with(b"GET /y?z ") {
+                        response("200 OK", "there")
+                    } else {
+                        elsewhere.to_owned()
+                    };
+                    if stream.write_all(answer.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let url = format!("http://{at}");
+    let ended = check_ok(&plan(&url, "concurrency: 2", "defaults: { follow_redirects: 1 }"));
+    assert_eq!((ended.number("redirects"), ended.number("status_codes.200")), (40, 40));
+    assert_eq!(ended.number("totals.sent"), 40);
+    let ended = check_ok(&plan(&url, "concurrency: 2", ""));
+    assert_eq!((ended.number("redirects"), ended.number("status_codes.302")), (0, 40));
+}
+
+/// A load thread on `route` for as long as `watch` says so; what it counted.
+fn load_thread(load: &str, route: &Arc<Route>, mut watch: impl FnMut() -> bool) -> Tally {
+    let text = format!("base_url: http://127.0.0.1:1\nload: {load}\nscenarios: [{{path: /}}]\n");
+    let plan = plan::parse(&text, "x", &Overrides::default(), &|_| None).unwrap();
+    let share = plan::share(&plan, Slice { slot: 0, of: 1 });
+    let (settle, settled) = unbounded();
+    let (close, windows) = bounded(TALLIES_PER_THREAD);
+    let (give_back, empties) = bounded(TALLIES_PER_THREAD);
+    for _ in 1..TALLIES_PER_THREAD {
+        give_back.send(Box::new(Tally::new(1))).unwrap();
+    }
+    let (control, clock) = (Arc::new(Control::default()), Clock::start());
+    let thread = load::spawn(Job {
+        tls: None,
+        thread: 0,
+        core: None,
+        brief: Arc::new(Brief::new(plan, 1)),
+        share,
+        route: route.clone(),
+        clock,
+        kernel_timestamps: true,
+        busy_poll: false,
+        may_poll: false,
+        control: control.clone(),
+        settled: settle,
+        windows: close,
+        empties,
+        timetables: crossbeam_channel::never(),
+    })
+    .unwrap();
+    assert_eq!(settled.recv().unwrap().reached, Ok(true));
+    control.start(clock.now() + 1);
+    let mut total = Tally::new(1);
+    while let Ok(mut window) = windows.recv() {
+        total.merge(&window.tally);
+        if !watch() {
+            control.stop();
+        }
+        window.tally.clear();
+        let _ = give_back.send(window.tally);
+    }
+    thread.join().unwrap();
+    total
+}
+
+/// An address of loopback where nobody listens.
+fn nobody() -> Address {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    Address::Inet(listener.local_addr().unwrap())
+}
+
+#[test]
+fn all_addresses_are_used_and_one_where_nobody_listens_is_passed_over() {
+    let ((first, seen_first), (second, seen_second)) = (target("127.0.0.1:0"), target("127.0.0.1:0"));
+    let addresses = vec![nobody(), Address::Inet(first), Address::Inet(second)];
+    let route = Arc::new(Route::new(addresses, &[]));
+    let total = load_thread("{concurrency: 6, requests: 60}", &route, || true);
+    assert_eq!(total.scenarios[0].outcomes[Outcome::Ok as usize], 60);
+    assert_eq!(total.scenarios[0].failed(), 0);
+    let seen = (heads(&seen_first).len(), heads(&seen_second).len());
+    assert!(seen.0 > 0 && seen.1 > 0 && seen.0 + seen.1 == 60, "{seen:?}");
+}
+
+#[test]
+fn new_connections_go_to_where_the_name_leads_now() {
+    let ((before, _), (now, seen_now)) = (target("127.0.0.1:0"), target("127.0.0.1:0"));
+    let route = Arc::new(Route::new(vec![Address::Inet(before)], &[]));
+    let load = "{rate: 200/s, concurrency: 2, duration: 20s, requests_per_connection: 5}";
+    let (published, seen) = (route.clone(), seen_now.clone());
+    let total = load_thread(load, &route, move || {
+        if published.addresses()[0] == Address::Inet(before) {
+            published.publish(vec![Address::Inet(now)]);
+        }
+        heads(&seen).is_empty()
+    });
+    assert!(!heads(&seen_now).is_empty());
+    assert_eq!(total.scenarios[0].failed(), 0, "the change cost nothing");
+}
