@@ -90,12 +90,14 @@ async function lives(page, seen, url) {
     const place = page.locator(".scroll").first();
     await place.focus();
     await place.evaluate((element) => (element.mark = "the same element"));
-    const [before, stood] = [new Set(), await places(page)];
+    const nodes = () => page.evaluate(() => document.querySelectorAll("*").length);
+    const [before, stood, many] = [new Set(), await places(page), await nodes()];
     for (let look = 0; look < 8; look++) {
         before.add((await figures(page)).join(" "));
         assert.deepEqual(await places(page), stood, "something jumped");
         await pause(500);
     }
+    assert((await nodes()) < many + 30, "the page grows with each picture");
     assert(before.size >= 3, `the figures stand still: ${[...before]}`);
     assert.equal(await page.evaluate(() => document.activeElement.mark), "the same element", "the focus");
     await eventually("a threshold that holds", async () => (await result(page, "count >= 2500")) === "holds");

@@ -7,6 +7,7 @@ use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::live;
 use crate::run::{Ended, Room, Running, eventually, run, run_plan, start, start_with};
 use crate::script::{Script, Step, response, send};
 
@@ -130,6 +131,37 @@ fn an_interrupted_run_reports_what_it_measured() {
         assert!(ended.stdout.to_lowercase().contains("interrupted"), "{ended:?}");
         assert!(ended.seconds("measured_seconds") < 40.0);
     }
+}
+
+#[test]
+fn an_operator_ends_a_run_and_the_first_last_picture_says_so() {
+    let script = answering();
+    let args = [&script.url(), "-c", "20", "-d", "50s", "--listen", "127.0.0.1:0", "--linger", "50s"];
+    let run = start_with(&args, |command| {
+        command.env("LOADTESTER_OPERATOR_TOKEN", "kept-between-us");
+    });
+    let address = run.await_stderr("status at http://").trim_end_matches('/').parse().unwrap();
+    eventually("the first request", || (script.requests() > 0).then_some(()));
+    let stop = format!("http://{address}/api/v1/run/stop");
+    let asked = live::agent(live::PROMPTLY).post(stop).header("Authorization", "Bearer kept-between-us");
+    assert_eq!(asked.send_empty().unwrap().status(), 202);
+    // Who is told not to ask again has to know how it ended.
+    let last = eventually("the last picture", || {
+        let (code, part) = live::get(address, "/live/now");
+        (code == 286).then_some(part)
+    });
+    assert!(last.contains("Interrupted"), "{last}");
+    run.signal(Signal::INT);
+    let ended = run.end().lawful();
+    assert_eq!((ended.code, &ended.report["verdict"]), (Some(130), &"interrupted".into()), "{ended:?}");
+}
+
+#[test]
+fn a_token_that_is_none_is_usage() {
+    let run = start_with(&["http://127.0.0.1:1/", "-n", "1", "--listen", "127.0.0.1:0"], |command| {
+        command.env("LOADTESTER_OPERATOR_TOKEN", " ");
+    });
+    check_refusal(run.end(), 2, &["LOADTESTER_OPERATOR_TOKEN", "empty"]);
 }
 
 #[test]
