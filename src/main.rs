@@ -6,7 +6,7 @@ use loadtester::cli::{self, Options, Role};
 use loadtester::plan;
 use loadtester::report::json;
 use loadtester::roles::standalone::{self, Failure};
-use loadtester::roles::{Exit, demo, target};
+use loadtester::roles::{Exit, coordinator, demo, target, worker};
 
 fn main() -> ExitCode {
     let result = match cli::parse(std::env::args_os().skip(1).collect()) {
@@ -30,9 +30,8 @@ fn run(options: &Options) -> Result<Exit, Failure> {
             target::run(options.listen.unwrap_or(target::DEFAULT_ADDRESS))?;
             Ok(Exit::Passed)
         }
-        Role::Worker | Role::Coordinator => {
-            Err(Failure::usage("this build has no fleet yet: write --role standalone or target"))
-        }
+        Role::Worker => worker::run(options),
+        Role::Coordinator => coordinator::run(options),
         Role::Standalone if options.demo => demo::run(options),
         Role::Standalone => standalone::run(options),
     }

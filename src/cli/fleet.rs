@@ -81,10 +81,7 @@ pub(super) fn refuse(options: &Options) -> Result<(), UsageError> {
     let of_coordinators =
         [(options.workers.is_some(), "--workers"), (options.state_dir.is_some(), "--state-dir")];
     let of_both = [(options.token_file.is_some(), "--token-file")];
-    let served = [
-        (options.operator_token_file.is_some(), "--operator-token-file"),
-        (options.public_status, "--public-status"),
-    ];
+    let served = [(options.operator_token_file.is_some(), "--operator-token-file")];
     match options.role {
         Role::Standalone => {
             none_of(&of_workers, "belongs to --role worker: add that, or remove it")?;
@@ -92,7 +89,8 @@ pub(super) fn refuse(options: &Options) -> Result<(), UsageError> {
             none_of(&of_both, "belongs to --role worker or coordinator: add one, or remove it")
         }
         Role::Target => {
-            let all = [&of_workers[..], &of_coordinators, &of_both, &served].concat();
+            let public = [(options.public_status, "--public-status")];
+            let all = [&of_workers[..], &of_coordinators, &of_both, &served, &public].concat();
             none_of(&all, "has no meaning with --role target: remove it, or the role")
         }
         Role::Worker => refuse_beside_worker(options, &[&of_coordinators[..], &served].concat()),
@@ -117,6 +115,7 @@ fn refuse_beside_worker(options: &Options, of_coordinators: &[(bool, &str)]) -> 
         (options.baseline.is_some(), "--baseline"),
         (options.strict, "--strict"),
         (options.linger_ns > 0, "--linger"),
+        (options.seed.is_some(), "--seed"),
     ];
     none_of(of_coordinators, "belongs to the coordinator: give it there")?;
     none_of(&judged, "belongs to the coordinator, which judges the whole fleet: give it there")?;

@@ -60,6 +60,13 @@ impl Timetable {
         Some(Self { warm_up: warm_up.beginning(from_ns), measured: measured.beginning(from_ns) })
     }
 
+    /// One in which nothing is ever due; `None`: the closed model has none.
+    pub fn nothing(load: &Load) -> Option<Self> {
+        let Model::Open { arrivals, .. } = &load.model else { return None };
+        let empty = || Schedule::new(&[], *arrivals, 0, (0, 1), 0, None);
+        Some(Self { warm_up: empty(), measured: empty() })
+    }
+
     #[inline]
     fn peek(&self) -> Option<(Due, bool)> {
         match self.warm_up.peek() {

@@ -61,6 +61,8 @@ struct Source {
     end_ns: Option<u64>,
     /// Requests that were due and have neither ended nor been dropped.
     outstanding: u64,
+    /// Nobody waits for its windows any more; late ones still count.
+    given_up: bool,
 }
 
 impl Merger {
@@ -91,7 +93,7 @@ impl Merger {
             snapshot.threads.resize(most, ThreadHealth::default());
         });
         let end_ns = Some(from_ns.max(self.measure_from_ns));
-        self.sources.push(Source { threads, end_ns, outstanding: 0 });
+        self.sources.push(Source { threads, end_ns, outstanding: 0, given_up: false });
         self.sources.len() - 1
     }
 
@@ -110,8 +112,10 @@ impl Merger {
         let place = middle_ns.saturating_sub(self.measure_from_ns) / WINDOW_NS;
         let place = place.max(self.first_open);
         let scenarios = part.tally.scenarios.len();
-        self.open.entry(place).or_insert_with(|| Tally::new(scenarios)).merge(part.tally);
-        source.end_ns = Some(part.ended_at_ns).filter(|_| part.last.is_none());
+        if part.began_at_ns != Some(part.ended_at_ns) {
+            self.open.entry(place).or_insert_with(|| Tally::new(scenarios)).merge(part.tally);
+        }
+        source.end_ns = Some(part.ended_at_ns).filter(|_| part.last.is_none() && !source.given_up);
         // Not below zero over the whole, though a window may end more requests than fell due in it.
         let due = part.tally.sum(|s| s.due);
         let ended = part.tally.sum(|s| s.ended() + s.dropped);
@@ -120,26 +124,24 @@ impl Merger {
             self.load_ended_at_ns = self.load_ended_at_ns.max(last.load_ended_at_ns);
         }
         let threads = self.sources[part.source].threads.clone();
-        let unfinished = part.last.map_or(0, |last| last.unfinished);
         let board = self.board.clone();
         board.update(|snapshot| {
             snapshot.tally.merge(part.tally);
             snapshot.threads[threads].copy_from_slice(part.threads);
             snapshot.first_failures = first_failures(&snapshot.tally, self.measure_from_ns);
-            snapshot.unfinished += unfinished;
             self.close(snapshot)
         })
     }
 
-    /// No more windows will come from `source`. What it had under way stays unfinished.
+    /// Wait for no more windows of `source`. What it had under way stays unfinished, unless it is told late.
     pub fn give_up(&mut self, source: usize) -> Vec<Closed> {
         let source = &mut self.sources[source];
+        source.given_up = true;
         let Some(end_ns) = source.end_ns.take() else { return Vec::new() };
         self.load_ended_at_ns = self.load_ended_at_ns.max(end_ns);
-        let (threads, unfinished) = (source.threads.clone(), source.outstanding);
+        let threads = source.threads.clone();
         let board = self.board.clone();
         board.update(|snapshot| {
-            snapshot.unfinished += unfinished;
             for thread in &mut snapshot.threads[threads] {
                 (thread.in_flight, thread.backlog, thread.connections) = (0, 0, 0);
             }
@@ -153,6 +155,8 @@ impl Merger {
         let merged_to_ns = slowest.unwrap_or(self.load_ended_at_ns);
         let longest = snapshot.run.duration_ns.unwrap_or(u64::MAX);
         snapshot.measured_ns = merged_to_ns.saturating_sub(self.measure_from_ns).min(longest);
+        let ended = self.sources.iter().filter(|source| source.end_ns.is_none());
+        snapshot.unfinished = ended.map(|source| source.outstanding).sum();
         let mut closed = Vec::new();
         loop {
             let crowded = self.open.len() >= self.most_open;

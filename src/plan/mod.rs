@@ -39,7 +39,7 @@ pub use parse::{DEFAULT_URL_DURATION_NS, Overrides, UrlForm, UrlTls, from_url, p
 pub use scenario::check_header;
 pub use schema::schema;
 pub use secrets::Secrets;
-pub use share::{Share, Slice, share, threads};
+pub use share::{Share, Slice, share, share_within, threads};
 pub use threshold::{Comparison, MAX_THRESHOLDS, Metric, Statistic, Threshold, Timing};
 pub use tls::{ClientFiles, Tls, Versions};
 

@@ -34,20 +34,30 @@ pub struct Share {
 
 /// The share of `slice`.
 pub fn share(plan: &Plan, slice: Slice) -> Share {
-    let arrivals = (u64::from(slice.slot), u64::from(slice.of));
+    share_within(plan, Slice { slot: 0, of: 1 }, slice)
+}
+
+/// The share of `slice` within that of `whole`: of a thread within a worker's, whatever the number of
+/// the other workers' threads.
+pub fn share_within(plan: &Plan, whole: Slice, slice: Slice) -> Share {
+    let (slot, of) = (u64::from(whole.slot), u64::from(whole.of));
+    let arrivals = (slot + of * u64::from(slice.slot), of * u64::from(slice.of));
+    let within = |total: u32| dealt(dealt(total, whole), slice);
     match &plan.load.model {
         Model::Closed { connections } => {
-            let before = dealt_before(*connections, slice.slot, slice.of);
-            let own = dealt(*connections, slice);
+            let of_whole = dealt(*connections, whole);
+            let before = dealt_before(*connections, whole.slot, whole.of)
+                + dealt_before(of_whole, slice.slot, slice.of);
+            let own = dealt(of_whole, slice);
             // Requests up to a connection: proportional, and the last one's bound is all of them.
             let upto = |c: u32, n: u64| (u128::from(n) * u128::from(c) / u128::from(*connections)) as u64;
             let requests = plan.load.requests.map(|n| upto(before, n)..upto(before + own, n));
             Share { connections: own, requests, backlog: 0, arrivals }
         }
         Model::Open { connections, backlog, .. } => Share {
-            connections: dealt(connections.unwrap_or(DEFAULT_OPEN_CONNECTIONS), slice).max(1),
+            connections: within(connections.unwrap_or(DEFAULT_OPEN_CONNECTIONS)).max(1),
             requests: plan.load.requests.map(|n| 0..n),
-            backlog: dealt(*backlog, slice).max(1),
+            backlog: within(*backlog).max(1),
             arrivals,
         },
     }
@@ -144,6 +154,30 @@ mod tests {
                 dealt += share.connections;
             }
             prop_assert_eq!((dealt, next), (connections, n));
+        }
+
+        #[test]
+        fn the_shares_of_all_threads_of_all_workers_are_the_plan(
+            connections in 1u32..500, n in 1u64..u64::MAX, threads in prop::collection::vec(1u32..9, 1..6)
+        ) {
+            let closed = plan(Model::Closed { connections }, Some(n));
+            let open = plan(open(None, 1), None);
+            let (mut dealt, mut next, mut arrivals) = (0, 0, Vec::new());
+            for (slot, m) in (0..).zip(&threads) {
+                let whole = Slice { slot, of: threads.len() as u32 };
+                for thread in 0..*m {
+                    let share = share_within(&closed, whole, Slice { slot: thread, of: *m });
+                    let requests = share.requests.unwrap();
+                    prop_assert_eq!(requests.start, next);
+                    next = requests.end;
+                    dealt += share.connections;
+                    let (first, stride) = share_within(&open, whole, Slice { slot: thread, of: *m }).arrivals;
+                    arrivals.extend((first..2_000).step_by(stride as usize));
+                }
+            }
+            prop_assert_eq!((dealt, next), (connections, n));
+            arrivals.sort_unstable();
+            prop_assert!(arrivals.into_iter().eq(0..2_000));
         }
 
         #[test]

@@ -116,7 +116,8 @@ impl Snapshot {
             (tally.over_scenarios(|s| &s.service_time), tally.over_scenarios(|s| &s.response_time));
         look(&Evidence {
             open_model: self.run.model == "open",
-            asked: tally.sum(|s| s.due),
+            // What fell to a lost worker never came due anywhere.
+            asked: tally.sum(|s| s.due).max(self.fleet.as_ref().and_then(|f| f.asked).unwrap_or(0)),
             sent: tally.sum(|s| s.sent),
             turned_away: ended(Outcome::ConnectRefused)
                 + ended(Outcome::ConnectUnreachable)

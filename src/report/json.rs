@@ -16,6 +16,7 @@ use super::figures::{
     Outcomes, Point, Rate, Scenario, Threshold, Tls, Totals, Verdict, protocol_errors, public_source,
     seconds, status_codes, timeline,
 };
+use super::fleet::{Fleet, FleetFigures};
 
 /// The version of report.json's keys.
 pub const SCHEMA: u32 = 1;
@@ -76,6 +77,9 @@ struct Report<'a> {
     /// How the run stands to the baseline it was compared with.
     #[serde(skip_serializing_if = "Option::is_none")]
     baseline: Option<BaselineFigures>,
+    /// The workers, of a coordinator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fleet: Option<FleetFigures>,
     /// The measured time, window by window.
     timeline: Vec<Point>,
     /// Whole distributions over all scenarios.
@@ -121,6 +125,8 @@ struct Status<'a> {
     scenarios: Vec<Scenario<'a>>,
     instrument: Instrument<'a>,
     thresholds: Vec<Threshold>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fleet: Option<FleetFigures>,
 }
 
 /// report.json of a finished run, with what was judged of the instrument.
@@ -159,6 +165,7 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         instrument: Instrument::of(snapshot, instrument),
         thresholds: Threshold::all(snapshot),
         baseline: BaselineFigures::of(snapshot),
+        fleet: snapshot.fleet.as_ref().map(Fleet::figures),
         timeline: timeline(snapshot),
         histograms: Histograms::of(&response_time, &service_time),
     })
@@ -179,6 +186,7 @@ pub fn status(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         scenarios: Scenario::all(snapshot, false),
         instrument: Instrument::of(snapshot, instrument),
         thresholds: Threshold::all(snapshot),
+        fleet: snapshot.fleet.as_ref().map(Fleet::figures),
     })
 }
 

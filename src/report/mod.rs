@@ -7,6 +7,7 @@ pub mod csv;
 pub mod dashboard;
 mod evidence;
 pub mod figures;
+mod fleet;
 pub mod format;
 pub mod github;
 mod headline;
@@ -24,6 +25,7 @@ mod threshold;
 
 use crate::cli::Format;
 pub use figures::InstrumentFigures;
+pub use fleet::Fleet;
 pub use snapshot::{Ending, FirstFailure, RunInfo, Snapshot, State, ThreadHealth, TimelinePoint};
 
 /// The result of a finished run in the form of a file, with what was judged of it.

@@ -155,6 +155,12 @@ fn run(page: &mut Page, snapshot: &Snapshot) {
     page.value("loadtester_cpu_throttled_periods_total", "counter", help, snapshot.throttled_periods);
     instrument(page, snapshot);
     thresholds(page, snapshot);
+    if let Some(fleet) = &snapshot.fleet {
+        page.family("loadtester_workers", "gauge", "Workers by state.");
+        for (state, count) in fleet.by_state() {
+            page.sample(&[("state", state)], count);
+        }
+    }
     page.family("loadtester_build_info", "gauge", "Which version this is; the value is always 1.");
     page.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::fleet::Fleet;
 use super::hlog::Intervals;
 use crate::plan::Threshold;
 use crate::tally::Tally;
@@ -46,6 +47,31 @@ pub struct RunInfo {
     pub baseline: Option<Arc<Against>>,
 }
 
+impl RunInfo {
+    /// Of a process that has no plan yet.
+    pub fn unknown() -> Self {
+        Self {
+            plan_name: None,
+            plan_source: "–".to_owned(),
+            plan_digest: String::new(),
+            model: "open",
+            seed: 0,
+            target: "–".to_owned(),
+            scenarios: Vec::new(),
+            requests: None,
+            duration_ns: None,
+            warmup_ns: 0,
+            target_rate: None,
+            timestamps: "kernel",
+            connections: 0,
+            insecure: None,
+            thresholds: Vec::new(),
+            strict: false,
+            baseline: None,
+        }
+    }
+}
+
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -83,6 +109,8 @@ pub enum Ending {
     Interrupted,
     /// It could not be carried out.
     Incomplete,
+    /// A worker was lost, and the plan says that this fails the run.
+    Failed,
 }
 
 /// One closed window of the measured time, over all threads.
@@ -182,6 +210,8 @@ pub struct Snapshot {
     pub throttled_ns: u64,
     /// Enforcement periods in which our cgroup was throttled in the measured time.
     pub throttled_periods: u64,
+    /// The workers of a coordinator.
+    pub fleet: Option<Fleet>,
 }
 
 impl Snapshot {
@@ -204,6 +234,7 @@ impl Snapshot {
             first_failures: Vec::new(),
             throttled_ns: 0,
             throttled_periods: 0,
+            fleet: None,
         }
     }
 

@@ -2,11 +2,15 @@
 
 pub mod abort;
 pub mod baseline_file;
+pub mod coordinator;
+pub mod crew;
 pub mod demo;
 pub mod demo_target;
+pub mod desk;
 pub mod github;
 pub mod live;
 pub mod once;
+pub mod plan_form;
 pub mod plan_source;
 pub mod report_files;
 pub mod resolver;
@@ -16,6 +20,8 @@ pub mod stop;
 pub mod summary;
 pub mod target;
 pub mod tls_files;
+pub mod tokens;
+pub mod worker;
 
 /// Exit codes: public interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

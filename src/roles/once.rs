@@ -4,16 +4,17 @@ use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use super::Exit;
+use super::crew::{Crew, Task};
 use super::resolver;
 use super::signals::Interrupts;
-use super::standalone::{Crew, Failure, warn_of_insecure};
+use super::standalone::{Failure, warn_of_insecure};
 use super::tls_files;
 use crate::cli::Options;
 use crate::client::Brief;
 use crate::collector::detail_text;
-use crate::plan::{Expect, Load, Model, Plan};
+use crate::plan::{Expect, Load, Model, Plan, Slice};
 use crate::report::once::Trial;
-use crate::sys;
+use crate::sys::{self, Clock};
 use crate::tally::{Outcome, Tally};
 use crate::verdict;
 
@@ -30,7 +31,9 @@ pub fn run(options: &Options, plan: &Plan, seed: u64, interrupts: &Interrupts) -
     for i in 0..plan.scenarios.len() {
         let alone = alone(plan, i);
         let brief = Arc::new(Brief { witness: true, ..Brief::new(alone, seed) });
-        let crew = Crew::start(options, brief.clone(), &threads, (route.clone(), tls.clone()))?;
+        let (part, clock) = (Slice { slot: 0, of: 1 }, Clock::start());
+        let (threads, route, tls) = (&threads, route.clone(), tls.clone());
+        let crew = Crew::start(Task { options, brief: brief.clone(), part, threads, route, tls, clock })?;
         let tally = crew.try_out(interrupts)?;
         let trial = Trial {
             plan: &brief.plan,

@@ -5,34 +5,30 @@
 //! ```
 
 use std::io::{self, IsTerminal, Write};
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
-
 use super::abort::Abort;
+use super::crew::{Crew, Task};
 use super::live::Live;
-use super::resolver::{self, Resolver};
+use super::resolver;
 use super::signals::Interrupts;
 use super::stop::Stop;
-use super::{Exit, baseline_file, once, plan_source, summary, tls_files};
+use super::{Exit, baseline_file, once, plan_source, summary, tls_files, tokens};
 use crate::cli::{Format, Options, Timestamps};
 use crate::client::Brief;
-use crate::collector::{Board, Collector, detail_text};
-use crate::load::{self, Control, Job, Route, Settled, TALLIES_PER_THREAD, Window};
+use crate::collector::Board;
 use crate::plan::{self, Overrides, Plan, Slice, UrlForm};
 use crate::report::hlog::Intervals;
 use crate::report::{Ending, RunInfo, Snapshot, State};
-use crate::sys::{self, Address, Clock, TlsConfig, cgroup::Groups};
-use crate::tally::{Outcome, Tally};
-use crate::verdict::{self, Threads, preflight};
+use crate::sys::{self, Address, Clock};
+use crate::verdict::{self, preflight};
 use crate::web::{self, Listen, Site};
 
 /// Between the last thread's readiness and the first request: all threads wake in it.
-const START_LEAD_NS: u64 = 2_000_000;
+pub(super) const START_LEAD_NS: u64 = 2_000_000;
 /// How often the main thread looks at the run.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Carry out what was typed.
 ///
@@ -81,7 +77,7 @@ fn plan_of(options: &Options) -> Result<Plan, Failure> {
     let plan = match (&options.plan, &options.url) {
         (Some(path), _) => {
             let text = plan_source::read(path).map_err(Failure::usage)?;
-            plan::parse(&text, path, &overrides, &|name| std::env::var(name).ok())
+            plan::parse(&text, path, &overrides, &tokens::variable)
         }
         (None, Some(url)) => {
             let body = plan_source::body(options.body.as_deref()).map_err(Failure::usage)?;
@@ -126,7 +122,7 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
     let baseline = baseline_file::read(options, &plan).map_err(Failure::usage)?;
     summary::check_writable(options).map_err(Failure::usage)?;
     let route = resolver::route(&plan)?;
-    let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let started_at = wall_clock();
     let info = RunInfo { baseline, ..run_info(&plan, options, seed, most) };
     let mut snapshot = Snapshot::new(info, threads.count, started_at);
     if options.reports.iter().any(|report| report.format == Format::Hlog) {
@@ -142,8 +138,10 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
             "{own}: start the target first, or move the server with --listen"
         )));
     }
-    let crew = Crew::start(options, Arc::new(Brief::new(plan, seed)), &threads, (route, tls))?;
-    crew.see_through(options, &board, &stop)?;
+    let (part, clock) = (Slice { slot: 0, of: 1 }, Clock::start());
+    let brief = Arc::new(Brief::new(plan, seed));
+    let task = Task { options, brief, part, threads: &threads, route, tls, clock };
+    see_through(Crew::start(task)?, options, &board, &stop)?;
     let exit = summary::conclude(options, &board)?;
     if let Some(server) = server {
         // One signal, if it was one, has ended the run already.
@@ -154,186 +152,37 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
     Ok(exit)
 }
 
-/// The load threads of a run and the channels to them.
-pub(super) struct Crew {
-    handles: Vec<std::thread::JoinHandle<()>>,
-    control: Arc<Control>,
-    clock: Clock,
-    settled: Receiver<Settled>,
-    windows: Receiver<Window>,
-    empties: Vec<crossbeam_channel::Sender<Box<Tally>>>,
-    target: String,
-    /// Held until the run is over.
-    _held: (Option<OwnedFd>, Option<Resolver>),
-}
-
-impl Crew {
-    /// Start a thread for each place in `threads`; they connect and wait.
-    pub(super) fn start(
-        options: &Options,
-        brief: Arc<Brief>,
-        threads: &Threads,
-        (route, tls): (Arc<Route>, Option<TlsConfig>),
-    ) -> Result<Self, Failure> {
-        let of = threads.count as u32;
-        let stamps = options.timestamps == Timestamps::Kernel;
-        let stamping = if stamps { sys::keep_stamping() } else { None };
-        let resolver = Resolver::start(&brief.plan, &route)?;
-        let (settle, settled) = bounded(threads.count);
-        let (close, windows) = bounded(threads.count * TALLIES_PER_THREAD);
-        let (control, clock) = (Arc::new(Control::default()), Clock::start());
-        let target = format!("{} ({})", brief.plan.target.authority, route.addresses()[0]);
-        let (mut handles, mut empties) = (Vec::new(), Vec::new());
-        for thread in 0..threads.count {
-            let (give_back, empty) = bounded(TALLIES_PER_THREAD);
-            for _ in 1..TALLIES_PER_THREAD {
-                let tally = Box::new(Tally::new(brief.plan.scenarios.len()));
-                give_back.try_send(tally).expect("room for every tally there is");
-            }
-            empties.push(give_back);
-            handles.push(load::spawn(Job {
-                thread,
-                core: threads.cores.get(thread).copied(),
-                share: plan::share(&brief.plan, Slice { slot: thread as u32, of }),
-                brief: brief.clone(),
-                route: route.clone(),
-                tls: tls.clone(),
-                clock,
-                kernel_timestamps: stamps,
-                busy_poll: options.busy_poll,
-                may_poll: threads.may_poll,
-                control: control.clone(),
-                settled: settle.clone(),
-                windows: close.clone(),
-                empties: empty,
-                timetables: crossbeam_channel::never(),
-            })?);
+/// From the first connection to the last window.
+fn see_through(mut crew: Crew, options: &Options, board: &Arc<Board>, stop: &Stop) -> Result<(), Failure> {
+    crew.reach_target(stop)?;
+    let start_at_ns = crew.clock.now() + START_LEAD_NS;
+    crew.control.start(start_at_ns);
+    let collector = crew.collect(board, (start_at_ns, start_at_ns), None)?;
+    let mut abort = Abort::default();
+    let mut live = Live::new(options.quiet, io::stderr().is_terminal());
+    let mut interrupted = false;
+    while !collector.is_finished() {
+        // A signal that comes when all is done, as one that ends the lingering, interrupts nothing.
+        if stop.asked() && !interrupted {
+            crew.control.stop();
+            interrupted = true;
+            // Before the last picture is shown: who waits for that one looks no more.
+            board.update(|s| {
+                if s.aborted.is_none() && s.state != State::Finished {
+                    s.ending = Ending::Interrupted;
+                }
+            });
         }
-        Ok(Self { handles, control, clock, settled, windows, empties, target, _held: (stamping, resolver) })
+        if let Some(threshold) = abort.look(board).filter(|_| !interrupted) {
+            board.update(|s| s.aborted = Some(threshold));
+            crew.control.stop();
+        }
+        std::thread::sleep(LOOK_EVERY);
+        live.tick(board);
     }
-
-    /// From the first connection to the last window.
-    fn see_through(self, options: &Options, board: &Arc<Board>, stop: &Stop) -> Result<(), Failure> {
-        self.reach_target(stop)?;
-        let start_at_ns = self.clock.now() + START_LEAD_NS;
-        self.control.start(start_at_ns);
-        let collector = Collector {
-            board: board.clone(),
-            clock: self.clock,
-            start_at_ns,
-            from_ns: start_at_ns,
-            windows: self.windows,
-            empties: self.empties,
-            group: Groups::find(std::path::Path::new("/"), "cpu"),
-            closed: None,
-        };
-        let name = "collector".to_owned();
-        let collector = std::thread::Builder::new().name(name).spawn(move || collector.run())?;
-        let mut abort = Abort::default();
-        let mut live = Live::new(options.quiet, io::stderr().is_terminal());
-        let mut interrupted = false;
-        while !collector.is_finished() {
-            // A signal that comes when all is done, as one that ends the lingering, interrupts nothing.
-            if stop.asked() && !interrupted {
-                self.control.stop();
-                interrupted = true;
-                // Before the last picture is shown: who waits for that one looks no more.
-                board.update(|s| {
-                    if s.aborted.is_none() && s.state != State::Finished {
-                        s.ending = Ending::Interrupted;
-                    }
-                });
-            }
-            if let Some(threshold) = abort.look(board).filter(|_| !interrupted) {
-                board.update(|s| s.aborted = Some(threshold));
-                self.control.stop();
-            }
-            std::thread::sleep(LOOK_EVERY);
-            live.tick(board);
-        }
-        live.finish();
-        for handle in self.handles.into_iter().chain([collector]) {
-            handle.join().map_err(|_| Failure::incomplete("a thread of the run panicked; see above"))?;
-        }
-        Ok(())
-    }
-
-    /// One request by a crew of one: what was counted, timed and kept of it.
-    pub(super) fn try_out(self, interrupts: &Interrupts) -> Result<Tally, Failure> {
-        self.reach_target(&Stop::new(interrupts))?;
-        self.control.start(self.clock.now() + START_LEAD_NS);
-        let mut whole: Option<Tally> = None;
-        loop {
-            match self.windows.recv_timeout(LOOK_EVERY) {
-                Ok(mut window) => {
-                    whole
-                        .get_or_insert_with(|| Tally::new(window.tally.scenarios.len()))
-                        .merge(&window.tally);
-                    if window.last.is_some() {
-                        break;
-                    }
-                    window.tally.clear();
-                    // A thread that has ended takes nothing back.
-                    let _ = self.empties[window.thread].try_send(window.tally);
-                }
-                Err(RecvTimeoutError::Timeout) if !interrupts.any() => {}
-                Err(_) => break,
-            }
-        }
-        self.control.stop();
-        if interrupts.any() {
-            return Err(Failure { message: "interrupted".into(), exit: Exit::Interrupted });
-        }
-        whole.ok_or_else(|| Failure::incomplete("a thread of the run panicked; see above"))
-    }
-
-    /// Wait until every thread's first attempts have ended and some thread has a connection.
-    fn reach_target(&self, stop: &Stop) -> Result<(), Failure> {
-        let (mut settled, mut reached, mut failure) = (0, false, None);
-        while settled < self.handles.len() {
-            match self.settled.recv_timeout(LOOK_EVERY) {
-                Ok(Settled { reached: Ok(any) }) => {
-                    settled += 1;
-                    reached |= any;
-                }
-                Ok(Settled { reached: Err(why) }) => {
-                    settled += 1;
-                    failure = Some(why);
-                }
-                Err(_) if stop.asked() => {
-                    self.control.stop();
-                    return Err(Failure {
-                        message: "interrupted before it began".into(),
-                        exit: Exit::Interrupted,
-                    });
-                }
-                Err(_) => {}
-            }
-        }
-        match failure {
-            Some((outcome, detail)) if !reached => {
-                self.control.stop();
-                let why = detail_text(detail, outcome);
-                if outcome == Outcome::TlsFailed {
-                    let what = format!("no TLS connection to {}: {why}; nothing was sent", self.target);
-                    return Err(Failure::incomplete(what));
-                }
-                let remedy = match outcome {
-                    Outcome::LocalError => {
-                        "See --check for what is needed: file descriptors (`ulimit -n`), \
-                         local ports (net.ipv4.ip_local_port_range), memory"
-                    }
-                    _ => "Is the target running, and is base_url right?",
-                };
-                Err(Failure::incomplete(format!(
-                    "no connection to {}: {why} ({}); nothing was sent. {remedy}",
-                    self.target,
-                    outcome.explain()
-                )))
-            }
-            _ => Ok(()),
-        }
-    }
+    live.finish();
+    collector.join().map_err(|_| Failure::incomplete("a thread of the run panicked; see above"))?;
+    crew.join()
 }
 
 pub(super) fn warn_of_insecure(plan: &Plan) {
@@ -342,7 +191,13 @@ pub(super) fn warn_of_insecure(plan: &Plan) {
     }
 }
 
-fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunInfo {
+/// Seconds since the Unix epoch.
+pub fn wall_clock() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+/// What is known of a run of `plan` before it starts.
+pub fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunInfo {
     let target_rate = match &plan.load.model {
         plan::Model::Closed { .. } => None,
         plan::Model::Open { pieces, .. } => {
@@ -371,6 +226,10 @@ fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunI
     }
 }
 
+/// Serve `board`, unless that is not wanted.
+///
+/// # Errors
+/// When the address cannot be listened on.
 fn serve(options: &Options, board: &Arc<Board>, stop: &Stop) -> Result<Option<web::Server>, Failure> {
     if options.no_listen {
         return Ok(None);
@@ -386,7 +245,7 @@ fn serve(options: &Options, board: &Arc<Board>, stop: &Stop) -> Result<Option<we
 }
 
 /// Keep the status server up for as long as was asked, or until there are more signals than were `spent`.
-fn linger(options: &Options, interrupts: &Interrupts, spent: usize) {
+pub fn linger(options: &Options, interrupts: &Interrupts, spent: usize) {
     let until = std::time::Instant::now() + Duration::from_nanos(options.linger_ns);
     while std::time::Instant::now() < until && interrupts.count() <= spent {
         std::thread::sleep(LOOK_EVERY.min(until.saturating_duration_since(std::time::Instant::now())));

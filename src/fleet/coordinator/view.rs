@@ -109,6 +109,11 @@ impl Coordinator {
         self.phase(now)
     }
 
+    /// From which time of the schedule on a worker owns a part of it; `None`: it never did.
+    pub fn part_begins_ns(&self, worker: WorkerId) -> Option<u64> {
+        self.ledger.turns(worker).first().map(|turn| turn.from_ns)
+    }
+
     /// The run's name.
     pub fn run(&self) -> Key {
         self.ledger.run

@@ -67,6 +67,7 @@ impl Verdict {
                 Gate::Passed => Self::Passed,
             },
             Ending::Incomplete => Self::Incomplete,
+            Ending::Failed => Self::Failed,
             Ending::Interrupted => Self::Interrupted,
         }
     }

@@ -43,7 +43,12 @@ pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, colour: bool
     page.blank();
     sections::traffic(&mut page, snapshot, &totals);
     sections::own_error(&mut page, snapshot);
-    page.finish()
+    let mut text = page.finish();
+    if let Some(fleet) = &snapshot.fleet {
+        text += "\n";
+        fleet.lines().iter().for_each(|line| text += &format!("{line}\n"));
+    }
+    text
 }
 
 fn verdict(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures) {

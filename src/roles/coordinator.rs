@@ -1,0 +1,143 @@
+//! A coordinator: the machine that decides behind the web server, its journal, the merged picture, and the
+//! main thread that lets time pass and judges in the end.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::abort::Abort;
+use super::desk::{Desk, Gate};
+use super::live::Live;
+use super::signals::Interrupts;
+use super::standalone::{self, Failure};
+use super::{Exit, plan_form, summary, tokens};
+use crate::cli::Options;
+use crate::collector::Board;
+use crate::fleet::coordinator::StopReason;
+use crate::report::{RunInfo, Snapshot};
+use crate::web::{self, Access, Listen, Operator, Site, Token};
+
+/// Where a coordinator listens when it has tokens.
+const WITH_TOKENS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
+/// Where it listens when it has none.
+const WITHOUT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+/// How often the main thread looks at the run.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long calls are answered after the end, so that workers hear of it.
+const LAST_WORD: Duration = Duration::from_millis(1_500);
+
+/// Carry out what was typed.
+///
+/// # Errors
+/// What the user has to be told, with the exit code that goes with it.
+pub fn run(options: &Options) -> Result<Exit, Failure> {
+    let interrupts = Interrupts::listen()?;
+    summary::check_writable(options).map_err(Failure::usage)?;
+    let own = plan_form::of(options)?;
+    let board = Arc::new(Board::new(Snapshot::new(RunInfo::unknown(), 0, standalone::wall_clock())));
+    let doors = Doors::look(options)?;
+    let desk = Desk::open(options, board.clone(), own)?;
+    let gate = Arc::new(Gate(Mutex::new(desk)));
+    let server = doors.open(options, &board, &gate)?;
+    let exit = lead(options, &board, &gate, &interrupts);
+    let spent = interrupts.count().min(1);
+    standalone::linger(options, &interrupts, spent);
+    server.stop();
+    exit
+}
+
+/// Let time pass until the result is sealed, then judge.
+fn lead(
+    options: &Options,
+    board: &Arc<Board>,
+    gate: &Gate,
+    interrupts: &Interrupts,
+) -> Result<Exit, Failure> {
+    let mut abort = Abort::default();
+    let mut live = Live::new(options.quiet, io::stderr().is_terminal());
+    let mut interrupted = false;
+    loop {
+        if interrupts.any() && !interrupted {
+            interrupted = true;
+            gate.with(|desk| desk.stop(StopReason::Interrupted));
+        }
+        if let Some(threshold) = abort.look(board).filter(|_| !interrupted) {
+            gate.with(|desk| desk.stop(StopReason::Threshold(threshold)));
+        }
+        if gate.with(Desk::tick) {
+            break;
+        }
+        std::thread::sleep(LOOK_EVERY);
+        live.tick(board);
+    }
+    live.finish();
+    // A worker asks at least so often, and hears that nothing more is wanted.
+    std::thread::sleep(LAST_WORD);
+    if let Some(why) = gate.with(|desk| desk.never_began()) {
+        let exit = if interrupted { Exit::Interrupted } else { Exit::Incomplete };
+        return Err(Failure { message: why, exit });
+    }
+    summary::conclude(options, board)
+}
+
+/// Where to listen, and who may come in.
+struct Doors {
+    listen: SocketAddr,
+    worker: Option<String>,
+    operator: Option<String>,
+}
+
+impl Doors {
+    fn look(options: &Options) -> Result<Self, Failure> {
+        let worker = tokens::worker(options.token_file.as_deref())?;
+        let operator = tokens::operator(options.operator_token_file.as_deref())?;
+        if worker.is_some() && worker == operator {
+            return Err(Failure::usage(
+                "the workers' token and the operator's are the same: give the operator another",
+            ));
+        }
+        let listen = options.listen.unwrap_or(if worker.is_some() { WITH_TOKENS } else { WITHOUT });
+        if worker.is_none() && !listen.ip().to_canonical().is_loopback() {
+            return Err(Failure::usage(format!(
+                "--listen {listen}: without a token anybody there could load what they like: set LOADTESTER_TOKEN \
+                 or --token-file (`openssl rand -hex 32` makes one), or listen on 127.0.0.1"
+            )));
+        }
+        Ok(Self { listen, worker, operator })
+    }
+
+    fn open(&self, options: &Options, board: &Arc<Board>, gate: &Arc<Gate>) -> Result<web::Server, Failure> {
+        let token =
+            |text: &Option<String>| text.as_deref().map(Token::new).transpose().map_err(Failure::usage);
+        let (worker, own) = (token(&self.worker)?, token(&self.operator)?);
+        let operator = own.clone().map(|token| {
+            let (start, stop) = (gate.clone(), gate.clone());
+            Operator {
+                token,
+                start: Some(Box::new(move || start.with(|desk| desk.start()))),
+                stop: Box::new(move || {
+                    stop.with(|desk| desk.stop(StopReason::Operator));
+                    Ok(())
+                }),
+            }
+        });
+        let access = Access { worker, operator: own, public_status: options.public_status };
+        let site = Site { operator, access, calls: Some(gate.clone()), ..Site::of(board.clone()) };
+        let server = web::serve(Listen::At(self.listen), site).map_err(|e| Failure::usage(e.to_string()))?;
+        if !options.quiet {
+            let why = if self.worker.is_some() { "" } else { " (loopback only: there is no token)" };
+            let mut out = io::stderr();
+            // Standard error may be gone; the run goes on.
+            let _ = writeln!(out, "coordinator at http://{}/{why}", server.addr());
+        }
+        Ok(server)
+    }
+}
+
+impl Gate {
+    /// One at a time.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Desk) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,446 @@
+//! What a coordinator holds: the machine, its journal, the picture; and how the machine's effects are
+//! carried out, one call after the other.
+
+use std::io::{self, Write as _};
+use std::sync::{Arc, Mutex};
+
+use super::standalone::{self, Failure};
+use super::worker::seed_of;
+use super::{baseline_file, plan_form};
+use crate::cli::{Format, Options};
+use crate::collector::{Board, Merger, Part};
+use crate::fleet::coordinator::terms::{Config, Terms};
+use crate::fleet::coordinator::{Answer, Closing, Coordinator, Effect, Event, Note, Record, StopReason};
+use crate::fleet::messages::{Final, Heartbeat, Join, Key, PlanText, WorkerId};
+use crate::fleet::report::Report;
+use crate::fleet::{Checked as _, Refusal, worker::Window as _};
+use crate::journal::Journal;
+use crate::load::Last;
+use crate::plan::{Model, Plan};
+use crate::report::hlog::Intervals;
+use crate::report::{Ending, Fleet, Snapshot, State, ThreadHealth};
+use crate::sys::Clock;
+use crate::verdict::preflight;
+use crate::web::{Call, Calls};
+
+/// Memory for windows that some worker has not reported yet.
+const OPEN_WINDOWS_BYTES: usize = 64 << 20;
+/// No more than a worker can be silent for before it is lost, several times over.
+const MOST_OPEN_WINDOWS: usize = 60;
+/// A tally without scenarios, and each scenario: histograms of 27,000 buckets.
+const TALLY_BYTES: usize = 7 * 220_000;
+
+/// The desk, and who has its turn.
+pub struct Gate(pub Mutex<Desk>);
+
+/// What the main thread and the calls share.
+pub struct Desk {
+    options: Options,
+    coordinator: Coordinator,
+    journal: Option<Journal>,
+    board: Arc<Board>,
+    plan: Option<Plan>,
+    merger: Option<Merger>,
+    /// Each worker's number among the merger's sources, and its outstanding requests.
+    sources: Vec<Option<(usize, std::ops::Range<usize>)>>,
+    threads: usize,
+    clock: Clock,
+    epoch_ns: u64,
+    sealed: Option<Closing>,
+    stopped: Option<StopReason>,
+}
+
+impl Desk {
+    /// A new run, or the one that the journal tells of.
+    ///
+    /// # Errors
+    /// When the journal can not be used, or is of another plan.
+    pub fn open(
+        options: &Options,
+        board: Arc<Board>,
+        own: Option<(Plan, PlanText)>,
+    ) -> Result<Self, Failure> {
+        let mut records: Vec<(Record, Vec<u8>)> = Vec::new();
+        let journal = match &options.state_dir {
+            Some(path) => Some(
+                Journal::open(path, |bytes| {
+                    records.push(unpack(bytes)?);
+                    Ok(())
+                })
+                .map_err(Failure::incomplete)?,
+            ),
+            None => None,
+        };
+        let (clock, epoch_ns) = (Clock::start(), (standalone::wall_clock() * 1e9) as u64);
+        let mut config = Config::new(options.workers.unwrap_or(1), env!("CARGO_PKG_VERSION"));
+        // An operator may hold the start back; without one, it comes by itself.
+        config.hold = false;
+        let mut run = fastrand::u128(..);
+        if let Some(seed) = options.seed {
+            run = (run & !((1 << 53) - 1)) | u128::from(seed & ((1 << 53) - 1));
+        }
+        let is_new = records.is_empty();
+        let (coordinator, first) = if is_new {
+            let (coordinator, first) = Coordinator::new(config, Key(run), epoch_ns);
+            (coordinator, Some(first))
+        } else {
+            let all = records.iter().map(|(record, _)| record.clone());
+            let restored = Coordinator::restore(config, all, epoch_ns);
+            let damaged = |(i, why): (usize, &str)| {
+                Failure::incomplete(format!("--state-dir: record {i} {why}: name another directory"))
+            };
+            (restored.map_err(damaged)?, None)
+        };
+        let mut desk = Self {
+            options: options.clone(),
+            coordinator,
+            journal,
+            board,
+            plan: None,
+            merger: None,
+            sources: Vec::new(),
+            threads: 0,
+            clock,
+            epoch_ns,
+            sealed: None,
+            stopped: None,
+        };
+        if let Some(first) = first {
+            desk.persist(&first, &[])?;
+        }
+        desk.replay(records)?;
+        if let Some((plan, travels)) = own {
+            desk.take_plan(plan, travels).map_err(|refusal| Failure::usage(refusal.message()))?;
+        }
+        if !is_new {
+            desk.say(&format!("taken up from --state-dir: run {}", desk.coordinator.run()));
+        }
+        Ok(desk)
+    }
+
+    fn replay(&mut self, records: Vec<(Record, Vec<u8>)>) -> Result<(), Failure> {
+        for (record, bytes) in records {
+            match record {
+                Record::Plan(travels, _) => {
+                    let plan = plan_form::read(&travels).map_err(Failure::incomplete)?;
+                    self.show_plan(plan).map_err(Failure::incomplete)?;
+                }
+                Record::Started { .. } | Record::Shared { .. } => self.add_sources(),
+                Record::Report { worker, .. } => {
+                    let report = Report::read(&bytes, self.scenarios());
+                    let report = report.map_err(|refusal| Failure::incomplete(refusal.message()))?;
+                    self.merge(worker, &report);
+                }
+                Record::Gone { worker, .. } => self.give_up(worker),
+                Record::Stopped(reason, _) => self.stopped = Some(reason),
+                Record::Sealed(closing, _) => self.sealed = Some(closing),
+                Record::Opened { .. } | Record::Joined { .. } | Record::Final(..) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Let time pass; whether the result is sealed.
+    pub fn tick(&mut self) -> bool {
+        let now = self.now();
+        if self.sealed.is_none() && self.coordinator.wait_until().is_some_and(|at| at <= now) {
+            // Nobody asks.
+            let _ = self.feed(Event::Tick, None);
+        }
+        let elapsed_ns = self.coordinator.starts_at_ns().and_then(|start| now.checked_sub(start));
+        if let (Some(merger), Some(elapsed_ns), None) = (&mut self.merger, elapsed_ns, &self.sealed) {
+            merger.tick(elapsed_ns);
+        }
+        let fleet = self.fleet(now);
+        self.board.update(|s| s.fleet = Some(fleet));
+        if self.sealed.is_some() {
+            self.seal();
+        }
+        self.sealed.is_some()
+    }
+
+    /// Make no new requests.
+    pub fn stop(&mut self, reason: StopReason) {
+        let _ = self.feed(Event::Stop(reason), None);
+    }
+
+    /// The operator's word.
+    ///
+    /// # Errors
+    /// Why it can not be now.
+    pub fn start(&mut self) -> Result<(), String> {
+        self.feed(Event::Start, None).map(|_| ()).map_err(|refusal| refusal.message())
+    }
+
+    /// Why load never began, when it did not.
+    pub fn never_began(&self) -> Option<String> {
+        let closing = self.sealed.as_ref().filter(|closing| !closing.started)?;
+        let why = closing.stopped.as_ref().map_or("no reason".to_owned(), ToString::to_string);
+        Some(format!("the run never began: {why}; nothing was sent"))
+    }
+
+    fn now(&self) -> u64 {
+        self.epoch_ns + self.clock.now()
+    }
+
+    fn scenarios(&self) -> usize {
+        self.plan.as_ref().map_or(0, |plan| plan.scenarios.len())
+    }
+
+    /// Feed an event, and carry out what follows; the answer, if it is a call.
+    fn feed(&mut self, event: Event, at_hand: Option<(&Report, &[u8])>) -> Result<Option<Answer>, Refusal> {
+        let now = self.now();
+        for effect in self.coordinator.step(event, now) {
+            match effect {
+                Effect::Persist(record) => {
+                    let bytes =
+                        at_hand.filter(|_| matches!(record, Record::Report { .. })).map(|(_, bytes)| bytes);
+                    if let Err(failure) = self.persist(&record, bytes.unwrap_or_default()) {
+                        self.say(&failure.message);
+                        // Nothing that follows may be done: it was not written down.
+                        let _ = self.feed(Event::JournalFailed, None);
+                        return Err(Refusal::JournalFailed);
+                    }
+                }
+                Effect::Merge(worker, _) => {
+                    if let Some((report, _)) = at_hand {
+                        self.merge(worker, report);
+                    }
+                }
+                Effect::Note(note) => self.note(&note),
+                Effect::Seal(closing) => self.sealed = Some(closing),
+                Effect::Answer(answer) => return answer.map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    fn persist(&mut self, record: &Record, bytes: &[u8]) -> Result<(), Failure> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        let head = serde_json::to_vec(record).expect("records are JSON");
+        let length = (head.len() as u32).to_le_bytes();
+        journal
+            .append(&[&length, &head, bytes])
+            .map_err(|e| Failure::incomplete(format!("--state-dir: the journal cannot be written: {e}")))
+    }
+
+    fn take_plan(&mut self, plan: Plan, travels: PlanText) -> Result<(), Refusal> {
+        let terms = Terms::of(&plan);
+        self.feed(Event::Plan(travels, terms), None)?;
+        if self.plan.is_none() {
+            self.show_plan(plan).map_err(Refusal::NotNow)?;
+        }
+        Ok(())
+    }
+
+    fn show_plan(&mut self, plan: Plan) -> Result<(), String> {
+        let baseline = baseline_file::read(&self.options, &plan)?;
+        let seed = seed_of(self.coordinator.run());
+        let most = preflight::most_connections(&plan.load);
+        let mut info = standalone::run_info(&plan, &self.options, seed, most);
+        info.baseline = baseline;
+        let hlog = self.options.reports.iter().any(|report| report.format == Format::Hlog);
+        let intervals = hlog.then(|| Intervals::new(plan.scenarios.iter().map(|s| s.name.as_str())));
+        self.board.update(|s| {
+            let fleet = s.fleet.take();
+            *s = Snapshot { intervals, fleet, ..Snapshot::new(info, 0, s.started_at) };
+        });
+        let each = TALLY_BYTES + plan.scenarios.len() * 2 * 220_000;
+        let patience = (OPEN_WINDOWS_BYTES / each).min(MOST_OPEN_WINDOWS);
+        let merger = Merger::new(self.board.clone(), 0, plan.load.warmup_ns).with_patience(patience);
+        self.merger = Some(merger);
+        self.plan = Some(plan);
+        Ok(())
+    }
+
+    /// Make room in the picture for workers that have got a part.
+    fn add_sources(&mut self) {
+        let Some(merger) = &mut self.merger else { return };
+        let rows = self.coordinator.rows();
+        self.sources.resize(rows.len(), None);
+        for (row, source) in rows.iter().zip(&mut self.sources) {
+            if source.is_none() && row.had_share {
+                let range = self.threads..self.threads + row.threads as usize;
+                self.threads = range.end;
+                let from_ns = self.coordinator.part_begins_ns(row.worker).unwrap_or(0);
+                *source = Some((merger.add(range.clone(), from_ns), range));
+            }
+        }
+    }
+
+    fn merge(&mut self, worker: WorkerId, report: &Report) {
+        let (Some(merger), Some(Some((source, range)))) =
+            (&mut self.merger, self.sources.get(worker.0 as usize))
+        else {
+            return;
+        };
+        let mut threads: Vec<ThreadHealth> = report.span.threads.iter().map(health).collect();
+        threads.resize(range.len(), ThreadHealth::default());
+        merger.merge(&Part {
+            source: *source,
+            began_at_ns: Some(report.span.from_ns),
+            ended_at_ns: report.span.to_ns,
+            tally: &report.tally,
+            threads: &threads,
+            last: report
+                .span
+                .last
+                .map(|last| Last { load_ended_at_ns: last.load_ended_ns, unfinished: last.unfinished }),
+        });
+    }
+
+    fn give_up(&mut self, worker: WorkerId) {
+        if let (Some(merger), Some(Some((source, _)))) =
+            (&mut self.merger, self.sources.get(worker.0 as usize))
+        {
+            merger.give_up(*source);
+        }
+    }
+
+    fn note(&mut self, note: &Note) {
+        let host = |worker: &WorkerId| {
+            let rows = self.coordinator.rows();
+            rows.get(worker.0 as usize).map_or(String::new(), |row| row.host.clone())
+        };
+        match note {
+            Note::Joined(worker) => {
+                let (there, wanted) = self.coordinator.gathered();
+                self.say(&format!("worker {} ({}) joined, {there} of {wanted}", worker.0, host(worker)));
+            }
+            Note::Replaced(worker) | Note::Lost(worker) => {
+                let how = if matches!(note, Note::Lost(_)) { "is lost" } else { "was replaced" };
+                self.say(&format!("worker {} ({}) {how}", worker.0, host(worker)));
+                self.give_up(*worker);
+            }
+            Note::Preparing => self.say("all are here: they open their connections"),
+            Note::Starting(_) => {
+                let now = standalone::wall_clock();
+                self.board.update(|s| s.started_at = now);
+                self.add_sources();
+                self.say("load begins");
+            }
+            Note::Shared(epoch, _) => {
+                self.add_sources();
+                self.say(&format!("the schedule is shared out anew (epoch {epoch})"));
+            }
+            Note::Stopping(reason) => {
+                self.say(&format!("load stops: {reason}"));
+                self.stopped = Some(reason.clone());
+            }
+        }
+    }
+
+    fn say(&self, what: &str) {
+        if !self.options.quiet {
+            // Standard error may be gone; the run goes on.
+            let _ = writeln!(io::stderr(), "fleet: {what}");
+        }
+    }
+
+    fn fleet(&self, now: u64) -> Fleet {
+        let closing = self.sealed.as_ref();
+        let ids =
+            |of: Option<&Vec<WorkerId>>| of.map_or(Vec::new(), |ids| ids.iter().map(|id| id.0).collect());
+        let ended = closing.is_some_and(|closing| closing.stopped.is_none());
+        let asked = self.plan.as_ref().filter(|_| ended).and_then(asked);
+        let rows = self.coordinator.rows();
+        Fleet {
+            rows,
+            now_ns: now,
+            start_at_ns: self.coordinator.starts_at_ns(),
+            start_skew_bound_ns: self.coordinator.start_skew_bound_ns(),
+            stopped: self.stopped.as_ref().map(ToString::to_string),
+            missing: ids(closing.map(|closing| &closing.missing)),
+            unequal: ids(closing.map(|closing| &closing.unequal)),
+            asked,
+        }
+    }
+
+    /// Show the finished run.
+    fn seal(&mut self) {
+        let Some(merger) = self.merger.take() else {
+            return self.board.update(|s| s.state = State::Finished);
+        };
+        let reason = self.sealed.as_ref().and_then(|closing| closing.stopped.clone());
+        self.board.update(|s| match reason {
+            None => {}
+            Some(StopReason::Threshold(place)) => s.aborted = Some(place),
+            Some(StopReason::Operator | StopReason::Interrupted) => s.ending = Ending::Interrupted,
+            Some(StopReason::WorkerLost(_)) => s.ending = Ending::Failed,
+            Some(_) => s.ending = Ending::Incomplete,
+        });
+        let throttled = self.coordinator.rows().iter().fold((0, 0), |(ns, periods), row| {
+            (ns + row.health.throttled_ns, periods + row.health.throttled_periods)
+        });
+        self.board.update(|s| (s.throttled_ns, s.throttled_periods) = throttled);
+        merger.finish();
+    }
+
+    fn call(&mut self, call: Call<'_>) -> Result<String, Refusal> {
+        let answer = match call {
+            Call::Join(bytes) => {
+                let join = Join::read(bytes)?;
+                if let (None, Some(travels)) = (&self.plan, &join.plan) {
+                    let plan = plan_form::read(travels).map_err(Refusal::Malformed)?;
+                    self.take_plan(plan, travels.clone())?;
+                }
+                self.feed(Event::Join(Box::new(join)), None)?
+            }
+            Call::Plan => {
+                let (plan, _) = self.coordinator.plan().ok_or(Refusal::NoPlan)?;
+                return Ok(serde_json::to_string(plan).expect("a plan is JSON"));
+            }
+            Call::Heartbeat(worker, bytes) => {
+                let beat = Heartbeat::read(bytes)?;
+                self.feed(Event::Heartbeat(WorkerId(worker), Box::new(beat)), None)?
+            }
+            Call::Report(worker, seq, bytes) => {
+                let report = Report::read(bytes, self.scenarios())?;
+                let (worker, key, totals) = (WorkerId(worker), report.key, report.totals());
+                self.feed(Event::Report { worker, key, seq, totals }, Some((&report, bytes)))?
+            }
+            Call::Final(worker, bytes) => {
+                let last = Final::read(bytes)?;
+                self.feed(Event::Final(WorkerId(worker), Box::new(last)), None)?
+            }
+        };
+        let now = self.now();
+        let json = match answer {
+            Some(Answer::Joined(joined)) => serde_json::to_string(&joined),
+            Some(Answer::Orders(mut orders)) => {
+                orders.t2_ns = now;
+                serde_json::to_string(&orders)
+            }
+            Some(Answer::Acked(acked)) => serde_json::to_string(&acked),
+            Some(Answer::Done) | None => return Ok("{}".to_owned()),
+        };
+        Ok(json.expect("plain structs with string keys"))
+    }
+}
+
+impl Calls for Gate {
+    fn carry_out(&self, call: Call<'_>) -> Result<String, Refusal> {
+        self.with(|desk| desk.call(call))
+    }
+}
+
+fn unpack(bytes: &[u8]) -> Result<(Record, Vec<u8>), String> {
+    let damaged = || "the journal holds a record of another version".to_owned();
+    let (length, rest) = bytes.split_at_checked(4).ok_or_else(damaged)?;
+    let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]) as usize;
+    let (head, report) = rest.split_at_checked(length).ok_or_else(damaged)?;
+    Ok((serde_json::from_slice(head).map_err(|_| damaged())?, report.to_vec()))
+}
+
+fn health(thread: &crate::fleet::report::ThreadSpan) -> ThreadHealth {
+    let crate::fleet::report::ThreadSpan { core, busy_ns, observed_ns, in_flight, backlog, connections } =
+        *thread;
+    ThreadHealth { core, busy_ns, observed_ns, in_flight, backlog, connections }
+}
+
+/// Arrivals that an open plan asks for.
+fn asked(plan: &Plan) -> Option<u64> {
+    let Model::Open { pieces, .. } = &plan.load.model else { return None };
+    let arrivals: f64 = pieces.iter().map(crate::schedule::Piece::arrivals).sum();
+    Some(plan.load.requests.map_or(arrivals as u64, |n| n.min(arrivals as u64)))
+}

@@ -1,0 +1,59 @@
+//! Secrets: from files that flags name, or from the environment; never from the command line, which is
+//! shown to everybody. They are neither printed nor put into plans.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use super::standalone::Failure;
+use super::stop::OPERATOR_TOKEN;
+use crate::web::Token;
+
+/// Where a worker's token is read from when no file is named.
+pub const WORKER_TOKEN: &str = "LOADTESTER_TOKEN";
+/// The longest token file read.
+const MAX_TOKEN_BYTES: u64 = 4096;
+
+/// The text of the workers' token, if there is one.
+///
+/// # Errors
+/// When it can not be read or is none, naming flag or variable.
+pub fn worker(file: Option<&Path>) -> Result<Option<String>, Failure> {
+    read("--token-file", file, WORKER_TOKEN)
+}
+
+/// The text of the operator's token, if there is one.
+///
+/// # Errors
+/// As [`worker`].
+pub fn operator(file: Option<&Path>) -> Result<Option<String>, Failure> {
+    read("--operator-token-file", file, OPERATOR_TOKEN)
+}
+
+/// The value of an environment variable for a plan; a plan may not send our own secrets somewhere.
+pub fn variable(name: &str) -> Option<String> {
+    if matches!(name, WORKER_TOKEN | OPERATOR_TOKEN) { None } else { std::env::var(name).ok() }
+}
+
+fn read(flag: &str, file: Option<&Path>, name: &str) -> Result<Option<String>, Failure> {
+    let (from, text) = match file {
+        Some(path) => {
+            let from = format!("{flag} {}", path.display());
+            let mut text = String::new();
+            let read = std::fs::File::open(path)
+                .and_then(|file| file.take(MAX_TOKEN_BYTES + 1).read_to_string(&mut text));
+            read.map_err(|e| Failure::usage(format!("{from}: {e}")))?;
+            (from, text)
+        }
+        None => match std::env::var_os(name) {
+            None => return Ok(None),
+            Some(text) => {
+                let text =
+                    text.into_string().map_err(|_| Failure::usage(format!("{name}: a token is text")))?;
+                (name.to_owned(), text)
+            }
+        },
+    };
+    let text = text.trim().to_owned();
+    Token::new(&text).map_err(|why| Failure::usage(format!("{from}: {why}")))?;
+    Ok(Some(text))
+}

@@ -1,0 +1,504 @@
+//! A worker: its load threads, the collector behind them, two links to the coordinator, and between them
+//! the machine that decides, on the main thread.
+//!
+//! ```text
+//! links ──answers──▶ machine ──calls──▶ links      machine ──lease, turns, stop──▶ load threads
+//!                       ▲────────windows──────── collector ◀──────────────────────────┘
+//! ```
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+
+use super::crew::{Crew, Task};
+use super::resolver;
+use super::signals::Interrupts;
+use super::standalone::{self, Failure};
+use super::{Exit, plan_form, tls_files, tokens};
+use crate::cli::Options;
+use crate::client::Brief;
+use crate::collector::{Board, Closed};
+use crate::fleet::messages::{Acked, Health, Joined, Key, MAX_SLOT, Orders, PlanText, Turn};
+use crate::fleet::report::{LastSpan, Report, Span, ThreadSpan};
+use crate::fleet::worker::{self, Answer, Effect, Event, Request, Trouble, Worker};
+use crate::fleet::{Checked as _, Refusal};
+use crate::link::{self, Call, Link};
+use crate::load::WINDOW_NS;
+use crate::plan::{Plan, Slice};
+use crate::report::{RunInfo, Snapshot, State, ThreadHealth};
+use crate::sys::{self, Clock};
+use crate::tally::Tally;
+use crate::verdict::{self, Threads, preflight};
+use crate::web::{self, Access, Listen, Site, Token};
+
+/// How far back this worker's clock can tell: longer than any run, so that one that joins late can name
+/// the instant at which its run began.
+const PAST_NS: u64 = 60 * 24 * 3_600 * 1_000_000_000;
+/// The longest sleep of the main thread.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often the machine is told how the threads are.
+const HEALTH_EVERY_NS: u64 = 400_000_000;
+/// The variable that Kubernetes sets for each pod of an indexed job.
+const SLOT_VARIABLE: &str = "JOB_COMPLETION_INDEX";
+
+/// Carry out what was typed.
+///
+/// # Errors
+/// What the user has to be told, with the exit code that goes with it.
+pub fn run(options: &Options) -> Result<Exit, Failure> {
+    let interrupts = Interrupts::listen()?;
+    let own = plan_form::of(options)?;
+    if let Some((plan, _)) = &own {
+        allowed(options, plan).map_err(Failure::usage)?;
+    }
+    let token = tokens::worker(options.token_file.as_deref())?;
+    let machine = sys::limits::look();
+    let threads =
+        verdict::threads_for(&machine, options.threads, options.no_pin, u32::MAX).map_err(Failure::usage)?;
+    let key = Key(fastrand::u128(..));
+    let mut config = worker::Config::new(key, env!("CARGO_PKG_VERSION"), fastrand::u64(..));
+    config.slot = slot(options)?;
+    config.host = hostname();
+    config.threads = threads.count as u32;
+    let (plan, travels) = own.unzip();
+    config.plan = travels;
+    let board =
+        Arc::new(Board::new(Snapshot::new(RunInfo::unknown(), threads.count, standalone::wall_clock())));
+    let server = serve(options, &board, token.as_deref())?;
+    let (tell, told) = unbounded();
+    let mut station = Station::new(options, config, token.as_deref(), plan, threads, board, tell)?;
+    let exit = station.work(&told, &interrupts);
+    if let Some(server) = server {
+        server.stop();
+    }
+    exit
+}
+
+/// What reaches the main thread.
+enum News {
+    /// A call has ended.
+    Outcome(link::Outcome),
+    /// All threads have closed a window.
+    Closed(Box<Closed>),
+    /// The collector has ended.
+    Ended,
+}
+
+/// What a call under way was for.
+#[derive(Clone, Copy)]
+enum Asked {
+    Join,
+    Plan,
+    Heartbeat,
+    Report,
+}
+
+struct Station<'a> {
+    options: &'a Options,
+    machine: Worker<Report>,
+    key: Key,
+    clock: Clock,
+    threads: Threads,
+    plan: Option<Plan>,
+    run: Option<Key>,
+    board: Arc<Board>,
+    control: Link,
+    reports: Link,
+    under_way: HashMap<u64, Asked>,
+    tell: Sender<News>,
+    crew: Option<Crew>,
+    /// The part its connections are being opened for.
+    settling: Option<Slice>,
+    collector: Option<JoinHandle<()>>,
+    /// When the schedule begins.
+    start_ns: u64,
+    /// The turns there are, and the newest that the threads know of.
+    turns: Vec<Turn>,
+    dealt: u32,
+    health_at_ns: u64,
+    exit: Option<worker::Exit>,
+}
+
+impl<'a> Station<'a> {
+    fn new(
+        options: &'a Options,
+        config: worker::Config,
+        token: Option<&str>,
+        plan: Option<Plan>,
+        threads: Threads,
+        board: Arc<Board>,
+        tell: Sender<News>,
+    ) -> Result<Self, Failure> {
+        let url = options.coordinator.as_deref().unwrap_or_default();
+        let link = |name: &str| {
+            let tell = tell.clone();
+            Link::open(name, url, token, move |outcome| drop(tell.send(News::Outcome(outcome))))
+        };
+        Ok(Self {
+            options,
+            key: config.key,
+            machine: Worker::new(config),
+            clock: Clock::with_past(PAST_NS),
+            threads,
+            plan,
+            run: None,
+            board,
+            control: link("link-control")?,
+            reports: link("link-reports")?,
+            under_way: HashMap::new(),
+            tell,
+            crew: None,
+            settling: None,
+            collector: None,
+            start_ns: 0,
+            turns: Vec::new(),
+            dealt: 0,
+            health_at_ns: 0,
+            exit: None,
+        })
+    }
+
+    /// Until the machine says that all is done.
+    fn work(&mut self, told: &Receiver<News>, interrupts: &Interrupts) -> Result<Exit, Failure> {
+        sys::go_first(-5);
+        let mut interrupted = false;
+        self.feed(Event::Tick)?;
+        while self.exit.is_none() {
+            let now = self.clock.now();
+            let wait_ns = self.machine.wait_until().map_or(u64::MAX, |at| at.saturating_sub(now));
+            let patience = LOOK_EVERY.min(Duration::from_nanos(wait_ns));
+            let news = told.recv_timeout(patience);
+            if interrupts.any() && !interrupted {
+                interrupted = true;
+                self.feed(Event::Interrupted)?;
+            }
+            match news {
+                Ok(News::Outcome(outcome)) => self.answered(outcome)?,
+                Ok(News::Closed(closed)) => {
+                    let report = self.report(*closed);
+                    self.feed(Event::Window(report))?;
+                }
+                Ok(News::Ended) => self.load_ended()?,
+                Err(_) => self.feed(Event::Tick)?,
+            }
+            self.settle()?;
+            self.tell_health()?;
+        }
+        if let Some(crew) = self.crew.take() {
+            crew.control.stop();
+        }
+        self.conclude()
+    }
+
+    fn feed(&mut self, event: Event<Report>) -> Result<(), Failure> {
+        let effects = self.machine.step(event, self.clock.now());
+        effects.into_iter().try_for_each(|effect| self.carry_out(effect))
+    }
+
+    fn carry_out(&mut self, effect: Effect<Report>) -> Result<(), Failure> {
+        match effect {
+            Effect::Call { call, request, timeout_ns } => self.call(call, &request, timeout_ns),
+            Effect::UsePlan(travels) => {
+                let checked = self.use_plan(&travels);
+                return self.feed(Event::PlanChecked(checked));
+            }
+            Effect::Prepare(part) => {
+                if let Some(crew) = self.crew.take() {
+                    crew.control.stop();
+                    crew.join()?;
+                }
+                match self.prepare(part) {
+                    Ok(crew) => (self.crew, self.settling) = (Some(crew), Some(part)),
+                    Err(failure) => return self.feed(Event::Prepared(part, Err(failure.message))),
+                }
+            }
+            Effect::Turns(turns) => {
+                self.turns = turns;
+                self.deal();
+            }
+            Effect::Start { at_ns } => self.start(at_ns)?,
+            Effect::Lease { until_ns } => {
+                if let Some(crew) = &self.crew {
+                    crew.control.permit(until_ns);
+                }
+            }
+            Effect::StopLoad => {
+                if let Some(crew) = &self.crew {
+                    crew.control.stop();
+                }
+                if self.collector.is_none() {
+                    return self.feed(Event::LoadEnded);
+                }
+            }
+            Effect::Exit(exit) => self.exit = Some(exit),
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, number: u64, request: &Request<Report>, timeout_ns: u64) {
+        let json = |body: serde_json::Result<Vec<u8>>| Some(body.expect("plain structs with string keys"));
+        let (asked, path, body) = match request {
+            Request::Join(join) => (Asked::Join, "/workers".to_owned(), json(serde_json::to_vec(join))),
+            Request::Plan => (Asked::Plan, "/plan".to_owned(), None),
+            Request::Heartbeat(id, beat) => {
+                (Asked::Heartbeat, format!("/workers/{}/heartbeat", id.0), json(serde_json::to_vec(beat)))
+            }
+            Request::Report { worker, seq, window, .. } => {
+                (Asked::Report, format!("/workers/{}/reports/{seq}", worker.0), Some(window.write()))
+            }
+            Request::Final(id, last) => {
+                (Asked::Report, format!("/workers/{}/final", id.0), json(serde_json::to_vec(last)))
+            }
+        };
+        self.under_way.insert(number, asked);
+        let link = if matches!(asked, Asked::Report) { &self.reports } else { &self.control };
+        link.call(Call { number, path, body, timeout: Duration::from_nanos(timeout_ns) });
+    }
+
+    fn answered(&mut self, outcome: link::Outcome) -> Result<(), Failure> {
+        let Some(asked) = self.under_way.remove(&outcome.number) else { return Ok(()) };
+        let answer = outcome.answer.map_err(|trouble| match trouble {
+            link::Trouble::Refused(refusal) => Trouble::Refused(refusal),
+            link::Trouble::Unreachable(why) => Trouble::Unreachable(why),
+        });
+        let answer = answer.and_then(|body| parse(asked, &body));
+        if let Ok(Answer::Joined(joined)) = &answer {
+            self.run = Some(joined.run);
+        }
+        self.feed(Event::Answered { call: outcome.number, answer })
+    }
+
+    fn use_plan(&mut self, travels: &PlanText) -> Result<(), String> {
+        let plan = plan_form::read(travels)?;
+        allowed(self.options, &plan)?;
+        self.plan = Some(plan);
+        Ok(())
+    }
+
+    fn prepare(&mut self, part: Slice) -> Result<Crew, Failure> {
+        let plan = self.plan.clone().ok_or_else(|| Failure::incomplete("there is no plan"))?;
+        // All of a fleet are given the same seed: it is in the name of their run.
+        let seed = seed_of(self.run.unwrap_or(self.key));
+        let machine = sys::limits::look();
+        let flight = preflight::check(&plan, self.threads.count, self.options.busy_poll, &machine);
+        if !flight.refusals.is_empty() {
+            return Err(Failure::incomplete(flight.refusals.join("; ")));
+        }
+        if let Some(soft) = flight.raise_fd_to {
+            sys::limits::raise_file_descriptors(soft)?;
+        }
+        let folder = tls_files::folder(self.options.plan.as_deref());
+        let tls = tls_files::read(&plan, folder).map_err(Failure::usage)?;
+        let route = resolver::route(&plan)?;
+        let most = preflight::most_connections(&plan.load);
+        let info = standalone::run_info(&plan, self.options, seed, most);
+        let threads = self.threads.count;
+        self.board.update(|s| *s = Snapshot::new(info, threads, standalone::wall_clock()));
+        let (options, threads, clock) = (self.options, &self.threads, self.clock);
+        let brief = Arc::new(Brief::new(plan, seed));
+        let crew = Crew::start(Task { options, brief, part, threads, route, tls, clock })?;
+        crew.control.permit(0);
+        Ok(crew)
+    }
+
+    /// Tell the machine once the threads' first attempts have ended.
+    fn settle(&mut self) -> Result<(), Failure> {
+        let (Some(part), Some(crew)) = (self.settling, &mut self.crew) else { return Ok(()) };
+        let Some(settled) = crew.settle(Duration::from_millis(1)) else { return Ok(()) };
+        self.settling = None;
+        self.feed(Event::Prepared(part, settled.map_err(|failure| failure.message)))
+    }
+
+    fn start(&mut self, at_ns: u64) -> Result<(), Failure> {
+        let Some(crew) = &mut self.crew else { return Ok(()) };
+        let first = self.turns.iter().find(|turn| turn.share.is_some());
+        let from_ns = at_ns + first.map_or(0, |turn| turn.from_ns);
+        (self.start_ns, self.dealt) = (at_ns, first.map_or(0, |turn| turn.epoch));
+        crew.control.join(at_ns, from_ns);
+        let (send, closed) = bounded(64);
+        let collector = crew.collect(&self.board, (at_ns, from_ns), Some(send))?;
+        let tell = self.tell.clone();
+        let forward = move || {
+            closed.iter().for_each(|window| drop(tell.send(News::Closed(Box::new(window)))));
+            drop(tell.send(News::Ended));
+        };
+        std::thread::Builder::new().name("windows".to_owned()).spawn(forward)?;
+        self.collector = Some(collector);
+        self.deal();
+        Ok(())
+    }
+
+    /// Hand the turns that the threads do not know yet to them.
+    fn deal(&mut self) {
+        let Some(crew) = &self.crew else { return };
+        if self.start_ns == 0 {
+            return;
+        }
+        for turn in self.turns.iter().filter(|turn| turn.epoch > self.dealt) {
+            crew.deal(turn.share, self.start_ns, turn.from_ns);
+        }
+        self.dealt = self.turns.last().map_or(self.dealt, |turn| turn.epoch.max(self.dealt));
+    }
+
+    /// A window as it travels: its instants are of the schedule.
+    fn report(&self, closed: Closed) -> Report {
+        let warmup_ns = self.board.read(|s| s.run.warmup_ns);
+        let from_ns = warmup_ns + closed.place * WINDOW_NS;
+        let to_ns = from_ns + WINDOW_NS;
+        let threads = self.board.read(|s| s.threads.iter().map(span).collect());
+        let mut tally = closed.tally;
+        since(&mut tally, self.start_ns);
+        Report { key: self.key, span: Span { from_ns, to_ns, last: None, threads }, tally }
+    }
+
+    fn load_ended(&mut self) -> Result<(), Failure> {
+        let panicked = self.collector.take().is_some_and(|collector| collector.join().is_err());
+        if panicked {
+            return Err(Failure::incomplete("a thread of the run panicked; see above"));
+        }
+        let report = self.board.read(|s| {
+            let ended_ns = s.run.warmup_ns + s.measured_ns;
+            let last = LastSpan { load_ended_ns: ended_ns, unfinished: s.unfinished };
+            let threads = s.threads.iter().map(span).collect();
+            let tally = Tally::new(s.run.scenarios.len());
+            Report {
+                key: self.key,
+                span: Span { from_ns: ended_ns, to_ns: ended_ns, last: Some(last), threads },
+                tally,
+            }
+        });
+        self.tell_health()?;
+        self.feed(Event::Window(report))?;
+        self.feed(Event::LoadEnded)
+    }
+
+    fn tell_health(&mut self) -> Result<(), Failure> {
+        let now = self.clock.now();
+        if now < self.health_at_ns {
+            return Ok(());
+        }
+        self.health_at_ns = now + HEALTH_EVERY_NS;
+        let health = self.board.read(|s| Health {
+            busy: s.threads.iter().map(ThreadHealth::busy_ratio).fold(0.0, f64::max).min(1.0),
+            in_flight: s.threads.iter().map(|t| t.in_flight).sum(),
+            backlog: s.threads.iter().map(|t| t.backlog).sum(),
+            connections: s.threads.iter().map(|t| t.connections).sum(),
+            send_delay_p99_ns: s.tally.send_delay.quantile(0.99).unwrap_or(0),
+            throttled_ns: s.throttled_ns,
+            throttled_periods: s.throttled_periods,
+            ..Health::default()
+        });
+        self.feed(Event::Health(health))
+    }
+
+    fn conclude(&mut self) -> Result<Exit, Failure> {
+        self.board.update(|s| s.state = State::Finished);
+        let failed = |message: String, exit| Err(Failure { message, exit });
+        match self.exit.take() {
+            None | Some(worker::Exit::Done(None)) => Ok(Exit::Passed),
+            Some(worker::Exit::Done(Some(why))) => {
+                let _ = writeln!(std::io::stderr(), "note: the run ended early: {why}");
+                Ok(Exit::Passed)
+            }
+            Some(worker::Exit::Refused(refusal)) => {
+                let exit = if is_usage(&refusal) { Exit::Usage } else { Exit::Incomplete };
+                failed(format!("the coordinator refuses: {}", refusal.message()), exit)
+            }
+            Some(worker::Exit::Unreachable(why)) => {
+                let url = self.options.coordinator.as_deref().unwrap_or_default();
+                failed(
+                    format!("no coordinator at {url}: {why}; nothing is sent without one"),
+                    Exit::Incomplete,
+                )
+            }
+            Some(worker::Exit::Failed(why)) => failed(why, Exit::Incomplete),
+            Some(worker::Exit::Interrupted) => failed("interrupted".to_owned(), Exit::Interrupted),
+        }
+    }
+}
+
+/// Refusals that starting again as before would only repeat.
+fn is_usage(refusal: &Refusal) -> bool {
+    let named =
+        ["unauthorized", "forbidden", "foreign_host", "other_protocol", "other_version", "other_plan"];
+    named.contains(&refusal.name())
+}
+
+fn parse(asked: Asked, body: &[u8]) -> Result<Answer, Trouble> {
+    let answer = match asked {
+        Asked::Join => Joined::read(body).map(Answer::Joined),
+        Asked::Plan => PlanText::read(body).map(Answer::Plan),
+        Asked::Heartbeat => Orders::read(body).map(|orders| Answer::Orders(Box::new(orders))),
+        Asked::Report => Acked::read(body).map(Answer::Acked),
+    };
+    answer.map_err(|refusal| Trouble::Unreachable(format!("its answer is {}", refusal.message())))
+}
+
+fn span(thread: &ThreadHealth) -> ThreadSpan {
+    let ThreadHealth { core, busy_ns, observed_ns, in_flight, backlog, connections } = *thread;
+    ThreadSpan { core, busy_ns, observed_ns, in_flight, backlog, connections }
+}
+
+/// Count a tally's instants from `start_ns`.
+fn since(tally: &mut Tally, start_ns: u64) {
+    tally.first_seen.iter_mut().flatten().for_each(|seen| seen.at_ns = seen.at_ns.saturating_sub(start_ns));
+    tally.specimens.iter_mut().for_each(|seen| seen.at_ns = seen.at_ns.saturating_sub(start_ns));
+}
+
+/// The seed of the run with this name.
+pub fn seed_of(run: Key) -> u64 {
+    run.0 as u64 & ((1 << 53) - 1) // exact in JSON's numbers
+}
+
+/// Whether this worker may load what the plan does: where its connections really go.
+fn allowed(options: &Options, plan: &Plan) -> Result<(), String> {
+    let allowed = &options.allowed_targets;
+    let named = (plan.target.host.clone(), plan.target.port);
+    let (host, port) = plan.connections.connect_to.clone().unwrap_or(named);
+    let is_allowed = || allowed.iter().any(|target| target.allows(&host, port));
+    match &plan.connections.unix {
+        _ if allowed.is_empty() => Ok(()),
+        Some(socket) => {
+            Err(format!("the plan's target is the socket {socket}: --allow-target names hosts only"))
+        }
+        None if is_allowed() => Ok(()),
+        None => Err(format!(
+            "the plan's connections go to {host}:{port}, which --allow-target does not name: nothing is sent there"
+        )),
+    }
+}
+
+fn slot(options: &Options) -> Result<Option<u32>, Failure> {
+    if options.slot.is_some() {
+        return Ok(options.slot);
+    }
+    let Some(text) = std::env::var_os(SLOT_VARIABLE) else { return Ok(None) };
+    let slot = text.to_str().and_then(|text| text.parse().ok()).filter(|slot| *slot < MAX_SLOT);
+    slot.map(Some)
+        .ok_or_else(|| Failure::usage(format!("{SLOT_VARIABLE} is not a place: unset it, or give --slot N")))
+}
+
+fn hostname() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    name.chars().filter(|c| !c.is_control()).take(64).collect()
+}
+
+fn serve(options: &Options, board: &Arc<Board>, token: Option<&str>) -> Result<Option<web::Server>, Failure> {
+    if options.no_listen {
+        return Ok(None);
+    }
+    let worker = token.map(Token::new).transpose().map_err(Failure::usage)?;
+    let access = Access { worker, operator: None, public_status: options.public_status };
+    let listen = options.listen.map_or(Listen::Default, Listen::At);
+    let site = Site { access, ..Site::of(board.clone()) };
+    let server = web::serve(listen, site).map_err(|e| Failure::usage(e.to_string()))?;
+    if !options.quiet {
+        // Standard error may be gone; the run goes on.
+        let _ = writeln!(std::io::stderr(), "status at http://{}/", server.addr());
+    }
+    Ok(Some(server))
+}
