@@ -206,11 +206,12 @@ fn measured(name: &str, target: SocketAddr) -> PathBuf {
     path
 }
 
-const PLAN: &str = "load: {rate: 100/s, duration: 2s}\nscenarios: [{path: /}]";
+const PLAN: &str = "load: {rate: 100/s, duration: 3s}\nscenarios: [{path: /}]";
 
 #[test]
 fn a_slower_target_fails_against_its_baseline_and_another_plan_is_refused() {
-    let (quick, slow) = (Duration::from_millis(5), Duration::from_millis(20));
+    // Far enough apart for a busy machine, whose own windows lie far apart as well.
+    let (quick, slow) = (Duration::from_millis(5), Duration::from_millis(100));
     let target = server(quick, users);
     let path = measured("quick", target);
     let file = path.to_str().unwrap();
@@ -227,7 +228,7 @@ fn a_slower_target_fails_against_its_baseline_and_another_plan_is_refused() {
         (&"failed".into(), &"failed".into())
     );
     // The same, when as much is allowed; and the other way round it is only better.
-    let allowed = ["--baseline", file, "--baseline-any-plan", "--max-regression", "2000%"];
+    let allowed = ["--baseline", file, "--baseline-any-plan", "--max-regression", "9900%"];
     assert_eq!(run("allowed", other, PLAN, &allowed).code, Some(0));
     std::fs::remove_file(&path).unwrap();
 }

@@ -56,7 +56,7 @@ fn a_regression_is_named_with_its_figures_on_every_page() {
     assert_eq!(names, ["all", "Get users", "Create user"]);
     let (kind, message) = of_baseline[1].2.clone().unwrap();
     assert_eq!(kind, "failure");
-    assert!(message.starts_with("p50 4.30 ms -> 6.30 ms (+46.4 %), "), "{message}");
+    assert!(message.starts_with("p50 4.30 ms -> 6.30 ms (+46.4 %)"), "{message}");
     assert!(message.ends_with("; at most 10.0 % worse is allowed"), "{message}");
     assert_eq!(of_baseline[2].2, None, "what did not change passes");
     assert!(github::annotations(&s, &trusted(), &[]).contains("worse by more than 10.0 %25"));

@@ -34,7 +34,7 @@ pub fn section(source: &Source) -> Markup {
                 }
             }
             p class="note" {
-                "A difference is significant when equal runs would show one as large less than once in a hundred "
+                "A difference is significant when equal runs would show one as large less than once in fifty "
                 "comparisons, going by how much windows and runs differ by themselves."
             }
         }

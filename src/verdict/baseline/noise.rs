@@ -5,16 +5,16 @@ use crate::tally::quantile;
 
 /// Windows without which a run's own variation is not known.
 pub const LEAST_WINDOWS: usize = 2;
-/// The most batches windows are put together to: more would begin to depend on one another.
-const MOST_BATCHES: usize = 30;
+/// Batches without which a longer scale is not looked at: fewer say nothing of how far they lie apart.
+const LEAST_BATCHES: usize = 4;
 /// How far windows usually lie apart, as a deviation of the logarithm, and in the tail. It weighs as
 /// much as [`PRIOR_FREEDOM`] windows more: two windows that agree by luck, or lie apart by a hiccup,
 /// say little about a third. It is forgotten as windows come in.
 const USUAL_SPREAD: f64 = 0.02;
 const USUAL_TAIL_SPREAD: f64 = 0.2;
 const PRIOR_FREEDOM: f64 = 4.0;
-/// The deviation of a figure from run to run that windows do not show, and of the tail: whether a
-/// neighbour was at work on the machine is a matter of minutes, not of windows.
+/// The least deviation of a figure from run to run, and of the tail, however steady the windows of both:
+/// where memory and threads come to lie differs from start to start and stays for a whole run.
 const RUN_NOISE: f64 = 0.02;
 const RUN_TAIL_NOISE: f64 = 0.05;
 /// Half the width of a 95 % interval in standard deviations.
@@ -27,14 +27,12 @@ const STEPS: usize = 2_000;
 /// The variance of the logarithm of one run's figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Variance {
-    /// What the batches show, for the whole run.
-    batches: f64,
-    /// Their number, less one, and what is known beforehand.
+    /// What the windows show: of their mean, and between runs where that is more than the least.
+    shown: f64,
+    /// Degrees of freedom of that.
     freedom: f64,
-    /// What independent samples would have.
-    samples: f64,
-    /// What differs from run to run and no window shows.
-    per_run: f64,
+    /// What independent samples would have, and the least that runs differ by where windows show less.
+    known: f64,
 }
 
 impl Variance {
@@ -47,32 +45,67 @@ impl Variance {
             _ => w.p99_ns,
         };
         let logs: Vec<f64> = windows.iter().filter_map(value).filter(|v| *v > 0.0).map(f64::ln).collect();
-        let batches = batch_means(&logs);
-        let n = batches.len() as f64;
-        if batches.len() < LEAST_WINDOWS {
+        if logs.len() < LEAST_WINDOWS {
             return None;
         }
-        let mean = batches.iter().sum::<f64>() / n;
-        let spread = batches.iter().map(|b| (b - mean).powi(2)).sum::<f64>() / (n - 1.0);
-        let (prior, run_noise) = match figure {
+        let (prior, least) = match figure {
             Figure::P50 | Figure::Rate => (USUAL_SPREAD, RUN_NOISE),
             _ => (USUAL_TAIL_SPREAD, RUN_TAIL_NOISE),
         };
-        let freedom = n - 1.0 + PRIOR_FREEDOM;
-        let moderated = (PRIOR_FREEDOM * prior * prior + (n - 1.0) * spread) / freedom;
-        Some(Self {
-            batches: moderated / n,
-            freedom,
-            samples: of_samples(figure, side)?,
-            per_run: run_noise * run_noise,
+        let windows = Scale::of(&logs, prior * prior);
+        // Were there nothing slower than a window, longer stretches would lie so much closer together.
+        let expected = |length: usize| windows.spread / length as f64;
+        let longer: Vec<Scale> = longer_scales(&logs)
+            .iter()
+            .map(|(length, batches)| Scale::of(batches, expected(*length)))
+            .collect();
+        let scales = longer.into_iter().chain([windows]);
+        let scale = scales.max_by(|a, b| a.of_the_run().total_cmp(&b.of_the_run()))?;
+        let (least, samples) = (least * least, of_samples(figure, side)?);
+        Some(match scale.spread > least {
+            true => Self { shown: scale.of_the_run(), freedom: scale.freedom, known: samples },
+            false => Self { shown: scale.of_the_mean(), freedom: scale.freedom, known: samples + least },
         })
     }
 }
 
-/// The means of runs of windows, equally many in each but for the last windows, which are left out.
-fn batch_means(values: &[f64]) -> Vec<f64> {
-    let size = values.len().div_ceil(MOST_BATCHES).max(1);
-    values.chunks_exact(size).map(|batch| batch.iter().sum::<f64>() / size as f64).collect()
+/// Batches of one length.
+struct Scale {
+    number: f64,
+    /// Their variance, moderated by what is usual.
+    spread: f64,
+    freedom: f64,
+}
+
+impl Scale {
+    /// `prior`: the variance they usually have.
+    fn of(batches: &[f64], prior: f64) -> Self {
+        let number = batches.len() as f64;
+        let mean = batches.iter().sum::<f64>() / number;
+        let squares: f64 = batches.iter().map(|b| (b - mean).powi(2)).sum();
+        let freedom = number - 1.0 + PRIOR_FREEDOM;
+        Self { number, spread: (PRIOR_FREEDOM * prior + squares) / freedom, freedom }
+    }
+
+    /// Variance of the mean of all batches, were there nothing slower than they.
+    fn of_the_mean(&self) -> f64 {
+        self.spread / self.number
+    }
+
+    /// The same, and as much between runs as between batches.
+    fn of_the_run(&self) -> f64 {
+        self.of_the_mean() + self.spread
+    }
+}
+
+/// Means of two windows in a row, of four and so on, each with its length, as long as there are enough.
+fn longer_scales(values: &[f64]) -> Vec<(usize, Vec<f64>)> {
+    let batches = |size: usize| {
+        let means = values.chunks_exact(size).map(|batch| batch.iter().sum::<f64>() / size as f64);
+        (size, means.collect())
+    };
+    let sizes = (1..).map(|doublings| 1usize << doublings);
+    sizes.take_while(|size| values.len() / size >= LEAST_BATCHES).map(batches).collect()
 }
 
 fn of_samples(figure: Figure, side: &Side) -> Option<f64> {
@@ -92,9 +125,9 @@ fn of_samples(figure: Figure, side: &Side) -> Option<f64> {
 
 /// The probability that two equal runs differ by at least `difference` in logarithms.
 pub fn probability(difference: f64, runs: [Variance; 2]) -> f64 {
-    let variance: f64 = runs.iter().map(|v| v.batches + v.samples + v.per_run).sum();
+    let variance: f64 = runs.iter().map(|v| v.shown + v.known).sum();
     // Welch and Satterthwaite; what has no freedom to lose stays out of the denominator.
-    let lost: f64 = runs.iter().map(|v| v.batches * v.batches / v.freedom).sum();
+    let lost: f64 = runs.iter().map(|v| v.shown * v.shown / v.freedom).sum();
     let freedom = if lost > 0.0 { variance * variance / lost } else { MOST_FREEDOM };
     student_two_sided(difference.abs() / variance.sqrt(), freedom)
 }
@@ -136,11 +169,26 @@ mod tests {
     }
 
     #[test]
-    fn batches_are_at_most_thirty_and_equally_long() {
-        let values: Vec<f64> = (0..100).map(f64::from).collect();
-        let batches = batch_means(&values);
-        assert_eq!((batches.len(), batches[0], batches[24]), (25, 1.5, 97.5));
-        assert_eq!(batch_means(&values[..7]).len(), 7);
-        assert!(batch_means(&[]).is_empty());
+    fn windows_are_looked_at_in_ever_longer_rows() {
+        let values: Vec<f64> = (0..9).map(f64::from).collect();
+        // Two batches of four would be too few.
+        assert_eq!(longer_scales(&values), [(2, vec![0.5, 2.5, 4.5, 6.5])]);
+        assert!(longer_scales(&values[..7]).is_empty());
+    }
+
+    #[test]
+    fn a_drift_counts_for_more_than_a_flutter_of_the_same_size() {
+        let variance = |p50: &dyn Fn(usize) -> f64| {
+            let window = |i| Window { ended: 1_000, p50_ns: Some(p50(i)), p99_ns: Some(p50(i)) };
+            let mut side = Side { response_time: crate::tally::Histogram::new(), rate: Some(1_000.0) };
+            (0..1_000).for_each(|i| side.response_time.record(1_000_000 + i));
+            let windows: Vec<Window> = (0..32).map(window).collect();
+            Variance::of(Figure::P50, &side, &windows).unwrap().shown
+        };
+        let flutter = variance(&|i| 1e6 * (1.0 + 0.1 * (i % 2) as f64));
+        let drift = variance(&|i| 1e6 * (1.0 + 0.1 * (i / 16) as f64));
+        assert!(drift > flutter, "{drift} {flutter}");
+        let steady = variance(&|_| 1e6);
+        assert!(steady < flutter / 20.0, "{steady} {flutter}");
     }
 }
