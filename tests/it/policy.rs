@@ -166,7 +166,8 @@ fn the_documented_table_is_the_tested_one() {
         "What a target may answer and what becomes of it. *Accept*: the response counts and the connection\n\
          is used again. *Accept and close*: the response counts, the next request gets a new connection.\n\
          *Refuse*: the exchange ends as `protocol_error`, for the reason given, and its connection is closed.\n\
-         *Fail*: it ends with that outcome. Sections are those of RFC 9112 unless another is named. Bounds: a\n\
+         *Fail*: it ends with that outcome. Bytes that come when no request is outstanding end the connection;\n\
+         those that arrive after the next request has left cannot be told from its answer. Sections are those of RFC 9112 unless another is named. Bounds: a\n\
          head of {} KiB and {MAX_FIELDS} fields.\n",
         MAX_HEAD_BYTES >> 10
     );
