@@ -8,6 +8,7 @@ mod endings;
 mod examples;
 mod completions;
 mod connecting;
+mod fleet;
 mod gate;
 mod gates;
 mod house;
