@@ -195,7 +195,7 @@ impl Coordinator {
         let member = &ledger.members[worker.0 as usize];
         let phase = self.phase(now);
         let may_send = phase == Phase::Run && member.is_live();
-        let start_at_ns = self.start_at_ns();
+        let start_at_ns = self.told_start_ns(now);
         let length_ns = ledger.plan.as_ref().and_then(|(_, terms)| terms.length_ns);
         let why = ledger.stopped.as_ref().map(|(reason, _)| reason.to_string());
         Orders {

@@ -243,7 +243,7 @@ impl Coordinator {
             ledger: Ledger::new(run),
             present: Vec::new(),
             opened_ns: now,
-            now_ns: now,
+            now_ns: now.saturating_sub(1),
             roster: None,
             told_to_start: false,
             restored: false,

@@ -19,7 +19,9 @@ impl Coordinator {
         };
         let over = self.over_ns();
         let last = self.last_call_ns();
-        silent.chain(gathered).chain(over).chain(last).filter(|at| *at > self.now_ns).min()
+        // What a journal tells of may have to be acted on at once.
+        let taken_up = [self.opened_ns];
+        silent.chain(taken_up).chain(gathered).chain(over).chain(last).filter(|at| *at > self.now_ns).min()
     }
 
     pub(super) fn tick(&mut self, now: u64, effects: &mut Effects) {
@@ -30,6 +32,7 @@ impl Coordinator {
         let is_silent = |id: &WorkerId| now > self.present[id.0 as usize].heard_ns + silence_ns;
         let silent: Vec<WorkerId> = self.ledger.live().map(|(id, _)| id).filter(is_silent).collect();
         silent.into_iter().for_each(|id| self.leave(id, false, now, effects));
+        self.fail_if_lost(now, effects);
         if self.ledger.start_at_ns.is_none() && !self.is_over(now) {
             self.gather(now, effects);
         }
@@ -127,20 +130,28 @@ impl Coordinator {
         let heard_ns = self.present[worker.0 as usize].heard_ns;
         self.record(Record::Gone { worker, at_ns: now, heard_ns, replaced }, effects);
         effects.note(if replaced { Note::Replaced(worker) } else { Note::Lost(worker) });
-        let fails =
-            self.ledger.plan.as_ref().is_some_and(|(_, terms)| terms.on_worker_loss == OnWorkerLoss::Fail);
-        let mattered = self.ledger.members[worker.0 as usize].had_share;
-        if mattered && fails && !self.is_over(now) {
-            self.stop(StopReason::WorkerLost(worker), now, effects);
+    }
+
+    /// A plan that says `fail` is stopped by the loss of anybody who had a part; whoever noticed it may have
+    /// crashed before it came to that.
+    fn fail_if_lost(&mut self, now: u64, effects: &mut Effects) {
+        if self.fails() && !self.is_over(now) {
+            let lost = self.ledger.members.iter().position(|m| m.had_share && m.gone.is_some());
+            if let Some(i) = lost {
+                self.stop(StopReason::WorkerLost(WorkerId(i as u32)), now, effects);
+            }
         }
+    }
+
+    /// Whether the loss of a worker fails the run.
+    fn fails(&self) -> bool {
+        self.ledger.plan.as_ref().is_none_or(|(_, terms)| terms.on_worker_loss == OnWorkerLoss::Fail)
     }
 
     /// A worker says that it can not do its part.
     pub(super) fn failed(&mut self, worker: WorkerId, why: String, now: u64, effects: &mut Effects) {
-        let fails =
-            self.ledger.plan.as_ref().is_none_or(|(_, terms)| terms.on_worker_loss == OnWorkerLoss::Fail);
         let mattered = self.ledger.start_at_ns.is_none() || self.ledger.members[worker.0 as usize].had_share;
-        if fails && mattered {
+        if self.fails() && mattered {
             self.stop(StopReason::WorkerFailed(worker, why), now, effects);
         }
         self.leave(worker, false, now, effects);
@@ -171,6 +182,13 @@ impl Coordinator {
         let at_ns = self.ledger.start_at_ns?;
         let shift_ns = self.ahead_ns.filter(|_| self.restored).unwrap_or(0);
         Some(at_ns.saturating_add_signed(-shift_ns))
+    }
+
+    /// The same, to be told: not by a coordinator that came back until some worker has shown it, or until
+    /// all were heard and none has begun.
+    pub(super) fn told_start_ns(&self, now: u64) -> Option<u64> {
+        let is_known = !self.restored || self.ahead_ns.is_some() || now >= self.settled_ns;
+        self.start_at_ns().filter(|_| is_known)
     }
 
     /// When load ends, stopped or not; `None`: not known, or when all requests were made.

@@ -53,6 +53,10 @@ impl Coordinator {
         if now < self.settled_ns || at_ns < last.from_ns as i64 {
             return None;
         }
+        // Nor by one that knows the schedule's time only by a clock that may have been set since.
+        if self.restored && self.ahead_ns.is_none() {
+            return None;
+        }
         let of_workers = |f: fn(&super::Present) -> u64| self.present.iter().map(f).max().unwrap_or(0);
         let start_error_ns = of_workers(|p| p.start_error_ns.unwrap_or(0)).min(self.config.lease_ns);
         let mut ahead_ns = self.config.lease_ns + self.config.margin_ns + start_error_ns;

@@ -26,6 +26,8 @@ pub struct Sent {
     pub k: u64,
     /// When, in truth.
     pub at: u64,
+    /// When, since the start by its own clock.
+    pub own_ns: i64,
     /// By which process.
     pub by: usize,
 }
@@ -215,8 +217,9 @@ impl Process {
             while self.load.next_k < ARRIVALS && start + self.load.next_k * GAP <= own {
                 let k = self.load.next_k;
                 let leased = own < self.load.lease_until || mutation == Mutation::LeaseIgnored;
-                if self.arrive(leased) {
-                    sent.push(Sent { k, at: now, by: self.place });
+                let in_time = own < self.load.stop_at || mutation == Mutation::SentAfterTheEnd;
+                if self.arrive(leased && in_time) {
+                    sent.push(Sent { k, at: now, own_ns: own as i64 - start as i64, by: self.place });
                 }
             }
             if self.load.next_k == ARRIVALS && own >= self.load.stop_at {
