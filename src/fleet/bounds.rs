@@ -169,3 +169,76 @@ fn digest(name: &str, value: &str) -> Result<(), String> {
         _ => Err(format!("`{name}` is not sha256: and 64 hex digits")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn join() -> Value {
+        json!({"key": "0123456789abcdef0123456789abcdef", "version": "1", "host": "h", "threads": 2})
+    }
+
+    fn heartbeat() -> Value {
+        let health = serde_json::to_value(Health::default()).unwrap();
+        json!({"key": "0123456789abcdef0123456789abcdef", "run": "0123456789abcdef0123456789abcdef", "epoch": 1,
+               "state": "running", "t0_ns": 1, "health": health})
+    }
+
+    fn orders() -> Value {
+        json!({"run": "0123456789abcdef0123456789abcdef", "phase": "run", "lease_ns": 5, "acked_seq": 0,
+               "t1_ns": 1, "t2_ns": 2, "next_ns": 1_000_000_000,
+               "turns": [{"epoch": 1, "from_ns": 0, "share": [0, 2]}, {"epoch": 2, "from_ns": 9, "share": null}]})
+    }
+
+    fn read<T: Checked>(message: &Value) -> Result<T, Refusal> {
+        T::read(message.to_string().as_bytes())
+    }
+
+    #[track_caller]
+    fn refused<T: Checked + std::fmt::Debug>(mut message: Value, at: &str, value: Value, says: &str) {
+        assert!(read::<T>(&message).is_ok(), "the message as it was: {:?}", read::<T>(&message));
+        *message.pointer_mut(at).expect("there is such a field") = value;
+        match read::<T>(&message) {
+            Err(Refusal::Malformed(what)) => assert!(what.contains(says), "{at}: {what}"),
+            other => panic!("{at}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn fields_out_of_their_bounds_are_named() {
+        refused::<Join>(join(), "/threads", json!(0), "`threads` is 0, not within 1..=1024");
+        refused::<Join>(join(), "/threads", json!(1e9), "expected u32");
+        refused::<Join>(join(), "/host", json!("x".repeat(513)), "`host` is too long");
+        refused::<Join>(join(), "/host", json!("a\nb"), "`host` holds control characters");
+        refused::<Join>(join(), "/key", json!("0123"), "32 hex digits");
+        refused::<Join>(join(), "/key", json!("+123456789abcdef0123456789abcdef"), "32 hex digits");
+        refused::<Heartbeat>(heartbeat(), "/health/busy", json!(1.5), "`busy` is 1.5");
+        refused::<Heartbeat>(heartbeat(), "/health/in_flight", json!(u64::MAX), "a count");
+        refused::<Heartbeat>(heartbeat(), "/t0_ns", json!(u64::MAX), "`t0_ns`");
+        refused::<Heartbeat>(heartbeat(), "/state", json!("dancing"), "unknown variant");
+        refused::<Orders>(orders(), "/lease_ns", json!(u64::MAX), "`lease_ns`");
+        refused::<Orders>(orders(), "/next_ns", json!(0), "`next_ns`");
+        refused::<Orders>(orders(), "/turns/0/share", json!([2, 2]), "`slot`");
+        refused::<Orders>(orders(), "/turns/0/share", json!([0, 0]), "`of`");
+        refused::<Orders>(orders(), "/turns/0/from_ns", json!(9), "not in order");
+        let turn = json!({"epoch": 1, "from_ns": 0, "share": null});
+        refused::<Orders>(orders(), "/turns", json!(vec![turn; 9]), "`turns` is 9");
+    }
+
+    #[test]
+    fn too_much_is_not_even_parsed() {
+        let bytes = vec![b'['; MAX_CONTROL_BYTES + 1];
+        assert_eq!(Heartbeat::read(&bytes).unwrap_err(), Refusal::TooLarge);
+        assert!(matches!(Heartbeat::read(&bytes[1..]), Err(Refusal::Malformed(_))), "nested too deep");
+    }
+
+    #[test]
+    fn a_plan_travels_with_its_digest_and_no_other() {
+        let plan = json!({"source": "p", "digest": format!("sha256:{}", "0f".repeat(32)), "content": {}});
+        refused::<PlanText>(plan.clone(), "/digest", json!("sha256:0f"), "64 hex digits");
+        let mut join = join();
+        join["plan"] = plan;
+        refused::<Join>(join, "/plan/digest", json!("md5:00"), "64 hex digits");
+    }
+}

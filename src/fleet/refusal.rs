@@ -230,3 +230,52 @@ impl From<Refused> for Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every() -> Vec<(Refusal, u16)> {
+        let (ours, theirs) = ("a".to_owned(), "b".to_owned());
+        vec![
+            (Refusal::Malformed("x".into()), 400),
+            (Refusal::Unauthorized, 401),
+            (Refusal::Forbidden, 403),
+            (Refusal::CrossSite, 403),
+            (Refusal::OtherKey, 403),
+            (Refusal::NoPlan, 404),
+            (Refusal::UnknownWorker, 404),
+            (Refusal::OtherPlan { ours: ours.clone(), theirs: theirs.clone() }, 409),
+            (Refusal::OtherVersion { ours, theirs }, 409),
+            (Refusal::OtherRun, 409),
+            (Refusal::Gap { expected_seq: 3 }, 409),
+            (Refusal::NotNow("x".into()), 409),
+            (Refusal::Replaced, 410),
+            (Refusal::Lost, 410),
+            (Refusal::Sealed, 410),
+            (Refusal::TooLarge, 413),
+            (Refusal::ForeignHost, 421),
+            (Refusal::OtherProtocol { theirs: Some(9) }, 426),
+            (Refusal::Full, 503),
+            (Refusal::JournalFailed, 503),
+        ]
+    }
+
+    #[test]
+    fn each_has_its_status_and_comes_back_over_the_wire_with_its_meaning() {
+        for (refusal, status) in every() {
+            assert_eq!(refusal.status(), status, "{refusal:?}");
+            let json = serde_json::to_vec(&Refused::from(&refusal)).unwrap();
+            let back = Refusal::from(serde_json::from_slice::<Refused>(&json).unwrap());
+            assert_eq!((back.name(), back.message()), (refusal.name(), refusal.message()));
+            assert_eq!(back.may_pass(), refusal.may_pass(), "{refusal:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_peer_says_is_cut_to_its_bound() {
+        let refused = Refused { error: "x".repeat(9_000), message: "ä".repeat(9_000), expected_seq: None };
+        let refusal = Refusal::from(refused);
+        assert_eq!((refusal.name().len(), refusal.message().len()), (MAX_NAME_BYTES, MAX_MESSAGE_BYTES));
+    }
+}

@@ -1,5 +1,7 @@
 //! What a call changes, and what it will be answered.
 
+use std::collections::BTreeMap;
+
 use super::{Answer, Coordinator, Effects, Note, Present, Record};
 use crate::fleet::Refusal;
 use crate::fleet::messages::*;
@@ -29,10 +31,10 @@ impl Coordinator {
             return Ok(Reply::Joined(WorkerId(i as u32)));
         }
         self.may_join(join)?;
-        let taken = |slot: u32| self.ledger.live().find(|(_, m)| m.slot == slot).map(|(id, _)| id);
-        let slot = join.slot.or_else(|| (0..MAX_SLOT).find(|slot| taken(*slot).is_none()));
+        let taken: BTreeMap<u32, WorkerId> = self.ledger.live().map(|(id, m)| (m.slot, id)).collect();
+        let slot = join.slot.or_else(|| (0..MAX_SLOT).find(|slot| !taken.contains_key(slot)));
         let slot = slot.ok_or(Refusal::Full)?;
-        if let Some(old) = taken(slot) {
+        if let Some(old) = taken.get(&slot).copied() {
             self.leave(old, true, now, effects);
         } else if self.ledger.live().count() >= MAX_WORKERS {
             return Err(Refusal::Full);

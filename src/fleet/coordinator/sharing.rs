@@ -77,8 +77,10 @@ impl Coordinator {
         // One that is done has carried its part out.
         let is_here = |id: WorkerId| self.ledger.member(id).is_some_and(|m| m.gone.is_none());
         let kept: Vec<Share> = last.shares.iter().copied().filter(|s| is_here(s.worker)).collect();
-        let new: Vec<WorkerId> =
-            self.able().into_iter().filter(|id| kept.iter().all(|s| s.worker != *id)).collect();
+        // By number: asked after each event, of a thousand workers.
+        let mut owns = vec![false; self.present.len()];
+        kept.iter().for_each(|s| owns[s.worker.0 as usize] = true);
+        let new: Vec<WorkerId> = self.able().into_iter().filter(|id| !owns[id.0 as usize]).collect();
         let of = last.shares.first()?.of;
         let is_short = kept.len() < of as usize;
         let redeal = terms.dealing == Dealing::Arrivals

@@ -70,7 +70,9 @@ impl Mark {
 impl Coordinator {
     /// One row per worker, by number.
     pub fn rows(&self) -> Vec<Row> {
-        let newest = self.ledger.epochs.last();
+        let mut shares = vec![None; self.present.len()];
+        let newest = self.ledger.epochs.last().into_iter().flat_map(|e| &e.shares);
+        newest.for_each(|share| shares[share.worker.0 as usize] = Some(share.slice()));
         let each = (0..).map(WorkerId).zip(&self.ledger.members).zip(&self.present);
         let row = |((worker, member), present): ((WorkerId, &super::Member), &super::Present)| Row {
             worker,
@@ -83,7 +85,7 @@ impl Coordinator {
                 Some(_) => Mark::Lost,
                 None => Mark::Present(present.state),
             },
-            share: newest.and_then(|e| e.share_of(worker)).map(super::Share::slice),
+            share: shares[worker.0 as usize],
             health: present.health,
             heard_ns: member.gone.map_or(present.heard_ns, |gone| gone.heard_ns),
             acked_seq: member.acked_seq,
