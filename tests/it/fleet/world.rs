@@ -350,7 +350,7 @@ impl World {
                 match self.plot.mutation {
                     Mutation::LeaseTooLong if orders.lease_ns > 0 => orders.lease_ns *= 4,
                     // Leases go on as if nothing had been decided.
-                    Mutation::TurnsKeptBack if orders.turns.len() > 1 && from % 2 == 0 => {
+                    Mutation::TurnsKeptBack if orders.turns.len() > 1 && from.is_multiple_of(2) => {
                         orders.turns.truncate(1);
                     }
                     _ => {}
