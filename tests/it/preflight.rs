@@ -1,11 +1,22 @@
 //! What a run needs against what a machine has: refusals, warnings, threads, and the page of `--check`.
 
-use loadtester::plan::{Connections, Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Target};
+use loadtester::plan::{Connections, Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Target, Tls, Versions};
 use loadtester::schedule::{Arrivals, Piece};
 use loadtester::verdict::preflight::{Machine, Preflight, Resource, check, expected_requests};
 use loadtester::verdict::{Threads, describe, threads_for};
 
 const S: u64 = 1_000_000_000;
+
+fn tls() -> Tls {
+    Tls {
+        ca: None,
+        client: None,
+        insecure: false,
+        server_name: "target".into(),
+        resumption: true,
+        versions: Versions::Both,
+    }
+}
 
 fn scenario(name: &str, weight: u32) -> Scenario {
     Scenario {
@@ -165,6 +176,8 @@ fn memory_grows_with_connections_threads_and_scenarios() {
     let mut more = closed(10, None);
     more.scenarios.push(scenario("Third", 1));
     assert_eq!(bytes(&closed(1_010, None), 2) - bytes(&plan, 2), 1_000 * 4_096);
+    let secure = |connections| Plan { tls: Some(tls()), ..closed(connections, None) };
+    assert_eq!(bytes(&secure(1_010), 2) - bytes(&secure(10), 2), 1_000 * (4_096 + 12_288));
     assert!(bytes(&plan, 3) > bytes(&plan, 2));
     // Two histograms of some 220 kB in each of nine tallies.
     assert!((3_000_000..6_000_000).contains(&(bytes(&more, 2) - bytes(&plan, 2))));
