@@ -253,10 +253,10 @@ fn a_load_thread_allocates_nothing_for_large_bodies() {
     check_thread("{ concurrency: 4, duration: 30s }", &text);
 }
 
-/// What rustls needs: the record that goes out, the plaintext that comes in, and for each a queue's node.
+/// What rustls needs: the record that goes out, and the plaintext that comes in.
 #[test]
 fn under_tls_a_load_thread_allocates_what_records_need() {
-    const PER_EXCHANGE: u64 = 4;
+    const PER_EXCHANGE: u64 = 2;
     let authority = Authority::new("a CA");
     let own = authority.sign(&["127.0.0.1"]);
     let versions = &[&rustls::version::TLS13];

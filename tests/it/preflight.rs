@@ -1,6 +1,8 @@
 //! What a run needs against what a machine has: refusals, warnings, threads, and the page of `--check`.
 
-use loadtester::plan::{Connections, Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Target, Tls, Versions};
+use loadtester::plan::{
+    Connections, Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Target, Tls, Versions,
+};
 use loadtester::schedule::{Arrivals, Piece};
 use loadtester::verdict::preflight::{Machine, Preflight, Resource, check, expected_requests};
 use loadtester::verdict::{Threads, describe, threads_for};
