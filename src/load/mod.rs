@@ -309,7 +309,8 @@ impl Thread {
         }
         if self.client.is_connecting(c) {
             if ready.writable || ready.hung_up {
-                match socket.outcome() {
+                // An attempt that failed says so with its event.
+                match if ready.hung_up { socket.outcome() } else { Ok(()) } {
                     Ok(()) => {
                         self.addresses.reached(c);
                         self.client.connected(c, now);

@@ -18,7 +18,7 @@ pub struct Ready {
     pub readable: bool,
     /// There is room to write, or a connection attempt ended.
     pub writable: bool,
-    /// The peer closed or reset: read until the end.
+    /// The peer closed or reset, or a connection attempt failed: read until the end, or ask why.
     pub hung_up: bool,
 }
 

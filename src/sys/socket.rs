@@ -26,8 +26,8 @@ pub struct Received {
 }
 
 impl Socket {
-    /// Begin to connect, from `source` if there is one. The attempt ends with a writable event; then ask
-    /// [`Socket::outcome`]. `stamped` asks for kernel receive timestamps; without them reads carry none, nor do
+    /// Begin to connect, from `source` if there is one. The attempt ends with a writable event, one that also
+    /// says hung up where it may have failed; then ask [`Socket::outcome`]. `stamped` asks for kernel receive timestamps; without them reads carry none, nor do
     /// those from a Unix socket.
     ///
     /// # Errors

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, unbounded};
 use loadtester::client::Brief;
@@ -16,7 +17,7 @@ use loadtester::sys::{Address, Clock};
 use loadtester::tally::{Outcome, Tally};
 
 use crate::run::{Ended, Room, run, run_plan};
-use crate::script::response;
+use crate::script::{Script, Step, response};
 
 /// Every request head a target saw, with where its connection came from.
 type Heads = Arc<Mutex<Vec<(Option<IpAddr>, String)>>>;
@@ -137,6 +138,49 @@ fn a_source_address_of_another_machine_is_refused_with_a_remedy() {
         assert_eq!(ended.code, Some(2), "{ended:#?}");
         assert!(ended.stderr.contains(expected), "{}", ended.stderr);
     }
+}
+
+#[test]
+fn an_ipv6_source_address_is_one_too() {
+    let (at, seen) = target("[::1]:0");
+    check_ok(&plan(&format!("http://{at}"), "concurrency: 2, source_addresses: [127.0.0.2, '::1']", ""));
+    assert!(seen.lock().unwrap().iter().all(|(peer, _)| peer.unwrap().to_string() == "::1"));
+}
+
+#[test]
+fn a_target_that_does_not_begin_to_answer_is_told_from_one_that_does_not_end() {
+    let impatient = "defaults: { first_byte_timeout: 200ms, timeout: 600ms }";
+    let four = |url: &str| plan(url, "concurrency: 4", impatient).replace("requests: 40", "requests: 4");
+    let silent = Script::play([Step::Read, Step::Freeze]);
+    let ended = run_plan(&four(&silent.url()), &[]).lawful();
+    assert_eq!(ended.outcomes(), [("first_byte_timeout".to_owned(), 4)], "{ended:#?}");
+    let (least, most) = (ended.seconds("response_time.min"), ended.seconds("response_time.max"));
+    assert!(least > 0.19 && most < 0.5, "at its deadline: {ended:#?}");
+    let text = response("200 OK", "hello");
+    let dripping = Script::play([Step::Read, Step::Drip(text.as_bytes().into(), Duration::from_secs(1))]);
+    let ended = run_plan(&four(&dripping.url()), &[]).lawful();
+    assert_eq!(ended.outcomes(), [("timeout".to_owned(), 4)], "{ended:#?}");
+    assert!(ended.seconds("response_time.min") > 0.59, "at its deadline: {ended:#?}");
+}
+
+/// A listener whose queue is full answers nobody: the kernel drops what comes.
+#[test]
+fn an_attempt_to_connect_that_nobody_answers_ends_at_its_deadline() {
+    let (family, kind) = (rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM);
+    let listener = rustix::net::socket(family, kind, None).unwrap();
+    rustix::net::bind(&listener, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let at = SocketAddr::try_from(rustix::net::getsockname(&listener).unwrap()).unwrap();
+    let mut queued = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&at, Duration::from_millis(300)) {
+        queued.push(stream);
+        assert!(queued.len() < 10, "a queue of none takes one or two");
+    }
+    let begun = Instant::now();
+    let ended = run_plan(&plan(&format!("http://{at}"), "concurrency: 2, connect_timeout: 300ms", ""), &[]);
+    assert_eq!(ended.code, Some(3), "{ended:#?}");
+    assert!(ended.stderr.contains("no connection within `load.connect_timeout`"), "{}", ended.stderr);
+    assert!(begun.elapsed() < Duration::from_secs(20), "not after the default of 10 s for each of several");
 }
 
 #[test]
