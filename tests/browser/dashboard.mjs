@@ -272,10 +272,56 @@ scenarios: [{ path: /v1/users }]
     );
 }
 
+/** A coordinator's page: a worker that is killed turns red, and the run fails by it. */
+async function fleet(target) {
+    const plan = join(room, "fleet.yaml");
+    writeFileSync(
+        plan,
+        `base_url: ${target}
+load: { rate: 200/s, duration: 60s }
+scenarios: [{ path: /v1/users }]
+`,
+    );
+    const { said } = await start("coordinator at ", [
+        ...["--role", "coordinator", "--plan", plan, "--workers", "2"],
+        ...["--listen", "127.0.0.1:0", "--linger", "5m"],
+    ]);
+    const url = said.split(/[\s(;]/)[0];
+    const worker = () => {
+        const child = spawn(program, ["--role", "worker", "--coordinator", url.replace(/\/$/, ""), "--no-listen"]);
+        started.push(child);
+        return child;
+    };
+    const [, killed] = [worker(), worker()];
+    await open(
+        url,
+        async (page, seen) => {
+            const states = () => page.locator(".state").allTextContents();
+            await eventually("two workers that run", async () => {
+                const all = await states();
+                return all.length === 2 && all.every((state) => state === "running");
+            });
+            await eventually("charts", () => page.locator("polyline").count());
+            await picture(page, "fleet");
+            killed.kill("SIGKILL");
+            await eventually("a worker that is lost", async () => (await states()).includes("lost"));
+            const colours = await page.locator(".state").evaluateAll((all) =>
+                Object.fromEntries(all.map((state) => [state.textContent, getComputedStyle(state).color])),
+            );
+            assert.match(colours.lost, /^rgb\(179, 38, 30\)$/, "red");
+            await eventually("the end", () => page.locator('header[data-state="finished"]').count());
+            await picture(page, "fleet-lost");
+            assert.match(await page.locator("h1").textContent(), /Failed/);
+            quiet(seen, url);
+        },
+        ONE,
+    );
+}
+
 try {
     const { said } = await start("http://", ["--role", "target", "--listen", "127.0.0.1:0"]);
     const target = `http://${said.split(/[\s/]/)[0]}`;
-    for (const part of [wholeRun, saturated, gone]) {
+    for (const part of [wholeRun, saturated, gone, fleet]) {
         const began = performance.now();
         await part(target);
         console.log(`${part.name}: as it should be (${((performance.now() - began) / 1000).toFixed(0)} s)`);

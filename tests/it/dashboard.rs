@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use loadtester::collector::Board;
+use loadtester::fleet::coordinator::{Gone, Mark, Row};
+use loadtester::fleet::messages::{Health, Totals, WorkerId, WorkerState};
 use loadtester::plan::{self, Overrides};
 use loadtester::report::dashboard::{self, Offer, Part};
 use loadtester::report::hlog::Intervals;
-use loadtester::report::{Snapshot, State};
+use loadtester::report::{Fleet, Snapshot, State};
 use loadtester::web::{Listen, Operator, Server, Site, Token, serve};
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
@@ -217,6 +219,56 @@ fn the_style_sheet_and_icon_fetch_nothing() {
     assert!(!style.contains("url(") && !style.contains("@import"));
     assert!(style.contains("prefers-color-scheme: dark"));
     check_svg(&get(server.addr(), "/icon.svg").1);
+}
+
+fn worker(number: u32, host: &str, mark: Mark, gone_ns: Option<u64>) -> Row {
+    Row {
+        worker: WorkerId(number),
+        slot: number,
+        host: host.to_owned(),
+        threads: 1,
+        mark,
+        share: None,
+        health: Health::default(),
+        heard_ns: 4_000_000_000,
+        acked_seq: 3,
+        totals: Totals::default(),
+        gone: gone_ns.map(|heard_ns| Gone { at_ns: heard_ns, heard_ns, replaced: false }),
+        start_error_ns: None,
+        had_share: true,
+    }
+}
+
+#[test]
+fn each_worker_has_a_row_and_one_that_was_lost_is_red() {
+    let mut snapshot = snapshot();
+    snapshot.fleet = Some(Fleet {
+        rows: vec![
+            worker(0, "left", Mark::Present(WorkerState::Running), None),
+            worker(1, "<b>right", Mark::Lost, Some(2_000_000_000)),
+        ],
+        now_ns: 4_500_000_000,
+        start_at_ns: Some(1_000_000_000),
+        start_skew_bound_ns: Some(2_000_000),
+        stopped: Some("a worker was lost".into()),
+        missing: vec![1],
+        unequal: Vec::new(),
+        asked: None,
+    });
+    check(&dashboard::page(&snapshot, &SCRIPTED), |page| {
+        let states: Vec<_> = page
+            .descendants()
+            .filter(|n| n.attribute("class").is_some_and(|c| c.starts_with("state ")))
+            .map(|n| (n.attribute("class").unwrap(), text_of(n)))
+            .collect();
+        assert_eq!(states, [("state good", "running".into()), ("state bad", "lost".into())]);
+        let text = text_of(page.root_element());
+        for expected in
+            ["500 ms ago", "at 1.00 s of the run", "<b>right", "2.00 ms apart", "a worker was lost"]
+        {
+            assert!(text.contains(expected), "no {expected:?} in {text}");
+        }
+    });
 }
 
 const TOKEN: &str = "kept-between-us";

@@ -8,8 +8,8 @@ use crate::report::figures::Rate;
 use crate::report::format::{count, percent, rate as per_second, whole_seconds};
 use crate::report::headline::{Headline, Tone};
 use crate::report::html::sections::{figure, key_figures, optional, own_error, plural, sentence, share};
-use crate::report::html::{Source, doubts, heading, insecure, sections};
-use crate::report::{Snapshot, State};
+use crate::report::html::{Source, doubts, heading, insecure, sections, workers};
+use crate::report::{Snapshot, State, ThreadHealth};
 use crate::tally::quantile;
 
 fn headline(source: &Source) -> Headline {
@@ -36,6 +36,7 @@ pub fn all(source: &Source) -> Markup {
         (top(source))
         @if over { (key_figures(source)) } @else { (figures(source)) }
         (sections::thresholds(source))
+        (workers::section(source))
     }
 }
 
@@ -130,10 +131,6 @@ fn figures(source: &Source) -> Markup {
     let (response, service) =
         (tally.over_scenarios(|s| &s.response_time), tally.over_scenarios(|s| &s.service_time));
     let at = |h, q| optional(quantile::percentile(h, q));
-    let threads = || snapshot.threads.iter();
-    let in_flight: u64 = threads().map(|t| t.in_flight).sum();
-    let (waiting, open): (u64, u64) =
-        (threads().map(|t| t.backlog).sum(), threads().map(|t| t.connections).sum());
     let asked = match source.run.target_rate {
         Some(_) => figure("Asked", rate(last.asked), on_average(mean.target)),
         None => {
@@ -152,7 +149,7 @@ fn figures(source: &Source) -> Markup {
                 (asked)
                 (figure("Offered", rate(last.offered), on_average(mean.offered)))
                 (figure("Achieved", rate(last.achieved), on_average(mean.achieved)))
-                (figure("In flight", count(in_flight), format!("{} open, {} waiting", count(open), count(waiting))))
+                (busy(snapshot))
                 (figure("Response time, 99 %", at(&response, 0.99), format!("median {}", at(&response, 0.5))))
                 (figure("Service time, 99 %", at(&service, 0.99), format!("median {}", at(&service, 0.5))))
                 (figure("Failed", if totals.due == 0 { percent(0.0) } else { share(totals.failed, totals.due) }, lost))
@@ -160,6 +157,17 @@ fn figures(source: &Source) -> Markup {
             }
         }
     }
+}
+
+/// What is under way: the workers of a fleet, else requests and connections.
+fn busy(snapshot: &Snapshot) -> Markup {
+    if let Some(fleet) = &snapshot.fleet {
+        let running = fleet.by_state().find(|(state, _)| *state == "running").map_or(0, |(_, n)| n);
+        return figure("Workers running", count(running as u64), format!("{} have joined", fleet.rows.len()));
+    }
+    let sum = |of: fn(&ThreadHealth) -> u64| count(snapshot.threads.iter().map(of).sum());
+    let beside = format!("{} open, {} waiting", sum(|t| t.connections), sum(|t| t.backlog));
+    figure("In flight", sum(|t| t.in_flight), beside)
 }
 
 /// Requests per second of the last closed window.

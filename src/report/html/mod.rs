@@ -11,6 +11,7 @@ mod baseline;
 pub(super) mod charts;
 pub(super) mod instrument;
 pub(super) mod sections;
+pub(super) mod workers;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -71,6 +72,7 @@ pub fn page(snapshot: &Snapshot, instrument: &InstrumentFigures, thresholds: &[T
                 main {
                     (sections::key_figures(&source))
                     (sections::thresholds(&source))
+                    (workers::section(&source))
                     (baseline::section(&source))
                     (charts::all(&source))
                     (sections::latency(&source))

@@ -1,0 +1,73 @@
+//! A coordinator's workers: where each stands, and who was missing from when on.
+
+use maud::{Markup, html};
+
+use super::Source;
+use super::sections::{plural, table};
+use crate::report::fleet::{FleetFigures, WorkerFigures};
+use crate::report::format::{count, percent, time};
+use crate::report::shown::harmless;
+
+/// Nothing where there is no fleet.
+pub fn section(source: &Source) -> Markup {
+    let Some(fleet) = &source.snapshot.fleet else { return html! {} };
+    let fleet = fleet.figures();
+    let rows = html! {
+        @for worker in &fleet.workers {
+            tr class=(format!("worker {}", tone(worker.state))) {
+                th scope="row" { "worker " (worker.worker) }
+                td { span class=(format!("state {}", tone(worker.state))) { (worker.state) } }
+                td { (count(worker.sent)) }
+                td { (count(worker.completed)) }
+                td { (count(worker.failed)) }
+                td { (percent(worker.busy)) }
+                td { (nanoseconds(worker.cpu_throttled_seconds)) }
+                td { (heard(worker)) }
+                td class="text" { (worker.host) }
+            }
+        }
+    };
+    let header = ["worker", "state", "sent", "ok", "failed", "busy", "throttled", "last heard", "host"];
+    html! {
+        section aria-labelledby="workers" {
+            h2 id="workers" { "Workers" }
+            (table("Workers", &header, rows))
+            p class="note" { (notes(&fleet)) }
+        }
+    }
+}
+
+/// The class that colours a state: red who is gone against the plan, green who works or is done.
+fn tone(state: &str) -> &'static str {
+    match state {
+        "lost" | "failed" => "bad",
+        "replaced" => "warn",
+        "running" | "draining" | "done" => "good",
+        _ => "calm",
+    }
+}
+
+fn heard(worker: &WorkerFigures) -> String {
+    match worker.gone_from {
+        Some(at) => format!("at {} of the run", nanoseconds(at)),
+        None => format!("{} ago", nanoseconds(worker.last_seen_ago)),
+    }
+}
+
+fn notes(fleet: &FleetFigures) -> Markup {
+    let skew = fleet.start_skew_bound.map(nanoseconds);
+    html! {
+        @if let Some(skew) = skew { "Starts lie at most " (skew) " apart. " }
+        @if let Some(why) = &fleet.stopped { strong { "Stopped: " (harmless(why)) ". " } }
+        @if !fleet.missing.is_empty() {
+            strong { (plural(fleet.missing.len() as u64, "worker")) " did not say their last word: what they did after their last report is not counted. " }
+        }
+        @if !fleet.unequal.is_empty() {
+            strong { (plural(fleet.unequal.len() as u64, "worker")) " told totals that are not the sum of their windows. " }
+        }
+    }
+}
+
+fn nanoseconds(seconds: f64) -> String {
+    time((seconds.max(0.0) * 1e9).round() as u64)
+}
