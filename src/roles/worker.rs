@@ -59,6 +59,9 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let machine = sys::limits::look();
     let threads =
         verdict::threads_for(&machine, options.threads, options.no_pin, u32::MAX).map_err(Failure::usage)?;
+    if !options.quiet {
+        threads.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    }
     let key = Key(fastrand::u128(..));
     let mut config = worker::Config::new(key, env!("CARGO_PKG_VERSION"), fastrand::u64(..));
     config.slot = slot(options)?;

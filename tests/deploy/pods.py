@@ -27,6 +27,8 @@ PROGRAM = pathlib.Path(os.environ.get("LOADTESTER", TOP / "target/release/loadte
 TARGET = "lt-loadtester-target"
 IMAGE = "localhost/loadtester:0.1.0"
 NAME = f"loadtester-{os.getpid()}"
+# The one file of podman's that has its place outside the store.
+NAME_SERVER_PID = "/run/containers/networks/aardvark-dns/aardvark.pid"
 CONTAINERS_CONF = """
 [containers]
 default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
@@ -57,6 +59,14 @@ def run(*args, check=True, **more):
     if check and done.returncode:
         raise RuntimeError(f"{' '.join(map(str, args))}\n{done.stdout}{done.stderr}")
     return done
+
+
+def ahead():
+    """Pods before whatever else this machine does, within their limits."""
+    for weight, most in (("cpu/libpod_parent/cpu.shares", "262144"), ("libpod_parent/cpu.weight", "10000")):
+        file = pathlib.Path("/sys/fs/cgroup") / weight
+        if file.exists():
+            file.write_text(most)
 
 
 class Stage:
@@ -121,7 +131,7 @@ class Stage:
     def clear(self):
         """No pods and no secrets."""
         if self.pods:
-            self.podman("pod", "rm", "-f", "-t", "0", *self.pods, check=False)
+            self.podman("pod", "rm", "--all", "--force", "--time", "0", check=False)
         if self.secrets:
             self.podman("secret", "rm", *self.secrets, check=False)
         self.podman("volume", "prune", "-f")
@@ -129,22 +139,45 @@ class Stage:
 
     def play(self, *objects):
         """Start these; ConfigMaps stand beside what mounts them."""
-        file = self.folder / "play.yaml"
-        file.write_text(yaml.safe_dump_all(o for o in objects if o["kind"] != "Secret"))
+        shared = [obj for obj in objects if obj["kind"] == "ConfigMap"]
         for obj in objects:
             name = obj["metadata"]["name"]
             if obj["kind"] == "Pod":
                 self.pods.append(name)
+                file = self.folder / "play.yaml"
+                file.write_text(yaml.safe_dump_all([*shared, obj]))
+                self.podman("play", "kube", "--network", NAME, file)
+                ahead()
+                self.await_names(name)
             elif obj["kind"] == "Secret" and name not in self.secrets:
                 # What `secretKeyRef` reads is not what `play kube` stores for a Secret: this is.
                 self.podman("secret", "create", name, "-", input=json.dumps(obj["data"]))
                 self.secrets.append(name)
-        if self.pods:
-            self.podman("play", "kube", "--network", NAME, file)
+
+    def remove(self, pod, asking):
+        """Delete it, as somebody would who does not care; `asking` needs names all the same."""
+        self.podman("pod", "rm", "--force", "--time", "0", pod)
+        self.pods.remove(pod)
+        self.await_names(asking)
+
+    def await_names(self, pod):
+        """podman's name server now and then misses that a pod was added, and answers it nothing; told again, it does."""
+        inside = json.loads(self.podman("inspect", self.infra(pod)).stdout)[0]["State"]["Pid"]
+        server = run("nsenter", "-t", inside, "-n", "sh", "-c", "ip route show default").stdout.split()[2]
+
+        def answers():
+            asked = run("nsenter", "-t", inside, "-n", "timeout", "0.5", "busybox", "nslookup", pod, server, check=False)
+            if asked.returncode and (pid := pathlib.Path(NAME_SERVER_PID)).exists():
+                run("kill", "-HUP", pid.read_text().strip(), check=False)
+                time.sleep(0.3)  # it reads its files
+            return asked.returncode == 0
+        wait_for(f"the name of {pod}", answers)
+
+    def infra(self, pod):
+        return json.loads(self.podman("pod", "inspect", pod).stdout)["InfraContainerID"]
 
     def address(self, pod):
-        infra = json.loads(self.podman("pod", "inspect", pod).stdout)["InfraContainerID"]
-        networks = json.loads(self.podman("inspect", infra).stdout)[0]["NetworkSettings"]["Networks"]
+        networks = json.loads(self.podman("inspect", self.infra(pod)).stdout)[0]["NetworkSettings"]["Networks"]
         return networks[NAME]["IPAddress"]
 
     def container(self, pod):
