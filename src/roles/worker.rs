@@ -123,6 +123,8 @@ struct Station<'a> {
     turns: Vec<Turn>,
     dealt: u32,
     health_at_ns: u64,
+    /// Until when requests may be sent; `None`: the end of the last lease was told.
+    lease_until_ns: Option<u64>,
     exit: Option<worker::Exit>,
 }
 
@@ -161,6 +163,7 @@ impl<'a> Station<'a> {
             turns: Vec::new(),
             dealt: 0,
             health_at_ns: 0,
+            lease_until_ns: None,
             exit: None,
         })
     }
@@ -190,6 +193,7 @@ impl<'a> Station<'a> {
             }
             self.settle()?;
             self.tell_health()?;
+            self.tell_lease();
         }
         if let Some(crew) = self.crew.take() {
             crew.control.stop();
@@ -225,6 +229,7 @@ impl<'a> Station<'a> {
             }
             Effect::Start { at_ns } => self.start(at_ns)?,
             Effect::Lease { until_ns } => {
+                self.lease_until_ns = Some(until_ns);
                 if let Some(crew) = &self.crew {
                     crew.control.permit(until_ns);
                 }
@@ -396,6 +401,19 @@ impl<'a> Station<'a> {
             ..Health::default()
         });
         self.feed(Event::Health(health))
+    }
+
+    /// Say it when the lease is over while there is load to send.
+    fn tell_lease(&mut self) {
+        let is_over = self.lease_until_ns.is_some_and(|at| at <= self.clock.now());
+        if is_over && self.collector.is_some() {
+            self.lease_until_ns = None;
+            // Standard error may be gone; the run goes on.
+            let _ = writeln!(
+                std::io::stderr(),
+                "note: nothing is sent: the coordinator has not answered for a whole lease"
+            );
+        }
     }
 
     fn conclude(&mut self) -> Result<Exit, Failure> {

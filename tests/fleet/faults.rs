@@ -1,0 +1,123 @@
+//! Processes killed and stopped in the middle of a run.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::stage::{Log, Process, Room, now_ns};
+
+const S: u64 = 1_000_000_000;
+
+/// Two workers, the second of which is killed two seconds into the run.
+fn kill_one_of_two(loss: &str, seconds: u64) -> (Option<i32>, Value, Process) {
+    let (log, room) = (Log::start(), Room::new());
+    let load = format!("{{rate: 400/s, duration: {seconds}s, concurrency: 20}}");
+    let plan = room.plan(log.addr, &load, loss);
+    let (mut coordinator, url) = room.coordinator(&plan, "2", &[]);
+    let _kept = room.worker("w0", &url, &["--threads", "1"]);
+    let killed = room.worker("w1", &url, &["--threads", "1"]);
+    coordinator.said_after("load begins");
+    std::thread::sleep(Duration::from_secs(5));
+    killed.signal(Signal::KILL);
+    let code = coordinator.end();
+    (code, room.report(), coordinator)
+}
+
+/// Requests sent in each of the last seconds but the very last.
+fn last_rates(report: &Value) -> Vec<u64> {
+    let points = report["timeline"].as_array().expect("points");
+    let whole = points.iter().filter(|p| p["t"].as_f64() <= report["measured_seconds"].as_f64());
+    let sent: Vec<u64> = whole.map(|p| p["completed"].as_u64().expect("a count")).collect();
+    sent[sent.len() - 4..sent.len() - 1].to_vec()
+}
+
+#[test]
+fn a_lost_worker_fails_the_run_within_seconds_and_is_named() {
+    let begun = Instant::now();
+    let (code, report, coordinator) = kill_one_of_two("fail", 60);
+    assert_eq!((code, &report["verdict"]), (Some(1), &"failed".into()), "{}", coordinator.said());
+    assert!(begun.elapsed() < Duration::from_secs(50), "well before the plan's end");
+    let stopped = report["fleet"]["stopped"].as_str().expect("why");
+    assert!(stopped.contains("was lost"), "{stopped}");
+    let lost: Vec<_> =
+        report["fleet"]["workers"].as_array().unwrap().iter().filter(|w| w["state"] == "lost").collect();
+    assert_eq!(lost.len(), 1);
+    assert!(lost[0]["gone_from"].as_f64().is_some_and(|t| t > 1.0));
+}
+
+#[test]
+fn without_a_lost_worker_the_rate_falls_or_returns_as_the_plan_says() {
+    let continued = std::thread::spawn(|| kill_one_of_two("continue", 20));
+    let (code, report, coordinator) = kill_one_of_two("redistribute", 24);
+    assert!(last_rates(&report).iter().all(|n| *n > 350), "{report:#} {}", coordinator.said());
+    let gap = report["timeline"].as_array().unwrap().iter().filter(|p| p["completed"].as_u64() < Some(250));
+    assert!(gap.count() >= 3, "the gap shows");
+    // Not all that was asked was sent: that never passes in silence.
+    assert_eq!(code, Some(4), "{}", coordinator.said());
+    let (code, report, coordinator) = continued.join().expect("it ends");
+    assert!(last_rates(&report).iter().all(|n| (150..250).contains(n)), "{report:#}");
+    assert_eq!(code, Some(4), "{}", coordinator.said());
+}
+
+#[test]
+fn a_worker_stopped_for_two_leases_sends_nothing_when_it_goes_on() {
+    let (log, room) = (Log::start(), Room::new());
+    let plan = room.plan(log.addr, "{rate: 500/s, duration: 60s, concurrency: 20}", "fail");
+    let (mut coordinator, url) = room.coordinator(&plan, "1", &[]);
+    let worker = room.worker("w0", &url, &["--threads", "1"]);
+    coordinator.said_after("load begins");
+    std::thread::sleep(Duration::from_secs(5));
+    worker.signal(Signal::STOP);
+    let stopped_ns = now_ns();
+    std::thread::sleep(Duration::from_secs(11));
+    worker.signal(Signal::CONT);
+    let continued_ns = now_ns();
+    assert_eq!(coordinator.end(), Some(1), "{}", coordinator.said());
+    let arrivals = log.arrivals();
+    assert!(arrivals.len() > 300, "{}", arrivals.len());
+    let late = arrivals.iter().filter(|at| **at > stopped_ns + S / 10).count();
+    let after = arrivals.iter().filter(|at| **at >= continued_ns).count();
+    assert_eq!((late, after), (0, 0), "requests without a lease");
+}
+
+#[test]
+fn a_coordinator_killed_and_restarted_with_its_journal_counts_every_request() {
+    let (log, room) = (Log::start(), Room::new());
+    let plan = room.plan(log.addr, "{rate: 400/s, duration: 14s, concurrency: 20}", "fail");
+    let state = room.path("state");
+    let (coordinator, url) = room.coordinator(&plan, "2", &["--state-dir", &state]);
+    let mut workers: Vec<_> =
+        (0..2).map(|i| room.worker(&format!("w{i}"), &url, &["--threads", "1"])).collect();
+    coordinator.said_after("load begins");
+    std::thread::sleep(Duration::from_secs(6));
+    coordinator.signal(Signal::KILL);
+    drop(coordinator);
+    let listen = url.trim_start_matches("http://");
+    let (mut coordinator, _) = room.coordinator(&plan, "2", &["--state-dir", &state, "--listen", listen]);
+    let code = coordinator.end();
+    assert!(matches!(code, Some(0 | 4)), "{code:?} {}", coordinator.said());
+    workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.said()));
+    let report = room.report();
+    let sent = report["totals"]["sent"].as_u64().expect("a count");
+    assert_eq!(sent, log.arrivals().len() as u64, "{report:#}");
+    assert_eq!(report["totals"]["due"], 5_600, "{report:#}");
+    assert_eq!(report["fleet"]["missing"], serde_json::json!([]));
+}
+
+#[test]
+fn without_a_coordinator_load_stops_within_a_lease() {
+    let (log, room) = (Log::start(), Room::new());
+    let plan = room.plan(log.addr, "{rate: 400/s, duration: 60s, concurrency: 20}", "fail");
+    let (coordinator, url) = room.coordinator(&plan, "1", &[]);
+    let worker = room.worker("w0", &url, &["--threads", "1"]);
+    coordinator.said_after("load begins");
+    std::thread::sleep(Duration::from_secs(5));
+    coordinator.signal(Signal::KILL);
+    let killed_ns = now_ns();
+    worker.said_after("nothing is sent: the coordinator has not answered");
+    std::thread::sleep(Duration::from_secs(2));
+    let last = *log.arrivals().last().expect("load was applied");
+    assert!(last > killed_ns, "it goes on while it has a lease");
+    assert!(last < killed_ns + 6 * S, "{} s after", (last - killed_ns) as f64 / 1e9);
+}

@@ -1,0 +1,10 @@
+//! A coordinator and its workers as processes of this machine, with workers and coordinator killed,
+//! stopped and cut off in the middle: what the target saw is held against what the result says.
+
+mod endings;
+mod faults;
+#[path = "../../benches/instrument/mod.rs"]
+#[allow(dead_code, reason = "the programs in benches/ use the rest")]
+mod instrument;
+mod refusals;
+mod stage;

@@ -1,0 +1,67 @@
+//! What a coordinator does not take, and from whom.
+
+use std::fs;
+
+use crate::stage::{Log, Room, exchange, post};
+
+const WORK: &str = "a-token-for-workers-5f1c";
+const OPERATE: &str = "a-token-for-operators-93d2";
+
+#[test]
+fn without_tokens_it_listens_on_loopback_only() {
+    let room = Room::new();
+    let mut coordinator = room.start("coordinator", &["--role", "coordinator", "--listen", "0.0.0.0:0"], &[]);
+    assert_eq!(coordinator.end(), Some(2));
+    assert!(coordinator.said().contains("set LOADTESTER_TOKEN"), "{}", coordinator.said());
+}
+
+#[test]
+fn who_has_no_token_or_comes_from_elsewhere_is_refused_and_no_secret_is_told() {
+    let (log, room) = (Log::start(), Room::new());
+    let plan = room.plan(log.addr, "{requests: 50, concurrency: 5}", "fail");
+    let tokens = [("LOADTESTER_TOKEN", WORK), ("LOADTESTER_OPERATOR_TOKEN", OPERATE)];
+    let report = room.path("report.json");
+    let args = ["--role", "coordinator", "--plan", &plan, "--listen", "127.0.0.1:0", "--report", &report];
+    let mut coordinator = room.start("coordinator", &args, &tokens);
+    let url = coordinator.said_after("coordinator at ").trim().trim_end_matches('/').to_owned();
+    let fields = "Host: 127.0.0.1\r\nLoadtester-Protocol: 1\r\n";
+    let with = |more: &str| format!("{fields}{more}");
+    let bearer = |token: &str| with(&format!("Authorization: Bearer {token}\r\n"));
+    assert_eq!(post(&url, "/workers", fields, b"{}").0, 401);
+    assert_eq!(post(&url, "/workers", &bearer("wrong"), b"{}").0, 401);
+    assert_eq!(post(&url, "/workers", &bearer(OPERATE), b"{}").0, 403);
+    assert_eq!(post(&url, "/workers", &bearer(WORK), b"{}").0, 400);
+    assert_eq!(post(&url, "/workers", &bearer(WORK).replace(": 1\r\n", ": 9\r\n"), b"{}").0, 426);
+    assert_eq!(post(&url, "/workers", &bearer(WORK).replace("127.0.0.1", "evil.example"), b"{}").0, 421);
+    let foreign = format!("{}Origin: http://evil.example\r\n", bearer(WORK));
+    assert_eq!(post(&url, "/workers", &foreign, b"{}").0, 403);
+    assert_eq!(post(&url, "/run/stop", &bearer(WORK), b"").0, 401);
+    let foreign = format!("{}Origin: http://evil.example\r\n", bearer(OPERATE));
+    assert_eq!(post(&url, "/run/stop", &foreign, b"").0, 403);
+    // A histogram's header of 52 bytes that claims gigabytes, and a report cut short.
+    for bytes in
+        [&b"LTRP\0\x01\xff\xff\xff\xff{}"[..], &[0x1c, 0x84, 0x93, 0x14, 0xff, 0xff, 0xff, 0xff], b""]
+    {
+        assert_eq!(post(&url, "/workers/0/reports/1", &bearer(WORK), bytes).0, 400);
+    }
+    let get =
+        |fields: &str| exchange(&url, format!("GET /api/v1/plan HTTP/1.1\r\n{fields}\r\n").as_bytes()).0;
+    assert_eq!((get(fields), get(&bearer(WORK))), (401, 200));
+    let mut wrong = room.start(
+        "wrong",
+        &["--role", "worker", "--coordinator", &url, "--no-listen"],
+        &[("LOADTESTER_TOKEN", "not-the-token")],
+    );
+    assert_eq!(wrong.end(), Some(2), "{}", wrong.said());
+    let token_file = room.path("token");
+    fs::write(&token_file, format!("{WORK}\n")).expect("room on the disk");
+    let mut elsewhere =
+        room.worker("elsewhere", &url, &["--token-file", &token_file, "--allow-target", "example.com"]);
+    assert_eq!(elsewhere.end(), Some(3), "{}", elsewhere.said());
+    assert!(elsewhere.said().contains("--allow-target does not name"), "{}", elsewhere.said());
+    coordinator.end();
+    assert_eq!(log.arrivals().len(), 0);
+    for said in [coordinator.said(), wrong.said(), elsewhere.said()] {
+        assert!(!said.contains(WORK) && !said.contains(OPERATE) && !said.contains("not-the-token"), "{said}");
+    }
+}

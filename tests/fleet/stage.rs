@@ -1,0 +1,183 @@
+//! Processes of a fleet, a target that remembers every arrival, and plain requests.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::instrument::target::{Settings, Stamps, Target};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_loadtester");
+/// Long past what any run here takes.
+const DEADLINE: Duration = Duration::from_secs(100);
+
+/// Until `look` gives something.
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < DEADLINE, "{what} does not come about");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A target in this process.
+pub struct Log {
+    pub addr: SocketAddr,
+    stop: Option<OwnedFd>,
+    thread: Option<JoinHandle<Vec<u64>>>,
+}
+
+impl Log {
+    pub fn start() -> Self {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let log = Some((Stamps::Kernel, 1_000_000));
+        let target = Target::bind(Settings { listen, body_bytes: 2, close: false, log, freeze_ns: None });
+        let target = target.expect("a free port of loopback");
+        let addr = target.address().expect("it is bound");
+        let (read, stop) = std::io::pipe().expect("room for a pipe");
+        target.stop_on(&read).expect("a pipe can be waited for");
+        let thread = std::thread::spawn(move || {
+            let _read = read;
+            target.run().expect("it answers").1
+        });
+        Self { addr, stop: Some(stop.into()), thread: Some(thread) }
+    }
+
+    /// When each request arrived, on CLOCK_MONOTONIC, in order.
+    pub fn arrivals(mut self) -> Vec<u64> {
+        self.stop.take();
+        let mut arrivals = self.thread.take().expect("it runs").join().expect("it ends well");
+        arrivals.sort_unstable();
+        arrivals
+    }
+}
+
+/// CLOCK_MONOTONIC.
+pub fn now_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+/// A folder for what the processes of one test write.
+pub struct Room(PathBuf);
+
+impl Room {
+    pub fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("fleet-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&path).expect("a directory under target");
+        Self(path)
+    }
+
+    pub fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("UTF-8").to_owned()
+    }
+
+    pub fn plan(&self, target: SocketAddr, load: &str, loss: &str) -> String {
+        let text = format!(
+            "base_url: http://{target}\nload: {load}\nscenarios: [{{name: a, path: /}}]\nfleet: {{on_worker_loss: {loss}}}\n"
+        );
+        fs::write(self.path("plan.yaml"), text).expect("room on the disk");
+        self.path("plan.yaml")
+    }
+
+    pub fn start(&self, name: &str, args: &[&str], environment: &[(&str, &str)]) -> Process {
+        let create = |end: &str| File::create(self.path(&format!("{name}.{end}"))).expect("room on the disk");
+        let mut command = Command::new(PROGRAM);
+        command.args(args).envs(environment.iter().copied());
+        command.stdin(Stdio::null()).stdout(create("out")).stderr(create("err"));
+        let child = command.spawn().expect("the program starts");
+        Process { child, said: self.0.join(format!("{name}.err")) }
+    }
+
+    /// A coordinator that waits for `workers`, and where it listens.
+    pub fn coordinator(&self, plan: &str, workers: &str, more: &[&str]) -> (Process, String) {
+        let report = self.path("report.json");
+        let args = ["--role", "coordinator", "--plan", plan, "--workers", workers, "--report", &report];
+        let listen: &[&str] = if more.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
+        let process = self.start("coordinator", &[&args[..], listen, more].concat(), &[]);
+        let url = process.said_after("coordinator at ");
+        (process, url.split("/ ").next().expect("a URL").trim_end_matches('/').to_owned())
+    }
+
+    pub fn worker(&self, name: &str, url: &str, more: &[&str]) -> Process {
+        self.start(name, &[&["--role", "worker", "--coordinator", url, "--no-listen"], more].concat(), &[])
+    }
+
+    pub fn report(&self) -> Value {
+        let text = fs::read_to_string(self.path("report.json")).expect("a report was written");
+        serde_json::from_str(&text).expect("JSON")
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A process, killed on drop.
+pub struct Process {
+    child: Child,
+    said: PathBuf,
+}
+
+impl Process {
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it is there");
+    }
+
+    pub fn said(&self) -> String {
+        fs::read_to_string(&self.said).expect("UTF-8")
+    }
+
+    /// What follows `mark` on its line, once that was said.
+    pub fn said_after(&self, mark: &str) -> String {
+        eventually(mark, || {
+            let said = self.said();
+            let (_, rest) = said.split_once(mark)?;
+            rest.split_once('\n').map(|(line, _)| line.to_owned())
+        })
+    }
+
+    /// Its exit code; `None`: a signal ended it.
+    pub fn end(&mut self) -> Option<i32> {
+        eventually("the end", || self.child.try_wait().expect("it is ours")).code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The status and body of the answer to these bytes.
+pub fn exchange(url: &str, request: &[u8]) -> (u16, String) {
+    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).expect("it listens");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    stream.write_all(request).expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("text");
+    let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status line");
+    (status, answer.split_once("\r\n\r\n").map_or(String::new(), |(_, body)| body.to_owned()))
+}
+
+/// A POST with these fields, each ended by CR LF.
+pub fn post(url: &str, path: &str, fields: &str, body: &[u8]) -> (u16, String) {
+    let head = format!("POST /api/v1{path} HTTP/1.1\r\n{fields}Content-Length: {}\r\n\r\n", body.len());
+    exchange(url, &[head.as_bytes(), body].concat())
+}
