@@ -144,7 +144,8 @@ class Reports(unittest.TestCase):
             rows = list(csv.DictReader(file))
         totals = self.report("first")["totals"]
         self.assertEqual(sum(int(row["completed"]) for row in rows), totals["completed"])
-        self.assertEqual([float(row["t"]) for row in rows], [1.0, 2.0, 3.0])
+        # What was answered while the run waited for the last may have a row of its own.
+        self.assertEqual([float(row["t"]) for row in rows][:3], [1.0, 2.0, 3.0])
 
     def test_the_page_opens_in_a_browser(self):
         pages = ROOT / "tests/browser"

@@ -41,7 +41,7 @@ pub fn section(source: &Source) -> Markup {
     }
 }
 
-const HEADER: [&str; 6] = ["scenario", "figure", "then", "now", "change", "meaning"];
+const HEADER: [&str; 6] = ["scenario", "figure", "meaning", "change", "then", "now"];
 
 fn rows(changes: &[&Change], max_regression: f64) -> Markup {
     html! {
@@ -51,10 +51,10 @@ fn rows(changes: &[&Change], max_regression: f64) -> Markup {
             tr {
                 th scope="row" { (compared::whose(change)) }
                 td { (change.figure.name()) }
+                td class="text" { span class=(class(meaning)) { (meaning.name()) } }
+                td { (compared::moved(change)) }
                 td { (before) }
                 td { (now) }
-                td { (compared::moved(change)) }
-                td class="text" { span class=(class(meaning)) { (meaning.name()) } }
             }
         }
     }
