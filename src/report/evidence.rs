@@ -5,6 +5,7 @@ use super::{InstrumentFigures, Snapshot};
 use crate::plan::Threshold;
 use crate::tally::{Histogram, Outcome, ScenarioTally};
 use crate::units::print_duration;
+use crate::verdict;
 use crate::verdict::baseline::{self, Compared, Measurement, Side, Window};
 use crate::verdict::instrument::{Evidence, Instrument, Reason, ThreadEvidence, judge};
 use crate::verdict::threshold::{self, Context, Evaluation, Figures};
@@ -12,7 +13,7 @@ use crate::verdict::threshold::{self, Context, Evaluation, Figures};
 impl Snapshot {
     /// Whether the measurement may be believed, by what the run says of itself so far.
     pub fn judge(&self) -> Instrument {
-        self.with_evidence(judge)
+        self.with_evidence(|evidence| self.judged(evidence))
     }
 
     /// The same as figures for reports.
@@ -40,7 +41,7 @@ impl Snapshot {
             return Vec::new();
         }
         self.with_evidence(|evidence| {
-            let instrument = judge(evidence);
+            let instrument = self.judged(evidence);
             let context = Context { evidence, instrument: &instrument };
             let each = self.run.thresholds.iter().enumerate();
             each.map(|(i, threshold)| self.evaluate(i, threshold, context)).collect()
@@ -100,8 +101,16 @@ impl Snapshot {
                 scenarios: scenarios.collect(),
                 windows: windows.collect(),
             };
-            baseline::judge(against, &now, Context { evidence, instrument: &judge(evidence) })
+            baseline::judge(against, &now, Context { evidence, instrument: &self.judged(evidence) })
         }))
+    }
+
+    fn judged(&self, evidence: &Evidence) -> Instrument {
+        let mut judged = judge(evidence);
+        if let Some(fleet) = &self.fleet {
+            verdict::fleet::weigh(&mut judged, evidence, &fleet.evidence());
+        }
+        judged
     }
 
     fn with_evidence<T>(&self, look: impl FnOnce(&Evidence) -> T) -> T {

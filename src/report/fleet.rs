@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::shown::harmless;
 use crate::fleet::coordinator::Mark;
 use crate::fleet::coordinator::Row;
+use crate::verdict::fleet::WorkerEvidence;
 
 /// What the snapshot of a coordinator holds of its workers.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,6 +114,21 @@ impl Fleet {
             last_seen_ago: seconds(self.now_ns.saturating_sub(row.heard_ns)),
             gone_from: row.gone.and_then(|gone| since_start(gone.heard_ns)),
         }
+    }
+
+    /// What its workers say of themselves, for the verdict on the instrument.
+    pub fn evidence(&self) -> Vec<WorkerEvidence> {
+        let with_part = self.rows.iter().filter(|row| row.had_share);
+        let incomplete = |id: &u32| self.missing.contains(id) || self.unequal.contains(id);
+        with_part
+            .map(|row| WorkerEvidence {
+                worker: row.worker.0,
+                host: harmless(&row.host),
+                send_delay_p99_ns: row.health.send_delay_p99_ns,
+                busy: row.health.busy,
+                is_incomplete: incomplete(&row.worker.0),
+            })
+            .collect()
     }
 
     /// Workers by state: every state there is, with its number.

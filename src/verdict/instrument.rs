@@ -177,6 +177,20 @@ pub enum Reason {
         /// In how many enforcement periods.
         periods: u64,
     },
+    /// What some workers of a fleet counted last is not known, or does not add up.
+    WorkersIncomplete {
+        /// How many.
+        workers: usize,
+    },
+    /// One worker of a fleet sent late, whatever the others did.
+    WorkerLate {
+        /// Its number.
+        worker: u32,
+        /// Its own send delay, 99th percentile.
+        p99_ns: u64,
+        /// What it may be.
+        limit_ns: u64,
+    },
     /// This machine ran out of something.
     LocalErrors {
         /// Exchanges that failed of it.
@@ -186,8 +200,16 @@ pub enum Reason {
 
 impl Reason {
     /// Every name there is.
-    pub const NAMES: [&str; 6] =
-        ["load_not_offered", "thread_saturated", "sent_late", "read_late", "cpu_throttled", "local_errors"];
+    pub const NAMES: [&str; 8] = [
+        "load_not_offered",
+        "thread_saturated",
+        "sent_late",
+        "read_late",
+        "cpu_throttled",
+        "local_errors",
+        "workers_incomplete",
+        "worker_late",
+    ];
 
     /// The stable name in JSON and metric labels.
     pub const fn name(&self) -> &'static str {
@@ -198,6 +220,8 @@ impl Reason {
             Self::ReadLate { .. } => "read_late",
             Self::Throttled { .. } => "cpu_throttled",
             Self::LocalErrors { .. } => "local_errors",
+            Self::WorkersIncomplete { .. } => "workers_incomplete",
+            Self::WorkerLate { .. } => "worker_late",
         }
     }
 }
@@ -253,6 +277,19 @@ impl fmt::Display for Reason {
                  raise the container's CPU limit, or lower --threads or the rate",
                 print_time(ns),
                 plural(periods, "period")
+            ),
+            Self::WorkersIncomplete { workers } => write!(
+                f,
+                "the last windows of {} are not in the result, or its counts do not add up: \
+                 see the fleet's rows, and run again",
+                plural(workers as u64, "worker")
+            ),
+            Self::WorkerLate { worker, p99_ns, limit_ns } => write!(
+                f,
+                "worker {worker} sent 1 % of its requests {} or more after they could be, {} is the limit: \
+                 leave it cores that nothing else uses, or spread the load over more workers",
+                print_time(p99_ns),
+                print_time(limit_ns)
             ),
             Self::LocalErrors { count } => write!(
                 f,
@@ -339,7 +376,7 @@ fn sent_late(evidence: &Evidence) -> Option<Reason> {
     (!within(p99_ns, limit_ns)).then_some(Reason::SentLate { p99_ns, limit_ns })
 }
 
-fn send_delay_limit_ns(evidence: &Evidence) -> u64 {
+pub(super) fn send_delay_limit_ns(evidence: &Evidence) -> u64 {
     let median = evidence.response_time.quantile(0.5).unwrap_or(0);
     SEND_DELAY_FLOOR_NS.max(median / SEND_DELAY_SHARE)
 }

@@ -4,6 +4,7 @@
 
 pub mod baseline;
 mod describe;
+pub mod fleet;
 pub mod instrument;
 pub mod preflight;
 pub mod threshold;

@@ -272,7 +272,11 @@ pub(super) fn ours_may_explain(
         Timing::Service => &nothing,
     };
     let evidence = Evidence { send_delay, ..*context.evidence };
-    let late = context.instrument.reasons.iter().any(|r| matches!(r, Reason::SentLate { .. }));
+    let late = context
+        .instrument
+        .reasons
+        .iter()
+        .any(|r| matches!(r, Reason::SentLate { .. } | Reason::WorkerLate { .. }));
     let busy = evidence.threads.iter().any(|t| t.busy_ratio > BUSY_RATIO_MAX);
     if !evidence.kernel_timestamps && (late || busy) {
         return true;

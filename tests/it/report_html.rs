@@ -189,3 +189,47 @@ proptest! {
         check(&page, |_| {});
     }
 }
+
+#[test]
+fn a_fleet_has_a_row_for_each_worker_and_says_what_is_missing() {
+    use loadtester::fleet::coordinator::{Gone, Mark, Row};
+    use loadtester::fleet::messages::{Health, Totals, WorkerId};
+
+    let row = |worker, gone| Row {
+        worker: WorkerId(worker),
+        slot: worker,
+        host: format!("node-{worker}<b>"),
+        threads: 1,
+        mark: Mark::Lost,
+        share: None,
+        health: Health { send_delay_p99_ns: u64::from(worker) * 9_000_000_000, ..Health::default() },
+        heard_ns: 3_000_000_000,
+        acked_seq: 1,
+        totals: Totals { sent: 77, ..Totals::default() },
+        gone,
+        start_error_ns: None,
+        had_share: true,
+    };
+    let gone = Gone { at_ns: 9_000_000_000, heard_ns: 3_000_000_000, replaced: false };
+    let (mut snapshot, _) = troubled_open_run();
+    snapshot.fleet = Some(loadtester::report::Fleet {
+        rows: vec![row(0, None), row(1, Some(gone))],
+        now_ns: 9_000_000_000,
+        start_at_ns: Some(1_000_000_000),
+        start_skew_bound_ns: Some(80_000),
+        stopped: None,
+        missing: vec![1],
+        unequal: Vec::new(),
+        asked: None,
+    });
+    let instrument = snapshot.instrument();
+    for name in ["workers_incomplete", "worker_late"] {
+        assert!(instrument.reason_names.contains(&name), "{:?}", instrument.reason_names);
+    }
+    check(&html::page(&snapshot, &instrument, &[]), |document| {
+        let fleet = document.descendants().find(|n| n.attribute("aria-labelledby") == Some("fleet")).unwrap();
+        let text: String = fleet.descendants().filter_map(|n| n.text()).collect();
+        assert!(text.contains("node-1<b>") && text.contains("last heard 2.0 s after the start"), "{text}");
+        assert!(text.contains("starts lie at most 80"), "{text}");
+    });
+}

@@ -9,6 +9,7 @@
 
 mod baseline;
 pub(super) mod charts;
+pub(super) mod fleet;
 pub(super) mod instrument;
 pub(super) mod sections;
 pub(super) mod workers;
@@ -78,6 +79,7 @@ pub fn page(snapshot: &Snapshot, instrument: &InstrumentFigures, thresholds: &[T
                     (sections::latency(&source))
                     (sections::scenarios(&source))
                     (sections::outcomes(&source))
+                    (fleet::section(&source))
                     (instrument::section(&source))
                     (sections::environment(&source))
                 }

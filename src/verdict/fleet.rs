@@ -1,0 +1,112 @@
+//! What a fleet adds to the doubts about a measurement. One worker out of ten may be late in all it sends
+//! and move no merged percentile: so each is judged by itself, and the worst is named.
+
+use super::instrument::{Evidence, Instrument, Reason, send_delay_limit_ns};
+use super::plural;
+use crate::units::{print_percent, print_time};
+
+/// A worker that had a part in the run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkerEvidence {
+    /// Its number.
+    pub worker: u32,
+    /// Where it runs, safe to show.
+    pub host: String,
+    /// 99th percentile of its own send delay.
+    pub send_delay_p99_ns: u64,
+    /// Busy share of its busiest thread, 0..=1.
+    pub busy: f64,
+    /// Whether the end of what it counted is not known, or does not add up.
+    pub is_incomplete: bool,
+}
+
+/// Add what the workers of a fleet give reason to doubt, and name the worst of them.
+pub fn weigh(judged: &mut Instrument, evidence: &Evidence, workers: &[WorkerEvidence]) {
+    let incomplete = workers.iter().filter(|w| w.is_incomplete).count();
+    if incomplete > 0 {
+        judged.reasons.push(Reason::WorkersIncomplete { workers: incomplete });
+    }
+    let Some(worst) = workers.iter().max_by_key(|w| w.send_delay_p99_ns) else { return };
+    let limit_ns = send_delay_limit_ns(evidence);
+    if evidence.open_model && worst.send_delay_p99_ns > limit_ns {
+        let (worker, p99_ns) = (worst.worker, worst.send_delay_p99_ns);
+        judged.reasons.push(Reason::WorkerLate { worker, p99_ns, limit_ns });
+    }
+    judged.trustworthy = judged.reasons.is_empty();
+    if workers.len() > 1 {
+        judged.notes.push(format!(
+            "of {} worker {} ({}) was the latest: 99 % of its requests were sent within {} of when they could be, \
+             its busiest thread was busy {}",
+            plural(workers.len() as u64, "worker"),
+            worst.worker,
+            worst.host,
+            print_time(worst.send_delay_p99_ns),
+            print_percent(worst.busy)
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tally::Histogram;
+
+    fn worker(worker: u32, send_delay_p99_ns: u64) -> WorkerEvidence {
+        let host = format!("node-{worker}");
+        WorkerEvidence { worker, host, send_delay_p99_ns, busy: 0.25, is_incomplete: false }
+    }
+
+    fn weighed(open_model: bool, workers: &[WorkerEvidence]) -> Instrument {
+        let none = Histogram::new();
+        let evidence = Evidence {
+            open_model,
+            asked: 10,
+            sent: 10,
+            turned_away: 0,
+            dropped: 0,
+            waiting: 0,
+            send_delay: &none,
+            receive_delay: &none,
+            service_time: &none,
+            response_time: &none,
+            kernel_timestamps: true,
+            absurd_stamps: 0,
+            threads: &[],
+            throttled_ns: 0,
+            throttled_periods: 0,
+            local_errors: 0,
+        };
+        let mut judged = crate::verdict::instrument::judge(&evidence);
+        weigh(&mut judged, &evidence, workers);
+        judged
+    }
+
+    #[test]
+    fn one_late_worker_is_named_though_all_others_are_early() {
+        let judged = weighed(true, &[worker(0, 5), worker(7, 3_000_000), worker(2, 9)]);
+        let limit_ns = crate::verdict::instrument::SEND_DELAY_FLOOR_NS;
+        let late = Reason::WorkerLate { worker: 7, p99_ns: 3_000_000, limit_ns };
+        assert_eq!((judged.trustworthy, judged.reasons), (false, vec![late]));
+        let note = &judged.notes[judged.notes.len() - 1];
+        assert!(note.contains("worker 7 (node-7) was the latest"), "{note}");
+    }
+
+    #[test]
+    fn a_worker_that_is_in_order_is_no_reason_and_a_closed_model_has_no_schedule() {
+        assert!(weighed(true, &[worker(0, 1_000_000), worker(1, 5)]).trustworthy);
+        assert!(weighed(false, &[worker(0, 9_000_000), worker(1, 5)]).trustworthy);
+        let alone = weighed(true, &[worker(0, 5)]);
+        assert!(alone.notes.iter().all(|note| !note.contains("latest")), "{:?}", alone.notes);
+        assert!(weighed(true, &[]).trustworthy);
+    }
+
+    #[test]
+    fn counts_that_are_missing_are_a_reason() {
+        let mut lost = worker(1, 5);
+        lost.is_incomplete = true;
+        let judged = weighed(false, &[worker(0, 5), lost]);
+        assert_eq!(judged.reasons, [Reason::WorkersIncomplete { workers: 1 }]);
+        assert!(!judged.trustworthy);
+        assert!(judged.reasons[0].to_string().starts_with("the last windows of 1 worker are not"));
+    }
+}
