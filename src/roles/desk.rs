@@ -11,7 +11,7 @@ use crate::cli::{Format, Options};
 use crate::collector::{Board, Merger, Part};
 use crate::fleet::coordinator::terms::{Config, Terms};
 use crate::fleet::coordinator::{Answer, Closing, Coordinator, Effect, Event, Note, Record, StopReason};
-use crate::fleet::messages::{Final, Heartbeat, Join, Key, PlanText, WorkerId};
+use crate::fleet::messages::{Final, Heartbeat, Join, Key, PlanText, Totals, WorkerId};
 use crate::fleet::report::Report;
 use crate::fleet::{Checked as _, Refusal, worker::Window as _};
 use crate::journal::Journal;
@@ -376,6 +376,18 @@ impl Desk {
         merger.finish();
     }
 
+    /// No more requests may have ended than have fallen due: what breaks that is not believed.
+    fn is_lawful(&self, worker: WorkerId, seq: u64, totals: Totals) -> Result<(), Refusal> {
+        let Some((acked_seq, mut sum)) = self.coordinator.applied(worker) else { return Ok(()) };
+        totals.check().map_err(Refusal::Malformed)?;
+        sum.add(&totals);
+        let ended = sum.completed.saturating_add(sum.failed).saturating_add(sum.dropped);
+        if seq > acked_seq && ended > sum.due {
+            return Err(Refusal::Malformed("more requests have ended than have fallen due".to_owned()));
+        }
+        Ok(())
+    }
+
     fn call(&mut self, call: Call<'_>) -> Result<String, Refusal> {
         let answer = match call {
             Call::Join(bytes) => {
@@ -397,6 +409,7 @@ impl Desk {
             Call::Report(worker, seq, bytes) => {
                 let report = Report::read(bytes, self.scenarios())?;
                 let (worker, key, totals) = (WorkerId(worker), report.key, report.totals());
+                self.is_lawful(worker, seq, totals)?;
                 self.feed(Event::Report { worker, key, seq, totals }, Some((&report, bytes)))?
             }
             Call::Final(worker, bytes) => {

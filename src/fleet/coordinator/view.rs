@@ -116,6 +116,11 @@ impl Coordinator {
         self.ledger.turns(worker).first().map(|turn| turn.from_ns)
     }
 
+    /// A worker's last applied window and the sum of its windows; `None`: there is no such worker.
+    pub fn applied(&self, worker: WorkerId) -> Option<(u64, Totals)> {
+        self.ledger.member(worker).map(|member| (member.acked_seq, member.totals))
+    }
+
     /// The run's name.
     pub fn run(&self) -> Key {
         self.ledger.run
