@@ -3,7 +3,7 @@
 use super::figures::{InstrumentFigures, Totals, Verdict};
 use super::format::{count, percent};
 use super::shown::harmless;
-use super::{Snapshot, State};
+use super::{Ending, Snapshot, State};
 use crate::tally::ScenarioTally;
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
@@ -100,7 +100,8 @@ fn which_failed(snapshot: &Snapshot) -> String {
     let stopped = if snapshot.aborted.is_some() { ", which stopped the run" } else { "" };
     let thresholds = thresholds_that(snapshot, Gate::Failed, "does not hold", "do not hold");
     let worse = snapshot.comparison().filter(|c| c.outcome == Gate::Failed);
-    let parts = [thresholds.map(|t| t + stopped), worse.map(|_| "worse than the baseline".to_owned())];
+    let lost = (snapshot.ending == Ending::Failed).then(|| "a worker was lost".to_owned());
+    let parts = [lost, thresholds.map(|t| t + stopped), worse.map(|_| "worse than the baseline".to_owned())];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 

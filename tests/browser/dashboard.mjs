@@ -311,7 +311,7 @@ scenarios: [{ path: /v1/users }]
             assert.match(colours.lost, /^rgb\(179, 38, 30\)$/, "red");
             await eventually("the end", () => page.locator('header[data-state="finished"]').count());
             await picture(page, "fleet-lost");
-            assert.match(await page.locator("h1").textContent(), /Failed/);
+            assert.match(await page.locator("h1").textContent(), /Failed: a worker was lost/);
             quiet(seen, url);
         },
         ONE,

@@ -11,7 +11,7 @@ use loadtester::fleet::messages::{Health, Totals, WorkerId, WorkerState};
 use loadtester::plan::{self, Overrides};
 use loadtester::report::dashboard::{self, Offer, Part};
 use loadtester::report::hlog::Intervals;
-use loadtester::report::{Fleet, Snapshot, State};
+use loadtester::report::{Ending, Fleet, Snapshot, State};
 use loadtester::web::{Listen, Operator, Server, Site, Token, serve};
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
@@ -255,7 +255,10 @@ fn each_worker_has_a_row_and_one_that_was_lost_is_red() {
         unequal: Vec::new(),
         asked: None,
     });
+    (snapshot.state, snapshot.ending) = (State::Finished, Ending::Failed);
     check(&dashboard::page(&snapshot, &SCRIPTED), |page| {
+        let h1 = text_of(page.descendants().find(|n| n.has_tag_name("h1")).unwrap());
+        assert!(h1.contains("Failed: a worker was lost"), "{h1}");
         let states: Vec<_> = page
             .descendants()
             .filter(|n| n.attribute("class").is_some_and(|c| c.starts_with("state ")))
