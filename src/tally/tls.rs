@@ -112,7 +112,7 @@ impl TlsFault {
                 "the target's certificate is for another name: if that is meant, set `tls.server_name`"
             }
             Self::WrongPurpose => {
-                "the target's certificate is not one for a server (a CA's own, for example)"
+                "the target's certificate is not one for a server; if it is self-signed, name it with `tls.ca` (--cacert)"
             }
             Self::BadCertificate => "the target's certificate is not acceptable",
             Self::ClientCertificateRequired => {

@@ -38,6 +38,22 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, key).expect("a CA"))
     }
 
+    /// What `openssl req -x509` makes: signed by itself, and a CA's.
+    pub fn of_itself(names: &[&str]) -> Pair {
+        Self::of_itself_until(4096, names)
+    }
+
+    /// The same, good until the first day of `year`.
+    pub fn of_itself_until(year: i32, names: &[&str]) -> Pair {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        Pair { certificate: certificate.pem(), key: key.serialize_pem() }
+    }
+
     /// What people put into `tls.ca`.
     pub fn pem(&self) -> String {
         self.0.pem()

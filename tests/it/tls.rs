@@ -130,6 +130,31 @@ fn who_is_not_believed_is_named_with_a_remedy() {
 }
 
 #[test]
+fn a_self_signed_certificate_is_believed_by_whoever_names_it() {
+    let room = room();
+    let own = Authority::of_itself(&["localhost"]);
+    let (named, other) = (room.write("self.pem", &own.certificate), room.file("ca.pem"));
+    for versions in EACH {
+        let target = SecureTarget::answer(config(&own, versions, None), usize::MAX, hello());
+        all_well(run(&[&target.url(), "-n", "10", "--cacert", &named]), 10);
+        let by_address = target.url().replace("localhost", "127.0.0.1");
+        for (url, ca, expected) in [
+            (target.url(), &other, "if it is self-signed, name it with `tls.ca` (--cacert)"),
+            (by_address, &named, "is for another name"),
+        ] {
+            let ended = run(&[&url, "-n", "10", "--cacert", ca]);
+            assert_eq!(ended.code, Some(3), "{ended:#?}");
+            assert!(ended.stderr.contains(expected), "{ended:#?}");
+        }
+    }
+    let expired = Authority::of_itself_until(2020, &["localhost"]);
+    let named = room.write("expired.pem", &expired.certificate);
+    let target = SecureTarget::answer(config(&expired, BOTH, None), usize::MAX, hello());
+    let ended = run(&[&target.url(), "-n", "10", "--cacert", &named]);
+    assert!(ended.stderr.contains("has expired"), "{ended:#?}");
+}
+
+#[test]
 fn a_url_says_it_with_flags() {
     let room = room();
     let target = SecureTarget::answer(config(&GOOD, BOTH, Some(&AUTHORITY)), usize::MAX, hello());

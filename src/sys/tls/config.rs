@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use rustls::client::Resumption;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{
-    ClientConfig, DigitallySignedStruct, Error, InconsistentKeys, RootCertStore, SignatureScheme, version,
-};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, Error, InconsistentKeys, RootCertStore, version};
 
 use super::session::Session;
 use super::tickets::Tickets;
+use super::trust::{TrustAnybody, TrustListed};
 use crate::plan::{Tls, Versions, quoted};
 use crate::tally::TlsFault;
 
@@ -64,11 +63,7 @@ impl TlsConfig {
         };
         let builder = ClientConfig::builder_with_provider(provider.clone());
         let builder = builder.with_protocol_versions(versions).map_err(|e| format!("tls: {e}"))?;
-        let builder = if tls.insecure {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(TrustAnybody(provider)))
-        } else {
-            builder.with_root_certificates(roots(tls, files)?)
-        };
+        let builder = builder.dangerous().with_custom_certificate_verifier(trust(tls, files, provider)?);
         let mut client = match &tls.client {
             None => builder.with_no_client_auth(),
             Some(own) => {
@@ -113,23 +108,34 @@ impl ThreadTls {
     }
 }
 
-fn roots(tls: &Tls, files: &Pem) -> Result<RootCertStore, String> {
+/// Whom `tls` says to believe.
+fn trust(
+    tls: &Tls,
+    files: &Pem,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, String> {
+    if tls.insecure {
+        return Ok(Arc::new(TrustAnybody(provider)));
+    }
     let mut roots = RootCertStore::empty();
+    let mut list = Vec::new();
     if let Some(file) = &tls.ca {
-        for certificate in certificates("tls.ca", file, &files.ca)? {
-            roots
-                .add(certificate)
-                .map_err(|error| format!("tls.ca: a certificate in {} is no CA's: {error}", quoted(file)))?;
+        list = certificates("tls.ca", file, &files.ca)?;
+        for certificate in &list {
+            let added = roots.add(certificate.clone());
+            added.map_err(|e| format!("tls.ca: a certificate in {} cannot be read: {e}", quoted(file)))?;
         }
-        return Ok(roots);
+    } else {
+        let found = rustls_native_certs::load_native_certs();
+        let (added, _) = roots.add_parsable_certificates(found.certs);
+        if added == 0 {
+            let why = found.errors.first().map_or(String::new(), |error| format!(" ({error})"));
+            return Err(format!("tls: this machine has no trusted CA certificates{why}: {NO_ROOTS}"));
+        }
     }
-    let found = rustls_native_certs::load_native_certs();
-    let (added, _) = roots.add_parsable_certificates(found.certs);
-    if added == 0 {
-        let why = found.errors.first().map_or(String::new(), |error| format!(" ({error})"));
-        return Err(format!("tls: this machine has no trusted CA certificates{why}: {NO_ROOTS}"));
-    }
-    Ok(roots)
+    let signed = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+    let signed = signed.map_err(|error| format!("tls: {error}"))?;
+    Ok(Arc::new(TrustListed { signed, list }))
 }
 
 fn certificates(
@@ -158,43 +164,4 @@ fn key(file: &str, bytes: &Option<Vec<u8>>) -> Result<PrivateKeyDer<'static>, St
         ),
         error => format!("tls.key: {} is not valid PEM: {error}", quoted(file)),
     })
-}
-
-/// Accepts every certificate, and signatures made with any key: what `insecure` asks for.
-#[derive(Debug)]
-struct TrustAnybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for TrustAnybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -16,6 +16,7 @@ pub(super) enum Stage {
 /// What `error` is in our list. `shows_certificate`: we have a client certificate.
 pub(super) fn fault(error: &Error, stage: Stage, shows_certificate: bool) -> TlsFault {
     match error {
+        error if is_a_ca_as_server(error) => TlsFault::WrongPurpose,
         Error::InvalidCertificate(error) => of_certificate(error),
         Error::AlertReceived(alert) => TlsFault::of_alert(u8::from(*alert), shows_certificate),
         Error::PeerIncompatible(_) => TlsFault::NothingInCommon,
@@ -27,6 +28,12 @@ pub(super) fn fault(error: &Error, stage: Stage, shows_certificate: bool) -> Tls
     }
 }
 
+/// Whether a certificate was refused because it is a CA's own: a self-signed one, most often.
+pub(super) fn is_a_ca_as_server(error: &Error) -> bool {
+    // The one error of the verifier without a variant of its own that people meet every day.
+    matches!(error, Error::InvalidCertificate(CertificateError::Other(other)) if other.to_string().contains("CaUsedAsEndEntity"))
+}
+
 fn of_certificate(error: &CertificateError) -> TlsFault {
     use CertificateError as Bad;
     match error {
@@ -35,8 +42,6 @@ fn of_certificate(error: &CertificateError) -> TlsFault {
         Bad::NotValidYet | Bad::NotValidYetContext { .. } => TlsFault::NotYetValid,
         Bad::NotValidForName | Bad::NotValidForNameContext { .. } => TlsFault::NameMismatch,
         Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. } => TlsFault::WrongPurpose,
-        // The one error of the verifier without a variant of its own that people meet every day.
-        Bad::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => TlsFault::WrongPurpose,
         _ => TlsFault::BadCertificate,
     }
 }

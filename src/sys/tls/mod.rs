@@ -9,6 +9,7 @@ mod config;
 mod fault;
 mod session;
 mod tickets;
+mod trust;
 
 pub use config::{Pem, ThreadTls, TlsConfig};
 pub use session::Session;
