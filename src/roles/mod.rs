@@ -10,6 +10,7 @@ pub mod desk;
 pub mod github;
 pub mod live;
 pub mod once;
+pub mod place;
 pub mod plan_form;
 pub mod plan_source;
 pub mod report_files;

@@ -15,6 +15,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::crew::{Crew, Task};
+use super::place::{allowed, hostname, slot};
 use super::resolver;
 use super::signals::Interrupts;
 use super::standalone::{self, Failure};
@@ -22,7 +23,7 @@ use super::{Exit, plan_form, tls_files, tokens};
 use crate::cli::Options;
 use crate::client::Brief;
 use crate::collector::{Board, Closed};
-use crate::fleet::messages::{Acked, Health, Joined, Key, MAX_SLOT, Orders, PlanText, Turn};
+use crate::fleet::messages::{Acked, Health, Joined, Key, Orders, PlanText, Turn};
 use crate::fleet::report::{LastSpan, Report, Span, ThreadSpan};
 use crate::fleet::worker::{self, Answer, Effect, Event, Request, Trouble, Worker};
 use crate::fleet::{Checked as _, Refusal};
@@ -42,8 +43,6 @@ const PAST_NS: u64 = 60 * 24 * 3_600 * 1_000_000_000;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often the machine is told how the threads are.
 const HEALTH_EVERY_NS: u64 = 400_000_000;
-/// The variable that Kubernetes sets for each pod of an indexed job.
-const SLOT_VARIABLE: &str = "JOB_COMPLETION_INDEX";
 
 /// Carry out what was typed.
 ///
@@ -473,39 +472,6 @@ fn since(tally: &mut Tally, start_ns: u64) {
 /// The seed of the run with this name.
 pub fn seed_of(run: Key) -> u64 {
     run.0 as u64 & ((1 << 53) - 1) // exact in JSON's numbers
-}
-
-/// Whether this worker may load what the plan does: where its connections really go.
-fn allowed(options: &Options, plan: &Plan) -> Result<(), String> {
-    let allowed = &options.allowed_targets;
-    let named = (plan.target.host.clone(), plan.target.port);
-    let (host, port) = plan.connections.connect_to.clone().unwrap_or(named);
-    let is_allowed = || allowed.iter().any(|target| target.allows(&host, port));
-    match &plan.connections.unix {
-        _ if allowed.is_empty() => Ok(()),
-        Some(socket) => {
-            Err(format!("the plan's target is the socket {socket}: --allow-target names hosts only"))
-        }
-        None if is_allowed() => Ok(()),
-        None => Err(format!(
-            "the plan's connections go to {host}:{port}, which --allow-target does not name: nothing is sent there"
-        )),
-    }
-}
-
-fn slot(options: &Options) -> Result<Option<u32>, Failure> {
-    if options.slot.is_some() {
-        return Ok(options.slot);
-    }
-    let Some(text) = std::env::var_os(SLOT_VARIABLE) else { return Ok(None) };
-    let slot = text.to_str().and_then(|text| text.parse().ok()).filter(|slot| *slot < MAX_SLOT);
-    slot.map(Some)
-        .ok_or_else(|| Failure::usage(format!("{SLOT_VARIABLE} is not a place: unset it, or give --slot N")))
-}
-
-fn hostname() -> String {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    name.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 
 fn serve(options: &Options, board: &Arc<Board>, token: Option<&str>) -> Result<Option<web::Server>, Failure> {

@@ -1,0 +1,42 @@
+//! Where a worker stands and what it may load: its slot, its host's name, its allowed targets.
+
+use super::standalone::Failure;
+use crate::cli::Options;
+use crate::fleet::messages::MAX_SLOT;
+use crate::plan::Plan;
+
+/// The variable that Kubernetes sets for each pod of an indexed job.
+const SLOT_VARIABLE: &str = "JOB_COMPLETION_INDEX";
+
+/// Whether this worker may load what the plan does: where its connections really go.
+pub(super) fn allowed(options: &Options, plan: &Plan) -> Result<(), String> {
+    let allowed = &options.allowed_targets;
+    let named = (plan.target.host.clone(), plan.target.port);
+    let (host, port) = plan.connections.connect_to.clone().unwrap_or(named);
+    let is_allowed = || allowed.iter().any(|target| target.allows(&host, port));
+    match &plan.connections.unix {
+        _ if allowed.is_empty() => Ok(()),
+        Some(socket) => {
+            Err(format!("the plan's target is the socket {socket}: --allow-target names hosts only"))
+        }
+        None if is_allowed() => Ok(()),
+        None => Err(format!(
+            "the plan's connections go to {host}:{port}, which --allow-target does not name: nothing is sent there"
+        )),
+    }
+}
+
+pub(super) fn slot(options: &Options) -> Result<Option<u32>, Failure> {
+    if options.slot.is_some() {
+        return Ok(options.slot);
+    }
+    let Some(text) = std::env::var_os(SLOT_VARIABLE) else { return Ok(None) };
+    let slot = text.to_str().and_then(|text| text.parse().ok()).filter(|slot| *slot < MAX_SLOT);
+    slot.map(Some)
+        .ok_or_else(|| Failure::usage(format!("{SLOT_VARIABLE} is not a place: unset it, or give --slot N")))
+}
+
+pub(super) fn hostname() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    name.chars().filter(|c| !c.is_control()).take(64).collect()
+}
