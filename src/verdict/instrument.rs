@@ -278,12 +278,10 @@ impl fmt::Display for Reason {
                 print_time(ns),
                 plural(periods, "period")
             ),
-            Self::WorkersIncomplete { workers } => write!(
-                f,
-                "the last windows of {} are not in the result, or its counts do not add up: \
-                 see the fleet's rows, and run again",
-                plural(workers as u64, "worker")
-            ),
+            Self::WorkersIncomplete { workers } => {
+                let workers = plural(workers as u64, "worker");
+                write!(f, "the last windows of {workers} are not in the result: see the fleet, and run again")
+            }
             Self::WorkerLate { worker, p99_ns, limit_ns } => write!(
                 f,
                 "worker {worker} sent 1 % of its requests {} or more after they could be, {} is the limit: \

@@ -287,7 +287,8 @@ fn each_sentence_carries_its_figure_and_a_remedy() {
     let (all, names) = (sentences(everything), doubts(everything));
     let figures = ["95%", "99%", "3.20ms", "7.00ms", "250ms in 12 periods", "1 exchange failed"];
     assert_eq!(all.len(), figures.len());
-    assert_eq!(names, Reason::NAMES, "each reason has its name, and each name its reason");
+    // The last two are of a fleet, and tested where it is weighed.
+    assert_eq!(names, Reason::NAMES[..6], "each reason has its name, and each name its reason");
     for (sentence, figure) in all.iter().zip(figures) {
         let (fault, remedy) = sentence.rsplit_once(": ").expect("fault: remedy");
         assert!(fault.contains(figure), "{figure} in {sentence}");
