@@ -1,6 +1,7 @@
 //! A coordinator and its workers as processes of this machine, with workers and coordinator killed,
 //! stopped and cut off in the middle: what the target saw is held against what the result says.
 
+mod cuts;
 mod endings;
 mod faults;
 #[path = "../../benches/instrument/mod.rs"]

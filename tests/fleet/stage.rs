@@ -40,10 +40,15 @@ pub struct Log {
 
 impl Log {
     pub fn start() -> Self {
-        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::start_at([127, 0, 0, 1])
+    }
+
+    /// On a free port of this address.
+    pub fn start_at(address: [u8; 4]) -> Self {
+        let listen = SocketAddr::from((address, 0));
         let log = Some((Stamps::Kernel, 1_000_000));
         let target = Target::bind(Settings { listen, body_bytes: 2, close: false, log, freeze_ns: None });
-        let target = target.expect("a free port of loopback");
+        let target = target.expect("a free port");
         let addr = target.address().expect("it is bound");
         let (read, stop) = std::io::pipe().expect("room for a pipe");
         target.stop_on(&read).expect("a pipe can be waited for");
@@ -94,9 +99,20 @@ impl Room {
     }
 
     pub fn start(&self, name: &str, args: &[&str], environment: &[(&str, &str)]) -> Process {
+        self.start_by(&["env"], name, args, environment)
+    }
+
+    /// By way of a command that becomes what follows it.
+    pub fn start_by(
+        &self,
+        wrapper: &[&str],
+        name: &str,
+        args: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Process {
         let create = |end: &str| File::create(self.path(&format!("{name}.{end}"))).expect("room on the disk");
-        let mut command = Command::new(PROGRAM);
-        command.args(args).envs(environment.iter().copied());
+        let mut command = Command::new(wrapper[0]);
+        command.args(&wrapper[1..]).arg(PROGRAM).args(args).envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(create("out")).stderr(create("err"));
         let child = command.spawn().expect("the program starts");
         Process { child, said: self.0.join(format!("{name}.err")) }

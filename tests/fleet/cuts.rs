@@ -1,0 +1,144 @@
+//! The network between a worker and its coordinator goes away for a while: two hosts of our own, with
+//! one link for what the fleet says and another for the load.
+
+use std::fs::File;
+use std::os::fd::AsFd as _;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use serde_json::Value;
+
+use crate::stage::{Log, Process, Room, now_ns};
+
+const S: u64 = 1_000_000_000;
+/// A listener that is not on loopback wants one.
+const TOKEN: [(&str, &str); 1] = [("LOADTESTER_TOKEN", "a-token-for-workers-77b0")];
+
+/// Two hosts, `home` with coordinator and target, `away` with a worker, and two links between them.
+struct Hosts {
+    home: String,
+    away: String,
+}
+
+impl Hosts {
+    fn new(case: &str) -> Self {
+        let name = |host: &str| format!("lt-{case}-{host}-{}", std::process::id());
+        let hosts = Self { home: name("home"), away: name("away") };
+        for host in [&hosts.home, &hosts.away] {
+            ip(&["netns", "add", host]);
+            ip(&["-n", host, "link", "set", "lo", "up"]);
+        }
+        for (i, link) in ["control", "data"].into_iter().enumerate() {
+            let (home, away) = (["-n", &hosts.home], ["-n", &hosts.away]);
+            let pair = ["link", "add", link, "type", "veth", "peer", "name", link, "netns", &hosts.away];
+            ip(&[&home[..], &pair].concat());
+            for (host, last) in [(home, 1), (away, 2)] {
+                let address = format!("10.77.{i}.{last}/30");
+                ip(&[&host[..], &["address", "add", &address, "dev", link]].concat());
+                ip(&[&host[..], &["link", "set", link, "up"]].concat());
+            }
+        }
+        hosts
+    }
+
+    /// The fleet's link, from the worker's side.
+    fn set_control(&self, state: &str) {
+        ip(&["-n", &self.away, "link", "set", "control", state]);
+    }
+
+    /// A target at home, on the load's link.
+    fn target(&self) -> Log {
+        let path = format!("/run/netns/{}", self.home);
+        let start = move || {
+            let host = File::open(path).expect("it was made above");
+            move_into_link_name_space(host.as_fd(), Some(LinkNameSpaceType::Network))
+                .expect("root may enter it");
+            Log::start_at([10, 77, 1, 1])
+        };
+        std::thread::spawn(start).join().expect("a free port")
+    }
+
+    fn start(&self, room: &Room, host: &str, name: &str, args: &[&str]) -> Process {
+        room.start_by(&["ip", "netns", "exec", host], name, args, &TOKEN)
+    }
+}
+
+impl Drop for Hosts {
+    fn drop(&mut self) {
+        for host in [&self.home, &self.away] {
+            let _ = Command::new("ip").args(["netns", "del", host]).status();
+        }
+    }
+}
+
+fn ip(args: &[&str]) {
+    let done = Command::new("ip").args(args).output().expect("iproute2 is there");
+    let why = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "ip {} failed: {why}: it takes root", args.join(" "));
+}
+
+/// What came of a run in which one of two workers could not reach its coordinator for a while.
+struct Cut {
+    code: Option<i32>,
+    report: Value,
+    said: String,
+    arrivals: Vec<u64>,
+    /// From when to when, on CLOCK_MONOTONIC.
+    from_ns: u64,
+    to_ns: u64,
+}
+
+/// 400/s from two workers, one at home and one away; after four seconds the latter is cut off for `length`.
+fn cut_off(case: &str, length: Duration, seconds: u64, loss: &str) -> Cut {
+    let (hosts, room) = (Hosts::new(case), Room::new());
+    let log = hosts.target();
+    let load = format!("{{rate: 400/s, duration: {seconds}s, concurrency: 20}}");
+    let (plan, report) = (room.plan(log.addr, &load, loss), room.path("report.json"));
+    let run = ["--role", "coordinator", "--plan", &plan, "--workers", "2", "--report", &report];
+    let listen = ["--listen", "10.77.0.1:8080"];
+    let mut coordinator = hosts.start(&room, &hosts.home, "coordinator", &[&run[..], &listen].concat());
+    coordinator.said_after("coordinator at ");
+    let work =
+        ["--role", "worker", "--coordinator", "http://10.77.0.1:8080", "--no-listen", "--threads", "1"];
+    let _stays = hosts.start(&room, &hosts.home, "stays", &work);
+    let _cut = hosts.start(&room, &hosts.away, "cut", &work);
+    coordinator.said_after("load begins");
+    // It is said some seconds before the start.
+    std::thread::sleep(Duration::from_secs(7));
+    hosts.set_control("down");
+    let from_ns = now_ns();
+    std::thread::sleep(length);
+    hosts.set_control("up");
+    let to_ns = now_ns();
+    let (code, said) = (coordinator.end(), coordinator.said());
+    Cut { code, report: room.report(), said, arrivals: log.arrivals(), from_ns, to_ns }
+}
+
+#[test]
+fn a_cut_shorter_than_the_lease_costs_nothing() {
+    let cut = cut_off("short", Duration::from_secs(3), 14, "fail");
+    assert!(matches!(cut.code, Some(0 | 4)), "{:?} {}", cut.code, cut.said);
+    let totals = &cut.report["totals"];
+    assert_eq!((&totals["due"], &totals["dropped"]), (&5_600.into(), &0.into()), "{totals:#} {}", cut.said);
+    assert_eq!(totals["sent"], cut.arrivals.len(), "{totals:#}");
+    assert_eq!(cut.report["fleet"]["missing"], serde_json::json!([]));
+}
+
+#[test]
+fn a_cut_longer_than_the_lease_ends_the_load_of_who_is_cut_off_and_counts_nothing_twice() {
+    let cut = cut_off("long", Duration::from_secs(30), 42, "continue");
+    assert_eq!(cut.code, Some(4), "less was offered than asked: {}", cut.said);
+    // A lease after the cut, and a second for what was sent before: one worker's 200/s are left.
+    let alone = cut.from_ns + 6 * S..cut.to_ns;
+    let seconds = (alone.end - alone.start) as f64 / S as f64;
+    let rate = cut.arrivals.iter().filter(|at| alone.contains(at)).count() as f64 / seconds;
+    assert!((190.0..=210.0).contains(&rate), "{rate}/s arrived while one worker had no lease");
+    // What it had sent before is told when the link is back: once, and all of it.
+    assert_eq!(cut.report["totals"]["sent"], cut.arrivals.len(), "{:#}", cut.report["totals"]);
+    assert_eq!(cut.report["fleet"]["missing"], serde_json::json!([]));
+    let rows = cut.report["fleet"]["workers"].as_array().expect("rows");
+    let gone: Vec<f64> = rows.iter().filter_map(|row| row["gone_from"].as_f64()).collect();
+    assert!(gone.len() == 1 && (2.0..7.0).contains(&gone[0]), "{rows:#?}");
+    assert!(cut.said.contains("lost"), "{}", cut.said);
+}
