@@ -131,11 +131,9 @@ impl Client {
     #[inline]
     fn next_closed(&mut self, now: u64) -> Option<Action> {
         loop {
-            let c = self.ready.pop_front()?;
+            let c = self.take_ready()?;
             let connection = &self.connections[c as usize];
-            if matches!(connection.state, State::Connecting | State::Busy) {
-                continue; // closed while it stood here: it stood here twice and has been served
-            }
+            debug_assert!(matches!(connection.state, State::Down | State::Idle));
             if connection.exchange.is_none() && !self.give_request(c, now) {
                 continue; // nothing left, except for those that carry a request already
             }
@@ -147,6 +145,13 @@ impl Client {
                 return self.begin_connecting(now);
             }
         }
+    }
+
+    #[inline]
+    fn take_ready(&mut self) -> Option<u32> {
+        let c = self.ready.pop_front()?;
+        self.connections[c as usize].is_ready = false;
+        Some(c)
     }
 
     /// Give `c` the next request of the closed model; whether there is one.
@@ -165,7 +170,7 @@ impl Client {
     #[inline]
     fn next_open(&mut self, now: u64) -> Option<Action> {
         // Sent again after an idle close, or on to where a redirect leads.
-        while let Some(c) = self.ready.pop_front() {
+        while let Some(c) = self.take_ready() {
             if self.connections[c as usize].state == State::Idle {
                 return Some(self.begin_send(c, None, now));
             }

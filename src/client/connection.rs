@@ -47,6 +47,8 @@ pub struct Connection {
     pub failures: u32,
     /// Whether it stands in the queue of free connections (where it may have gone stale).
     pub queued: bool,
+    /// Whether it stands in the queue of ready connections, where none stands twice.
+    pub is_ready: bool,
     /// When the current attempt began.
     pub connecting_since_ns: u64,
     /// Since when the target has left it free: the last byte of the last response.
@@ -67,6 +69,7 @@ impl Connection {
             opened_ns: 0,
             failures: 0,
             queued: false,
+            is_ready: false,
             connecting_since_ns: 0,
             idle_since_ns: 0,
         }

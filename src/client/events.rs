@@ -235,7 +235,7 @@ impl Client {
         match stays {
             Ok(()) => {
                 self.stays_idle(c, at_ns);
-                self.ready.push_back(c);
+                self.becomes_ready(c);
             }
             Err(why) => {
                 self.retire(c, why);
@@ -280,16 +280,24 @@ impl Client {
     fn becomes_free(&mut self, c: u32) {
         let connection = &mut self.connections[c as usize];
         if connection.exchange.is_some() {
-            self.ready.push_back(c);
-            return;
+            return self.becomes_ready(c);
         }
         match &self.demand {
-            Some(Demand::Closed(_)) => self.ready.push_back(c),
+            Some(Demand::Closed(_)) => self.becomes_ready(c),
             _ if !connection.queued => {
                 connection.queued = true;
                 self.free.push_back(c);
             }
             _ => {}
+        }
+    }
+
+    /// Have `c` looked at when something is to be sent. It may stand there already: a response is complete
+    /// and the end of the stream read before anything is done.
+    #[inline]
+    pub(super) fn becomes_ready(&mut self, c: u32) {
+        if !std::mem::replace(&mut self.connections[c as usize].is_ready, true) {
+            self.ready.push_back(c);
         }
     }
 
@@ -311,7 +319,7 @@ impl Client {
         self.retire(c, why);
         let served = self.connections[c as usize].served > 0;
         match &self.demand {
-            Some(Demand::Closed(_)) => self.ready.push_back(c),
+            Some(Demand::Closed(_)) => self.becomes_ready(c),
             // Keep the asked connections open, so that the next request finds one; but do not ply a
             // target with connections that it closes unused.
             _ if served && !self.opens_on_demand() => self.wanted.push_back(c),
@@ -380,7 +388,7 @@ impl Client {
                 };
                 self.fail(c, outcome, at_ns, Detail::None);
             }
-            State::Down => self.ready.push_back(c),
+            State::Down => self.becomes_ready(c),
             State::Idle => {}
         }
     }

@@ -237,8 +237,11 @@ impl Client {
         if matches!(demand, Demand::Closed(_)) {
             // Those under way follow when their attempt has ended; the others begin now.
             self.wanted.clear();
-            let under_way = |c: &u32| self.connections[*c as usize].state == State::Connecting;
-            self.ready.extend((0..self.share.connections).filter(|c| !under_way(c)));
+            for c in 0..self.share.connections {
+                if self.connections[c as usize].state != State::Connecting {
+                    self.becomes_ready(c);
+                }
+            }
         }
         self.demand = Some(demand);
     }

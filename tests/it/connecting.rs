@@ -337,3 +337,49 @@ fn one_deadline_covers_all_hops() {
     assert_eq!(bench.count(Outcome::Timeout), 1);
     near(bench.client.tally().scenarios[0].response_time.max(), 100 * MS);
 }
+
+/// Targets end connections without a word, right behind a whole response; then more of them are to be
+/// opened than may be at once.
+#[test]
+fn many_connections_that_end_behind_their_responses_are_each_opened_once() {
+    const N: u32 = 700;
+    let share = Share { connections: N, requests: None, backlog: 0, arrivals: (0, 1) };
+    let brief = Brief::new(plan("{concurrency: 700, duration: 10s}"), 1);
+    let mut client = Client::new(Arc::new(brief), share, Box::new(Tally::new(1)));
+    let mut has_socket = vec![false; N as usize];
+    client.open();
+    let mut connect_all = |client: &mut Client, now: u64| {
+        let (mut connecting, mut sent) = (Vec::new(), Vec::new());
+        loop {
+            while let Some(action) = client.next(now) {
+                match action {
+                    Action::Close(c) => has_socket[c as usize] = false,
+                    Action::Connect(c) => {
+                        assert!(!has_socket[c as usize], "{c} has a socket already");
+                        has_socket[c as usize] = true;
+                        connecting.push(c);
+                    }
+                    Action::Send(c) => {
+                        client.sent(c, client.outgoing(c).len());
+                        sent.push(c);
+                    }
+                }
+            }
+            let Some(c) = connecting.pop() else { return sent };
+            client.connected(c, now);
+        }
+    };
+    assert!(connect_all(&mut client, 0).is_empty());
+    client.start(0);
+    for round in 1..=3 {
+        let mut sent = connect_all(&mut client, round * MS);
+        sent.sort_unstable();
+        assert!(sent.iter().copied().eq(0..N), "{} instead of each once", sent.len());
+        for c in sent {
+            client.received(c, OK.as_bytes(), None, round * MS);
+            client.closed(c, End::Eof, false, round * MS);
+        }
+        assert_eq!(client.established(), 0);
+    }
+    assert_eq!(client.tally().scenarios[0].outcomes[Outcome::Ok as usize], 3 * u64::from(N));
+}
