@@ -96,7 +96,12 @@ impl Thread {
         Self {
             client: Client::new(job.brief.clone(), job.share.clone(), tally),
             poller,
-            addresses: Addresses::new(job.route.addresses(), job.route.sources(), n),
+            addresses: Addresses::new(
+                job.route.addresses(),
+                job.route.sources(),
+                n,
+                n.wrapping_mul(job.share.arrivals.0 as usize),
+            ),
             route_seen: 0,
             sockets: (0..n).map(|_| None).collect(),
             secure: job.tls.as_ref().map(|tls| Secure::new(tls.for_thread(n as u32), n)),

@@ -64,16 +64,17 @@ pub struct Addresses {
     of: Box<[usize]>,
     /// The local addresses that connections come from; empty: the kernel's choice.
     sources: Arc<[IpAddr]>,
-    /// Whose turn it is among them.
+    /// Whose turn it is among both.
     turn: usize,
 }
 
 impl Addresses {
-    /// `all` (at least one) for a number of connections, which come from `sources` in turn.
-    pub fn new(all: Arc<[Address]>, sources: Arc<[IpAddr]>, connections: usize) -> Self {
+    /// `all` (at least one) for a number of connections, which come from `sources` in turn. `turn`: how many
+    /// turns others take before; threads of few connections would all begin with the first address.
+    pub fn new(all: Arc<[Address]>, sources: Arc<[IpAddr]>, connections: usize, turn: usize) -> Self {
         let none = vec![false; all.len()];
         let of = vec![NOWHERE; connections].into();
-        Self { reached: none.clone().into(), passed_over: none.into(), of, all, sources, turn: 0 }
+        Self { reached: none.clone().into(), passed_over: none.into(), of, all, sources, turn }
     }
 
     /// From now on the target is at `all` (at least one). What is known of those it was at before stays known.
@@ -98,14 +99,15 @@ impl Addresses {
     /// The address for `c`'s next attempt, and the one it comes from.
     pub fn choose(&mut self, c: u32) -> (&Address, Option<IpAddr>) {
         let left = self.passed_over.iter().filter(|over| !**over).count().max(1);
-        let nth = c as usize % left;
+        let nth = self.turn % left;
         let chosen = (0..self.all.len()).filter(|i| !self.passed_over[*i]).nth(nth).unwrap_or(0);
         self.of[c as usize] = chosen;
         let address = &self.all[chosen];
         let fitting = || self.sources.iter().filter(|source| address.is_reached_from(**source));
         let source = match fitting().count() {
             0 => None,
-            n => fitting().nth(self.turn % n).copied(),
+            // Once round all addresses, then the next source: each goes to each.
+            n => fitting().nth(self.turn / left % n).copied(),
         };
         self.turn = self.turn.wrapping_add(1);
         (address, source)
@@ -139,7 +141,7 @@ mod tests {
     use super::*;
 
     fn three() -> Addresses {
-        Addresses::new([address(1), address(2), address(3)].into(), [].into(), 8)
+        Addresses::new([address(1), address(2), address(3)].into(), [].into(), 8, 0)
     }
 
     fn address(port: u16) -> Address {
@@ -158,6 +160,24 @@ mod tests {
         let mut addresses = three();
         let ports: Vec<u16> = (0..5).map(|c| port(&mut addresses, c)).collect();
         assert_eq!(ports, [1, 2, 3, 1, 2]);
+        // One connection that is opened again and again, too; another thread begins where this one ends.
+        let mut addresses = Addresses::new(addresses.all, [].into(), 1, 5);
+        let ports: Vec<u16> = (0..4).map(|_| port(&mut addresses, 0)).collect();
+        assert_eq!(ports, [3, 1, 2, 3]);
+    }
+
+    #[test]
+    fn each_source_goes_to_each_address() {
+        let sources = [2, 3].map(|last| IpAddr::from([127, 0, 0, last]));
+        let mut addresses = Addresses::new([address(1), address(2)].into(), sources.into(), 1, 0);
+        let pairs: Vec<_> = (0..4)
+            .map(|_| {
+                let (to, from) = addresses.choose(0);
+                (to.clone(), from.unwrap())
+            })
+            .collect();
+        let expected = [(1, 0), (2, 0), (1, 1), (2, 1)].map(|(port, i)| (address(port), sources[i]));
+        assert_eq!(pairs, expected);
     }
 
     #[test]
@@ -166,7 +186,7 @@ mod tests {
         addresses.choose(0);
         assert!(addresses.try_another(0));
         let ports: Vec<u16> = (0..4).map(|c| port(&mut addresses, c)).collect();
-        assert_eq!(ports, [2, 3, 2, 3]);
+        assert_eq!(ports, [3, 2, 3, 2]);
     }
 
     #[test]
@@ -190,13 +210,14 @@ mod tests {
     #[test]
     fn a_new_list_keeps_what_is_known_of_the_old() {
         let mut addresses = three();
-        assert_eq!((port(&mut addresses, 1), port(&mut addresses, 2)), (2, 3));
+        let ports: Vec<u16> = (0..3).map(|c| port(&mut addresses, c)).collect();
+        assert_eq!(ports, [1, 2, 3]);
         addresses.reached(1);
         assert!(addresses.try_another(2));
         addresses.replace([address(3), address(4), address(2)].into());
         let ports: Vec<u16> = (0..3).map(|c| port(&mut addresses, c)).collect();
-        assert_eq!(ports, [4, 2, 4], "3 is still passed over");
-        assert!(!addresses.try_another(1), "2 was reached");
+        assert_eq!(ports, [2, 4, 2], "3 is still passed over");
+        assert!(!addresses.try_another(0), "2 was reached");
         addresses.replace([address(5)].into());
         addresses.reached(1); // its address is gone
         assert_eq!(port(&mut addresses, 0), 5);
@@ -207,10 +228,10 @@ mod tests {
     fn connections_come_from_the_sources_of_the_right_family_in_turn() {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         let sources = [ip("127.0.0.2"), ip("::1"), ip("127.0.0.3")];
-        let mut addresses = Addresses::new([address(1)].into(), sources.into(), 8);
+        let mut addresses = Addresses::new([address(1)].into(), sources.into(), 8, 0);
         let from: Vec<_> = (0..4).map(|c| addresses.choose(c).1).collect();
         assert_eq!(from, [sources[0], sources[2], sources[0], sources[2]].map(Some));
-        let mut addresses = Addresses::new([Address::unix("@x").unwrap()].into(), sources.into(), 8);
+        let mut addresses = Addresses::new([Address::unix("@x").unwrap()].into(), sources.into(), 8, 0);
         assert_eq!(addresses.choose(0).1, None);
     }
 
