@@ -89,7 +89,7 @@ impl Client {
         };
         match fed {
             Ok(fed) if fed.complete => self.complete(c, fed.consumed == bytes.len(), arrival),
-            Ok(_) => {}
+            Ok(_) => self.goes_on(c, arrival),
             Err(error) => self.fail(c, Outcome::ProtocolError, arrival.at_ns, Detail::Protocol(error)),
         }
     }
@@ -103,6 +103,17 @@ impl Client {
         let body = n.min(connection.decoder.skippable().bytes);
         if connection.decoder.skip(body) {
             self.complete(c, n == body, arrival);
+        } else {
+            self.goes_on(c, arrival);
+        }
+    }
+
+    /// The response on `c` is not complete at `arrival`: if its deadline came before, it has ended. One that
+    /// never pauses is found out here.
+    #[inline]
+    fn goes_on(&mut self, c: u32, arrival: Arrival) {
+        if let Some(deadline_ns) = self.deadlines.of(c).filter(|at_ns| arrival.at_ns > *at_ns) {
+            self.fail(c, Outcome::Timeout, deadline_ns, Detail::None);
         }
     }
 
@@ -154,7 +165,14 @@ impl Client {
     /// Let time pass: deadlines that have come by `now` end what they are for.
     #[inline]
     pub fn advance(&mut self, now: u64) {
-        while let Some((c, at_ns)) = self.deadlines.expired(now) {
+        self.advance_but(now, |_| false);
+    }
+
+    /// The same for all connections but those that are `held`: what had come for them by `now` has not all
+    /// been fed.
+    #[inline]
+    pub fn advance_but(&mut self, now: u64, held: impl Fn(u32) -> bool) {
+        while let Some((c, at_ns)) = self.deadlines.expired(now, &held) {
             self.deadline_passed(c, at_ns, now);
         }
     }

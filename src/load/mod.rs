@@ -253,18 +253,17 @@ impl Thread {
             now = self.drain(now);
         }
         if let Some(served_to_ns) = self.served_to(events, before) {
-            self.client.advance(served_to_ns);
+            let is_unread = &self.is_unread;
+            self.client.advance_but(served_to_ns, |c| is_unread[c as usize]);
             now = self.drain(now);
         }
         self.stepped_at_ns = now;
     }
 
-    /// The instant up to which everything that lay in the kernel has been served. Deadlines are looked at
-    /// only up to it: a response that was there in time is in time, though we may be late.
+    /// The instant up to which everything that lay in the kernel has been served, but for connections with
+    /// more to read. Deadlines are looked at only up to it: a response that was there in time is in time,
+    /// though we may be late.
     fn served_to(&mut self, events: usize, waited_from_ns: u64) -> Option<u64> {
-        if !self.unread.is_empty() {
-            return None;
-        }
         if events < MAX_EVENTS {
             self.full_rounds = 0;
             return Some(waited_from_ns);

@@ -383,3 +383,23 @@ fn many_connections_that_end_behind_their_responses_are_each_opened_once() {
     }
     assert_eq!(client.tally().scenarios[0].outcomes[Outcome::Ok as usize], 3 * u64::from(N));
 }
+
+#[test]
+fn a_response_that_never_pauses_ends_at_its_deadline() {
+    for head in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\n"] {
+        let mut bench = Bench::begin(closed());
+        bench.answer(40 * MS, head);
+        bench.answer(60 * MS, "more");
+        assert_eq!(bench.client.in_flight(), 1, "at the deadline it may still end");
+        match head.contains("chunked") {
+            true => bench.answer(20 * MS, "more"),
+            false => {
+                bench.now += 20 * MS;
+                bench.client.skipped(0, 1_000_000, Some(bench.now), bench.now);
+            }
+        }
+        assert_eq!(bench.count(Outcome::Timeout), 1);
+        near(bench.client.tally().scenarios[0].response_time.max(), 100 * MS);
+        assert_eq!(bench.next(), Some(Action::Close(0)));
+    }
+}
