@@ -9,8 +9,9 @@
 //! never acknowledged and is cut off. Damage with whole records behind it is another matter: something
 //! that was acknowledged is gone, and the journal is refused. What records mean stays out.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use flate2::Crc;
@@ -42,10 +43,12 @@ impl Journal {
     pub fn open(directory: &Path, mut take: impl FnMut(&[u8]) -> Result<(), String>) -> Result<Self, String> {
         let shown = directory.display();
         let failed = |what: &str, e: io::Error| format!("--state-dir {shown}: {what}: {e}");
-        std::fs::create_dir_all(directory).map_err(|e| failed("cannot be made", e))?;
+        // A plan is kept with its secrets.
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+        made.map_err(|e| failed("cannot be made", e))?;
         let open = |name: &str| {
             let path = directory.join(name);
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
         };
         let lock = open(LOCK_FILE).map_err(|e| failed("cannot be written", e))?;
         match lock.try_lock() {

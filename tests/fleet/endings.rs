@@ -2,14 +2,6 @@
 
 use crate::stage::{Log, Room};
 
-/// Standard deviation of the gaps over their mean.
-fn gaps_cv(arrivals: &[u64]) -> f64 {
-    let gaps: Vec<f64> = arrivals.windows(2).map(|w| (w[1] - w[0]) as f64).collect();
-    let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
-    let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
-    variance.sqrt() / mean
-}
-
 #[test]
 fn three_workers_send_the_one_schedule_and_are_counted_as_one() {
     let (log, room) = (Log::start(), Room::new());
@@ -31,7 +23,6 @@ fn three_workers_send_the_one_schedule_and_are_counted_as_one() {
     assert_eq!(report["fleet"]["missing"], serde_json::json!([]));
     let bound = report["fleet"]["start_skew_bound"].as_f64().expect("it is known");
     assert!(bound < 1.0, "{bound}");
-    println!("cv of the gaps: {:.3}; starts at most {:.3} ms apart", gaps_cv(&arrivals), bound * 1e3);
 }
 
 /// The first README's form: workers bring the plan, the coordinator has none.

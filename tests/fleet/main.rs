@@ -2,10 +2,13 @@
 //! stopped and cut off in the middle: what the target saw is held against what the result says.
 
 mod cuts;
+mod calls;
 mod endings;
 mod faults;
 #[path = "../../benches/instrument/mod.rs"]
 #[allow(dead_code, reason = "the programs in benches/ use the rest")]
 mod instrument;
 mod refusals;
+mod secrets;
 mod stage;
+mod together;

@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -74,16 +75,34 @@ pub fn now_ns() -> u64 {
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
+/// Taken by each room: for itself alone by a test whose figures other tests' processes would spoil.
+static MACHINE: RwLock<()> = RwLock::new(());
+
+#[expect(dead_code, reason = "held, not looked at")]
+enum Machine {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
 /// A folder for what the processes of one test write.
-pub struct Room(PathBuf);
+pub struct Room(PathBuf, #[expect(dead_code, reason = "held, not looked at")] Machine);
 
 impl Room {
     pub fn new() -> Self {
+        Self::on(Machine::Shared(MACHINE.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// While no other test has one.
+    pub fn alone() -> Self {
+        Self::on(Machine::Alone(MACHINE.write().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    fn on(machine: Machine) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!("fleet-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&path).expect("a directory under target");
-        Self(path)
+        Self(path, machine)
     }
 
     pub fn path(&self, name: &str) -> String {
