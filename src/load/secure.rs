@@ -105,18 +105,24 @@ impl Thread {
         let mut handshaking = session.is_handshaking();
         let mut wire = &self.buffer[..bytes];
         while !wire.is_empty() && !session.is_closed_by_peer() {
-            let mut left = session.receive(&mut wire)?;
-            if handshaking && !session.is_handshaking() {
+            let received = session.receive(&mut wire);
+            // Records before a broken one are whole: a response that ends with them is.
+            let mut left = received.unwrap_or(usize::MAX);
+            if handshaking && received.is_ok() && !session.is_handshaking() {
                 handshaking = false;
                 self.client.secured(c, session.is_resumed(), now);
             }
             while left > 0 {
                 let plaintext = session.plaintext();
+                if plaintext.is_empty() {
+                    break;
+                }
                 self.client.received(c, plaintext, stamp_ns, now);
                 let n = plaintext.len();
                 session.consume(n);
                 left -= n;
             }
+            received?;
         }
         let (closed, wants_flush) = (session.is_closed_by_peer(), session.wants_flush());
         if closed {

@@ -177,6 +177,17 @@ impl Peer {
         self.stream.write_all(&wire).ok()
     }
 
+    /// Send `plaintext`, and with it a record that has been tampered with.
+    pub fn send_and_damage(&mut self, plaintext: &str) -> Option<()> {
+        let mut wire = Vec::new();
+        for text in [plaintext, "lost"] {
+            self.tls.writer().write_all(text.as_bytes()).ok()?;
+            self.tls.write_tls(&mut wire).ok()?;
+        }
+        *wire.last_mut()? ^= 1;
+        self.stream.write_all(&wire).ok()
+    }
+
     /// Say that no more will come.
     pub fn close_notify(&mut self) -> Option<()> {
         self.tls.send_close_notify();

@@ -305,6 +305,20 @@ fn a_damaged_record_is_a_failure_of_tls() {
 }
 
 #[test]
+fn a_response_that_was_whole_before_a_damaged_record_counts() {
+    for versions in EACH {
+        let target = SecureTarget::play(config(&GOOD, versions, None), |_, peer| {
+            peer.request()?;
+            peer.send_and_damage(&hello())?;
+            peer.request().map(|_| ())
+        });
+        let ended = run_tls(&target.url(), "{ca: ca.pem}", &["-n", "5", "-c", "1"]).lawful();
+        assert_eq!(ended.outcomes(), [("ok".to_owned(), 5)], "{ended:#?}");
+        assert!(ended.number("connections.closed.failure") >= 4, "{ended:#?}");
+    }
+}
+
+#[test]
 fn nothing_in_common_is_told_with_what_is_missing() {
     let tls12 = SecureTarget::answer(config(&GOOD, &[&TLS12], None), usize::MAX, hello());
     let tls13 = SecureTarget::answer(config(&GOOD, &[&TLS13], None), usize::MAX, hello());

@@ -66,7 +66,7 @@ impl Session {
     ///
     /// # Errors
     /// What is wrong with what came. The connection is over; an alert that says so may wait in
-    /// [`Session::flush`].
+    /// [`Session::flush`], and in [`Session::plaintext`] what came before.
     #[inline]
     pub fn receive(&mut self, wire: &mut &[u8]) -> Result<usize, TlsFault> {
         // Reading from memory does not fail; a message longer than any may be does.
