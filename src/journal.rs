@@ -103,6 +103,15 @@ impl Journal {
     }
 }
 
+#[cfg(test)]
+impl Journal {
+    /// One on a disk that is full.
+    pub fn full() -> Self {
+        let open = || OpenOptions::new().write(true).open("/dev/full").expect("Linux has one");
+        Self { file: open(), _lock: open() }
+    }
+}
+
 fn head(content: &[u8]) -> [u8; HEAD_BYTES] {
     let length = (content.len() as u32).to_le_bytes();
     let mut head = [0; HEAD_BYTES];
