@@ -72,9 +72,7 @@ impl Desk {
             None => None,
         };
         let (clock, epoch_ns) = (Clock::start(), (standalone::wall_clock() * 1e9) as u64);
-        let mut config = Config::new(options.workers.unwrap_or(1), env!("CARGO_PKG_VERSION"));
-        // An operator may hold the start back; without one, it comes by itself.
-        config.hold = false;
+        let config = Config::new(options.workers.unwrap_or(1), env!("CARGO_PKG_VERSION"));
         let mut run = fastrand::u128(..);
         if let Some(seed) = options.seed {
             run = (run & !((1 << 53) - 1)) | u128::from(seed & ((1 << 53) - 1));
@@ -125,7 +123,8 @@ impl Desk {
                     let plan = plan_form::read(&travels).map_err(Failure::incomplete)?;
                     self.show_plan(plan).map_err(Failure::incomplete)?;
                 }
-                Record::Started { .. } | Record::Shared { .. } => self.add_sources(),
+                Record::Started { start_at_ns, .. } => self.begin(start_at_ns),
+                Record::Shared { .. } => self.add_sources(),
                 Record::Report { worker, .. } => {
                     let report = Report::read(&bytes, self.scenarios());
                     let report = report.map_err(|refusal| Failure::incomplete(refusal.message()))?;
@@ -199,6 +198,7 @@ impl Desk {
                         self.say(&failure.message);
                         // Nothing that follows may be done: it was not written down.
                         let _ = self.feed(Event::JournalFailed, None);
+                        self.seal_unwritten();
                         return Err(Refusal::JournalFailed);
                     }
                 }
@@ -213,6 +213,16 @@ impl Desk {
             }
         }
         Ok(None)
+    }
+
+    /// The machine took its result for sealed, and what was to be done until then was not: the result is
+    /// final all the same, or this process would wait for ever, but it is not whole.
+    fn seal_unwritten(&mut self) {
+        if let (None, Some(closing)) = (&self.sealed, self.coordinator.closing()) {
+            let mut closing = closing.clone();
+            self.stopped = Some(closing.stopped.get_or_insert(StopReason::JournalFailed).clone());
+            self.sealed = Some(closing);
+        }
     }
 
     fn persist(&mut self, record: &Record, bytes: &[u8]) -> Result<(), Failure> {
@@ -251,6 +261,12 @@ impl Desk {
         self.merger = Some(merger);
         self.plan = Some(plan);
         Ok(())
+    }
+
+    /// Load begins at this instant of the wall clock.
+    fn begin(&mut self, start_at_ns: u64) {
+        self.board.update(|s| s.started_at = start_at_ns as f64 / 1e9);
+        self.add_sources();
     }
 
     /// Make room in the picture for workers that have got a part.
@@ -313,10 +329,8 @@ impl Desk {
                 self.give_up(*worker);
             }
             Note::Preparing => self.say("all are here: they open their connections"),
-            Note::Starting(_) => {
-                let now = standalone::wall_clock();
-                self.board.update(|s| s.started_at = now);
-                self.add_sources();
+            Note::Starting(start_at_ns) => {
+                self.begin(*start_at_ns);
                 self.say("load begins");
             }
             Note::Shared(epoch, _) => {
@@ -393,6 +407,8 @@ impl Desk {
             Call::Join(bytes) => {
                 let join = Join::read(bytes)?;
                 if let (None, Some(travels)) = (&self.plan, &join.plan) {
+                    // Who is turned away leaves no plan behind.
+                    self.coordinator.may_join(&join)?;
                     let plan = plan_form::read(travels).map_err(Refusal::Malformed)?;
                     self.take_plan(plan, travels.clone())?;
                 }
@@ -456,4 +472,104 @@ fn asked(plan: &Plan) -> Option<u64> {
     let Model::Open { pieces, .. } = &plan.load.model else { return None };
     let arrivals: f64 = pieces.iter().map(crate::schedule::Piece::arrivals).sum();
     Some(plan.load.requests.map_or(arrivals as u64, |n| n.min(arrivals as u64)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::RunInfo;
+
+    struct Room(std::path::PathBuf);
+
+    impl Drop for Room {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    impl Room {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("loadtester-desk-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&path).unwrap();
+            let plan = "base_url: http://127.0.0.1:1\nload: {requests: 9, concurrency: 1}\nscenarios: [{name: a, path: /}]\n";
+            std::fs::write(path.join("plan.yaml"), plan).unwrap();
+            Self(path)
+        }
+
+        fn options(&self) -> Options {
+            let (plan, state) = (self.0.join("plan.yaml"), self.0.join("state"));
+            let typed = ["--role", "coordinator", "--quiet", "--plan"].map(Into::into);
+            let more = [plan.into(), "--state-dir".into(), state.into_os_string()];
+            crate::cli::parse(typed.into_iter().chain(more).collect()).unwrap()
+        }
+
+        fn desk(&self, own: bool) -> Desk {
+            let (options, snapshot) = (self.options(), Snapshot::new(RunInfo::unknown(), 0, 7.0));
+            let own = own.then(|| plan_form::of(&options).ok().flatten().unwrap());
+            Desk::open(&options, Arc::new(Board::new(snapshot)), own).ok().unwrap()
+        }
+    }
+
+    fn append(desk: &mut Desk, record: &Record) {
+        desk.persist(record, &[]).ok().unwrap();
+    }
+
+    #[test]
+    fn a_run_ends_though_its_end_can_not_be_written_down() {
+        let room = Room::new("full");
+        let mut desk = room.desk(true);
+        assert!(!desk.tick());
+        desk.journal = Some(Journal::full());
+        desk.stop(StopReason::Interrupted);
+        assert!(desk.tick(), "or it would wait for ever");
+        assert!(desk.never_began().is_some_and(|why| why.contains("interrupted")));
+    }
+
+    #[test]
+    fn what_is_sealed_but_not_written_down_is_not_whole() {
+        let room = Room::new("unwritten");
+        let mut desk = room.desk(true);
+        let joined =
+            Record::Joined { key: Key(1), slot: 0, host: "h".into(), threads: 1, at_ns: desk.epoch_ns };
+        let share = crate::fleet::coordinator::Share { worker: WorkerId(0), slot: 0, of: 1 };
+        append(&mut desk, &joined);
+        append(&mut desk, &Record::Started { start_at_ns: 5_000_000_000, shares: vec![share] });
+        drop(desk);
+        let mut desk = room.desk(true);
+        assert_eq!(desk.board.read(|s| s.started_at), 5.0, "the run's start, not this process's");
+        desk.journal = Some(Journal::full());
+        let last = Final {
+            key: Key(1),
+            last_seq: 0,
+            totals: Totals::default(),
+            health: Default::default(),
+            why: None,
+        };
+        let last = serde_json::to_vec(&last).unwrap();
+        assert_eq!(desk.call(Call::Final(0, &last)), Err(Refusal::JournalFailed));
+        assert!(desk.tick(), "its only worker is done");
+        assert_eq!(desk.sealed.as_ref().unwrap().stopped, Some(StopReason::JournalFailed));
+        assert_eq!(desk.board.read(|s| s.ending), Ending::Incomplete);
+    }
+
+    #[test]
+    fn a_worker_that_is_turned_away_leaves_no_plan_behind() {
+        let room = Room::new("plan");
+        let mut desk = room.desk(false);
+        let (_, travels) = plan_form::of(&room.options()).ok().flatten().unwrap();
+        let mut join = Join {
+            key: Key(1),
+            slot: None,
+            version: "another".into(),
+            host: "h".into(),
+            threads: 1,
+            run: None,
+            plan: Some(travels),
+        };
+        let bytes = |join: &Join| serde_json::to_vec(join).unwrap();
+        assert!(matches!(desk.call(Call::Join(&bytes(&join))), Err(Refusal::OtherVersion { .. })));
+        assert_eq!((desk.plan.is_some(), desk.coordinator.plan()), (false, None));
+        join.version = env!("CARGO_PKG_VERSION").into();
+        assert!(desk.call(Call::Join(&bytes(&join))).is_ok() && desk.plan.is_some());
+    }
 }

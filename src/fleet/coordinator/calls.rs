@@ -47,7 +47,11 @@ impl Coordinator {
         Ok(Reply::Joined(worker))
     }
 
-    fn may_join(&self, join: &Join) -> Result<(), Refusal> {
+    /// Whether a process that never joined may.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_join(&self, join: &Join) -> Result<(), Refusal> {
         if self.ledger.sealed.is_some() {
             return Err(Refusal::Sealed);
         }
