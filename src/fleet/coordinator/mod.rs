@@ -274,6 +274,12 @@ impl Coordinator {
         // Who was heard last when is not written down: everybody, just now, is the longest ago it can be
         // taken for without calling somebody lost who is not.
         coordinator.present = vec![Present::new(now); coordinator.ledger.members.len()];
+        // What a worker said of itself in its last word counts still: its throttling, for one.
+        for (present, member) in coordinator.present.iter_mut().zip(&coordinator.ledger.members) {
+            if let Some(last) = &member.last {
+                (present.state, present.health) = (WorkerState::Done, last.health);
+            }
+        }
         coordinator.settled_ns = now + coordinator.silence_ns();
         coordinator.restored = true;
         Ok(coordinator)
@@ -362,5 +368,23 @@ impl Coordinator {
     /// How long a silent worker is taken for alive: longer than it may send.
     fn silence_ns(&self) -> u64 {
         self.config.lease_ns + self.config.margin_ns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_worker_said_last_of_itself_outlives_the_coordinator() {
+        let health = Health { throttled_ns: 7, throttled_periods: 2, ..Health::default() };
+        let last = Final { key: Key(2), last_seq: 0, totals: Totals::default(), health, why: None };
+        let records = [
+            Record::Opened { run: Key(1) },
+            Record::Joined { key: Key(2), slot: 0, host: "h".to_owned(), threads: 1, at_ns: 1 },
+            Record::Final(WorkerId(0), Box::new(last)),
+        ];
+        let restored = Coordinator::restore(Config::new(1, "1"), records, 9).unwrap();
+        assert_eq!(restored.rows()[0].health, health);
     }
 }
