@@ -68,6 +68,7 @@ impl Checked for Heartbeat {
         slice(self.prepared)?;
         within("t0_ns", self.t0_ns, 0, MAX_TIME_NS)?;
         within("at_ns", self.at_ns.unwrap_or(0), -(MAX_TIME_NS as i64), MAX_TIME_NS as i64)?;
+        within("start_error_ns", self.start_error_ns.unwrap_or(0), 0, MAX_TIME_NS)?;
         self.why.as_ref().map_or(Ok(()), |why| text("why", why))
     }
 }
@@ -182,7 +183,7 @@ mod tests {
     fn heartbeat() -> Value {
         let health = serde_json::to_value(Health::default()).unwrap();
         json!({"key": "0123456789abcdef0123456789abcdef", "run": "0123456789abcdef0123456789abcdef", "epoch": 1,
-               "state": "running", "t0_ns": 1, "health": health})
+               "state": "running", "t0_ns": 1, "start_error_ns": 5, "health": health})
     }
 
     fn orders() -> Value {
@@ -216,6 +217,7 @@ mod tests {
         refused::<Heartbeat>(heartbeat(), "/health/busy", json!(1.5), "`busy` is 1.5");
         refused::<Heartbeat>(heartbeat(), "/health/in_flight", json!(u64::MAX), "a count");
         refused::<Heartbeat>(heartbeat(), "/t0_ns", json!(u64::MAX), "`t0_ns`");
+        refused::<Heartbeat>(heartbeat(), "/start_error_ns", json!(u64::MAX), "`start_error_ns`");
         refused::<Heartbeat>(heartbeat(), "/state", json!("dancing"), "unknown variant");
         refused::<Orders>(orders(), "/lease_ns", json!(u64::MAX), "`lease_ns`");
         refused::<Orders>(orders(), "/next_ns", json!(0), "`next_ns`");
