@@ -97,6 +97,12 @@ impl Doors {
                 "the workers' token and the operator's are the same: give the operator another",
             ));
         }
+        if worker.is_none() && operator.is_some() {
+            return Err(Failure::usage(
+                "there is a token for operators and none for workers, so that none could join: set \
+                 LOADTESTER_TOKEN or --token-file, too",
+            ));
+        }
         let listen = options.listen.unwrap_or(if worker.is_some() { WITH_TOKENS } else { WITHOUT });
         if worker.is_none() && !listen.ip().to_canonical().is_loopback() {
             return Err(Failure::usage(format!(

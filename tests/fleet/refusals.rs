@@ -16,6 +16,15 @@ fn without_tokens_it_listens_on_loopback_only() {
 }
 
 #[test]
+fn a_token_for_operators_alone_would_keep_every_worker_out_and_is_refused() {
+    let room = Room::new();
+    let args = ["--role", "coordinator", "--listen", "127.0.0.1:0"];
+    let mut coordinator = room.start("coordinator", &args, &[("LOADTESTER_OPERATOR_TOKEN", OPERATE)]);
+    assert_eq!(coordinator.end(), Some(2));
+    assert!(coordinator.said().contains("set LOADTESTER_TOKEN"), "{}", coordinator.said());
+}
+
+#[test]
 fn who_has_no_token_or_comes_from_elsewhere_is_refused_and_no_secret_is_told() {
     let (log, room) = (Log::start(), Room::new());
     let plan = room.plan(log.addr, "{requests: 50, concurrency: 5}", "fail");
