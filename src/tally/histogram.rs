@@ -69,9 +69,9 @@ impl Histogram {
         self.saturated += other.saturated;
     }
 
-    /// Add counts of the same bounds.
-    pub(super) fn add(&mut self, counts: &Hdr<u64>) {
-        self.hdr.add(counts).expect("the caller has compared the bounds");
+    /// The one with these counts, whose bounds the caller has compared.
+    pub(super) fn of(hdr: Hdr<u64>) -> Self {
+        Self { hdr, saturated: 0 }
     }
 
     /// Forget everything; keeps the memory. An empty one is left untouched, page for page.

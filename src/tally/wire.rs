@@ -34,8 +34,7 @@ impl Histogram {
         if word(bytes, 0) != Some(DEFLATED_COOKIE) {
             return Err("not a deflated HdrHistogram V2".to_owned());
         }
-        let mut own = Self::new();
-        let most = HEADER_BYTES + MAX_COUNT_BYTES * own.hdr().distinct_values();
+        let most = HEADER_BYTES + MAX_COUNT_BYTES * Self::new().hdr().distinct_values();
         let mut plain = Vec::new();
         let mut stream = ZlibDecoder::new(bytes.get(8..).unwrap_or_default()).take(most as u64 + 1);
         stream.read_to_end(&mut plain).map_err(|e| format!("its compression is damaged: {e}"))?;
@@ -56,8 +55,7 @@ impl Histogram {
         if counts.is_none_or(|n| n > MAX_COUNT || n != read.len()) {
             return Err("its counts are impossible".to_owned());
         }
-        own.add(&read);
-        Ok(own)
+        Ok(Self::of(read))
     }
 }
 
