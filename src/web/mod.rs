@@ -34,6 +34,10 @@ pub use request::{BODY_BYTES, HEAD_BYTES};
 /// Where the status server listens unless told otherwise.
 pub const DEFAULT_ADDR: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8089);
 
+/// Connections that the kernel keeps for the gate until it accepts them: more than there can be workers.
+/// With the usual 128 the calls of a large fleet that come at once wait a second for their next attempt.
+const BACKLOG: i32 = 4_096;
+
 /// Where to listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listen {
@@ -94,7 +98,12 @@ pub fn serve(listen: Listen, site: Site) -> io::Result<Server> {
 }
 
 fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(addr).map_err(|e| {
+    let listener = TcpListener::bind(addr).and_then(|listener| {
+        // It listens already; to be told again changes how many may wait.
+        rustix::net::listen(&listener, BACKLOG)?;
+        Ok(listener)
+    });
+    listener.map_err(|e| {
         let remedy = match e.kind() {
             ErrorKind::AddrInUse => "choose another with --listen ADDR:PORT (port 0 takes a free one)",
             ErrorKind::PermissionDenied => "choose a port from 1024 up with --listen ADDR:PORT",
@@ -114,5 +123,22 @@ impl Server {
     /// End it: within about a second, answers that are being written included.
     pub fn stop(mut self) {
         self.gate.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    #[test]
+    fn a_fleet_that_calls_at_once_waits_in_line_and_is_not_sent_away() {
+        let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let addr = listener.local_addr().unwrap();
+        // Nobody accepts. One that finds no room is tried again after a second at the earliest.
+        let call = |_| TcpStream::connect_timeout(&addr, Duration::from_millis(900));
+        let waiting: Vec<_> = (0..300).map(call).collect();
+        assert!(waiting.iter().all(Result::is_ok), "{:?}", waiting.iter().position(Result::is_err));
     }
 }
