@@ -8,7 +8,11 @@ mod faults;
 #[path = "../../benches/instrument/mod.rs"]
 #[allow(dead_code, reason = "the programs in benches/ use the rest")]
 mod instrument;
+mod joins;
 mod refusals;
 mod secrets;
+#[path = "../../benches/fleet/simulated.rs"]
+#[allow(dead_code, reason = "the bench uses the rest")]
+mod simulated;
 mod stage;
 mod together;

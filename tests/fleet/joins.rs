@@ -1,0 +1,52 @@
+//! Many workers at once.
+
+use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
+
+use loadtester::fleet::worker::Exit;
+use loadtester::tally::Tally;
+
+use crate::simulated::{Part, Simulated, Told};
+use crate::stage::{Log, Room};
+
+const WORKERS: u32 = 500;
+
+#[test]
+fn five_hundred_workers_that_join_within_a_second_are_all_taken_in() {
+    let (log, room) = (Log::start(), Room::new());
+    let plan = room.plan(log.addr, &format!("{{concurrency: {WORKERS}, duration: 1s}}"), "fail");
+    let (mut coordinator, url) = room.coordinator(&plan, &WORKERS.to_string(), &[]);
+    let addr = url.trim_start_matches("http://").parse().expect("an address");
+    let part = Part { coordinator: addr, windows: 1, tally: Tally::new(1), under_load: Arc::default() };
+    let together = Arc::new(Barrier::new(WORKERS as usize + 1));
+    let start = |number| {
+        let (part, together) = (part.clone(), together.clone());
+        std::thread::spawn(move || {
+            let worker = Simulated::new(part, number);
+            together.wait();
+            worker.run()
+        })
+    };
+    let threads: Vec<_> = (0..WORKERS).map(start).collect();
+    together.wait();
+    let begun = Instant::now();
+    let told: Vec<Told> = threads.into_iter().map(|t| t.join().expect("it ends well")).collect();
+    let code = coordinator.end();
+    for (number, worker) in told.iter().enumerate() {
+        assert_eq!(worker.exit, Exit::Done(None), "worker {number}: {}", coordinator.said());
+    }
+    let last = told.iter().filter_map(|worker| worker.joined).max().expect("they have joined");
+    let (took, in_vain) = (last - begun, told.iter().map(|worker| worker.in_vain).sum::<usize>());
+    println!("all taken in after {took:?}; {in_vain} calls in vain");
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    let report = room.report();
+    let rows = report["fleet"]["workers"].as_array().expect("rows");
+    assert_eq!(rows.len(), WORKERS as usize, "{code:?}");
+    let mut slots: Vec<u64> = rows.iter().filter_map(|row| row["slot"].as_u64()).collect();
+    slots.sort_unstable();
+    assert!(slots.into_iter().eq(0..u64::from(WORKERS)), "each has a place of its own");
+    for row in rows {
+        assert_eq!(row["state"], "done", "{row:#}");
+    }
+    assert_eq!(report["fleet"]["missing"], serde_json::json!([]));
+}
