@@ -23,7 +23,7 @@ use crate::report::hlog::Intervals;
 use crate::report::{Ending, RunInfo, Snapshot, State};
 use crate::sys::{self, Address, Clock};
 use crate::verdict::{self, preflight};
-use crate::web::{self, Listen, Site};
+use crate::web::{self, Access, Listen, Site};
 
 /// Between the last thread's readiness and the first request: all threads wake in it.
 pub(super) const START_LEAD_NS: u64 = 2_000_000;
@@ -235,7 +235,10 @@ fn serve(options: &Options, board: &Arc<Board>, stop: &Stop) -> Result<Option<we
         return Ok(None);
     }
     let listen = options.listen.map_or(Listen::Default, Listen::At);
-    let site = Site { operator: stop.operator()?, ..Site::of(board.clone()) };
+    let operator = stop.operator()?;
+    let token = operator.as_ref().map(|operator| operator.token.clone());
+    let access = Access { worker: None, operator: token, public_status: options.public_status };
+    let site = Site { operator, access, ..Site::of(board.clone()) };
     let server = web::serve(listen, site).map_err(|e| Failure::usage(e.to_string()))?;
     if !options.quiet {
         // Standard error may be gone; the run goes on.

@@ -157,6 +157,29 @@ fn an_operator_ends_a_run_and_the_first_last_picture_says_so() {
 }
 
 #[test]
+fn with_a_token_pages_are_read_off_loopback_by_who_has_it_or_if_all_may() {
+    for (more, without) in [(None, 401), (Some("--public-status"), 200)] {
+        let script = answering();
+        let args = [&script.url(), "-c", "2", "-d", "50s", "--listen", "0.0.0.0:0"];
+        let run = start_with(&[&args[..], more.as_slice()].concat(), |command| {
+            command.env("LOADTESTER_OPERATOR_TOKEN", "kept-between-us");
+        });
+        let told = run.await_stderr("status at http://0.0.0.0:");
+        let url = format!("http://127.0.0.1:{}/metrics", told.trim_end_matches('/'));
+        let read = |token: Option<&str>| {
+            let mut asked = live::agent(live::PROMPTLY).get(&url);
+            if let Some(token) = token {
+                asked = asked.header("Authorization", format!("Bearer {token}"));
+            }
+            asked.call().unwrap().status().as_u16()
+        };
+        assert_eq!((read(None), read(Some("kept-between-us"))), (without, 200), "{more:?}");
+        run.signal(Signal::INT);
+        assert_eq!(run.end().code, Some(130));
+    }
+}
+
+#[test]
 fn a_token_that_is_none_is_usage() {
     let run = start_with(&["http://127.0.0.1:1/", "-n", "1", "--listen", "127.0.0.1:0"], |command| {
         command.env("LOADTESTER_OPERATOR_TOKEN", " ");
