@@ -1,18 +1,28 @@
 //! A fleet in the picture: its workers, who was missing and from when to when, how exactly they began.
 
+use std::cmp::Reverse;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::format::{count, rate, time};
 use super::shown::harmless;
 use crate::fleet::coordinator::Mark;
 use crate::fleet::coordinator::Row;
+use crate::fleet::messages::WorkerState;
 use crate::verdict::fleet::WorkerEvidence;
+
+/// Rows of a view in a terminal, which has a few dozen lines.
+const MOST_LIVE_ROWS: usize = 16;
 
 /// What the snapshot of a coordinator holds of its workers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fleet {
     /// One for each process that ever joined.
     pub rows: Vec<Row>,
+    /// What each sent in its newest window, in requests per second, by number; fewer while the last ones have
+    /// reported none.
+    pub rates: Vec<f64>,
     /// When this was, on the coordinator's clock.
     pub now_ns: u64,
     /// When the schedule began on it.
@@ -164,6 +174,40 @@ impl Fleet {
         said
     }
 
+    /// A line for each worker while the run lasts, under a heading, of at most 80 columns. Of many workers
+    /// those that are gone come first, then those that send latest.
+    pub fn live_rows(&self) -> Vec<String> {
+        let mut rows: Vec<&Row> = self.rows.iter().collect();
+        if rows.len() > MOST_LIVE_ROWS {
+            rows.sort_by_key(|row| (row.gone.is_none(), Reverse(row.health.send_delay_p99_ns)));
+            rows.truncate(MOST_LIVE_ROWS);
+        }
+        let heading = ["worker", "state", "share", "rate", "send delay p99", "throttled", "seen ago"];
+        let mut lines: Vec<String> = rows.iter().map(|row| columns(&self.live_row(row))).collect();
+        if !lines.is_empty() {
+            lines.insert(0, columns(&heading.map(str::to_owned)));
+        }
+        if let more @ 1.. = self.rows.len() - rows.len() {
+            lines.push(format!("and {} more", count(more as u64)));
+        }
+        lines
+    }
+
+    fn live_row(&self, row: &Row) -> [String; 7] {
+        let sends = row.mark == Mark::Present(WorkerState::Running);
+        let sent = self.rates.get(row.worker.0 as usize).filter(|_| sends);
+        let ago = seconds(self.now_ns.saturating_sub(row.heard_ns));
+        [
+            row.worker.0.to_string(),
+            row.mark.name().to_owned(),
+            row.share.map_or("–".to_owned(), |part| format!("{}/{}", part.slot, part.of)),
+            sent.map_or("–".to_owned(), |sent| rate(*sent)),
+            time(row.health.send_delay_p99_ns),
+            time(row.health.throttled_ns),
+            format!("{ago:.1} s"),
+        ]
+    }
+
     /// A line for each worker, under a heading, and one for each shortcoming.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!(
@@ -172,7 +216,7 @@ impl Fleet {
         )];
         for row in &self.rows {
             let share = row.share.map_or("–".to_owned(), |part| format!("{}/{}", part.slot, part.of));
-            let slip = super::format::time(row.health.send_delay_p99_ns);
+            let slip = time(row.health.send_delay_p99_ns);
             let ago = seconds(self.now_ns.saturating_sub(row.heard_ns));
             let (worker, state, busy) = (row.worker.0, row.mark.name(), row.health.busy * 100.0);
             lines.push(format!(
@@ -182,12 +226,94 @@ impl Fleet {
         }
         lines.extend(self.shortcomings());
         if let Some(bound) = self.start_skew_bound_ns {
-            lines.push(format!("two workers' starts lie at most {} apart", super::format::time(bound)));
+            lines.push(format!("two workers' starts lie at most {} apart", time(bound)));
         }
         lines
     }
 }
 
+fn columns([worker, state, share, rate, delay, throttled, ago]: &[String; 7]) -> String {
+    format!("{worker:<6} {state:<9} {share:<9} {rate:>10} {delay:>14} {throttled:>10} {ago:>10}")
+}
+
 fn seconds(ns: u64) -> f64 {
     ns as f64 / 1e9
+}
+
+#[cfg(test)]
+impl Fleet {
+    /// So many workers that all run well.
+    pub fn example(workers: u32) -> Self {
+        tests::fleet((0..workers).map(|i| tests::row(i, Mark::Present(WorkerState::Running))).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::coordinator::Gone;
+    use crate::fleet::messages::{Health, Totals, WorkerId};
+    use crate::plan::Slice;
+
+    pub fn row(worker: u32, mark: Mark) -> Row {
+        let gone = (mark == Mark::Lost).then_some(Gone {
+            at_ns: 7_000_000_000,
+            heard_ns: 1_000_000_000,
+            replaced: false,
+        });
+        Row {
+            worker: WorkerId(worker),
+            slot: worker,
+            host: "host".to_owned(),
+            threads: 1,
+            mark,
+            share: Some(Slice { slot: worker, of: 3 }),
+            health: Health { send_delay_p99_ns: 12_000, throttled_ns: 250_000_000, ..Health::default() },
+            heard_ns: 9_500_000_000,
+            acked_seq: 9,
+            totals: Totals::default(),
+            gone,
+            start_error_ns: None,
+            had_share: true,
+        }
+    }
+
+    pub fn fleet(rows: Vec<Row>) -> Fleet {
+        let rates = vec![1_000.0; rows.len()];
+        Fleet {
+            rows,
+            rates,
+            now_ns: 10_000_000_000,
+            start_at_ns: Some(0),
+            start_skew_bound_ns: None,
+            stopped: None,
+            missing: Vec::new(),
+            unequal: Vec::new(),
+            asked: None,
+        }
+    }
+
+    #[test]
+    fn a_live_row_says_state_share_rate_delay_throttling_and_when_it_was_seen() {
+        let running = Mark::Present(WorkerState::Running);
+        let rows = fleet(vec![row(0, running), row(1, Mark::Lost)]).live_rows();
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
+        assert_eq!(words(&rows[0]), "worker state share rate send delay p99 throttled seen ago");
+        let of = |rate: &str| format!("{rate} {} {} 0.5 s", time(12_000), time(250_000_000));
+        assert_eq!(words(&rows[1]), format!("0 running 0/3 {}", of(&rate(1_000.0))));
+        assert_eq!(words(&rows[2]), format!("1 lost 1/3 {}", of("–")), "nothing is known of what it sends");
+        assert!(rows.iter().all(|line| line.chars().count() <= 80), "{rows:#?}");
+        assert!(fleet(Vec::new()).live_rows().is_empty());
+    }
+
+    #[test]
+    fn of_many_workers_those_in_trouble_are_shown() {
+        let mut rows: Vec<Row> = (0..500).map(|i| row(i, Mark::Present(WorkerState::Running))).collect();
+        rows[77].health.send_delay_p99_ns = 9_000_000;
+        rows[300] = row(300, Mark::Lost);
+        let lines = fleet(rows).live_rows();
+        assert_eq!(lines.len(), MOST_LIVE_ROWS + 2);
+        assert!(lines[1].starts_with("300 ") && lines[2].starts_with("77 "), "{lines:#?}");
+        assert_eq!(lines.last().unwrap(), "and 484 more");
+    }
 }

@@ -37,10 +37,11 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let own = plan_form::of(options)?;
     let board = Arc::new(Board::new(Snapshot::new(RunInfo::unknown(), 0, standalone::wall_clock())));
     let doors = Doors::look(options)?;
-    let desk = Desk::open(options, board.clone(), own)?;
+    let live = Live::new(options.quiet, io::stderr().is_terminal());
+    let desk = Desk::open(options, board.clone(), own, live.notes())?;
     let gate = Arc::new(Gate(Mutex::new(desk)));
     let server = doors.open(options, &board, &gate)?;
-    let exit = lead(options, &board, &gate, &interrupts);
+    let exit = lead(options, &board, &gate, &interrupts, live);
     let spent = interrupts.count().min(1);
     standalone::linger(options, &interrupts, spent);
     server.stop();
@@ -53,9 +54,9 @@ fn lead(
     board: &Arc<Board>,
     gate: &Gate,
     interrupts: &Interrupts,
+    mut live: Live,
 ) -> Result<Exit, Failure> {
     let mut abort = Abort::default();
-    let mut live = Live::new(options.quiet, io::stderr().is_terminal());
     let mut interrupted = false;
     loop {
         if interrupts.any() && !interrupted {

@@ -1,9 +1,9 @@
 //! What a coordinator holds: the machine, its journal, the picture; and how the machine's effects are
 //! carried out, one call after the other.
 
-use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex};
 
+use super::live::Notes;
 use super::standalone::{self, Failure};
 use super::worker::seed_of;
 use super::{baseline_file, plan_form};
@@ -48,6 +48,9 @@ pub struct Desk {
     epoch_ns: u64,
     sealed: Option<Closing>,
     stopped: Option<StopReason>,
+    /// What each worker sent in its newest window, in requests per second.
+    rates: Vec<f64>,
+    notes: Notes,
 }
 
 impl Desk {
@@ -59,6 +62,7 @@ impl Desk {
         options: &Options,
         board: Arc<Board>,
         own: Option<(Plan, PlanText)>,
+        notes: Notes,
     ) -> Result<Self, Failure> {
         let mut records: Vec<(Record, Vec<u8>)> = Vec::new();
         let journal = match &options.state_dir {
@@ -102,6 +106,8 @@ impl Desk {
             epoch_ns,
             sealed: None,
             stopped: None,
+            rates: Vec::new(),
+            notes,
         };
         if let Some(first) = first {
             desk.persist(&first, &[])?;
@@ -290,6 +296,11 @@ impl Desk {
         else {
             return;
         };
+        let length_ns = report.span.to_ns - report.span.from_ns;
+        if length_ns > 0 {
+            self.rates.resize(self.sources.len(), 0.0);
+            self.rates[worker.0 as usize] = report.totals().sent as f64 * 1e9 / length_ns as f64;
+        }
         let mut threads: Vec<ThreadHealth> = report.span.threads.iter().map(health).collect();
         threads.resize(range.len(), ThreadHealth::default());
         merger.merge(&Part {
@@ -345,10 +356,7 @@ impl Desk {
     }
 
     fn say(&self, what: &str) {
-        if !self.options.quiet {
-            // Standard error may be gone; the run goes on.
-            let _ = writeln!(io::stderr(), "fleet: {what}");
-        }
+        self.notes.say(&format!("fleet: {what}"));
     }
 
     fn fleet(&self, now: u64) -> Fleet {
@@ -360,6 +368,7 @@ impl Desk {
         let rows = self.coordinator.rows();
         Fleet {
             rows,
+            rates: self.rates.clone(),
             now_ns: now,
             start_at_ns: self.coordinator.starts_at_ns(),
             start_skew_bound_ns: self.coordinator.start_skew_bound_ns(),
@@ -506,7 +515,7 @@ mod tests {
         fn desk(&self, own: bool) -> Desk {
             let (options, snapshot) = (self.options(), Snapshot::new(RunInfo::unknown(), 0, 7.0));
             let own = own.then(|| plan_form::of(&options).ok().flatten().unwrap());
-            Desk::open(&options, Arc::new(Board::new(snapshot)), own).ok().unwrap()
+            Desk::open(&options, Arc::new(Board::new(snapshot)), own, Notes::Nowhere).ok().unwrap()
         }
     }
 

@@ -1,5 +1,5 @@
-//! The view of a run while it lasts, on standard error: a line redrawn in place on a terminal, a plain
-//! line now and then elsewhere, nothing when quiet.
+//! The view of a run while it lasts, on standard error: a line redrawn in place on a terminal, with a row
+//! for each worker of a fleet, a plain line now and then elsewhere, nothing when quiet.
 //!
 //! What is shown is decided in `report::terminal`; here it is only drawn, and seldom: every redraw
 //! takes time from the cores the load may need.
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::collector::Board;
+use crate::report::Fleet;
 use crate::report::terminal::live_line;
 
 /// Between two redraws in place: often enough to look alive.
@@ -21,6 +22,29 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 pub struct Live {
     surface: Surface,
     next: Instant,
+}
+
+/// Lines on standard error that do not get in the way of what is redrawn there.
+pub enum Notes {
+    /// Nobody wants them.
+    Nowhere,
+    /// One after the other.
+    Plain,
+    /// Above what is redrawn.
+    Above(ProgressBar),
+}
+
+impl Notes {
+    /// Write a line.
+    pub fn say(&self, line: &str) {
+        // Standard error may be gone; the run goes on.
+        let write = || drop(writeln!(std::io::stderr(), "{line}"));
+        match self {
+            Self::Nowhere => {}
+            Self::Plain => write(),
+            Self::Above(shown) => shown.suspend(write),
+        }
+    }
 }
 
 enum Surface {
@@ -65,9 +89,24 @@ impl Live {
             }
             Surface::Redrawn(line) => {
                 self.next = now + REDRAW_EVERY;
-                line.set_message(board.read(live_line));
+                let (message, rows) =
+                    board.read(|s| (live_line(s), s.fleet.as_ref().map_or(Vec::new(), Fleet::live_rows)));
+                line.set_message(message);
+                if !rows.is_empty() {
+                    line.set_style(style("{spinner} {wide_msg}\n{prefix}"));
+                    line.set_prefix(rows.join("\n"));
+                }
                 line.tick();
             }
+        }
+    }
+
+    /// Where lines go that stay.
+    pub fn notes(&self) -> Notes {
+        match &self.surface {
+            Surface::Nothing => Notes::Nowhere,
+            Surface::Lines(_) => Notes::Plain,
+            Surface::Redrawn(line) => Notes::Above(line.clone()),
         }
     }
 
@@ -81,8 +120,11 @@ impl Live {
 
 /// One line, cut to the terminal's width; the columns of a bar are better spent on figures.
 fn spinner(target: ProgressDrawTarget) -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {wide_msg}").expect("the template is well formed");
-    ProgressBar::with_draw_target(None, target).with_style(style)
+    ProgressBar::with_draw_target(None, target).with_style(style("{spinner} {wide_msg}"))
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is well formed")
 }
 
 #[cfg(test)]
@@ -154,5 +196,19 @@ mod tests {
         live.tick_at(start + REDRAW_EVERY, &board);
         assert_ne!(shown.message(), first);
         assert_eq!(shown.message(), board.read(live_line));
+    }
+
+    #[test]
+    fn on_a_terminal_a_fleet_has_its_rows_below_the_line() {
+        let (shown, board, start) = (spinner(ProgressDrawTarget::hidden()), board(), Instant::now());
+        let mut live = Live::on(Surface::Redrawn(shown.clone()), start);
+        live.tick_at(start, &board);
+        assert_eq!(shown.prefix(), "");
+        let fleet = Fleet::example(1);
+        board.update(|snapshot| snapshot.fleet = Some(fleet.clone()));
+        live.tick_at(start + REDRAW_EVERY, &board);
+        assert_eq!(shown.message(), board.read(live_line));
+        assert_eq!(shown.prefix(), fleet.live_rows().join("\n"));
+        assert_eq!(shown.prefix().lines().count(), 2, "a heading and a row");
     }
 }

@@ -243,6 +243,7 @@ fn worker(number: u32, host: &str, mark: Mark, gone_ns: Option<u64>) -> Row {
 fn each_worker_has_a_row_and_one_that_was_lost_is_red() {
     let mut snapshot = snapshot();
     snapshot.fleet = Some(Fleet {
+        rates: Vec::new(),
         rows: vec![
             worker(0, "left", Mark::Present(WorkerState::Running), None),
             worker(1, "<b>right", Mark::Lost, Some(2_000_000_000)),
