@@ -363,8 +363,12 @@ impl Desk {
         let closing = self.sealed.as_ref();
         let ids =
             |of: Option<&Vec<WorkerId>>| of.map_or(Vec::new(), |ids| ids.iter().map(|id| id.0).collect());
-        let ended = closing.is_some_and(|closing| closing.stopped.is_none());
-        let asked = self.plan.as_ref().filter(|_| ended).and_then(asked);
+        // A run that was stopped is held against what was asked for until then.
+        let asked_until_ns = closing.map(|closing| match closing.stopped {
+            None => u64::MAX,
+            Some(_) => self.board.read(|s| s.measured_ns),
+        });
+        let asked = self.plan.as_ref().zip(asked_until_ns).and_then(|(plan, until_ns)| asked(plan, until_ns));
         let rows = self.coordinator.rows();
         Fleet {
             rows,
@@ -476,10 +480,14 @@ fn health(thread: &crate::fleet::report::ThreadSpan) -> ThreadHealth {
     ThreadHealth { core, busy_ns, observed_ns, in_flight, backlog, connections }
 }
 
-/// Arrivals that an open plan asks for.
-fn asked(plan: &Plan) -> Option<u64> {
+/// Arrivals that an open plan asks for in so much of its measured time.
+fn asked(plan: &Plan, until_ns: u64) -> Option<u64> {
     let Model::Open { pieces, .. } = &plan.load.model else { return None };
-    let arrivals: f64 = pieces.iter().map(crate::schedule::Piece::arrivals).sum();
+    let (mut arrivals, mut left_ns) = (0.0, until_ns);
+    for piece in pieces {
+        arrivals += piece.until(left_ns).arrivals();
+        left_ns = left_ns.saturating_sub(piece.length_ns);
+    }
     Some(plan.load.requests.map_or(arrivals as u64, |n| n.min(arrivals as u64)))
 }
 
@@ -559,6 +567,19 @@ mod tests {
         assert!(desk.tick(), "its only worker is done");
         assert_eq!(desk.sealed.as_ref().unwrap().stopped, Some(StopReason::JournalFailed));
         assert_eq!(desk.board.read(|s| s.ending), Ending::Incomplete);
+    }
+
+    #[test]
+    fn what_is_asked_for_until_a_stop_is_a_part_of_the_schedule() {
+        let stages = "[{for: 10s, rate: 100/s}, {for: 10s, rate: 100/s}]";
+        let text = format!(
+            "base_url: http://127.0.0.1:1\nload: {{stages: {stages}}}\nscenarios: [{{name: a, path: /}}]\n"
+        );
+        let plan = crate::plan::parse(&text, "p", &Default::default(), &|_| None).unwrap();
+        const S: u64 = 1_000_000_000;
+        // A ramp to half its height has asked for a quarter of it.
+        let parts = [0, 5 * S, 10 * S, 15 * S, 20 * S, u64::MAX].map(|until_ns| asked(&plan, until_ns));
+        assert_eq!(parts, [0, 125, 500, 1_000, 1_500, 1_500].map(Some));
     }
 
     #[test]

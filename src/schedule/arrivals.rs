@@ -26,6 +26,15 @@ impl Piece {
     pub fn arrivals(&self) -> f64 {
         (self.from + self.to) / 2.0 * self.length_ns as f64 / NS_PER_S
     }
+
+    /// Its beginning, `length_ns` long; itself where it is not longer.
+    pub fn until(&self, length_ns: u64) -> Self {
+        if length_ns >= self.length_ns {
+            return *self;
+        }
+        let part = length_ns as f64 / self.length_ns as f64;
+        Self { from: self.from, to: self.from + (self.to - self.from) * part, length_ns }
+    }
 }
 
 /// How arrivals are spaced.

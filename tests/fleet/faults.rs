@@ -44,6 +44,9 @@ fn a_lost_worker_fails_the_run_within_seconds_and_is_named() {
         report["fleet"]["workers"].as_array().unwrap().iter().filter(|w| w["state"] == "lost").collect();
     assert_eq!(lost.len(), 1);
     assert!(lost[0]["gone_from"].as_f64().is_some_and(|t| t > 1.0));
+    // Half of the load was missing from then on, and no figure says otherwise.
+    let offered = report["instrument"]["offered_ratio"].as_f64().expect("the open model");
+    assert!((0.5..0.95).contains(&offered), "{offered}");
 }
 
 #[test]
