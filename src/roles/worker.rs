@@ -6,6 +6,8 @@
 //!                       ▲────────windows──────── collector ◀──────────────────────────┘
 //! ```
 
+mod ready;
+
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -14,26 +16,24 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
-use super::crew::{Crew, Task};
+use super::crew::Crew;
 use super::place::{allowed, hostname, slot};
-use super::resolver;
 use super::signals::Interrupts;
 use super::standalone::{self, Failure};
-use super::{Exit, plan_form, tls_files, tokens};
+use super::{Exit, plan_form, tokens};
 use crate::cli::Options;
-use crate::client::Brief;
 use crate::collector::{Board, Closed};
 use crate::fleet::messages::{Acked, Health, Joined, Key, Orders, PlanText, Turn};
 use crate::fleet::report::{LastSpan, Report, Span, ThreadSpan};
 use crate::fleet::worker::{self, Answer, Effect, Event, Request, Trouble, Worker};
 use crate::fleet::{Checked as _, Refusal};
 use crate::link::{self, Call, Link};
-use crate::load::WINDOW_NS;
+use crate::load::{Route, WINDOW_NS};
 use crate::plan::{Plan, Slice};
 use crate::report::{RunInfo, Snapshot, State, ThreadHealth};
 use crate::sys::{self, Clock};
 use crate::tally::Tally;
-use crate::verdict::{self, Threads, preflight};
+use crate::verdict::{self, Threads};
 use crate::web::{self, Access, Listen, Site, Token};
 
 /// How far back this worker's clock can tell: longer than any run, so that one that joins late can name
@@ -88,6 +88,8 @@ enum News {
     Closed(Box<Closed>),
     /// The collector has ended.
     Ended,
+    /// How connections get to the target, for this part of the plan.
+    Route(Slice, Result<Arc<Route>, Failure>),
 }
 
 /// What a call under way was for.
@@ -115,6 +117,8 @@ struct Station<'a> {
     crew: Option<Crew>,
     /// The part its connections are being opened for.
     settling: Option<Slice>,
+    /// The part for which the way to the target is being looked for.
+    routing: Option<Slice>,
     collector: Option<JoinHandle<()>>,
     /// When the schedule begins.
     start_ns: u64,
@@ -157,6 +161,7 @@ impl<'a> Station<'a> {
             tell,
             crew: None,
             settling: None,
+            routing: None,
             collector: None,
             start_ns: 0,
             turns: Vec::new(),
@@ -188,6 +193,7 @@ impl<'a> Station<'a> {
                     self.feed(Event::Window(report))?;
                 }
                 Ok(News::Ended) => self.load_ended()?,
+                Ok(News::Route(part, route)) => self.go_by(part, route)?,
                 Err(_) => self.feed(Event::Tick)?,
             }
             self.settle()?;
@@ -217,10 +223,7 @@ impl<'a> Station<'a> {
                     crew.control.stop();
                     crew.join()?;
                 }
-                match self.prepare(part) {
-                    Ok(crew) => (self.crew, self.settling) = (Some(crew), Some(part)),
-                    Err(failure) => return self.feed(Event::Prepared(part, Err(failure.message))),
-                }
+                self.find_route(part)?;
             }
             Effect::Turns(turns) => {
                 self.turns = turns;
@@ -234,6 +237,7 @@ impl<'a> Station<'a> {
                 }
             }
             Effect::StopLoad => {
+                self.routing = None;
                 if let Some(crew) = &self.crew {
                     crew.control.stop();
                 }
@@ -284,40 +288,6 @@ impl<'a> Station<'a> {
         allowed(self.options, &plan)?;
         self.plan = Some(plan);
         Ok(())
-    }
-
-    fn prepare(&mut self, part: Slice) -> Result<Crew, Failure> {
-        let plan = self.plan.clone().ok_or_else(|| Failure::incomplete("there is no plan"))?;
-        // All of a fleet are given the same seed: it is in the name of their run.
-        let seed = seed_of(self.run.unwrap_or(self.key));
-        let machine = sys::limits::look();
-        let flight = preflight::check(&plan, self.threads.count, self.options.busy_poll, &machine);
-        if !flight.refusals.is_empty() {
-            return Err(Failure::incomplete(flight.refusals.join("; ")));
-        }
-        if let Some(soft) = flight.raise_fd_to {
-            sys::limits::raise_file_descriptors(soft)?;
-        }
-        let folder = tls_files::folder(self.options.plan.as_deref());
-        let tls = tls_files::read(&plan, folder).map_err(Failure::usage)?;
-        let route = resolver::route(&plan)?;
-        let most = preflight::most_connections(&plan.load);
-        let info = standalone::run_info(&plan, self.options, seed, most);
-        let threads = self.threads.count;
-        self.board.update(|s| *s = Snapshot::new(info, threads, standalone::wall_clock()));
-        let (options, threads, clock) = (self.options, &self.threads, self.clock);
-        let brief = Arc::new(Brief::new(plan, seed));
-        let crew = Crew::start(Task { options, brief, part, threads, route, tls, clock })?;
-        crew.control.permit(0);
-        Ok(crew)
-    }
-
-    /// Tell the machine once the threads' first attempts have ended.
-    fn settle(&mut self) -> Result<(), Failure> {
-        let (Some(part), Some(crew)) = (self.settling, &mut self.crew) else { return Ok(()) };
-        let Some(settled) = crew.settle(Duration::from_millis(1)) else { return Ok(()) };
-        self.settling = None;
-        self.feed(Event::Prepared(part, settled.map_err(|failure| failure.message)))
     }
 
     fn start(&mut self, at_ns: u64) -> Result<(), Failure> {
