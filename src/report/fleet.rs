@@ -23,6 +23,8 @@ pub struct Fleet {
     /// What each sent in its newest window, in requests per second, by number; fewer while the last ones have
     /// reported none.
     pub rates: Vec<f64>,
+    /// Workers that have to join before load begins by itself.
+    pub wanted: u32,
     /// When this was, on the coordinator's clock.
     pub now_ns: u64,
     /// When the schedule began on it.
@@ -139,6 +141,12 @@ impl Fleet {
                 is_incomplete: incomplete(&row.worker.0),
             })
             .collect()
+    }
+
+    /// How many workers are still waited for, and how many there are; `None`: no more are needed.
+    pub fn awaited(&self) -> Option<(u32, u32)> {
+        let here = self.rows.iter().filter(|row| row.gone.is_none()).count() as u32;
+        (self.start_at_ns.is_none() && here < self.wanted).then_some((here, self.wanted))
     }
 
     /// Workers by state: every state there is, with its number.
@@ -283,6 +291,7 @@ mod tests {
         Fleet {
             rows,
             rates,
+            wanted: 1,
             now_ns: 10_000_000_000,
             start_at_ns: Some(0),
             start_skew_bound_ns: None,

@@ -3,13 +3,17 @@
 use super::figures::{InstrumentFigures, Totals, Verdict};
 use super::format::{count, percent};
 use super::shown::harmless;
-use super::{Ending, Snapshot, State};
+use super::{Ending, Fleet, Snapshot, State};
 use crate::tally::ScenarioTally;
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
 /// What every page says of a run that believed any certificate.
 pub const INSECURE: &str =
     "insecure: any certificate was accepted, so who answered may not have been the target";
+
+/// The word for a run that passed while the instrument was at fault: whoever reads nothing else must not
+/// take its figures for good ones.
+const IN_DOUBT: &str = "PASSED, NOT TRUSTWORTHY";
 
 /// How good the news is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,14 +44,16 @@ impl Headline {
     pub fn joint(&self) -> &'static str {
         match self.word {
             _ if self.but.is_empty() => "",
-            "PASSED" => ", ",
+            "PASSED" | IN_DOUBT => ", ",
             _ => ": ",
         }
     }
 
     /// Of a run that has not ended: where it stands, and what is amiss so far.
     pub fn so_far(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Self {
+        let awaited = snapshot.fleet.as_ref().and_then(Fleet::awaited);
         let word = match snapshot.state {
+            State::Starting if awaited.is_some() => "WAITING FOR WORKERS",
             State::Starting => "STARTING",
             State::WarmingUp => "WARMING UP",
             State::Running => "RUNNING",
@@ -61,22 +67,28 @@ impl Headline {
             false => (Tone::Warn, "the measurement is NOT trustworthy so far"),
         };
         let tone = if failing.is_some() { Tone::Bad } else { tone };
-        Self { tone, word, but: failing.unwrap_or_default(), trust }
+        let here = awaited.map(|(here, wanted)| format!("{here} of {wanted} have joined"));
+        Self { tone, word, but: failing.or(here).unwrap_or_default(), trust }
     }
 
     /// Of a finished run.
     pub fn of(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Self {
         let totals = Totals::of(snapshot);
         let amiss = totals.failed + totals.dropped + totals.unfinished;
+        let in_doubt = !instrument.trustworthy && totals.ok + totals.failed > 0;
         let (tone, word, but) = match Verdict::of(snapshot, instrument) {
             Verdict::Passed if totals.due == 0 => (Tone::Warn, "PASSED", String::new()),
+            Verdict::Passed if amiss == 0 && in_doubt => (Tone::Warn, IN_DOUBT, String::new()),
             Verdict::Passed if amiss == 0 => (Tone::Good, "PASSED", String::new()),
             Verdict::Passed if is_unjudged(snapshot) => {
                 let tone = if totals.ok == 0 { Tone::Bad } else { Tone::Warn };
                 let but = format!("{}, and no threshold says how many may", what_is_amiss(&totals));
                 (tone, "NOT JUDGED", but)
             }
-            Verdict::Passed => (Tone::Warn, "PASSED", format!("with {}", what_is_amiss(&totals))),
+            Verdict::Passed => {
+                let word = if in_doubt { IN_DOUBT } else { "PASSED" };
+                (Tone::Warn, word, format!("with {}", what_is_amiss(&totals)))
+            }
             Verdict::Failed => (Tone::Bad, "FAILED", which_failed(snapshot)),
             Verdict::Inconclusive => (Tone::Bad, "INCONCLUSIVE", why_inconclusive(snapshot, instrument)),
             Verdict::Incomplete => (Tone::Bad, "INCOMPLETE", "the run could not be carried out".to_owned()),
@@ -84,6 +96,7 @@ impl Headline {
         };
         let trust = match instrument.trustworthy {
             _ if totals.ok + totals.failed == 0 => "nothing was measured",
+            _ if word == IN_DOUBT => "do not rely on its figures",
             true => "the measurement is trustworthy",
             false => "the measurement is NOT trustworthy",
         };
@@ -110,8 +123,12 @@ fn why_inconclusive(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Stri
         return "the asked load was not offered".to_owned();
     }
     let unknown = "could not be judged";
-    thresholds_that(snapshot, Gate::Inconclusive, unknown, unknown)
-        .unwrap_or_else(|| "the comparison with the baseline says nothing".to_owned())
+    let compared = || snapshot.comparison().is_some_and(|compared| compared.outcome == Gate::Inconclusive);
+    match thresholds_that(snapshot, Gate::Inconclusive, unknown, unknown) {
+        Some(thresholds) => thresholds,
+        None if compared() => "the comparison with the baseline says nothing".to_owned(),
+        None => "by --strict a measurement in doubt supports no verdict".to_owned(),
+    }
 }
 
 /// `1 of 3 thresholds does not hold (p99 < 250ms)`.

@@ -373,6 +373,7 @@ impl Desk {
         Fleet {
             rows,
             rates: self.rates.clone(),
+            wanted: self.options.workers.unwrap_or(1),
             now_ns: now,
             start_at_ns: self.coordinator.starts_at_ns(),
             start_skew_bound_ns: self.coordinator.start_skew_bound_ns(),

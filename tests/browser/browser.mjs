@@ -2,6 +2,7 @@
 //
 // What stays out: what a page has to show. Each page has a file of its own that says so.
 
+import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 import { execFileSync } from "node:child_process";
 
@@ -60,6 +61,14 @@ export async function open(url, look, { widths = WIDTHS, schemes = SCHEMES, ...c
     } finally {
         await browser.close();
     }
+}
+
+/** The page at `url` neither complained nor asked anybody else for anything. */
+export function quiet(seen, url) {
+    assert.deepEqual(seen.complaints, [], "the console");
+    const strange = seen.requests.filter((asked) => !asked.startsWith(url) && !asked.startsWith("blob:"));
+    assert.deepEqual(strange, [], "requests to others");
+    assert(seen.requests.length > 3, "it asked for its parts");
 }
 
 /** Nothing of the page stands out of the window to the right; what is wider scrolls by itself. */

@@ -7,65 +7,16 @@
 // asks another host for anything, does not tell that the run is over or gone, or a report does not parse.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { faint, fits, open } from "./browser.mjs";
+import { faint, fits, open, quiet } from "./browser.mjs";
+import { eventually, play, TOKEN } from "./program.mjs";
 
 const [program, folder] = process.argv.slice(2);
 assert(program, "name the program");
 if (folder) mkdirSync(folder, { recursive: true });
-const room = mkdtempSync(join(tmpdir(), "loadtester-dashboard-"));
-const started = [];
 const ONE = { widths: [1280], schemes: ["light"] };
-const TOKEN = "only-for-this-test";
-
-/** Start the program; resolves with what follows `mark` on its line. */
-async function start(mark, args, environment = {}) {
-    const child = spawn(program, args, { env: { ...process.env, ...environment }, stdio: ["pipe", "pipe", "pipe"] });
-    started.push(child);
-    let said = "";
-    const found = new Promise((resolve, reject) => {
-        const read = (chunk) => {
-            said += chunk;
-            const at = said.indexOf(mark);
-            const end = said.indexOf("\n", at);
-            if (at >= 0 && end >= 0) resolve(said.slice(at + mark.length, end).trim());
-        };
-        child.stdout.on("data", read);
-        child.stderr.on("data", read);
-        child.on("exit", (code) => reject(new Error(`ended with ${code}: ${said}`)));
-    });
-    return { child, said: await found };
-}
-
-/** A run of `plan`, by its page's address. */
-async function run(plan, ...args) {
-    const file = join(room, `plan-${started.length}.yaml`);
-    writeFileSync(file, plan);
-    const more = ["--plan", file, "--listen", "127.0.0.1:0", "--linger", "5m", ...args];
-    const { child, said } = await start("status at ", more, { LOADTESTER_OPERATOR_TOKEN: TOKEN });
-    return { child, url: said };
-}
-
-async function eventually(what, look, seconds = 40) {
-    const until = Date.now() + seconds * 1000;
-    while (Date.now() < until) {
-        const found = await look();
-        if (found) return found;
-        await pause(100);
-    }
-    throw new Error(`waited in vain: ${what}`);
-}
-
-function quiet(seen, url) {
-    assert.deepEqual(seen.complaints, [], "the console");
-    const strange = seen.requests.filter((asked) => !asked.startsWith(url) && !asked.startsWith("blob:"));
-    assert.deepEqual(strange, [], "requests to others");
-    assert(seen.requests.length > 3, "it asked for its parts");
-}
 
 const figures = (page) => page.locator(".figures strong").allTextContents();
 const result = (page, expression) =>
@@ -162,8 +113,8 @@ async function readable(page, seen, { width, scheme }, name, url) {
 }
 
 /** A run from its beginning to its report. */
-async function wholeRun(target) {
-    const { url } = await run(
+async function wholeRun(runs, target) {
+    const { url } = await runs.run(
         `base_url: ${target}
 load: { rate: 500/s, duration: 24s, concurrency: 20 }
 scenarios:
@@ -173,7 +124,7 @@ scenarios:
 thresholds: [p50 < 10s, error_rate < 1%, count >= 2500]
 `,
         "--report",
-        join(room, "kept.hlog"),
+        join(runs.room, "kept.hlog"),
     );
     await open(
         url,
@@ -207,8 +158,8 @@ async function withoutScript(url) {
 }
 
 /** The load threads have all the work they can get; the page is answered all the same, and stops them. */
-async function saturated(target) {
-    const { child, url } = await run(
+async function saturated(runs, target) {
+    const { child, url } = await runs.run(
         `base_url: ${target}
 load: { duration: 5m, concurrency: 64 }
 scenarios: [{ path: /v1/users }]
@@ -249,8 +200,8 @@ scenarios: [{ path: /v1/users }]
 }
 
 /** When the process is gone the page says so, and keeps its last picture. */
-async function gone(target) {
-    const { child, url } = await run(
+async function gone(runs, target) {
+    const { child, url } = await runs.run(
         `base_url: ${target}
 load: { rate: 100/s, duration: 5m }
 scenarios: [{ path: /v1/users }]
@@ -273,26 +224,16 @@ scenarios: [{ path: /v1/users }]
 }
 
 /** A coordinator's page: a worker that is killed turns red, and the run fails by it. */
-async function fleet(target) {
-    const plan = join(room, "fleet.yaml");
-    writeFileSync(
-        plan,
+async function fleet(runs, target) {
+    const { url } = await runs.coordinator(
         `base_url: ${target}
 load: { rate: 200/s, duration: 60s }
 scenarios: [{ path: /v1/users }]
 `,
+        {},
+        ...["--workers", "2", "--listen", "127.0.0.1:0"],
     );
-    const { said } = await start("coordinator at ", [
-        ...["--role", "coordinator", "--plan", plan, "--workers", "2"],
-        ...["--listen", "127.0.0.1:0", "--linger", "5m"],
-    ]);
-    const url = said.split(/[\s(;]/)[0];
-    const worker = () => {
-        const child = spawn(program, ["--role", "worker", "--coordinator", url.replace(/\/$/, ""), "--no-listen"]);
-        started.push(child);
-        return child;
-    };
-    const [, killed] = [worker(), worker()];
+    const [, killed] = [runs.worker(url), runs.worker(url)];
     await open(
         url,
         async (page, seen) => {
@@ -318,15 +259,4 @@ scenarios: [{ path: /v1/users }]
     );
 }
 
-try {
-    const { said } = await start("http://", ["--role", "target", "--listen", "127.0.0.1:0"]);
-    const target = `http://${said.split(/[\s/]/)[0]}`;
-    for (const part of [wholeRun, saturated, gone, fleet]) {
-        const began = performance.now();
-        await part(target);
-        console.log(`${part.name}: as it should be (${((performance.now() - began) / 1000).toFixed(0)} s)`);
-    }
-} finally {
-    started.forEach((child) => child.kill("SIGKILL"));
-    rmSync(room, { recursive: true, force: true });
-}
+await play(program, [wholeRun, saturated, gone, fleet]);

@@ -248,6 +248,7 @@ fn each_worker_has_a_row_and_one_that_was_lost_is_red() {
             worker(0, "left", Mark::Present(WorkerState::Running), None),
             worker(1, "<b>right", Mark::Lost, Some(2_000_000_000)),
         ],
+        wanted: 2,
         now_ns: 4_500_000_000,
         start_at_ns: Some(1_000_000_000),
         start_skew_bound_ns: Some(2_000_000),
@@ -273,6 +274,41 @@ fn each_worker_has_a_row_and_one_that_was_lost_is_red() {
             assert!(text.contains(expected), "no {expected:?} in {text}");
         }
     });
+}
+
+#[test]
+fn a_coordinator_that_waits_says_for_how_many() {
+    let mut snapshot = snapshot();
+    let waiting = |rows: Vec<Row>| Fleet {
+        rates: Vec::new(),
+        rows,
+        wanted: 2,
+        now_ns: 4_500_000_000,
+        start_at_ns: None,
+        start_skew_bound_ns: None,
+        stopped: None,
+        missing: Vec::new(),
+        unequal: Vec::new(),
+        asked: None,
+    };
+    let joined = |n| worker(n, "h", Mark::Present(WorkerState::Joined), None);
+    let mut shown = |rows: Vec<Row>| {
+        (snapshot.state, snapshot.fleet) = (State::Starting, Some(waiting(rows)));
+        let mut h1 = String::new();
+        check(&dashboard::page(&snapshot, &PLAIN), |page| {
+            h1 = text_of(page.descendants().find(|n| n.has_tag_name("h1")).unwrap());
+            let by_hand =
+                page.descendants().find(|n| n.attribute("class") == Some("operator-by-hand")).unwrap();
+            assert!(text_of(by_hand).contains("POST /api/v1/run/start"), "{}", text_of(by_hand));
+        });
+        h1.trim_start_matches(['▸', '!']).to_owned()
+    };
+    assert_eq!(shown(Vec::new()), "Waiting for workers: 0 of 2 have joined");
+    assert_eq!(
+        shown(vec![joined(0), worker(1, "h", Mark::Lost, Some(1))]),
+        "Waiting for workers: 1 of 2 have joined"
+    );
+    assert_eq!(shown(vec![joined(0), joined(1)]), "Starting");
 }
 
 const TOKEN: &str = "kept-between-us";

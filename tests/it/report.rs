@@ -4,7 +4,10 @@
 use loadtester::http1::ProtocolError;
 use loadtester::report::figures::InstrumentFigures;
 use loadtester::report::terminal::{DEFAULT_WIDTH, LEAST_WIDTH, live_line, summary};
-use loadtester::report::{Ending, FirstFailure, RunInfo, Snapshot, State, ThreadHealth, TimelinePoint, json};
+use loadtester::report::{
+    Ending, FirstFailure, RunInfo, Snapshot, State, ThreadHealth, TimelinePoint, dashboard, github, html,
+    json,
+};
 use loadtester::tally::{Close, Outcome};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -108,6 +111,56 @@ fn a_run_that_nothing_judged_does_not_read_as_good_when_requests_failed() {
     assert!(text.starts_with(expected), "{text}");
     let report: Value = serde_json::from_str(&json::report(&s, &trusted())).unwrap();
     assert_eq!(report["verdict"], "passed", "the contract's word, and its exit code");
+}
+
+/// A run in which all went well, but for a CPU quota that stopped its threads.
+pub fn passed_in_doubt() -> Snapshot {
+    let mut s = clean_closed_run();
+    (s.throttled_periods, s.throttled_ns) = (30, 2 * SECOND);
+    s
+}
+
+#[test]
+fn a_passed_run_whose_instrument_was_at_fault_never_reads_as_a_good_one() {
+    let s = passed_in_doubt();
+    let instrument = s.instrument();
+    assert_eq!(instrument.reason_names, ["cpu_throttled"]);
+    let text = summary(&s, &instrument, true, DEFAULT_WIDTH);
+    let first = text.lines().next().unwrap();
+    assert!(first.contains("PASSED, NOT TRUSTWORTHY; do not rely on its figures:"), "{first}");
+    let inked_alike = text.lines().nth(1).unwrap();
+    assert!(
+        inked_alike.contains("CPU quota") && first[..4] == inked_alike[..4],
+        "in the ink of a warning: {text}"
+    );
+    let page = html::page(&s, &instrument, &[]);
+    assert!(page.contains("<header class=\"warn\">") && page.contains("Passed, not trustworthy"), "{page}");
+    assert!(page.contains("<title>PASSED, NOT TRUSTWORTHY"));
+    let live = dashboard::page(&s, &dashboard::Offer::default());
+    assert!(
+        live.contains("<header class=\"warn\"") && live.contains("<title>Passed, not trustworthy"),
+        "{live}"
+    );
+    assert!(github::summary(&s, &instrument, &[]).starts_with("### ⚠️ loadtester: PASSED, NOT TRUSTWORTHY"));
+    let report: Value = serde_json::from_str(&json::report(&s, &instrument)).unwrap();
+    assert_eq!(report["verdict"], "passed", "the contract's word, and its exit code");
+
+    let running = Snapshot { state: State::Running, ..s };
+    assert!(live_line(&running).contains("NOT trustworthy so far"));
+}
+
+#[test]
+fn a_strict_run_whose_instrument_was_at_fault_is_inconclusive_everywhere() {
+    let mut s = passed_in_doubt();
+    s.run.strict = true;
+    let instrument = s.instrument();
+    let text = summary(&s, &instrument, false, DEFAULT_WIDTH);
+    let expected =
+        "INCONCLUSIVE: by --strict a measurement in doubt supports no verdict; the measurement is NOT";
+    assert!(text.starts_with(expected), "{text}");
+    let report: Value = serde_json::from_str(&json::report(&s, &instrument)).unwrap();
+    assert_eq!(report["verdict"], "inconclusive");
+    assert!(github::annotations(&s, &instrument, &[]).starts_with("::error title=loadtester::INCONCLUSIVE"));
 }
 
 pub fn troubled_open_run() -> (Snapshot, InstrumentFigures) {
@@ -235,7 +288,8 @@ fn the_live_line_tells_a_run_at_its_start_and_in_its_middle() {
     snapshot.threads[0].in_flight = 9;
     assert_eq!(
         live_line(&snapshot),
-        "running 41.0 %, 6.00/s, 9 in flight, 315 errors, 120 dropped, p50 9.90 ms p99 20.8 ms, 18 s left"
+        "running 41.0 %, 6.00/s, 9 in flight, 315 errors, 120 dropped, p50 9.90 ms p99 20.8 ms, \
+         NOT trustworthy so far, 18 s left"
     );
     assert_eq!(
         live_line(&Snapshot::new(run_info(), 1, 0.0)),

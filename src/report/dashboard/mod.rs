@@ -124,7 +124,7 @@ pub fn page(snapshot: &Snapshot, offer: &Offer) -> String {
                             hx-trigger=[live.then_some(part.trigger())] hx-swap="morph:innerHTML" {
                             (drawn(part, &source))
                         }
-                        @if part == Part::Now && live && offer.scripts && offer.stop { (operator(offer)) }
+                        @if part == Part::Now && live && offer.stop { (operator(snapshot.state, offer)) }
                     }
                 }
                 footer {
@@ -149,9 +149,21 @@ pub fn part(part: Part, snapshot: &Snapshot) -> String {
 }
 
 /// The operator's form: beside the parts and never exchanged with them, so that no word typed is lost.
-/// A script reveals it, since only a script can send the token in a header field.
-fn operator(offer: &Offer) -> Markup {
+/// A script reveals it, since only a script can send the token in a header field; where none runs, the
+/// page says how else it is done.
+fn operator(state: State, offer: &Offer) -> Markup {
+    let order = if offer.start && state == State::Starting { "start" } else { "stop" };
+    let by_hand = html! {
+        p class="operator-by-hand" {
+            "An operator " (order) "s this run with " code { "POST /api/v1/run/" (order) } " and "
+            code { "Authorization: Bearer TOKEN" } "."
+        }
+    };
+    if !offer.scripts {
+        return by_hand;
+    }
     html! {
+        noscript { (by_hand) }
         form id="operator" class="operator" aria-label="Operator" hidden {
             label for="token" { "Operator's token" }
             input id="token" type="password" autocomplete="off" spellcheck="false" required;

@@ -44,7 +44,7 @@ pub enum Verdict {
     /// A threshold does not hold or a figure is worse than in the baseline, and the target is why.
     Failed,
     /// The asked load was not offered, so that nothing can be said of how the target bears it, or a
-    /// threshold could not be judged.
+    /// threshold could not be judged, or the instrument was at fault in a strict run.
     Inconclusive,
     /// It could not be carried out.
     Incomplete,
@@ -64,6 +64,7 @@ impl Verdict {
                     Self::Inconclusive
                 }
                 Gate::Inconclusive => Self::Inconclusive,
+                Gate::Passed if snapshot.run.strict && !instrument.trustworthy => Self::Inconclusive,
                 Gate::Passed => Self::Passed,
             },
             Ending::Incomplete => Self::Incomplete,

@@ -25,6 +25,9 @@ pub fn live_line(snapshot: &Snapshot) -> String {
     if let failing @ 1.. = snapshot.thresholds().iter().filter(|t| t.outcome == Outcome::Failed).count() {
         parts.push(format!("{failing} of {} thresholds failing", snapshot.run.thresholds.len()));
     }
+    if tally.sum(ScenarioTally::ended) > 0 && !snapshot.judge().trustworthy {
+        parts.push("NOT trustworthy so far".to_owned());
+    }
     parts.extend(snapshot.left_ns().map(|ns| format!("{} left", whole_seconds(ns))));
     parts.join(", ")
 }

@@ -59,7 +59,7 @@ fn verdict(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures)
         Tone::Bad => Ink::Bad,
     };
     let (joint, Headline { word, but, trust, .. }) = (headline.joint(), &headline);
-    let end = if trust.contains("NOT") { ":" } else { "" };
+    let end = if instrument.trustworthy { "" } else { ":" };
     page.paragraph(ink, 0, &format!("{word}{joint}{but}; {trust}{end}"));
     if !instrument.trustworthy {
         instrument.reasons.iter().for_each(|r| page.paragraph(Ink::Warn, 2, &format!("- {}", harmless(r))));

@@ -10,6 +10,13 @@
     // The operator's form works by script alone: the token goes into a header field, and nowhere else.
     const operator = element("operator");
     if (operator) operator.hidden = false;
+    // Nobody starts what has begun, not by Enter either: that presses a form's first button.
+    const begun = () => document.querySelector("header").dataset.state !== "starting";
+    const withdraw = () => {
+        if (begun()) operator?.querySelector(".start")?.remove();
+    };
+    withdraw();
+    document.addEventListener("htmx:afterSettle", withdraw);
     const byOperator = (event) => operator !== null && operator.contains(event.detail.elt);
     document.addEventListener("htmx:configRequest", (event) => {
         if (byOperator(event)) event.detail.headers.Authorization = `Bearer ${element("token").value.trim()}`;
