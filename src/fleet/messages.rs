@@ -24,6 +24,8 @@ use crate::plan::{MAX_PLAN_BYTES, Slice};
 pub const PROTOCOL: u32 = 1;
 /// The header that carries it.
 pub const PROTOCOL_HEADER: &str = "Loadtester-Protocol";
+/// The header in which each answer carries a [`Stay`].
+pub const CLOCK_HEADER: &str = "Loadtester-Clock";
 /// What every call's path begins with.
 pub const PATH: &str = "/api/v1";
 /// The largest heartbeat, final report or answer: none is larger than a few hundred bytes.
@@ -249,6 +251,31 @@ pub struct Orders {
     /// With `stop`: why, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+}
+
+/// When a call came and when its answer left, on the coordinator's clock and as near to the wire as can be
+/// told: [`Orders`] say the same as the machine saw it, with its own queueing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stay {
+    /// When the call came.
+    pub t1_ns: u64,
+    /// When the answer left.
+    pub t2_ns: u64,
+}
+
+impl Stay {
+    /// From the value of [`CLOCK_HEADER`]; `None`: it is none, or out of bounds.
+    pub fn read(text: &str) -> Option<Self> {
+        let (t1, t2) = text.split_once(", ")?;
+        let (t1_ns, t2_ns) = (t1.parse().ok()?, t2.parse().ok()?);
+        (t1_ns <= t2_ns && t2_ns <= MAX_TIME_NS).then_some(Self { t1_ns, t2_ns })
+    }
+}
+
+impl fmt::Display for Stay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.t1_ns, self.t2_ns)
+    }
 }
 
 /// What windows count together: a worker's final report is held against the sum of its windows.

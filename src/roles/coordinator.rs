@@ -130,7 +130,8 @@ impl Doors {
             }
         });
         let access = Access { worker, operator: own, public_status: options.public_status };
-        let site = Site { operator, access, calls: Some(gate.clone()), ..Site::of(board.clone()) };
+        let clock = Some(gate.with(|desk| desk.clock()));
+        let site = Site { operator, access, calls: Some(gate.clone()), clock, ..Site::of(board.clone()) };
         let server = web::serve(Listen::At(self.listen), site).map_err(|e| Failure::usage(e.to_string()))?;
         if !options.quiet {
             let why = if self.worker.is_some() { "" } else { " (loopback only: there is no token)" };

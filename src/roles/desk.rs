@@ -184,6 +184,11 @@ impl Desk {
         Some(format!("the run never began: {why}; nothing was sent"))
     }
 
+    /// The clock that workers compare theirs with: a clock, and what is added to it, in nanoseconds.
+    pub fn clock(&self) -> (Clock, u64) {
+        (self.clock, self.epoch_ns)
+    }
+
     fn now(&self) -> u64 {
         self.epoch_ns + self.clock.now()
     }

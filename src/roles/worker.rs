@@ -142,15 +142,16 @@ impl<'a> Station<'a> {
         tell: Sender<News>,
     ) -> Result<Self, Failure> {
         let url = options.coordinator.as_deref().unwrap_or_default();
+        let clock = Clock::with_past(PAST_NS);
         let link = |name: &str| {
             let tell = tell.clone();
-            Link::open(name, url, token, move |outcome| drop(tell.send(News::Outcome(outcome))))
+            Link::open(name, url, token, clock, move |outcome| drop(tell.send(News::Outcome(outcome))))
         };
         Ok(Self {
             options,
             key: config.key,
             machine: Worker::new(config),
-            clock: Clock::with_past(PAST_NS),
+            clock,
             threads,
             plan,
             run: None,
@@ -272,6 +273,9 @@ impl<'a> Station<'a> {
 
     fn answered(&mut self, outcome: link::Outcome) -> Result<(), Failure> {
         let Some(asked) = self.under_way.remove(&outcome.number) else { return Ok(()) };
+        if let Some(exchange) = outcome.exchange {
+            self.feed(Event::Compared(exchange))?;
+        }
         let answer = outcome.answer.map_err(|trouble| match trouble {
             link::Trouble::Refused(refusal) => Trouble::Refused(refusal),
             link::Trouble::Unreachable(why) => Trouble::Unreachable(why),

@@ -10,6 +10,7 @@ mod poller;
 mod socket;
 mod stamp;
 mod tls;
+mod watch;
 
 pub use addresses::{Address, Addresses};
 pub use clock::{Clock, RealtimeOffset, cpu_time_ns, go_first, sharpen_timers};
@@ -17,3 +18,4 @@ pub use poller::{Epoll, MAX_EVENTS, Poller, Ready};
 pub use socket::{Received, Socket, check_source, unacknowledged};
 pub use stamp::keep_stamping;
 pub use tls::{Pem, Session, ThreadTls, TlsConfig};
+pub use watch::{Watch, ask_for_stamps};

@@ -13,7 +13,7 @@
 
 use std::cmp::Reverse;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use super::local::Local;
 use super::request::{BUSY, Hosts, Incoming, NO_ANSWER, Refusal, TOO_SLOW};
+use super::timing::Timing;
+use crate::sys;
 
 /// Clients at once. A new one takes the place of the one whose deadline is nearest, so that idle
 /// connections starve nobody; dashboards, scrapers and probes together are a handful.
@@ -63,19 +65,19 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Serve `listener` in a thread of its own, answers from `local`.
-    pub fn open(listener: TcpListener, hosts: Hosts, local: Local) -> io::Result<Self> {
+    /// Serve `listener` in a thread of its own, answers from `local`, which say by `timing` when they left.
+    pub fn open(listener: TcpListener, hosts: Hosts, local: Local, timing: Timing) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
+        sys::ask_for_stamps(&listener);
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let doorway = Doorway {
             listener,
             hosts,
-            local,
+            back: Back { local, timing, chunk: vec![0; CHUNK_BYTES] },
             wake: Arc::clone(&wake),
             clients: Vec::with_capacity(MAX_CLIENTS),
             spare: spare_descriptor(),
             accept_from: None,
-            chunk: vec![0; CHUNK_BYTES],
         };
         let thread = thread::Builder::new().name("web-gate".into()).spawn(move || doorway.serve())?;
         Ok(Self { wake, thread: Some(thread) })
@@ -101,13 +103,19 @@ impl Drop for Gate {
 struct Doorway {
     listener: TcpListener,
     hosts: Hosts,
-    local: Local,
+    back: Back,
     wake: Arc<OwnedFd>,
     clients: Vec<Client>,
     /// Given up to accept one more client when the process has no descriptor left.
     spare: Option<File>,
     /// Set while accepting makes no sense.
     accept_from: Option<Instant>,
+}
+
+/// What every client is served with.
+struct Back {
+    local: Local,
+    timing: Timing,
     chunk: Vec<u8>,
 }
 
@@ -162,7 +170,7 @@ impl Doorway {
             self.serve_clients(&ready.clients);
             self.clients.iter_mut().for_each(|client| client.deadline = client.deadline.min(last));
         }
-        self.local.close();
+        self.back.local.close();
     }
 
     /// Sleep until there is something to do.
@@ -195,11 +203,11 @@ impl Doorway {
 
     /// Every client that is ready or whose time is over, in order; `ready` is indexed like them.
     fn serve_clients(&mut self, ready: &[bool]) {
-        let Self { clients, chunk, local, .. } = self;
+        let Self { clients, back, .. } = self;
         let mut ready = ready.iter();
         clients.retain_mut(|client| {
             let is_ready = ready.next().is_some_and(|ready| *ready);
-            let next = if is_ready { client.advance(chunk, local) } else { Next::Keep };
+            let next = if is_ready { client.advance(back) } else { Next::Keep };
             match next {
                 Next::Keep if client.deadline <= Instant::now() => client.expire() == Next::Keep,
                 next => next == Next::Keep,
@@ -258,7 +266,7 @@ impl Doorway {
         let state = State::Reading(Incoming::new(self.hosts));
         let mut client = Client { stream, state, deadline: Instant::now() + REQUEST_DEADLINE };
         // Its request is often here already.
-        if client.advance(&mut self.chunk, &mut self.local) == Next::Keep {
+        if client.advance(&mut self.back) == Next::Keep {
             self.clients.push(client);
         }
     }
@@ -289,22 +297,24 @@ impl Client {
     }
 
     /// One step: read once, or write as much as the socket takes.
-    fn advance(&mut self, chunk: &mut [u8], local: &mut Local) -> Next {
+    fn advance(&mut self, back: &mut Back) -> Next {
         if let State::Writing { .. } = self.state {
             return self.write();
         }
-        let read = match self.stream.read(chunk) {
-            Ok(0) => return Next::Close,
-            Ok(n) => &chunk[..n],
+        let Back { local, timing, chunk } = back;
+        let (read, came_ns) = match timing.receive(&self.stream, chunk) {
+            Ok((0, _)) => return Next::Close,
+            Ok((n, came_ns)) => (&chunk[..n], came_ns),
             Err(e) if is_retry(&e) => return Next::Keep,
             Err(_) => return Next::Close,
         };
         let State::Reading(incoming) = &mut self.state else { return Next::Keep };
         let answer = match incoming.push(read) {
             Ok(None) => return Next::Keep,
-            Ok(Some(request)) => {
-                local.exchange(&request).map_or_else(|_| refusal(NO_ANSWER), with_common_fields)
-            }
+            Ok(Some(request)) => match local.exchange(&request) {
+                Ok(answer) => with_fields(answer, &timing.field(came_ns)),
+                Err(_) => refusal(NO_ANSWER),
+            },
             Err(refused) => refusal(refused),
         };
         self.answer(answer, ANSWER_DEADLINE)
@@ -349,9 +359,9 @@ impl Client {
     }
 }
 
-fn with_common_fields(mut answer: Vec<u8>) -> Vec<u8> {
+fn with_fields(mut answer: Vec<u8>, own: &str) -> Vec<u8> {
     let status_line = answer.iter().position(|b| *b == b'\n').map_or(0, |at| at + 1);
-    answer.splice(status_line..status_line, COMMON_FIELDS.bytes());
+    answer.splice(status_line..status_line, own.bytes().chain(COMMON_FIELDS.bytes()));
     answer
 }
 

@@ -16,15 +16,18 @@ mod local;
 mod operator;
 mod request;
 mod routes;
+mod timing;
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use crate::collector::Board;
+use crate::sys::Clock;
 use gate::Gate;
 use local::Local;
 use request::Hosts;
+use timing::Timing;
 
 pub use access::{Access, Caller};
 pub use api::{Call, Calls};
@@ -57,12 +60,15 @@ pub struct Site {
     pub access: Access,
     /// Carries workers' calls out; `None`: there are none.
     pub calls: Option<Arc<dyn Calls>>,
+    /// Each answer tells what this clock, plus so many nanoseconds, read when its request came and when it
+    /// left itself; `None`: no clock is told.
+    pub clock: Option<(Clock, u64)>,
 }
 
 impl Site {
     /// Pages to look at.
     pub fn of(board: Arc<Board>) -> Self {
-        Self { board, operator: None, access: Access::default(), calls: None }
+        Self { board, operator: None, access: Access::default(), calls: None, clock: None }
     }
 }
 
@@ -92,9 +98,10 @@ pub fn serve(listen: Listen, site: Site) -> io::Result<Server> {
     let addr = listener.local_addr()?;
     let on_loopback = addr.ip().to_canonical().is_loopback();
     let hosts = if on_loopback { Hosts::Loopback } else { Hosts::Any };
+    let timing = Timing::new(site.clock);
     let local =
         Local::open(Arc::new(move |request, body| routes::answer(request, body, &site, on_loopback)))?;
-    Ok(Server { addr, gate: Gate::open(listener, hosts, local)? })
+    Ok(Server { addr, gate: Gate::open(listener, hosts, local, timing)? })
 }
 
 fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
@@ -129,8 +136,64 @@ impl Server {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fleet::Refusal;
+    use crate::fleet::messages::{CLOCK_HEADER, PROTOCOL, PROTOCOL_HEADER, Stay};
+    use crate::report::{RunInfo, Snapshot};
+    use std::io::{Read as _, Write as _};
     use std::net::TcpStream;
     use std::time::Duration;
+
+    /// Takes its time.
+    struct Slow;
+
+    impl Calls for Slow {
+        fn carry_out(&self, _: Call<'_>) -> Result<String, Refusal> {
+            std::thread::sleep(Duration::from_millis(300));
+            Ok("{}".to_owned())
+        }
+    }
+
+    fn stay(mut answered: TcpStream) -> Option<Stay> {
+        let mut answer = String::new();
+        answered.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        let field = answer.lines().find_map(|line| line.strip_prefix(CLOCK_HEADER)?.strip_prefix(": "));
+        field.map(|value| Stay::read(value).unwrap())
+    }
+
+    #[test]
+    fn a_peer_is_told_when_its_call_came_and_not_when_its_turn_came() {
+        let (clock, epoch_ns) = (Clock::start(), 7_000_000_000_000);
+        let board = Arc::new(Board::new(Snapshot::new(RunInfo::unknown(), 0, 0.0)));
+        let any = Listen::At(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let site =
+            Site { calls: Some(Arc::new(Slow)), clock: Some((clock, epoch_ns)), ..Site::of(board.clone()) };
+        let server = serve(any, site).unwrap();
+        let send = || {
+            let mut stream = TcpStream::connect(server.addr()).unwrap();
+            let head =
+                format!("{PROTOCOL_HEADER}: {PROTOCOL}\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n");
+            write!(stream, "POST /api/v1/workers HTTP/1.1\r\n{head}{{}}").unwrap();
+            stream
+        };
+        let before_ns = epoch_ns + clock.now();
+        let calls = [send(), send()];
+        let after_ns = epoch_ns + clock.now();
+        let [first, second] = calls.map(|call| stay(call).expect("it tells its clock"));
+        for stay in [first, second] {
+            assert!(
+                before_ns <= stay.t1_ns && stay.t1_ns <= after_ns,
+                "{stay:?}, sent {before_ns}..{after_ns}"
+            );
+        }
+        assert!(second.t2_ns - second.t1_ns >= 300_000_000, "{second:?}");
+        assert!(second.t2_ns <= epoch_ns + clock.now());
+        // Nobody compares clocks with a process that leads no fleet.
+        let server = serve(any, Site::of(board)).unwrap();
+        let mut stream = TcpStream::connect(server.addr()).unwrap();
+        write!(stream, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        assert_eq!(stay(stream), None);
+    }
 
     #[test]
     fn a_fleet_that_calls_at_once_waits_in_line_and_is_not_sent_away() {

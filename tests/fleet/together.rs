@@ -47,26 +47,22 @@ fn gap_cv(arrivals: &[u64]) -> f64 {
     schedule_fit::fit(arrivals, RATE).expect("enough arrivals").gap_cv
 }
 
-/// How much gaps vary, of their mean, between three even schedules that begin at random.
-const STRANGERS: f64 = 0.7;
-
 /// Other processes of the machine only ever make arrivals less even: the best of a few tries is what the
 /// program does.
 #[test]
-fn arrivals_of_three_workers_interleave_as_one_schedule() {
+fn arrivals_of_three_workers_are_as_even_as_one_process() {
     let room = Room::alone();
     let load = "{rate: 3000/s, duration: 4s, concurrency: 30}";
     let (mut one, mut three) = (f64::INFINITY, f64::INFINITY);
-    for _ in 0..3 {
+    for _ in 0..6 {
         one = one.min(gap_cv(&alone(&room, load)));
         three = three.min(gap_cv(&fleet(&room, load, &[]).0));
         println!("cv of the gaps so far: one process {one:.3}, three workers {three:.3}");
-        if three < STRANGERS / 2.0 {
-            break;
+        if three <= 2.0 * one {
+            return;
         }
     }
-    // One process is more even than its workers' clocks agree: 0.1 ms between starts is a third of a gap.
-    assert!(three < STRANGERS, "no more even than strangers: {three:.3}, one process {one:.3}");
+    panic!("three workers {three:.3}, one process {one:.3}");
 }
 
 /// The windows that a coordinator's journal holds, in order.

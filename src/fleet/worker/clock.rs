@@ -3,10 +3,25 @@
 
 use std::collections::VecDeque;
 
-/// Comparisons that are kept: sixteen seconds' worth, in which crystals drift apart by microseconds.
-const KEPT: usize = 16;
+/// Comparisons that are kept: of the last sixteen calls at least, in which crystals drift apart by
+/// microseconds. A heartbeat makes two: as its machines saw it, and as the wire did.
+const KEPT: usize = 32;
 /// Two undisciplined clocks run apart by at most this share: a hundred in a million each.
 const DRIFT_PER_MILLION: u64 = 200;
+
+/// One exchange: sent `t0` and its answer received `t3` on the worker's clock; received `t1` and answered `t2`
+/// on the coordinator's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// When the call left.
+    pub t0_ns: u64,
+    /// When it came.
+    pub t1_ns: u64,
+    /// When the answer left.
+    pub t2_ns: u64,
+    /// When it came.
+    pub t3_ns: u64,
+}
 
 /// The last comparisons of the two clocks.
 #[derive(Clone, Debug, Default)]
@@ -32,9 +47,9 @@ impl Sample {
 }
 
 impl Comparison {
-    /// Take in one exchange: sent `t0` and received `t3` on the worker's clock, received `t1` and answered
-    /// `t2` on the coordinator's. Stamps that can not be true are ignored.
-    pub fn add(&mut self, t0: u64, t1: u64, t2: u64, t3: u64) {
+    /// Take in one exchange. Stamps that can not be true are ignored.
+    pub fn add(&mut self, exchange: Exchange) {
+        let Exchange { t0_ns: t0, t1_ns: t1, t2_ns: t2, t3_ns: t3 } = exchange;
         let (Some(whole), Some(inside)) = (t3.checked_sub(t0), t2.checked_sub(t1)) else { return };
         let Some(round_trip_ns) = whole.checked_sub(inside) else { return };
         // The bounds of messages keep all of them below 2^62.
@@ -50,12 +65,13 @@ impl Comparison {
         self.kept.push_back(sample);
     }
 
-    /// An instant of the coordinator's clock on the worker's, and how far it may be off; `None` before
-    /// the first comparison. An instant before the worker's origin becomes 0.
+    /// An instant of the coordinator's clock on the worker's, and how far it may be off by then or by
+    /// `now`, whichever is later; `None` before the first comparison. An instant before the worker's origin
+    /// becomes 0.
     pub fn own(&self, theirs_ns: u64, now: u64) -> Option<(u64, u64)> {
         let best = self.kept.iter().min_by_key(|s| s.error_ns(now))?;
-        let own_ns = theirs_ns as i64 - best.ahead_ns;
-        Some((own_ns.max(0) as u64, best.error_ns(now)))
+        let own_ns = (theirs_ns as i64 - best.ahead_ns).max(0) as u64;
+        Some((own_ns, best.error_ns(now.max(own_ns))))
     }
 }
 
@@ -64,11 +80,15 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn exchange(t0_ns: u64, t1_ns: u64, t2_ns: u64, t3_ns: u64) -> Exchange {
+        Exchange { t0_ns, t1_ns, t2_ns, t3_ns }
+    }
+
     #[test]
     fn the_least_round_trip_is_believed() {
         let mut clocks = Comparison::default();
-        clocks.add(1_000, 500_000, 500_000, 101_000);
-        clocks.add(200_000, 650_100, 650_200, 200_300);
+        clocks.add(exchange(1_000, 500_000, 500_000, 101_000));
+        clocks.add(exchange(200_000, 650_100, 650_200, 200_300));
         assert_eq!(clocks.own(650_150, 200_300).unwrap(), (200_150, 101));
         assert_eq!(Comparison::default().own(1, 1), None);
     }
@@ -76,8 +96,8 @@ mod tests {
     #[test]
     fn a_clock_that_was_set_is_seen_at_once() {
         let mut clocks = Comparison::default();
-        clocks.add(0, 1_000_000, 1_000_000, 10);
-        clocks.add(1_000, 9_001_000, 9_001_000, 90_000);
+        clocks.add(exchange(0, 1_000_000, 1_000_000, 10));
+        clocks.add(exchange(1_000, 9_001_000, 9_001_000, 90_000));
         let (own, error) = clocks.own(9_001_000, 90_000).unwrap();
         assert!(own.abs_diff(1_000) <= error + 44_500, "{own} {error}");
     }
@@ -85,9 +105,9 @@ mod tests {
     #[test]
     fn stamps_that_can_not_be_true_are_ignored() {
         let mut clocks = Comparison::default();
-        clocks.add(10, 5, 4, 20);
-        clocks.add(20, 5, 6, 10);
-        clocks.add(10, 5, 50, 20);
+        clocks.add(exchange(10, 5, 4, 20));
+        clocks.add(exchange(20, 5, 6, 10));
+        clocks.add(exchange(10, 5, 50, 20));
         assert_eq!(clocks.own(1, 1), None);
     }
 
@@ -100,7 +120,7 @@ mod tests {
             let (mut clocks, mut now) = (Comparison::default(), 2_000_000_000u64);
             for (there, back, inside) in trips {
                 let t1 = (now + there).checked_add_signed(ahead).unwrap();
-                clocks.add(now, t1, t1 + inside, now + there + inside + back);
+                clocks.add(exchange(now, t1, t1 + inside, now + there + inside + back));
                 now += there + inside + back;
                 let (own, error) = clocks.own(now.checked_add_signed(ahead).unwrap(), now).unwrap();
                 prop_assert!(own.abs_diff(now) <= error);

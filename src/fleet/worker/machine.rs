@@ -18,6 +18,9 @@ const S: u64 = 1_000_000_000;
 const MOST_BACKOFF_NS: u64 = 5 * S;
 /// Before the first orders.
 const FIRST_BEAT_NS: u64 = S / 4;
+/// So long before the schedule begins the load threads are told when: late, for the clocks are compared until
+/// then, and drift apart afterwards; early enough for a thread that has to wait for a core.
+pub(super) const BEGIN_NS: u64 = S / 2;
 
 /// What a worker is given.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,8 +112,12 @@ pub struct Worker<W> {
     pub(super) prepare: Option<Slice>,
     pub(super) prepared: Option<Slice>,
     health: Health,
-    /// When the schedule begins on our clock, and how far that may be off.
+    /// When the schedule begins on our clock, and how far that may be off by then.
     pub(super) start: Option<(u64, u64)>,
+    /// The same instant as the coordinator first told it, on its clock.
+    pub(super) told_start_ns: u64,
+    /// The load threads know of the start: it is final.
+    pub(super) begun: bool,
     pub(super) stop_at_ns: Option<u64>,
     pub(super) turns: Vec<Turn>,
     pub(super) lease_until_ns: u64,
@@ -155,6 +162,8 @@ impl<W: Window> Worker<W> {
             prepared: None,
             health: Health::default(),
             start: None,
+            told_start_ns: 0,
+            begun: false,
             stop_at_ns: None,
             turns: Vec::new(),
             lease_until_ns: 0,
@@ -181,7 +190,11 @@ impl<W: Window> Worker<W> {
         let given_up = self.unreachable.as_ref().map(|(since, _)| since + limit_ns);
         let control = (!self.fenced).then(|| self.control.wait_until());
         let reports = self.has_something_to_tell().then(|| self.reports.wait_until());
-        given_up.into_iter().chain(control).chain(reports).min()
+        let begin = self
+            .start
+            .filter(|_| !self.begun && !self.is_stopping())
+            .map(|(at, _)| at.saturating_sub(BEGIN_NS));
+        given_up.into_iter().chain(control).chain(reports).chain(begin).min()
     }
 
     /// Take one event in; `now` never goes back.
@@ -212,6 +225,7 @@ impl<W: Window> Worker<W> {
                     self.report_ended(told.what, answer, now, effects);
                 }
             }
+            Event::Compared(exchange) => self.clocks.add(exchange),
             Event::PlanChecked(Ok(())) => self.plan = PlanStage::Known,
             Event::PlanChecked(Err(why)) => self.fail(why, now, effects),
             Event::Prepared(part, result) => match result {
@@ -273,7 +287,7 @@ impl<W: Window> Worker<W> {
 
     /// The result is sealed: nothing this worker knows is wanted any more.
     pub(super) fn sealed(&mut self, effects: &mut Vec<Effect<W>>) {
-        let delivered = self.start.is_none() && self.outbox.is_empty();
+        let delivered = !self.begun && self.outbox.is_empty();
         let why = self.stopped_why.clone();
         self.leave(if delivered { Exit::Done(why) } else { Exit::Refused(Refusal::Sealed) }, effects);
     }
@@ -294,6 +308,7 @@ impl<W: Window> Worker<W> {
         if self.exit.is_some() && self.run.is_none() {
             return self.leave(Exit::Interrupted, effects);
         }
+        self.begin(now, effects);
         if self.control.is_free(now) && !self.fenced && !self.exited {
             self.ask(now, effects);
         }

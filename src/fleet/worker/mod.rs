@@ -10,6 +10,7 @@ mod machine;
 mod orders;
 mod outbox;
 
+pub use clock::Exchange;
 pub use machine::{Config, Worker};
 pub use outbox::MAX_WAITING;
 
@@ -41,6 +42,8 @@ pub enum Event<W> {
         /// How.
         answer: Result<Answer, Trouble>,
     },
+    /// What the wire told of the two clocks during a call, before the call's own end.
+    Compared(Exchange),
     /// [`Effect::UsePlan`] was carried out: the plan is checked and its digest the one that was asked for;
     /// or it can not be used, and why.
     PlanChecked(Result<(), String>),
@@ -74,7 +77,8 @@ pub enum Effect<W> {
     /// Start load threads for this part and open their connections; load waits for `Start`. Comes again
     /// when another part has to be prepared for: then end the threads there are and start anew.
     Prepare(Slice),
-    /// The schedule begins at this instant (which may lie in the past for one that comes late).
+    /// The schedule begins at this instant (which may lie in the past for one that comes late). Comes half a
+    /// second before it; a lease may come earlier.
     Start {
         /// On the worker's clock.
         at_ns: u64,

@@ -1,8 +1,8 @@
 //! What answers of the control lane change.
 
 use super::lane::UnderWay;
-use super::machine::{Asked, PlanStage};
-use super::{Answer, Effect, Exit, Window, Worker};
+use super::machine::{Asked, BEGIN_NS, PlanStage};
+use super::{Answer, Effect, Exchange, Exit, Window, Worker};
 use crate::fleet::Refusal;
 use crate::fleet::messages::{Orders, Phase, WorkerState};
 
@@ -49,7 +49,7 @@ impl<W: Window> Worker<W> {
         if self.run != Some(orders.run) {
             return self.leave(Exit::Refused(Refusal::OtherRun), effects);
         }
-        self.clocks.add(sent_ns, orders.t1_ns, orders.t2_ns, now);
+        self.clocks.add(Exchange { t0_ns: sent_ns, t1_ns: orders.t1_ns, t2_ns: orders.t2_ns, t3_ns: now });
         self.beat_ns = orders.next_ns;
         self.control.due_ns = sent_ns + self.beat_ns;
         self.outbox.acked(orders.acked_seq);
@@ -69,7 +69,7 @@ impl<W: Window> Worker<W> {
             Phase::Wait | Phase::Drain => {}
             Phase::Prepare | Phase::Run => {
                 self.get_ready(&orders, effects);
-                self.begin(&orders, now, effects);
+                self.settle_start(&orders, now, effects);
                 self.keep_going(&orders, sent_ns, now, effects);
             }
         }
@@ -86,21 +86,38 @@ impl<W: Window> Worker<W> {
         }
     }
 
-    /// Begin when all is there: threads, a part, and an instant.
-    fn begin(&mut self, orders: &Orders, now: u64, effects: &mut Vec<Effect<W>>) {
+    /// Find the start on our clock when all is there: threads, a part, and an instant; and find it better
+    /// until it is final.
+    fn settle_start(&mut self, orders: &Orders, now: u64, effects: &mut Vec<Effect<W>>) {
         let Some(start_at_ns) = orders.start_at_ns else { return };
-        let owned = orders.turns.iter().find_map(|t| t.share);
-        if self.start.is_some() || owned.is_none() || self.prepared != owned {
-            return;
-        }
         let Some((at_ns, error_ns)) = self.clocks.own(start_at_ns, now) else { return };
+        let owned = orders.turns.iter().find_map(|t| t.share);
+        match self.start {
+            None if owned.is_none() || self.prepared != owned => return,
+            None => {
+                self.told_start_ns = start_at_ns;
+                self.state = WorkerState::Running;
+                self.turns.clone_from(&orders.turns);
+                effects.push(Effect::Turns(self.turns.clone()));
+            }
+            // Another instant is of another coordinator's clock, which was set by what workers told it.
+            Some(_) if self.begun || self.told_start_ns != start_at_ns => return,
+            Some((_, known_ns)) if known_ns <= error_ns => return,
+            Some(_) => {}
+        }
         // An instant of 0 means "not known" to those who wait for it.
         let at_ns = at_ns.max(1);
         self.start = Some((at_ns, error_ns));
         self.stop_at_ns = orders.stop_at_ns.map(|stop| at_ns + stop.saturating_sub(start_at_ns));
-        self.state = WorkerState::Running;
-        self.turns.clone_from(&orders.turns);
-        effects.extend([Effect::Turns(self.turns.clone()), Effect::Start { at_ns }]);
+    }
+
+    /// Tell the threads when it is time to.
+    pub(super) fn begin(&mut self, now: u64, effects: &mut Vec<Effect<W>>) {
+        let Some((at_ns, _)) = self.start else { return };
+        if !self.begun && !self.is_stopping() && now + BEGIN_NS >= at_ns {
+            self.begun = true;
+            effects.push(Effect::Start { at_ns });
+        }
     }
 
     /// New turns, then the lease under which they hold.
@@ -118,5 +135,139 @@ impl<W: Window> Worker<W> {
             self.lease_until_ns = until_ns;
             effects.push(Effect::Lease { until_ns });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::messages::{Joined, Key, PlanText, Totals, Turn, WorkerId};
+    use crate::fleet::worker::{Config, Event};
+    use crate::plan::Slice;
+
+    const S: u64 = 1_000_000_000;
+    /// The coordinator's clock is so far ahead.
+    const AHEAD_NS: u64 = 1_000 * S;
+    const START_NS: u64 = 20 * S;
+
+    #[derive(Clone, Debug, PartialEq)]
+    struct Nothing;
+
+    impl Window for Nothing {
+        fn extend(&mut self, _: Self) {}
+        fn totals(&self) -> Totals {
+            Totals::default()
+        }
+    }
+
+    const WHOLE: Slice = Slice { slot: 0, of: 1 };
+
+    /// A worker and its clock.
+    struct Bench(Worker<Nothing>, u64);
+
+    impl Bench {
+        /// One whose threads are ready.
+        fn ready() -> Self {
+            let digest = "0".repeat(64);
+            let source = String::new();
+            let plan = PlanText { source, digest: digest.clone(), content: Default::default() };
+            let config = Config { plan: Some(plan), ..Config::new(Key(1), "1", 7) };
+            let mut bench = Self(Worker::new(config), S);
+            let call = bench.called();
+            let joined = Joined { worker: WorkerId(0), slot: 0, run: Key(9), plan_digest: Some(digest) };
+            bench.feed(Event::Answered { call, answer: Ok(Answer::Joined(joined)) });
+            bench.beat(None, None);
+            bench.feed(Event::Prepared(WHOLE, Ok(())));
+            bench
+        }
+
+        fn feed(&mut self, event: Event<Nothing>) -> Vec<Effect<Nothing>> {
+            self.0.step(event, self.1)
+        }
+
+        /// The next call but reports, when it is due.
+        fn called(&mut self) -> u64 {
+            loop {
+                let effects = self.feed(Event::Tick);
+                assert!(!effects.iter().any(|effect| matches!(effect, Effect::Start { .. })), "{effects:?}");
+                let call = effects.iter().find_map(|effect| match effect {
+                    Effect::Call { call, .. } => Some(*call),
+                    _ => None,
+                });
+                if let Some(call) = call {
+                    return call;
+                }
+                self.1 = self.0.wait_until().expect("it goes on");
+            }
+        }
+
+        /// A heartbeat that the coordinator's machine sees 3 ms late, and the wire within `wire_ns` there and
+        /// back; with the start as this coordinator tells it.
+        fn beat(&mut self, start_at_ns: Option<u64>, wire_ns: Option<u64>) {
+            let call = self.called();
+            let t0_ns = self.1;
+            let came_ns = t0_ns + AHEAD_NS + 3_000_000;
+            self.1 += 4_000_000;
+            if let Some(wire_ns) = wire_ns {
+                let (t1_ns, t3_ns) = (t0_ns + AHEAD_NS + wire_ns / 2, self.1);
+                let t2_ns = t3_ns + AHEAD_NS - wire_ns / 2;
+                self.feed(Event::Compared(Exchange { t0_ns, t1_ns, t2_ns, t3_ns }));
+            }
+            let orders = Orders {
+                run: Key(9),
+                phase: if start_at_ns.is_some() { Phase::Run } else { Phase::Prepare },
+                plan_digest: None,
+                prepare: Some(WHOLE),
+                start_at_ns,
+                stop_at_ns: start_at_ns.map(|at| at + S),
+                turns: start_at_ns
+                    .map(|_| Turn { epoch: 1, from_ns: 0, share: Some(WHOLE) })
+                    .into_iter()
+                    .collect(),
+                lease_ns: 0,
+                acked_seq: 0,
+                t1_ns: came_ns,
+                t2_ns: came_ns,
+                next_ns: S,
+                why: None,
+            };
+            self.feed(Event::Answered { call, answer: Ok(Answer::Orders(Box::new(orders))) });
+        }
+
+        fn start(&self) -> (u64, u64) {
+            self.0.start.expect("it was told")
+        }
+    }
+
+    #[test]
+    fn the_start_is_found_better_until_it_is_final() {
+        let mut bench = Bench::ready();
+        let told = Some(START_NS + AHEAD_NS);
+        bench.beat(told, None);
+        let (coarse_ns, error_ns) = bench.start();
+        assert_eq!(coarse_ns, START_NS - 1_000_000, "3 ms there, 1 ms back");
+        assert!((2_000_000..20_000_000).contains(&error_ns), "{error_ns}");
+        bench.beat(told, Some(20_000));
+        let (at_ns, error_ns) = bench.start();
+        assert_eq!(at_ns, START_NS);
+        assert!((10_000..5_000_000).contains(&error_ns), "{error_ns}");
+        // Another instant is another clock's.
+        bench.beat(told.map(|at| at + 7), Some(10));
+        assert_eq!(bench.start(), (at_ns, error_ns));
+        while bench.1 + 2 * S < START_NS {
+            bench.beat(told, Some(20_000));
+        }
+        assert!(bench.start().1 < 1_000_000, "the drift until then is in it: {:?}", bench.start());
+        bench.1 = bench.0.wait_until().expect("it is about to begin");
+        while bench.1 < START_NS - BEGIN_NS {
+            bench.feed(Event::Tick);
+            bench.1 = bench.0.wait_until().expect("it is about to begin");
+        }
+        assert_eq!(bench.1, START_NS - BEGIN_NS);
+        let effects = bench.feed(Event::Tick);
+        assert!(effects.contains(&Effect::Start { at_ns: START_NS }), "{effects:?}");
+        let last = bench.start();
+        bench.beat(told, Some(2));
+        assert_eq!(bench.start(), last, "the threads know it");
     }
 }

@@ -3,16 +3,23 @@
 //! The thread is not pinned, and asks to go before the load threads, so that no load starves the lease
 //! they live by. What stays out: which call is made when and what follows from its answer (fleet).
 
+mod line;
+mod names;
+
 use std::io;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 use ureq::http::StatusCode;
 
-use crate::fleet::messages::{MAX_CONTROL_BYTES, MAX_PLAN_MESSAGE_BYTES, PATH, PROTOCOL, PROTOCOL_HEADER};
-use crate::fleet::{Checked as _, Refusal, Refused};
-use crate::sys;
+use crate::fleet::messages::{
+    CLOCK_HEADER, MAX_CONTROL_BYTES, MAX_PLAN_MESSAGE_BYTES, PATH, PROTOCOL, PROTOCOL_HEADER, Stay,
+};
+use crate::fleet::{Checked as _, Refusal, Refused, worker::Exchange};
+use crate::sys::{self, Clock};
+use line::{Lines, Stopwatch};
+use names::Names;
 
 /// How much nicer than others to this thread: it does next to nothing, but that at once.
 const NICE: i32 = -10;
@@ -39,6 +46,8 @@ pub struct Outcome {
     pub number: u64,
     /// The body of a good answer.
     pub answer: Result<Vec<u8>, Trouble>,
+    /// When request and answer left and came, if the coordinator told its part.
+    pub exchange: Option<Exchange>,
 }
 
 /// Why there is no answer.
@@ -59,7 +68,7 @@ pub struct Link {
 
 impl Link {
     /// Calls go to `coordinator` (`http://HOST:PORT`) with `token`, if there is one; what comes of them goes
-    /// to `tell`.
+    /// to `tell`, with instants of `clock`.
     ///
     /// # Errors
     /// When there is no room for a thread.
@@ -67,6 +76,7 @@ impl Link {
         name: &str,
         coordinator: &str,
         token: Option<&str>,
+        clock: Clock,
         tell: impl Fn(Outcome) + Send + 'static,
     ) -> io::Result<Self> {
         let (calls, queue) = bounded(QUEUE);
@@ -74,11 +84,8 @@ impl Link {
         let authorization = token.map(|token| format!("Bearer {token}"));
         let work = move || {
             sys::go_first(NICE);
-            let agent = agent();
-            serve(&queue, |call| {
-                let answer = make(&agent, &base, authorization.as_deref(), &call);
-                tell(Outcome { number: call.number, answer });
-            });
+            let caller = Caller::new(base, authorization, clock);
+            queue.iter().for_each(|call| tell(caller.make(&call)));
         };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work)?;
         Ok(Self { calls, _thread: thread })
@@ -91,60 +98,77 @@ impl Link {
     }
 }
 
-fn serve(queue: &Receiver<Call>, make: impl Fn(Call)) {
-    queue.iter().for_each(make);
+/// What is needed to make calls.
+struct Caller {
+    agent: ureq::Agent,
+    base: String,
+    authorization: Option<String>,
+    stopwatch: Stopwatch,
+    names: Names,
 }
 
-fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder()
-        // The environment's proxy is for the web; it would be handed our token.
-        .proxy(None)
-        .max_redirects(0)
-        .http_status_as_error(false)
-        .user_agent(concat!("loadtester/", env!("CARGO_PKG_VERSION")))
-        // The coordinator answers one request a connection.
-        .max_idle_connections(0)
-        .build()
-        .into()
-}
-
-fn make(
-    agent: &ureq::Agent,
-    base: &str,
-    authorization: Option<&str>,
-    call: &Call,
-) -> Result<Vec<u8>, Trouble> {
-    let url = format!("{base}{}", call.path);
-    let unreachable = |e: ureq::Error| Trouble::Unreachable(explain(&e, call.timeout));
-    let version = PROTOCOL.to_string();
-    let response = match &call.body {
-        Some(body) => {
-            let mut request = agent.post(&url).header(PROTOCOL_HEADER, &version);
-            if let Some(authorization) = authorization {
-                request = request.header("Authorization", authorization);
-            }
-            request.config().timeout_global(Some(call.timeout)).build().send(&body[..])
-        }
-        None => {
-            let mut request = agent.get(&url).header(PROTOCOL_HEADER, &version);
-            if let Some(authorization) = authorization {
-                request = request.header("Authorization", authorization);
-            }
-            request.config().timeout_global(Some(call.timeout)).build().call()
-        }
-    };
-    let mut response = response.map_err(unreachable)?;
-    let status = response.status();
-    let most = if call.body.is_none() { MAX_PLAN_MESSAGE_BYTES } else { MAX_CONTROL_BYTES };
-    let body = response.body_mut().with_config().limit(most as u64).read_to_vec().map_err(unreachable)?;
-    if status == StatusCode::OK {
-        return Ok(body);
+impl Caller {
+    fn new(base: String, authorization: Option<String>, clock: Clock) -> Self {
+        let (stopwatch, names) = (Stopwatch::new(clock), Names::default());
+        let config = ureq::Agent::config_builder()
+            // The environment's proxy is for the web; it would be handed our token.
+            .proxy(None)
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .user_agent(concat!("loadtester/", env!("CARGO_PKG_VERSION")))
+            // The coordinator answers one request a connection.
+            .max_idle_connections(0)
+            .build();
+        let agent = ureq::Agent::with_parts(config, Lines(stopwatch.clone()), names.clone());
+        Self { agent, base, authorization, stopwatch, names }
     }
-    match Refused::read(&body) {
-        Ok(refused) => Err(Trouble::Refused(refused.into())),
-        Err(_) => {
-            Err(Trouble::Unreachable(format!("status {} and no word of this protocol", status.as_u16())))
+
+    fn make(&self, call: &Call) -> Outcome {
+        let (answer, stay) = match self.ask(call) {
+            Ok((answer, stay)) => (answer, stay),
+            Err(error) => (Err(Trouble::Unreachable(explain(&error, call.timeout))), None),
+        };
+        match answer {
+            Err(Trouble::Unreachable(_)) => self.names.doubt(),
+            _ => self.names.trust(),
         }
+        let exchange = stay
+            .zip(self.stopwatch.times())
+            .map(|(Stay { t1_ns, t2_ns }, (t0_ns, t3_ns))| Exchange { t0_ns, t1_ns, t2_ns, t3_ns });
+        Outcome { number: call.number, answer, exchange }
+    }
+
+    /// The answer, and how long the call stayed with the coordinator.
+    fn ask(&self, call: &Call) -> Result<(Result<Vec<u8>, Trouble>, Option<Stay>), ureq::Error> {
+        let url = format!("{}{}", self.base, call.path);
+        let mut fields = vec![(PROTOCOL_HEADER, PROTOCOL.to_string())];
+        fields.extend(self.authorization.clone().map(|value| ("Authorization", value)));
+        let mut response = match &call.body {
+            Some(body) => {
+                let request =
+                    fields.iter().fold(self.agent.post(&url), |r, (name, value)| r.header(*name, value));
+                request.config().timeout_global(Some(call.timeout)).build().send(&body[..])
+            }
+            None => {
+                let request =
+                    fields.iter().fold(self.agent.get(&url), |r, (name, value)| r.header(*name, value));
+                request.config().timeout_global(Some(call.timeout)).build().call()
+            }
+        }?;
+        let status = response.status();
+        let stay = response.headers().get(CLOCK_HEADER).and_then(|value| Stay::read(value.to_str().ok()?));
+        let most = if call.body.is_none() { MAX_PLAN_MESSAGE_BYTES } else { MAX_CONTROL_BYTES };
+        let body = response.body_mut().with_config().limit(most as u64).read_to_vec()?;
+        if status == StatusCode::OK {
+            return Ok((Ok(body), stay));
+        }
+        let trouble = match Refused::read(&body) {
+            Ok(refused) => Trouble::Refused(refused.into()),
+            Err(_) => {
+                Trouble::Unreachable(format!("status {} and no word of this protocol", status.as_u16()))
+            }
+        };
+        Ok((Err(trouble), stay))
     }
 }
 
@@ -160,6 +184,7 @@ fn explain(error: &ureq::Error, timeout: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crossbeam_channel::Receiver;
     use std::io::{Read, Write};
     use std::net::TcpListener;
 
@@ -173,7 +198,7 @@ mod tests {
                 let (mut stream, _) = listener.accept().unwrap();
                 let mut request = Vec::new();
                 let mut chunk = [0; 4096];
-                while !request.windows(4).any(|w| w == b"\r\n\r\n") {
+                while !is_whole(&request) {
                     let n = stream.read(&mut chunk).unwrap();
                     request.extend_from_slice(&chunk[..n]);
                 }
@@ -185,6 +210,14 @@ mod tests {
             }
         });
         (url, asked)
+    }
+
+    /// Head and body are there.
+    fn is_whole(request: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(request).to_lowercase();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        length.is_none_or(|length| body.len() >= length.parse().unwrap())
     }
 
     fn http(status: &str, body: &str) -> String {
@@ -202,8 +235,10 @@ mod tests {
             String::new(),
         ]);
         let (tell, told) = bounded(8);
-        let link =
-            Link::open("test", &url, Some("secret"), move |outcome| tell.send(outcome).unwrap()).unwrap();
+        let link = Link::open("test", &url, Some("secret"), Clock::start(), move |outcome| {
+            tell.send(outcome).unwrap()
+        })
+        .unwrap();
         let call = |number| {
             let (body, timeout) = (Some(b"body".to_vec()), Duration::from_millis(400));
             link.call(Call { number, path: "/workers".into(), body, timeout });
@@ -229,5 +264,30 @@ mod tests {
         assert_eq!(call(6).unwrap_err(), Trouble::Unreachable("no answer within 400 ms".into()));
         let Trouble::Unreachable(why) = call(7).unwrap_err() else { panic!("nobody listens any more") };
         assert!(!why.contains("secret"), "{why}");
+    }
+
+    #[test]
+    fn what_the_coordinator_tells_of_its_clock_goes_with_our_own_stamps() {
+        let clock = |t1, t2| http(&format!("200 OK\r\n{CLOCK_HEADER}: {t1}, {t2}"), "{}");
+        let (url, _asked) =
+            coordinator(vec![clock("5", "7"), clock("7", "5"), clock("x", "7"), http("200 OK", "{}")]);
+        let (tell, told) = bounded(8);
+        let clock = Clock::start();
+        let link = Link::open("test", &url, None, clock, move |outcome| tell.send(outcome).unwrap()).unwrap();
+        let exchange = |number| {
+            let before_ns = clock.now();
+            let timeout = Duration::from_secs(9);
+            link.call(Call { number, path: "/workers".into(), body: Some(vec![b'x'; 100]), timeout });
+            // It lies there unread for a while.
+            std::thread::sleep(Duration::from_millis(300));
+            (before_ns, told.recv().unwrap().exchange)
+        };
+        let (before_ns, found) = exchange(1);
+        let Exchange { t0_ns, t1_ns, t2_ns, t3_ns } = found.expect("both sides told");
+        assert_eq!((t1_ns, t2_ns), (5, 7));
+        assert!(before_ns <= t0_ns && t0_ns <= t3_ns && t3_ns < before_ns + 250_000_000, "{found:?}");
+        for number in 2..=4 {
+            assert_eq!(exchange(number).1, None, "no clock shows that");
+        }
     }
 }

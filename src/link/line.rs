@@ -1,0 +1,162 @@
+//! The connection under a call: it notes when the request left and when the answer's first bytes were there,
+//! as the kernel saw it.
+//!
+//! What stays out: HTTP (ureq, for whose transport this is), what the instants are good for (fleet).
+
+use std::fmt;
+use std::io::{self, ErrorKind, Write as _};
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
+};
+use ureq::{Error, Timeout};
+
+use crate::sys::{self, Clock, Watch};
+
+/// When the last request left and its answer came, on the worker's clock.
+#[derive(Clone)]
+pub struct Stopwatch(Arc<Mutex<Noted>>);
+
+struct Noted {
+    watch: Watch,
+    left_ns: u64,
+    came_ns: Option<u64>,
+}
+
+impl Stopwatch {
+    /// On this clock.
+    pub fn new(clock: Clock) -> Self {
+        Self(Arc::new(Mutex::new(Noted { watch: Watch::new(clock), left_ns: 0, came_ns: None })))
+    }
+
+    /// Before the last bytes of the request were handed to the kernel, and when it had the first ones of
+    /// the answer: nanoseconds; `None` if nothing came.
+    pub fn times(&self) -> Option<(u64, u64)> {
+        let noted = self.noted();
+        noted.came_ns.map(|came_ns| (noted.left_ns, came_ns))
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Stopwatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stopwatch").finish_non_exhaustive()
+    }
+}
+
+/// Opens a line for each call.
+#[derive(Debug)]
+pub struct Lines(pub Stopwatch);
+
+impl Connector<()> for Lines {
+    type Out = Line;
+
+    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Line>, Error> {
+        let stream = connect(details)?;
+        stream.set_nodelay(true)?;
+        sys::ask_for_stamps(&stream);
+        self.0.noted().came_ns = None;
+        let buffers =
+            LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
+        Ok(Some(Line { stream, buffers, stopwatch: self.0.clone() }))
+    }
+}
+
+/// The first address that takes the connection; each may use its part of the time that is left.
+fn connect(details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
+    let deadline = details.timeout.not_zero().map(|after| Instant::now() + *after);
+    let mut last = Error::Timeout(Timeout::Connect);
+    for (i, address) in details.addrs.iter().enumerate() {
+        let Some(deadline) = deadline else { return Ok(TcpStream::connect(address)?) };
+        let part = deadline.saturating_duration_since(Instant::now()) / (details.addrs.len() - i) as u32;
+        if part.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(address, part) {
+            Ok(stream) => return Ok(stream),
+            Err(e) if e.kind() == ErrorKind::TimedOut => last = Error::Timeout(details.timeout.reason),
+            Err(e) => last = e.into(),
+        }
+    }
+    Err(last)
+}
+
+/// One connection.
+pub struct Line {
+    stream: TcpStream,
+    buffers: LazyBuffers,
+    stopwatch: Stopwatch,
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}
+
+impl Transport for Line {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        let timeout = timeout.for_write();
+        self.stream.set_write_timeout(timeout.not_zero().map(|after| *after))?;
+        {
+            let mut noted = self.stopwatch.noted();
+            (noted.left_ns, noted.came_ns) = (noted.watch.now(), None);
+        }
+        self.stream.write_all(&self.buffers.output()[..amount]).map_err(|e| told(e, timeout.reason))
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let timeout = timeout.for_read();
+        let deadline = timeout.not_zero().map(|after| Instant::now() + *after);
+        loop {
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Err(Error::Timeout(timeout.reason));
+            }
+            wait(&self.stream, left).map_err(|e| told(e, timeout.reason))?;
+            let mut noted = self.stopwatch.noted();
+            match noted.watch.receive(&self.stream, self.buffers.input_append_buf()) {
+                Ok((bytes, at_ns)) => {
+                    noted.came_ns.get_or_insert(at_ns);
+                    self.buffers.input_appended(bytes);
+                    return Ok(bytes > 0);
+                }
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+
+    fn is_open(&mut self) -> bool {
+        // One call, one connection: there is nothing to come back to.
+        false
+    }
+}
+
+/// Until there may be something to read.
+fn wait(stream: &TcpStream, at_most: Option<Duration>) -> io::Result<()> {
+    let timeout = at_most
+        .map(|left| Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() });
+    match poll(&mut [PollFd::new(stream, PollFlags::IN)], timeout.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn told(error: io::Error, reason: Timeout) -> Error {
+    match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => Error::Timeout(reason),
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,91 @@
+//! Where the coordinator is: looked up when it is not known or was not reached there, so that a name server
+//! that is away for a while costs nobody the lease.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ureq::Error;
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::NextTimeout;
+
+/// How long a name is looked up while there are addresses it once had.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The addresses of one name, the coordinator's.
+#[derive(Clone, Debug, Default)]
+pub struct Names(Arc<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    addresses: Mutex<Option<ResolvedSocketAddrs>>,
+    in_doubt: AtomicBool,
+    ask: DefaultResolver,
+}
+
+impl Names {
+    /// Nobody was reached at the addresses there are.
+    pub fn doubt(&self) {
+        self.0.in_doubt.store(true, Ordering::Relaxed);
+    }
+
+    /// Somebody was.
+    pub fn trust(&self) {
+        self.0.in_doubt.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Resolver for Names {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        let known = || self.0.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = known().clone();
+        let mut patience = timeout;
+        if let Some(addresses) = &before {
+            if !self.0.in_doubt.load(Ordering::Relaxed) {
+                return Ok(addresses.clone());
+            }
+            patience.after = (*patience.after).min(PATIENCE).into();
+        }
+        match (self.0.ask.resolve(uri, config, patience), before) {
+            (Ok(addresses), _) => {
+                *known() = Some(addresses.clone());
+                Ok(addresses)
+            }
+            (Err(_), Some(addresses)) => Ok(addresses),
+            (Err(why), None) => Err(why),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timeout() -> NextTimeout {
+        let after = Duration::from_secs(5).into();
+        NextTimeout { after, reason: ureq::Timeout::Global, ..NextTimeout::default() }
+    }
+
+    #[test]
+    fn a_name_that_is_not_found_any_more_keeps_its_addresses() {
+        let names = Names::default();
+        let look = |url: &str| names.resolve(&url.parse().unwrap(), &Config::default(), timeout());
+        assert!(look("http://nowhere.invalid:1").is_err());
+        let here = look("http://127.0.0.1:7").unwrap();
+        assert_eq!(here[0].port(), 7);
+        // The name plays no part while the addresses are good; in doubt it is looked up again.
+        assert_eq!(look("http://127.0.0.1:8").unwrap()[0].port(), 7);
+        names.doubt();
+        assert_eq!(look("http://nowhere.invalid:1").unwrap()[0].port(), 7);
+        assert_eq!(look("http://127.0.0.1:9").unwrap()[0].port(), 9);
+        names.trust();
+        assert_eq!(look("http://nowhere.invalid:1").unwrap()[0].port(), 9);
+    }
+}
