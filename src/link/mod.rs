@@ -124,10 +124,9 @@ impl Caller {
     }
 
     fn make(&self, call: &Call) -> Outcome {
-        let (answer, stay) = match self.ask(call) {
-            Ok((answer, stay)) => (answer, stay),
-            Err(error) => (Err(Trouble::Unreachable(explain(&error, call.timeout))), None),
-        };
+        let mut stay = None;
+        let answer = self.ask(call, &mut stay);
+        let answer = answer.unwrap_or_else(|e| Err(Trouble::Unreachable(explain(&e, call.timeout))));
         match answer {
             Err(Trouble::Unreachable(_)) => self.names.doubt(),
             _ => self.names.trust(),
@@ -138,8 +137,8 @@ impl Caller {
         Outcome { number: call.number, answer, exchange }
     }
 
-    /// The answer, and how long the call stayed with the coordinator.
-    fn ask(&self, call: &Call) -> Result<(Result<Vec<u8>, Trouble>, Option<Stay>), ureq::Error> {
+    /// The answer, and beside it how long the call stayed with the coordinator.
+    fn ask(&self, call: &Call, stay: &mut Option<Stay>) -> Result<Result<Vec<u8>, Trouble>, ureq::Error> {
         let url = format!("{}{}", self.base, call.path);
         let mut fields = vec![(PROTOCOL_HEADER, PROTOCOL.to_string())];
         fields.extend(self.authorization.clone().map(|value| ("Authorization", value)));
@@ -156,11 +155,11 @@ impl Caller {
             }
         }?;
         let status = response.status();
-        let stay = response.headers().get(CLOCK_HEADER).and_then(|value| Stay::read(value.to_str().ok()?));
+        *stay = response.headers().get(CLOCK_HEADER).and_then(|value| Stay::read(value.to_str().ok()?));
         let most = if call.body.is_none() { MAX_PLAN_MESSAGE_BYTES } else { MAX_CONTROL_BYTES };
         let body = response.body_mut().with_config().limit(most as u64).read_to_vec()?;
         if status == StatusCode::OK {
-            return Ok((Ok(body), stay));
+            return Ok(Ok(body));
         }
         let trouble = match Refused::read(&body) {
             Ok(refused) => Trouble::Refused(refused.into()),
@@ -168,7 +167,7 @@ impl Caller {
                 Trouble::Unreachable(format!("status {} and no word of this protocol", status.as_u16()))
             }
         };
-        Ok((Err(trouble), stay))
+        Ok(Err(trouble))
     }
 }
 
