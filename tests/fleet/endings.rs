@@ -10,7 +10,7 @@ use crate::stage::{Log, Room};
 #[test]
 fn three_workers_send_the_one_schedule_and_are_counted_as_one() {
     let (log, room) = (Log::start(), Room::new());
-    let plan = room.plan(log.addr, "{rate: 3000/s, duration: 4s, concurrency: 30}", "fail");
+    let plan = room.plan(log.addr, "{rate: 3000/s, duration: 4s, concurrency: 300}", "fail");
     let (mut coordinator, url) = room.coordinator(&plan, "3", &[]);
     let mut workers: Vec<_> =
         (0..3).map(|i| room.worker(&format!("w{i}"), &url, &["--threads", "1"])).collect();
