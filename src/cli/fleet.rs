@@ -78,8 +78,11 @@ pub(super) fn refuse(options: &Options) -> Result<(), UsageError> {
         (options.slot.is_some(), "--slot"),
         (!options.allowed_targets.is_empty(), "--allow-target"),
     ];
-    let of_coordinators =
-        [(options.workers.is_some(), "--workers"), (options.state_dir.is_some(), "--state-dir")];
+    let of_coordinators = [
+        (options.workers.is_some(), "--workers"),
+        (options.join_timeout_ns.is_some(), "--join-timeout"),
+        (options.state_dir.is_some(), "--state-dir"),
+    ];
     let of_both = [(options.token_file.is_some(), "--token-file")];
     let served = [(options.operator_token_file.is_some(), "--operator-token-file")];
     match options.role {

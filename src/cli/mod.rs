@@ -106,6 +106,8 @@ pub struct Options {
     pub coordinator: Option<String>,
     /// `--workers`; at least 1.
     pub workers: Option<u32>,
+    /// `--join-timeout`.
+    pub join_timeout_ns: Option<u64>,
     /// `--slot`.
     pub slot: Option<u32>,
     /// `--state-dir`.
@@ -203,6 +205,7 @@ pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
         seed: taken.read("--seed", seed)?,
         coordinator: taken.read("--coordinator", fleet::coordinator)?,
         workers: taken.read("--workers", workers)?,
+        join_timeout_ns: taken.read("--join-timeout", units::parse_duration)?,
         slot: taken.read("--slot", slot)?,
         state_dir: taken.read("--state-dir", |text| Ok(PathBuf::from(text)))?,
         allowed_targets: taken.read_all("--allow-target", Allowed::parse)?,
@@ -488,7 +491,7 @@ mod tests {
             "--coordinator" => "http://x:8080",
             "--allow-target" => "x:80",
             "--token-file" | "--operator-token-file" | "--state-dir" => "FILE",
-            "-d" | "--linger" => "3s",
+            "-d" | "--linger" | "--join-timeout" => "3s",
             "--max-regression" => "5%",
             "-b" | "-m" | "--plan" => "TEXT",
             _ => "7",
@@ -502,7 +505,7 @@ mod tests {
                 "--plan" | "--demo" | "--schema" | "--report-schema" | "--completions" | "--role" => &[],
                 "--coordinator" => &["--role", "worker"],
                 "--slot" | "--allow-target" => &["--role", "worker", "--coordinator", "http://y"],
-                "--workers" | "--state-dir" | "--token-file" => &["--role", "coordinator"],
+                "--workers" | "--join-timeout" | "--state-dir" | "--token-file" => &["--role", "coordinator"],
                 _ => &["http://x/"],
             };
             let mut words = base.to_vec();

@@ -95,7 +95,7 @@ pub(super) fn find(typed: &str) -> Option<&'static Flag> {
 use Group::{Fleet, HowMuch, Measurement, Other, Request, Results, What};
 
 /// All flags, in the order of the help.
-pub(super) static FLAGS: [Flag; 44] = [
+pub(super) static FLAGS: [Flag; 45] = [
     flag("--plan", "FILE", What, "the load plan, a YAML file; `-` reads standard input"),
     flag("--demo", "", What, "start a target of its own and load it with a sample plan"),
     flag("--role", "ROLE", What, "`standalone`, `worker`, `coordinator`, or `target` for the demo target alone")
@@ -145,6 +145,8 @@ pub(super) static FLAGS: [Flag; 44] = [
     flag("--seed", "N", Measurement, "seed of all randomness").default("random, printed"),
     flag("--coordinator", "URL", Fleet, "where a worker reports, like http://coordinator-svc:8080"),
     flag("--workers", "N", Fleet, "a coordinator starts when N have joined").default("1"),
+    flag("--join-timeout", "DURATION", Fleet, "how long a coordinator waits for them; for one that was lost before the start 2m at most")
+        .default("15m"),
     flag("--slot", "N", Fleet, "a worker's place; a new process of the same place takes the old one's part")
         .default("the variable JOB_COMPLETION_INDEX, or any free one"),
     flag("--allow-target", "HOST[:PORT]", Fleet, "what a worker may load; anything else is refused")

@@ -5,15 +5,16 @@ use std::cmp::Reverse;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::format::{count, rate, time};
+use super::format::{count, rate, time, whole_seconds};
 use super::shown::harmless;
-use crate::fleet::coordinator::Mark;
-use crate::fleet::coordinator::Row;
-use crate::fleet::messages::WorkerState;
+use crate::fleet::coordinator::{Awaited, Mark, Row, Waiting};
+use crate::fleet::messages::{WorkerId, WorkerState};
 use crate::verdict::fleet::WorkerEvidence;
 
 /// Rows of a view in a terminal, which has a few dozen lines.
 const MOST_LIVE_ROWS: usize = 16;
+/// Workers named in one sentence.
+const MOST_NAMED: usize = 3;
 
 /// What the snapshot of a coordinator holds of its workers.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,14 +24,14 @@ pub struct Fleet {
     /// What each sent in its newest window, in requests per second, by number; fewer while the last ones have
     /// reported none.
     pub rates: Vec<f64>,
-    /// Workers that have to join before load begins by itself.
-    pub wanted: u32,
     /// When this was, on the coordinator's clock.
     pub now_ns: u64,
     /// When the schedule began on it.
     pub start_at_ns: Option<u64>,
     /// Two workers' starts lie at most this far apart.
     pub start_skew_bound_ns: Option<u64>,
+    /// What it waits for before load begins.
+    pub waiting: Option<Waiting>,
     /// Why load was stopped before its time.
     pub stopped: Option<String>,
     /// Workers whose last word never came.
@@ -48,12 +49,34 @@ pub struct FleetFigures {
     pub workers: Vec<WorkerFigures>,
     /// Two workers' starts lie at most this far apart.
     pub start_skew_bound: Option<f64>,
+    /// What load waits for before it begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<WaitingFigures>,
     /// Why load was stopped before its time.
     pub stopped: Option<String>,
     /// Workers whose last word never came: what they did after their last report is not known.
     pub missing: Vec<u32>,
     /// Workers whose final totals are not the sum of their windows.
     pub unequal: Vec<u32>,
+}
+
+/// What a run that has not begun waits for.
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
+pub struct WaitingFigures {
+    /// A plan, workers that join, or that those that have joined are ready.
+    #[serde(rename = "for")]
+    #[schemars(extend("enum" = Awaited::NAMES))]
+    pub what: &'static str,
+    /// Workers that are there, or ready.
+    pub there: u32,
+    /// Of so many.
+    pub wanted: u32,
+    /// Workers that were lost and whose places nobody has taken; or that are not ready.
+    pub missing: Vec<u32>,
+    /// For how much longer.
+    pub seconds_left: f64,
+    /// The same in a sentence.
+    pub text: String,
 }
 
 /// One worker.
@@ -100,6 +123,14 @@ impl Fleet {
         FleetFigures {
             workers: self.rows.iter().map(|row| self.worker(row)).collect(),
             start_skew_bound: self.start_skew_bound_ns.map(seconds),
+            waiting: self.waiting.as_ref().map(|waiting| WaitingFigures {
+                what: waiting.what.name(),
+                there: waiting.there,
+                wanted: waiting.wanted,
+                missing: waiting.missing.iter().map(|id| id.0).collect(),
+                seconds_left: seconds(waiting.until_ns.saturating_sub(self.now_ns)),
+                text: self.waits_for().unwrap_or_default(),
+            }),
             stopped: self.stopped.clone(),
             missing: self.missing.clone(),
             unequal: self.unequal.clone(),
@@ -143,10 +174,10 @@ impl Fleet {
             .collect()
     }
 
-    /// How many workers are still waited for, and how many there are; `None`: no more are needed.
+    /// How many workers there are of those that are waited for; `None`: no more are needed.
     pub fn awaited(&self) -> Option<(u32, u32)> {
-        let here = self.rows.iter().filter(|row| row.gone.is_none()).count() as u32;
-        (self.start_at_ns.is_none() && here < self.wanted).then_some((here, self.wanted))
+        let waiting = self.waiting.as_ref().filter(|waiting| waiting.what != Awaited::Ready)?;
+        (waiting.there < waiting.wanted).then_some((waiting.there, waiting.wanted))
     }
 
     /// Workers by state: every state there is, with its number.
@@ -180,6 +211,34 @@ impl Fleet {
             said.push(format!("worker {worker}'s final totals are not the sum of its windows"));
         }
         said
+    }
+
+    /// What is waited for before load begins, whom it lacks, and for how long, in a sentence.
+    pub fn waits_for(&self) -> Option<String> {
+        let waiting = self.waiting.as_ref()?;
+        let Waiting { there, wanted, .. } = *waiting;
+        let named = |id: &WorkerId| {
+            let host = self.rows.get(id.0 as usize).map_or(String::new(), |row| harmless(&row.host));
+            format!("worker {} ({host})", id.0)
+        };
+        let mut names: Vec<String> = waiting.missing.iter().take(MOST_NAMED).map(named).collect();
+        if let more @ 1.. = waiting.missing.len().saturating_sub(MOST_NAMED) {
+            names.push(format!("{} more", count(more as u64)));
+        }
+        let names = names.join(", ");
+        let what = match waiting.what {
+            Awaited::Plan => "waiting for a plan: give the coordinator or a worker --plan".to_owned(),
+            Awaited::Workers if names.is_empty() => {
+                format!("waiting for workers, {there} of {wanted} are there")
+            }
+            Awaited::Workers => {
+                format!(
+                    "waiting for others in place of {names}, lost before the start, {there} of {wanted} are there"
+                )
+            }
+            Awaited::Ready => format!("waiting for {names} to get ready, {there} of {wanted} are"),
+        };
+        Some(format!("{what}, {} left", whole_seconds(waiting.until_ns.saturating_sub(self.now_ns))))
     }
 
     /// A line for each worker while the run lasts, under a heading, of at most 80 columns. Of many workers
@@ -260,7 +319,7 @@ impl Fleet {
 mod tests {
     use super::*;
     use crate::fleet::coordinator::Gone;
-    use crate::fleet::messages::{Health, Totals, WorkerId};
+    use crate::fleet::messages::{Health, Totals};
     use crate::plan::Slice;
 
     pub fn row(worker: u32, mark: Mark) -> Row {
@@ -291,10 +350,10 @@ mod tests {
         Fleet {
             rows,
             rates,
-            wanted: 1,
             now_ns: 10_000_000_000,
             start_at_ns: Some(0),
             start_skew_bound_ns: None,
+            waiting: None,
             stopped: None,
             missing: Vec::new(),
             unequal: Vec::new(),
@@ -313,6 +372,28 @@ mod tests {
         assert_eq!(words(&rows[2]), format!("1 lost 1/3 {}", of("–")), "nothing is known of what it sends");
         assert!(rows.iter().all(|line| line.chars().count() <= 80), "{rows:#?}");
         assert!(fleet(Vec::new()).live_rows().is_empty());
+    }
+
+    #[test]
+    fn what_is_waited_for_names_who_is_missing_and_for_how_long() {
+        let mut fleet = fleet((0..6).map(|i| row(i, Mark::Lost)).collect());
+        let mut awaited = |what, missing: &[u32]| {
+            let missing = missing.iter().copied().map(WorkerId).collect();
+            let until_ns = fleet.now_ns + 112_000_000_000;
+            fleet.waiting = Some(Waiting { what, there: 2, wanted: 6, missing, until_ns });
+            fleet.waits_for().unwrap()
+        };
+        let left = format!("2 of 6 are there, {} left", whole_seconds(112_000_000_000));
+        assert_eq!(awaited(Awaited::Workers, &[]), format!("waiting for workers, {left}"));
+        let lost = awaited(Awaited::Workers, &[1]);
+        assert_eq!(
+            lost,
+            format!("waiting for others in place of worker 1 (host), lost before the start, {left}")
+        );
+        let unready = awaited(Awaited::Ready, &[0, 1, 2, 3, 5]);
+        assert!(unready.contains("worker 2 (host), 2 more to get ready, 2 of 6 are,"), "{unready}");
+        assert!(awaited(Awaited::Plan, &[]).contains("--plan"));
+        assert_eq!(fleet.figures().waiting.unwrap().seconds_left, 112.0);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What a coordinator holds: the machine, its journal, the picture; and how the machine's effects are
 //! carried out, one call after the other.
 
+mod calls;
+
 use std::sync::{Arc, Mutex};
 
 use super::live::Notes;
@@ -11,9 +13,9 @@ use crate::cli::{Format, Options};
 use crate::collector::{Board, Merger, Part};
 use crate::fleet::coordinator::terms::{Config, Terms};
 use crate::fleet::coordinator::{Answer, Closing, Coordinator, Effect, Event, Note, Record, StopReason};
-use crate::fleet::messages::{Final, Heartbeat, Join, Key, PlanText, Totals, WorkerId};
+use crate::fleet::messages::{Key, PlanText, WorkerId};
 use crate::fleet::report::Report;
-use crate::fleet::{Checked as _, Refusal, worker::Window as _};
+use crate::fleet::{Refusal, worker::Window as _};
 use crate::journal::Journal;
 use crate::load::Last;
 use crate::plan::{Model, Plan};
@@ -21,7 +23,6 @@ use crate::report::hlog::Intervals;
 use crate::report::{Ending, Fleet, Snapshot, State, ThreadHealth};
 use crate::sys::Clock;
 use crate::verdict::preflight;
-use crate::web::{Call, Calls};
 
 /// Memory for windows that some worker has not reported yet.
 const OPEN_WINDOWS_BYTES: usize = 64 << 20;
@@ -76,7 +77,10 @@ impl Desk {
             None => None,
         };
         let (clock, epoch_ns) = (Clock::start(), (standalone::wall_clock() * 1e9) as u64);
-        let config = Config::new(options.workers.unwrap_or(1), env!("CARGO_PKG_VERSION"));
+        let mut config = Config::new(options.workers.unwrap_or(1), env!("CARGO_PKG_VERSION"));
+        if let Some(most_ns) = options.join_timeout_ns {
+            (config.gather_ns, config.replace_ns) = (most_ns, config.replace_ns.min(most_ns));
+        }
         let mut run = fastrand::u128(..);
         if let Some(seed) = options.seed {
             run = (run & !((1 << 53) - 1)) | u128::from(seed & ((1 << 53) - 1));
@@ -139,7 +143,7 @@ impl Desk {
                 Record::Gone { worker, .. } => self.give_up(worker),
                 Record::Stopped(reason, _) => self.stopped = Some(reason),
                 Record::Sealed(closing, _) => self.sealed = Some(closing),
-                Record::Opened { .. } | Record::Joined { .. } | Record::Final(..) => {}
+                Record::Opened { .. } | Record::Joined { .. } | Record::ToldToStart | Record::Final(..) => {}
             }
         }
         Ok(())
@@ -343,6 +347,9 @@ impl Desk {
                 let how = if matches!(note, Note::Lost(_)) { "is lost" } else { "was replaced" };
                 self.say(&format!("worker {} ({}) {how}", worker.0, host(worker)));
                 self.give_up(*worker);
+                if let Some(awaited) = self.fleet(self.now()).waits_for() {
+                    self.say(&awaited);
+                }
             }
             Note::Preparing => self.say("all are here: they open their connections"),
             Note::Starting(start_at_ns) => {
@@ -378,10 +385,10 @@ impl Desk {
         Fleet {
             rows,
             rates: self.rates.clone(),
-            wanted: self.options.workers.unwrap_or(1),
             now_ns: now,
             start_at_ns: self.coordinator.starts_at_ns(),
             start_skew_bound_ns: self.coordinator.start_skew_bound_ns(),
+            waiting: self.coordinator.waiting(),
             stopped: self.stopped.as_ref().map(ToString::to_string),
             missing: ids(closing.map(|closing| &closing.missing)),
             unequal: ids(closing.map(|closing| &closing.unequal)),
@@ -407,68 +414,6 @@ impl Desk {
         });
         self.board.update(|s| (s.throttled_ns, s.throttled_periods) = throttled);
         merger.finish();
-    }
-
-    /// No more requests may have ended than have fallen due: what breaks that is not believed.
-    fn is_lawful(&self, worker: WorkerId, seq: u64, totals: Totals) -> Result<(), Refusal> {
-        let Some((acked_seq, mut sum)) = self.coordinator.applied(worker) else { return Ok(()) };
-        totals.check().map_err(Refusal::Malformed)?;
-        sum.add(&totals);
-        let ended = sum.completed.saturating_add(sum.failed).saturating_add(sum.dropped);
-        if seq > acked_seq && ended > sum.due {
-            return Err(Refusal::Malformed("more requests have ended than have fallen due".to_owned()));
-        }
-        Ok(())
-    }
-
-    fn call(&mut self, call: Call<'_>) -> Result<String, Refusal> {
-        let answer = match call {
-            Call::Join(bytes) => {
-                let join = Join::read(bytes)?;
-                if let (None, Some(travels)) = (&self.plan, &join.plan) {
-                    // Who is turned away leaves no plan behind.
-                    self.coordinator.may_join(&join)?;
-                    let plan = plan_form::read(travels).map_err(Refusal::Malformed)?;
-                    self.take_plan(plan, travels.clone())?;
-                }
-                self.feed(Event::Join(Box::new(join)), None)?
-            }
-            Call::Plan => {
-                let (plan, _) = self.coordinator.plan().ok_or(Refusal::NoPlan)?;
-                return Ok(serde_json::to_string(plan).expect("a plan is JSON"));
-            }
-            Call::Heartbeat(worker, bytes) => {
-                let beat = Heartbeat::read(bytes)?;
-                self.feed(Event::Heartbeat(WorkerId(worker), Box::new(beat)), None)?
-            }
-            Call::Report(worker, seq, bytes) => {
-                let report = Report::read(bytes, self.scenarios())?;
-                let (worker, key, totals) = (WorkerId(worker), report.key, report.totals());
-                self.is_lawful(worker, seq, totals)?;
-                self.feed(Event::Report { worker, key, seq, totals }, Some((&report, bytes)))?
-            }
-            Call::Final(worker, bytes) => {
-                let last = Final::read(bytes)?;
-                self.feed(Event::Final(WorkerId(worker), Box::new(last)), None)?
-            }
-        };
-        let now = self.now();
-        let json = match answer {
-            Some(Answer::Joined(joined)) => serde_json::to_string(&joined),
-            Some(Answer::Orders(mut orders)) => {
-                orders.t2_ns = now;
-                serde_json::to_string(&orders)
-            }
-            Some(Answer::Acked(acked)) => serde_json::to_string(&acked),
-            Some(Answer::Done) | None => return Ok("{}".to_owned()),
-        };
-        Ok(json.expect("plain structs with string keys"))
-    }
-}
-
-impl Calls for Gate {
-    fn carry_out(&self, call: Call<'_>) -> Result<String, Refusal> {
-        self.with(|desk| desk.call(call))
     }
 }
 
@@ -500,7 +445,9 @@ fn asked(plan: &Plan, until_ns: u64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fleet::messages::{Final, Join, Totals};
     use crate::report::RunInfo;
+    use crate::web::Call;
 
     struct Room(std::path::PathBuf);
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use loadtester::collector::Board;
-use loadtester::fleet::coordinator::{Gone, Mark, Row};
+use loadtester::fleet::coordinator::{Awaited, Gone, Mark, Row, Waiting};
 use loadtester::fleet::messages::{Health, Totals, WorkerId, WorkerState};
 use loadtester::plan::{self, Overrides};
 use loadtester::report::dashboard::{self, Offer, Part};
@@ -248,10 +248,10 @@ fn each_worker_has_a_row_and_one_that_was_lost_is_red() {
             worker(0, "left", Mark::Present(WorkerState::Running), None),
             worker(1, "<b>right", Mark::Lost, Some(2_000_000_000)),
         ],
-        wanted: 2,
         now_ns: 4_500_000_000,
         start_at_ns: Some(1_000_000_000),
         start_skew_bound_ns: Some(2_000_000),
+        waiting: None,
         stopped: Some("a worker was lost".into()),
         missing: vec![1],
         unequal: Vec::new(),
@@ -279,21 +279,27 @@ fn each_worker_has_a_row_and_one_that_was_lost_is_red() {
 #[test]
 fn a_coordinator_that_waits_says_for_how_many() {
     let mut snapshot = snapshot();
-    let waiting = |rows: Vec<Row>| Fleet {
+    let waiting = |rows: Vec<Row>, there: u32| Fleet {
         rates: Vec::new(),
         rows,
-        wanted: 2,
         now_ns: 4_500_000_000,
         start_at_ns: None,
         start_skew_bound_ns: None,
+        waiting: Some(Waiting {
+            what: if there < 2 { Awaited::Workers } else { Awaited::Ready },
+            there,
+            wanted: 2,
+            missing: Vec::new(),
+            until_ns: 5_000_000_000,
+        }),
         stopped: None,
         missing: Vec::new(),
         unequal: Vec::new(),
         asked: None,
     };
     let joined = |n| worker(n, "h", Mark::Present(WorkerState::Joined), None);
-    let mut shown = |rows: Vec<Row>| {
-        (snapshot.state, snapshot.fleet) = (State::Starting, Some(waiting(rows)));
+    let mut shown = |rows: Vec<Row>, there| {
+        (snapshot.state, snapshot.fleet) = (State::Starting, Some(waiting(rows, there)));
         let mut h1 = String::new();
         check(&dashboard::page(&snapshot, &PLAIN), |page| {
             h1 = text_of(page.descendants().find(|n| n.has_tag_name("h1")).unwrap());
@@ -303,12 +309,12 @@ fn a_coordinator_that_waits_says_for_how_many() {
         });
         h1.trim_start_matches(['▸', '!']).to_owned()
     };
-    assert_eq!(shown(Vec::new()), "Waiting for workers: 0 of 2 have joined");
+    assert_eq!(shown(Vec::new(), 0), "Waiting for workers: 0 of 2 have joined");
     assert_eq!(
-        shown(vec![joined(0), worker(1, "h", Mark::Lost, Some(1))]),
+        shown(vec![joined(0), worker(1, "h", Mark::Lost, Some(1))], 1),
         "Waiting for workers: 1 of 2 have joined"
     );
-    assert_eq!(shown(vec![joined(0), joined(1)]), "Starting");
+    assert_eq!(shown(vec![joined(0), joined(1)], 2), "Starting");
 }
 
 const TOKEN: &str = "kept-between-us";

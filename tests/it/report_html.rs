@@ -215,10 +215,10 @@ fn a_fleet_has_a_row_for_each_worker_and_says_what_is_missing() {
     snapshot.fleet = Some(loadtester::report::Fleet {
         rates: Vec::new(),
         rows: vec![row(0, None), row(1, Some(gone))],
-        wanted: 2,
         now_ns: 9_000_000_000,
         start_at_ns: Some(1_000_000_000),
         start_skew_bound_ns: Some(80_000),
+        waiting: None,
         stopped: None,
         missing: vec![1],
         unequal: Vec::new(),

@@ -13,6 +13,10 @@ pub struct Ledger {
     pub plan: Option<(PlanText, Terms)>,
     /// Every process that ever joined, by number.
     pub members: Vec<Member>,
+    /// The most that were live at once.
+    pub most_live: usize,
+    /// The operator has said start.
+    pub told_to_start: bool,
     /// When the schedule begins.
     pub start_at_ns: Option<u64>,
     /// The last sharings-out, oldest first; at most [`MAX_TURNS`].
@@ -91,6 +95,8 @@ impl Ledger {
             run,
             plan: None,
             members: Vec::new(),
+            most_live: 0,
+            told_to_start: false,
             start_at_ns: None,
             epochs: Vec::new(),
             stopped: None,
@@ -148,12 +154,14 @@ impl Ledger {
                     last: None,
                     had_share: false,
                 });
+                self.most_live = self.most_live.max(self.live().count());
             }
             Record::Gone { worker, at_ns, heard_ns, replaced } => {
                 let gone = Gone { at_ns: *at_ns, heard_ns: *heard_ns, replaced: *replaced };
                 let member = self.member_mut(*worker).filter(|m| m.gone.is_none());
                 member.ok_or("nobody who could be gone")?.gone = Some(gone);
             }
+            Record::ToldToStart => self.told_to_start = true,
             Record::Started { .. } if self.start_at_ns.is_some() => return Err("a second start"),
             Record::Started { start_at_ns, shares } => {
                 self.share(1, 0, shares)?;

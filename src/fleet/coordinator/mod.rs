@@ -6,6 +6,10 @@
 //!     └────── one is lost ─────────┘                       └── stopped, or lost ────┘
 //! ```
 //!
+//! Each of them but the run itself has a deadline: too few workers are waited for so long, those that are
+//! there may take so long to get ready, and from the first loss among them on there is so much time left to
+//! begin. After it the run is stopped, and says who was missing.
+//!
 //! The caller feeds one [`Event`] with the instant it was seen and carries the [`Effect`]s out in their
 //! order; each has to succeed before the next one begins. `Persist` comes before the answer that
 //! acknowledges it, so what a worker was told survives a crash. Instants are nanoseconds since the Unix
@@ -23,7 +27,7 @@ pub mod terms;
 pub use ledger::{Gone, Member};
 pub use record::{Record, Share};
 pub use terms::{Config, Dealing, OnWorkerLoss, Terms};
-pub use view::{Mark, Row};
+pub use view::{Awaited, Mark, Row, Waiting};
 
 use super::Refusal;
 use super::messages::{
@@ -185,9 +189,9 @@ pub struct Coordinator {
     now_ns: u64,
     /// Who is told to get ready, by slot, and since when.
     roster: Option<(u64, Vec<WorkerId>)>,
-    /// The operator has said start.
-    told_to_start: bool,
-    /// Taken up from a journal.
+    /// When a worker was first lost of those that were told to get ready.
+    broken_up_ns: Option<u64>,
+    /// Taken up from a journal that tells of a start: another process's clock has fixed it.
     restored: bool,
     /// Nothing is shared out anew before: everybody who may send has been heard by then.
     settled_ns: u64,
@@ -245,7 +249,7 @@ impl Coordinator {
             opened_ns: now,
             now_ns: now.saturating_sub(1),
             roster: None,
-            told_to_start: false,
+            broken_up_ns: None,
             restored: false,
             settled_ns: now,
             ahead_ns: None,
@@ -280,8 +284,11 @@ impl Coordinator {
                 (present.state, present.health) = (WorkerState::Done, last.health);
             }
         }
+        // Those who were here once are not waited for as if they had yet to come.
+        let was_complete = coordinator.ledger.most_live >= coordinator.enough();
+        coordinator.broken_up_ns = was_complete.then_some(now);
         coordinator.settled_ns = now + coordinator.silence_ns();
-        coordinator.restored = true;
+        coordinator.restored = coordinator.ledger.start_at_ns.is_some();
         Ok(coordinator)
     }
 
@@ -317,7 +324,7 @@ impl Coordinator {
             Event::Heartbeat(worker, beat) => self.heartbeat(worker, &beat, now, effects),
             Event::Report { worker, key, seq, totals } => self.report(worker, key, seq, &totals, effects),
             Event::Final(worker, last) => self.last_word(worker, &last, now, effects),
-            Event::Start => self.start_when_ready(),
+            Event::Start => self.start_when_ready(effects),
             Event::Stop(reason) => {
                 self.stop(reason, now, effects);
                 Ok(Reply::Done)
@@ -341,7 +348,7 @@ impl Coordinator {
         Ok(Reply::Nothing)
     }
 
-    fn start_when_ready(&mut self) -> Result<Reply, Refusal> {
+    fn start_when_ready(&mut self, effects: &mut Effects) -> Result<Reply, Refusal> {
         let not_now = |why: &str| Err(Refusal::NotNow(why.to_owned()));
         if self.ledger.sealed.is_some() || self.ledger.stopped.is_some() {
             return not_now("the run is over: start a new coordinator");
@@ -352,7 +359,9 @@ impl Coordinator {
         if self.ledger.live().next().is_none() {
             return not_now("no worker has joined: start some first");
         }
-        self.told_to_start = true;
+        if !self.ledger.told_to_start && self.ledger.start_at_ns.is_none() {
+            self.record(Record::ToldToStart, effects);
+        }
         Ok(Reply::Done)
     }
 

@@ -1,8 +1,13 @@
 //! What time alone changes: losses, the start, the end. And how a run is stopped.
 
+use std::collections::BTreeSet;
+
 use super::sharing::deal;
-use super::{Closing, Coordinator, Dealing, Effect, Effects, Note, OnWorkerLoss, Record, StopReason};
+use super::{
+    Awaited, Closing, Coordinator, Dealing, Effect, Effects, Note, OnWorkerLoss, Record, StopReason, Waiting,
+};
 use crate::fleet::messages::{Phase, WorkerId};
+use crate::plan::Slice;
 
 impl Coordinator {
     /// When a [`super::Event::Tick`] is due though nobody calls; `None`: never again.
@@ -12,11 +17,7 @@ impl Coordinator {
         }
         let silent =
             self.ledger.live().map(|(id, _)| self.present[id.0 as usize].heard_ns + self.silence_ns() + 1);
-        let gathered = match (self.ledger.start_at_ns, self.roster.as_ref().map(|(since, _)| *since)) {
-            (Some(_), _) => None,
-            (None, Some(since)) => Some(since + self.config.prepare_ns),
-            (None, None) => self.is_short().then(|| self.opened_ns + self.config.gather_ns),
-        };
+        let gathered = self.waiting().map(|waiting| waiting.until_ns);
         let over = self.over_ns();
         let last = self.last_call_ns();
         // What a journal tells of may have to be acted on at once.
@@ -50,53 +51,80 @@ impl Coordinator {
 
     /// Towards the start: enough workers, then all of them ready.
     fn gather(&mut self, now: u64, effects: &mut Effects) {
-        let joined = self.ledger.live().count();
-        if self.is_short() {
+        let is_live = |id: &WorkerId| self.ledger.members[id.0 as usize].is_live();
+        if self.roster.as_ref().is_some_and(|(_, roster)| !roster.iter().all(is_live)) {
             self.roster = None;
-            if now >= self.opened_ns + self.config.gather_ns {
-                let wanted = self.config.workers;
-                let what = match &self.ledger.plan {
-                    None => "nobody brought a plan: give the coordinator or a worker --plan".to_owned(),
-                    Some(_) => format!("{joined} of {wanted} workers have joined in time"),
-                };
-                self.stop(StopReason::NotGathered(what), now, effects);
-            }
-            return;
-        }
-        if self.config.hold && !self.told_to_start {
-            return;
+            self.broken_up_ns.get_or_insert(now);
         }
         // The parts are fixed before anybody gets ready for one; whoever joins meanwhile comes later.
-        let is_live = |id: &WorkerId| self.ledger.members[id.0 as usize].is_live();
-        if self.roster.as_ref().is_none_or(|(_, roster)| !roster.iter().all(is_live)) {
-            let mut live: Vec<(u32, WorkerId)> = self.ledger.live().map(|(id, m)| (m.slot, id)).collect();
-            live.sort_unstable();
-            self.roster = Some((now, live.into_iter().map(|(_, id)| id).collect()));
+        if self.roster.is_none() && !self.is_short() {
+            let live = self.ledger.live().map(|(id, _)| id).collect();
+            self.roster = Some((now, self.by_slot(live)));
             effects.note(Note::Preparing);
         }
-        let Some((since, roster)) = self.roster.clone() else { return };
-        let is_ready = |id: &WorkerId| self.is_able(*id) && self.is_prepared(*id);
-        let unready: Vec<WorkerId> = roster.iter().copied().filter(|id| !is_ready(id)).collect();
-        if unready.is_empty() {
+        let Some(waiting) = self.waiting() else { return };
+        if let (Some((_, roster)), true) = (&self.roster, waiting.missing.is_empty()) {
             let start_at_ns = now + self.config.start_lead_ns;
-            self.record(Record::Started { start_at_ns, shares: deal(&roster) }, effects);
+            let shares = deal(roster);
+            self.record(Record::Started { start_at_ns, shares }, effects);
             effects.note(Note::Starting(start_at_ns));
-        } else if now >= since + self.config.prepare_ns {
-            if roster.len() - unready.len() < self.enough() {
-                let ready = roster.len() - unready.len();
-                let what = format!("{ready} of {} workers were ready to begin in time", roster.len());
-                return self.stop(StopReason::NotGathered(what), now, effects);
+        } else if now >= waiting.until_ns {
+            let is_late = self.broken_up_ns.is_some_and(|at| now >= at + self.config.replace_ns);
+            if waiting.what != Awaited::Ready || is_late || (waiting.there as usize) < self.enough() {
+                return self.stop(StopReason::NotGathered(self.explain(&waiting)), now, effects);
             }
-            unready.into_iter().for_each(|id| self.leave(id, false, now, effects));
+            // Those that are ready are enough.
+            waiting.missing.into_iter().for_each(|id| self.leave(id, false, now, effects));
+            self.gather(now, effects);
         }
     }
 
-    fn is_prepared(&self, worker: WorkerId) -> bool {
-        self.prepare_for(worker).is_some_and(|part| self.present[worker.0 as usize].prepared == Some(part))
+    /// What was waited for in vain.
+    fn explain(&self, waiting: &Waiting) -> String {
+        let Waiting { there, wanted, .. } = *waiting;
+        let lost = match waiting.missing.len() {
+            0 => String::new(),
+            1 => format!("worker {} was lost before the start, and ", waiting.missing[0].0),
+            n => format!("{n} workers were lost before the start, and "),
+        };
+        match waiting.what {
+            Awaited::Plan => "nobody brought a plan: give the coordinator or a worker --plan".to_owned(),
+            Awaited::Workers => format!("{lost}{there} of {wanted} workers have joined in time"),
+            Awaited::Ready => format!("{there} of {wanted} workers were ready to begin in time"),
+        }
     }
 
-    fn enough(&self) -> usize {
-        if self.told_to_start { 1 } else { self.config.workers as usize }
+    /// What a run that has not begun waits for; `None`: it has, or it is over.
+    pub fn waiting(&self) -> Option<Waiting> {
+        let ledger = &self.ledger;
+        if ledger.start_at_ns.is_some() || ledger.stopped.is_some() || ledger.sealed.is_some() {
+            return None;
+        }
+        let replaced_by = self.broken_up_ns.map(|at| at + self.config.replace_ns);
+        if let Some((since, roster)) = &self.roster {
+            let of = roster.len() as u32;
+            let is_ready = |(slot, id): &(u32, WorkerId)| {
+                let part = Some(Slice { slot: *slot, of });
+                self.is_able(*id) && self.present[id.0 as usize].prepared == part
+            };
+            let missing = (0..).zip(roster.iter().copied()).filter(|each| !is_ready(each));
+            let missing: Vec<WorkerId> = missing.map(|(_, id)| id).collect();
+            let until_ns = (since + self.config.prepare_ns).min(replaced_by.unwrap_or(u64::MAX));
+            let there = of - missing.len() as u32;
+            return Some(Waiting { what: Awaited::Ready, there, wanted: of, missing, until_ns });
+        }
+        let what = if ledger.plan.is_none() { Awaited::Plan } else { Awaited::Workers };
+        let taken: BTreeSet<u32> = ledger.live().map(|(_, m)| m.slot).collect();
+        let all = (0..).map(WorkerId).zip(&ledger.members);
+        let lost = all.filter(|(_, m)| m.gone.is_some_and(|gone| !gone.replaced) && !taken.contains(&m.slot));
+        let missing = lost.map(|(id, _)| id).collect();
+        let until_ns = replaced_by.unwrap_or(self.opened_ns + self.config.gather_ns);
+        let (there, wanted) = (ledger.live().count() as u32, self.enough() as u32);
+        Some(Waiting { what, there, wanted, missing, until_ns })
+    }
+
+    pub(super) fn enough(&self) -> usize {
+        if self.ledger.told_to_start { 1 } else { self.config.workers as usize }
     }
 
     fn is_short(&self) -> bool {

@@ -42,6 +42,8 @@ pub enum Record {
         /// Whether a new process took its place; otherwise it was silent.
         replaced: bool,
     },
+    /// The operator has said that load is to begin with those that are there.
+    ToldToStart,
     /// Load begins: the first epoch.
     Started {
         /// When the schedule begins.

@@ -99,7 +99,7 @@ impl Coordinator {
         Some(kept.iter().copied().chain(filled).collect())
     }
 
-    fn by_slot(&self, mut workers: Vec<WorkerId>) -> Vec<WorkerId> {
+    pub(super) fn by_slot(&self, mut workers: Vec<WorkerId>) -> Vec<WorkerId> {
         workers.sort_by_key(|id| self.ledger.members[id.0 as usize].slot);
         workers
     }

@@ -38,8 +38,6 @@ pub enum Dealing {
 pub struct Config {
     /// Begin when so many have joined, 1..=[`super::super::messages::MAX_WORKERS`].
     pub workers: u32,
-    /// Wait for the operator's word even then.
-    pub hold: bool,
     /// The program's version; workers have to be the same.
     pub version: String,
     /// The right to send, from the heartbeat that asked for it.
@@ -51,6 +49,9 @@ pub struct Config {
     pub start_lead_ns: u64,
     /// How long too few workers are waited for.
     pub gather_ns: u64,
+    /// From the first loss of a worker on that came when all were there, but load had not begun: how long
+    /// others may take to come in its place and to get ready.
+    pub replace_ns: u64,
     /// How long workers may take to get ready.
     pub prepare_ns: u64,
     /// How long final reports are waited for after the drain.
@@ -62,13 +63,14 @@ impl Config {
     pub fn new(workers: u32, version: &str) -> Self {
         Self {
             workers,
-            hold: false,
             version: version.to_owned(),
             lease_ns: 5 * S,
             margin_ns: S,
             start_lead_ns: 3 * S,
             // New machines of a cluster take minutes to come up.
             gather_ns: 900 * S,
+            // A lost pod's successor finds a machine that is up and an image that is there.
+            replace_ns: 120 * S,
             prepare_ns: 60 * S,
             final_ns: 15 * S,
         }

@@ -35,6 +35,46 @@ pub struct Row {
     pub had_share: bool,
 }
 
+/// What a run that has not begun waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// For what.
+    pub what: Awaited,
+    /// Workers that are there, or ready.
+    pub there: u32,
+    /// Of so many.
+    pub wanted: u32,
+    /// Those that were lost and whose places nobody has taken; or those that are not ready.
+    pub missing: Vec<WorkerId>,
+    /// Until when, on the coordinator's clock.
+    pub until_ns: u64,
+}
+
+/// What is waited for before the start, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// That somebody brings a plan.
+    Plan,
+    /// That enough workers join.
+    Workers,
+    /// That each of them has its connections open.
+    Ready,
+}
+
+impl Awaited {
+    /// Every name there is.
+    pub const NAMES: [&str; 3] = ["plan", "workers", "ready"];
+
+    /// The name in `/status`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Workers => "workers",
+            Self::Ready => "ready",
+        }
+    }
+}
+
 /// Where a worker stands, as people are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {

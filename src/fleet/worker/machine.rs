@@ -293,7 +293,9 @@ impl<W: Window> Worker<W> {
     }
 
     fn has_something_to_tell(&self) -> bool {
-        self.id.is_some() && (!self.outbox.is_empty() || self.load_ended)
+        // A failure is told by a heartbeat before anything is final, unless there are none any more.
+        let is_final = self.load_ended && (self.failed_ns.is_none() || self.fenced);
+        self.id.is_some() && (!self.outbox.is_empty() || is_final)
     }
 
     /// Make the calls that are due, or end.
@@ -365,8 +367,7 @@ impl<W: Window> Worker<W> {
         let key = self.config.key;
         let (seq, request) = match self.outbox.next() {
             Some((seq, window)) => (seq, Request::Report { worker, key, seq, window }),
-            // A failure is told by a heartbeat before anything is final.
-            None if self.load_ended && self.failed_ns.is_none() => {
+            None if self.has_something_to_tell() => {
                 let (last_seq, totals) = (self.outbox.acked_seq(), self.outbox.totals());
                 let (health, why) = (self.own_health(), self.why.clone());
                 (0, Request::Final(worker, Box::new(Final { key, last_seq, totals, health, why })))

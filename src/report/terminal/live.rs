@@ -1,12 +1,16 @@
 //! A run in one line while it lasts.
 
-use crate::report::Snapshot;
 use crate::report::format::{count, percent, rate, time, whole_seconds};
+use crate::report::{Fleet, Snapshot};
 use crate::tally::{ScenarioTally, quantile};
 use crate::verdict::threshold::Outcome;
 
-/// State, progress, rate over the last window, requests on the wire, errors, latency so far, time left.
+/// Of a fleet that has not begun: what it waits for. Else state, progress, rate over the last window, requests
+/// on the wire, errors, latency so far, time left.
 pub fn live_line(snapshot: &Snapshot) -> String {
+    if let Some(awaited) = snapshot.fleet.as_ref().and_then(Fleet::waits_for) {
+        return awaited;
+    }
     let tally = &snapshot.tally;
     let response = tally.over_scenarios(|s| &s.response_time);
     let latency = |q| quantile::percentile(&response, q).map_or("–".to_owned(), time);

@@ -7,7 +7,8 @@ mod process;
 mod world;
 
 use loadtester::fleet::coordinator::{Dealing, OnWorkerLoss, StopReason};
-use world::World;
+use loadtester::fleet::worker::Exit;
+use world::{REPLACE_NS, World};
 
 const MS: u64 = 1_000_000;
 const S: u64 = 1_000 * MS;
@@ -20,6 +21,10 @@ const CALM_FROM: u64 = 60 * S;
 /// Seeds that found something once: a coordinator back with its clock set, which dealt out what was done
 /// already, which told its start by the wrong clock, and which fell asleep over what its journal told.
 const FOUND: [u64; 3] = [2_962, 3_498, 29_216];
+
+/// Seeds that found something before the start: a worker that could not get ready and did not rest until that
+/// was heard, and one that was called lost meanwhile and never ended.
+const FOUND_EARLY: [u64; 2] = [39, 865];
 
 /// A fault that is built in on purpose: the simulation has to notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +52,8 @@ enum Kind {
     Spawn,
     Crash,
     Stop,
+    /// The operator says that load is to begin with those that are there.
+    Start,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +78,10 @@ struct Plot {
     crashes_midway: u32,
     deeds: Vec<Deed>,
     mutation: Mutation,
+    /// So many are there from the beginning.
+    present: u32,
+    /// Those that can not open their connections.
+    unable: Vec<usize>,
 }
 
 impl Plot {
@@ -87,6 +98,8 @@ impl Plot {
             crashes_midway: 0,
             deeds: Vec::new(),
             mutation: Mutation::None,
+            present: workers,
+            unable: Vec::new(),
         }
     }
 
@@ -109,8 +122,9 @@ impl Plot {
         }
         deeds.sort_by_key(|d| Reverse(d.at));
         let crashes_midway = if rng.u32(..3) == 0 { 2 } else { 0 };
+        let workers = rng.u32(1..=5);
         Self {
-            workers: rng.u32(1..=5),
+            workers,
             policy: policies[rng.usize(..3)],
             dealing: dealings[rng.usize(..4)],
             loss: [0, 1, 10, 30][rng.usize(..4)],
@@ -120,7 +134,25 @@ impl Plot {
             crashes_midway,
             deeds,
             mutation: Mutation::None,
+            present: workers,
+            unable: Vec::new(),
         }
+    }
+
+    /// The same fate, but much of it comes before the start: too few at first, losses while connections are
+    /// opened or that can not be opened, an operator who does not want to wait.
+    fn before_the_start(seed: u64) -> Self {
+        let (mut plot, mut rng) = (Self::of(seed), fastrand::Rng::with_seed(!seed ^ 0x5741_4954));
+        plot.present = rng.u32(1..=plot.workers);
+        plot.unable = (0..rng.usize(..4)).filter(|_| rng.u32(..3) == 0).collect();
+        let kinds = [Kind::Kill, Kind::Kill, Kind::Spawn, Kind::Spawn, Kind::Start, Kind::Pause, Kind::Crash];
+        for _ in 0..rng.usize(1..6) {
+            let kind = kinds[rng.usize(..kinds.len())];
+            let early = if rng.bool() { 2 * S } else { 30 * S };
+            let at = rng.u64(..early);
+            plot = plot.with(at, kind, rng.usize(..12), rng.u64(10 * MS..20 * S));
+        }
+        plot
     }
 
     fn with(mut self, at: u64, kind: Kind, victim: usize, length: u64) -> Self {
@@ -154,26 +186,115 @@ fn from_env(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
-#[test]
-fn whatever_happens_nothing_is_sent_twice_and_no_count_is_lost() {
+/// Play seeds `0..most`, or those that the environment asks for, and `found`.
+fn play_all(found: &[u64], most: u64, plot: fn(u64) -> Plot) {
     let seeds: Vec<u64> = match from_env("FLEET_SEED") {
         Some(seed) => vec![seed],
-        None => FOUND.into_iter().chain(0..from_env("FLEET_SEEDS").unwrap_or(3_000)).collect(),
+        None => found.iter().copied().chain(0..from_env("FLEET_SEEDS").unwrap_or(most)).collect(),
     };
-    let (mut requests, mut broken_up) = (0, 0);
+    let (mut requests, mut broken_up, mut never_began) = (0, 0, 0);
     for seed in seeds {
-        let plot = Plot::of(seed);
+        let plot = plot(seed);
         let told = std::panic::catch_unwind(|| play(seed, plot.clone()));
         match told.unwrap_or_else(|_| Err("a panic, see above".to_owned())) {
             Ok(world) => {
                 requests += world.sent.len();
                 broken_up += usize::from(world.closing().stopped.is_some());
+                never_began += usize::from(!world.closing().started);
             }
             Err(fault) => panic!("FLEET_SEED={seed}: {fault}\n{plot:#?}"),
         }
     }
-    assert!(requests > 0, "the simulation has to send something");
-    eprintln!("{requests} requests, {broken_up} runs broken up");
+    assert!(requests > 0 || from_env("FLEET_SEED").is_some(), "the simulation has to send something");
+    eprintln!("{requests} requests, {broken_up} runs broken up, {never_began} of them before they began");
+}
+
+#[test]
+fn whatever_happens_nothing_is_sent_twice_and_no_count_is_lost() {
+    play_all(&FOUND, 3_000, Plot::of);
+}
+
+#[test]
+fn whatever_happens_before_the_start_it_is_waited_for_no_longer_than_said() {
+    play_all(&FOUND_EARLY, 2_000, Plot::before_the_start);
+}
+
+#[test]
+fn a_worker_lost_before_the_start_is_waited_for_a_while_and_its_place_may_be_taken() {
+    for policy in [OnWorkerLoss::Fail, OnWorkerLoss::Continue, OnWorkerLoss::Redistribute] {
+        let lost = || Plot::calm(3, policy).with(200 * MS, Kind::Kill, 1, 0);
+        let world = play(1, lost()).unwrap();
+        let closing = world.closing();
+        let Some(StopReason::NotGathered(why)) = &closing.stopped else { panic!("{closing:?}") };
+        assert_eq!(why, "worker 1 was lost before the start, and 2 of 3 workers have joined in time");
+        assert!(!closing.started && world.sent.is_empty());
+        // What is left of the fleet hears of it.
+        assert!(world.now < 7 * S + REPLACE_NS + 2 * S, "{}", world.now);
+        let ended = |p: &process::Process| matches!(p.exit, Some(Exit::Done(Some(_))));
+        assert!([0, 2].iter().all(|i| ended(&world.processes[*i])));
+        // Victim 1 has place 1; an even length has it taken.
+        let replaced = play(1, lost().with(15 * S, Kind::Spawn, 1, 2)).unwrap();
+        assert_eq!((replaced.closing().stopped, replaced.left_out()), (None, vec![]));
+    }
+}
+
+/// A process that ends again and again before the start must not hold it up for ever.
+#[test]
+fn a_place_that_nobody_keeps_does_not_hold_up_the_end() {
+    // It says nothing more once it has joined, and its successor comes before that is noticed.
+    let spawns = (0..9).fold(Plot::calm(2, OnWorkerLoss::Fail), |plot, i| {
+        let at = (2 + 5 * i) * S;
+        plot.with(at, Kind::Spawn, 1, 2).with(at + 40 * MS, Kind::Kill, 2 + i as usize, 0)
+    });
+    let plot = spawns.with(200 * MS, Kind::Kill, 1, 0);
+    let world = play(1, plot).unwrap();
+    let closing = world.closing();
+    assert!(matches!(closing.stopped, Some(StopReason::NotGathered(_))), "{closing:?}");
+    assert!(!closing.started && world.now < 3 * S + REPLACE_NS + 3 * S, "{}", world.now);
+}
+
+#[test]
+fn a_worker_that_can_not_get_ready_fails_the_run_or_is_waited_for_as_one_that_was_lost() {
+    let unable = |policy| Plot { unable: vec![1], ..Plot::calm(3, policy) };
+    let failed = play(1, unable(OnWorkerLoss::Fail)).unwrap();
+    let Some(StopReason::WorkerFailed(_, why)) = failed.closing().stopped else { panic!() };
+    assert!(why == "no connection" && failed.now < 5 * S, "{why} after {}", failed.now);
+    let waited = play(1, unable(OnWorkerLoss::Continue)).unwrap();
+    assert!(matches!(waited.closing().stopped, Some(StopReason::NotGathered(_))), "{:?}", waited.closing());
+    let replaced = unable(OnWorkerLoss::Continue).with(5 * S, Kind::Spawn, 1, 2);
+    let replaced = play(1, replaced).unwrap();
+    assert_eq!((replaced.closing().stopped, replaced.left_out()), (None, vec![]));
+}
+
+#[test]
+fn an_operator_who_does_not_wait_starts_those_that_are_there() {
+    let plot = Plot { present: 2, ..Plot::calm(3, OnWorkerLoss::Fail) };
+    let world = play(1, plot.clone().with(5 * S, Kind::Start, 0, 0)).unwrap();
+    assert_eq!((world.closing().stopped, world.left_out()), (None, vec![]));
+    assert!(world.processes.iter().all(|p| p.truth.sent == ARRIVALS / 2), "two share all of it");
+    // The word survives the coordinator it was given to.
+    let crashed = plot.with(5 * S, Kind::Start, 0, 0).with(5 * S + MS, Kind::Crash, 0, S);
+    let world = play(1, crashed).unwrap();
+    assert_eq!((world.closing().stopped, world.left_out()), (None, vec![]));
+    let nobody = play(1, Plot { present: 2, ..Plot::calm(3, OnWorkerLoss::Fail) }).unwrap();
+    assert!(matches!(nobody.closing().stopped, Some(StopReason::NotGathered(_))));
+}
+
+#[test]
+fn a_closed_plan_is_dealt_out_and_a_place_of_connections_may_be_taken() {
+    let plot = |dealing, policy| Plot { dealing, ..Plot::calm(3, policy) };
+    let all = play(1, plot(Dealing::Requests, OnWorkerLoss::Fail)).unwrap();
+    assert_eq!((all.closing().stopped, all.left_out()), (None, vec![]));
+    let killed = plot(Dealing::Requests, OnWorkerLoss::Continue).with(9 * S, Kind::Kill, 1, 0);
+    let left = play(1, killed.with(16 * S, Kind::Spawn, 1, 2)).unwrap().left_out();
+    assert!(
+        !left.is_empty() && left.iter().all(|k| k % 3 == left[0] % 3),
+        "nobody repeats a stretch: {left:?}"
+    );
+    let killed = plot(Dealing::Connections, OnWorkerLoss::Continue).with(9 * S, Kind::Kill, 1, 0);
+    let world = play(1, killed.with(12 * S, Kind::Spawn, 1, 2)).unwrap();
+    let (kept, new) = (world.processes[0].truth.sent, world.processes[3].truth.sent);
+    assert!(kept == ARRIVALS && (100..ARRIVALS).contains(&new), "{kept} {new}");
 }
 
 #[test]
@@ -227,7 +348,7 @@ fn without_a_journal_the_workers_say_so_and_stop() {
     let mut plot = Plot::calm(3, OnWorkerLoss::Fail).with(15 * S, Kind::Crash, 0, S);
     plot.has_disk = false;
     let world = play(1, plot).unwrap();
-    let refused = loadtester::fleet::worker::Exit::Refused(loadtester::fleet::Refusal::OtherRun);
+    let refused = Exit::Refused(loadtester::fleet::Refusal::OtherRun);
     assert!(world.processes.iter().all(|p| p.exit == Some(refused.clone())));
 }
 

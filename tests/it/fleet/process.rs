@@ -1,5 +1,6 @@
 //! A worker process of the simulation: its machine, its clock, and load threads that do as they are told.
 
+use loadtester::fleet::coordinator::Dealing;
 use loadtester::fleet::messages::{PlanText, Totals, Turn, WorkerId};
 use loadtester::fleet::worker::{Config, Effect, Event, Exit, Request, Window, Worker};
 use loadtester::plan::Slice;
@@ -22,8 +23,10 @@ impl Window for Win {
 /// One request that went out.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent {
-    /// Which arrival of the whole schedule.
+    /// Which arrival of the whole schedule, or which of the plan's requests.
     pub k: u64,
+    /// The place it was sent for.
+    pub slot: u32,
     /// When, in truth.
     pub at: u64,
     /// When, since the start by its own clock.
@@ -51,13 +54,16 @@ pub struct Process {
     /// What it really did.
     pub truth: Totals,
     pub most_unsent: u32,
+    /// Its connections can not be opened.
+    pub is_unable: bool,
     load: Load,
 }
 
-#[derive(Default)]
 struct Load {
+    dealing: Dealing,
+    /// Of a stretch of requests, how many were made.
+    made: u64,
     preparing: Option<(u64, Slice)>,
-    has_threads: bool,
     start: Option<u64>,
     stop_at: u64,
     turns: Vec<Turn>,
@@ -70,7 +76,7 @@ struct Load {
 }
 
 impl Process {
-    pub fn new(place: usize, config: Config, rng: &mut fastrand::Rng) -> Self {
+    pub fn new(place: usize, config: Config, dealing: Dealing, rng: &mut fastrand::Rng) -> Self {
         Self {
             place,
             slot: config.slot,
@@ -86,7 +92,8 @@ impl Process {
             exit: None,
             truth: Totals::default(),
             most_unsent: 0,
-            load: Load::default(),
+            is_unable: false,
+            load: Load::new(dealing),
         }
     }
 
@@ -115,7 +122,8 @@ impl Process {
         }
         let load = &self.load;
         let arrival = load.start.filter(|_| load.ends_at.is_none());
-        let arrival = arrival.map(|start| start + load.next_k.min(ARRIVALS) * GAP);
+        let last_k = if load.dealing == Dealing::Requests { u64::MAX } else { ARRIVALS };
+        let arrival = arrival.map(|start| start + load.next_k.min(last_k) * GAP);
         let window = load.start.filter(|_| !load.ended).map(|_| load.window_ends);
         let ready = load.preparing.map(|(at, _)| at);
         let own = [self.machine.wait_until(), arrival, window, ready, load.ends_at.filter(|_| !load.ended)];
@@ -159,16 +167,18 @@ impl Process {
                     }
                     Effect::UsePlan(PlanText { .. }) => events.push_back(Event::PlanChecked(Ok(()))),
                     Effect::Prepare(slice) => {
-                        self.load.has_threads = true;
                         self.load.preparing = Some((own + rng.u64(50 * MS..500 * MS), slice));
                     }
                     Effect::Start { at_ns } => {
                         assert!(self.load.start.is_none(), "started twice");
                         self.load.start = Some(at_ns);
-                        self.load.stop_at = at_ns + ARRIVALS * GAP;
+                        let has_end = self.load.dealing != Dealing::Requests;
+                        self.load.stop_at = if has_end { at_ns + ARRIVALS * GAP } else { u64::MAX };
                         self.load.window_ends = at_ns.max(own) + S;
                         // What fell due before there was a lease is not sent any more.
-                        while at_ns + self.load.next_k * GAP < own && self.load.next_k < ARRIVALS {
+                        while at_ns + self.load.next_k * GAP < own
+                            && (self.load.next_k < ARRIVALS || !has_end)
+                        {
                             self.arrive(false);
                         }
                     }
@@ -187,42 +197,66 @@ impl Process {
         }
     }
 
-    /// The next arrival comes: owned or not, sent or dropped. Whether it was sent.
-    fn arrive(&mut self, may_send: bool) -> bool {
-        let k = self.load.next_k;
-        self.load.next_k += 1;
-        let turn = self.load.turns.iter().rfind(|t| t.from_ns <= k * GAP);
-        let owned = turn.and_then(|t| t.share).is_some_and(|s| k % u64::from(s.of) == u64::from(s.slot));
-        if owned {
-            self.load.window.due += 1;
-            if may_send {
-                self.load.window.sent += 1;
-                self.load.window.completed += 1;
-            } else {
-                self.load.window.dropped += 1;
+    /// The next arrival comes, or the next turn of a connection: what is sent, and for which place.
+    fn arrive(&mut self, may_send: bool) -> Option<(u64, u32)> {
+        let load = &mut self.load;
+        let k = load.next_k;
+        load.next_k += 1;
+        let share = load.turns.iter().rfind(|t| t.from_ns <= k * GAP).and_then(|t| t.share)?;
+        let (slot, of) = (u64::from(share.slot), u64::from(share.of));
+        let k = match load.dealing {
+            Dealing::Arrivals if k % of != slot => return None,
+            Dealing::Arrivals => k,
+            // Without a lease a connection only waits.
+            _ if !may_send => return None,
+            Dealing::Connections => k,
+            Dealing::Requests if slot + of * load.made >= ARRIVALS => return None,
+            Dealing::Requests => {
+                load.made += 1;
+                slot + of * (load.made - 1)
             }
+        };
+        load.window.due += 1;
+        if !may_send {
+            load.window.dropped += 1;
+            return None;
         }
-        owned && may_send
+        load.window.sent += 1;
+        load.window.completed += 1;
+        Some((k, share.slot))
+    }
+
+    /// Whether nothing is left to be sent by its load threads, at `own`.
+    fn is_through(&self, own: u64) -> bool {
+        let load = &self.load;
+        match (load.dealing, load.turns.iter().find_map(|t| t.share)) {
+            (Dealing::Requests, Some(share)) => {
+                u64::from(share.slot) + u64::from(share.of) * load.made >= ARRIVALS
+            }
+            _ => load.next_k == ARRIVALS && own >= load.stop_at,
+        }
     }
 
     fn run_threads(&mut self, now: u64, mutation: Mutation, sent: &mut Vec<Sent>) -> Vec<Event<Win>> {
         let own = self.clock(now);
         let mut events = Vec::new();
         if let Some((_, slice)) = self.load.preparing.take_if(|(at, _)| own >= *at) {
-            events.push(Event::Prepared(slice, Ok(())));
+            let result = if self.is_unable { Err("no connection".to_owned()) } else { Ok(()) };
+            events.push(Event::Prepared(slice, result));
         }
         if let Some(start) = self.load.start
             && self.load.ends_at.is_none()
         {
-            while self.load.next_k < ARRIVALS && start + self.load.next_k * GAP <= own {
-                let k = self.load.next_k;
+            let most_k = if self.load.dealing == Dealing::Requests { u64::MAX } else { ARRIVALS };
+            while self.load.next_k < most_k && start + self.load.next_k * GAP <= own {
                 let leased = own < self.load.lease_until || mutation == Mutation::LeaseIgnored;
                 let in_time = own < self.load.stop_at || mutation == Mutation::SentAfterTheEnd;
-                if self.arrive(leased && in_time) {
-                    sent.push(Sent { k, at: now, own_ns: own as i64 - start as i64, by: self.place });
+                if let Some((k, slot)) = self.arrive(leased && in_time) {
+                    let own_ns = own as i64 - start as i64;
+                    sent.push(Sent { k, slot, at: now, own_ns, by: self.place });
                 }
             }
-            if self.load.next_k == ARRIVALS && own >= self.load.stop_at {
+            if self.is_through(own) {
                 self.load.ends_at = Some(own + 20 * MS);
             }
         }
@@ -242,5 +276,24 @@ impl Process {
             }
         }
         events
+    }
+}
+
+impl Load {
+    fn new(dealing: Dealing) -> Self {
+        Self {
+            dealing,
+            made: 0,
+            preparing: None,
+            start: None,
+            stop_at: 0,
+            turns: Vec::new(),
+            lease_until: 0,
+            next_k: 0,
+            window: Totals::default(),
+            window_ends: 0,
+            ends_at: None,
+            ended: false,
+        }
     }
 }

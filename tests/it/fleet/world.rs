@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 use loadtester::fleet::coordinator::{
-    self, Answer as Told, Closing, Coordinator, Effect, Event, OnWorkerLoss, Record, Row, Terms,
+    self, Answer as Told, Awaited, Closing, Coordinator, Dealing, Effect, Event, OnWorkerLoss, Record, Row,
+    Terms,
 };
 use loadtester::fleet::messages::{Key, PlanText, Totals, WorkerId};
 use loadtester::fleet::worker::{self, Answer, MAX_WAITING, Request, Trouble};
@@ -13,6 +14,9 @@ use loadtester::fleet::{Refusal, Refused};
 use super::process::{Process, Sent, Win};
 use super::{ARRIVALS, GAP, MS, Mutation, Plot, S};
 
+/// How long workers are waited for, and how long once a complete fleet has lost one.
+pub const GATHER_NS: u64 = 100 * S;
+pub const REPLACE_NS: u64 = 20 * S;
 /// No run of the simulation takes longer, or it does not end.
 const LIMIT: u64 = 600 * S;
 
@@ -38,6 +42,10 @@ pub struct World {
     pub sent: Vec<Sent>,
     /// Who sent what, of each run: a coordinator without a disk begins a new one when it comes back.
     owner: HashMap<(u32, u64), usize>,
+    /// Who had the connections of each place, one after the other.
+    holders: HashMap<(u32, u32), Vec<usize>>,
+    /// In which run the operator was told that it will begin with those that are there.
+    promised: Option<u32>,
     era: u32,
     checked: usize,
     sealed: Option<(Closing, Vec<Totals>)>,
@@ -64,6 +72,8 @@ impl World {
             merged: Vec::new(),
             sent: Vec::new(),
             owner: HashMap::new(),
+            holders: HashMap::new(),
+            promised: None,
             era: 0,
             checked: 0,
             sealed: None,
@@ -73,8 +83,12 @@ impl World {
             plot,
         };
         world.open();
-        for slot in 0..world.plot.workers {
+        for slot in 0..world.plot.present {
             world.spawn(Some(slot));
+        }
+        for victim in world.plot.unable.clone() {
+            let n = world.processes.len();
+            world.processes[victim % n].is_unable = true;
         }
         world
     }
@@ -91,7 +105,7 @@ impl World {
         let terms = Terms {
             dealing: self.plot.dealing,
             on_worker_loss: self.plot.policy,
-            length_ns: (self.plot.dealing != coordinator::Dealing::Requests).then_some(ARRIVALS * GAP),
+            length_ns: (self.plot.dealing != Dealing::Requests).then_some(ARRIVALS * GAP),
             drain_ns: S,
         };
         let digest = format!("sha256:{:064x}", 7);
@@ -101,7 +115,8 @@ impl World {
     }
 
     fn config(&self) -> coordinator::Config {
-        coordinator::Config { gather_ns: 100 * S, ..coordinator::Config::new(self.plot.workers, "1") }
+        let (gather_ns, replace_ns) = (GATHER_NS, REPLACE_NS);
+        coordinator::Config { gather_ns, replace_ns, ..coordinator::Config::new(self.plot.workers, "1") }
     }
 
     pub fn clock(&self) -> u64 {
@@ -113,13 +128,19 @@ impl World {
         let key = Key(self.keys << 64 | u128::from(self.rng.u64(..)));
         let config =
             worker::Config { slot, host: "h".into(), ..worker::Config::new(key, "1", self.rng.u64(..)) };
-        self.processes.push(Process::new(self.processes.len(), config, &mut self.rng));
+        self.processes.push(Process::new(self.processes.len(), config, self.plot.dealing, &mut self.rng));
     }
 
     /// Let everything happen until the run has ended everywhere.
     pub fn run(&mut self) -> Result<(), String> {
+        let mut steps_at_once = 0;
         while !self.is_over() {
             let next = self.next();
+            steps_at_once = if next > self.now { 0 } else { steps_at_once + 1 };
+            if steps_at_once > 10_000 {
+                let waits = self.processes.iter().map(Process::wakes).collect::<Vec<_>>();
+                return Err(format!("time stands still at {next}: {waits:?}"));
+            }
             if next > LIMIT {
                 let rows = self.coordinator.as_ref().map(Coordinator::rows);
                 return Err(format!("the run does not end: {rows:?}"));
@@ -181,6 +202,10 @@ impl World {
                 super::Kind::Crash => self.crash(deed.length),
                 super::Kind::Stop => {
                     self.tell(Event::Stop(coordinator::StopReason::Operator), None);
+                }
+                super::Kind::Start => {
+                    let told = self.tell(Event::Start, None);
+                    self.promised = told.filter(Result::is_ok).map(|_| self.era).or(self.promised);
                 }
             }
         }
@@ -385,6 +410,7 @@ impl World {
                 return Err(format!("{} windows are kept unsent", process.most_unsent));
             }
         }
+        self.check_waiting()?;
         let closing = self.coordinator.as_ref().and_then(Coordinator::closing).cloned();
         if let Some(closing) = closing {
             let now = (closing, rows.iter().map(|r| r.totals).collect::<Vec<_>>());
@@ -396,6 +422,20 @@ impl World {
         Ok(())
     }
 
+    /// Nothing is waited for without a deadline, nor beyond it, nor for more than the operator was told.
+    fn check_waiting(&self) -> Result<(), String> {
+        let Some(waiting) = self.coordinator.as_ref().and_then(Coordinator::waiting) else { return Ok(()) };
+        let left = waiting.until_ns as i64 - self.clock() as i64;
+        if !(0..=GATHER_NS as i64).contains(&left) {
+            return Err(format!("{waiting:?} has {left} ns left"));
+        }
+        let is_promised = self.promised == Some(self.era);
+        if is_promised && waiting.what == Awaited::Workers && waiting.wanted != 1 {
+            return Err(format!("{waiting:?} though the operator has said start"));
+        }
+        Ok(())
+    }
+
     fn check_sent(&mut self, sent: Sent, rows: &[Row]) -> Result<(), String> {
         let process = &self.processes[sent.by];
         let lease = self.config().lease_ns;
@@ -403,15 +443,23 @@ impl World {
         if !leased {
             return Err(format!("{sent:?} without a lease, the last of {:?}", process.granted));
         }
-        if let Some(other) = self.owner.insert((process.era, sent.k), sent.by) {
+        if self.plot.dealing == Dealing::Connections {
+            let holders = self.holders.entry((process.era, sent.slot)).or_default();
+            match holders.iter().position(|by| *by == sent.by) {
+                None => holders.push(sent.by),
+                Some(i) if i + 1 == holders.len() => {}
+                Some(_) => return Err(format!("{sent:?} though its place was taken: {holders:?}")),
+            }
+        } else if let Some(other) = self.owner.insert((process.era, sent.k), sent.by) {
             return Err(format!("{sent:?} was sent by {other} too"));
         }
         let started = self.started.ok_or("sent before a start was fixed")?;
         // By the worker's own clock, exactly; in truth, as far as clocks could be compared.
-        if sent.own_ns < 0 || sent.own_ns > (ARRIVALS * GAP) as i64 {
+        let length = if self.plot.dealing == Dealing::Requests { LIMIT } else { ARRIVALS * GAP };
+        if sent.own_ns < 0 || sent.own_ns > length as i64 {
             return Err(format!("{sent:?} outside of its schedule"));
         }
-        let (from, to) = (started.saturating_sub(2 * S), started + ARRIVALS * GAP + 2 * S);
+        let (from, to) = (started.saturating_sub(2 * S), started + length + 2 * S);
         if !self.clock_was_set && (sent.at < from || sent.at > to) {
             return Err(format!("{sent:?} outside of {from}..{to}"));
         }

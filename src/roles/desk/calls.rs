@@ -1,0 +1,73 @@
+//! The workers' calls: read and held against the law, fed to the machine, answered.
+
+use super::{Desk, Gate};
+use crate::fleet::coordinator::{Answer, Event};
+use crate::fleet::messages::{Final, Heartbeat, Join, Totals, WorkerId};
+use crate::fleet::report::Report;
+use crate::fleet::{Checked as _, Refusal, worker::Window as _};
+use crate::roles::plan_form;
+use crate::web::{Call, Calls};
+
+impl Desk {
+    /// No more requests may have ended than have fallen due: what breaks that is not believed.
+    fn is_lawful(&self, worker: WorkerId, seq: u64, totals: Totals) -> Result<(), Refusal> {
+        let Some((acked_seq, mut sum)) = self.coordinator.applied(worker) else { return Ok(()) };
+        totals.check().map_err(Refusal::Malformed)?;
+        sum.add(&totals);
+        let ended = sum.completed.saturating_add(sum.failed).saturating_add(sum.dropped);
+        if seq > acked_seq && ended > sum.due {
+            return Err(Refusal::Malformed("more requests have ended than have fallen due".to_owned()));
+        }
+        Ok(())
+    }
+
+    pub(super) fn call(&mut self, call: Call<'_>) -> Result<String, Refusal> {
+        let answer = match call {
+            Call::Join(bytes) => {
+                let join = Join::read(bytes)?;
+                if let (None, Some(travels)) = (&self.plan, &join.plan) {
+                    // Who is turned away leaves no plan behind.
+                    self.coordinator.may_join(&join)?;
+                    let plan = plan_form::read(travels).map_err(Refusal::Malformed)?;
+                    self.take_plan(plan, travels.clone())?;
+                }
+                self.feed(Event::Join(Box::new(join)), None)?
+            }
+            Call::Plan => {
+                let (plan, _) = self.coordinator.plan().ok_or(Refusal::NoPlan)?;
+                return Ok(serde_json::to_string(plan).expect("a plan is JSON"));
+            }
+            Call::Heartbeat(worker, bytes) => {
+                let beat = Heartbeat::read(bytes)?;
+                self.feed(Event::Heartbeat(WorkerId(worker), Box::new(beat)), None)?
+            }
+            Call::Report(worker, seq, bytes) => {
+                let report = Report::read(bytes, self.scenarios())?;
+                let (worker, key, totals) = (WorkerId(worker), report.key, report.totals());
+                self.is_lawful(worker, seq, totals)?;
+                self.feed(Event::Report { worker, key, seq, totals }, Some((&report, bytes)))?
+            }
+            Call::Final(worker, bytes) => {
+                let last = Final::read(bytes)?;
+                self.feed(Event::Final(WorkerId(worker), Box::new(last)), None)?
+            }
+        };
+        let now = self.now();
+        let json = match answer {
+            Some(Answer::Joined(joined)) => serde_json::to_string(&joined),
+            Some(Answer::Orders(mut orders)) => {
+                orders.t2_ns = now;
+                serde_json::to_string(&orders)
+            }
+            Some(Answer::Acked(acked)) => serde_json::to_string(&acked),
+            Some(Answer::Done) | None => return Ok("{}".to_owned()),
+        };
+        Ok(json.expect("plain structs with string keys"))
+    }
+}
+
+impl Calls for Gate {
+    fn carry_out(&self, call: Call<'_>) -> Result<String, Refusal> {
+        self.with(|desk| desk.call(call))
+    }
+}

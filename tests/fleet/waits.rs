@@ -1,0 +1,66 @@
+//! Fleets that do not come together: who is missing is said at once, and nobody waits for ever.
+
+use serde_json::{Value, json};
+
+use crate::stage::{Log, Process, Room, eventually, exchange, post};
+
+/// A worker that joins and is never heard again.
+fn join_and_vanish(url: &str) {
+    let join = json!({"key": format!("{:032x}", 7), "version": env!("CARGO_PKG_VERSION"), "host": "vanishes",
+        "threads": 1});
+    let fields = "Host: 127.0.0.1\r\nLoadtester-Protocol: 1\r\n";
+    let (status, body) = post(url, "/workers", fields, join.to_string().as_bytes());
+    assert_eq!(status, 200, "{body}");
+}
+
+fn page(url: &str, path: &str) -> String {
+    let (status, body) = exchange(url, format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").as_bytes());
+    assert_eq!(status, 200, "{body}");
+    body
+}
+
+/// Two are wanted; one gets ready and the other vanishes meanwhile.
+fn one_of_two(room: &Room, log: &Log, join_timeout: &str) -> (Process, String, Process) {
+    let plan = room.plan(log.addr, "{requests: 100, concurrency: 10}", "continue");
+    let (coordinator, url) = room.coordinator(&plan, "2", &["--join-timeout", join_timeout]);
+    join_and_vanish(&url);
+    let stays = room.worker("stays", &url, &["--threads", "1"]);
+    coordinator.said_after("all are here");
+    coordinator.said_after("worker 0 (vanishes) is lost");
+    (coordinator, url, stays)
+}
+
+#[test]
+fn who_is_lost_before_the_start_is_named_at_once_and_another_may_come_in_its_place() {
+    let (log, room) = (Log::start(), Room::new());
+    let (mut coordinator, url, mut stays) = one_of_two(&room, &log, "60s");
+    let said =
+        coordinator.said_after("waiting for others in place of worker 0 (vanishes), lost before the start");
+    assert!(said.starts_with(", 1 of 2 are there, "), "{said}");
+    // The picture is drawn anew many times a second.
+    let waiting = eventually("who is missing", || {
+        let status: Value = serde_json::from_str(&page(&url, "/status")).expect("JSON");
+        (status["fleet"]["waiting"]["for"] == "workers").then(|| status["fleet"]["waiting"].clone())
+    });
+    assert_eq!(waiting["missing"], json!([0]), "{waiting:#}");
+    assert!((1.0..=60.0).contains(&waiting["seconds_left"].as_f64().expect("a time")), "{waiting}");
+    assert!(page(&url, "/").contains("Not begun: waiting for others in place of worker 0"));
+    let mut comes = room.worker("comes", &url, &["--threads", "1"]);
+    let ends = [coordinator.end(), stays.end(), comes.end()];
+    assert_eq!(ends, [Some(0); 3], "{}", coordinator.said());
+    let report = room.report();
+    assert_eq!((&report["totals"]["ok"], log.arrivals().len()), (&100.into(), 100));
+    assert_eq!(report["fleet"].get("waiting"), None, "it has begun");
+}
+
+#[test]
+fn a_fleet_that_stays_incomplete_is_given_up_in_the_time_that_was_said() {
+    let (log, room) = (Log::start(), Room::new());
+    let (mut coordinator, _, mut stays) = one_of_two(&room, &log, "4s");
+    assert_eq!(coordinator.end(), Some(3), "{}", coordinator.said());
+    let why = "worker 0 was lost before the start, and 1 of 2 workers have joined in time";
+    eventually("why", || coordinator.said().contains(why).then_some(()));
+    assert_eq!(stays.end(), Some(0), "{}", stays.said());
+    assert!(stays.said().contains(why), "{}", stays.said());
+    assert!(log.arrivals().is_empty());
+}
