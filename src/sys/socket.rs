@@ -182,7 +182,14 @@ impl AsFd for Socket {
 /// end acknowledges all that came before. After a reset it means that the peer's kernel had held
 /// them for less than the 40 ms by which it may delay an acknowledgement.
 /// `tcpi_bytes_acked` is RFC 4898's tcpEStatsAppHCThruOctetsAcked; Linux counts the SYN in it.
-pub fn unacknowledged(socket: &Socket, total: u64, sent: u64) -> bool {
+///
+/// Over a Unix socket there is nothing to acknowledge: a peer that closes with bytes it has not read resets the
+/// connection, and one that had read all of them ends it in order (unix(7) says nothing of it; Linux does so
+/// in `unix_release_sock`).
+pub fn unacknowledged(socket: &Socket, total: u64, sent: u64, was_reset: bool) -> bool {
+    if !socket.is_tcp {
+        return was_reset;
+    }
     /// Offset of `tcpi_bytes_acked` in struct tcp_info (linux/tcp.h, stable since Linux 4.1).
     const BYTES_ACKED_AT: usize = 120;
     const SYN: u64 = 1;

@@ -110,6 +110,30 @@ fn a_unix_socket_is_a_target_and_its_responses_say_that_they_are_not_stamped() {
     assert!(heads(&seen).iter().all(|head| head.starts_with("GET /y HTTP/1.1\r\n")));
 }
 
+/// A target that answers once, and closes while the next request lies there unread.
+#[test]
+fn a_request_that_meets_the_end_of_an_idle_unix_connection_is_sent_again() {
+    let room = Room::new();
+    let path = room.file("once.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                match stream.read(&mut byte) {
+                    Ok(1) => head.push(byte[0]),
+                    _ => break,
+                }
+            }
+            let _ = stream.write_all(response("200 OK", "hello").as_bytes());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    });
+    let ended = check_ok(&plan(&format!("unix:{path}"), "concurrency: 1", ""));
+    assert!(ended.number("totals.retried") > 20, "{ended:#?}");
+}
+
 #[test]
 fn a_unix_socket_that_is_not_there_is_unreachable() {
     let room = Room::new();
