@@ -120,29 +120,67 @@ pub fn print_duration(ns: u64) -> String {
     text + &format!("{}{dot}{fraction}{name}", rest / unit)
 }
 
-/// A measured time with three significant digits: `15.3µs`, `1.23ms`, `95.3s`; whole seconds from 100 s on.
+/// Units of measured time: nanoseconds in one, name.
+const TIME_UNITS: [(f64, &str); 4] = [(1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s")];
+/// From here on minutes are easier to read than seconds.
+const MINUTES_FROM_NS: u64 = 2 * NS_PER_M;
+
+/// A measured time with three significant digits: `0 s`, `640 ns`, `12.3 µs`, `1.20 ms`, `90.0 s`, `2 min 5 s`,
+/// `1 h 0 min`. The blank tells it from a duration that somebody typed.
 pub fn print_time(ns: u64) -> String {
-    if ns < 1_000 {
-        return format!("{ns}ns");
+    if ns == 0 {
+        return "0 s".to_owned();
     }
-    for (unit, name) in [(NS_PER_US, "µs"), (NS_PER_MS, "ms"), (NS_PER_S, "s")] {
-        // The bound is where three digits still round below the next unit's 1.00.
-        let limit = if name == "s" { 99.95 } else { 999.5 };
-        let value = ns as f64 / unit as f64;
-        if value < limit {
-            return three_digits(value) + name;
-        }
+    if ns >= MINUTES_FROM_NS {
+        let seconds = ns.saturating_add(NS_PER_S / 2) / NS_PER_S;
+        let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+        return match hours {
+            0 => format!("{minutes} min {} s", seconds % 60),
+            _ => format!("{} h {minutes} min", print_count(hours)),
+        };
     }
-    let seconds = (ns as f64 / NS_PER_S as f64).round() as u64;
-    print_duration(seconds.saturating_mul(NS_PER_S))
+    let (scale, unit) = time_unit(ns);
+    format!("{:.*} {unit}", time_decimals(ns, scale), ns as f64 / scale)
+}
+
+/// A time and the interval it lies in, in one unit: `12.1 ms [11.8, 12.6]`.
+pub fn print_time_in_interval(ns: u64, low_ns: u64, high_ns: u64) -> String {
+    if ns >= MINUTES_FROM_NS {
+        return format!("{} [{}, {}]", print_time(ns), print_time(low_ns), print_time(high_ns));
+    }
+    let (scale, unit) = time_unit(ns);
+    let decimals = time_decimals(ns, scale);
+    let number = |ns: u64| format!("{:.decimals$}", ns as f64 / scale);
+    format!("{} {unit} [{}, {}]", number(ns), number(low_ns), number(high_ns))
+}
+
+/// A time of which tenths would only flicker, rounded up: `12 s`, `2 min 5 s`.
+pub fn print_whole_seconds(ns: u64) -> String {
+    if ns < MINUTES_FROM_NS { format!("{} s", ns.div_ceil(NS_PER_S)) } else { print_time(ns) }
+}
+
+/// The unit in which a time has one to three digits before the point.
+fn time_unit(ns: u64) -> (f64, &'static str) {
+    let fits = |(scale, _): &&(f64, &str)| ns as f64 >= scale * 0.9995;
+    *TIME_UNITS.iter().rev().find(fits).unwrap_or(&TIME_UNITS[0])
+}
+
+fn time_decimals(ns: u64, scale: f64) -> usize {
+    if scale == 1.0 { 0 } else { decimals(ns as f64 / scale) }
+}
+
+/// Digits after the point that make three in all.
+fn decimals(value: f64) -> usize {
+    // The bounds are where rounding to fewer decimals would add a digit.
+    match value {
+        v if v < 9.995 => 2,
+        v if v < 99.95 => 1,
+        _ => 0,
+    }
 }
 
 fn three_digits(value: f64) -> String {
-    match value {
-        v if v < 9.995 => format!("{v:.2}"),
-        v if v < 99.95 => format!("{v:.1}"),
-        v => format!("{v:.0}"),
-    }
+    format!("{value:.*}", decimals(value))
 }
 
 /// Requests per second of `500/s`, `1.5k/s`, `30/m`, `3600/h`.
@@ -255,18 +293,18 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     bytes().ok_or_else(|| "not a size: write a number and B, KiB, MiB or GiB, like 64KiB".to_owned())
 }
 
-/// Bytes with three significant digits: `512B`, `64.0KiB`, `1.50MiB`.
+/// Bytes with three significant digits: `512 B`, `64.0 KiB`, `1.50 MiB`.
 pub fn print_bytes(bytes: u64) -> String {
     if bytes < 1 << 10 {
-        return format!("{bytes}B");
+        return format!("{bytes} B");
     }
-    for (shift, name) in [(10, "KiB"), (20, "MiB")] {
+    for (shift, name) in [(10, " KiB"), (20, " MiB")] {
         let value = bytes as f64 / (1u64 << shift) as f64;
         if value < 1023.5 {
             return three_digits(value) + name;
         }
     }
-    three_digits(bytes as f64 / (1u64 << 30) as f64) + "GiB"
+    three_digits(bytes as f64 / (1u64 << 30) as f64) + " GiB"
 }
 
 /// The share that `1%` or `0.05%` is: 0.01, 0.0005. Not bounded above.
@@ -281,9 +319,17 @@ pub fn parse_percent(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A share as a percentage to four decimals: `1%`, `0.05%`, `99.9871%`.
+/// A share of 0..=1: `41.0 %`, `0.10 %`; what is neither none nor all never looks like it: `<0.01 %`,
+/// `>99.99 %`. `–` for what is not a number.
 pub fn print_percent(share: f64) -> String {
-    trim_zeros(&format!("{:.4}", share * 100.0)) + "%"
+    match share * 100.0 {
+        p if !p.is_finite() => "–".to_owned(),
+        0.0 => "0 %".to_owned(),
+        p if p > 0.0 && p < 0.01 => "<0.01 %".to_owned(),
+        p if p < 100.0 && p > 99.99 => ">99.99 %".to_owned(),
+        p if p > 99.0 && p < 100.0 => format!("{p:.2} %"),
+        p => format!("{p:.*} %", decimals(p)),
+    }
 }
 
 #[cfg(test)]
@@ -352,23 +398,31 @@ mod tests {
     }
 
     #[test]
-    fn times_print_three_digits_in_a_readable_unit() {
+    fn times_keep_three_digits_and_their_unit() {
         let cases = [
-            (0, "0ns"),
-            (999, "999ns"),
-            (1_000, "1.00µs"),
-            (15_340, "15.3µs"),
-            (999_499, "999µs"),
-            (999_500, "1.00ms"),
-            (1_234_567, "1.23ms"),
-            (9_996_000, "10.0ms"),
-            (1_500_000_000, "1.50s"),
-            (99_960_000_000, "1m40s"),
-            (3_725_000_000_000, "1h2m5s"),
+            (0, "0 s"),
+            (999, "999 ns"),
+            (1_000, "1.00 µs"),
+            (12_345, "12.3 µs"),
+            (9_996, "10.0 µs"),
+            (999_600, "1.00 ms"),
+            (123_456_789, "123 ms"),
+            (1_500_000_000, "1.50 s"),
+            (90_000_000_000, "90.0 s"),
+            (125_000_000_000, "2 min 5 s"),
+            (3_600_000_000_000, "1 h 0 min"),
+            (u64::MAX, "5,124,095 h 34 min"),
         ];
         for (ns, text) in cases {
             assert_eq!(print_time(ns), text);
         }
+    }
+
+    #[test]
+    fn an_interval_is_in_the_unit_and_precision_of_its_value() {
+        assert_eq!(print_time_in_interval(12_130_000, 11_800_000, 12_650_000), "12.1 ms [11.8, 12.7]");
+        assert_eq!(print_time_in_interval(1_000_000, 980_000, 1_020_000), "1.00 ms [0.98, 1.02]");
+        assert_eq!(print_time_in_interval(640, 600, 1_200), "640 ns [600, 1200]");
     }
 
     #[test]
@@ -383,10 +437,17 @@ mod tests {
         assert_eq!([0, 999, 1_000, 1_234_567].map(print_count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(
             [1023, 65_536, 1_572_864, 3 << 30].map(print_bytes),
-            ["1023B", "64.0KiB", "1.50MiB", "3.00GiB"]
+            ["1023 B", "64.0 KiB", "1.50 MiB", "3.00 GiB"]
         );
         assert_eq!([500.0, 0.5, 1234.5678, 0.01].map(print_rate), ["500/s", "0.5/s", "1234.568/s", "36/h"]);
-        assert_eq!([0.01, 0.0005, 1.0].map(print_percent), ["1%", "0.05%", "100%"]);
+    }
+
+    #[test]
+    fn a_share_never_rounds_to_none_or_all() {
+        assert_eq!(
+            [0.0, 1e-9, 0.001, 0.41, 0.9996, 0.999_99, 1.0, 1.7].map(print_percent),
+            ["0 %", "<0.01 %", "0.10 %", "41.0 %", "99.96 %", ">99.99 %", "100 %", "170 %"]
+        );
     }
 
     fn near(a: f64, b: f64, share: f64) -> bool {
@@ -395,17 +456,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_printed_reads_back(ns: u64, small in 0u64..10_000_000_000, rate in 0.001f64..1e7, share in 0.0f64..1.0) {
+        fn what_is_printed_reads_back(ns: u64, small in 0u64..10_000_000_000, rate in 0.001f64..1e7) {
             for ns in [ns, small] {
                 prop_assert_eq!(parse_duration(&print_duration(ns)), Ok(ns));
-                let read = parse_duration(&print_time(ns)).unwrap();
-                prop_assert!(near(read as f64, ns as f64, 0.006), "{} for {ns}", print_time(ns));
-                let read = parse_bytes(&print_bytes(ns)).unwrap();
+                let written = |printed: String| printed.replace(' ', "").replace("min", "m").replace(',', "");
+                let read = parse_duration(&written(print_time(ns))).unwrap();
+                // Hours come without their seconds.
+                prop_assert!(near(read as f64, ns as f64, 0.009), "{} for {ns}", print_time(ns));
+                let read = parse_bytes(&written(print_bytes(ns))).unwrap();
                 prop_assert!(near(read as f64, ns as f64, 0.006), "{} for {ns}", print_bytes(ns));
                 prop_assert_eq!(parse_count(&print_count(ns).replace(',', "")), Ok(ns));
             }
             prop_assert!(near(parse_rate(&print_rate(rate)).unwrap(), rate, 0.006), "{}", print_rate(rate));
-            prop_assert!((parse_percent(&print_percent(share)).unwrap() - share).abs() < 1e-6);
         }
 
         #[test]

@@ -4,6 +4,7 @@ use super::figures::{InstrumentFigures, Totals, Verdict};
 use super::format::{count, percent};
 use super::shown::harmless;
 use super::{Ending, Fleet, Snapshot, State};
+use crate::fleet::coordinator::Mark;
 use crate::tally::ScenarioTally;
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
@@ -68,7 +69,14 @@ impl Headline {
         };
         let tone = if failing.is_some() { Tone::Bad } else { tone };
         let here = awaited.map(|(here, wanted)| format!("{here} of {wanted} have joined"));
-        Self { tone, word, but: failing.or(here).unwrap_or_default(), trust }
+        let lost = snapshot.fleet.as_ref().and_then(workers_lost);
+        let tone = if lost.is_some() && tone == Tone::Good { Tone::Warn } else { tone };
+        Self {
+            tone,
+            word,
+            but: [lost, failing, here].into_iter().flatten().collect::<Vec<_>>().join("; "),
+            trust,
+        }
     }
 
     /// Of a finished run.
@@ -102,6 +110,14 @@ impl Headline {
         };
         Self { tone, word, but, trust }
     }
+}
+
+/// `1 of 3 workers lost`; `None`: none is. One whose place was taken by another is not missed.
+fn workers_lost(fleet: &Fleet) -> Option<String> {
+    fleet.start_at_ns?;
+    let lost = fleet.rows.iter().filter(|row| row.mark == Mark::Lost).count();
+    let joined = fleet.rows.iter().filter(|row| row.gone.is_none_or(|gone| !gone.replaced)).count();
+    (lost > 0).then(|| format!("{lost} of {joined} workers lost"))
 }
 
 /// Whether nothing was asked that could fail.

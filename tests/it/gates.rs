@@ -155,7 +155,7 @@ fn a_broken_expectation_is_told_with_what_came() {
             "/large",
             "{body_contains: y, max_body: 64KiB}",
             "body_too_large",
-            "body of 293KiB is larger than max_body, 64.0KiB",
+            "body of 293 KiB is larger than max_body, 64.0 KiB",
         ),
         ("/missing", "status: 200", "unexpected_status", "status 404"),
         ("/", "status: 3xx", "unexpected_status", "status 200"),

@@ -321,7 +321,7 @@ sends             100 requests
                                   Authorization: Bearer ***
                             33  Create user: POST /v1/users?key=***, within 5s
                                   Authorization: Bearer ***
-                                  body of 23B: {{\"password\": \"***\"}}
+                                  body of 23 B: {{\"password\": \"***\"}}
 threads           3, pinned to cores 0, 1, 2; 8 cores allowed, no quota
 file descriptors  313 of 4,096
 local ports       50 of 28,232
@@ -347,9 +347,9 @@ fn no_secret_is_on_the_page() {
 #[test]
 fn a_count_that_nobody_knows_is_shown_as_shares() {
     let text = page(&closed(50, None));
-    assert!(text.contains("66.7%  Get users") && text.contains("as many requests as"), "{text}");
+    assert!(text.contains("66.7 %  Get users") && text.contains("as many requests as"), "{text}");
     let poisson = page(&open(10.0, 30, Arrivals::Poisson));
-    assert!(poisson.contains("33.3%  Create user") && poisson.contains("about 300 requests"), "{poisson}");
+    assert!(poisson.contains("33.3 %  Create user") && poisson.contains("about 300 requests"), "{poisson}");
     let even = page(&open(10.0, 30, Arrivals::Even));
     assert!(even.contains("200  Get users"), "{even}");
     assert!(

@@ -293,7 +293,7 @@ fn the_live_line_tells_a_run_at_its_start_and_in_its_middle() {
     );
     assert_eq!(
         live_line(&Snapshot::new(run_info(), 1, 0.0)),
-        "starting 0.00 %, –/s, 0 in flight, 0 errors, p50 – p99 –"
+        "starting 0 %, –/s, 0 in flight, 0 errors, p50 – p99 –"
     );
 }
 

@@ -142,7 +142,7 @@ fn a_gate_passes_only_when_the_asked_load_was_offered() {
     };
     assert_eq!(outcomes(&short(10)), [Passed, Passed, Failed]);
     assert_eq!(outcomes(&short(11)), [Inconclusive, Inconclusive, Failed]);
-    assert_eq!(reason(&short(250)), "it holds, but only 80% of the asked load was offered");
+    assert_eq!(reason(&short(250)), "it holds, but only 80.0 % of the asked load was offered");
 }
 
 #[test]

@@ -205,9 +205,9 @@ fn late_sends_too_few_to_doubt_are_said_to_be_in_the_last_percentiles() {
     };
     let noted = pause(true);
     assert!(noted.trustworthy);
-    assert!(noted.notes[0].contains("50 requests were sent more than 1.00ms"), "{:?}", noted.notes);
+    assert!(noted.notes[0].contains("50 requests were sent more than 1.00 ms"), "{:?}", noted.notes);
     assert!(
-        noted.notes[0].contains("200ms: percentiles of the response time above 99.5%"),
+        noted.notes[0].contains("200 ms: percentiles of the response time above 99.50 %"),
         "{:?}",
         noted.notes
     );
@@ -238,11 +238,11 @@ fn a_thread_busy_for_more_than_95_per_cent_cannot_keep_a_schedule() {
     assert_eq!(doubts(|r| r.threads = vec![thread(0.1), thread(0.951)]), ["thread_saturated"]);
     assert_eq!(
         sentences(|r| r.threads = vec![thread(0.99), thread(0.2)]),
-        ["thread 0 was busy 99%: add --threads or lower the rate"]
+        ["thread 0 was busy 99.0 %: add --threads or lower the rate"]
     );
     assert_eq!(
         sentences(|r| r.threads = vec![thread(0.96), thread(0.98), thread(0.5)]),
-        ["thread 1 was busy 98% (and 1 more over 95%): add --threads or lower the rate"]
+        ["thread 1 was busy 98.0 % (and 1 more over 95.0 %): add --threads or lower the rate"]
     );
 }
 
@@ -259,7 +259,7 @@ fn in_the_closed_model_a_busy_generator_is_a_note() {
     assert_eq!((instrument.trustworthy, instrument.offered_ratio), (true, None));
     assert_eq!(
         instrument.notes,
-        ["the generator was the bottleneck: thread 0 was busy 99%; the target may do more"]
+        ["the generator was the bottleneck: thread 0 was busy 99.0 %; the target may do more"]
     );
 }
 
@@ -285,7 +285,7 @@ fn each_sentence_carries_its_figure_and_a_remedy() {
         r.local_errors = 1;
     };
     let (all, names) = (sentences(everything), doubts(everything));
-    let figures = ["95%", "99%", "3.20ms", "7.00ms", "250ms in 12 periods", "1 exchange failed"];
+    let figures = ["95.0 %", "99.0 %", "3.20 ms", "7.00 ms", "250 ms in 12 periods", "1 exchange failed"];
     assert_eq!(all.len(), figures.len());
     // The last two are of a fleet, and tested where it is weighed.
     assert_eq!(names, Reason::NAMES[..6], "each reason has its name, and each name its reason");

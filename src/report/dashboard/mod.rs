@@ -209,21 +209,25 @@ fn charts_of(source: &Source) -> Markup {
         most_points: LIVE_POINTS,
         until_s: Some(axis_end_s(source.snapshot)),
     };
-    // All of them or none, so that none pushes another away.
-    let drawn = charts::drawn(&view);
-    let waiting = drawn.len() < charts::CHARTS;
+    // One that waits keeps its place, so that none pushes another away.
+    let open_model = source.run.model == "open";
+    let kept = |title: &str| open_model || title != charts::TITLES[charts::TITLES.len() - 1];
     html! {
         section aria-labelledby="charts-title" {
             h2 id="charts-title" class="spoken" { "Charts" }
             div class="charts" {
-                @if waiting {
-                    @for i in 0..charts::CHARTS {
-                        figure class="waiting" { @if i == 0 { p { "A line needs two seconds of measured time." } } }
-                    }
-                } @else {
-                    @for chart in drawn { (chart) }
+                @for (title, chart) in charts::TITLES.iter().zip(charts::drawn(&view)) {
+                    @if let Some(chart) = chart { (chart) } @else if kept(title) { (waiting(title)) }
                 }
             }
+        }
+    }
+}
+
+fn waiting(title: &str) -> Markup {
+    html! {
+        figure class="waiting" {
+            figcaption { h3 { (title) } p { "Nothing to draw yet." } }
         }
     }
 }

@@ -163,7 +163,11 @@ fn figures(source: &Source) -> Markup {
 fn busy(snapshot: &Snapshot) -> Markup {
     if let Some(fleet) = &snapshot.fleet {
         let running = fleet.by_state().find(|(state, _)| *state == "running").map_or(0, |(_, n)| n);
-        return figure("Workers running", count(running as u64), format!("{} have joined", fleet.rows.len()));
+        return figure(
+            "Workers running",
+            count(running as u64),
+            format!("of {} that joined", fleet.rows.len()),
+        );
     }
     let sum = |of: fn(&ThreadHealth) -> u64| count(snapshot.threads.iter().map(of).sum());
     let beside = format!("{} open, {} waiting", sum(|t| t.connections), sum(|t| t.backlog));

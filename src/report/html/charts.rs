@@ -21,7 +21,8 @@ const LEAST_SHARE_OF_WINDOW: f64 = 0.25;
 
 /// The charts of a finished run, in full.
 pub fn all(source: &Source) -> Markup {
-    let charts = drawn(&View { snapshot: source.snapshot, most_points: MAX_POINTS, until_s: None });
+    let view = View { snapshot: source.snapshot, most_points: MAX_POINTS, until_s: None };
+    let charts: Vec<Markup> = drawn(&view).into_iter().flatten().collect();
     if charts.is_empty() {
         return html! {};
     }
@@ -42,14 +43,13 @@ pub struct View<'a> {
     pub until_s: Option<f64>,
 }
 
-/// Charts at most.
-pub const CHARTS: usize = 4;
+/// The charts' titles, in their order.
+pub const TITLES: [&str; 4] =
+    ["Rate and errors over time", "Latency over time", "Latency by percentile", "Slip over time"];
 
-/// Each chart there is something to draw on.
-pub fn drawn(view: &View) -> Vec<Markup> {
-    let charts: [Option<Markup>; CHARTS] =
-        [throughput(view), over_time(view), by_percentile(view.snapshot), own_error(view)];
-    charts.into_iter().flatten().collect()
+/// Each chart, in the order of [`TITLES`]; `None`: there is nothing to draw on it.
+pub fn drawn(view: &View) -> [Option<Markup>; TITLES.len()] {
+    [throughput(view), over_time(view), by_percentile(view.snapshot), own_error(view)]
 }
 
 fn figure(note: &str, drawn: &Chart) -> Markup {
@@ -99,7 +99,7 @@ fn by_percentile(snapshot: &Snapshot) -> Option<Markup> {
     );
     let x = Axis { scale: Scale::linear(0.0, nines.into()), ticks: percentile_ticks(nines) };
     let y = time_axis(&series);
-    let drawn = Chart { id: "by-percentile", title: "Latency by percentile", description, x, y, series };
+    let drawn = Chart { id: "by-percentile", title: TITLES[2], description, x, y, series };
     let note =
         "Share of requests that took at most so long. The curve ends where fewer than ten samples are left.";
     Some(figure(note, &drawn))
@@ -178,7 +178,7 @@ fn throughput(view: &View) -> Option<Markup> {
         format::time(snapshot.measured_ns)
     );
     let y = Axis { scale, ticks: count_ticks(&scale) };
-    let (title, x) = ("Rate and errors over time", elapsed_axis(view));
+    let (title, x) = (TITLES[0], elapsed_axis(view));
     let drawn = Chart { id: "throughput", title, description, x, y, series };
     let note = match asks {
         true => "Requests per second: asked by the plan, offered (sent), and how they ended.",
@@ -201,7 +201,7 @@ fn over_time(view: &View) -> Option<Markup> {
     times_over_time(
         view,
         "over-time",
-        "Latency over time",
+        TITLES[1],
         "Median and 99th percentile of each window: response time as a user feels it, service time as the target takes.",
         series,
     )
@@ -214,13 +214,7 @@ fn own_error(view: &View) -> Option<Markup> {
         return None;
     }
     let series = vec![Series { name: "slip, 99 %", class: "s2", points }];
-    times_over_time(
-        view,
-        "own-error",
-        "Slip over time",
-        "How late requests left after they were due.",
-        series,
-    )
+    times_over_time(view, "own-error", TITLES[3], "How late requests left after they were due.", series)
 }
 
 fn times_over_time(view: &View, id: &str, title: &str, note: &str, series: Vec<Series>) -> Option<Markup> {

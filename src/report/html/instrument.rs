@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::Source;
 use super::sections::{facts_list, optional, plural, table};
+use crate::report::State;
 use crate::report::format::{count, percent, time};
 use crate::report::shown::harmless;
 use crate::tally::quantile;
@@ -21,7 +22,8 @@ pub fn section(source: &Source) -> Markup {
                 h3 { "Reasons to doubt the measurement" }
                 ul class="reasons" { @for reason in &judged.reasons { li { (harmless(reason)) } } }
             }
-            @if !judged.notes.is_empty() {
+            // Before there is anything measured all that can be said is that there is not.
+            @if !judged.notes.is_empty() && (source.snapshot.measured_ns > 0 || source.snapshot.state == State::Finished) {
                 h3 { "Worth knowing" }
                 ul { @for note in &judged.notes { li { (harmless(note)) } } }
             }
@@ -68,7 +70,8 @@ fn facts(source: &Source) -> Markup {
         n => format!("{} in {}", time(snapshot.throttled_ns), plural(n, "period")),
     };
     let offered = source.instrument.offered_ratio;
-    let offered = offered.map_or("no rate was asked (closed model)".to_owned(), percent);
+    let none = if source.run.model == "open" { "–" } else { "no rate was asked (closed model)" };
+    let offered = offered.map_or(none.to_owned(), percent);
     facts_list(&[
         ("receive times", stamps),
         ("offered / asked", offered),
@@ -90,6 +93,9 @@ fn threads(source: &Source) -> Markup {
             }
         }
     };
+    if threads.is_empty() {
+        return html! {};
+    }
     html! {
         details open[threads.len() <= MOST_OPEN_THREADS] {
             summary { (plural(threads.len() as u64, "load thread")) }

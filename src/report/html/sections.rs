@@ -135,11 +135,10 @@ pub fn thresholds(source: &Source) -> Markup {
         @for t in source.thresholds {
             tr {
                 th scope="row" { code { (harmless(&t.expression)) } }
-                td { span class=(format!("result {}", t.result)) { (result(source, t.result)) } }
+                td { span class=(format!("result {}", result_class(source, t.result))) { (result(source, t.result)) } }
                 td { (threshold::measured(t)) }
                 td class="text" {
-                    (threshold::distance(t).unwrap_or_default())
-                    @if let Some(reason) = &t.reason { " " (harmless(reason)) }
+                    (threshold::distance(t).into_iter().chain(t.reason.as_deref().map(harmless)).collect::<Vec<_>>().join("; "))
                 }
             }
         }
@@ -150,6 +149,11 @@ pub fn thresholds(source: &Source) -> Markup {
             (table("Thresholds", &["threshold", "result", "measured", "margin"], rows))
         }
     }
+}
+
+/// The class that colours a result: what is not known before the end is nothing to be looked at yet.
+fn result_class(source: &Source, result: &'static str) -> &'static str {
+    if result == "inconclusive" && source.snapshot.state != State::Finished { "pending" } else { result }
 }
 
 /// A gate's result; before the end, what it would be now.
@@ -319,7 +323,7 @@ pub fn environment(source: &Source) -> Markup {
         ("digest", run.plan_digest.clone()),
         ("seed", run.seed.to_string()),
         ("model", run.model.to_owned()),
-        ("started at", rfc3339(snapshot.started_at).unwrap_or_else(|| "–".to_owned())),
+        ("started at", rfc3339(snapshot.started_at).map_or("–".to_owned(), |at| plain(&at))),
         ("measured", time(snapshot.measured_ns)),
         ("warm-up", time(run.warmup_ns)),
         ("load threads", count(snapshot.threads.len() as u64)),
