@@ -30,7 +30,8 @@ function program() {
  * Open `url` for each width and scheme and let `look` judge it.
  *
  * `look(page, seen, {width, scheme})` gets a playwright page and what was `seen` so far: `complaints`
- * (console errors and warnings, exceptions) and `requests` (every URL that was asked for, the page's own first).
+ * (console errors and warnings, exceptions), `requests` (every URL that was asked for, the page's own first) and `answers`
+ * (status and URL of each).
  */
 export async function open(url, look, { widths = WIDTHS, schemes = SCHEMES, ...context } = {}) {
     const browser = await chromium.launch({
@@ -47,12 +48,13 @@ export async function open(url, look, { widths = WIDTHS, schemes = SCHEMES, ...c
                     ...context,
                 });
                 const page = await opened.newPage();
-                const seen = { complaints: [], requests: [] };
+                const seen = { complaints: [], requests: [], answers: [] };
                 page.on("console", (message) => {
                     if (["error", "warning"].includes(message.type())) seen.complaints.push(message.text());
                 });
                 page.on("pageerror", (error) => seen.complaints.push(String(error)));
                 page.on("request", (request) => seen.requests.push(request.url()));
+                page.on("response", (answer) => seen.answers.push([answer.status(), answer.url()]));
                 await page.goto(url, { waitUntil: "load" });
                 await look(page, seen, { width, scheme });
                 await opened.close();

@@ -47,9 +47,10 @@ export class Program {
         return `http://${url.split("/")[0]}`;
     }
 
-    /** A run of `plan`, by its page's address. */
+    /** A run of `plan` with an operator, by its page's address; on loopback unless `args` say otherwise. */
     run(plan, ...args) {
-        const more = ["--plan", this.#file(plan), "--listen", "127.0.0.1:0", "--linger", "5m", ...args];
+        const listen = args.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
+        const more = ["--plan", this.#file(plan), "--linger", "5m", ...listen, ...args];
         return this.start("status at ", more, { LOADTESTER_OPERATOR_TOKEN: TOKEN });
     }
 
