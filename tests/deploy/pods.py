@@ -1,10 +1,11 @@
-"""Pods of the chart without a cluster: podman runs them, in a network namespace of their own.
+"""Pods of the chart without a cluster: podman runs them, in namespaces of their own.
 
 What a cluster would do and podman does not: a Service is a pod of its name; a Job is its pod template, an Indexed
 one as often as it has indexes; a PodMonitor is a line in Prometheus' configuration. What stays out: what is demanded
 of them (test_pods.py).
 """
 
+import atexit
 import base64
 import contextlib
 import copy
@@ -13,6 +14,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -26,9 +28,24 @@ from chart import TOP, one, render
 PROGRAM = pathlib.Path(os.environ.get("LOADTESTER", TOP / "target/release/loadtester"))
 TARGET = "lt-loadtester-target"
 IMAGE = "localhost/loadtester:0.1.0"
-NAME = f"loadtester-{os.getpid()}"
-# The one file of podman's that has its place outside the store.
-NAME_SERVER_PID = "/run/containers/networks/aardvark-dns/aardvark.pid"
+NETWORK = "loadtester"
+GATEWAY = "10.89.0.1"
+# Of the pods' bridge, which is also where their name server listens. Left alone it takes the lowest of its pods', a new
+# one with each pod that comes or goes with a lower; pods then write to one that nobody has, for up to 40 s.
+BRIDGE_ADDRESS = "02:00:00:00:00:01"
+# The first process of the namespaces, before whose end all others in them end. What podman keeps outside its store and
+# would share with other podmans on this machine is hidden from it.
+FIRST = """set -eu
+for folder in /run/containers /run/netns /run/runc /dev/shm; do
+    mkdir -p $folder
+    mount -t tmpfs stage $folder
+done
+ip link set lo up
+echo ready
+exec catatonit -P
+"""
+# How the kernel says that somebody may not do this.
+REFUSED = re.compile(r"not permitted|permission denied|read-only file system", re.IGNORECASE)
 CONTAINERS_CONF = """
 [containers]
 default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
@@ -70,26 +87,45 @@ def ahead():
 
 
 class Stage:
-    """A network namespace and a store of podman's own. Everything in them is gone when it is closed."""
+    """Namespaces and a store of podman's own. Everything in them is gone when it is closed, or this process ends."""
 
     def __init__(self, program):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=NAME))
+        self.pods, self.secrets, self.children = [], [], []
+        self.first = self.inside = None
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="loadtester-pods-"))
+        atexit.register(self.close)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         (self.folder / "containers.conf").write_text(CONTAINERS_CONF)
         self.env = {**os.environ, "CONTAINERS_CONF": str(self.folder / "containers.conf")}
-        self.pods, self.secrets, self.children = [], [], []
-        run("ip", "netns", "add", NAME)
         try:
-            run("ip", "-n", NAME, "link", "set", "lo", "up")
+            self.enter()
             self.build(program)
-            self.podman("network", "create", NAME)
+            self.podman("network", "create", "--subnet", f"{GATEWAY}/24", "--gateway", GATEWAY, NETWORK)
+            self.bridge = json.loads(self.podman("network", "inspect", NETWORK).stdout)[0]["network_interface"]
         except BaseException:
             self.close()
             raise
 
+    def enter(self):
+        """The namespaces. A skipped test, where this machine grants none."""
+        if os.geteuid():
+            raise unittest.SkipTest("skipped because pods need root: it gives them their namespaces and limits")
+        self.first = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
+             "sh", "-c", FIRST], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if self.first.stdout.readline() != "ready\n":
+            said = self.first.stderr.read().strip()
+            if REFUSED.search(said):
+                raise unittest.SkipTest(f"skipped because this machine grants no namespaces: {said}")
+            raise RuntimeError(said)
+        of = f"/proc/{self.first.pid}/ns"
+        self.in_network = ["nsenter", f"--net={of}/net"]
+        # Not `ip netns exec`: that hides the control groups.
+        self.inside = [*self.in_network, f"--mount={of}/mnt", f"--pid={of}/pid_for_children"]
+
     def podman(self, *args, **more):
         places = [f"--{name}={self.folder / name}" for name in ("root", "runroot", "tmpdir", "network-config-dir")]
-        # Not `ip netns exec`: that hides the control groups.
-        return run("nsenter", f"--net=/run/netns/{NAME}", "podman", *places, *args, env=self.env, **more)
+        return run(*self.inside, "podman", *places, *args, env=self.env, **more)
 
     def build(self, program):
         """The image, by its Dockerfile, around a program that is there already.
@@ -112,26 +148,46 @@ class Stage:
         for builder in builders:
             with subprocess.Popen(["tar", "-C", base, "-c", "."], stdout=subprocess.PIPE) as tar:
                 self.podman("import", "--change", "ENV PATH=/prebuilt:/usr/bin:/bin", "-", builder, stdin=tar.stdout)
+        self.try_out(builders[0])
         volumes = [f"--volume={here}:{there}:ro" for here, there in
                    (("/usr", "/usr"), ("/etc/ssl", "/etc/ssl"), (prebuilt, "/prebuilt"))]
         self.podman("build", "--pull-never", "--network=none", *volumes, f"--ignorefile={dockerfile}.dockerignore",
                     "-f", dockerfile, "-t", IMAGE, TOP)
         self.podman("rmi", *builders)
 
+    def try_out(self, image):
+        """What this machine grants a container: a skipped test if none at all, and whether limits hold."""
+        quota = "cat /sys/fs/cgroup/cpu.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || true"
+        tried = self.podman("run", "--rm", "--network=none", "--cpus=0.5", "--volume=/usr:/usr:ro", image, "sh", "-c", quota,
+                            check=False)
+        said = (tried.stderr.strip().splitlines() or ["nothing"])[-1]
+        if tried.returncode and REFUSED.search(tried.stderr):
+            raise unittest.SkipTest(f"skipped because podman may not run a container with limits here: {said}")
+        if tried.returncode:
+            raise RuntimeError(tried.stderr)
+        self.limits_hold = "50000" in tried.stdout.split()
+
     def close(self):
+        """Also at the end of this process, whatever led to it; a second time does nothing."""
+        if not self.folder.exists():
+            return
         for child in self.children:
             child.kill()
             child.wait()
-        self.clear()
-        self.podman("network", "rm", "-f", NAME, check=False)
-        self.podman("system", "reset", "-f", check=False)
-        run("ip", "netns", "delete", NAME, check=False)
-        shutil.rmtree(self.folder)
+        if self.inside:
+            # For what no namespace holds: control groups.
+            with contextlib.suppress(RuntimeError, subprocess.TimeoutExpired):
+                self.clear()
+                self.podman("system", "reset", "-f", check=False, timeout=60)
+        if self.first:
+            self.first.kill()
+            self.first.communicate()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def clear(self):
         """No pods and no secrets."""
         if self.pods:
-            self.podman("pod", "rm", "--all", "--force", "--time", "0", check=False)
+            self.podman("pod", "rm", "--all", "--force", "--time", "0", check=False, timeout=60)
         if self.secrets:
             self.podman("secret", "rm", *self.secrets, check=False)
         self.podman("volume", "prune", "-f")
@@ -146,39 +202,32 @@ class Stage:
                 self.pods.append(name)
                 file = self.folder / "play.yaml"
                 file.write_text(yaml.safe_dump_all([*shared, obj]))
-                self.podman("play", "kube", "--network", NAME, file)
+                self.lay_bridge()
+                self.podman("play", "kube", "--network", NETWORK, file)
                 ahead()
-                self.await_names(name)
             elif obj["kind"] == "Secret" and name not in self.secrets:
                 # What `secretKeyRef` reads is not what `play kube` stores for a Secret: this is.
                 self.podman("secret", "create", name, "-", input=json.dumps(obj["data"]))
                 self.secrets.append(name)
 
-    def remove(self, pod, asking):
-        """Delete it, as somebody would who does not care; `asking` needs names all the same."""
+    def lay_bridge(self):
+        """podman takes it as it is, and takes it away with its last pod."""
+        if run(*self.in_network, "ip", "link", "show", self.bridge, check=False).returncode:
+            run(*self.in_network, "ip", "link", "add", self.bridge, "address", BRIDGE_ADDRESS, "type", "bridge")
+            run(*self.in_network, "ip", "address", "add", f"{GATEWAY}/24", "dev", self.bridge)
+            run(*self.in_network, "ip", "link", "set", self.bridge, "up")
+
+    def remove(self, pod):
+        """Delete it, as somebody would who does not care."""
         self.podman("pod", "rm", "--force", "--time", "0", pod)
         self.pods.remove(pod)
-        self.await_names(asking)
-
-    def await_names(self, pod):
-        """podman's name server now and then misses that a pod was added, and answers it nothing; told again, it does."""
-        inside = json.loads(self.podman("inspect", self.infra(pod)).stdout)[0]["State"]["Pid"]
-        server = run("nsenter", "-t", inside, "-n", "sh", "-c", "ip route show default").stdout.split()[2]
-
-        def answers():
-            asked = run("nsenter", "-t", inside, "-n", "timeout", "0.5", "busybox", "nslookup", pod, server, check=False)
-            if asked.returncode and (pid := pathlib.Path(NAME_SERVER_PID)).exists():
-                run("kill", "-HUP", pid.read_text().strip(), check=False)
-                time.sleep(0.3)  # it reads its files
-            return asked.returncode == 0
-        wait_for(f"the name of {pod}", answers)
 
     def infra(self, pod):
         return json.loads(self.podman("pod", "inspect", pod).stdout)["InfraContainerID"]
 
     def address(self, pod):
         networks = json.loads(self.podman("inspect", self.infra(pod)).stdout)[0]["NetworkSettings"]["Networks"]
-        return networks[NAME]["IPAddress"]
+        return networks[NETWORK]["IPAddress"]
 
     def container(self, pod):
         for container in json.loads(self.podman("pod", "inspect", pod).stdout)["Containers"]:
@@ -186,7 +235,7 @@ class Stage:
                 return container["Name"]
         raise KeyError(pod)
 
-    def await_exit(self, pod, seconds=90):
+    def await_exit(self, pod, seconds=180):
         """The exit code."""
         container = self.container(pod)
         try:
@@ -201,7 +250,7 @@ class Stage:
     def fetch(self, pod, port, path, token=None):
         """The answer of a server within the namespace: (status, text)."""
         headers = ["-H", f"Authorization: Bearer {token}"] if token else []
-        done = run("nsenter", f"--net=/run/netns/{NAME}", "curl", "-s", "-m", "5", "-w", "\n%{http_code}", *headers,
+        done = run(*self.in_network, "curl", "-s", "-m", "5", "-w", "\n%{http_code}", *headers,
                    f"http://{self.address(pod)}:{port}{path}", check=False)
         text, _, status = done.stdout.rpartition("\n")
         return int(status or 0), text
@@ -223,7 +272,7 @@ class Stage:
         config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": jobs}
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
         with open(folder / "log", "w", encoding="utf-8") as log:
-            child = subprocess.Popen(["nsenter", f"--net=/run/netns/{NAME}", "prometheus",
+            child = subprocess.Popen([*self.in_network, "prometheus",
                                       f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
                                       "--web.listen-address=127.0.0.1:9090"], stdout=log, stderr=log)
         self.children.append(child)
@@ -237,7 +286,7 @@ class Stage:
     def query(self, expression):
         """Value of an instant query that has one; none while there is none."""
         url = "http://127.0.0.1:9090/api/v1/query?" + urllib.parse.urlencode({"query": expression})
-        done = run("nsenter", f"--net=/run/netns/{NAME}", "curl", "-s", "-m", "5", url, check=False)
+        done = run(*self.in_network, "curl", "-s", "-m", "5", url, check=False)
         try:
             found = json.loads(done.stdout)["data"]["result"]
         except (ValueError, KeyError):
@@ -287,7 +336,7 @@ def rendered(values, hooks=False):
     return list(pods_of(objects)), {key: base64.b64decode(value).decode() for key, value in secret.items()}
 
 
-def wait_for(what, holds, seconds=30):
+def wait_for(what, holds, seconds=90):
     until = time.monotonic() + seconds
     while not (value := holds()):
         if time.monotonic() > until:
@@ -314,9 +363,13 @@ class Played(unittest.TestCase):
         self.stage.clear()
 
     def start(self, values, *more):
-        """All pods, the target first, and `more` that they need; the tokens."""
+        """All pods, and `more` that they need; the tokens. Workers first: nobody else's name is known then."""
         pods, tokens = rendered({"demoTarget": {"enabled": True}, **values})
-        self.stage.play(*more, *sorted(pods, key=lambda pod: pod["metadata"]["name"] != TARGET))
+        turns = {"worker": 1, "target": 2, "coordinator": 3}
+
+        def turn(obj):
+            return turns.get(obj["metadata"]["labels"].get("app.kubernetes.io/component"), 4) if obj["kind"] == "Pod" else 0
+        self.stage.play(*more, *sorted(pods, key=turn))
         return tokens
 
     def status(self, pod, port, token):

@@ -42,6 +42,8 @@ class Fleet(Played):
             raise AssertionError(f"no report, exit code {code}:\n{self.stage.logs(COORDINATOR)}") from error
 
     def test_half_a_cpu_is_named_its_throttling_reported_and_the_measurement_not_trusted(self):
+        if not self.stage.limits_hold:
+            self.skipTest("skipped because no CPU limit holds on this machine: nothing would be throttled")
         # As fast as it goes, each response looked into: more than half a CPU of work for each worker, if the target
         # has what it takes.
         users = {"name": "Get users", "path": "/v1/users", "expect": {
@@ -99,36 +101,50 @@ class Fleet(Played):
                     figures[role][name] = query(f"histogram_quantile({quantile}, {buckets})")
             return figures
 
+    def elapsed(self, tokens):
+        return self.status(COORDINATOR, 8080, tokens["operator"])["elapsed"]
+
     def lose_a_worker(self, on_worker_loss, seconds):
-        """Exit code and report of a run of 100 requests a second whose second worker is deleted after two seconds."""
+        """Exit code, report and when the second worker was deleted, at the earliest and at the latest, of a run of 100
+        requests a second."""
         text = plan({"rate": "100/s", "duration": f"{seconds}s"}, fleet={"on_worker_loss": on_worker_loss})
-        self.await_running(self.fleet(text))
-        time.sleep(2)
-        self.stage.remove(WORKERS[1], asking=WORKERS[0])
+        tokens = self.fleet(text)
+        self.await_running(tokens)
+        wait_for("load", lambda: self.elapsed(tokens) > 2)
+        earliest = self.elapsed(tokens)
+        self.stage.remove(WORKERS[1])
+        latest = self.elapsed(tokens) + 1
         code, report = self.ended()
         fleet = report["fleet"]
-        self.assertEqual((fleet["missing"], fleet["workers"][1]["state"]), ([1], "lost"))
-        self.assertIn(f"worker 1 ({WORKERS[1]}) was lost", self.stage.logs(COORDINATOR))
-        return code, report
+        logs = self.stage.logs(COORDINATOR)
+        # Numbered as they joined.
+        lost = next(n for n, worker in enumerate(fleet["workers"]) if worker["host"] == WORKERS[1])
+        self.assertEqual((fleet["missing"], fleet["workers"][lost]["state"]), ([lost], "lost"), logs)
+        self.assertIn(f"worker {lost} ({WORKERS[1]}) was lost", logs)
+        print(f"deleted {earliest:.1f} to {latest:.1f} s after the start: {report['totals']['ok']} in order, {report['verdict']}")
+        return code, report, (earliest, latest)
 
     def test_a_lost_worker_ends_the_run(self):
-        code, report = self.lose_a_worker("fail", 30)
+        code, report, (_, latest) = self.lose_a_worker("fail", 60)
         self.assertIn((code, report["verdict"]), [(1, "failed"), (3, "incomplete")])
-        self.assertLess(report["measured_seconds"], 20)
-        self.assertIn("worker 1 was lost", report["fleet"]["stopped"])
+        self.assertLess(report["measured_seconds"], latest + 20)
+        self.assertRegex(report["fleet"]["stopped"], "worker [01] was lost")
 
     def test_a_lost_worker_is_missed_and_the_run_goes_on(self):
-        code, report = self.lose_a_worker("continue", 12)
-        self.assertAlmostEqual(report["measured_seconds"], 12, delta=0.5)
-        # Its half is missing for ten seconds, and that half the load was not offered is no passed run.
-        self.assertAlmostEqual(report["totals"]["ok"], 700, delta=150)
+        code, report, (earliest, latest) = self.lose_a_worker("continue", 20)
+        self.assertAlmostEqual(report["measured_seconds"], 20, delta=0.5)
+        # The other's half, and its own while it was there; what it counted in its last second or two it could not tell.
+        self.assertGreater(report["totals"]["ok"], 1000 + 50 * max(earliest - 3, 0) - 100)
+        self.assertLess(report["totals"]["ok"], 1000 + 50 * latest + 100)
+        # That half the load was not offered is no passed run.
         self.assertEqual((code, report["verdict"]), (4, "inconclusive"))
 
     def test_a_lost_worker_s_share_is_taken_over(self):
-        _, report = self.lose_a_worker("redistribute", 25)
-        # Nobody had it until it was known to be lost, some seven seconds; without a taker 1,350 would be sent.
-        self.assertGreater(report["totals"]["ok"], 1700)
-        self.assertLess(report["totals"]["ok"], 2450)
+        _, report, (_, latest) = self.lose_a_worker("redistribute", 40)
+        # Nobody had it until it was known to be lost, some ten seconds; then all of it is sent again.
+        without_a_taker = 2000 + 50 * latest
+        self.assertGreater(report["totals"]["ok"], without_a_taker + (4000 - without_a_taker) / 4)
+        self.assertLess(report["totals"]["ok"], 3950)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,8 @@ class Alone(Played):
         self.assertEqual(self.stage.await_exit("lt-loadtester-test"), 0, self.stage.logs("lt-loadtester-test"))
 
     def test_a_pod_has_its_limits_and_no_rights(self):
+        if not self.stage.limits_hold:
+            self.skipTest("skipped because no CPU limit holds on this machine")
         text = plan({"rate": "1/s", "duration": "60s"})
         self.start({"mode": "cron", "plan": text})
         container = self.stage.container("lt-loadtester")

@@ -6,11 +6,17 @@ cd "$(dirname "$0")/../.."
 mkdir -p "$1"
 tools=$(cd "$1" && pwd)
 
-if ! command -v podman >/dev/null || ! command -v runc >/dev/null || ! command -v iptables >/dev/null ||
-    ! [ -x /usr/lib/podman/aardvark-dns ] || ! command -v ip >/dev/null || ! command -v curl >/dev/null || ! python3 -c 'import ensurepip' 2>/dev/null; then
+installed() {
+    local program
+    for program in podman runc catatonit iptables ip setpriv curl; do
+        command -v "$program" >/dev/null || return
+    done
+    [ -x /usr/lib/podman/netavark ] && [ -x /usr/lib/podman/aardvark-dns ] && python3 -c 'import ensurepip' 2>/dev/null
+}
+if ! installed; then
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends podman runc catatonit netavark \
-        aardvark-dns containernetworking-plugins iptables iproute2 util-linux curl binutils ca-certificates busybox-static \
+        aardvark-dns containernetworking-plugins iptables iproute2 util-linux curl binutils ca-certificates \
         python3 python3-venv python3-pip >/dev/null
 fi
 
