@@ -1,16 +1,21 @@
 //! A plan as it travels between a coordinator and its workers: its text, what the command line put in the
-//! place of parts of it, and the variables it names. Whoever gets one checks it with the same code.
+//! place of parts of it, the variables it names, and what its PEM files hold. Whoever gets one checks it with
+//! the same code.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::standalone::Failure;
-use super::{plan_source, tokens};
+use super::{plan_source, tls_files, tokens};
 use crate::cli::Options;
-use crate::fleet::messages::PlanText;
+use crate::fleet::messages::{MAX_PLAN_MESSAGE_BYTES, PlanText};
 use crate::plan::{self, Overrides, Plan};
+use crate::sys::Pem;
+use crate::units::print_bytes;
 
 /// The longest name of a plan that travels.
 const MAX_SOURCE_BYTES: usize = 200;
@@ -23,6 +28,29 @@ struct Form {
     rate: Option<f64>,
     requests: Option<u64>,
     duration_ns: Option<u64>,
+    #[serde(default)]
+    pem: Files,
+}
+
+/// What a plan's PEM files hold, in base64: they may have anything between their blocks.
+#[derive(Serialize, Deserialize, Default)]
+struct Files {
+    ca: Option<String>,
+    certificate: Option<String>,
+    key: Option<String>,
+}
+
+impl Files {
+    fn pack(pem: &Pem) -> Self {
+        let pack = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| STANDARD.encode(bytes));
+        Self { ca: pack(&pem.ca), certificate: pack(&pem.certificate), key: pack(&pem.key) }
+    }
+
+    fn unpack(self) -> Result<Pem, String> {
+        let unpack = |text: Option<String>| text.map(|text| STANDARD.decode(text)).transpose();
+        let unpack = |text| unpack(text).map_err(|e| format!("a PEM file of the plan: {e}"));
+        Ok(Pem { ca: unpack(self.ca)?, certificate: unpack(self.certificate)?, key: unpack(self.key)? })
+    }
 }
 
 /// The plan that was named on the command line, if one was, checked and as it travels.
@@ -48,11 +76,24 @@ pub fn of(options: &Options) -> Result<Option<(Plan, PlanText)>, Failure> {
     let plan = plan.map_err(|faults| Failure::usage(faults.to_string()))?;
     let Overrides { concurrency, rate, requests, duration_ns } = overrides;
     let variables = variables.into_inner();
-    let form = Form { text, variables, concurrency, rate, requests, duration_ns };
+    let pem = tls_files::contents(&plan, tls_files::folder(Some(path))).map_err(Failure::usage)?;
+    if pem.ca.is_some() {
+        // Whoever trusts the system's CAs has to have them where load is sent from.
+        tls_files::config(&plan, &pem).map_err(Failure::usage)?;
+    }
+    let form = Form { text, variables, concurrency, rate, requests, duration_ns, pem: Files::pack(&pem) };
     let content = serde_json::to_value(form).map_err(|e| Failure::usage(e.to_string()))?;
     let mut source: String = path.chars().filter(|c| !c.is_control()).collect();
     source.truncate(source.floor_char_boundary(MAX_SOURCE_BYTES));
     let travels = PlanText { source, digest: plan.digest.clone(), content };
+    let bytes = serde_json::to_vec(&travels).map_or(usize::MAX, |message| message.len());
+    if bytes > MAX_PLAN_MESSAGE_BYTES {
+        let (bytes, most) = (print_bytes(bytes as u64), print_bytes(MAX_PLAN_MESSAGE_BYTES as u64));
+        return Err(Failure::usage(format!(
+            "the plan has {bytes} with its variables and PEM files, and {most} are what a fleet's calls carry: \
+             shorten its bodies, or let `tls.ca` hold the target's CA alone"
+        )));
+    }
     Ok(Some((plan, travels)))
 }
 
@@ -61,8 +102,7 @@ pub fn of(options: &Options) -> Result<Option<(Plan, PlanText)>, Failure> {
 /// # Errors
 /// What is wrong with it, or that it is not the one its digest says.
 pub fn read(travels: &PlanText) -> Result<Plan, String> {
-    let form = Form::deserialize(&travels.content).map_err(|e| format!("no plan of this version: {e}"))?;
-    let Form { text, variables, concurrency, rate, requests, duration_ns } = form;
+    let Form { text, variables, concurrency, rate, requests, duration_ns, .. } = form(travels)?;
     let overrides = Overrides { concurrency, rate, requests, duration_ns };
     let plan = plan::parse(&text, &travels.source, &overrides, &|name| variables.get(name).cloned());
     let plan = plan.map_err(|faults| faults.to_string())?;
@@ -70,4 +110,16 @@ pub fn read(travels: &PlanText) -> Result<Plan, String> {
         return Err(format!("the plan is {}, and was announced as {}", plan.digest, travels.digest));
     }
     Ok(plan)
+}
+
+/// What the files hold that the plan that came as `travels` names.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn files(travels: &PlanText) -> Result<Pem, String> {
+    form(travels)?.pem.unpack()
+}
+
+fn form(travels: &PlanText) -> Result<Form, String> {
+    Form::deserialize(&travels.content).map_err(|e| format!("no plan of this version: {e}"))
 }

@@ -17,14 +17,29 @@ const MAX_PEM_BYTES: usize = 4 << 20;
 /// # Errors
 /// The key, the file, why, and what to do about it.
 pub fn read(plan: &Plan, folder: &Path) -> Result<Option<TlsConfig>, String> {
-    let Some(tls) = &plan.tls else { return Ok(None) };
+    config(plan, &contents(plan, folder)?)
+}
+
+/// What `plan`'s TLS connections share, made of what its files hold.
+///
+/// # Errors
+/// What is wrong with a file, and what to do about it.
+pub fn config(plan: &Plan, pem: &Pem) -> Result<Option<TlsConfig>, String> {
+    plan.tls.as_ref().map(|tls| TlsConfig::new(tls, pem)).transpose()
+}
+
+/// What the files hold that `plan` names, from `folder`.
+///
+/// # Errors
+/// The key, the file, why, and what to do about it.
+pub fn contents(plan: &Plan, folder: &Path) -> Result<Pem, String> {
+    let Some(tls) = &plan.tls else { return Ok(Pem::default()) };
     let file = |key, name: Option<&String>| name.map(|name| pem(key, &folder.join(name))).transpose();
-    let pem = Pem {
+    Ok(Pem {
         ca: file("tls.ca", tls.ca.as_ref())?,
         certificate: file("tls.cert", tls.client.as_ref().map(|own| &own.certificate))?,
         key: file("tls.key", tls.client.as_ref().map(|own| &own.key))?,
-    };
-    TlsConfig::new(tls, &pem).map(Some)
+    })
 }
 
 fn pem(key: &str, path: &Path) -> Result<Vec<u8>, String> {

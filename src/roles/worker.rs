@@ -31,7 +31,7 @@ use crate::link::{self, Call, Link};
 use crate::load::{Route, WINDOW_NS};
 use crate::plan::{Plan, Slice};
 use crate::report::{RunInfo, Snapshot, State, ThreadHealth};
-use crate::sys::{self, Clock};
+use crate::sys::{self, Clock, Pem};
 use crate::tally::Tally;
 use crate::verdict::{self, Threads};
 use crate::web::{self, Access, Listen, Site, Token};
@@ -67,12 +67,13 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     config.host = hostname();
     config.threads = threads.count as u32;
     let (plan, travels) = own.unzip();
+    let pem = travels.as_ref().map(plan_form::files).transpose().map_err(Failure::usage)?;
     config.plan = travels;
     let board =
         Arc::new(Board::new(Snapshot::new(RunInfo::unknown(), threads.count, standalone::wall_clock())));
     let server = serve(options, &board, token.as_deref())?;
     let (tell, told) = unbounded();
-    let mut station = Station::new(options, config, token.as_deref(), plan, threads, board, tell)?;
+    let mut station = Station::new(options, config, token.as_deref(), plan.zip(pem), threads, board, tell)?;
     let exit = station.work(&told, &interrupts);
     if let Some(server) = server {
         server.stop();
@@ -107,7 +108,8 @@ struct Station<'a> {
     key: Key,
     clock: Clock,
     threads: Threads,
-    plan: Option<Plan>,
+    /// With what its PEM files hold.
+    plan: Option<(Plan, Pem)>,
     run: Option<Key>,
     board: Arc<Board>,
     control: Link,
@@ -136,7 +138,7 @@ impl<'a> Station<'a> {
         options: &'a Options,
         config: worker::Config,
         token: Option<&str>,
-        plan: Option<Plan>,
+        plan: Option<(Plan, Pem)>,
         threads: Threads,
         board: Arc<Board>,
         tell: Sender<News>,
@@ -290,7 +292,7 @@ impl<'a> Station<'a> {
     fn use_plan(&mut self, travels: &PlanText) -> Result<(), String> {
         let plan = plan_form::read(travels)?;
         allowed(self.options, &plan)?;
-        self.plan = Some(plan);
+        self.plan = Some((plan, plan_form::files(travels)?));
         Ok(())
     }
 

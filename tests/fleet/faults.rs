@@ -124,3 +124,23 @@ fn without_a_coordinator_load_stops_within_a_lease() {
     assert!(last > killed_ns, "it goes on while it has a lease");
     assert!(last < killed_ns + 6 * S, "{} s after", (last - killed_ns) as f64 / 1e9);
 }
+
+/// Four workers that send as fast as they can, on fewer cores than that: heartbeats and reports get through
+/// for longer than a lease lasts.
+#[test]
+fn load_that_takes_all_there_is_costs_nobody_the_lease() {
+    let (log, room) = (Log::start(), Room::new());
+    let plan = room.plan(log.addr, "{concurrency: 256, duration: 9s}", "fail");
+    let (mut coordinator, url) = room.coordinator(&plan, "4", &[]);
+    let mut workers =
+        ["w0", "w1", "w2", "w3"].map(|name| room.worker(name, &url, &["--threads", "2", "--no-pin"]));
+    let code = coordinator.end();
+    assert!(matches!(code, Some(0 | 4)), "{code:?}: {}", coordinator.said());
+    workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.said()));
+    let report = room.report();
+    for worker in report["fleet"]["workers"].as_array().expect("rows") {
+        assert!(worker["state"] == "done" && worker["unleased_seconds"] == 0.0, "{worker:#}");
+        assert!(worker["sent"].as_u64() > Some(1_000), "it is load: {worker:#}");
+    }
+    assert_eq!(report["totals"]["sent"].as_u64(), Some(log.arrivals().len() as u64));
+}

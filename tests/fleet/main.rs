@@ -11,6 +11,9 @@ mod instrument;
 mod joins;
 mod refusals;
 mod secrets;
+#[path = "../it/secure_target.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod secure_target;
 #[path = "../../benches/fleet/simulated.rs"]
 #[allow(dead_code, reason = "the bench uses the rest")]
 mod simulated;

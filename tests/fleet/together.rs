@@ -52,7 +52,7 @@ fn gap_cv(arrivals: &[u64]) -> f64 {
 #[test]
 fn arrivals_of_three_workers_are_as_even_as_one_process() {
     let room = Room::alone();
-    let load = "{rate: 3000/s, duration: 4s, concurrency: 30}";
+    let load = "{rate: 3000/s, duration: 4s, concurrency: 300}";
     let (mut one, mut three) = (f64::INFINITY, f64::INFINITY);
     for _ in 0..6 {
         one = one.min(gap_cv(&alone(&room, load)));
@@ -105,7 +105,7 @@ fn nearest_rank(buckets: &Buckets, q: f64) -> u64 {
 fn merged_percentiles_are_those_of_the_union_of_what_workers_measured() {
     let room = Room::new();
     let state = room.path("state");
-    let load = "{rate: 3000/s, duration: 4s, concurrency: 30}";
+    let load = "{rate: 3000/s, duration: 4s, concurrency: 300}";
     let (_, report) = fleet(&room, load, &["--state-dir", &state]);
     let windows = windows(&state);
     let workers: BTreeSet<Key> = windows.iter().map(|window| window.key).collect();

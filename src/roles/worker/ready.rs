@@ -20,7 +20,7 @@ impl Station<'_> {
     /// Find the way to the target on a thread of its own: names may take longer to be resolved than a lease
     /// lasts, and heartbeats have to go on.
     pub(super) fn find_route(&mut self, part: Slice) -> Result<(), Failure> {
-        let Some(plan) = self.plan.clone() else {
+        let Some((plan, _)) = self.plan.clone() else {
             return self.feed(Event::Prepared(part, Err("there is no plan".to_owned())));
         };
         self.routing = Some(part);
@@ -44,7 +44,7 @@ impl Station<'_> {
     }
 
     fn prepare(&mut self, part: Slice, route: Arc<Route>) -> Result<Crew, Failure> {
-        let plan = self.plan.clone().ok_or_else(|| Failure::incomplete("there is no plan"))?;
+        let (plan, pem) = self.plan.clone().ok_or_else(|| Failure::incomplete("there is no plan"))?;
         // All of a fleet are given the same seed: it is in the name of their run.
         let seed = seed_of(self.run.unwrap_or(self.key));
         let machine = sys::limits::look();
@@ -55,8 +55,7 @@ impl Station<'_> {
         if let Some(soft) = flight.raise_fd_to {
             sys::limits::raise_file_descriptors(soft)?;
         }
-        let folder = tls_files::folder(self.options.plan.as_deref());
-        let tls = tls_files::read(&plan, folder).map_err(Failure::usage)?;
+        let tls = tls_files::config(&plan, &pem).map_err(Failure::usage)?;
         let most = preflight::most_connections(&plan.load);
         let info = standalone::run_info(&plan, self.options, seed, most);
         let threads = self.threads.count;

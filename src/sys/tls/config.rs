@@ -22,7 +22,7 @@ const NO_ROOTS: &str = "install the system's CA certificates (the package is cal
                         SSL_CERT_FILE, or name the target's CA with `tls.ca` (--cacert)";
 
 /// The contents of a plan's PEM files, where it names any.
-#[derive(Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Pem {
     /// Of `tls.ca`.
     pub ca: Option<Vec<u8>>,
