@@ -60,8 +60,9 @@ impl Headline {
             State::Running => "RUNNING",
             State::Draining | State::Finished => "ENDING",
         };
-        let failing = thresholds_that(snapshot, Gate::Failed, "does not hold so far", "do not hold so far");
         let measured = snapshot.tally.sum(ScenarioTally::ended) > 0;
+        let failing =
+            thresholds_that(snapshot, Gate::Failed, "fails so far", "fail so far").filter(|_| measured);
         let (tone, trust) = match instrument.trustworthy {
             _ if !measured => (Tone::Good, "nothing has been measured yet"),
             true => (Tone::Good, "the measurement is trustworthy so far"),

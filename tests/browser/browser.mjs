@@ -79,7 +79,8 @@ export async function fits(page) {
 }
 
 /**
- * Texts whose contrast with what is behind them is below `least` (WCAG 2.2, success criterion 1.4.3: 4.5).
+ * Texts whose contrast with what is behind them is below `least` (WCAG 2.2, success criterion 1.4.3: 4.5), and fields
+ * whose edge is hardly seen (1.4.11: 3).
  * Looks at plain backgrounds only; returns at most ten, as words.
  */
 export async function faint(page, least = 4.5) {
@@ -102,7 +103,16 @@ export async function faint(page, least = 4.5) {
             }
             return channels(getComputedStyle(document.documentElement).backgroundColor);
         };
+        const contrast = (one, other) => {
+            const [a, b] = [luminance(one.slice(0, 3)), luminance(other.slice(0, 3))];
+            return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        };
         const found = [];
+        for (const field of document.querySelectorAll("input")) {
+            if (!field.checkVisibility()) continue;
+            const edge = contrast(channels(getComputedStyle(field).borderTopColor), behind(field.parentElement));
+            if (edge < 3) found.push(`the edge of #${field.id} ${edge.toFixed(2)}`);
+        }
         const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
         while (walker.nextNode() && found.length < 10) {
             const element = walker.currentNode.parentElement;
@@ -113,9 +123,8 @@ export async function faint(page, least = 4.5) {
             const ink = element instanceof SVGElement ? style.fill : style.color;
             const [front, back] = [channels(ink), behind(element)];
             if (front[3] < 250 || back[3] < 250) continue;
-            const [a, b] = [luminance(front.slice(0, 3)), luminance(back.slice(0, 3))];
-            const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-            if (contrast < least) found.push(`"${text.slice(0, 40)}" ${contrast.toFixed(2)}`);
+            const seen = contrast(front, back);
+            if (seen < least) found.push(`"${text.slice(0, 40)}" ${seen.toFixed(2)}`);
         }
         return found;
     }, least);

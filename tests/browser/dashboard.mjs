@@ -26,12 +26,25 @@ const places = (page) =>
     page.evaluate(() =>
         [...document.querySelectorAll("header, .figures > div, figure, h2:not(.spoken, #environment)")].map((element) => {
             const { x, y, width, height } = element.getBoundingClientRect();
-            return [element.textContent.slice(0, 12).replace(/[0-9].*/, ""), x, y + scrollY, width, height].join(" ");
+            return [element.textContent.slice(0, 12).replace(/[0-9–].*/, ""), x, y + scrollY, width, height].join(" ");
         }),
     );
 
 async function picture(page, name) {
     if (folder) await page.screenshot({ path: join(folder, `dashboard-${name}.png`), fullPage: true });
+}
+
+/** What the top of the page consists of keeps its place from before the first figure on. */
+async function keepsItsRoom(page) {
+    const top = async () => {
+        const all = await places(page);
+        return all.slice(0, all.findIndex((place) => place.startsWith("Outcomes")) + 1);
+    };
+    const empty = await top();
+    assert(empty.length > 14, `${empty}`);
+    assert.equal(await page.locator("polyline").count(), 0, "it was early enough");
+    await eventually("charts", async () => (await page.locator("figure.waiting").count()) === 0);
+    assert.deepEqual(await top(), empty, "the first figures pushed something away");
 }
 
 /** Figures move, thresholds change, nothing jumps, the reader's place is kept. */
@@ -116,7 +129,7 @@ async function readable(page, seen, { width, scheme }, name, url) {
 async function wholeRun(runs, target) {
     const { url } = await runs.run(
         `base_url: ${target}
-load: { rate: 500/s, duration: 24s, concurrency: 20 }
+load: { rate: 500/s, warmup: 4s, duration: 24s, concurrency: 20 }
 scenarios:
   - { name: Get users, path: /v1/users, weight: 2 }
   - { name: Create user, path: /v1/users, method: POST, body: "{}" }
@@ -129,6 +142,7 @@ thresholds: [p50 < 10s, error_rate < 1%, count >= 2500]
     await open(
         url,
         async (page, seen) => {
+            await keepsItsRoom(page);
             await lives(page, seen, url);
             await open(url, async (small, _, view) => readable(small, _, view, "running", url));
             await open(url, keepsItsPlace, { widths: [400], schemes: ["light"] });

@@ -113,7 +113,7 @@ fn gated() -> Snapshot {
 fn a_threshold_that_fails_is_told_at_the_top_and_in_its_row_before_the_end() {
     check(&dashboard::page(&gated(), &SCRIPTED), |page| {
         let h1 = text_of(page.descendants().find(|n| n.has_tag_name("h1")).unwrap());
-        assert!(h1.contains("Running: 1 of 2 thresholds does not hold so far (error_rate < 0.01%)"), "{h1}");
+        assert!(h1.contains("Running: 1 of 2 thresholds fails so far (error_rate < 0.01%)"), "{h1}");
         let results: Vec<_> = page
             .descendants()
             .filter(|n| n.attribute("class").is_some_and(|c| c.starts_with("result ")))
@@ -122,6 +122,38 @@ fn a_threshold_that_fails_is_told_at_the_top_and_in_its_row_before_the_end() {
         assert_eq!(results, [("result passed", "holds".into()), ("result failed", "fails".into())]);
         let header = page.descendants().find(|n| n.has_tag_name("header")).unwrap();
         assert_eq!(header.attribute("class"), Some("bad"));
+    });
+}
+
+#[test]
+fn before_anything_is_measured_nothing_fails_and_each_chart_has_its_place() {
+    let mut snapshot = gated();
+    let text = "base_url: http://h\nload: {duration: 10s, rate: 500/s}\nscenarios: [{path: /}]\nthresholds: [count > 9]\n";
+    snapshot.run.thresholds =
+        plan::parse(text, "plan.yaml", &Overrides::default(), &|_| None).expect("a plan").thresholds;
+    let fresh = Snapshot { state: State::WarmingUp, ..Snapshot::new(snapshot.run, 1, 0.0) };
+    check(&dashboard::page(&fresh, &SCRIPTED), |page| {
+        let text = text_of(page.root_element());
+        assert!(text.contains("Warming up") && text.contains("not known yet"), "{text}");
+        for misleading in ["fails", "missed by", "Worth knowing", "closed model", "0 load threads", "0 ns"] {
+            assert!(!text.contains(misleading), "{misleading:?} in {text}");
+        }
+        assert_eq!(text.matches("nothing to draw yet").count(), 4);
+    });
+}
+
+#[test]
+fn a_run_without_a_single_response_still_shows_its_rate() {
+    let mut silent = with_timeline(snapshot(), 5);
+    silent.state = State::Running;
+    silent.tally = Snapshot::new(silent.run.clone(), 1, 0.0).tally;
+    for point in &mut silent.timeline {
+        (point.p50_ns, point.p99_ns, point.service_p50_ns, point.service_p99_ns) = (None, None, None, None);
+    }
+    check(&dashboard::page(&silent, &SCRIPTED), |page| {
+        let drawn =
+            page.descendants().any(|n| n.has_tag_name("svg") && text_of(n).contains("Rate and errors"));
+        assert!(drawn && text_of(page.root_element()).matches("nothing to draw yet").count() == 2);
     });
 }
 

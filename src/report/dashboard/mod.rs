@@ -210,24 +210,14 @@ fn charts_of(source: &Source) -> Markup {
         until_s: Some(axis_end_s(source.snapshot)),
     };
     // One that waits keeps its place, so that none pushes another away.
-    let open_model = source.run.model == "open";
-    let kept = |title: &str| open_model || title != charts::TITLES[charts::TITLES.len() - 1];
     html! {
         section aria-labelledby="charts-title" {
             h2 id="charts-title" class="spoken" { "Charts" }
             div class="charts" {
-                @for (title, chart) in charts::TITLES.iter().zip(charts::drawn(&view)) {
-                    @if let Some(chart) = chart { (chart) } @else if kept(title) { (waiting(title)) }
+                @for (place, chart) in charts::drawn(&view).into_iter().enumerate() {
+                    (chart.unwrap_or_else(|| charts::waiting(place, source.snapshot)))
                 }
             }
-        }
-    }
-}
-
-fn waiting(title: &str) -> Markup {
-    html! {
-        figure class="waiting" {
-            figcaption { h3 { (title) } p { "Nothing to draw yet." } }
         }
     }
 }

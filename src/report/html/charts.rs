@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use super::Source;
 use crate::report::format;
 use crate::report::svg::{
-    Axis, Chart, MAX_POINTS, Place, Scale, Series, chart, count_ticks, percentile_ticks, second_ticks, thin,
-    time_ticks,
+    Axis, Chart, MAX_POINTS, Place, Scale, Series, chart, count_ticks, empty, percentile_ticks, second_ticks,
+    thin, time_ticks,
 };
 use crate::report::{Snapshot, TimelinePoint};
 use crate::tally::{Histogram, quantile};
@@ -46,6 +46,35 @@ pub struct View<'a> {
 /// The charts' titles, in their order.
 pub const TITLES: [&str; 4] =
     ["Rate and errors over time", "Latency over time", "Latency by percentile", "Slip over time"];
+
+/// What is said below each title.
+const NOTES: [&str; TITLES.len()] = [
+    "Requests per second, by how they ended.",
+    "Median and 99th percentile of each window: response time as a user feels it, service time as the target takes.",
+    "Share of requests that took at most so long. The curve ends where fewer than ten samples are left.",
+    "How late requests left after they were due.",
+];
+/// In the place of the first where a rate is asked.
+const NOTE_WITH_RATE: &str = "Requests per second: asked by the plan, offered (sent), and how they ended.";
+
+/// As much room as the chart in this place takes when there is something to draw.
+pub fn waiting(place: usize, snapshot: &Snapshot) -> Markup {
+    let note = if place == 0 { rate_note(snapshot) } else { NOTES[place] };
+    let why = match (place, snapshot.run.model) {
+        (3, "closed") => "without a schedule nothing is late",
+        _ => "nothing to draw yet",
+    };
+    html! {
+        figure class="waiting" {
+            figcaption { h3 { (TITLES[place]) } p { (note) } }
+            (empty(why))
+        }
+    }
+}
+
+fn rate_note(snapshot: &Snapshot) -> &'static str {
+    if snapshot.run.target_rate.is_some() { NOTE_WITH_RATE } else { NOTES[0] }
+}
 
 /// Each chart, in the order of [`TITLES`]; `None`: there is nothing to draw on it.
 pub fn drawn(view: &View) -> [Option<Markup>; TITLES.len()] {
@@ -100,9 +129,7 @@ fn by_percentile(snapshot: &Snapshot) -> Option<Markup> {
     let x = Axis { scale: Scale::linear(0.0, nines.into()), ticks: percentile_ticks(nines) };
     let y = time_axis(&series);
     let drawn = Chart { id: "by-percentile", title: TITLES[2], description, x, y, series };
-    let note =
-        "Share of requests that took at most so long. The curve ends where fewer than ten samples are left.";
-    Some(figure(note, &drawn))
+    Some(figure(NOTES[2], &drawn))
 }
 
 /// An axis that holds every time of the series, in nanoseconds.
@@ -180,11 +207,7 @@ fn throughput(view: &View) -> Option<Markup> {
     let y = Axis { scale, ticks: count_ticks(&scale) };
     let (title, x) = (TITLES[0], elapsed_axis(view));
     let drawn = Chart { id: "throughput", title, description, x, y, series };
-    let note = match asks {
-        true => "Requests per second: asked by the plan, offered (sent), and how they ended.",
-        false => "Requests per second, by how they ended.",
-    };
-    Some(figure(note, &drawn))
+    Some(figure(rate_note(snapshot), &drawn))
 }
 
 fn over_time(view: &View) -> Option<Markup> {
@@ -198,13 +221,7 @@ fn over_time(view: &View) -> Option<Markup> {
         line("service 99 %", "s2", |p| p.service_p99_ns),
         line("service 50 %", "s2 fine", |p| p.service_p50_ns),
     ];
-    times_over_time(
-        view,
-        "over-time",
-        TITLES[1],
-        "Median and 99th percentile of each window: response time as a user feels it, service time as the target takes.",
-        series,
-    )
+    times_over_time(view, "over-time", TITLES[1], NOTES[1], series)
 }
 
 fn own_error(view: &View) -> Option<Markup> {
@@ -214,7 +231,7 @@ fn own_error(view: &View) -> Option<Markup> {
         return None;
     }
     let series = vec![Series { name: "slip, 99 %", class: "s2", points }];
-    times_over_time(view, "own-error", TITLES[3], "How late requests left after they were due.", series)
+    times_over_time(view, "own-error", TITLES[3], NOTES[3], series)
 }
 
 fn times_over_time(view: &View, id: &str, title: &str, note: &str, series: Vec<Series>) -> Option<Markup> {

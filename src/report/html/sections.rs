@@ -4,12 +4,12 @@ use maud::{Markup, html};
 
 use super::Source;
 use crate::report::State;
-use crate::report::figures::{Outcomes, Rate, Tls, explain, status_codes};
+use crate::report::figures::{Outcomes, Rate, Threshold, Tls, explain, status_codes};
 use crate::report::format::{bytes, count, percent, rate as per_second, time, time_in_interval};
 use crate::report::json::rfc3339;
 use crate::report::shown::harmless;
 use crate::report::threshold;
-use crate::tally::{Histogram, quantile};
+use crate::tally::{Histogram, ScenarioTally, quantile};
 
 /// Rows of the latency table.
 const PERCENTILES: [(&str, f64); 7] = [
@@ -138,7 +138,7 @@ pub fn thresholds(source: &Source) -> Markup {
                 td { span class=(format!("result {}", result_class(source, t.result))) { (result(source, t.result)) } }
                 td { (threshold::measured(t)) }
                 td class="text" {
-                    (threshold::distance(t).into_iter().chain(t.reason.as_deref().map(harmless)).collect::<Vec<_>>().join("; "))
+                    (remark(source, t))
                 }
             }
         }
@@ -151,18 +151,31 @@ pub fn thresholds(source: &Source) -> Markup {
     }
 }
 
+/// How far from its limit a threshold is, and why it is not judged.
+fn remark(source: &Source, threshold: &Threshold) -> String {
+    let distance = threshold::distance(threshold).filter(|_| !is_pending(source, threshold.result));
+    let parts = distance.into_iter().chain(threshold.reason.as_deref().map(harmless));
+    parts.collect::<Vec<_>>().join("; ")
+}
+
 /// The class that colours a result: what is not known before the end is nothing to be looked at yet.
 fn result_class(source: &Source, result: &'static str) -> &'static str {
-    if result == "inconclusive" && source.snapshot.state != State::Finished { "pending" } else { result }
+    if is_pending(source, result) { "pending" } else { result }
+}
+
+/// Whether a result says nothing yet: nothing that was not measured has failed.
+fn is_pending(source: &Source, result: &str) -> bool {
+    let measured = source.snapshot.tally.sum(ScenarioTally::ended) > 0;
+    source.snapshot.state != State::Finished && (result == "inconclusive" || !measured)
 }
 
 /// A gate's result; before the end, what it would be now.
 fn result(source: &Source, result: &'static str) -> &'static str {
     match result {
         _ if source.snapshot.state == State::Finished => result,
+        _ if is_pending(source, result) => "not known yet",
         "passed" => "holds",
-        "failed" => "fails",
-        _ => "not known yet",
+        _ => "fails",
     }
 }
 
@@ -177,7 +190,10 @@ pub fn latency(source: &Source) -> Markup {
         ("connect", &tally.connect_time),
         ("TLS handshake", &tally.tls_time),
     ];
-    let columns: Vec<_> = columns.into_iter().filter(|(_, h)| h.count() > 0).collect();
+    // Before the end these two have their place from the start, so that nothing is pushed away.
+    let first = if source.snapshot.state == State::Finished { 0 } else { 2 };
+    let columns = columns.into_iter().enumerate().filter(|(i, (_, h))| *i < first || h.count() > 0);
+    let columns: Vec<_> = columns.map(|(_, column)| column).collect();
     if columns.is_empty() {
         return html! {};
     }

@@ -81,6 +81,18 @@ pub fn chart(chart: &Chart) -> Markup {
     }
 }
 
+/// The room of a chart on which there is nothing to draw, and why.
+pub fn empty(why: &str) -> Markup {
+    let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
+    html! {
+        svg class="chart" xmlns="http://www.w3.org/2000/svg" role="img" aria-label=(why)
+            viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) {
+            line class="axis" x1=(LEFT) x2=(right) y1=(bottom) y2=(bottom) {}
+            text class="tick middle" x=((LEFT + right) / 2.0) y=((TOP + bottom) / 2.0) { (why) }
+        }
+    }
+}
+
 /// Where a chart's values come to stand.
 struct Plot<'a> {
     x: &'a Axis,
