@@ -160,7 +160,7 @@ impl Desk {
         if let (Some(merger), Some(elapsed_ns), None) = (&mut self.merger, elapsed_ns, &self.sealed) {
             merger.tick(elapsed_ns);
         }
-        let fleet = self.fleet(now);
+        let fleet = self.fleet(self.now());
         self.board.update(|s| s.fleet = Some(fleet));
         if self.sealed.is_some() {
             self.seal();
