@@ -1,26 +1,34 @@
 //! The coordinator's disk: a file that only grows, of records that are whole or not there.
 //!
 //! ```text
-//! file   = magic, record*
-//! record = length (u32), checksum of the length (u32), checksum of the content (u32), content
+//! file   = magic, group*
+//! group  = length (u32), checksum of the length (u32), checksum of the content (u32), content
+//! content = (length of a record (u32), record)+
 //! ```
 //!
-//! A record is on the disk when [`Journal::append`] returns. A crash may leave the last one torn: it was
-//! never acknowledged and is cut off. Damage with whole records behind it is another matter: something
-//! that was acknowledged is gone, and the journal is refused. What records mean stays out.
+//! Records are appended in memory and written as groups, since a disk takes as long for one record as for a
+//! hundred: what [`Journal::append`] was given is on the disk when a [`Writer::write`] that began later has
+//! returned, and only then may anybody be told of it. A group is written, and waited for, before the next one
+//! begins. So a crash may leave the last group torn: none of it was acknowledged, and it is cut off. Damage with
+//! whole groups behind it is another matter: something that was acknowledged is gone, and the journal is
+//! refused. What records mean stays out.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::Crc;
 
 /// Names the format and its version.
-const MAGIC: &[u8; 16] = b"loadtester jrn 1";
+const MAGIC: &[u8; 16] = b"loadtester jrn 2";
 const HEAD_BYTES: usize = 12;
 /// The longest record: a report and what it is called.
 const MAX_RECORD_BYTES: usize = 9 << 20;
+/// The longest group: one such record, or thousands of the usual ones.
+const MAX_GROUP_BYTES: usize = LENGTH_BYTES + MAX_RECORD_BYTES;
+const LENGTH_BYTES: usize = 4;
 /// The longest journal read back: a thousand workers' reports of a day at 2 KiB a second are more, but
 /// nobody wants to read them into memory at once.
 const MAX_JOURNAL_BYTES: u64 = 8 << 30;
@@ -30,10 +38,16 @@ const LOCK_FILE: &str = "lock";
 /// An open journal. No other process has the same directory open.
 #[derive(Debug)]
 pub struct Journal {
-    file: File,
+    /// Appended and not taken to the disk yet.
+    pending: Vec<Vec<u8>>,
+    writer: Arc<Writer>,
     /// Held as long as the journal is open.
     _lock: File,
 }
+
+/// What takes records to the disk, one caller at a time, while others append.
+#[derive(Debug)]
+pub struct Writer(Mutex<Option<File>>);
 
 impl Journal {
     /// Open the journal in `directory`, which is made if need be; `take` is given each record in order.
@@ -85,22 +99,63 @@ impl Journal {
             File::open(directory)?.sync_all()
         };
         prepare(&mut file).map_err(|e| failed("the journal cannot be written", e))?;
-        Ok(Self { file, _lock: lock })
+        Ok(Self { pending: Vec::new(), writer: Arc::new(Writer(Mutex::new(Some(file)))), _lock: lock })
     }
 
-    /// Add a record made of these parts, and have it on the disk. After an error nothing more may be added:
-    /// what is there is not known.
+    /// Add a record made of these parts; it is not on the disk yet.
+    ///
+    /// # Errors
+    /// When it is too long.
+    pub fn append(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        if length > MAX_RECORD_BYTES {
+            return Err(io::Error::other("the record is too long"));
+        }
+        self.pending.push([&(length as u32).to_le_bytes()[..], &parts.concat()].concat());
+        Ok(())
+    }
+
+    /// Everything that was appended since the last time: for [`Writer::write`] alone.
+    pub fn take(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.pending)
+    }
+
+    /// What takes it to the disk.
+    pub fn writer(&self) -> Arc<Writer> {
+        self.writer.clone()
+    }
+}
+
+impl Writer {
+    /// Have on the disk what `take` hands out when it is this caller's turn, and what those before it were
+    /// handed out. After an error nothing more can be written: what is there is not known.
     ///
     /// # Errors
     /// What the system says.
-    pub fn append(&mut self, parts: &[&[u8]]) -> io::Result<()> {
-        let content = parts.concat();
-        if content.len() > MAX_RECORD_BYTES {
-            return Err(io::Error::other("the record is too long"));
+    pub fn write(&self, take: impl FnOnce() -> Vec<Vec<u8>>) -> io::Result<()> {
+        let mut turn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = take();
+        let mut rest = &records[..];
+        while !rest.is_empty() {
+            let mut file = turn.take().ok_or_else(|| io::Error::other("an earlier write has failed"))?;
+            let (group, more) = rest.split_at(first_group(rest));
+            let content = group.concat();
+            file.write_all(&[&head(&content)[..], &content].concat())?;
+            file.sync_data()?;
+            (*turn, rest) = (Some(file), more);
         }
-        self.file.write_all(&[&head(&content)[..], &content].concat())?;
-        self.file.sync_data()
+        Ok(())
     }
+}
+
+/// How many of these records the first group takes: as many as fit, and one at least.
+fn first_group(records: &[Vec<u8>]) -> usize {
+    let mut bytes = 0;
+    let fits = |record: &&Vec<u8>| {
+        bytes += record.len();
+        bytes <= MAX_GROUP_BYTES
+    };
+    records.iter().take_while(fits).count().max(1)
 }
 
 #[cfg(test)]
@@ -108,7 +163,7 @@ impl Journal {
     /// One on a disk that is full.
     pub fn full() -> Self {
         let open = || OpenOptions::new().write(true).open("/dev/full").expect("Linux has one");
-        Self { file: open(), _lock: open() }
+        Self { pending: Vec::new(), writer: Arc::new(Writer(Mutex::new(Some(open())))), _lock: open() }
     }
 }
 
@@ -136,12 +191,17 @@ fn read(bytes: &[u8], take: &mut impl FnMut(&[u8]) -> Result<(), String>) -> Res
         let torn = MAGIC.starts_with(bytes);
         return if torn { Ok(0) } else { Err("the journal there is not one of this version".to_owned()) };
     };
-    while let Some(content) = record(rest) {
-        take(content)?;
+    while let Some(content) = group(rest) {
+        let mut records = content;
+        while !records.is_empty() {
+            let (record, more) = record(records).ok_or("the journal holds a group of another version")?;
+            take(record)?;
+            records = more;
+        }
         rest = &rest[HEAD_BYTES + content.len()..];
     }
     let at = bytes.len() - rest.len();
-    let behind = (1..rest.len()).find(|skip| record(&rest[*skip..]).is_some());
+    let behind = (1..rest.len()).find(|skip| group(&rest[*skip..]).is_some());
     match behind {
         Some(skip) => {
             Err(format!("the journal is damaged at byte {at} (whole records follow at {})", at + skip))
@@ -150,13 +210,19 @@ fn read(bytes: &[u8], take: &mut impl FnMut(&[u8]) -> Result<(), String>) -> Res
     }
 }
 
-/// The content of the whole record that `bytes` begin with, if they do.
-fn record(bytes: &[u8]) -> Option<&[u8]> {
+/// The content of the whole group that `bytes` begin with, if they do.
+fn group(bytes: &[u8]) -> Option<&[u8]> {
     let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
     let length = word(0)?;
-    let is_length = word(4)? == checksum(&length.to_le_bytes()) && length as usize <= MAX_RECORD_BYTES;
+    let is_length = word(4)? == checksum(&length.to_le_bytes()) && length as usize <= MAX_GROUP_BYTES;
     let content = bytes.get(HEAD_BYTES..HEAD_BYTES + length as usize).filter(|_| is_length)?;
     (word(8)? == checksum(content)).then_some(content)
+}
+
+/// The first record of a group's content, and what follows it.
+fn record(content: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = content.split_first_chunk::<LENGTH_BYTES>()?;
+    rest.split_at_checked(u32::from_le_bytes(*length) as usize)
 }
 
 #[cfg(test)]
@@ -197,10 +263,17 @@ mod tests {
         (0..n).map(|i| vec![i; usize::from(i) * 7]).collect()
     }
 
+    fn write(journal: &mut Journal) -> io::Result<()> {
+        journal.writer().write(|| journal.take())
+    }
+
     fn filled(folder: &Folder, n: u8) -> Vec<u8> {
         let (mut journal, before) = folder.open().unwrap();
         assert!(before.is_empty());
-        records(n).iter().for_each(|r| journal.append(&[&r[..r.len() / 2], &r[r.len() / 2..]]).unwrap());
+        for r in records(n) {
+            journal.append(&[&r[..r.len() / 2], &r[r.len() / 2..]]).unwrap();
+            write(&mut journal).unwrap();
+        }
         std::fs::read(folder.file()).unwrap()
     }
 
@@ -211,6 +284,7 @@ mod tests {
         let (mut journal, read) = folder.open().unwrap();
         assert_eq!(read, records(5));
         journal.append(&[b"more"]).unwrap();
+        write(&mut journal).unwrap();
         drop(journal);
         assert_eq!(folder.open().unwrap().1.last().unwrap(), b"more");
     }
@@ -220,7 +294,7 @@ mod tests {
     fn a_torn_tail_is_cut_off_at_every_byte() {
         let folder = Folder::new("torn");
         let bytes = filled(&folder, 4);
-        let last = HEAD_BYTES + records(4)[3].len();
+        let last = HEAD_BYTES + LENGTH_BYTES + records(4)[3].len();
         let three = bytes.len() - last;
         for kept in 0..last {
             for filler in [0, last - kept] {
@@ -230,6 +304,7 @@ mod tests {
                 // Zeros may stand where the content ends in zeros: here it does not.
                 assert_eq!(read, records(3), "{kept} of {last}, then {filler} zeros");
                 journal.append(&[b"next"]).unwrap();
+                write(&mut journal).unwrap();
                 drop(journal);
                 assert_eq!(folder.open().unwrap().1.len(), 4);
             }
@@ -244,7 +319,7 @@ mod tests {
     fn damage_before_whole_records_is_refused_at_every_byte() {
         let folder = Folder::new("damage");
         let bytes = filled(&folder, 4);
-        let third = bytes.len() - HEAD_BYTES - records(4)[3].len();
+        let third = bytes.len() - HEAD_BYTES - LENGTH_BYTES - records(4)[3].len();
         for at in 0..third {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x40;
@@ -252,6 +327,41 @@ mod tests {
             let error = folder.open().unwrap_err();
             assert!(error.contains("damaged") || error.contains("not one of this version"), "{at}: {error}");
             assert_eq!(std::fs::read(folder.file()).unwrap(), damaged, "it is left as it is");
+        }
+    }
+
+    /// Its records were all told of together, or not at all.
+    #[test]
+    fn of_a_torn_group_nothing_is_left() {
+        let folder = Folder::new("group");
+        let before = filled(&folder, 2).len();
+        let (mut journal, _) = folder.open().unwrap();
+        for r in records(5) {
+            journal.append(&[&r]).unwrap();
+        }
+        assert_eq!(std::fs::read(folder.file()).unwrap().len(), before, "appended is not written");
+        write(&mut journal).unwrap();
+        drop(journal);
+        let bytes = std::fs::read(folder.file()).unwrap();
+        assert_eq!(folder.open().unwrap().1, [records(2), records(5)].concat());
+        for kept in before..bytes.len() {
+            std::fs::write(folder.file(), &bytes[..kept]).unwrap();
+            assert_eq!(folder.open().unwrap().1, records(2), "{kept} of {}", bytes.len());
+        }
+    }
+
+    #[test]
+    fn groups_are_bounded_and_nothing_is_written_after_a_failure() {
+        let lengths = |records: &[usize]| -> Vec<Vec<u8>> { records.iter().map(|n| vec![0; *n]).collect() };
+        let most = MAX_GROUP_BYTES;
+        assert_eq!(first_group(&lengths(&[most - 5, 5, 1])), 2);
+        assert_eq!(first_group(&lengths(&[most, 1])), 1);
+        let mut journal = Journal::full();
+        assert!(journal.append(&[&vec![0; MAX_RECORD_BYTES + 1]]).is_err());
+        write(&mut journal).unwrap();
+        for _ in 0..2 {
+            journal.append(&[b"x"]).unwrap();
+            assert!(write(&mut journal).is_err());
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::abort::Abort;
@@ -39,7 +39,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let doors = Doors::look(options)?;
     let live = Live::new(options.quiet, io::stderr().is_terminal());
     let desk = Desk::open(options, board.clone(), own, live.notes())?;
-    let gate = Arc::new(Gate(Mutex::new(desk)));
+    let gate = Arc::new(Gate::new(desk));
     let server = doors.open(options, &board, &gate)?;
     let exit = lead(options, &board, &gate, &interrupts, live);
     let spent = interrupts.count().min(1);
@@ -66,7 +66,11 @@ fn lead(
         if let Some(threshold) = abort.look(board).filter(|_| !interrupted) {
             gate.with(|desk| desk.stop(StopReason::Threshold(threshold)));
         }
-        if gate.with(Desk::tick) {
+        let is_sealed = gate.with(Desk::tick);
+        // A failure has stopped the run.
+        let _ = gate.settle();
+        if is_sealed {
+            gate.with(Desk::seal);
             break;
         }
         std::thread::sleep(LOOK_EVERY);
@@ -140,12 +144,5 @@ impl Doors {
             let _ = writeln!(out, "coordinator at http://{}/{why}", server.addr());
         }
         Ok(server)
-    }
-}
-
-impl Gate {
-    /// One at a time.
-    pub fn with<T>(&self, act: impl FnOnce(&mut Desk) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

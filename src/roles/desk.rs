@@ -3,7 +3,7 @@
 
 mod calls;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::live::Notes;
 use super::standalone::{self, Failure};
@@ -16,7 +16,7 @@ use crate::fleet::coordinator::{Answer, Closing, Coordinator, Effect, Event, Not
 use crate::fleet::messages::{Key, PlanText, WorkerId};
 use crate::fleet::report::Report;
 use crate::fleet::{Refusal, worker::Window as _};
-use crate::journal::Journal;
+use crate::journal::{Journal, Writer};
 use crate::load::Last;
 use crate::plan::{Model, Plan};
 use crate::report::hlog::Intervals;
@@ -32,7 +32,11 @@ const MOST_OPEN_WINDOWS: usize = 60;
 const TALLY_BYTES: usize = 7 * 220_000;
 
 /// The desk, and who has its turn.
-pub struct Gate(pub Mutex<Desk>);
+pub struct Gate {
+    desk: Mutex<Desk>,
+    /// What takes the journal to the disk, without holding the desk up.
+    writer: Option<Arc<Writer>>,
+}
 
 /// What the main thread and the calls share.
 pub struct Desk {
@@ -160,11 +164,7 @@ impl Desk {
         if let (Some(merger), Some(elapsed_ns), None) = (&mut self.merger, elapsed_ns, &self.sealed) {
             merger.tick(elapsed_ns);
         }
-        let fleet = self.fleet(self.now());
-        self.board.update(|s| s.fleet = Some(fleet));
-        if self.sealed.is_some() {
-            self.seal();
-        }
+        self.show_fleet();
         self.sealed.is_some()
     }
 
@@ -210,10 +210,8 @@ impl Desk {
                     let bytes =
                         at_hand.filter(|_| matches!(record, Record::Report { .. })).map(|(_, bytes)| bytes);
                     if let Err(failure) = self.persist(&record, bytes.unwrap_or_default()) {
-                        self.say(&failure.message);
-                        // Nothing that follows may be done: it was not written down.
-                        let _ = self.feed(Event::JournalFailed, None);
-                        self.seal_unwritten();
+                        // Nothing that follows may be done: it will not be written down.
+                        self.journal_failed(&failure.message);
                         return Err(Refusal::JournalFailed);
                     }
                 }
@@ -230,16 +228,20 @@ impl Desk {
         Ok(None)
     }
 
-    /// The machine took its result for sealed, and what was to be done until then was not: the result is
-    /// final all the same, or this process would wait for ever, but it is not whole.
-    fn seal_unwritten(&mut self) {
-        if let (None, Some(closing)) = (&self.sealed, self.coordinator.closing()) {
+    /// Nothing can be written down any more, and what was is not known. If the machine took its result for
+    /// sealed, it is final all the same, or this process would wait for ever; but it is not whole.
+    fn journal_failed(&mut self, why: &str) {
+        self.say(why);
+        // Nobody asks.
+        let _ = self.feed(Event::JournalFailed, None);
+        if let Some(closing) = self.coordinator.closing() {
             let mut closing = closing.clone();
             self.stopped = Some(closing.stopped.get_or_insert(StopReason::JournalFailed).clone());
             self.sealed = Some(closing);
         }
     }
 
+    /// To be on the disk before anybody hears of it: see [`Gate::settle`].
     fn persist(&mut self, record: &Record, bytes: &[u8]) -> Result<(), Failure> {
         let Some(journal) = &mut self.journal else { return Ok(()) };
         let head = serde_json::to_vec(record).expect("records are JSON");
@@ -396,8 +398,14 @@ impl Desk {
         }
     }
 
-    /// Show the finished run.
-    fn seal(&mut self) {
+    fn show_fleet(&self) {
+        let fleet = self.fleet(self.now());
+        self.board.update(|s| s.fleet = Some(fleet));
+    }
+
+    /// Show the finished run, once its end is on the disk or can not be.
+    pub fn seal(&mut self) {
+        self.show_fleet();
         let Some(merger) = self.merger.take() else {
             return self.board.update(|s| s.state = State::Finished);
         };
@@ -414,6 +422,35 @@ impl Desk {
         });
         self.board.update(|s| (s.throttled_ns, s.throttled_periods) = throttled);
         merger.finish();
+    }
+}
+
+impl Gate {
+    /// Nobody has had a turn yet.
+    pub fn new(desk: Desk) -> Self {
+        let writer = desk.journal.as_ref().map(Journal::writer);
+        Self { desk: Mutex::new(desk), writer }
+    }
+
+    /// One at a time.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Desk) -> T) -> T {
+        act(&mut self.desk.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Have on the disk what was taken in before. Others have their turns meanwhile, but nothing that they are
+    /// told may leave before a later call of this has come back.
+    ///
+    /// # Errors
+    /// When it can not be written: the run is stopped then.
+    pub fn settle(&self) -> Result<(), Refusal> {
+        let Some(writer) = &self.writer else { return Ok(()) };
+        let unwritten = || self.with(|desk| desk.journal.as_mut().map_or(Vec::new(), Journal::take));
+        writer.write(unwritten).map_err(|e| {
+            self.with(|desk| {
+                desk.journal_failed(&format!("--state-dir: the journal cannot be written: {e}"))
+            });
+            Refusal::JournalFailed
+        })
     }
 }
 
@@ -447,7 +484,7 @@ mod tests {
     use super::*;
     use crate::fleet::messages::{Final, Join, Totals};
     use crate::report::RunInfo;
-    use crate::web::Call;
+    use crate::web::{Call, Calls};
 
     struct Room(std::path::PathBuf);
 
@@ -482,6 +519,8 @@ mod tests {
 
     fn append(desk: &mut Desk, record: &Record) {
         desk.persist(record, &[]).ok().unwrap();
+        let journal = desk.journal.as_mut().unwrap();
+        journal.writer().write(|| journal.take()).unwrap();
     }
 
     #[test]
@@ -490,9 +529,11 @@ mod tests {
         let mut desk = room.desk(true);
         assert!(!desk.tick());
         desk.journal = Some(Journal::full());
-        desk.stop(StopReason::Interrupted);
-        assert!(desk.tick(), "or it would wait for ever");
-        assert!(desk.never_began().is_some_and(|why| why.contains("interrupted")));
+        let gate = Gate::new(desk);
+        gate.with(|desk| desk.stop(StopReason::Interrupted));
+        assert_eq!(gate.settle(), Err(Refusal::JournalFailed));
+        assert!(gate.with(Desk::tick), "or it would wait for ever");
+        assert!(gate.with(|desk| desk.never_began()).is_some_and(|why| why.contains("interrupted")));
     }
 
     #[test]
@@ -516,8 +557,12 @@ mod tests {
             why: None,
         };
         let last = serde_json::to_vec(&last).unwrap();
-        assert_eq!(desk.call(Call::Final(0, &last)), Err(Refusal::JournalFailed));
-        assert!(desk.tick(), "its only worker is done");
+        let gate = Gate::new(desk);
+        assert!(gate.carry_out(Call::Final(0, &last)).is_ok(), "it has not left");
+        assert!(gate.with(Desk::tick), "its only worker is done");
+        assert_eq!(Calls::settle(&gate), Err(Refusal::JournalFailed), "so it will not");
+        let mut desk = gate.desk.into_inner().unwrap();
+        desk.seal();
         assert_eq!(desk.sealed.as_ref().unwrap().stopped, Some(StopReason::JournalFailed));
         assert_eq!(desk.board.read(|s| s.ending), Ending::Incomplete);
     }

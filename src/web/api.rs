@@ -24,13 +24,22 @@ pub enum Call<'a> {
     Final(u32, &'a [u8]),
 }
 
-/// Carries calls out. One after the other, so none may wait for something slow but its own disk.
+/// Carries calls out. One after the other, so none may wait for something slow.
 pub trait Calls: Send + Sync {
     /// The answer, as JSON.
     ///
     /// # Errors
     /// Why it is refused.
     fn carry_out(&self, call: Call<'_>) -> Result<String, Refusal>;
+
+    /// Make sure that what was answered until now will not be forgotten. Answers leave only after this, many at
+    /// a time: a disk takes as long for one as for all of them.
+    ///
+    /// # Errors
+    /// What to answer instead, to all of them.
+    fn settle(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
 }
 
 /// Whether `path` lies here.
@@ -47,14 +56,17 @@ pub fn answer(request: &Request, body: &[u8], access: &Access, calls: Option<&dy
     let result = permit(request, access).and_then(|()| calls.carry_out(call));
     match result {
         Ok(json) => page(200, JSON, json),
-        Err(refusal) => {
-            let refused = serde_json::to_string(&Refused::from(&refusal)).expect("plain strings");
-            let response = page(refusal.status(), JSON, refused);
-            match refusal {
-                Refusal::Unauthorized => response.with_header(header("WWW-Authenticate", "Bearer")),
-                _ => response,
-            }
-        }
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+/// The answer to a call that is refused.
+pub fn refused(refusal: &Refusal) -> ResponseBox {
+    let text = serde_json::to_string(&Refused::from(refusal)).expect("plain strings");
+    let response = page(refusal.status(), JSON, text);
+    match refusal {
+        Refusal::Unauthorized => response.with_header(header("WWW-Authenticate", "Bearer")),
+        _ => response,
     }
 }
 

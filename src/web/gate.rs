@@ -4,7 +4,7 @@
 //! answered over [`Local`], writes the answer within a deadline, and hangs up:
 //!
 //! ```text
-//! accept ─> Reading ─ complete ─> answered ──> Writing ─ all written ─> Lingering ─ EOF ─> closed
+//! accept ─> Reading ─ complete ─> Asking ────> Writing ─ all written ─> Lingering ─ EOF ─> closed
 //!              └─ refused, too slow ─────────────┘ └─ too slow ─> closed    └─ too slow ──> closed
 //! ```
 //!
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use super::local::Local;
-use super::request::{BUSY, Hosts, Incoming, NO_ANSWER, Refusal, TOO_SLOW};
+use super::request::{BUSY, Hosts, Incoming, NO_ANSWER, Refusal, Request, TOO_SLOW};
 use super::timing::Timing;
 use crate::sys;
 
@@ -42,8 +42,9 @@ const STOP_DEADLINE: Duration = Duration::from_millis(500);
 /// Bytes of requests and answers held for all clients together: eight of the largest requests. Looked
 /// at after each round; who holds most makes room.
 const HELD_BYTES: usize = 64 * 1024 * 1024;
-/// Connections accepted in a row before the ones at hand get their turn.
-const ACCEPTS_AT_ONCE: usize = 16;
+/// Connections accepted in a row before the ones at hand get their turn: those whose requests are there are
+/// answered together. Half of all clients, so that none of them has to make room for another.
+const ACCEPTS_AT_ONCE: usize = 32;
 /// How long to leave the listener alone when the process or system is out of descriptors or memory.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -127,7 +128,15 @@ struct Client {
 
 enum State {
     Reading(Incoming),
-    Writing { answer: Vec<u8>, written: usize },
+    /// Until the end of this round.
+    Asking {
+        request: Request,
+        came_ns: u64,
+    },
+    Writing {
+        answer: Vec<u8>,
+        written: usize,
+    },
     Lingering,
 }
 
@@ -152,8 +161,10 @@ impl Doorway {
                 break;
             }
             self.serve_clients(&ready.clients);
+            self.answer_all();
             if ready.accept {
                 self.accept();
+                self.answer_all();
             }
             self.bound_memory();
         }
@@ -215,6 +226,36 @@ impl Doorway {
         });
         if self.spare.is_none() {
             self.spare = spare_descriptor();
+        }
+    }
+
+    /// Every client whose request is there: their answers are drawn as one group.
+    fn answer_all(&mut self) {
+        let Self { clients, back, .. } = self;
+        let (mut asking, mut requests) = (Vec::new(), Vec::new());
+        for (i, client) in clients.iter_mut().enumerate() {
+            if let State::Asking { .. } = client.state
+                && let State::Asking { request, came_ns } =
+                    std::mem::replace(&mut client.state, State::Lingering)
+            {
+                asking.push((i, came_ns));
+                requests.push(request);
+            }
+        }
+        if requests.is_empty() {
+            return;
+        }
+        let answers = back.local.exchange(&requests);
+        drop(requests);
+        // From the last one on, so that those before keep their places.
+        for ((i, came_ns), answer) in asking.into_iter().zip(answers).rev() {
+            let answer = match answer {
+                Ok(answer) => with_fields(answer, &back.timing.field(came_ns)),
+                Err(_) => refusal(NO_ANSWER),
+            };
+            if clients[i].answer(answer, ANSWER_DEADLINE) == Next::Close {
+                clients.remove(i);
+            }
         }
     }
 
@@ -284,13 +325,14 @@ impl Client {
     fn waits_for(&self) -> PollFlags {
         match self.state {
             State::Writing { .. } => PollFlags::OUT,
-            State::Reading(_) | State::Lingering => PollFlags::IN,
+            State::Reading(_) | State::Asking { .. } | State::Lingering => PollFlags::IN,
         }
     }
 
     fn held_bytes(&self) -> usize {
         match &self.state {
             State::Reading(incoming) => incoming.held_bytes(),
+            State::Asking { request, .. } => request.bytes.len(),
             State::Writing { answer, .. } => answer.len(),
             State::Lingering => 0,
         }
@@ -301,7 +343,7 @@ impl Client {
         if let State::Writing { .. } = self.state {
             return self.write();
         }
-        let Back { local, timing, chunk } = back;
+        let Back { timing, chunk, .. } = back;
         let (read, came_ns) = match timing.receive(&self.stream, chunk) {
             Ok((0, _)) => return Next::Close,
             Ok((n, came_ns)) => (&chunk[..n], came_ns),
@@ -311,10 +353,11 @@ impl Client {
         let State::Reading(incoming) = &mut self.state else { return Next::Keep };
         let answer = match incoming.push(read) {
             Ok(None) => return Next::Keep,
-            Ok(Some(request)) => match local.exchange(&request) {
-                Ok(answer) => with_fields(answer, &timing.field(came_ns)),
-                Err(_) => refusal(NO_ANSWER),
-            },
+            Ok(Some(request)) => {
+                self.state = State::Asking { request, came_ns };
+                self.deadline = Instant::now() + ANSWER_DEADLINE;
+                return Next::Keep;
+            }
             Err(refused) => refusal(refused),
         };
         self.answer(answer, ANSWER_DEADLINE)
@@ -347,6 +390,7 @@ impl Client {
     fn expire(&mut self) -> Next {
         match self.state {
             State::Reading(_) => self.answer(refusal(TOO_SLOW), LINGER),
+            State::Asking { .. } => Next::Keep,
             State::Writing { .. } | State::Lingering => Next::Close,
         }
     }

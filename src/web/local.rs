@@ -4,18 +4,25 @@
 //! two file descriptors, so it accepts exactly once, at the start, and its listener is closed. From
 //! then on a request needs no new descriptor, no new thread and no new connection. It sees whole,
 //! rewritten requests one after the other and its answers are read by somebody who never stalls.
+//!
+//! Requests that are there at the same time go in one after the other without waiting for answers, and all of
+//! their answers come out once what they tell is settled: so hundreds of reports wait for the disk a few times.
 //! What stays out: clients (the gate), what a path means (routes).
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::api;
 use super::request::Request;
+use crate::fleet::Refusal;
 
 /// How long drawing one answer may take; a status page of 256 scenarios takes milliseconds.
 const EXCHANGE_DEADLINE: Duration = Duration::from_secs(5);
@@ -24,9 +31,18 @@ const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// The most header fields tiny_http and the routes put into an answer.
 const ANSWER_FIELDS: usize = 32;
 
-/// Draws the answer to a request, given its body. It must not block on anything slow: requests are
-/// answered one after the other.
-pub type Routes = dyn Fn(&tiny_http::Request, &[u8]) -> tiny_http::ResponseBox + Send + Sync;
+/// What requests are answered with.
+pub struct Routes {
+    /// Draws the answer to a request, given its body. It must not block on anything slow: requests are
+    /// answered one after the other.
+    pub draw: Box<Draw>,
+    /// Called when a group of answers was drawn and before the first of them leaves; what all of them are
+    /// refused with if it fails.
+    pub settle: Box<dyn Fn() -> Result<(), Refusal> + Send + Sync>,
+}
+
+/// See [`Routes::draw`].
+pub type Draw = dyn Fn(&tiny_http::Request, &[u8]) -> tiny_http::ResponseBox + Send + Sync;
 
 /// The way to tiny_http.
 pub struct Local {
@@ -40,6 +56,8 @@ struct Link {
     stream: UnixStream,
     server: &'static tiny_http::Server,
     closing: Arc<AtomicBool>,
+    /// Requests of the group that is being written.
+    group: Arc<AtomicUsize>,
     thread: JoinHandle<()>,
 }
 
@@ -50,22 +68,28 @@ impl Local {
         Ok(Self { routes, link, retired: None })
     }
 
-    /// The whole answer to `request`, as bytes. After a failure the next call starts afresh.
-    pub fn exchange(&mut self, request: &Request) -> io::Result<Vec<u8>> {
-        let link = match &mut self.link {
-            Some(link) => link,
+    /// The whole answer to each of these requests, as bytes. After a failure the next call starts afresh.
+    pub fn exchange(&mut self, requests: &[Request]) -> Vec<io::Result<Vec<u8>>> {
+        let mut answers = Vec::with_capacity(requests.len());
+        if let Err(e) = self.open_link().and_then(|link| link.exchange(requests, &mut answers)) {
+            self.retired = self.link.take().map(Link::close).or(self.retired.take());
+            let why = || io::Error::new(e.kind(), e.to_string());
+            let lost = requests.len() - answers.len();
+            return answers.into_iter().map(Ok).chain((0..lost).map(|_| Err(why()))).collect();
+        }
+        answers.into_iter().map(Ok).collect()
+    }
+
+    fn open_link(&mut self) -> io::Result<&mut Link> {
+        match &mut self.link {
+            Some(link) => Ok(link),
             none => {
                 if self.retired.as_ref().is_some_and(|thread| !thread.is_finished()) {
                     return Err(io::Error::other("an earlier answer is still being drawn"));
                 }
-                none.insert(Link::open(Arc::clone(&self.routes))?)
+                Ok(none.insert(Link::open(Arc::clone(&self.routes))?))
             }
-        };
-        let answer = link.exchange(request);
-        if answer.is_err() {
-            self.retired = self.link.take().map(Link::close);
         }
-        answer
     }
 
     /// End tiny_http and wait for its last answer.
@@ -90,17 +114,17 @@ impl Link {
         let stream = UnixStream::connect_addr(&addr)?;
         // The connection made above is still accepted, no other one can be made.
         rustix::net::shutdown(&last_call, rustix::net::Shutdown::Both)?;
-        stream.set_write_timeout(Some(EXCHANGE_DEADLINE))?;
-        let closing = Arc::new(AtomicBool::new(false));
-        let seen_closing = Arc::clone(&closing);
+        stream.set_nonblocking(true)?;
+        let (closing, group) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let (seen_closing, seen_group) = (Arc::clone(&closing), Arc::clone(&group));
         let thread = thread::Builder::new()
             .name("web-routes".into())
-            .spawn(move || answer_requests(server, &seen_closing, &*routes))?;
-        let mut link = Self { stream, server, closing, thread };
+            .spawn(move || answer_requests(server, &seen_closing, &seen_group, &routes))?;
+        let mut link = Self { stream, server, closing, group, thread };
         // Until it has answered once, it may still be about to take the two descriptors it needs.
         let first = Request { bytes: b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(), is_head: true };
-        match link.exchange(&first) {
-            Ok(_) => Ok(link),
+        match link.exchange(&[first], &mut Vec::new()) {
+            Ok(()) => Ok(link),
             Err(e) => {
                 link.close();
                 Err(e)
@@ -108,27 +132,56 @@ impl Link {
         }
     }
 
-    fn exchange(&mut self, request: &Request) -> io::Result<Vec<u8>> {
-        let deadline = Instant::now() + EXCHANGE_DEADLINE;
-        self.stream.write_all(&request.bytes)?;
-        let mut answer = Vec::new();
-        let mut whole = None;
-        let mut chunk = vec![0; 64 * 1024];
-        while whole.is_none_or(|n| answer.len() < n) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || answer.len() > ANSWER_BYTES {
-                return Err(io::Error::other("the answer took too long or too much"));
+    /// Write all requests and read all answers, as either is possible: who draws answers may wait for us to
+    /// read before it takes the next request.
+    fn exchange(&mut self, requests: &[Request], answers: &mut Vec<Vec<u8>>) -> io::Result<()> {
+        let deadline = Instant::now() + EXCHANGE_DEADLINE * requests.len() as u32;
+        self.group.store(requests.len(), Ordering::Release);
+        let mut unwritten = requests.iter().map(|request| &request.bytes[..]).peekable();
+        let (mut written, mut read, mut chunk) = (0, Vec::new(), vec![0; 64 * 1024]);
+        while answers.len() < requests.len() {
+            while let Some(bytes) = unwritten.peek() {
+                match self.stream.write(&bytes[written..]) {
+                    Ok(n) => written += n,
+                    Err(e) if e.kind() == ErrorKind::WouldBlock => break,
+                    Err(e) => return Err(e),
+                }
+                if written == bytes.len() {
+                    (written, _) = (0, unwritten.next());
+                }
             }
-            self.stream.set_read_timeout(Some(left))?;
-            match self.stream.read(&mut chunk)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                n => answer.extend_from_slice(&chunk[..n]),
+            self.wait(unwritten.peek().is_some(), deadline)?;
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(n) => read.extend_from_slice(&chunk[..n]),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => continue,
+                Err(e) => return Err(e),
             }
-            if whole.is_none() {
-                whole = answer_bytes(&answer, request.is_head)?;
+            while let Some(request) = requests.get(answers.len()) {
+                let Some(length) = answer_bytes(&read, request.is_head)?.filter(|n| *n <= read.len()) else {
+                    break;
+                };
+                answers.push(read.drain(..length).collect());
+            }
+            if read.len() > ANSWER_BYTES {
+                return Err(io::Error::other("the answer is too long"));
             }
         }
-        Ok(answer)
+        if read.is_empty() { Ok(()) } else { Err(io::Error::other("more answers than requests")) }
+    }
+
+    /// Until there is something to read, or room to write if that is wanted.
+    fn wait(&self, writes: bool, deadline: Instant) -> io::Result<()> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::Error::other("the answer took too long"));
+        }
+        let flags = if writes { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+        let timeout = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+        match poll(&mut [PollFd::new(&self.stream, flags)], Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(e) => Err(e.into()),
+        }
     }
 
     fn close(self) -> JoinHandle<()> {
@@ -157,27 +210,60 @@ fn answer_bytes(bytes: &[u8], is_head: bool) -> io::Result<Option<usize>> {
         .ok_or_else(|| io::Error::other("an answer without a length"))
 }
 
-/// The thread that draws answers. A panic in a route is answered with 500 (by the drop of the
-/// request) and costs nothing else.
-fn answer_requests(server: &tiny_http::Server, closing: &AtomicBool, routes: &Routes) {
+/// The thread that draws answers. A panic in a route is answered with 500 and costs nothing else.
+fn answer_requests(server: &tiny_http::Server, closing: &AtomicBool, group: &AtomicUsize, routes: &Routes) {
     loop {
-        match server.recv() {
-            Ok(mut request) => {
-                let _ = catch_unwind(AssertUnwindSafe(move || {
-                    let mut body = Vec::new();
-                    // All of it, always and first: the gate reads the answer only after it has
-                    // written the body, and a body left unread would be taken for the next request.
-                    if request.as_reader().read_to_end(&mut body).is_ok() {
-                        // A length instead of chunks: that is how the gate finds the end.
-                        let response = routes(&request, &body).with_chunked_threshold(usize::MAX);
-                        let _ = request.respond(response);
-                    }
-                }));
-            }
+        let first = match server.recv() {
+            Ok(first) => first,
             Err(_) if closing.load(Ordering::Acquire) => return,
             // The end of accepting, which we asked for.
-            Err(_) => {}
+            Err(_) => continue,
+        };
+        let expected = group.swap(0, Ordering::Acquire);
+        let mut drawn = vec![Drawn::of(first, routes)];
+        // The gate is writing the others already.
+        while drawn.len() < expected
+            && let Ok(Some(next)) = server.recv_timeout(EXCHANGE_DEADLINE)
+        {
+            drawn.push(Drawn::of(next, routes));
         }
+        let settled = (routes.settle)();
+        for mut answer in drawn {
+            if let Err(refusal) = &settled {
+                answer.response = api::refused(refusal);
+            }
+            answer.send();
+        }
+    }
+}
+
+/// An answer that has not left.
+struct Drawn {
+    response: tiny_http::ResponseBox,
+    is_head: bool,
+    writer: Box<dyn Write + Send>,
+}
+
+impl Drawn {
+    fn of(mut request: tiny_http::Request, routes: &Routes) -> Self {
+        let mut body = Vec::new();
+        // All of it, always and first: a body left unread would be taken for the next request.
+        let is_whole = request.as_reader().read_to_end(&mut body).is_ok();
+        let draw = || is_whole.then(|| (routes.draw)(&request, &body));
+        let response = catch_unwind(AssertUnwindSafe(draw)).ok().flatten();
+        let response = response.unwrap_or_else(|| tiny_http::Response::empty(500).boxed());
+        let is_head = *request.method() == tiny_http::Method::Head;
+        // Only now tiny_http reads on.
+        Self { response, is_head, writer: request.into_writer() }
+    }
+
+    fn send(mut self) {
+        // A length instead of chunks: that is how the gate finds the end.
+        let response = self.response.with_chunked_threshold(usize::MAX);
+        let version = tiny_http::HTTPVersion(1, 1);
+        // Whoever would read it is gone, and knows that.
+        let _ = response.raw_print(&mut self.writer, version, &[], self.is_head, None);
+        let _ = self.writer.flush();
     }
 }
 
@@ -189,6 +275,15 @@ mod tests {
         Request { bytes: format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").into_bytes(), is_head: false }
     }
 
+    fn open(settle: impl Fn() -> Result<(), Refusal> + Send + Sync + 'static) -> io::Result<Local> {
+        Local::open(Arc::new(Routes { draw: Box::new(echo), settle: Box::new(settle) }))
+    }
+
+    fn one(local: &mut Local, request: &Request) -> io::Result<Vec<u8>> {
+        let request = Request { bytes: request.bytes.clone(), is_head: request.is_head };
+        local.exchange(&[request]).pop().expect("one for each")
+    }
+
     fn echo(request: &tiny_http::Request, body: &[u8]) -> tiny_http::ResponseBox {
         assert_ne!(request.url(), "/panic", "as asked");
         tiny_http::Response::from_data([request.url().as_bytes(), body].concat()).boxed()
@@ -196,30 +291,30 @@ mod tests {
 
     #[test]
     fn one_connection_carries_thousands_of_requests_and_survives_a_panic() {
-        let mut local = Local::open(Arc::new(echo)).expect("local sockets are available");
+        let mut local = open(|| Ok(())).expect("local sockets are available");
         for i in 0..3_000 {
-            let answer = local.exchange(&request(&format!("/{i}"))).expect("an answer");
+            let answer = one(&mut local, &request(&format!("/{i}"))).expect("an answer");
             assert!(answer.ends_with(format!("\r\n\r\n/{i}").as_bytes()));
         }
-        let answer = local.exchange(&request("/panic")).expect("an answer");
+        let answer = one(&mut local, &request("/panic")).expect("an answer");
         assert!(answer.starts_with(b"HTTP/1.1 500 "));
         let body = vec![b'x'; super::super::request::BODY_BYTES];
         let mut bytes = format!("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
         bytes.extend_from_slice(&body);
-        let answer = local.exchange(&Request { bytes, is_head: false }).expect("an answer");
+        let answer = one(&mut local, &Request { bytes, is_head: false }).expect("an answer");
         assert!(answer.ends_with(&body[..1_000]) && answer.len() > body.len());
         local.close();
     }
 
     #[test]
     fn a_broken_connection_is_replaced_once_its_thread_has_ended() {
-        let mut local = Local::open(Arc::new(echo)).expect("local sockets are available");
+        let mut local = open(|| Ok(())).expect("local sockets are available");
         let nonsense = Request { bytes: b"nonsense\r\n\r\n".to_vec(), is_head: false };
-        let answer = local.exchange(&nonsense).expect("tiny_http refuses it, then hangs up");
+        let answer = one(&mut local, &nonsense).expect("tiny_http refuses it, then hangs up");
         assert!(answer.starts_with(b"HTTP/1.1 400 "));
-        assert!(local.exchange(&request("/lost")).is_err());
+        assert!(one(&mut local, &request("/lost")).is_err());
         let started = Instant::now();
-        while local.exchange(&request("/again")).is_err() {
+        while one(&mut local, &request("/again")).is_err() {
             assert!(started.elapsed() < Duration::from_secs(10), "it comes back");
         }
         local.close();
@@ -227,10 +322,61 @@ mod tests {
 
     #[test]
     fn nobody_else_can_connect_to_it() {
-        let local = Local::open(Arc::new(echo)).expect("local sockets are available");
+        let local = open(|| Ok(())).expect("local sockets are available");
         let link = local.link.as_ref().expect("open");
         let tiny_http::ListenAddr::Unix(addr) = link.server.server_addr() else { panic!("a local socket") };
         assert!(UnixStream::connect_addr(&addr).is_err());
+        local.close();
+    }
+
+    #[test]
+    fn a_group_is_answered_in_order_and_settled_once_before_anything_leaves() {
+        let settled = Arc::new(AtomicUsize::new(0));
+        let seen = settled.clone();
+        let mut local = open(move || {
+            seen.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        })
+        .expect("local sockets are available");
+        let before = settled.load(Ordering::Relaxed);
+        // More than sockets hold, in both directions; one of them panics, one has no body in its answer.
+        let group = |n: usize| -> Vec<Request> {
+            let post = |i: usize| {
+                let body = vec![b'a' + (i % 26) as u8; 200_000 * (i % 3)];
+                let head = format!("POST /{i} HTTP/1.1\r\nContent-Length: {}\r\n\r\n", body.len());
+                Request { bytes: [head.as_bytes(), &body].concat(), is_head: false }
+            };
+            let mut all: Vec<Request> = (0..n).map(post).collect();
+            all[n / 2] = request("/panic");
+            all[n / 3] = Request { bytes: b"HEAD /x HTTP/1.1\r\n\r\n".to_vec(), is_head: true };
+            all
+        };
+        for (round, n) in [40, 64, 4].into_iter().enumerate() {
+            let answers = local.exchange(&group(n));
+            assert_eq!(settled.load(Ordering::Relaxed), before + round + 1, "once for {n}");
+            for (i, answer) in answers.into_iter().enumerate() {
+                let answer = answer.expect("an answer");
+                let told = format!(
+                    "\r\n\r\n/{i}{}",
+                    String::from_utf8(vec![b'a' + (i % 26) as u8; 200_000 * (i % 3)]).unwrap()
+                );
+                match i {
+                    _ if i == n / 2 => assert!(answer.starts_with(b"HTTP/1.1 500 ")),
+                    _ if i == n / 3 => assert!(answer.ends_with(b"\r\n\r\n")),
+                    _ => assert!(answer.ends_with(told.as_bytes()), "{i} of {n}"),
+                }
+            }
+        }
+        local.close();
+    }
+
+    #[test]
+    fn what_could_not_be_settled_is_refused() {
+        let mut local = open(|| Err(Refusal::JournalFailed)).expect("local sockets are available");
+        for answer in local.exchange(&[request("/1"), request("/2")]) {
+            let answer = String::from_utf8(answer.expect("an answer")).unwrap();
+            assert!(answer.contains("journal_failed") && !answer.starts_with("HTTP/1.1 200"), "{answer}");
+        }
         local.close();
     }
 }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use crate::collector::Board;
 use crate::sys::Clock;
 use gate::Gate;
-use local::Local;
+use local::{Local, Routes};
 use request::Hosts;
 use timing::Timing;
 
@@ -99,8 +99,11 @@ pub fn serve(listen: Listen, site: Site) -> io::Result<Server> {
     let on_loopback = addr.ip().to_canonical().is_loopback();
     let hosts = if on_loopback { Hosts::Loopback } else { Hosts::Any };
     let timing = Timing::new(site.clock);
-    let local =
-        Local::open(Arc::new(move |request, body| routes::answer(request, body, &site, on_loopback)))?;
+    let calls = site.calls.clone();
+    let local = Local::open(Arc::new(Routes {
+        draw: Box::new(move |request, body| routes::answer(request, body, &site, on_loopback)),
+        settle: Box::new(move || calls.as_ref().map_or(Ok(()), |calls| calls.settle())),
+    }))?;
     Ok(Server { addr, gate: Gate::open(listener, hosts, local, timing)? })
 }
 

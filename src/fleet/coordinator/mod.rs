@@ -11,8 +11,8 @@
 //! begin. After it the run is stopped, and says who was missing.
 //!
 //! The caller feeds one [`Event`] with the instant it was seen and carries the [`Effect`]s out in their
-//! order; each has to succeed before the next one begins. `Persist` comes before the answer that
-//! acknowledges it, so what a worker was told survives a crash. Instants are nanoseconds since the Unix
+//! order. Answers leave, and a seal is shown, only when all that was to be persisted before is on the disk:
+//! so what anybody was told survives a crash. Many answers may wait for the disk together. Instants are nanoseconds since the Unix
 //! epoch, on a clock that only moves forward while the process lives.
 
 mod calls;
@@ -77,7 +77,8 @@ pub enum Event {
 /// What is to be done, in this order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Append it to the journal (with the report's bytes, if it is one); nothing to do without one.
+    /// Append it to the journal (with the report's bytes, if it is one); nothing to do without one. It has to be
+    /// on the disk before a later answer leaves.
     Persist(Record),
     /// Merge the report at hand into the result.
     Merge(WorkerId, u64),

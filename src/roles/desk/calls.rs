@@ -70,4 +70,8 @@ impl Calls for Gate {
     fn carry_out(&self, call: Call<'_>) -> Result<String, Refusal> {
         self.with(|desk| desk.call(call))
     }
+
+    fn settle(&self) -> Result<(), Refusal> {
+        self.settle()
+    }
 }

@@ -42,6 +42,8 @@ enum Mutation {
     ChangedWhenResent,
     /// Reports are acknowledged before they are written down.
     AckedNotWritten,
+    /// Answers leave before the disk has what they tell of.
+    AnsweredUnsettled,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -356,8 +358,15 @@ fn without_a_journal_the_workers_say_so_and_stop() {
 #[test]
 fn each_fault_built_in_on_purpose_is_noticed() {
     use Mutation::*;
-    let all =
-        [LeaseIgnored, SentAfterTheEnd, LeaseTooLong, TurnsKeptBack, ChangedWhenResent, AckedNotWritten];
+    let all = [
+        LeaseIgnored,
+        SentAfterTheEnd,
+        LeaseTooLong,
+        TurnsKeptBack,
+        ChangedWhenResent,
+        AckedNotWritten,
+        AnsweredUnsettled,
+    ];
     for mutation in all {
         let noticed = (0..500).any(|seed| {
             let plot = match mutation {

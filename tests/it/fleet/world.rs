@@ -37,6 +37,8 @@ pub struct World {
     clock_ahead: u64,
     clock_was_set: bool,
     journal: Vec<Record>,
+    /// How many of its last records may not be on the disk yet.
+    unsettled: usize,
     /// Windows merged so far, by worker.
     merged: Vec<(u64, Totals)>,
     pub sent: Vec<Sent>,
@@ -50,7 +52,8 @@ pub struct World {
     checked: usize,
     sealed: Option<(Closing, Vec<Totals>)>,
     down_until: Option<u64>,
-    started: Option<u64>,
+    /// When each run's schedule began, in truth.
+    started: HashMap<u32, u64>,
     keys: u128,
 }
 
@@ -69,6 +72,7 @@ impl World {
             clock_ahead,
             clock_was_set: false,
             journal: Vec::new(),
+            unsettled: 0,
             merged: Vec::new(),
             sent: Vec::new(),
             owner: HashMap::new(),
@@ -78,7 +82,7 @@ impl World {
             checked: 0,
             sealed: None,
             down_until: None,
-            started: None,
+            started: HashMap::new(),
             keys: 0,
             plot,
         };
@@ -99,7 +103,7 @@ impl World {
         let run = Key(self.keys << 64 | u128::from(self.rng.u64(..)));
         let now = self.clock();
         let (coordinator, opened) = Coordinator::new(self.config(), run, now);
-        (self.journal, self.merged) = (vec![opened], Vec::new());
+        (self.journal, self.unsettled, self.merged) = (vec![opened], 1, Vec::new());
         (self.era, self.sealed) = (self.era + 1, None);
         self.coordinator = Some(coordinator);
         let terms = Terms {
@@ -229,6 +233,10 @@ impl World {
     fn crash(&mut self, length: u64) {
         if self.coordinator.take().is_some() {
             self.down_until = Some(self.now + length);
+            // The disk may have got them, or not; the first one opens the run.
+            let lost = self.rng.usize(..=self.unsettled).min(self.journal.len() - 1);
+            self.journal.truncate(self.journal.len() - lost);
+            self.unsettled = 0;
         }
     }
 
@@ -248,9 +256,10 @@ impl World {
                 }
                 Effect::Persist(record) => {
                     if let Record::Started { start_at_ns, .. } = &record {
-                        self.started = Some(start_at_ns - self.clock_ahead);
+                        self.started.insert(self.era, start_at_ns - self.clock_ahead);
                     }
                     self.journal.push(record);
+                    self.unsettled += 1;
                 }
                 Effect::Merge(worker, seq) => {
                     let i = worker.0 as usize;
@@ -262,8 +271,15 @@ impl World {
                     merged.0 = seq;
                     merged.1.add(&at_hand.expect("a report is at hand"));
                 }
-                Effect::Answer(answer) => return Some(answer),
-                Effect::Note(_) | Effect::Seal(_) => {}
+                Effect::Answer(answer) => {
+                    if self.plot.mutation != Mutation::AnsweredUnsettled {
+                        self.unsettled = 0;
+                    }
+                    return Some(answer);
+                }
+                // Nobody is shown an end that is not on the disk.
+                Effect::Seal(_) => self.unsettled = 0,
+                Effect::Note(_) => {}
             }
         }
         None
@@ -453,7 +469,7 @@ impl World {
         } else if let Some(other) = self.owner.insert((process.era, sent.k), sent.by) {
             return Err(format!("{sent:?} was sent by {other} too"));
         }
-        let started = self.started.ok_or("sent before a start was fixed")?;
+        let started = *self.started.get(&process.era).ok_or("sent before a start was fixed")?;
         // By the worker's own clock, exactly; in truth, as far as clocks could be compared.
         let length = if self.plot.dealing == Dealing::Requests { LIMIT } else { ARRIVALS * GAP };
         if sent.own_ns < 0 || sent.own_ns > length as i64 {
