@@ -30,6 +30,7 @@ TARGET = "lt-loadtester-target"
 IMAGE = "localhost/loadtester:0.1.0"
 NETWORK = "loadtester"
 GATEWAY = "10.89.0.1"
+NAME_SERVER_PID = "/run/containers/networks/aardvark-dns/aardvark.pid"
 # Of the pods' bridge, which is also where their name server listens. Left alone it takes the lowest of its pods', a new
 # one with each pod that comes or goes with a lower; pods then write to one that nobody has, for up to 40 s.
 BRIDGE_ADDRESS = "02:00:00:00:00:01"
@@ -221,6 +222,17 @@ class Stage:
         """Delete it, as somebody would who does not care."""
         self.podman("pod", "rm", "--force", "--time", "0", pod)
         self.pods.remove(pod)
+
+    @contextlib.contextmanager
+    def without_names(self):
+        """The name server says nothing to anybody."""
+        def signal_it(name):
+            run(*self.inside, "sh", "-c", f"kill -{name} $(cat {NAME_SERVER_PID})")
+        signal_it("STOP")
+        try:
+            yield
+        finally:
+            signal_it("CONT")
 
     def infra(self, pod):
         return json.loads(self.podman("pod", "inspect", pod).stdout)["InfraContainerID"]

@@ -1,6 +1,7 @@
 """The chart renders objects that an API server would take and the restricted Pod Security profile would admit,
 for sensible, complete and hostile values; the plain manifests are the same."""
 
+import copy
 import json
 import re
 import subprocess
@@ -84,6 +85,26 @@ NOTHING = {
     "grafanaDashboard": {"enabled": True, "labels": {}},
 }
 
+# Another value than EVERYTHING has, where not any will do.
+ANOTHER = {
+    "mode": "cron", "image.pullPolicy": "Always", "image.digest": "sha256:" + "1" * 64, "workers.localPortRange": "2048 4096",
+    "workers.topologySpreadConstraints": [{"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}],
+    "coordinator.linger": "1s", "coordinator.reports.formats": ["json"], "cron.linger": "1s", "test.duration": "1s",
+    "test.rate": "1/s", "baseline.maxRegression": "1%", "podMonitor.interval": "1s", "ttlSecondsAfterFinished": 1,
+    "imagePullSecrets": [{"name": "b"}], "extraEnv": [{"name": "B"}], "extraEnvFrom": [{"secretRef": {"name": "b"}}],
+    "workers.extraArgs": ["-b"], "coordinator.extraArgs": ["-b"], "cron.extraArgs": ["-b"],
+}
+
+
+def another(value):
+    if isinstance(value, bool):
+        return not value
+    kinds = {int: 11, list: [{"key": "b"}], dict: {"b": "c"}}
+    return kinds.get(type(value), "b")
+
+
+SAME = {"release": "prometheus", "team": "search"}
+
 EXAMPLES = sorted((CHART / "examples").glob("*.yaml"))
 
 # What is rendered and judged: name, release, values, value files.
@@ -101,6 +122,14 @@ CASES = [
     ("a release name whose cut ends in a dash", "a" * 20 + "-" + "b" * 20, {}, []),
     ("the longest full name", "lt", {"fullnameOverride": "Some.Name-" + "x" * 200}, []),
     ("the longest name", "lt", {"nameOverride": "n" * 63}, []),
+    *((f"the name {word}, {mode}", "lt", {
+        "fullnameOverride": word, "mode": mode, "runId": word, "coordinator": {"service": {"name": word}},
+        "serviceAccount": {"name": word}, "prometheusRule": {"enabled": True}, "podMonitor": {"enabled": True},
+    }, []) for word in ("null", "true", "no") for mode in ("fleet", "cron")),
+    *((f"the same label from everywhere, {mode}", "lt", {
+        "mode": mode, "commonLabels": SAME, "workers": {"podLabels": SAME}, "coordinator": {"podLabels": SAME},
+        **{thing: {"enabled": True, "labels": SAME} for thing in ("podMonitor", "prometheusRule", "grafanaDashboard")},
+    }, []) for mode in ("fleet", "cron")),
     *((file.stem, "lt", {}, [file]) for file in EXAMPLES),
 ]
 
@@ -246,7 +275,8 @@ class Rendered(unittest.TestCase):
             ({"coordinator": {"service": {"name": "1st"}}}, "name"), ({"plan": {"base_url": "x"}}, "plan"),
             ({"commonLabels": {"app.kubernetes.io/name": "x"}}, "app.kubernetes.io/name"),
             ({"existingPlan": {"key": "../x"}}, "key"), ({"coordinator": {"linger": "long"}}, "linger"),
-            ({"nameOverride": "n" * 64}, "nameOverride"),
+            ({"nameOverride": "n" * 64}, "nameOverride"), ({"image": {"repository": "a/loadtester:1"}}, "repository"),
+            ({"image": {"repository": "a/"}}, "repository"), ({"extraEnv": [{"name": "LOADTESTER_TOKEN"}]}, "extraEnv"),
         ]:
             for binary in HELMS:
                 with self.subTest(values), self.assertRaisesRegex(ValueError, word):
@@ -360,11 +390,35 @@ class Others(unittest.TestCase):
         self.assertEqual(json.loads(config["data"]["loadtester.json"]),
                          json.loads((TOP / "deploy/grafana/loadtester.json").read_text()))
 
-    def test_every_value_is_described(self):
-        told = (CHART / "README.md").read_text()
+    def test_every_value_is_described_and_nothing_else(self):
+        told = (CHART / "README.md").read_text().partition("\n## Values\n")[2]
+        first_cells = re.findall(r"^\|([^|]*)\|", told, re.M)
         values = chart.load_all((CHART / "values.yaml").read_text())[0]
-        missing = [key for key in plain.paths(values) if f"`{key}`" not in told]
-        self.assertEqual(missing, [])
+        self.assertEqual(sorted(re.findall(r"`([^`]+)`", "".join(first_cells))), sorted(plain.paths(values)))
+
+    def test_every_value_has_an_effect(self):
+        # Nothing that goes before another value.
+        base = copy.deepcopy({**EVERYTHING, "image": {}})
+        base["coordinator"]["reports"]["existingClaim"] = ""
+        before = {mode: without_tokens(render({**base, "mode": mode})) for mode in ("fleet", "cron")}
+        defaults = chart.load_all((CHART / "values.yaml").read_text())[0]
+        for path in plain.paths(defaults):
+            *parents, last = path.split(".")
+            values = copy.deepcopy(base)
+            now, holder = defaults, values
+            for parent in parents:
+                now, holder = now[parent], holder.setdefault(parent, {})
+            holder[last] = ANOTHER[path] if path in ANOTHER else another(holder.get(last, now[last]))
+            with self.subTest(path):
+                self.assertTrue(any(without_tokens(render({"mode": mode, **values})) != before[mode] for mode in before))
+
+    def test_an_example_that_is_scraped_lets_prometheus_in(self):
+        for example in EXAMPLES:
+            objects = render(files=[example])
+            if any(o["kind"] == "PodMonitor" for o in objects):
+                for policy in (o for o in objects if o["kind"] == "NetworkPolicy"):
+                    peers = [peer for rule in policy["spec"]["ingress"] for peer in rule["from"]]
+                    self.assertTrue([p for p in peers if "namespaceSelector" in p], (example.name, policy["metadata"]["name"]))
 
     def test_arguments_are_flags_of_the_program(self):
         known = set(re.findall(r"^\| `(?:-\w, )?(-[-\w]+)", (TOP / "README.md").read_text(), re.M))

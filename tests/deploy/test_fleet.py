@@ -102,7 +102,7 @@ class Fleet(Played):
             return figures
 
     def elapsed(self, tokens):
-        return self.status(COORDINATOR, 8080, tokens["operator"])["elapsed"]
+        return wait_for("what the coordinator says", lambda: self.status(COORDINATOR, 8080, tokens["operator"]), 30)["elapsed"]
 
     def lose_a_worker(self, on_worker_loss, seconds):
         """Exit code, report and when the second worker was deleted, at the earliest and at the latest, of a run of 100
@@ -145,6 +145,16 @@ class Fleet(Played):
         without_a_taker = 2000 + 50 * latest
         self.assertGreater(report["totals"]["ok"], without_a_taker + (4000 - without_a_taker) / 4)
         self.assertLess(report["totals"]["ok"], 3950)
+
+    def test_a_name_server_that_says_nothing_costs_no_worker_its_lease(self):
+        tokens = self.fleet(plan({"rate": "100/s", "duration": "20s"}))
+        self.await_running(tokens)
+        wait_for("load", lambda: self.elapsed(tokens) > 2)
+        with self.stage.without_names():
+            # A lease lasts 5 s.
+            wait_for("most of the run", lambda: self.elapsed(tokens) > 16)
+        _, report = self.ended()
+        self.assertEqual((report["fleet"]["missing"], report["totals"]["ok"]), ([], 2000), self.stage.logs(COORDINATOR))
 
 
 if __name__ == "__main__":

@@ -27,13 +27,13 @@ app.kubernetes.io/instance: {{ .context.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
-{{/* All labels. Arguments: context, component. */}}
+{{/* All labels. Arguments: context, component, more (labels that go before commonLabels; may be absent). */}}
 {{- define "loadtester.labels" -}}
 {{ include "loadtester.selector" . }}
 app.kubernetes.io/version: {{ .context.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .context.Release.Service | quote }}
 helm.sh/chart: {{ printf "%s-%s" .context.Chart.Name .context.Chart.Version | replace "+" "_" | quote }}
-{{- with .context.Values.commonLabels }}
+{{- with mergeOverwrite dict (.context.Values.commonLabels | default dict) (.more | default dict) }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
