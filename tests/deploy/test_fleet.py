@@ -26,7 +26,7 @@ class Fleet(Played):
         return self.start({
             "plan": text,
             "demoTarget": {"enabled": True, **(target or {})},
-            "coordinator": {"linger": "3s", "extraArgs": list(coordinator), "reports": {"formats": ["json"]}},
+            "coordinator": {"linger": "0s", "extraArgs": list(coordinator), "reports": {"formats": ["json"]}},
             "workers": {"extraArgs": list(workers), **limits(cpu)},
         })
 
@@ -147,14 +147,14 @@ class Fleet(Played):
         self.assertLess(report["totals"]["ok"], 3950)
 
     def test_a_name_server_that_says_nothing_costs_no_worker_its_lease(self):
-        tokens = self.fleet(plan({"rate": "100/s", "duration": "20s"}))
+        tokens = self.fleet(plan({"rate": "100/s", "duration": "16s"}))
         self.await_running(tokens)
         wait_for("load", lambda: self.elapsed(tokens) > 2)
         with self.stage.without_names():
             # A lease lasts 5 s.
-            wait_for("most of the run", lambda: self.elapsed(tokens) > 16)
+            wait_for("most of the run", lambda: self.elapsed(tokens) > 13)
         _, report = self.ended()
-        self.assertEqual((report["fleet"]["missing"], report["totals"]["ok"]), ([], 2000), self.stage.logs(COORDINATOR))
+        self.assertEqual((report["fleet"]["missing"], report["totals"]["ok"]), ([], 1600), self.stage.logs(COORDINATOR))
 
 
 if __name__ == "__main__":
