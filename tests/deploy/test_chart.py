@@ -126,6 +126,8 @@ CASES = [
         "fullnameOverride": word, "mode": mode, "runId": word, "coordinator": {"service": {"name": word}},
         "serviceAccount": {"name": word}, "prometheusRule": {"enabled": True}, "podMonitor": {"enabled": True},
     }, []) for word in ("null", "true", "no") for mode in ("fleet", "cron")),
+    ("a range of ports of one's own", "lt", {"podSecurityContext": {
+        "sysctls": [{"name": "net.ipv4.ip_local_port_range", "value": "2000 3000"}]}}, []),
     *((f"the same label from everywhere, {mode}", "lt", {
         "mode": mode, "commonLabels": SAME, "workers": {"podLabels": SAME}, "coordinator": {"podLabels": SAME},
         **{thing: {"enabled": True, "labels": SAME} for thing in ("podMonitor", "prometheusRule", "grafanaDashboard")},
@@ -200,6 +202,9 @@ def faults_of_security(spec):
         if not kinds <= {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim",
                          "projected", "secret"}:
             yield f"volume {kinds}"
+    names = [sysctl["name"] for sysctl in pod.get("sysctls", [])]
+    if len(names) > len(set(names)):
+        yield f"sysctls {names} stand twice"
     for sysctl in pod.get("sysctls", []):
         if sysctl["name"] not in SAFE_SYSCTLS:
             yield f"sysctl {sysctl['name']}"
@@ -274,7 +279,7 @@ class Rendered(unittest.TestCase):
             ({"runId": "Upper"}, "runId"), ({"runId": "x" * 17}, "runId"), ({"mode": "job"}, "mode"),
             ({"coordinator": {"service": {"name": "1st"}}}, "name"), ({"plan": {"base_url": "x"}}, "plan"),
             ({"commonLabels": {"app.kubernetes.io/name": "x"}}, "app.kubernetes.io/name"),
-            ({"existingPlan": {"key": "../x"}}, "key"), ({"coordinator": {"linger": "long"}}, "linger"),
+            ({"workers": {"podLabels": {"a b": "c"}}}, "a b"), ({"existingPlan": {"key": "../x"}}, "key"), ({"coordinator": {"linger": "long"}}, "linger"),
             ({"nameOverride": "n" * 64}, "nameOverride"), ({"image": {"repository": "a/loadtester:1"}}, "repository"),
             ({"image": {"repository": "a/"}}, "repository"), ({"extraEnv": [{"name": "LOADTESTER_TOKEN"}]}, "extraEnv"),
         ]:

@@ -128,8 +128,11 @@ priorityClassName: {{ . | quote }}
 {{/* Pod security; what opens many connections also gets the local ports for them. */}}
 {{- define "loadtester.podSecurity" -}}
 {{- $own := deepCopy .Values.podSecurityContext -}}
-{{- with .Values.workers.localPortRange -}}
-{{- $_ := set $own "sysctls" (append ($own.sysctls | default list) (dict "name" "net.ipv4.ip_local_port_range" "value" .)) -}}
+{{- $name := "net.ipv4.ip_local_port_range" -}}
+{{- $set := false -}}
+{{- range $own.sysctls }}{{ if eq .name $name }}{{ $set = true }}{{ end }}{{ end -}}
+{{- if and .Values.workers.localPortRange (not $set) -}}
+{{- $_ := set $own "sysctls" (append ($own.sysctls | default list) (dict "name" $name "value" .Values.workers.localPortRange)) -}}
 {{- end -}}
 {{- toYaml $own -}}
 {{- end }}
