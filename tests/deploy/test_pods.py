@@ -45,7 +45,7 @@ class Alone(Played):
         container = self.stage.container("lt-loadtester")
         seen = self.stage.podman("exec", container, "/usr/bin/loadtester", "http://127.0.0.1:1/", "--check").stdout
         self.assertRegex(seen, r"threads +1, .*quota 1 CPU")
-        self.assertRegex(seen, r"memory .* of 2[45]\dMiB")
+        self.assertRegex(seen, r"memory .* of 2[45]\d MiB")
         about = json.loads(self.stage.podman("inspect", container).stdout)[0]
         self.assertTrue(about["HostConfig"]["ReadonlyRootfs"])
         self.assertEqual(about["EffectiveCaps"] or [], [])
