@@ -247,16 +247,18 @@ impl Doorway {
         }
         let answers = back.local.exchange(&requests);
         drop(requests);
-        // From the last one on, so that those before keep their places.
-        for ((i, came_ns), answer) in asking.into_iter().zip(answers).rev() {
+        // In their order: of two that hold as much, the one that has waited longer makes room.
+        let mut gone = Vec::new();
+        for ((i, came_ns), answer) in asking.into_iter().zip(answers) {
             let answer = match answer {
                 Ok(answer) => with_fields(answer, &back.timing.field(came_ns)),
                 Err(_) => refusal(NO_ANSWER),
             };
             if clients[i].answer(answer, ANSWER_DEADLINE) == Next::Close {
-                clients.remove(i);
+                gone.push(i);
             }
         }
+        gone.into_iter().rev().for_each(|i| drop(clients.remove(i)));
     }
 
     fn bound_memory(&mut self) {

@@ -57,7 +57,7 @@ fn heard(worker: &WorkerFigures) -> String {
 fn notes(fleet: &FleetFigures) -> Markup {
     let skew = fleet.start_skew_bound.map(nanoseconds);
     html! {
-        @if let Some(waiting) = &fleet.waiting { strong { "Not begun: " (waiting.text) ". " } }
+        @if let Some(waiting) = &fleet.waiting { "Not begun: " (waiting.text) ". " }
         @if let Some(skew) = skew { "Starts lie at most " (skew) " apart. " }
         @if let Some(why) = &fleet.stopped { strong { "Stopped: " (harmless(why)) ". " } }
         @if !fleet.missing.is_empty() {
