@@ -25,7 +25,7 @@ use instrument::os;
 use instrument::table::Table;
 use loadtester::fleet::worker::Exit;
 use loadtester::tally::{Outcome, Tally};
-use simulated::{Part, Simulated, Told};
+use simulated::{Part, Simulated, Told, full_window};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_loadtester");
 const WORKERS_CORE: usize = 0;
@@ -38,7 +38,8 @@ const USAGE: &str = "\
 Measure a coordinator under many simulated workers and print Markdown.
 
   --workers A,B  sizes of the fleet (default 100,500)
-  --seconds S    length of one run (default 20)";
+  --seconds S    length of one run (default 20)
+  --full         reports as large as one scenario's can be";
 
 fn main() -> std::process::ExitCode {
     instrument::finish(measure(&instrument::own_args()))
@@ -52,6 +53,7 @@ fn measure(args: &[String]) -> Result<(), String> {
     }
     let wrong = |e: pico_args::Error| format!("{e}\n\n{USAGE}");
     let sizes: Option<String> = args.opt_value_from_str("--workers").map_err(wrong)?;
+    let is_full = args.contains("--full");
     let seconds: u64 = args.opt_value_from_str("--seconds").map_err(wrong)?.unwrap_or(20);
     let sizes: Result<Vec<u32>, _> =
         sizes.as_deref().unwrap_or("100,500").split(',').map(|n| n.trim().parse()).collect();
@@ -62,6 +64,7 @@ fn measure(args: &[String]) -> Result<(), String> {
         "taken in (s)",
         "processor (cores)",
         "resident (MB)",
+        "at most (MB)",
         "heartbeat p50 (ms)",
         "p99 (ms)",
         "max (ms)",
@@ -72,7 +75,7 @@ fn measure(args: &[String]) -> Result<(), String> {
         let mut resident = Vec::new();
         for &workers in &sizes {
             eprintln!("{workers} workers{}", if journal { ", with a journal" } else { "" });
-            let run = Run::take_part(workers, seconds, journal)?;
+            let run = Run::take_part(workers, seconds, journal, is_full)?;
             resident.push((f64::from(workers), run.resident_bytes as f64));
             table.row(run.row(workers, journal));
         }
@@ -90,11 +93,12 @@ struct Run {
     joined_s: f64,
     cores: f64,
     resident_bytes: u64,
+    peak_bytes: u64,
     told: Vec<Told>,
 }
 
 impl Run {
-    fn take_part(workers: u32, seconds: u64, journal: bool) -> Result<Self, String> {
+    fn take_part(workers: u32, seconds: u64, journal: bool, is_full: bool) -> Result<Self, String> {
         let scratch = Scratch::new()?;
         let coordinator = Coordinator::start(scratch.path(), workers, seconds, journal)?;
         pin(WORKERS_CORE)?;
@@ -102,7 +106,7 @@ impl Run {
         let part = Part {
             coordinator: coordinator.address,
             windows: seconds,
-            tally: window(),
+            tally: Arc::new(if is_full { full_window() } else { window() }),
             under_load: under_load.clone(),
         };
         let begun = Instant::now();
@@ -113,13 +117,14 @@ impl Run {
         let threads: Result<Vec<_>, _> = (0..workers).map(spawn).collect();
         let threads = threads.map_err(|e| format!("no room for a thread: {e}"))?;
         // Counted is what lies between the first window of the last worker and the last one of the first.
-        let (mut first, mut last) = (None, None);
+        let (mut first, mut last, mut peak_bytes) = (None, None, 0);
         while threads.iter().any(|thread| !thread.is_finished()) {
             std::thread::sleep(Duration::from_millis(100));
             if under_load.load(Ordering::Relaxed) == workers {
-                let now = (Instant::now(), coordinator.cpu_s()?, coordinator.resident_bytes()?);
+                let now = (Instant::now(), coordinator.cpu_s()?, coordinator.bytes("VmRSS")?);
                 first.get_or_insert(now);
                 last = Some(now);
+                peak_bytes = coordinator.bytes("VmHWM")?;
             }
         }
         let told: Vec<Told> = threads.into_iter().filter_map(|thread| thread.join().ok()).collect();
@@ -133,6 +138,7 @@ impl Run {
             joined_s: (joined - begun).as_secs_f64(),
             cores: (last.1 - first.1) / (last.0 - first.0).as_secs_f64(),
             resident_bytes: last.2,
+            peak_bytes,
             told,
         })
     }
@@ -154,6 +160,7 @@ impl Run {
             format!("{:.2}", self.joined_s),
             format!("{:.2}", self.cores),
             format!("{:.1}", self.resident_bytes as f64 / MB),
+            format!("{:.1}", self.peak_bytes as f64 / MB),
             at(&beats, 0.5),
             at(&beats, 0.99),
             at(&beats, 1.0),
@@ -243,9 +250,10 @@ impl Coordinator {
         ticks(11).zip(ticks(12)).map(|(user, system)| (user + system) / 100.0).ok_or(stat)
     }
 
-    fn resident_bytes(&self) -> Result<u64, String> {
+    /// Its memory by the kernel's account of this name.
+    fn bytes(&self, name: &str) -> Result<u64, String> {
         let status = self.proc("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         let kb = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
         kb.map(|kb| kb * 1024).ok_or_else(|| "its memory is not known".to_owned())
     }

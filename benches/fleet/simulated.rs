@@ -12,7 +12,7 @@ use loadtester::fleet::messages::{Acked, Joined, Key, Orders, PATH, PROTOCOL, Pl
 use loadtester::fleet::report::{LastSpan, Report, Span, ThreadSpan};
 use loadtester::fleet::worker::{Answer, Config, Effect, Event, Exit, Request, Trouble, Worker};
 use loadtester::fleet::{Checked, Refused};
-use loadtester::tally::Tally;
+use loadtester::tally::{Outcome, Tally};
 
 /// How long a window is.
 const WINDOW_NS: u64 = 1_000_000_000;
@@ -34,6 +34,25 @@ pub struct Told {
     pub in_vain: usize,
 }
 
+/// Counts of one scenario that fill all histograms from end to end: no report of one scenario is larger.
+pub fn full_window() -> Tally {
+    let (mut tally, mut rng) = (Tally::new(1), fastrand::Rng::with_seed(1));
+    let Tally { scenarios, slip, send_delay, receive_delay, connect_time, tls_time, first_byte_time, .. } =
+        &mut tally;
+    let scenario = &mut scenarios[0];
+    let times = [&mut scenario.response_time, &mut scenario.service_time];
+    let own = [slip, send_delay, receive_delay, connect_time, tls_time, first_byte_time];
+    for histogram in times.into_iter().chain(own) {
+        // As many in each power of two as there are buckets, some of which stay empty.
+        for power in 0..42 {
+            (0..1_000).for_each(|_| histogram.record((1 << power) + rng.u64(0..1 << power)));
+        }
+    }
+    let all = 42_000;
+    (scenario.due, scenario.sent, scenario.outcomes[Outcome::Ok as usize]) = (all, all, all);
+    tally
+}
+
 /// What a simulated worker does.
 #[derive(Clone, Debug)]
 pub struct Part {
@@ -42,7 +61,7 @@ pub struct Part {
     /// Windows until its load is over, a second each.
     pub windows: u64,
     /// What it counted in each of them.
-    pub tally: Tally,
+    pub tally: Arc<Tally>,
     /// How many workers are between their first window and their last.
     pub under_load: Arc<AtomicU32>,
 }
@@ -160,7 +179,7 @@ impl Simulated {
             last,
             threads: vec![ThreadSpan { observed_ns: to_ns, busy_ns: to_ns / 10, ..ThreadSpan::default() }],
         };
-        let report = Report { key: self.key, span, tally: self.part.tally.clone() };
+        let report = Report { key: self.key, span, tally: Tally::clone(&self.part.tally) };
         self.events.push_back(Event::Window(report));
         if self.closed == 1 {
             self.part.under_load.fetch_add(1, Ordering::Relaxed);

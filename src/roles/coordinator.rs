@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::abort::Abort;
 use super::desk::{Desk, Gate};
@@ -14,8 +14,9 @@ use super::standalone::{self, Failure};
 use super::{Exit, plan_form, summary, tokens};
 use crate::cli::Options;
 use crate::collector::Board;
+use crate::fleet::Refusal;
 use crate::fleet::coordinator::StopReason;
-use crate::report::{RunInfo, Snapshot};
+use crate::report::{RunInfo, Snapshot, State};
 use crate::web::{self, Access, Listen, Operator, Site, Token};
 
 /// Where a coordinator listens when it has tokens.
@@ -24,7 +25,7 @@ const WITH_TOKENS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED
 const WITHOUT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 /// How often the main thread looks at the run.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How long calls are answered after the end, so that workers hear of it.
+/// How long calls are answered after the end at least: for workers whose last answer was lost on its way.
 const LAST_WORD: Duration = Duration::from_millis(1_500);
 
 /// Carry out what was typed.
@@ -42,8 +43,11 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let gate = Arc::new(Gate::new(desk));
     let server = doors.open(options, &board, &gate)?;
     let exit = lead(options, &board, &gate, &interrupts, live);
-    let spent = interrupts.count().min(1);
-    standalone::linger(options, &interrupts, spent);
+    // Whoever is to take the run up waits for the journal.
+    if !gate.with(|desk| desk.is_left()) {
+        let spent = interrupts.count().min(1);
+        standalone::linger(options, &interrupts, spent);
+    }
     server.stop();
     exit
 }
@@ -61,6 +65,9 @@ fn lead(
     loop {
         if interrupts.any() && !interrupted {
             interrupted = true;
+            if interrupts.by_term() && gate.with(Desk::leave) {
+                return left(options, board, gate, live);
+            }
             gate.with(|desk| desk.stop(StopReason::Interrupted));
         }
         if let Some(threshold) = abort.look(board).filter(|_| !interrupted) {
@@ -77,12 +84,28 @@ fn lead(
         live.tick(board);
     }
     live.finish();
-    // A worker asks at least so often, and hears that nothing more is wanted.
-    std::thread::sleep(LAST_WORD);
+    let sealed = Instant::now();
+    while sealed.elapsed() < LAST_WORD || gate.with(|desk| desk.is_awaited()) {
+        std::thread::sleep(LOOK_EVERY);
+    }
     if let Some(why) = gate.with(|desk| desk.never_began()) {
         let exit = if interrupted { Exit::Interrupted } else { Exit::Incomplete };
         return Err(Failure { message: why, exit });
     }
+    summary::conclude(options, board)
+}
+
+/// End without ending the run: it is all in the journal, for the next process to take up.
+fn left(options: &Options, board: &Board, gate: &Gate, live: Live) -> Result<Exit, Failure> {
+    let settled = gate.settle();
+    live.finish();
+    let incomplete = |refusal: Refusal| Failure::incomplete(refusal.message());
+    settled.map_err(incomplete)?;
+    if board.read(|snapshot| snapshot.state == State::Starting) {
+        let message = "ended before load began; the fleet's state is kept in --state-dir".to_owned();
+        return Err(Failure { message, exit: Exit::Interrupted });
+    }
+    gate.with(Desk::show_left);
     summary::conclude(options, board)
 }
 

@@ -2,8 +2,11 @@
 //! carried out, one call after the other.
 
 mod calls;
+mod gate;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+pub use gate::Gate;
 
 use super::live::Notes;
 use super::standalone::{self, Failure};
@@ -16,7 +19,7 @@ use crate::fleet::coordinator::{Answer, Closing, Coordinator, Effect, Event, Not
 use crate::fleet::messages::{Key, PlanText, WorkerId};
 use crate::fleet::report::Report;
 use crate::fleet::{Refusal, worker::Window as _};
-use crate::journal::{Journal, Writer};
+use crate::journal::Journal;
 use crate::load::Last;
 use crate::plan::{Model, Plan};
 use crate::report::hlog::Intervals;
@@ -30,13 +33,6 @@ const OPEN_WINDOWS_BYTES: usize = 64 << 20;
 const MOST_OPEN_WINDOWS: usize = 60;
 /// A tally without scenarios, and each scenario: histograms of 27,000 buckets.
 const TALLY_BYTES: usize = 7 * 220_000;
-
-/// The desk, and who has its turn.
-pub struct Gate {
-    desk: Mutex<Desk>,
-    /// What takes the journal to the disk, without holding the desk up.
-    writer: Option<Arc<Writer>>,
-}
 
 /// What the main thread and the calls share.
 pub struct Desk {
@@ -52,6 +48,8 @@ pub struct Desk {
     clock: Clock,
     epoch_ns: u64,
     sealed: Option<Closing>,
+    /// The run goes on with another process.
+    left: bool,
     stopped: Option<StopReason>,
     /// What each worker sent in its newest window, in requests per second.
     rates: Vec<f64>,
@@ -113,6 +111,7 @@ impl Desk {
             clock,
             epoch_ns,
             sealed: None,
+            left: false,
             stopped: None,
             rates: Vec::new(),
             notes,
@@ -179,6 +178,35 @@ impl Desk {
     /// Why it can not be now.
     pub fn start(&mut self) -> Result<(), String> {
         self.feed(Event::Start, None).map(|_| ()).map_err(|refusal| refusal.message())
+    }
+
+    /// Leave the run to the next process with the same journal; whether that is possible. What is called for
+    /// meanwhile is still written down.
+    pub fn leave(&mut self) -> bool {
+        self.left = self.journal.is_some() && self.sealed.is_none() && !self.coordinator.is_broken();
+        if self.left {
+            self.say("left as it is: a coordinator with the same --state-dir takes the run up; workers wait 2 min for it");
+        }
+        self.left
+    }
+
+    /// Whether the run was left to another process.
+    pub fn is_left(&self) -> bool {
+        self.left
+    }
+
+    /// Show what was measured until the run was left.
+    pub fn show_left(&mut self) {
+        self.show_fleet();
+        if let Some(merger) = self.merger.take() {
+            self.board.update(|s| s.ending = Ending::Interrupted);
+            merger.finish();
+        }
+    }
+
+    /// Whether some worker has yet to hear that the run is over.
+    pub fn is_awaited(&self) -> bool {
+        self.coordinator.unheard(self.now()) > 0
     }
 
     /// Why load never began, when it did not.
@@ -425,35 +453,6 @@ impl Desk {
     }
 }
 
-impl Gate {
-    /// Nobody has had a turn yet.
-    pub fn new(desk: Desk) -> Self {
-        let writer = desk.journal.as_ref().map(Journal::writer);
-        Self { desk: Mutex::new(desk), writer }
-    }
-
-    /// One at a time.
-    pub fn with<T>(&self, act: impl FnOnce(&mut Desk) -> T) -> T {
-        act(&mut self.desk.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Have on the disk what was taken in before. Others have their turns meanwhile, but nothing that they are
-    /// told may leave before a later call of this has come back.
-    ///
-    /// # Errors
-    /// When it can not be written: the run is stopped then.
-    pub fn settle(&self) -> Result<(), Refusal> {
-        let Some(writer) = &self.writer else { return Ok(()) };
-        let unwritten = || self.with(|desk| desk.journal.as_mut().map_or(Vec::new(), Journal::take));
-        writer.write(unwritten).map_err(|e| {
-            self.with(|desk| {
-                desk.journal_failed(&format!("--state-dir: the journal cannot be written: {e}"))
-            });
-            Refusal::JournalFailed
-        })
-    }
-}
-
 fn unpack(bytes: &[u8]) -> Result<(Record, Vec<u8>), String> {
     let damaged = || "the journal holds a record of another version".to_owned();
     let (length, rest) = bytes.split_at_checked(4).ok_or_else(damaged)?;
@@ -561,10 +560,11 @@ mod tests {
         assert!(gate.carry_out(Call::Final(0, &last)).is_ok(), "it has not left");
         assert!(gate.with(Desk::tick), "its only worker is done");
         assert_eq!(Calls::settle(&gate), Err(Refusal::JournalFailed), "so it will not");
-        let mut desk = gate.desk.into_inner().unwrap();
-        desk.seal();
-        assert_eq!(desk.sealed.as_ref().unwrap().stopped, Some(StopReason::JournalFailed));
-        assert_eq!(desk.board.read(|s| s.ending), Ending::Incomplete);
+        gate.with(Desk::seal);
+        gate.with(|desk| {
+            assert_eq!(desk.sealed.as_ref().unwrap().stopped, Some(StopReason::JournalFailed));
+            assert_eq!(desk.board.read(|s| s.ending), Ending::Incomplete);
+        });
     }
 
     #[test]

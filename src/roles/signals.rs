@@ -11,7 +11,11 @@ use super::Exit;
 
 /// How often we were asked to end.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupts(Arc<AtomicUsize>);
+pub struct Interrupts {
+    count: Arc<AtomicUsize>,
+    /// Whether SIGTERM was one of them.
+    by_term: Arc<AtomicBool>,
+}
 
 impl Interrupts {
     /// Listen from now on.
@@ -20,11 +24,14 @@ impl Interrupts {
     /// When the system refuses the handlers.
     pub fn listen() -> io::Result<Self> {
         let count = Arc::new(AtomicUsize::new(0));
-        let asked = Arc::new(AtomicBool::new(false));
+        let (asked, by_term) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         for signal in [SIGINT, SIGTERM] {
             // In this order: only a signal that finds the flag set ends the process.
             flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, asked.clone())?;
             flag::register(signal, asked.clone())?;
+            if signal == SIGTERM {
+                flag::register(signal, by_term.clone())?;
+            }
             let count = count.clone();
             let add = move || {
                 count.fetch_add(1, Ordering::Relaxed);
@@ -32,7 +39,7 @@ impl Interrupts {
             // SAFETY: adding to an atomic is async-signal-safe.
             unsafe { signal_hook::low_level::register(signal, add) }?;
         }
-        Ok(Self(count))
+        Ok(Self { count, by_term })
     }
 
     /// Whether we were asked to end.
@@ -42,6 +49,11 @@ impl Interrupts {
 
     /// How often.
     pub fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Whether it was SIGTERM: what moves processes elsewhere sends that, and nobody at a keyboard.
+    pub fn by_term(&self) -> bool {
+        self.by_term.load(Ordering::Relaxed)
     }
 }

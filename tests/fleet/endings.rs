@@ -1,7 +1,9 @@
 //! Runs that end as planned.
 
 use std::fs;
+use std::time::Duration;
 
+use rustix::process::Signal;
 use rustls::ALL_VERSIONS;
 
 use crate::secure_target::{Authority, SecureTarget, config, for_clients};
@@ -90,4 +92,54 @@ fn the_files_that_a_plan_names_travel_with_it() {
     let mut without = room.start("without", &args, &[]);
     assert_eq!(without.end(), Some(2), "{}", without.said());
     assert!(without.said().contains("tls.ca") && without.said().contains("ca.pem"), "{}", without.said());
+}
+
+/// What an eviction is to a coordinator with a journal: the run goes on with the next process.
+#[test]
+fn a_coordinator_that_is_moved_leaves_the_run_to_the_next_one() {
+    let (log, room) = (Log::start(), Room::new());
+    let plan = room.plan(log.addr, "{rate: 200/s, duration: 16s, concurrency: 20}", "fail");
+    let state = room.path("state");
+    let (mut moved, url) = room.coordinator(&plan, "2", &["--state-dir", &state]);
+    let mut workers: Vec<_> =
+        (0..2).map(|i| room.worker(&format!("w{i}"), &url, &["--threads", "1"])).collect();
+    moved.said_after("load begins");
+    std::thread::sleep(Duration::from_secs(7));
+    moved.signal(Signal::TERM);
+    assert_eq!(moved.end(), Some(130), "{}", moved.said());
+    assert!(moved.said().contains("left as it is"), "{}", moved.said());
+    let so_far = room.report();
+    assert_eq!(so_far["verdict"], "interrupted");
+    assert!((200..2_000).contains(&so_far["totals"]["ok"].as_u64().expect("a count")), "{so_far:#}");
+    let listen = url.trim_start_matches("http://");
+    let again = ["--state-dir", &state, "--listen", listen];
+    let (mut next, _) = room.coordinator(&plan, "2", &again);
+    let code = next.end();
+    workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.said()));
+    let report = room.report();
+    assert_eq!(code, Some(if report["totals"]["dropped"] == 0 { 0 } else { 4 }), "{}", next.said());
+    assert_eq!(report["totals"]["due"], 3_200, "{report:#}");
+    assert_eq!(report["totals"]["sent"], log.arrivals().len(), "{report:#}");
+}
+
+#[test]
+fn a_coordinator_that_is_interrupted_ends_the_run_and_its_workers_hear_of_it() {
+    let (log, room) = (Log::start(), Room::new());
+    let plan = room.plan(log.addr, "{rate: 200/s, duration: 60s, concurrency: 20}", "fail");
+    let state = room.path("state");
+    let (mut coordinator, url) = room.coordinator(&plan, "2", &["--state-dir", &state]);
+    let mut workers: Vec<_> =
+        (0..2).map(|i| room.worker(&format!("w{i}"), &url, &["--threads", "1"])).collect();
+    coordinator.said_after("load begins");
+    std::thread::sleep(Duration::from_secs(6));
+    coordinator.signal(Signal::INT);
+    assert_eq!(coordinator.end(), Some(130), "{}", coordinator.said());
+    for worker in &mut workers {
+        assert_eq!(worker.end(), Some(0), "{}", worker.said());
+        assert!(worker.said().contains("the coordinator was interrupted"), "{}", worker.said());
+    }
+    assert_eq!(room.report()["totals"]["sent"], log.arrivals().len());
+    // It is over for good.
+    let (mut again, _) = room.coordinator(&plan, "2", &["--state-dir", &state]);
+    assert_eq!(again.end(), Some(130), "{}", again.said());
 }

@@ -17,7 +17,8 @@ fn five_hundred_workers_that_join_within_a_second_are_all_taken_in() {
     let plan = room.plan(log.addr, &format!("{{concurrency: {WORKERS}, duration: 1s}}"), "fail");
     let (mut coordinator, url) = room.coordinator(&plan, &WORKERS.to_string(), &[]);
     let addr = url.trim_start_matches("http://").parse().expect("an address");
-    let part = Part { coordinator: addr, windows: 1, tally: Tally::new(1), under_load: Arc::default() };
+    let part =
+        Part { coordinator: addr, windows: 1, tally: Arc::new(Tally::new(1)), under_load: Arc::default() };
     let together = Arc::new(Barrier::new(WORKERS as usize + 1));
     let start = |number| {
         let (part, together) = (part.clone(), together.clone());

@@ -92,6 +92,7 @@ impl Coordinator {
         }
         let i = self.speaker(worker, beat.key)?;
         if self.ledger.sealed.is_some() {
+            self.present[i].told_end = true;
             return Ok(Reply::Orders(worker));
         }
         let member = &self.ledger.members[i];
@@ -129,11 +130,13 @@ impl Coordinator {
         totals: &Totals,
         effects: &mut Effects,
     ) -> Result<Reply, Refusal> {
-        let member = &self.ledger.members[self.speaker(worker, key)?];
+        let i = self.speaker(worker, key)?;
+        let member = &self.ledger.members[i];
         if seq <= member.acked_seq {
             return Ok(Reply::Acked(worker));
         }
         if self.ledger.sealed.is_some() {
+            self.present[i].told_end = true;
             return Err(Refusal::Sealed);
         }
         if seq > member.acked_seq + 1 {
@@ -163,6 +166,7 @@ impl Coordinator {
             return same.then_some(Reply::Acked(worker)).ok_or_else(other);
         }
         if self.ledger.sealed.is_some() {
+            self.present[i].told_end = true;
             return Err(Refusal::Sealed);
         }
         if last.last_seq > member.acked_seq {

@@ -211,6 +211,8 @@ struct Present {
     prepared: Option<Slice>,
     start_error_ns: Option<u64>,
     ahead_ns: Option<i64>,
+    /// It was answered since the result is sealed.
+    told_end: bool,
 }
 
 impl Present {
@@ -222,6 +224,7 @@ impl Present {
             prepared: None,
             start_error_ns: None,
             ahead_ns: None,
+            told_end: false,
         }
     }
 }

@@ -181,6 +181,18 @@ impl Coordinator {
         self.ledger.sealed.as_ref().map(|(closing, _)| closing)
     }
 
+    /// Workers that take part still and were not told that the result is sealed; no more of them when they have
+    /// been silent for longer than a lease.
+    pub fn unheard(&self, now: u64) -> usize {
+        let live = self.ledger.live().map(|(id, _)| &self.present[id.0 as usize]);
+        live.filter(|p| !p.told_end && now <= p.heard_ns + self.silence_ns()).count()
+    }
+
+    /// Whether nothing can be written down any more.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// Workers that take part, by the number of those a start waits for.
     pub fn gathered(&self) -> (u32, u32) {
         (self.ledger.live().count() as u32, self.config.workers)

@@ -84,6 +84,8 @@ struct Plot {
     present: u32,
     /// Those that can not open their connections.
     unable: Vec<usize>,
+    /// The coordinator goes when it has sealed the result and told it.
+    goes: bool,
 }
 
 impl Plot {
@@ -102,6 +104,7 @@ impl Plot {
             mutation: Mutation::None,
             present: workers,
             unable: Vec::new(),
+            goes: false,
         }
     }
 
@@ -138,6 +141,7 @@ impl Plot {
             mutation: Mutation::None,
             present: workers,
             unable: Vec::new(),
+            goes: false,
         }
     }
 
@@ -280,6 +284,27 @@ fn an_operator_who_does_not_wait_starts_those_that_are_there() {
     assert_eq!((world.closing().stopped, world.left_out()), (None, vec![]));
     let nobody = play(1, Plot { present: 2, ..Plot::calm(3, OnWorkerLoss::Fail) }).unwrap();
     assert!(matches!(nobody.closing().stopped, Some(StopReason::NotGathered(_))));
+}
+
+/// Whenever it is stopped: while workers join, get ready, send, and end by themselves.
+#[test]
+fn a_coordinator_that_goes_leaves_nobody_who_has_not_heard_of_the_end() {
+    for seed in 0..400 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let dealing = [Dealing::Arrivals, Dealing::Connections, Dealing::Requests][rng.usize(..3)];
+        let delay = [MS, 20 * MS, 300 * MS][rng.usize(..3)];
+        let unable = (0..3).filter(|_| rng.u32(..8) == 0).collect();
+        let calm = Plot::calm(rng.u32(1..=5), OnWorkerLoss::Continue);
+        let plot = Plot { dealing, delay, unable, goes: true, ..calm };
+        let stop_at = rng.u64(..60 * S);
+        let plot = plot.with(stop_at, Kind::Stop, 0, 0);
+        let plot = if rng.bool() { plot.with(rng.u64(..40 * S), Kind::Kill, 0, 0) } else { plot };
+        let world = play(seed, plot.clone()).unwrap_or_else(|fault| panic!("{seed}: {fault}\n{plot:#?}"));
+        for process in world.processes.iter().filter(|p| p.alive) {
+            let exit = process.exit.as_ref().expect("it has ended");
+            assert!(!matches!(exit, Exit::Unreachable(_)), "{seed}: {exit:?}\n{plot:#?}");
+        }
+    }
 }
 
 #[test]

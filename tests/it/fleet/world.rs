@@ -17,6 +17,8 @@ use super::{ARRIVALS, GAP, MS, Mutation, Plot, S};
 /// How long workers are waited for, and how long once a complete fleet has lost one.
 pub const GATHER_NS: u64 = 100 * S;
 pub const REPLACE_NS: u64 = 20 * S;
+/// How long a coordinator answers after the end at least.
+const LAST_WORD_NS: u64 = 1_500 * MS;
 /// No run of the simulation takes longer, or it does not end.
 const LIMIT: u64 = 600 * S;
 
@@ -48,6 +50,9 @@ pub struct World {
     holders: HashMap<(u32, u32), Vec<usize>>,
     /// In which run the operator was told that it will begin with those that are there.
     promised: Option<u32>,
+    /// When the result was sealed, and whether the coordinator's process has ended since.
+    sealed_ns: Option<u64>,
+    is_gone: bool,
     era: u32,
     checked: usize,
     sealed: Option<(Closing, Vec<Totals>)>,
@@ -78,6 +83,8 @@ impl World {
             owner: HashMap::new(),
             holders: HashMap::new(),
             promised: None,
+            sealed_ns: None,
+            is_gone: false,
             era: 0,
             checked: 0,
             sealed: None,
@@ -164,8 +171,21 @@ impl World {
                 self.tell(Event::Tick, None);
             }
             self.check()?;
+            self.go();
         }
         self.check_end()
+    }
+
+    /// The coordinator's process ends once that would leave nobody behind; the rest of the world does not.
+    fn go(&mut self) {
+        let now = self.clock();
+        let Some(coordinator) = self.coordinator.as_ref().filter(|_| self.plot.goes && !self.is_gone) else {
+            return;
+        };
+        if coordinator.closing().is_some() {
+            let sealed_ns = *self.sealed_ns.get_or_insert(now);
+            self.is_gone = now >= sealed_ns + LAST_WORD_NS && coordinator.unheard(now) == 0;
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -360,7 +380,7 @@ impl World {
 
     /// The coordinator's side of a call.
     fn serve(&mut self, from: usize, call: u64, request: Request<Win>) {
-        if self.now < self.processes[from].cut_until || self.coordinator.is_none() {
+        if self.now < self.processes[from].cut_until || self.coordinator.is_none() || self.is_gone {
             return;
         }
         let mut at_hand = None;

@@ -1,0 +1,43 @@
+//! Who has a turn at the desk, and when what was taken in there may be told of.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Desk;
+use crate::fleet::Refusal;
+use crate::journal::{Journal, Writer};
+
+/// The desk, and who has its turn.
+pub struct Gate {
+    desk: Mutex<Desk>,
+    /// What takes the journal to the disk, without holding the desk up.
+    writer: Option<Arc<Writer>>,
+}
+
+impl Gate {
+    /// Nobody has had a turn yet.
+    pub fn new(desk: Desk) -> Self {
+        let writer = desk.journal.as_ref().map(Journal::writer);
+        Self { desk: Mutex::new(desk), writer }
+    }
+
+    /// One at a time.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Desk) -> T) -> T {
+        act(&mut self.desk.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Have on the disk what was taken in before. Others have their turns meanwhile, but nothing that they are
+    /// told may leave before a later call of this has come back.
+    ///
+    /// # Errors
+    /// When it can not be written: the run is stopped then.
+    pub fn settle(&self) -> Result<(), Refusal> {
+        let Some(writer) = &self.writer else { return Ok(()) };
+        let unwritten = || self.with(|desk| desk.journal.as_mut().map_or(Vec::new(), Journal::take));
+        writer.write(unwritten).map_err(|e| {
+            self.with(|desk| {
+                desk.journal_failed(&format!("--state-dir: the journal cannot be written: {e}"))
+            });
+            Refusal::JournalFailed
+        })
+    }
+}
