@@ -14,6 +14,27 @@ pub fn harmless(text: &str) -> String {
     text.chars().map(|c| if harms(c) { '?' } else { c }).collect()
 }
 
+/// Units that stay on the line of their figure.
+const UNITS: [&str; 15] =
+    ["%", "ns", "µs", "ms", "s", "min", "h", "B", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB"];
+
+/// `text` in which no figure is parted from its unit at the end of a line.
+pub fn unbroken(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    for word in text.split_inclusive(' ') {
+        let unit = word.trim_end_matches(|c: char| c == ' ' || ",;:.)]".contains(c));
+        if UNITS.contains(&unit)
+            && kept.ends_with(' ')
+            && kept[..kept.len() - 1].ends_with(|c: char| c.is_ascii_digit())
+        {
+            kept.pop();
+            kept.push('\u{a0}');
+        }
+        kept += word;
+    }
+    kept
+}
+
 /// The run's words, harmless and without what may be secret.
 pub fn run(run: &RunInfo) -> RunInfo {
     let scenarios = run.scenarios.iter().map(|(name, weight)| (harmless(name), *weight));
@@ -29,6 +50,13 @@ pub fn run(run: &RunInfo) -> RunInfo {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_figure_keeps_its_unit() {
+        let text = "1.00 ms is the limit, s of 12 s. (busy 99.0 %), 3 min 5 s in 30 periods";
+        let kept = "1.00\u{a0}ms is the limit, s of 12\u{a0}s. (busy 99.0\u{a0}%), 3\u{a0}min 5\u{a0}s in 30 periods";
+        assert_eq!(unbroken(text), kept);
+    }
 
     #[test]
     fn text_from_outside_cannot_drive_the_terminal() {

@@ -63,7 +63,8 @@ fn check(page: &str, look: impl FnOnce(&Document)) {
 }
 
 pub fn text_of(node: Node) -> String {
-    node.descendants().filter_map(|n| n.is_text().then(|| n.text()).flatten()).collect()
+    let text: String = node.descendants().filter_map(|n| n.is_text().then(|| n.text()).flatten()).collect();
+    text.replace('\u{a0}', " ")
 }
 
 fn page(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {

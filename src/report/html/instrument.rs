@@ -6,7 +6,7 @@ use super::Source;
 use super::sections::{facts_list, optional, plural, table};
 use crate::report::State;
 use crate::report::format::{count, percent, time};
-use crate::report::shown::harmless;
+use crate::report::shown::{harmless, unbroken};
 use crate::tally::quantile;
 
 /// Load threads listed without being asked; the rest opens on demand.
@@ -20,12 +20,12 @@ pub fn section(source: &Source) -> Markup {
             p { "What the load generator itself added to the figures above, measured in the same run." }
             @if !judged.trustworthy {
                 h3 { "Reasons to doubt the measurement" }
-                ul class="reasons" { @for reason in &judged.reasons { li { (harmless(reason)) } } }
+                ul class="reasons" { @for reason in &judged.reasons { li { (unbroken(&harmless(reason))) } } }
             }
             // Before there is anything measured all that can be said is that there is not.
             @if !judged.notes.is_empty() && (source.snapshot.measured_ns > 0 || source.snapshot.state == State::Finished) {
                 h3 { "Worth knowing" }
-                ul { @for note in &judged.notes { li { (harmless(note)) } } }
+                ul { @for note in &judged.notes { li { (unbroken(&harmless(note))) } } }
             }
             (own_errors(source))
             (facts(source))

@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::figures::{InstrumentFigures, Threshold, Totals};
 use super::headline::{Headline, INSECURE, Tone};
-use super::shown::{self, harmless};
+use super::shown::{self, harmless, unbroken};
 use super::{RunInfo, Snapshot};
 
 /// The style sheet of every page; colours by class.
@@ -137,7 +137,7 @@ pub(super) fn doubts(source: &Source) -> Markup {
         (insecure(source))
         @if !source.instrument.trustworthy {
             ul class="reasons" {
-                @for reason in &source.instrument.reasons { li { (harmless(reason)) } }
+                @for reason in &source.instrument.reasons { li { (unbroken(&harmless(reason))) } }
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::report::State;
 use crate::report::figures::{Outcomes, Rate, Threshold, Tls, explain, status_codes};
 use crate::report::format::{bytes, count, percent, rate as per_second, time, time_in_interval};
 use crate::report::json::rfc3339;
-use crate::report::shown::harmless;
+use crate::report::shown::{harmless, unbroken};
 use crate::report::threshold;
 use crate::tally::{Histogram, ScenarioTally, quantile};
 
@@ -70,7 +70,7 @@ pub fn what_was_run(source: &Source) -> String {
     };
     let started =
         rfc3339(snapshot.started_at).map_or(String::new(), |at| format!(", started at {}", plain(&at)));
-    format!("{load}, {measured}{warmup}{started}.")
+    unbroken(&format!("{load}, {measured}{warmup}{started}."))
 }
 
 /// A timestamp as people write it, to the second.
