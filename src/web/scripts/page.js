@@ -16,7 +16,7 @@
         if (begun()) operator?.querySelector(".start")?.remove();
     };
     withdraw();
-    document.addEventListener("htmx:afterSettle", withdraw);
+    document.addEventListener("htmx:afterSwap", withdraw);
     const byOperator = (event) => operator !== null && operator.contains(event.detail.elt);
     document.addEventListener("htmx:configRequest", (event) => {
         if (byOperator(event)) event.detail.headers.Authorization = `Bearer ${element("token").value.trim()}`;
