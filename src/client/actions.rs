@@ -88,6 +88,12 @@ impl Client {
         (connection.written_total, connection.written.into())
     }
 
+    /// Whether the request on `c` is a head alone.
+    pub fn sends_no_body(&self, c: u32) -> bool {
+        let exchange = self.connections[c as usize].exchange.as_ref();
+        exchange.is_some_and(|exchange| !request(&self.brief, &self.hops, c, exchange).has_body)
+    }
+
     /// The instant by which to call again if nothing happens.
     #[inline]
     pub fn wait_until(&self, now: u64) -> Option<u64> {

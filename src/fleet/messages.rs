@@ -24,7 +24,7 @@ use crate::plan::{MAX_PLAN_BYTES, Slice};
 pub const PROTOCOL: u32 = 1;
 /// The header that carries it.
 pub const PROTOCOL_HEADER: &str = "Loadtester-Protocol";
-/// The header in which each answer carries a [`Stay`].
+/// The header in which each answer that is no refusal carries a [`Stay`].
 pub const CLOCK_HEADER: &str = "Loadtester-Clock";
 /// What every call's path begins with.
 pub const PATH: &str = "/api/v1";
@@ -88,14 +88,22 @@ pub struct Join {
 }
 
 /// A plan as it travels: enough to check it with the same code and come to the same digest.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanText {
     /// Where it came from, for people.
     pub source: String,
-    /// `sha256:` and hex digits.
+    /// `sha256:` and hex digits, of the plan and of the files that travel with it.
     pub digest: String,
     /// What the other side needs to read it; only the roles look inside.
     pub content: serde_json::Value,
+}
+
+/// Without what it holds: that is secret.
+impl fmt::Debug for PlanText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, digest, content: _ } = self;
+        f.debug_struct("PlanText").field("source", source).field("digest", digest).finish_non_exhaustive()
+    }
 }
 
 /// A worker was taken in.

@@ -9,6 +9,8 @@ pub struct Request {
     pub is_head: bool,
     /// Whether sending it twice means the same as sending it once (RFC 9110, section 9.2.2).
     pub is_idempotent: bool,
+    /// Whether bytes follow the head.
+    pub has_body: bool,
 }
 
 /// Encode a request: request line, `Host` (unless given), the fields in order, `Content-Length`
@@ -38,7 +40,8 @@ pub fn encode(
     let mut bytes = head.into_bytes();
     bytes.extend_from_slice(body);
     let is_idempotent = matches!(method, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS" | "TRACE");
-    Request { bytes: bytes.into_boxed_slice(), is_head: method == "HEAD", is_idempotent }
+    let has_body = !body.is_empty();
+    Request { bytes: bytes.into_boxed_slice(), is_head: method == "HEAD", is_idempotent, has_body }
 }
 
 #[cfg(test)]

@@ -33,8 +33,8 @@ impl Stopwatch {
         Self(Arc::new(Mutex::new(Noted { watch: Watch::new(clock), left_ns: 0, came_ns: None })))
     }
 
-    /// Before the last bytes of the request were handed to the kernel, and when it had the first ones of
-    /// the answer: nanoseconds; `None` if nothing came.
+    /// Before the last bytes of the request were handed to the kernel, and when it had what was read first of
+    /// the answer, to its last byte: nanoseconds; `None` if nothing came.
     pub fn times(&self) -> Option<(u64, u64)> {
         let noted = self.noted();
         noted.came_ns.map(|came_ns| (noted.left_ns, came_ns))

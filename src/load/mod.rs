@@ -388,7 +388,8 @@ impl Thread {
     fn ended(&mut self, c: u32, end: End, now: u64) {
         let Some(socket) = &self.sockets[c as usize] else { return };
         let (total, current) = self.client.written(c);
-        let unacknowledged = sys::unacknowledged(socket, total, current, matches!(end, End::Reset(_)));
+        let unread = matches!(end, End::Reset(_)) && self.client.sends_no_body(c);
+        let unacknowledged = sys::unacknowledged(socket, total, current, unread);
         self.client.closed(c, end, unacknowledged, now);
     }
 

@@ -178,7 +178,7 @@ impl Thread {
         let Some(socket) = &self.sockets[c as usize] else { return };
         let Some(secure) = &self.secure else { return };
         let (total, current) = secure.sessions[c as usize].as_ref().map_or((0, 0), Session::taken);
-        let unacknowledged = crate::sys::unacknowledged(socket, total, current, matches!(end, End::Reset(_)));
+        let unacknowledged = crate::sys::unacknowledged(socket, total, current, false);
         self.client.closed(c, end, unacknowledged, now);
     }
 

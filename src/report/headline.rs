@@ -117,7 +117,7 @@ impl Headline {
 fn workers_lost(fleet: &Fleet) -> Option<String> {
     fleet.start_at_ns?;
     let lost = fleet.rows.iter().filter(|row| row.mark == Mark::Lost).count();
-    let joined = fleet.rows.iter().filter(|row| row.gone.is_none_or(|gone| !gone.replaced)).count();
+    let joined = fleet.rows.iter().filter(|row| row.mark != Mark::Replaced).count();
     (lost > 0).then(|| format!("{lost} of {joined} workers lost"))
 }
 

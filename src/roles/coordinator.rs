@@ -38,6 +38,9 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let own = plan_form::of(options)?;
     let board = Arc::new(Board::new(Snapshot::new(RunInfo::unknown(), 0, standalone::wall_clock())));
     let doors = Doors::look(options)?;
+    if let Some((plan, _)) = &own {
+        plan_form::guard(plan, doors.worker.as_deref())?;
+    }
     let live = Live::new(options.quiet, io::stderr().is_terminal());
     let desk = Desk::open(options, board.clone(), own, live.notes())?;
     let gate = Arc::new(Gate::new(desk));

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::standalone::Failure;
 use super::{plan_source, tls_files, tokens};
 use crate::cli::Options;
 use crate::fleet::messages::{MAX_PLAN_MESSAGE_BYTES, PlanText};
-use crate::plan::{self, Overrides, Plan};
+use crate::plan::{self, Overrides, Plan, quoted};
 use crate::sys::Pem;
 use crate::units::print_bytes;
 
@@ -85,7 +86,7 @@ pub fn of(options: &Options) -> Result<Option<(Plan, PlanText)>, Failure> {
     let content = serde_json::to_value(form).map_err(|e| Failure::usage(e.to_string()))?;
     let mut source: String = path.chars().filter(|c| !c.is_control()).collect();
     source.truncate(source.floor_char_boundary(MAX_SOURCE_BYTES));
-    let travels = PlanText { source, digest: plan.digest.clone(), content };
+    let travels = PlanText { source, digest: digest(&plan, &pem), content };
     let bytes = serde_json::to_vec(&travels).map_or(usize::MAX, |message| message.len());
     if bytes > MAX_PLAN_MESSAGE_BYTES {
         let (bytes, most) = (print_bytes(bytes as u64), print_bytes(MAX_PLAN_MESSAGE_BYTES as u64));
@@ -102,14 +103,48 @@ pub fn of(options: &Options) -> Result<Option<(Plan, PlanText)>, Failure> {
 /// # Errors
 /// What is wrong with it, or that it is not the one its digest says.
 pub fn read(travels: &PlanText) -> Result<Plan, String> {
-    let Form { text, variables, concurrency, rate, requests, duration_ns, .. } = form(travels)?;
+    let Form { text, variables, concurrency, rate, requests, duration_ns, pem } = form(travels)?;
     let overrides = Overrides { concurrency, rate, requests, duration_ns };
     let plan = plan::parse(&text, &travels.source, &overrides, &|name| variables.get(name).cloned());
     let plan = plan.map_err(|faults| faults.to_string())?;
-    if plan.digest != travels.digest {
-        return Err(format!("the plan is {}, and was announced as {}", plan.digest, travels.digest));
+    let digest = digest(&plan, &pem.unpack()?);
+    if digest != travels.digest {
+        return Err(format!("the plan is {digest}, and was announced as {}", travels.digest));
     }
     Ok(plan)
+}
+
+/// A private key goes to nobody who can not show a token.
+///
+/// # Errors
+/// When `plan` names one and there is no token.
+pub fn guard(plan: &Plan, token: Option<&str>) -> Result<(), Failure> {
+    match (plan.tls.as_ref().and_then(|tls| tls.client.as_ref()), token) {
+        (Some(client), None) => Err(Failure::usage(format!(
+            "tls.key: {} would travel with the plan to whoever asks for it: set LOADTESTER_TOKEN or \
+             --token-file for coordinator and workers (`openssl rand -hex 32` makes one)",
+            quoted(&client.key)
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Of `plan` and what its PEM files hold: two that differ in either are two plans for a fleet. Without such
+/// files it is the plan's own.
+fn digest(plan: &Plan, pem: &Pem) -> String {
+    let files = [&pem.ca, &pem.certificate, &pem.key];
+    if files.iter().all(|file| file.is_none()) {
+        return plan.digest.clone();
+    }
+    let mut hash = Sha256::new();
+    hash.update(&plan.digest);
+    for file in files {
+        let bytes = file.as_deref().unwrap_or_default();
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    }
+    let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
 }
 
 /// What the files hold that the plan that came as `travels` names.

@@ -55,6 +55,9 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         allowed(options, plan).map_err(Failure::usage)?;
     }
     let token = tokens::worker(options.token_file.as_deref())?;
+    if let Some((plan, _)) = &own {
+        plan_form::guard(plan, token.as_deref())?;
+    }
     let machine = sys::limits::look();
     let threads =
         verdict::threads_for(&machine, options.threads, options.no_pin, u32::MAX).map_err(Failure::usage)?;

@@ -102,6 +102,11 @@ impl RealtimeOffset {
     pub fn translate(&self, stamp_ns: u64) -> u64 {
         (stamp_ns as i64 - self.ahead_ns).max(0) as u64
     }
+
+    /// The same at its latest, as far as the offset is known.
+    pub fn translate_late(&self, stamp_ns: u64) -> u64 {
+        self.translate(stamp_ns).saturating_add(self.uncertainty_ns)
+    }
 }
 
 /// CPU time this process has used so far, in nanoseconds.

@@ -185,10 +185,11 @@ impl AsFd for Socket {
 ///
 /// Over a Unix socket there is nothing to acknowledge: a peer that closes with bytes it has not read resets the
 /// connection, and one that had read all of them ends it in order (unix(7) says nothing of it; Linux does so
-/// in `unix_release_sock`).
-pub fn unacknowledged(socket: &Socket, total: u64, sent: u64, was_reset: bool) -> bool {
+/// in `unix_release_sock`). So a reset means that the request's end was not read, `unread`; whether its
+/// beginning was, is for the caller to weigh.
+pub fn unacknowledged(socket: &Socket, total: u64, sent: u64, unread: bool) -> bool {
     if !socket.is_tcp {
-        return was_reset;
+        return unread;
     }
     /// Offset of `tcpi_bytes_acked` in struct tcp_info (linux/tcp.h, stable since Linux 4.1).
     const BYTES_ACKED_AT: usize = 120;

@@ -30,7 +30,8 @@ impl Watch {
     }
 
     /// Read what there is into `buffer` without waiting: how many bytes, and when on the clock the kernel had
-    /// the last of them; where it has not stamped them, now.
+    /// the last of them, never too early: as late as the translation of its stamp leaves open. Where it has not
+    /// stamped them, now.
     ///
     /// # Errors
     /// `WouldBlock` when there is nothing; otherwise why the connection is gone.
@@ -39,11 +40,8 @@ impl Watch {
         let (bytes, stamp_ns) = stamp::receive(from.as_fd(), buffer, length, false)?;
         let now = self.clock.now();
         self.offset.refresh(&self.clock, now);
-        let at_ns = stamp_ns.map(|ns| self.offset.translate(ns));
-        Ok((
-            bytes,
-            at_ns.filter(|at| now.checked_sub(*at).is_some_and(|age| age < MAX_AGE_NS)).unwrap_or(now),
-        ))
+        let at_ns = stamp_ns.map(|ns| self.offset.translate_late(ns).min(now));
+        Ok((bytes, at_ns.filter(|at| now - at < MAX_AGE_NS).unwrap_or(now)))
     }
 }
 

@@ -25,7 +25,6 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use super::local::Local;
 use super::request::{BUSY, Hosts, Incoming, NO_ANSWER, Refusal, Request, TOO_SLOW};
 use super::timing::Timing;
-use crate::sys;
 
 /// Clients at once. A new one takes the place of the one whose deadline is nearest, so that idle
 /// connections starve nobody; dashboards, scrapers and probes together are a handful.
@@ -69,7 +68,6 @@ impl Gate {
     /// Serve `listener` in a thread of its own, answers from `local`, which say by `timing` when they left.
     pub fn open(listener: TcpListener, hosts: Hosts, local: Local, timing: Timing) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        sys::ask_for_stamps(&listener);
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let doorway = Doorway {
             listener,
@@ -251,7 +249,10 @@ impl Doorway {
         let mut gone = Vec::new();
         for ((i, came_ns), answer) in asking.into_iter().zip(answers) {
             let answer = match answer {
-                Ok(answer) => with_fields(answer, &back.timing.field(came_ns)),
+                Ok(answer) => {
+                    let own = back.timing.field(&answer, came_ns);
+                    with_fields(answer, &own)
+                }
                 Err(_) => refusal(NO_ANSWER),
             };
             if clients[i].answer(answer, ANSWER_DEADLINE) == Next::Close {

@@ -98,7 +98,7 @@ pub fn serve(listen: Listen, site: Site) -> io::Result<Server> {
     let addr = listener.local_addr()?;
     let on_loopback = addr.ip().to_canonical().is_loopback();
     let hosts = if on_loopback { Hosts::Loopback } else { Hosts::Any };
-    let timing = Timing::new(site.clock);
+    let timing = Timing::new(site.clock, &listener);
     let calls = site.calls.clone();
     let local = Local::open(Arc::new(Routes {
         draw: Box::new(move |request, body| routes::answer(request, body, &site, on_loopback)),

@@ -3,40 +3,50 @@
 //! Requests come when the kernel has them, and an answer leaves right before it is written: neither this
 //! server's queue nor the drawing of answers is mistaken for time on the wire.
 
-use std::io;
-use std::net::TcpStream;
+use std::io::{self, Read as _};
+use std::net::{TcpListener, TcpStream};
 
 use crate::fleet::messages::{CLOCK_HEADER, Stay};
-use crate::sys::{Clock, Watch};
+use crate::sys::{self, Clock, Watch};
 
 /// The clock that peers are told, if there is one.
 #[derive(Debug)]
-pub struct Timing {
+pub struct Timing(Option<Told>);
+
+#[derive(Debug)]
+struct Told {
     watch: Watch,
-    /// What the told clock read when the other one read 0; `None`: none is told.
-    epoch_ns: Option<u64>,
+    /// What the told clock read when the other one read 0.
+    epoch_ns: u64,
 }
 
 impl Timing {
-    /// Tell `clock`, plus so many nanoseconds; or none.
-    pub fn new(told: Option<(Clock, u64)>) -> Self {
-        let (clock, epoch_ns) = told.unzip();
-        Self { watch: Watch::new(clock.unwrap_or_else(Clock::start)), epoch_ns }
+    /// Tell a clock, plus so many nanoseconds, to those who come to `listener`; or none.
+    pub fn new(clock: Option<(Clock, u64)>, listener: &TcpListener) -> Self {
+        Self(clock.map(|(clock, epoch_ns)| {
+            sys::ask_for_stamps(listener);
+            Told { watch: Watch::new(clock), epoch_ns }
+        }))
     }
 
-    /// Read what there is: bytes, and when they came.
+    /// Read what there is: bytes, and when they came; 0 where no clock is told.
     ///
     /// # Errors
-    /// As [`Watch::receive`].
-    pub fn receive(&mut self, from: &TcpStream, buffer: &mut [u8]) -> io::Result<(usize, u64)> {
-        self.watch.receive(from, buffer)
+    /// `WouldBlock` when there is nothing; otherwise why the connection is gone.
+    pub fn receive(&mut self, mut from: &TcpStream, buffer: &mut [u8]) -> io::Result<(usize, u64)> {
+        match &mut self.0 {
+            Some(told) => told.watch.receive(from, buffer),
+            None => from.read(buffer).map(|bytes| (bytes, 0)),
+        }
     }
 
-    /// The header field of an answer that leaves now to a request that came at `came_ns`; nothing if no clock
-    /// is told.
-    pub fn field(&self, came_ns: u64) -> String {
-        let Some(epoch_ns) = self.epoch_ns else { return String::new() };
-        let stay = Stay { t1_ns: epoch_ns + came_ns, t2_ns: epoch_ns + self.watch.now() };
+    /// The header field of `answer`, which leaves now to a request that came at `came_ns`. Nothing if no clock
+    /// is told, and to those who are refused: how long that took is not theirs to know.
+    pub fn field(&self, answer: &[u8], came_ns: u64) -> String {
+        let Some(told) = self.0.as_ref().filter(|_| answer.starts_with(b"HTTP/1.1 200 ")) else {
+            return String::new();
+        };
+        let stay = Stay { t1_ns: told.epoch_ns + came_ns, t2_ns: told.epoch_ns + told.watch.now() };
         format!("{CLOCK_HEADER}: {stay}\r\n")
     }
 }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustix::process::Signal;
 use rustls::ALL_VERSIONS;
 
@@ -77,19 +79,32 @@ fn the_files_that_a_plan_names_travel_with_it() {
     );
     let plan = room.path("plan.yaml");
     fs::write(&plan, text).expect("room on the disk");
-    let (mut coordinator, url) = room.coordinator(&plan, "2", &[]);
-    let mut workers = ["w0", "w1"].map(|name| room.worker(name, &url, &["--threads", "1"]));
+    // Not to whoever asks: there is a key.
+    let open = ["--role", "coordinator", "--plan", &plan, "--workers", "2", "--listen", "127.0.0.1:0"];
+    let mut without = room.start("without", &open, &[]);
+    assert_eq!(without.end(), Some(2), "{}", without.said());
+    let said = without.said();
+    assert!(said.contains("tls.key") && said.contains("LOADTESTER_TOKEN"), "{said}");
+    let token_file = room.path("token");
+    fs::write(&token_file, "a-token-for-workers-5f1c").expect("room on the disk");
+    let token = ["--token-file", token_file.as_str()];
+    let (mut coordinator, url) = room.coordinator(&plan, "2", &token);
+    let args = [&["--threads", "1"][..], &token].concat();
+    let mut workers = ["w0", "w1"].map(|name| room.worker(name, &url, &args));
     let code = coordinator.end();
     assert!(matches!(code, Some(0 | 4)), "{code:?}: {}", coordinator.said());
     workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.said()));
     let report = room.report();
     assert_eq!(report["totals"]["ok"], 40, "{report:#}");
-    for said in [report.to_string(), coordinator.said(), workers[0].said()] {
-        assert!(!said.contains("PRIVATE KEY"), "{said}");
+    let travels = STANDARD.encode(&own.key);
+    let own_line = own.key.lines().nth(1).expect("base64");
+    for said in [report.to_string(), coordinator.said(), workers[0].said(), workers[1].said()] {
+        for secret in ["PRIVATE KEY", own_line, &travels[..60], &travels[60..120]] {
+            assert!(!said.contains(secret), "{said}");
+        }
     }
     fs::remove_file(room.path("ca.pem")).expect("it was there");
-    let args = ["--role", "coordinator", "--plan", &plan, "--workers", "2", "--listen", "127.0.0.1:0"];
-    let mut without = room.start("without", &args, &[]);
+    let mut without = room.start("without", &[&open[..], &token].concat(), &[]);
     assert_eq!(without.end(), Some(2), "{}", without.said());
     assert!(without.said().contains("tls.ca") && without.said().contains("ca.pem"), "{}", without.said());
 }
@@ -142,4 +157,29 @@ fn a_coordinator_that_is_interrupted_ends_the_run_and_its_workers_hear_of_it() {
     // It is over for good.
     let (mut again, _) = room.coordinator(&plan, "2", &["--state-dir", &state]);
     assert_eq!(again.end(), Some(130), "{}", again.said());
+}
+
+/// The same text is another plan when the files that it names hold something else.
+#[test]
+fn a_plan_of_the_same_text_with_other_files_is_another_plan() {
+    let (log, room) = (Log::start(), Room::new());
+    let text = room.plan(log.addr, "{requests: 10, concurrency: 2}", "fail");
+    let text = fs::read_to_string(text).expect("it is there").replace("http://", "https://");
+    let brings = |folder: &str| {
+        fs::create_dir(room.path(folder)).expect("room on the disk");
+        let ca = Authority::new("a CA of the test").pem();
+        fs::write(room.path(&format!("{folder}/ca.pem")), ca).expect("room on the disk");
+        let plan = room.path(&format!("{folder}/plan.yaml"));
+        fs::write(&plan, format!("{text}tls: {{ca: ca.pem}}\n")).expect("room on the disk");
+        plan
+    };
+    let (first, second) = (brings("first"), brings("second"));
+    let args = ["--role", "coordinator", "--workers", "2", "--listen", "127.0.0.1:0"];
+    let coordinator = room.start("coordinator", &args, &[]);
+    let url = coordinator.said_after("coordinator at ").split("/ ").next().expect("a URL").to_owned();
+    let _first = room.worker("w0", &url, &["--plan", &first]);
+    coordinator.said_after("worker 0");
+    let mut wrong = room.worker("w1", &url, &["--plan", &second]);
+    assert_eq!(wrong.end(), Some(2));
+    assert_eq!(wrong.said().matches("sha256:").count(), 2, "both are named: {}", wrong.said());
 }

@@ -37,7 +37,8 @@ fn a_lost_worker_fails_the_run_within_seconds_and_is_named() {
     let begun = Instant::now();
     let (code, report, coordinator) = kill_one_of_two("fail", 60);
     assert_eq!((code, &report["verdict"]), (Some(1), &"failed".into()), "{}", coordinator.said());
-    assert!(begun.elapsed() < Duration::from_secs(50), "well before the plan's end");
+    // Some ten until it is killed, and a lease and the last reports afterwards.
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     let stopped = report["fleet"]["stopped"].as_str().expect("why");
     assert!(stopped.contains("was lost"), "{stopped}");
     let lost: Vec<_> =

@@ -47,7 +47,7 @@ fn who_has_no_token_or_comes_from_elsewhere_is_refused_and_no_secret_is_told() {
     assert_eq!(post(&url, "/run/stop", &bearer(WORK), b"").0, 401);
     let foreign = format!("{}Origin: http://evil.example\r\n", bearer(OPERATE));
     assert_eq!(post(&url, "/run/stop", &foreign, b"").0, 403);
-    // A histogram's header of 52 bytes that claims gigabytes, and a report cut short.
+    // What is no report at all; damaged ones are refused in `calls`.
     for bytes in
         [&b"LTRP\0\x01\xff\xff\xff\xff{}"[..], &[0x1c, 0x84, 0x93, 0x14, 0xff, 0xff, 0xff, 0xff], b""]
     {

@@ -51,6 +51,8 @@ fn who_is_lost_before_the_start_is_named_at_once_and_another_may_come_in_its_pla
     let report = room.report();
     assert_eq!((&report["totals"]["ok"], log.arrivals().len()), (&100.into(), 100));
     assert_eq!(report["fleet"].get("waiting"), None, "it has begun");
+    let states = report["fleet"]["workers"].as_array().expect("rows").iter().map(|row| row["state"].clone());
+    assert_eq!(states.collect::<Vec<_>>(), ["replaced", "done", "done"], "nobody is missed");
 }
 
 #[test]

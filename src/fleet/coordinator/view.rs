@@ -1,5 +1,7 @@
 //! What people are shown of the fleet: one row for each process that ever joined.
 
+use std::collections::BTreeSet;
+
 use super::{Coordinator, Gone, Terms};
 use crate::fleet::messages::{Health, Key, Phase, PlanText, Totals, WorkerId, WorkerState};
 use crate::plan::Slice;
@@ -114,6 +116,9 @@ impl Coordinator {
         let newest = self.ledger.epochs.last().into_iter().flat_map(|e| &e.shares);
         newest.for_each(|share| shares[share.worker.0 as usize] = Some(share.slice()));
         let each = (0..).map(WorkerId).zip(&self.ledger.members).zip(&self.present);
+        // One that was lost before it owned anything is not missed once another has its place.
+        let taken: BTreeSet<u32> =
+            self.ledger.members.iter().filter(|m| m.had_share).map(|m| m.slot).collect();
         let row = |((worker, member), present): ((WorkerId, &super::Member), &super::Present)| Row {
             worker,
             slot: member.slot,
@@ -122,6 +127,7 @@ impl Coordinator {
             mark: match member.gone {
                 _ if member.last.is_some() => Mark::Present(WorkerState::Done),
                 Some(gone) if gone.replaced => Mark::Replaced,
+                Some(_) if !member.had_share && taken.contains(&member.slot) => Mark::Replaced,
                 Some(_) => Mark::Lost,
                 None => Mark::Present(present.state),
             },

@@ -1,5 +1,5 @@
-//! How far the coordinator's clock is ahead of the worker's: four stamps per heartbeat, as in NTP
-//! (RFC 5905, section 8), the one with the least round trip of the last few believed.
+//! How far the coordinator's clock is ahead of the worker's: four stamps a call, as in NTP (RFC 5905,
+//! section 8), those with the least error of the last few believed.
 
 use std::collections::VecDeque;
 
