@@ -170,6 +170,7 @@ impl Fleet {
                 send_delay_p99_ns: row.health.send_delay_p99_ns,
                 busy: row.health.busy,
                 is_incomplete: incomplete(&row.worker.0),
+                is_cut_off: row.gone.is_some() || row.health.unleased_ns > 0,
             })
             .collect()
     }

@@ -1,7 +1,7 @@
 //! What a fleet adds to the doubts about a measurement. One worker out of ten may be late in all it sends
 //! and move no merged percentile: so each is judged by itself, and the worst is named.
 
-use super::instrument::{Evidence, Instrument, Reason, send_delay_limit_ns};
+use super::instrument::{Culprit, Evidence, Instrument, Reason, send_delay_limit_ns};
 use super::plural;
 use crate::units::{print_percent, print_time};
 
@@ -18,6 +18,8 @@ pub struct WorkerEvidence {
     pub busy: f64,
     /// Whether the end of what it counted is not known, or does not add up.
     pub is_incomplete: bool,
+    /// Whether it was lost or replaced, or had no lease for a while.
+    pub is_cut_off: bool,
 }
 
 /// Add what the workers of a fleet give reason to doubt, and name the worst of them.
@@ -25,6 +27,15 @@ pub fn weigh(judged: &mut Instrument, evidence: &Evidence, workers: &[WorkerEvid
     let incomplete = workers.iter().filter(|w| w.is_incomplete).count();
     if incomplete > 0 {
         judged.reasons.push(Reason::WorkersIncomplete { workers: incomplete });
+    }
+    let (cut_off, of) = (workers.iter().filter(|w| w.is_cut_off).count(), workers.len());
+    for reason in &mut judged.reasons {
+        if let Reason::LoadNotOffered { culprit, .. } = reason
+            && cut_off > 0
+        {
+            // Whatever else was amiss: nothing was sent in their place.
+            *culprit = Culprit::Workers { cut_off, of };
+        }
     }
     let Some(worst) = workers.iter().max_by_key(|w| w.send_delay_p99_ns) else { return };
     let limit_ns = send_delay_limit_ns(evidence);
@@ -53,15 +64,26 @@ mod tests {
 
     fn worker(worker: u32, send_delay_p99_ns: u64) -> WorkerEvidence {
         let host = format!("node-{worker}");
-        WorkerEvidence { worker, host, send_delay_p99_ns, busy: 0.25, is_incomplete: false }
+        WorkerEvidence {
+            worker,
+            host,
+            send_delay_p99_ns,
+            busy: 0.25,
+            is_incomplete: false,
+            is_cut_off: false,
+        }
     }
 
     fn weighed(open_model: bool, workers: &[WorkerEvidence]) -> Instrument {
+        weighed_of(10, open_model, workers)
+    }
+
+    fn weighed_of(sent: u64, open_model: bool, workers: &[WorkerEvidence]) -> Instrument {
         let none = Histogram::new();
         let evidence = Evidence {
             open_model,
             asked: 10,
-            sent: 10,
+            sent,
             turned_away: 0,
             dropped: 0,
             waiting: 0,
@@ -98,6 +120,17 @@ mod tests {
         let alone = weighed(true, &[worker(0, 5)]);
         assert!(alone.notes.iter().all(|note| !note.contains("latest")), "{:?}", alone.notes);
         assert!(weighed(true, &[]).trustworthy);
+    }
+
+    #[test]
+    fn load_that_fell_to_a_lost_worker_is_not_put_down_to_threads() {
+        let mut lost = worker(1, 5);
+        lost.is_cut_off = true;
+        let said = |workers: &[WorkerEvidence]| weighed_of(5, true, workers).reasons[0].to_string();
+        let of_lost = said(&[worker(0, 5), lost]);
+        assert!(of_lost.contains("1 of 2 workers was lost or had no lease for a while"), "{of_lost}");
+        assert!(of_lost.contains("5 requests were not sent") && !of_lost.contains("--threads"), "{of_lost}");
+        assert!(said(&[worker(0, 5), worker(1, 5)]).contains("add --threads"));
     }
 
     #[test]

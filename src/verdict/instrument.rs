@@ -27,6 +27,8 @@
 
 use std::fmt;
 
+pub use super::culprit::Culprit;
+
 use super::plural;
 use crate::tally::Histogram;
 use crate::units::{print_percent, print_time};
@@ -98,7 +100,7 @@ impl Evidence<'_> {
     }
 
     /// Asked and not offered.
-    fn missing(&self) -> u64 {
+    pub(super) fn missing(&self) -> u64 {
         self.asked.saturating_sub(self.offered())
     }
 
@@ -122,17 +124,6 @@ pub struct Instrument {
     pub notes: Vec<String>,
     /// Offered ÷ asked, at most 1; `None` in the closed model and when nothing was asked.
     pub offered_ratio: Option<f64>,
-}
-
-/// Who kept the missing requests from being sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Culprit {
-    /// This tool: the requests were due and our threads never got to them.
-    Generator,
-    /// The target, or too few connections: the requests found none free though we kept up.
-    Connections,
-    /// The requests found no free connection, and another reason says we may have kept them busy ourselves.
-    Either,
 }
 
 /// One reason to doubt a measurement, with its figures.
@@ -231,24 +222,12 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::LoadNotOffered { ratio, missing, culprit } => {
-                let (share, missing) = (print_percent(ratio), plural(missing, "request"));
-                write!(f, "{share} of the asked load was offered: ")?;
-                match culprit {
-                    Culprit::Generator => write!(
-                        f,
-                        "this generator did not get to {missing}: add --threads or workers, or lower the rate"
-                    ),
-                    Culprit::Connections => write!(
-                        f,
-                        "{missing} found every connection waiting for the target while this generator kept up: \
-                         raise `concurrency` or lower the rate"
-                    ),
-                    Culprit::Either => write!(
-                        f,
-                        "{missing} found every connection taken, and this generator may have kept them: \
-                         put the other reasons right first, then raise `concurrency` or lower the rate"
-                    ),
-                }
+                write!(
+                    f,
+                    "{} of the asked load was offered: {}",
+                    print_percent(ratio),
+                    culprit.explain(missing)
+                )
             }
             Self::ThreadSaturated { thread, busy_ratio, over } => {
                 write!(f, "thread {thread} was busy {}", print_percent(busy_ratio))?;
@@ -339,7 +318,7 @@ pub fn judge(evidence: &Evidence) -> Instrument {
     }
     let offered_ratio = offered_ratio(evidence);
     if let Some(ratio) = offered_ratio.filter(|ratio| *ratio < OFFERED_RATIO_MIN) {
-        let culprit = culprit(evidence, reasons.is_empty());
+        let culprit = Culprit::of(evidence, reasons.is_empty());
         reasons.insert(0, Reason::LoadNotOffered { ratio, missing: evidence.missing(), culprit });
     }
     notes.extend(remarks(evidence));
@@ -349,18 +328,6 @@ pub fn judge(evidence: &Evidence) -> Instrument {
 fn offered_ratio(evidence: &Evidence) -> Option<f64> {
     let judged = evidence.open_model && evidence.asked > 0;
     judged.then(|| (evidence.offered() as f64 / evidence.asked as f64).min(1.0))
-}
-
-fn culprit(evidence: &Evidence, otherwise_in_order: bool) -> Culprit {
-    let held_up = evidence.dropped.saturating_add(evidence.waiting);
-    let never_reached = evidence.missing().saturating_sub(held_up);
-    if never_reached > held_up {
-        Culprit::Generator
-    } else if otherwise_in_order && never_reached == 0 {
-        Culprit::Connections
-    } else {
-        Culprit::Either
-    }
 }
 
 fn saturated(evidence: &Evidence) -> Option<Reason> {

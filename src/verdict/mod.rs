@@ -3,6 +3,7 @@
 //! machines are looked at and files read elsewhere.
 
 pub mod baseline;
+mod culprit;
 mod describe;
 pub mod fleet;
 pub mod instrument;

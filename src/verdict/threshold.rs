@@ -246,7 +246,7 @@ pub(super) fn not_offered_by_us(context: Context) -> Option<(u64, String)> {
         return (busiest > BUSY_RATIO_MAX).then(|| (u64::MAX, why()));
     }
     context.instrument.reasons.iter().find_map(|reason| match reason {
-        Reason::LoadNotOffered { missing, culprit: Culprit::Generator | Culprit::Either, .. } => Some((
+        Reason::LoadNotOffered { missing, culprit, .. } if *culprit != Culprit::Connections => Some((
             *missing,
             format!("{} may be missing because of this generator", plural(*missing, "request")),
         )),

@@ -10,7 +10,7 @@ use crate::stage::{Log, Process, Room, now_ns};
 const S: u64 = 1_000_000_000;
 
 /// Two workers, the second of which is killed two seconds into the run.
-fn kill_one_of_two(loss: &str, seconds: u64) -> (Option<i32>, Value, Process) {
+fn kill_one_of_two(loss: &str, seconds: u64) -> (Option<i32>, Value, Process, String) {
     let (log, room) = (Log::start(), Room::new());
     let load = format!("{{rate: 400/s, duration: {seconds}s, concurrency: 20}}");
     let plan = room.plan(log.addr, &load, loss);
@@ -21,7 +21,8 @@ fn kill_one_of_two(loss: &str, seconds: u64) -> (Option<i32>, Value, Process) {
     std::thread::sleep(Duration::from_secs(5));
     killed.signal(Signal::KILL);
     let code = coordinator.end();
-    (code, room.report(), coordinator)
+    let summary = std::fs::read_to_string(room.path("coordinator.out")).expect("a summary");
+    (code, room.report(), coordinator, summary)
 }
 
 /// Requests sent in each of the last seconds but the very last.
@@ -35,7 +36,7 @@ fn last_rates(report: &Value) -> Vec<u64> {
 #[test]
 fn a_lost_worker_fails_the_run_within_seconds_and_is_named() {
     let begun = Instant::now();
-    let (code, report, coordinator) = kill_one_of_two("fail", 60);
+    let (code, report, coordinator, said) = kill_one_of_two("fail", 60);
     assert_eq!((code, &report["verdict"]), (Some(1), &"failed".into()), "{}", coordinator.said());
     // Some ten until it is killed, and a lease and the last reports afterwards.
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
@@ -45,6 +46,12 @@ fn a_lost_worker_fails_the_run_within_seconds_and_is_named() {
         report["fleet"]["workers"].as_array().unwrap().iter().filter(|w| w["state"] == "lost").collect();
     assert_eq!(lost.len(), 1);
     assert!(lost[0]["gone_from"].as_f64().is_some_and(|t| t > 1.0));
+    // The remedy is about who was lost, not about threads that kept up.
+    assert!(
+        said.contains("1 of 2 workers was lost or had no lease for a while") && !said.contains("--threads"),
+        "{said}"
+    );
+    assert!(said.contains("of 2 workers worker "), "the worst one is named: {said}");
     // Half of the load was missing from then on, and no figure says otherwise.
     let offered = report["instrument"]["offered_ratio"].as_f64().expect("the open model");
     assert!((0.5..0.95).contains(&offered), "{offered}");
@@ -53,13 +60,13 @@ fn a_lost_worker_fails_the_run_within_seconds_and_is_named() {
 #[test]
 fn without_a_lost_worker_the_rate_falls_or_returns_as_the_plan_says() {
     let continued = std::thread::spawn(|| kill_one_of_two("continue", 20));
-    let (code, report, coordinator) = kill_one_of_two("redistribute", 24);
+    let (code, report, coordinator, _) = kill_one_of_two("redistribute", 24);
     assert!(last_rates(&report).iter().all(|n| *n > 350), "{report:#} {}", coordinator.said());
     let gap = report["timeline"].as_array().unwrap().iter().filter(|p| p["completed"].as_u64() < Some(250));
     assert!(gap.count() >= 3, "the gap shows");
     // Not all that was asked was sent: that never passes in silence.
     assert_eq!(code, Some(4), "{}", coordinator.said());
-    let (code, report, coordinator) = continued.join().expect("it ends");
+    let (code, report, coordinator, _) = continued.join().expect("it ends");
     assert!(last_rates(&report).iter().all(|n| (150..250).contains(n)), "{report:#}");
     assert_eq!(code, Some(4), "{}", coordinator.said());
 }
@@ -100,13 +107,21 @@ fn a_coordinator_killed_and_restarted_with_its_journal_counts_every_request() {
     let listen = url.trim_start_matches("http://");
     let (mut coordinator, _) = room.coordinator(&plan, "2", &["--state-dir", &state, "--listen", listen]);
     let code = coordinator.end();
-    assert!(matches!(code, Some(0 | 4)), "{code:?} {}", coordinator.said());
     workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.said()));
     let report = room.report();
-    let sent = report["totals"]["sent"].as_u64().expect("a count");
-    assert_eq!(sent, log.arrivals().len() as u64, "{report:#}");
-    assert_eq!(report["totals"]["due"], 5_600, "{report:#}");
+    let totals = &report["totals"];
+    let count = |name: &str| totals[name].as_u64().expect("a count");
+    assert_eq!(totals["sent"], log.arrivals().len(), "{report:#}");
+    assert_eq!((count("due"), count("sent") + count("dropped")), (5_600, 5_600), "{report:#}");
     assert_eq!(report["fleet"]["missing"], serde_json::json!([]));
+    // A machine that is slow to start a process may keep its workers without a lease for a while; they say so.
+    let rows = report["fleet"]["workers"].as_array().expect("rows");
+    let unleased: f64 = rows.iter().filter_map(|row| row["unleased_seconds"].as_f64()).sum();
+    assert!(unleased > 0.0 || count("dropped") == 0, "{report:#}");
+    assert!(count("dropped") as f64 <= unleased * 200.0 + 20.0, "{report:#}");
+    // No threshold is there to be in doubt about: only what was not sent keeps the verdict back.
+    let offered = count("sent") * 100 >= count("due") * 99;
+    assert_eq!(code, Some(if offered { 0 } else { 4 }), "{report:#} {}", coordinator.said());
 }
 
 #[test]

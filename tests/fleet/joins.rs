@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use loadtester::fleet::worker::Exit;
 use loadtester::tally::Tally;
 
-use crate::simulated::{Part, Simulated, Told};
+use crate::simulated::{Part, Simulated, Told, full_window};
 use crate::stage::{Log, Room};
 
 const WORKERS: u32 = 500;
@@ -50,4 +50,39 @@ fn five_hundred_workers_that_join_within_a_second_are_all_taken_in() {
         assert_eq!(row["state"], "done", "{row:#}");
     }
     assert_eq!(report["fleet"]["missing"], serde_json::json!([]));
+}
+
+/// All close a window at the same instant, and none of one scenario can be larger.
+#[test]
+fn two_hundred_full_reports_at_once_are_merged_in_bounded_memory_and_nobody_is_lost() {
+    const SENDERS: u32 = 200;
+    // A worker that gets no turn for a lease is lost.
+    let (log, room) = (Log::start(), Room::alone());
+    let plan = room.plan(log.addr, &format!("{{concurrency: {SENDERS}, duration: 2s}}"), "fail");
+    let state = room.path("state");
+    let (mut coordinator, url) = room.coordinator(&plan, &SENDERS.to_string(), &["--state-dir", &state]);
+    let addr = url.trim_start_matches("http://").parse().expect("an address");
+    let tally = Arc::new(full_window());
+    let counted = tally.scenarios[0].due * 2 * u64::from(SENDERS);
+    let part = Part { coordinator: addr, windows: 2, tally, under_load: Arc::default() };
+    let start = |number| {
+        let worker = Simulated::new(part.clone(), number);
+        std::thread::spawn(move || worker.run())
+    };
+    let threads: Vec<_> = (0..SENDERS).map(start).collect();
+    let mut peak_bytes = 0;
+    while threads.iter().any(|thread| !thread.is_finished()) {
+        peak_bytes = coordinator.peak_bytes().unwrap_or(0).max(peak_bytes);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for thread in threads {
+        assert_eq!(thread.join().expect("it ends well").exit, Exit::Done(None), "{}", coordinator.said());
+    }
+    coordinator.end();
+    let report = room.report();
+    assert_eq!(report["totals"]["completed"], counted, "{}", coordinator.said());
+    assert_eq!(report["fleet"]["missing"], serde_json::json!([]));
+    println!("{} MB at most for {SENDERS} reports", peak_bytes / 1_000_000);
+    // What the server holds for all clients together, as much on its way to the disk, and the picture.
+    assert!((1 << 20..400 << 20).contains(&peak_bytes), "{peak_bytes} bytes");
 }

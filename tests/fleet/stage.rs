@@ -47,7 +47,7 @@ impl Log {
     /// On a free port of this address.
     pub fn start_at(address: [u8; 4]) -> Self {
         let listen = SocketAddr::from((address, 0));
-        let log = Some((Stamps::Kernel, 1_000_000));
+        let log = Some((Stamps::Kernel, 4_000_000));
         let target = Target::bind(Settings { listen, body_bytes: 2, close: false, log, freeze_ns: None });
         let target = target.expect("a free port");
         let addr = target.address().expect("it is bound");
@@ -185,6 +185,13 @@ impl Process {
             let (_, rest) = said.split_once(mark)?;
             rest.split_once('\n').map(|(line, _)| line.to_owned())
         })
+    }
+
+    /// The most memory it has had until now, in bytes; `None`: it has ended.
+    pub fn peak_bytes(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kb| kb * 1024)
     }
 
     /// Its exit code; `None`: a signal ended it.
