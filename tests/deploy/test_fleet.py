@@ -64,24 +64,32 @@ class Fleet(Played):
     def test_prometheus_agrees_with_the_report_of_a_trustworthy_run(self):
         # Response times that fill one bucket evenly, from 250 to 500 ms: there linear interpolation is exact.
         scenarios = [{"name": f"{ms} ms", "path": f"/slow?ms={ms}"} for ms in range(252, 500, 5)]
-        text = plan({"rate": "100/s", "duration": "30s", "concurrency": 200}, scenarios)
+        text = plan({"rate": "100/s", "duration": "40s", "concurrency": 200}, scenarios)
         for chance in range(CHANCES):
             tokens = self.fleet(text)
             scraped = self.scrape_a_run(tokens)
             code, report = self.ended()
-            if report["instrument"]["trustworthy"] or chance + 1 == CHANCES:
+            off = self.disagreements(scraped, report)
+            if (report["instrument"]["trustworthy"] and not off) or chance + 1 == CHANCES:
                 break
             self.stage.clear()
         self.assertEqual((code, report["verdict"]), (0, "passed"))
         self.assertTrue(report["instrument"]["trustworthy"], report["instrument"]["reasons"])
-        self.assertEqual(report["totals"]["ok"], 3000)
+        self.assertEqual(report["totals"]["ok"], 4000)
+        self.assertEqual(off, [])
+
+    def disagreements(self, scraped, report):
+        """Figures of PromQL that are off by 2 % or more."""
         expected = {"rate": report["rate"]["achieved"],
                     **{name: report["response_time"][name] for name in ("p50", "p90", "p95", "p99")}}
+        off = []
         for role, figures in scraped.items():
             for name, value in figures.items():
-                print(f"{role} {name}: PromQL {value:.4f}, report {expected[name]:.4f}, off by "
-                      f"{100 * abs(value / expected[name] - 1):.2f} %")
-                self.assertLess(abs(value / expected[name] - 1), 0.02, (role, name))
+                by = abs(value / expected[name] - 1)
+                print(f"{role} {name}: PromQL {value:.4f}, report {expected[name]:.4f}, off by {100 * by:.2f} %")
+                if by >= 0.02:
+                    off.append((role, name, value, expected[name]))
+        return off
 
     def scrape_a_run(self, tokens):
         """Figures by role: from the coordinator, and from the workers together."""
@@ -94,7 +102,7 @@ class Fleet(Played):
             wait_for("most of the run", lambda: (query('loadtester_progress_ratio{role="coordinator"}') or 0) > 0.8)
             figures = {}
             for role in ("coordinator", "worker"):
-                rate = f'sum(rate(loadtester_requests_total{{role="{role}", outcome="ok"}}[10s]))'
+                rate = f'sum(rate(loadtester_requests_total{{role="{role}", outcome="ok"}}[20s]))'
                 figures[role] = {"rate": query(f"avg_over_time({rate}[8s:1s])")}
                 for name, quantile in (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)):
                     buckets = f'sum by (le) (loadtester_response_time_seconds_bucket{{role="{role}"}})'
@@ -140,11 +148,11 @@ class Fleet(Played):
         self.assertEqual((code, report["verdict"]), (4, "inconclusive"))
 
     def test_a_lost_worker_s_share_is_taken_over(self):
-        _, report, (_, latest) = self.lose_a_worker("redistribute", 40)
+        _, report, (_, latest) = self.lose_a_worker("redistribute", 32)
         # Nobody had it until it was known to be lost, some ten seconds; then all of it is sent again.
-        without_a_taker = 2000 + 50 * latest
-        self.assertGreater(report["totals"]["ok"], without_a_taker + (4000 - without_a_taker) / 4)
-        self.assertLess(report["totals"]["ok"], 3950)
+        without_a_taker = 1600 + 50 * latest
+        self.assertGreater(report["totals"]["ok"], without_a_taker + (3200 - without_a_taker) / 4)
+        self.assertLess(report["totals"]["ok"], 3150)
 
     def test_a_name_server_that_says_nothing_costs_no_worker_its_lease(self):
         tokens = self.fleet(plan({"rate": "100/s", "duration": "16s"}))
