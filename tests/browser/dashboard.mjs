@@ -129,7 +129,7 @@ async function readable(page, seen, { width, scheme }, name, url) {
 async function wholeRun(runs, target) {
     const { url } = await runs.run(
         `base_url: ${target}
-load: { rate: 500/s, warmup: 4s, duration: 24s, concurrency: 20 }
+load: { rate: 500/s, warmup: 12s, duration: 24s, concurrency: 20 }
 scenarios:
   - { name: Get users, path: /v1/users, weight: 2 }
   - { name: Create user, path: /v1/users, method: POST, body: "{}" }

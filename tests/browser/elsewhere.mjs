@@ -19,6 +19,12 @@ const ADDRESS = "192.0.2.1";
 if (process.env.IN_A_NAMESPACE !== ADDRESS) {
     const inside = `ip link set lo up && ip address add ${ADDRESS}/32 dev lo && exec "$@"`;
     const again = ["--net", "sh", "-c", inside, "sh", process.execPath, ...process.argv.slice(1)];
+    const granted = spawnSync("unshare", ["--net", "true"]);
+    if (granted.status !== 0) {
+        const why = granted.error?.message ?? granted.stderr.toString().trim();
+        console.log(`skipped because this machine grants no network namespaces: ${why}`);
+        process.exit(0);
+    }
     const { status } = spawnSync("unshare", again, { stdio: "inherit", env: { ...process.env, IN_A_NAMESPACE: ADDRESS } });
     process.exit(status ?? 1);
 }

@@ -13,7 +13,7 @@ import { open } from "./browser.mjs";
 import { eventually, play } from "./program.mjs";
 
 const [program, minutes] = [process.argv[2], Number(process.argv[3] ?? 0)];
-assert(program && minutes >= 0, "name the program, and for how many minutes");
+assert(program && (minutes === 0 || minutes >= 8), "name the program, and for how many minutes: 8 or more, or none");
 const ONE = { widths: [1280], schemes: ["light"] };
 /** Exchanges of every part in a hurry: those of ten minutes, after the first ones, in which code is compiled. */
 const [WARM_UP, HURRIED] = [40, 300];
@@ -62,7 +62,7 @@ async function hurried(runs, target) {
         const after = await inUse();
         console.log(`before ${words(before)}\nafter  ${words(after)}`);
         assert(seen.answers.length > 3 * HURRIED, "so many were asked for");
-        // A few bytes for each exchange that were not freed would show.
+        // A kilobyte for each round of exchanges that was not freed would show.
         assert(after.heap - before.heap < 0.3, "the heap grows");
         assert(after.nodes - before.nodes < 100, "nodes are kept");
         assert(after.listeners - before.listeners < 5, "listeners are kept");

@@ -83,11 +83,10 @@ class Panels(unittest.TestCase):
     @classmethod
     def wait_for_load(cls):
         until = time.monotonic() + 60
-        seen = f"min(count_over_time(loadtester_requests_total[1m])) > {WINDOW_S}"
         both = f"count(min by (instance) (count_over_time(loadtester_requests_total[1m])) > {WINDOW_S}) == 2"
         while time.monotonic() < until:
             try:
-                if cls.query(seen) and cls.query(both):
+                if cls.query(both):
                     return
             except OSError:
                 pass
@@ -118,7 +117,7 @@ class Panels(unittest.TestCase):
         panels = {panel["title"]: panel["targets"] for panel in PANELS}
         one = lambda title: float(self.values(panels[title][0]["expr"], "coordinator")[0]["value"][1])
         # Nine in ten end well; what else this machine does may move requests by a window.
-        self.assertAlmostEqual(one("Achieved"), 0.9 * RATE, delta=0.2 * RATE)
+        self.assertAlmostEqual(one("Achieved"), 0.9 * RATE, delta=0.06 * RATE)
         self.assertAlmostEqual(one("Failed"), 0.1, delta=0.03)
         self.assertAlmostEqual(one("Rate: asked and achieved"), RATE, delta=1)
         codes = {sample["metric"]["code"] for sample in self.values(panels["Status codes"][0]["expr"], "coordinator")}
