@@ -128,16 +128,21 @@ impl Journal {
 
 impl Writer {
     /// Have on the disk what `take` hands out when it is this caller's turn, and what those before it were
-    /// handed out. After an error nothing more can be written: what is there is not known.
+    /// handed out. After an error nothing more can be written: what is there is not known, and everybody is
+    /// told so, also who has nothing to write: somebody else may have taken theirs, in vain.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system says, or that an earlier write has failed.
     pub fn write(&self, take: impl FnOnce() -> Vec<Vec<u8>>) -> io::Result<()> {
         let mut turn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let records = take();
         let mut rest = &records[..];
+        let failed = || io::Error::other("an earlier write has failed");
+        if turn.is_none() {
+            return Err(failed());
+        }
         while !rest.is_empty() {
-            let mut file = turn.take().ok_or_else(|| io::Error::other("an earlier write has failed"))?;
+            let mut file = turn.take().ok_or_else(failed)?;
             let (group, more) = rest.split_at(first_group(rest));
             let content = group.concat();
             file.write_all(&[&head(&content)[..], &content].concat())?;
@@ -363,6 +368,7 @@ mod tests {
             journal.append(&[b"x"]).unwrap();
             assert!(write(&mut journal).is_err());
         }
+        assert!(write(&mut journal).is_err(), "what it wrote for others is not there");
     }
 
     #[test]

@@ -259,6 +259,9 @@ impl Desk {
     /// Nothing can be written down any more, and what was is not known. If the machine took its result for
     /// sealed, it is final all the same, or this process would wait for ever; but it is not whole.
     fn journal_failed(&mut self, why: &str) {
+        if self.coordinator.is_broken() {
+            return;
+        }
         self.say(why);
         // Nobody asks.
         let _ = self.feed(Event::JournalFailed, None);
@@ -565,6 +568,32 @@ mod tests {
             assert_eq!(desk.sealed.as_ref().unwrap().stopped, Some(StopReason::JournalFailed));
             assert_eq!(desk.board.read(|s| s.ending), Ending::Incomplete);
         });
+    }
+
+    /// The main thread has taken what a call brought to the disk, in vain, before its answer was to leave.
+    #[test]
+    fn what_another_could_not_write_is_not_acknowledged() {
+        let room = Room::new("taken");
+        let mut desk = room.desk(true);
+        desk.journal = Some(Journal::full());
+        let gate = Gate::new(desk);
+        let join = Join {
+            key: Key(1),
+            slot: None,
+            version: env!("CARGO_PKG_VERSION").into(),
+            host: "h".into(),
+            threads: 1,
+            run: None,
+            plan: None,
+        };
+        let join = serde_json::to_vec(&join).unwrap();
+        assert!(gate.carry_out(Call::Join(&join)).is_ok(), "it has not left");
+        assert_eq!(gate.settle(), Err(Refusal::JournalFailed));
+        assert_eq!(Calls::settle(&gate), Err(Refusal::JournalFailed), "so it will not");
+        // What is drawn from now on tells of the failure, and acknowledges nothing.
+        assert_eq!(Calls::settle(&gate), Ok(()));
+        assert_eq!(gate.settle(), Err(Refusal::JournalFailed));
+        assert!(gate.with(|desk| desk.coordinator.is_broken()));
     }
 
     #[test]

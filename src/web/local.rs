@@ -26,6 +26,8 @@ use crate::fleet::Refusal;
 
 /// How long drawing one answer may take; a status page of 256 scenarios takes milliseconds.
 const EXCHANGE_DEADLINE: Duration = Duration::from_secs(5);
+/// How much longer for each further one of a group.
+const FURTHER_DEADLINE: Duration = Duration::from_millis(100);
 /// The largest answer, in bytes: ten times the metrics of a plan with the most scenarios.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// The most header fields tiny_http and the routes put into an answer.
@@ -36,8 +38,8 @@ pub struct Routes {
     /// Draws the answer to a request, given its body. It must not block on anything slow: requests are
     /// answered one after the other.
     pub draw: Box<Draw>,
-    /// Called when a group of answers was drawn and before the first of them leaves; what all of them are
-    /// refused with if it fails.
+    /// Called when a group of answers was drawn and before the first of them leaves; what those to calls are
+    /// refused with if it fails. Pages for reading leave all the same.
     pub settle: Box<dyn Fn() -> Result<(), Refusal> + Send + Sync>,
 }
 
@@ -135,7 +137,7 @@ impl Link {
     /// Write all requests and read all answers, as either is possible: who draws answers may wait for us to
     /// read before it takes the next request.
     fn exchange(&mut self, requests: &[Request], answers: &mut Vec<Vec<u8>>) -> io::Result<()> {
-        let deadline = Instant::now() + EXCHANGE_DEADLINE * requests.len() as u32;
+        let deadline = Instant::now() + EXCHANGE_DEADLINE + FURTHER_DEADLINE * requests.len() as u32;
         self.group.store(requests.len(), Ordering::Release);
         let mut unwritten = requests.iter().map(|request| &request.bytes[..]).peekable();
         let (mut written, mut read, mut chunk) = (0, Vec::new(), vec![0; 64 * 1024]);
@@ -229,10 +231,16 @@ fn answer_requests(server: &tiny_http::Server, closing: &AtomicBool, group: &Ato
         }
         let settled = (routes.settle)();
         for mut answer in drawn {
-            if let Err(refusal) = &settled {
+            if let Err(refusal) = &settled
+                && answer.is_call
+            {
                 answer.response = api::refused(refusal);
             }
             answer.send();
+        }
+        // Somebody who waits in vain for the rest of a group has missed the word to end.
+        if closing.load(Ordering::Acquire) {
+            return;
         }
     }
 }
@@ -241,6 +249,8 @@ fn answer_requests(server: &tiny_http::Server, closing: &AtomicBool, group: &Ato
 struct Drawn {
     response: tiny_http::ResponseBox,
     is_head: bool,
+    /// Its answer has to be settled.
+    is_call: bool,
     writer: Box<dyn Write + Send>,
 }
 
@@ -253,8 +263,9 @@ impl Drawn {
         let response = catch_unwind(AssertUnwindSafe(draw)).ok().flatten();
         let response = response.unwrap_or_else(|| tiny_http::Response::empty(500).boxed());
         let is_head = *request.method() == tiny_http::Method::Head;
+        let is_call = api::knows(request.url().split('?').next().unwrap_or_default());
         // Only now tiny_http reads on.
-        Self { response, is_head, writer: request.into_writer() }
+        Self { response, is_head, is_call, writer: request.into_writer() }
     }
 
     fn send(mut self) {
@@ -373,10 +384,14 @@ mod tests {
     #[test]
     fn what_could_not_be_settled_is_refused() {
         let mut local = open(|| Err(Refusal::JournalFailed)).expect("local sockets are available");
-        for answer in local.exchange(&[request("/1"), request("/2")]) {
+        let calls = ["/api/v1/workers/1/heartbeat", "/api/v1/plan?"].map(request);
+        for answer in local.exchange(&calls) {
             let answer = String::from_utf8(answer.expect("an answer")).unwrap();
             assert!(answer.contains("journal_failed") && !answer.starts_with("HTTP/1.1 200"), "{answer}");
         }
+        // A probe has nothing to do with it.
+        let answer = one(&mut local, &request("/healthz")).expect("an answer");
+        assert!(answer.starts_with(b"HTTP/1.1 200"));
         local.close();
     }
 }

@@ -217,7 +217,8 @@ impl Coordinator {
             stop_at_ns: start_at_ns.zip(length_ns).map(|(start, length)| start + length),
             turns: ledger.turns(worker),
             lease_ns: if may_send { self.config.lease_ns } else { 0 },
-            acked_seq: member.acked_seq,
+            // What was applied last may not be on the disk, and never will be.
+            acked_seq: if self.broken { 0 } else { member.acked_seq },
             t1_ns: now,
             t2_ns: now,
             next_ns: self.beat_ns(phase),

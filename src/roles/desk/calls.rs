@@ -72,6 +72,6 @@ impl Calls for Gate {
     }
 
     fn settle(&self) -> Result<(), Refusal> {
-        self.settle()
+        self.let_leave()
     }
 }

@@ -1,5 +1,6 @@
 //! Who has a turn at the desk, and when what was taken in there may be told of.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Desk;
@@ -11,13 +12,15 @@ pub struct Gate {
     desk: Mutex<Desk>,
     /// What takes the journal to the disk, without holding the desk up.
     writer: Option<Arc<Writer>>,
+    /// Whoever answers calls knows that nothing can be written any more.
+    is_told: AtomicBool,
 }
 
 impl Gate {
     /// Nobody has had a turn yet.
     pub fn new(desk: Desk) -> Self {
         let writer = desk.journal.as_ref().map(Journal::writer);
-        Self { desk: Mutex::new(desk), writer }
+        Self { desk: Mutex::new(desk), writer, is_told: AtomicBool::new(false) }
     }
 
     /// One at a time.
@@ -39,5 +42,17 @@ impl Gate {
             });
             Refusal::JournalFailed
         })
+    }
+    /// The same for answers that were drawn since the last call of this: they may leave if all is well. After a
+    /// failure those leave that were drawn when it was known, and say so; nothing before.
+    ///
+    /// # Errors
+    /// As [`Self::settle`], once.
+    pub fn let_leave(&self) -> Result<(), Refusal> {
+        self.settle().or_else(
+            |refusal| {
+                if self.is_told.swap(true, Ordering::Relaxed) { Ok(()) } else { Err(refusal) }
+            },
+        )
     }
 }
