@@ -80,18 +80,22 @@ def run(*args, check=True, **more):
 
 
 def ahead():
-    """Pods before whatever else this machine does, within their limits."""
+    """Pods before whatever else this machine does, within their limits. What was so before, by file: the control group
+    is that of every podman here."""
+    before = {}
     for weight, most in (("cpu/libpod_parent/cpu.shares", "262144"), ("libpod_parent/cpu.weight", "10000")):
         file = pathlib.Path("/sys/fs/cgroup") / weight
         if file.exists():
+            before[file] = file.read_text()
             file.write_text(most)
+    return before
 
 
 class Stage:
     """Namespaces and a store of podman's own. Everything in them is gone when it is closed, or this process ends."""
 
     def __init__(self, program):
-        self.pods, self.secrets, self.children = [], [], []
+        self.pods, self.secrets, self.children, self.weights = [], [], [], {}
         self.first = self.inside = None
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="loadtester-pods-"))
         atexit.register(self.close)
@@ -180,6 +184,10 @@ class Stage:
             with contextlib.suppress(RuntimeError, subprocess.TimeoutExpired):
                 self.clear()
                 self.podman("system", "reset", "-f", check=False, timeout=60)
+        for file, weight in self.weights.items():
+            # With its last pod the group may have gone.
+            with contextlib.suppress(OSError):
+                file.write_text(weight)
         if self.first:
             self.first.kill()
             self.first.communicate()
@@ -205,7 +213,8 @@ class Stage:
                 file.write_text(yaml.safe_dump_all([*shared, obj]))
                 self.lay_bridge()
                 self.podman("play", "kube", "--network", NETWORK, file)
-                ahead()
+                # A second time finds what the first has written.
+                self.weights = {**ahead(), **self.weights}
             elif obj["kind"] == "Secret" and name not in self.secrets:
                 # What `secretKeyRef` reads is not what `play kube` stores for a Secret: this is.
                 self.podman("secret", "create", name, "-", input=json.dumps(obj["data"]))
