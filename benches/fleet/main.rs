@@ -16,8 +16,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use instrument::child::Scratch;
@@ -39,7 +38,7 @@ Measure a coordinator under many simulated workers and print Markdown.
 
   --workers A,B  sizes of the fleet (default 100,500)
   --seconds S    length of one run (default 20)
-  --full         reports as large as one scenario's can be";
+  --full         reports whose histograms are filled from end to end";
 
 fn main() -> std::process::ExitCode {
     instrument::finish(measure(&instrument::own_args()))
@@ -102,13 +101,9 @@ impl Run {
         let scratch = Scratch::new()?;
         let coordinator = Coordinator::start(scratch.path(), workers, seconds, journal)?;
         pin(WORKERS_CORE)?;
-        let under_load = Arc::new(AtomicU32::new(0));
-        let part = Part {
-            coordinator: coordinator.address,
-            windows: seconds,
-            tally: Arc::new(if is_full { full_window() } else { window() }),
-            under_load: under_load.clone(),
-        };
+        let tally = if is_full { full_window() } else { window() };
+        let part = Part::new(coordinator.address, seconds, tally);
+        let under_load = part.under_load.clone();
         let begun = Instant::now();
         let spawn = |number| {
             let worker = Simulated::new(part.clone(), number);
