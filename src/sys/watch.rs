@@ -67,12 +67,19 @@ mod tests {
         let (server, _) = listener.accept().unwrap();
         let mut buffer = [0; 16];
         assert_eq!(watch.receive(&server, &mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        let sent_ns = watch.now();
-        client.write_all(b"hello").unwrap();
-        std::thread::sleep(Duration::from_millis(300));
-        let (bytes, at_ns) = watch.receive(&server, &mut buffer).unwrap();
-        assert_eq!(&buffer[..bytes], b"hello");
-        let after_ns = at_ns - sent_ns;
-        assert!(after_ns < 200_000_000, "read {after_ns} ns after it was sent");
+        // The kernel begins to stamp a while after it was asked to.
+        let mut after_ns = u64::MAX;
+        for _ in 0..10 {
+            let sent_ns = watch.now();
+            client.write_all(b"hello").unwrap();
+            std::thread::sleep(Duration::from_millis(300));
+            let (bytes, at_ns) = watch.receive(&server, &mut buffer).unwrap();
+            assert_eq!(&buffer[..bytes], b"hello");
+            after_ns = after_ns.min(at_ns - sent_ns);
+            if after_ns < 200_000_000 {
+                return;
+            }
+        }
+        panic!("read {after_ns} ns after it was sent");
     }
 }

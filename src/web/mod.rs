@@ -179,18 +179,23 @@ mod tests {
             write!(stream, "POST /api/v1/workers HTTP/1.1\r\n{head}{{}}").unwrap();
             stream
         };
-        let before_ns = epoch_ns + clock.now();
-        let calls = [send(), send()];
-        let after_ns = epoch_ns + clock.now();
-        let [first, second] = calls.map(|call| stay(call).expect("it tells its clock"));
-        for stay in [first, second] {
+        // The kernel begins to stamp a while after it was asked to.
+        let is_told = || {
+            let first = send();
+            // While its answer is drawn nobody reads the second call.
+            std::thread::sleep(Duration::from_millis(100));
+            let before_ns = epoch_ns + clock.now();
+            let calls = [first, send()];
+            let after_ns = epoch_ns + clock.now();
+            let [first, second] = calls.map(|call| stay(call).expect("it tells its clock"));
             assert!(
-                before_ns <= stay.t1_ns && stay.t1_ns <= after_ns,
-                "{stay:?}, sent {before_ns}..{after_ns}"
+                first.t1_ns <= before_ns && before_ns <= second.t1_ns,
+                "{first:?} {before_ns} {second:?}"
             );
-        }
-        assert!(second.t2_ns - second.t1_ns >= 300_000_000, "{second:?}");
-        assert!(second.t2_ns <= epoch_ns + clock.now());
+            assert!(first.t1_ns + 300_000_000 <= first.t2_ns && second.t2_ns <= epoch_ns + clock.now());
+            second.t1_ns <= after_ns + 50_000_000
+        };
+        assert!((0..10).any(|_| is_told()), "the second call came when it was its turn");
         // Nobody compares clocks with a process that leads no fleet.
         let server = serve(any, Site::of(board)).unwrap();
         let mut stream = TcpStream::connect(server.addr()).unwrap();
