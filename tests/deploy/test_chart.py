@@ -36,6 +36,7 @@ HOSTILE_PLANS = {
 EVERYTHING = {
     "plan": "base_url: http://target\nscenarios: [{ path: / }]\n",
     "runId": "nightly-42",
+    "planFiles": {"secret": "certificates"},
     "image": {"repository": "registry.example:5000/a/loadtester", "digest": "sha256:" + "0" * 64},
     "imagePullSecrets": [{"name": "pull"}],
     "commonLabels": {"team": "search", "example.com/cost": "42"},

@@ -179,8 +179,17 @@ envFrom:
 
 {{- define "loadtester.volumes" -}}
 - name: plan
+  {{- if .Values.planFiles.secret }}
+  projected:
+    sources:
+      - configMap:
+          name: {{ include "loadtester.planMap" . | quote }}
+      - secret:
+          name: {{ .Values.planFiles.secret | quote }}
+  {{- else }}
   configMap:
     name: {{ include "loadtester.planMap" . | quote }}
+  {{- end }}
 {{- with .Values.baseline.configMap }}
 - name: baseline
   configMap:
