@@ -328,8 +328,8 @@ class Fleet(unittest.TestCase):
         told = {code: (consequence(self.coordinator, code), consequence(self.worker, code))
                 for code in (1, 2, 3, 4, 130, 137)}
         self.assertEqual(told, {
-            1: ("FailJob", "FailIndex"), 2: ("FailJob", "FailJob"), 3: ("FailJob", "Count"),
-            4: ("FailJob", "FailIndex"), 130: ("Count", "Count"), 137: ("Count", "Count")})
+            1: ("FailJob", "Count"), 2: ("FailJob", "FailJob"), 3: ("FailJob", "Count"),
+            4: ("FailJob", "Count"), 130: ("Count", "Count"), 137: ("Count", "Count")})
 
     def test_a_coordinator_is_started_again_only_with_a_journal(self):
         self.assertEqual(self.coordinator["backoffLimit"], 0)
