@@ -59,6 +59,10 @@ struct Source {
     threads: Range<usize>,
     /// The end of its last window; `None`: there will be no more.
     end_ns: Option<u64>,
+    /// The end of its newest window.
+    told_to_ns: u64,
+    /// Requests that fell due in its windows.
+    due: u64,
     /// Requests that were due and have neither ended nor been dropped.
     outstanding: u64,
     /// Nobody waits for its windows any more; late ones still count.
@@ -92,8 +96,9 @@ impl Merger {
             let most = snapshot.threads.len().max(threads.end);
             snapshot.threads.resize(most, ThreadHealth::default());
         });
-        let end_ns = Some(from_ns.max(self.measure_from_ns));
-        self.sources.push(Source { threads, end_ns, outstanding: 0, given_up: false });
+        let told_to_ns = from_ns.max(self.measure_from_ns);
+        let end_ns = Some(told_to_ns);
+        self.sources.push(Source { threads, end_ns, told_to_ns, due: 0, outstanding: 0, given_up: false });
         self.sources.len() - 1
     }
 
@@ -119,6 +124,8 @@ impl Merger {
         // Not below zero over the whole, though a window may end more requests than fell due in it.
         let due = part.tally.sum(|s| s.due);
         let ended = part.tally.sum(|s| s.ended() + s.dropped);
+        source.told_to_ns = source.told_to_ns.max(part.ended_at_ns);
+        source.due += due;
         source.outstanding = (source.outstanding + due).saturating_sub(ended);
         if let Some(last) = part.last {
             self.load_ended_at_ns = self.load_ended_at_ns.max(last.load_ended_at_ns);
@@ -155,6 +162,8 @@ impl Merger {
         let merged_to_ns = slowest.unwrap_or(self.load_ended_at_ns);
         let longest = snapshot.run.duration_ns.unwrap_or(u64::MAX);
         snapshot.measured_ns = merged_to_ns.saturating_sub(self.measure_from_ns).min(longest);
+        snapshot.ahead_ns = slowest
+            .map_or(0, |slowest| self.mean_span_ns(slowest, longest).saturating_sub(snapshot.measured_ns));
         let ended = self.sources.iter().filter(|source| source.end_ns.is_none());
         snapshot.unfinished = ended.map(|source| source.outstanding).sum();
         let mut closed = Vec::new();
@@ -180,6 +189,21 @@ impl Merger {
         closed
     }
 
+    /// The time that the counts of all sources are out of: each source's own, so that those who are ahead of
+    /// the slowest do not count twice. It is such that all that fell due, divided by it, is the sum of what
+    /// fell due for each source per second of its own time.
+    fn mean_span_ns(&self, slowest_ns: u64, longest_ns: u64) -> u64 {
+        let span = |source: &Source| {
+            let until_ns = source.told_to_ns.max(slowest_ns);
+            until_ns.saturating_sub(self.measure_from_ns).min(longest_ns)
+        };
+        let counted = self.sources.iter().map(|source| (source.due as f64, span(source) as f64));
+        let counted = counted.filter(|(due, span)| *due > 0.0 && *span > 0.0);
+        let (due, per_ns) =
+            counted.fold((0.0, 0.0), |(all, rate), (due, span)| (all + due, rate + due / span));
+        if due > 0.0 { (due / per_ns).round() as u64 } else { 0 }
+    }
+
     /// Move state and elapsed time on.
     pub fn tick(&mut self, now: u64) {
         self.board.update(|snapshot| {
@@ -202,6 +226,7 @@ impl Merger {
         self.board.update(|snapshot| {
             let measured_ns = self.load_ended_at_ns.saturating_sub(self.measure_from_ns);
             snapshot.measured_ns = measured_ns.min(snapshot.run.duration_ns.unwrap_or(u64::MAX));
+            snapshot.ahead_ns = 0;
             snapshot.state = State::Finished;
             let tally = &snapshot.tally;
             let (due, ended) = (tally.sum(|s| s.due), tally.sum(ScenarioTally::ended));
@@ -241,4 +266,84 @@ fn first_failures(tally: &Tally, measure_from_ns: u64) -> Vec<FirstFailure> {
         .collect();
     failures.sort_by(|a, b| a.t.total_cmp(&b.t));
     failures
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{RunInfo, figures::Rate};
+
+    const S: u64 = 1_000_000_000;
+
+    /// A merger of two sources, and what it draws.
+    fn two_sources() -> (Merger, Arc<Board>) {
+        let run = RunInfo {
+            scenarios: vec![("a".to_owned(), 1)],
+            duration_ns: Some(60 * S),
+            target_rate: Some(300.0),
+            ..RunInfo::unknown()
+        };
+        let board = Arc::new(Board::new(Snapshot::new(run, 0, 0.0)));
+        let mut merger = Merger::new(board.clone(), 0, 0).with_patience(20);
+        merger.add(0..0, 0);
+        merger.add(0..0, 0);
+        (merger, board)
+    }
+
+    /// A window of `source` up to the end of second `second`, in which so many requests were sent and answered.
+    fn window(merger: &mut Merger, source: usize, second: u64, requests: u64) {
+        let mut tally = Tally::new(1);
+        let scenario = &mut tally.scenarios[0];
+        (scenario.due, scenario.sent) = (requests, requests);
+        scenario.outcomes[Outcome::Ok as usize] = requests;
+        merger.merge(&Part {
+            source,
+            began_at_ns: Some((second - 1) * S),
+            ended_at_ns: second * S,
+            tally: &tally,
+            threads: &[],
+            last: None,
+        });
+    }
+
+    fn offered(board: &Board) -> f64 {
+        board.read(|s| Rate::of(s).offered.expect("a measured time").round())
+    }
+
+    #[test]
+    fn no_rate_exceeds_what_was_sent_while_one_source_is_silent() {
+        let (mut merger, board) = two_sources();
+        for second in 1..=2 {
+            window(&mut merger, 0, second, 150);
+            window(&mut merger, 1, second, 150);
+        }
+        assert_eq!(offered(&board), 300.0);
+        for second in 3..=8 {
+            window(&mut merger, 0, second, 150);
+            assert_eq!(offered(&board), 300.0, "after {second} s, one source silent from 2 s on");
+        }
+        assert_eq!(
+            board.read(|s| s.measured_ns),
+            2 * S,
+            "no window is closed that one source still has open"
+        );
+        merger.give_up(1);
+        // 8 s of 150/s and 2 s of 150/s more.
+        assert_eq!(offered(&board), 188.0);
+        window(&mut merger, 0, 9, 300);
+        assert_eq!(offered(&board), 200.0);
+        merger.give_up(0);
+        merger.finish();
+        assert_eq!(offered(&board), 200.0);
+    }
+
+    #[test]
+    fn sources_of_unequal_parts_count_each_by_its_own_time() {
+        let (mut merger, board) = two_sources();
+        window(&mut merger, 0, 1, 200);
+        window(&mut merger, 1, 1, 100);
+        window(&mut merger, 0, 2, 200);
+        window(&mut merger, 0, 3, 200);
+        assert_eq!(offered(&board), 300.0);
+    }
 }

@@ -49,7 +49,7 @@ impl Snapshot {
     }
 
     fn evaluate(&self, i: usize, threshold: &Threshold, context: Context) -> Evaluation {
-        let seconds = self.measured_ns as f64 / 1e9;
+        let seconds = self.counted_ns() as f64 / 1e9;
         let of = |tally: &ScenarioTally| Figures {
             completed: tally.completed(),
             failed: tally.failed(),

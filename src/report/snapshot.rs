@@ -192,8 +192,10 @@ pub struct Snapshot {
     pub started_at: f64,
     /// Since the first request was due (warm-up included), in nanoseconds.
     pub elapsed_ns: u64,
-    /// Measured time so far, in nanoseconds: the denominator of every rate.
+    /// Measured time so far, in nanoseconds: up to where every source of windows has told what it counted.
     pub measured_ns: u64,
+    /// How far the counts reach beyond it on the mean, in nanoseconds, while some sources are behind others.
+    pub ahead_ns: u64,
     /// Requests that were neither answered nor failed when the drain ended.
     pub unfinished: u64,
     /// Counts and histograms of the measured time.
@@ -226,6 +228,7 @@ impl Snapshot {
             started_at,
             elapsed_ns: 0,
             measured_ns: 0,
+            ahead_ns: 0,
             unfinished: 0,
             tally,
             timeline: Vec::new(),
@@ -236,6 +239,11 @@ impl Snapshot {
             throttled_periods: 0,
             fleet: None,
         }
+    }
+
+    /// The time that the counts are out of, in nanoseconds: the denominator of every rate.
+    pub const fn counted_ns(&self) -> u64 {
+        self.measured_ns + self.ahead_ns
     }
 
     /// Share of the run that is done, 0..=1: by requests or by time, whichever is further.
@@ -264,7 +272,7 @@ impl Snapshot {
         let ended = self.tally.sum(|s| s.ended() + s.dropped);
         let by_requests = run.requests.filter(|_| ended > 0).map(|n| {
             let share = n.saturating_sub(ended) as f64 / ended as f64;
-            (self.measured_ns as f64 * share) as u64
+            (self.counted_ns() as f64 * share) as u64
         });
         by_time.into_iter().chain(by_requests).min()
     }

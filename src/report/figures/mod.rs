@@ -195,9 +195,9 @@ impl Rate {
 }
 
 impl Snapshot {
-    /// `count` over the measured time in seconds; `None`: no time was measured.
+    /// `count` over the time it was counted in, in seconds; `None`: no time was measured.
     pub fn per_second(&self, count: u64) -> Option<f64> {
-        (self.measured_ns > 0).then(|| count as f64 / seconds(self.measured_ns))
+        (self.measured_ns > 0).then(|| count as f64 / seconds(self.counted_ns()))
     }
 }
 
