@@ -239,7 +239,7 @@ fn serve(options: &Options, board: &Arc<Board>, stop: &Stop) -> Result<Option<we
     let token = operator.as_ref().map(|operator| operator.token.clone());
     let access = Access { worker: None, operator: token, public_status: options.public_status };
     let site = Site { operator, access, ..Site::of(board.clone()) };
-    let server = web::serve(listen, site).map_err(|e| Failure::usage(e.to_string()))?;
+    let server = web::serve(listen, site).map_err(|e| Failure::usage(format!("{e}, or --no-listen")))?;
     if !options.quiet {
         // Standard error may be gone; the run goes on.
         let _ = writeln!(io::stderr(), "status at http://{}/", server.addr());

@@ -461,7 +461,7 @@ fn serve(options: &Options, board: &Arc<Board>, token: Option<&str>) -> Result<O
     let access = Access { worker, operator: None, public_status: options.public_status };
     let listen = options.listen.map_or(Listen::Default, Listen::At);
     let site = Site { access, ..Site::of(board.clone()) };
-    let server = web::serve(listen, site).map_err(|e| Failure::usage(e.to_string()))?;
+    let server = web::serve(listen, site).map_err(|e| Failure::usage(format!("{e}, or --no-listen")))?;
     if !options.quiet {
         // Standard error may be gone; the run goes on.
         let _ = writeln!(std::io::stderr(), "status at http://{}/", server.addr());

@@ -86,7 +86,8 @@ pub struct Server {
 /// are answered.
 ///
 /// # Errors
-/// When the address cannot be listened on; the message names the address and the remedy.
+/// When the address cannot be listened on; the message names the address and the remedy, but for `--no-listen`:
+/// a coordinator cannot do without.
 pub fn serve(listen: Listen, site: Site) -> io::Result<Server> {
     let listener = match listen {
         Listen::At(addr) => bind(addr),
@@ -119,7 +120,7 @@ fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
             ErrorKind::PermissionDenied => "choose a port from 1024 up with --listen ADDR:PORT",
             _ => "choose an address of this machine with --listen ADDR:PORT",
         };
-        let why = format!("cannot listen on {addr} for the status server: {e}; {remedy}, or --no-listen");
+        let why = format!("cannot listen on {addr} for the status server: {e}; {remedy}");
         io::Error::new(e.kind(), why)
     })
 }

@@ -1,6 +1,7 @@
 //! What a coordinator does not take, and from whom.
 
 use std::fs;
+use std::net::TcpListener;
 
 use crate::stage::{Log, Room, exchange, post};
 
@@ -13,6 +14,17 @@ fn without_tokens_it_listens_on_loopback_only() {
     let mut coordinator = room.start("coordinator", &["--role", "coordinator", "--listen", "0.0.0.0:0"], &[]);
     assert_eq!(coordinator.end(), Some(2));
     assert!(coordinator.said().contains("set LOADTESTER_TOKEN"), "{}", coordinator.said());
+}
+
+#[test]
+fn a_taken_port_is_named_with_a_remedy_that_a_coordinator_takes() {
+    let (taken, room) = (TcpListener::bind("127.0.0.1:0").expect("a port"), Room::new());
+    let address = taken.local_addr().expect("it has one").to_string();
+    let mut coordinator = room.start("coordinator", &["--role", "coordinator", "--listen", &address], &[]);
+    assert_eq!(coordinator.end(), Some(2));
+    let said = coordinator.said();
+    assert!(said.contains(&address) && said.contains("choose another with --listen"), "{said}");
+    assert!(!said.contains("--no-listen"), "{said}");
 }
 
 #[test]

@@ -12,11 +12,11 @@ use loadtester::plan::{self, Overrides};
 use loadtester::report::dashboard::{self, Offer, Part};
 use loadtester::report::hlog::Intervals;
 use loadtester::report::{Ending, Fleet, Snapshot, State};
-use loadtester::web::{Listen, Operator, Server, Site, Token, serve};
+use loadtester::web::{Action, Listen, Operator, Server, Site, Token, serve};
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
 
-use crate::live::{PROMPTLY, agent, get, server_of, snapshot};
+use crate::live::{PROMPTLY, agent, get, say, server_of, snapshot};
 use crate::report::{any_snapshot, clean_closed_run, troubled_open_run};
 use crate::report_html::{as_xml, text_of, with_timeline};
 
@@ -351,8 +351,8 @@ fn a_coordinator_that_waits_says_for_how_many() {
 
 const TOKEN: &str = "kept-between-us";
 
-/// A server with an operator who counts how often the run was stopped.
-fn operated() -> (Server, Arc<AtomicUsize>) {
+/// A server with an operator who can start as well if `start` is there, and counts how often the run was stopped.
+fn operated(start: Option<Box<Action>>) -> (Server, Arc<AtomicUsize>) {
     let stopped = Arc::new(AtomicUsize::new(0));
     let counted = stopped.clone();
     let stop = move || match counted.fetch_add(1, Ordering::Relaxed) {
@@ -360,7 +360,7 @@ fn operated() -> (Server, Arc<AtomicUsize>) {
         _ => Err("it has been stopped".to_owned()),
     };
     let token = Token::new(TOKEN).expect("a token");
-    let operator = Some(Operator { token, start: None, stop: Box::new(stop) });
+    let operator = Some(Operator { token, start, stop: Box::new(stop) });
     let site = Site { operator, ..Site::of(Arc::new(Board::new(snapshot()))) };
     (serve(Listen::At(([127, 0, 0, 1], 0).into()), site).expect("a free port"), stopped)
 }
@@ -376,7 +376,7 @@ fn post(server: &Server, path: &str, fields: &[(&str, &str)]) -> (u16, String) {
 
 #[test]
 fn only_who_has_the_token_stops_the_run_and_no_other_site_does() {
-    let (server, stopped) = operated();
+    let (server, stopped) = operated(None);
     let own = format!("http://{}", server.addr());
     let bearer = format!("Bearer {TOKEN}");
     let path = "/api/v1/run/stop";
@@ -395,6 +395,29 @@ fn only_who_has_the_token_stops_the_run_and_no_other_site_does() {
     let fields = [("Authorization", bearer.as_str()), ("Origin", &own), ("Sec-Fetch-Site", "same-origin")];
     assert_eq!(post(&server, path, &fields), (202, "stopping\n".into()));
     assert_eq!(post(&server, path, &fields), (409, "it has been stopped\n".into()));
+}
+
+#[test]
+fn a_post_that_tells_no_length_as_curl_sends_it_starts_and_stops() {
+    let started = Arc::new(AtomicUsize::new(0));
+    let counted = started.clone();
+    let start = move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    };
+    let (server, stopped) = operated(Some(Box::new(start)));
+    for (what, done) in [("start", "started"), ("stop", "stopping")] {
+        let answer = say(
+            server.addr(),
+            &format!(
+                "POST /api/v1/run/{what} HTTP/1.1\r\nHost: {}\r\nUser-Agent: curl/8.14.1\r\nAccept: */*\r\n\
+                 Authorization: Bearer {TOKEN}\r\n\r\n",
+                server.addr()
+            ),
+        );
+        assert!(answer.starts_with("HTTP/1.1 202 ") && answer.contains(done), "{answer}");
+    }
+    assert_eq!((started.load(Ordering::Relaxed), stopped.load(Ordering::Relaxed)), (1, 1));
 }
 
 #[test]
