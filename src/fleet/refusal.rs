@@ -14,7 +14,7 @@ const MAX_MESSAGE_BYTES: usize = 1024;
 pub enum Refusal {
     /// No token, or one that is not known.
     Unauthorized,
-    /// The token is right, but not for this call.
+    /// The operator's token, where the workers' is needed.
     Forbidden,
     /// The `Host` header names another host.
     ForeignHost,
@@ -140,7 +140,11 @@ impl Refusal {
     pub fn message(&self) -> String {
         match self {
             Self::Unauthorized => "no or unknown token: set LOADTESTER_TOKEN to the coordinator's".into(),
-            Self::Forbidden => "this call needs the operator's token: set LOADTESTER_OPERATOR_TOKEN".into(),
+            Self::Forbidden => {
+                "this is the operator's token, and to take part needs the workers': set LOADTESTER_TOKEN or \
+                 --token-file to that"
+                    .into()
+            }
             Self::ForeignHost => {
                 "the Host header names another host: use the address the coordinator listens on".into()
             }

@@ -50,6 +50,16 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     if !gate.with(|desk| desk.is_left()) {
         let spent = interrupts.count().min(1);
         standalone::linger(options, &interrupts, spent);
+        let told = match &exit {
+            Ok(exit) => Some(*exit),
+            Err(failure) => gate.with(|desk| desk.never_began()).map(|_| failure.exit),
+        };
+        // One that is moved elsewhere in its last moments may be asked for its result there.
+        if let Some(exit) = told.filter(|_| !interrupts.by_term()) {
+            gate.with(|desk| desk.told(exit));
+            // The run has ended; nobody waits for more than this.
+            let _ = gate.settle();
+        }
     }
     server.stop();
     exit

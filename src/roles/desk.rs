@@ -3,6 +3,7 @@
 
 mod calls;
 mod gate;
+mod past;
 
 use std::sync::Arc;
 
@@ -116,15 +117,16 @@ impl Desk {
             rates: Vec::new(),
             notes,
         };
-        if let Some(first) = first {
-            desk.persist(&first, &[])?;
+        match first {
+            Some(first) => desk.persist(&first, &[])?,
+            None => desk.may_take_up(own.as_ref().map(|(_, travels)| travels))?,
         }
         desk.replay(records)?;
         if let Some((plan, travels)) = own {
             desk.take_plan(plan, travels).map_err(|refusal| Failure::usage(refusal.message()))?;
         }
         if !is_new {
-            desk.say(&format!("taken up from --state-dir: run {}", desk.coordinator.run()));
+            desk.tell_past();
         }
         Ok(desk)
     }
@@ -146,7 +148,8 @@ impl Desk {
                 Record::Gone { worker, .. } => self.give_up(worker),
                 Record::Stopped(reason, _) => self.stopped = Some(reason),
                 Record::Sealed(closing, _) => self.sealed = Some(closing),
-                Record::Opened { .. } | Record::Joined { .. } | Record::ToldToStart | Record::Final(..) => {}
+                Record::Opened { .. } | Record::Joined { .. } | Record::ToldToStart => {}
+                Record::Final(..) | Record::Told(_) => {}
             }
         }
         Ok(())

@@ -7,6 +7,7 @@
 //! ```
 
 mod ready;
+mod telling;
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -35,6 +36,7 @@ use crate::sys::{self, Clock, Pem};
 use crate::tally::Tally;
 use crate::verdict::{self, Threads};
 use crate::web::{self, Access, Listen, Site, Token};
+use telling::Telling;
 
 /// How far back this worker's clock can tell: longer than any run, so that one that joins late can name
 /// the instant at which its run began.
@@ -133,6 +135,7 @@ struct Station<'a> {
     health_at_ns: u64,
     /// Until when requests may be sent; `None`: the end of the last lease was told.
     lease_until_ns: Option<u64>,
+    telling: Telling,
     exit: Option<worker::Exit>,
 }
 
@@ -174,6 +177,7 @@ impl<'a> Station<'a> {
             dealt: 0,
             health_at_ns: 0,
             lease_until_ns: None,
+            telling: Telling::new(url, options.quiet),
             exit: None,
         })
     }
@@ -205,6 +209,7 @@ impl<'a> Station<'a> {
             self.settle()?;
             self.tell_health()?;
             self.tell_lease();
+            self.tell_reach();
         }
         if let Some(crew) = self.crew.take() {
             crew.control.stop();
@@ -286,10 +291,17 @@ impl<'a> Station<'a> {
             link::Trouble::Unreachable(why) => Trouble::Unreachable(why),
         });
         let answer = answer.and_then(|body| parse(asked, &body));
-        if let Ok(Answer::Joined(joined)) = &answer {
-            self.run = Some(joined.run);
+        let joined = answer.as_ref().ok().and_then(|answer| match answer {
+            Answer::Joined(joined) => Some((joined.worker, joined.run)),
+            _ => None,
+        });
+        self.run = joined.map(|(_, run)| run).or(self.run);
+        self.feed(Event::Answered { call: outcome.number, answer })?;
+        self.tell_reach();
+        if let Some((worker, run)) = joined {
+            self.telling.joined(worker.0, &run);
         }
-        self.feed(Event::Answered { call: outcome.number, answer })
+        Ok(())
     }
 
     fn use_plan(&mut self, travels: &PlanText) -> Result<(), String> {
@@ -314,6 +326,7 @@ impl<'a> Station<'a> {
         };
         std::thread::Builder::new().name("windows".to_owned()).spawn(forward)?;
         self.collector = Some(collector);
+        self.telling.say("load begins");
         self.deal();
         Ok(())
     }
@@ -394,11 +407,23 @@ impl<'a> Station<'a> {
         }
     }
 
+    /// Say when the coordinator is not reached, and when it is again.
+    fn tell_reach(&mut self) {
+        if self.exit.is_none()
+            && let Some(line) = self.telling.look(self.machine.in_vain_until(), self.clock.now())
+        {
+            self.telling.say(&line);
+        }
+    }
+
     fn conclude(&mut self) -> Result<Exit, Failure> {
         self.board.update(|s| s.state = State::Finished);
         let failed = |message: String, exit| Err(Failure { message, exit });
         match self.exit.take() {
-            None | Some(worker::Exit::Done(None)) => Ok(Exit::Passed),
+            None | Some(worker::Exit::Done(None)) => {
+                self.telling.say("the end: the coordinator has all that this worker did");
+                Ok(Exit::Passed)
+            }
             Some(worker::Exit::Done(Some(why))) => {
                 let _ = writeln!(std::io::stderr(), "note: the run ended early: {why}");
                 Ok(Exit::Passed)

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use rustls::ALL_VERSIONS;
 
 use crate::secure_target::{Authority, SecureTarget, config, for_clients};
-use crate::stage::{Log, Room};
+use crate::stage::{Log, Room, eventually};
 
 #[test]
 fn three_workers_send_the_one_schedule_and_are_counted_as_one() {
@@ -154,9 +154,54 @@ fn a_coordinator_that_is_interrupted_ends_the_run_and_its_workers_hear_of_it() {
         assert!(worker.said().contains("the coordinator was interrupted"), "{}", worker.said());
     }
     assert_eq!(room.report()["totals"]["sent"], log.arrivals().len());
-    // It is over for good.
-    let (mut again, _) = room.coordinator(&plan, "2", &["--state-dir", &state]);
-    assert_eq!(again.end(), Some(130), "{}", again.said());
+    // It is over for good, and was told.
+    assert_eq!(again(&room, &plan, &state).0, Some(2));
+}
+
+/// Another coordinator with this plan and directory: its exit code and what it said.
+fn again(room: &Room, plan: &str, state: &str) -> (Option<i32>, String) {
+    let args = ["--role", "coordinator", "--plan", plan, "--listen", "127.0.0.1:0", "--state-dir", state];
+    let mut again = room.start("again", &[&args[..], &["--report", &room.path("report.json")]].concat(), &[]);
+    (again.end(), again.said())
+}
+
+/// Or a gate would pass for ever without load.
+#[test]
+fn a_run_that_has_ended_is_not_told_again_unless_nobody_was_told_of_it() {
+    let (log, room) = (Log::start(), Room::new());
+    let plan = room.plan(log.addr, "{requests: 40, concurrency: 2}", "fail");
+    let state = room.path("state");
+    let (mut coordinator, url) = room.coordinator(&plan, "1", &["--state-dir", &state, "--linger", "60s"]);
+    let mut worker = room.worker("w0", &url, &["--threads", "1"]);
+    assert_eq!(worker.end(), Some(0), "{}", worker.said());
+    eventually("the report", || fs::metadata(room.path("report.json")).ok().filter(|file| file.len() > 0));
+    // It dies before it has told its exit code.
+    coordinator.signal(Signal::KILL);
+    assert_eq!(coordinator.end(), None);
+    fs::remove_file(room.path("report.json")).expect("it was there");
+    let (code, said) = again(&room, &plan, &state);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("holds a run that has ended") && said.contains("nothing is sent now"), "{said}");
+    assert_eq!(room.report()["totals"]["ok"], 40);
+    let (code, said) = again(&room, &plan, &state);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("exit code 0") && said.contains("name another directory"), "{said}");
+    assert_eq!(log.arrivals().len(), 40);
+}
+
+#[test]
+fn a_directory_that_holds_a_run_of_another_plan_is_refused_and_both_are_named() {
+    let (log, room) = (Log::start(), Room::new());
+    let plan = room.plan(log.addr, "{requests: 40, concurrency: 2}", "fail");
+    let state = room.path("state");
+    let (mut coordinator, _) = room.coordinator(&plan, "1", &["--state-dir", &state]);
+    coordinator.signal(Signal::KILL);
+    assert_eq!(coordinator.end(), None);
+    let plan = room.plan(log.addr, "{requests: 41, concurrency: 2}", "fail");
+    let (code, said) = again(&room, &plan, &state);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("a run of another plan") && !said.contains("worker"), "{said}");
+    assert_eq!(said.matches("sha256:").count(), 2, "{said}");
 }
 
 /// The same text is another plan when the files that it names hold something else.

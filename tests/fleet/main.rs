@@ -20,3 +20,4 @@ mod simulated;
 mod stage;
 mod together;
 mod waits;
+mod words;

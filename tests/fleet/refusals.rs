@@ -74,6 +74,13 @@ fn who_has_no_token_or_comes_from_elsewhere_is_refused_and_no_secret_is_told() {
         &[("LOADTESTER_TOKEN", "not-the-token")],
     );
     assert_eq!(wrong.end(), Some(2), "{}", wrong.said());
+    let mut operator = room.start(
+        "operator",
+        &["--role", "worker", "--coordinator", &url, "--no-listen"],
+        &[("LOADTESTER_TOKEN", OPERATE)],
+    );
+    assert_eq!(operator.end(), Some(2), "{}", operator.said());
+    assert!(operator.said().contains("this is the operator's token, and to take part needs the workers'"));
     let token_file = room.path("token");
     fs::write(&token_file, format!("{WORK}\n")).expect("room on the disk");
     let mut elsewhere =

@@ -25,6 +25,8 @@ pub struct Ledger {
     pub stopped: Option<(StopReason, u64)>,
     /// How and when the result became final.
     pub sealed: Option<(Closing, u64)>,
+    /// The exit code with which people were told of it.
+    pub told: Option<u8>,
 }
 
 /// A process that joined.
@@ -101,6 +103,7 @@ impl Ledger {
             epochs: Vec::new(),
             stopped: None,
             sealed: None,
+            told: None,
         }
     }
 
@@ -130,10 +133,11 @@ impl Ledger {
     /// # Errors
     /// What in it can not follow on what was before; the ledger is unchanged then.
     pub fn apply(&mut self, record: &Record) -> Result<(), &'static str> {
-        if self.sealed.is_some() {
-            return Err("a record after the seal");
+        if self.sealed.is_some() != matches!(record, Record::Told(_)) || self.told.is_some() {
+            return Err("a record on the wrong side of the seal");
         }
         match record {
+            Record::Told(exit) => self.told = Some(*exit),
             Record::Opened { .. } => return Err("a run within a run"),
             Record::Plan(..) if self.plan.is_some() => return Err("a second plan"),
             Record::Plan(plan, terms) => self.plan = Some((plan.clone(), terms.clone())),

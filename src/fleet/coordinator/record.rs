@@ -75,6 +75,8 @@ pub enum Record {
     Stopped(StopReason, u64),
     /// The result is final.
     Sealed(Closing, u64),
+    /// Its reports are written and people were told: with this exit code. Always last.
+    Told(u8),
 }
 
 /// A worker's part of an epoch.

@@ -187,6 +187,11 @@ impl Coordinator {
         self.ledger.sealed.as_ref().map(|(closing, _)| closing)
     }
 
+    /// The exit code with which people were told of the result; `None`: a process has yet to do it.
+    pub fn told(&self) -> Option<u8> {
+        self.ledger.told
+    }
+
     /// Workers that take part still and were not told that the result is sealed; no more of them when they have
     /// been silent for longer than a lease.
     pub fn unheard(&self, now: u64) -> usize {

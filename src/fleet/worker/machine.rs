@@ -186,8 +186,7 @@ impl<W: Window> Worker<W> {
         if self.exited {
             return None;
         }
-        let limit_ns = if self.run.is_some() { self.config.give_up_ns } else { self.config.join_ns };
-        let given_up = self.unreachable.as_ref().map(|(since, _)| since + limit_ns);
+        let given_up = self.in_vain_until().map(|(_, until_ns)| until_ns);
         let control = (!self.fenced).then(|| self.control.wait_until());
         let reports = self.has_something_to_tell().then(|| self.reports.wait_until());
         let begin = self
@@ -195,6 +194,12 @@ impl<W: Window> Worker<W> {
             .filter(|_| !self.begun && !self.is_stopping())
             .map(|(at, _)| at.saturating_sub(BEGIN_NS));
         given_up.into_iter().chain(control).chain(reports).chain(begin).min()
+    }
+
+    /// Why calls are in vain, and until when they are made all the same; `None`: the last one was answered.
+    pub fn in_vain_until(&self) -> Option<(&str, u64)> {
+        let limit_ns = if self.run.is_some() { self.config.give_up_ns } else { self.config.join_ns };
+        self.unreachable.as_ref().map(|(since, error)| (error.as_str(), since + limit_ns))
     }
 
     /// Take one event in; `now` never goes back.
@@ -300,11 +305,10 @@ impl<W: Window> Worker<W> {
 
     /// Make the calls that are due, or end.
     fn advance(&mut self, now: u64, effects: &mut Vec<Effect<W>>) {
-        let limit_ns = if self.run.is_some() { self.config.give_up_ns } else { self.config.join_ns };
-        if let Some((since, error)) = &self.unreachable
-            && now >= since + limit_ns
+        if let Some((error, until_ns)) = self.in_vain_until()
+            && now >= until_ns
         {
-            let error = error.clone();
+            let error = error.to_owned();
             return self.leave(Exit::Unreachable(error), effects);
         }
         if self.exit.is_some() && self.run.is_none() {

@@ -1,0 +1,62 @@
+//! A `--state-dir` that was used before: whether its run may be taken up, and when it is over for good.
+
+use std::io::Write as _;
+
+use super::Desk;
+use crate::fleet::coordinator::Record;
+use crate::fleet::messages::PlanText;
+use crate::roles::Exit;
+use crate::roles::standalone::Failure;
+
+impl Desk {
+    /// Whether the run there may be taken up, by a coordinator with this plan of its own. One whose result was
+    /// told is not told again: nothing would be sent, and a gate would pass for ever.
+    pub(super) fn may_take_up(&self, own: Option<&PlanText>) -> Result<(), Failure> {
+        let (place, run) = (self.place(), self.coordinator.run());
+        if let Some(exit) = self.coordinator.told() {
+            return Err(Failure::usage(format!(
+                "{place} holds a run that has ended (run {run}, exit code {exit}), and nothing was sent now: name \
+                 another directory for another run, or remove this one"
+            )));
+        }
+        match (self.coordinator.plan(), own) {
+            (Some((held, _)), Some(own)) if held.digest != own.digest => Err(Failure::usage(format!(
+                "{place} holds a run of another plan ({}; this one is {}): name another directory",
+                held.digest, own.digest
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Say what was found.
+    pub(super) fn tell_past(&self) {
+        let run = self.coordinator.run();
+        if self.sealed.is_none() {
+            return self.say(&format!("taken up from --state-dir: run {run}"));
+        }
+        // However quiet: a verdict without load is not to be mistaken for another one's. Standard error may be
+        // gone; the reports are written all the same.
+        let _ = writeln!(
+            std::io::stderr(),
+            "note: {} holds a run that has ended (run {run}): nothing is sent now, its result is told again; for \
+             another run name another directory",
+            self.place()
+        );
+    }
+
+    /// The result is told: no other process is to do it again.
+    pub fn told(&mut self, exit: Exit) {
+        if self.sealed.is_some()
+            && !self.coordinator.is_broken()
+            && self.coordinator.told().is_none()
+            && let Err(failure) = self.persist(&Record::Told(exit as u8), &[])
+        {
+            self.say(&failure.message);
+        }
+    }
+
+    fn place(&self) -> String {
+        let dir = self.options.state_dir.as_ref();
+        format!("--state-dir {}", dir.map_or(String::new(), |dir| dir.display().to_string()))
+    }
+}

@@ -1,0 +1,93 @@
+//! What a worker says on standard error of its coordinator and its run: few lines, none when quiet.
+//!
+//! What stays out: why a worker ends, which is told in any case.
+
+use std::io::Write as _;
+
+/// Between two lines that say the same.
+const AGAIN_NS: u64 = 10_000_000_000;
+const S: u64 = 1_000_000_000;
+
+/// What was said last.
+pub struct Telling {
+    url: String,
+    is_quiet: bool,
+    /// When it was last said that the coordinator is away.
+    said_ns: Option<u64>,
+    /// Whether that was the last thing said of it.
+    is_away: bool,
+    was_reached: bool,
+}
+
+impl Telling {
+    /// Of the coordinator at this URL nothing was said yet.
+    pub fn new(url: &str, is_quiet: bool) -> Self {
+        Self { url: url.to_owned(), is_quiet, said_ns: None, is_away: false, was_reached: false }
+    }
+
+    /// What is to be said now, if anything: calls are in vain for this reason and tried until then, or were
+    /// answered. Nanoseconds.
+    pub fn look(&mut self, in_vain: Option<(&str, u64)>, now: u64) -> Option<String> {
+        let url = &self.url;
+        let Some((why, until_ns)) = in_vain else {
+            let is_back = std::mem::take(&mut self.is_away);
+            let how = if self.was_reached { "is back" } else { "is reached" };
+            self.was_reached |= is_back;
+            return is_back.then(|| format!("the coordinator at {url} {how}"));
+        };
+        if self.said_ns.is_some_and(|at| now < at + AGAIN_NS) {
+            return None;
+        }
+        (self.said_ns, self.is_away) = (Some(now), true);
+        let left_s = until_ns.saturating_sub(now).div_ceil(S);
+        let left = if left_s > 60 { format!("{} min", left_s.div_ceil(60)) } else { format!("{left_s} s") };
+        Some(format!("cannot reach the coordinator at {url}: {why}; trying for another {left}"))
+    }
+
+    /// Say that it has taken this worker in.
+    pub fn joined(&mut self, worker: u32, run: &dyn std::fmt::Display) {
+        self.was_reached = true;
+        self.say(&format!("joined as worker {worker} of run {run}"));
+    }
+
+    /// A line on standard error.
+    pub fn say(&self, line: &str) {
+        if !self.is_quiet {
+            // Standard error may be gone; the run goes on.
+            let _ = writeln!(std::io::stderr(), "fleet: {line}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_coordinator_that_is_away_is_told_of_at_once_and_then_seldom_and_so_is_its_return() {
+        let mut telling = Telling::new("http://c:1", true);
+        let away =
+            |left| format!("cannot reach the coordinator at http://c:1: no; trying for another {left}");
+        let until = 900 * S;
+        assert_eq!(telling.look(None, 0), None);
+        assert_eq!(telling.look(Some(("no", until)), 0), Some(away("15 min")));
+        assert_eq!(telling.look(Some(("no", until)), 10 * S - 1), None);
+        assert_eq!(telling.look(Some(("no", until)), 10 * S), Some(away("15 min")));
+        assert_eq!(telling.look(Some(("no", until)), 841 * S), Some(away("59 s")));
+        assert_eq!(telling.look(None, 842 * S), Some("the coordinator at http://c:1 is reached".to_owned()));
+        assert_eq!(telling.look(None, 843 * S), None);
+        // What has come and gone between two lines is not worth one.
+        assert_eq!(telling.look(Some(("no", 963 * S)), 844 * S), None);
+        assert_eq!(telling.look(None, 845 * S), None);
+        assert_eq!(telling.look(Some(("no", 980 * S)), 860 * S), Some(away("2 min")));
+        assert_eq!(telling.look(None, 861 * S), Some("the coordinator at http://c:1 is back".to_owned()));
+    }
+
+    #[test]
+    fn one_that_was_never_away_at_first_is_back_later() {
+        let mut telling = Telling::new("http://c:1", true);
+        telling.joined(0, &"r");
+        assert!(telling.look(Some(("no", 120 * S)), 0).is_some_and(|line| line.ends_with("another 2 min")));
+        assert_eq!(telling.look(None, S), Some("the coordinator at http://c:1 is back".to_owned()));
+    }
+}
