@@ -4,8 +4,12 @@
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, LazyLock};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::date_time_ymd;
 use rustls::SupportedProtocolVersion;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::version::{TLS12, TLS13};
 
 use crate::run::{Ended, Room, run};
@@ -382,6 +386,12 @@ fn a_handshake_that_fails_in_the_middle_of_a_run_is_counted_with_its_request() {
 fn files_that_do_not_serve_are_named_with_their_key() {
     let client = AUTHORITY.sign_with(&["a client"], for_clients);
     let locked = client.key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+    // What says "version 3", saying 1.
+    let old = CertificateDer::from_pem_slice(client.certificate.as_bytes()).expect("PEM");
+    let mut old = old.to_vec();
+    let version = old.windows(5).position(|w| w == [0xa0, 3, 2, 1, 2]).expect("a version") + 4;
+    old[version] = 0;
+    let old = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(old));
     for (tls, expected) in [
         ("{ca: gone.pem}", "tls.ca: `"),
         ("{ca: gone.pem}", "gone.pem` cannot be read: No such file or directory"),
@@ -389,12 +399,19 @@ fn files_that_do_not_serve_are_named_with_their_key() {
         ("{cert: client.pem, key: client.pem}", "tls.key: `client.pem` holds no private key"),
         ("{cert: client.pem, key: locked.key}", "and not encrypted"),
         (
+            "{cert: old.pem, key: client.key}",
+            "tls.cert: `old.pem` cannot be used: it is an X.509 certificate of version 1",
+        ),
+        (
             "{cert: client.pem, key: stranger.key}",
             "tls.key: `stranger.key` is not the key of the certificate",
         ),
     ] {
         let room = room();
         room.write("locked.key", &locked);
+        room.write("old.pem", &old);
+        room.write("client.pem", &client.certificate);
+        room.write("client.key", &client.key);
         let plan = format!(
             "base_url: https://localhost:1\ntls: {tls}\nload: {{requests: 1}}\nscenarios: [{{path: /}}]\n"
         );

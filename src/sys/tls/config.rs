@@ -7,7 +7,7 @@ use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, Error, InconsistentKeys, RootCertStore, version};
+use rustls::{CertificateError, ClientConfig, Error, InconsistentKeys, RootCertStore, version};
 
 use super::session::Session;
 use super::tickets::Tickets;
@@ -75,6 +75,9 @@ impl TlsConfig {
                         quoted(&own.key),
                         quoted(&own.certificate)
                     ),
+                    Error::InvalidCertificate(error) => {
+                        format!("tls.cert: {} cannot be used: {}", quoted(&own.certificate), in_words(&error))
+                    }
                     error => format!("tls.key: {} cannot be used: {error}", quoted(&own.key)),
                 })?
             }
@@ -164,4 +167,17 @@ fn key(file: &str, bytes: &Option<Vec<u8>>) -> Result<PrivateKeyDer<'static>, St
         ),
         error => format!("tls.key: {} is not valid PEM: {error}", quoted(file)),
     })
+}
+
+/// Why a certificate of ours is none that can be shown.
+fn in_words(error: &CertificateError) -> String {
+    match error {
+        // `openssl x509 -req` makes one without a word where no extensions are asked for.
+        CertificateError::Other(other) if other.to_string().contains("UnsupportedCertVersion") => {
+            "it is an X.509 certificate of version 1: have it made with extensions (`openssl x509 -req … -extfile \
+             FILE`), which makes it version 3"
+                .to_owned()
+        }
+        error => error.to_string(),
+    }
 }
