@@ -121,7 +121,7 @@ impl Health {
         }
         let counts = [self.in_flight, self.backlog, self.connections, self.throttled_periods];
         counts.into_iter().try_for_each(|n| within("a count", n, 0, MAX_COUNT))?;
-        let times = [self.send_delay_p99_ns, self.throttled_ns, self.unleased_ns];
+        let times = [self.send_delay_p99_ns.unwrap_or(0), self.throttled_ns, self.unleased_ns];
         times.into_iter().try_for_each(|ns| within("a time", ns, 0, MAX_TIME_NS))
     }
 }

@@ -181,8 +181,9 @@ pub struct Health {
     pub backlog: u64,
     /// Connections established.
     pub connections: u64,
-    /// 99th percentile of its send delay so far.
-    pub send_delay_p99_ns: u64,
+    /// 99th percentile of its send delay so far; `None` while too few requests were sent to know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_delay_p99_ns: Option<u64>,
     /// CPU throttling of its control group in the measured time.
     pub throttled_ns: u64,
     /// Enforcement periods in which it was throttled.

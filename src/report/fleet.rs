@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::format::{count, rate, time, whole_seconds};
+use super::format::{count, percent, rate, short_count, time, whole_seconds};
 use super::shown::harmless;
 use crate::fleet::coordinator::{Awaited, Mark, Row, Waiting};
 use crate::fleet::messages::{WorkerId, WorkerState};
@@ -13,6 +13,8 @@ use crate::verdict::fleet::WorkerEvidence;
 
 /// Rows of a view in a terminal, which has a few dozen lines.
 const MOST_LIVE_ROWS: usize = 16;
+/// From how long on a worker that was not heard is shown as silent: it says a word each second.
+const SILENT_FROM_NS: u64 = 2_000_000_000;
 /// Workers named in one sentence.
 const MOST_NAMED: usize = 3;
 
@@ -105,14 +107,16 @@ pub struct WorkerFigures {
     pub dropped: u64,
     /// Busy share of its busiest thread.
     pub busy: f64,
-    /// 99th percentile of its send delay.
-    pub send_delay_p99: f64,
+    /// 99th percentile of its send delay; `None` where the sample does not support it.
+    pub send_delay_p99: Option<f64>,
     /// CPU throttling of its control group in the measured time.
     pub cpu_throttled_seconds: f64,
     /// Time for which it had no lease though it should have sent.
     pub unleased_seconds: f64,
     /// Since it was last heard.
     pub last_seen_ago: f64,
+    /// Whether it was not heard for two seconds or more, though it has more to say and does not count as lost.
+    pub silent: bool,
     /// When it was last heard before it was lost or replaced, since the schedule began.
     pub gone_from: Option<f64>,
 }
@@ -151,12 +155,30 @@ impl Fleet {
             failed: row.totals.failed,
             dropped: row.totals.dropped,
             busy: row.health.busy,
-            send_delay_p99: seconds(row.health.send_delay_p99_ns),
+            send_delay_p99: row.health.send_delay_p99_ns.map(seconds),
             cpu_throttled_seconds: seconds(row.health.throttled_ns),
             unleased_seconds: seconds(row.health.unleased_ns),
-            last_seen_ago: seconds(self.now_ns.saturating_sub(row.heard_ns)),
+            last_seen_ago: seconds(self.unheard_ns(row)),
+            silent: self.is_silent(row),
             gone_from: row.gone.and_then(|gone| since_start(gone.heard_ns)),
         }
+    }
+
+    fn unheard_ns(&self, row: &Row) -> u64 {
+        self.now_ns.saturating_sub(row.heard_ns)
+    }
+
+    fn is_silent(&self, row: &Row) -> bool {
+        let has_more_to_say = match row.mark {
+            Mark::Present(state) => !matches!(state, WorkerState::Done | WorkerState::Failed),
+            Mark::Lost | Mark::Replaced => false,
+        };
+        has_more_to_say && self.unheard_ns(row) >= SILENT_FROM_NS
+    }
+
+    /// Where a worker stands, in a word: as it said itself, unless nobody has heard it for a while.
+    fn stands(&self, row: &Row) -> &'static str {
+        if self.is_silent(row) { "silent" } else { row.mark.name() }
     }
 
     /// What its workers say of themselves, for the verdict on the instrument.
@@ -243,11 +265,12 @@ impl Fleet {
     }
 
     /// A line for each worker while the run lasts, under a heading, of at most 80 columns. Of many workers
-    /// those that are gone come first, then those that send latest.
+    /// those that are gone or silent come first, then those that send latest.
     pub fn live_rows(&self) -> Vec<String> {
         let mut rows: Vec<&Row> = self.rows.iter().collect();
         if rows.len() > MOST_LIVE_ROWS {
-            rows.sort_by_key(|row| (row.gone.is_none(), Reverse(row.health.send_delay_p99_ns)));
+            let is_well = |row: &Row| row.gone.is_none() && !self.is_silent(row);
+            rows.sort_by_key(|row| (is_well(row), Reverse(row.health.send_delay_p99_ns)));
             rows.truncate(MOST_LIVE_ROWS);
         }
         let heading = ["worker", "state", "share", "rate", "send delay p99", "throttled", "seen ago"];
@@ -262,36 +285,34 @@ impl Fleet {
     }
 
     fn live_row(&self, row: &Row) -> [String; 7] {
-        let sends = row.mark == Mark::Present(WorkerState::Running);
+        let sends = row.mark == Mark::Present(WorkerState::Running) && !self.is_silent(row);
         let sent = self.rates.get(row.worker.0 as usize).filter(|_| sends);
-        let ago = seconds(self.now_ns.saturating_sub(row.heard_ns));
         [
             row.worker.0.to_string(),
-            row.mark.name().to_owned(),
-            row.share.map_or("–".to_owned(), |part| format!("{}/{}", part.slot, part.of)),
+            self.stands(row).to_owned(),
+            share(row),
             sent.map_or("–".to_owned(), |sent| rate(*sent)),
-            time(row.health.send_delay_p99_ns),
+            send_delay(row),
             time(row.health.throttled_ns),
-            format!("{ago:.1} s"),
+            time(self.unheard_ns(row)),
         ]
     }
 
     /// A line for each worker, under a heading, and one for each shortcoming.
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = vec![format!(
-            "{:<8} {:<10} {:<7} {:>10} {:>8} {:>10} {:>9}",
-            "worker", "state", "share", "sent", "busy", "slip p99", "seen ago"
-        )];
-        for row in &self.rows {
-            let share = row.share.map_or("–".to_owned(), |part| format!("{}/{}", part.slot, part.of));
-            let slip = time(row.health.send_delay_p99_ns);
-            let ago = seconds(self.now_ns.saturating_sub(row.heard_ns));
-            let (worker, state, busy) = (row.worker.0, row.mark.name(), row.health.busy * 100.0);
-            lines.push(format!(
-                "{worker:<8} {state:<10} {share:<7} {:>10} {busy:>7.0}% {slip:>10} {ago:>7.1} s",
-                row.totals.sent
-            ));
-        }
+        let heading = ["worker", "state", "share", "sent", "busy", "send delay p99", "seen ago"];
+        let mut lines = vec![columns(&heading.map(str::to_owned))];
+        lines.extend(self.rows.iter().map(|row| {
+            columns(&[
+                row.worker.0.to_string(),
+                self.stands(row).to_owned(),
+                share(row),
+                short_count(row.totals.sent),
+                percent(row.health.busy),
+                send_delay(row),
+                time(self.unheard_ns(row)),
+            ])
+        }));
         lines.extend(self.shortcomings());
         if let Some(bound) = self.start_skew_bound_ns {
             lines.push(format!("two workers' starts lie at most {} apart", time(bound)));
@@ -300,8 +321,18 @@ impl Fleet {
     }
 }
 
-fn columns([worker, state, share, rate, delay, throttled, ago]: &[String; 7]) -> String {
-    format!("{worker:<6} {state:<9} {share:<9} {rate:>10} {delay:>14} {throttled:>10} {ago:>10}")
+/// Of at most 80 columns, for the view while a run lasts and for the summary after it.
+fn columns(cells: &[String; 7]) -> String {
+    let [worker, state, share, sent, fifth, sixth, ago] = cells;
+    format!("{worker:<6} {state:<9} {share:<9} {sent:>10} {fifth:>14} {sixth:>14} {ago:>10}")
+}
+
+fn share(row: &Row) -> String {
+    row.share.map_or("–".to_owned(), |part| format!("{}/{}", part.slot, part.of))
+}
+
+fn send_delay(row: &Row) -> String {
+    row.health.send_delay_p99_ns.map_or("–".to_owned(), time)
 }
 
 fn seconds(ns: u64) -> f64 {
@@ -336,7 +367,11 @@ mod tests {
             threads: 1,
             mark,
             share: Some(Slice { slot: worker, of: 3 }),
-            health: Health { send_delay_p99_ns: 12_000, throttled_ns: 250_000_000, ..Health::default() },
+            health: Health {
+                send_delay_p99_ns: Some(12_000),
+                throttled_ns: 250_000_000,
+                ..Health::default()
+            },
             heard_ns: 9_500_000_000,
             acked_seq: 9,
             totals: Totals::default(),
@@ -368,11 +403,38 @@ mod tests {
         let rows = fleet(vec![row(0, running), row(1, Mark::Lost)]).live_rows();
         let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
         assert_eq!(words(&rows[0]), "worker state share rate send delay p99 throttled seen ago");
-        let of = |rate: &str| format!("{rate} {} {} 0.5 s", time(12_000), time(250_000_000));
+        let of = |rate: &str| format!("{rate} {} {} 500 ms", time(12_000), time(250_000_000));
         assert_eq!(words(&rows[1]), format!("0 running 0/3 {}", of(&rate(1_000.0))));
         assert_eq!(words(&rows[2]), format!("1 lost 1/3 {}", of("–")), "nothing is known of what it sends");
         assert!(rows.iter().all(|line| line.chars().count() <= 80), "{rows:#?}");
         assert!(fleet(Vec::new()).live_rows().is_empty());
+    }
+
+    #[test]
+    fn a_worker_that_is_not_heard_is_silent_before_it_is_lost() {
+        let mut unheard = row(1, Mark::Present(WorkerState::Running));
+        unheard.heard_ns = 8_000_000_000;
+        let mut over = row(2, Mark::Present(WorkerState::Done));
+        over.heard_ns = 1_000_000_000;
+        let fleet = fleet(vec![row(0, Mark::Present(WorkerState::Running)), unheard, over]);
+        assert_eq!(
+            fleet.figures().workers.iter().map(|w| w.silent).collect::<Vec<_>>(),
+            [false, true, false]
+        );
+        let rows = fleet.live_rows();
+        assert!(rows[1].contains("running") && rows[3].contains("done"), "{rows:#?}");
+        assert!(rows[2].contains("silent") && rows[2].ends_with("2.00 s"), "{rows:#?}");
+        assert!(!rows[2].contains("/s"), "what it sends is not known: {rows:#?}");
+    }
+
+    #[test]
+    fn the_summary_writes_figures_as_all_the_rest_does() {
+        let mut row = row(0, Mark::Present(WorkerState::Done));
+        (row.totals.sent, row.health.busy, row.health.send_delay_p99_ns) = (1_191, 0.0029, None);
+        let lines = fleet(vec![row]).lines();
+        let words: Vec<&str> = lines[1].split_whitespace().collect();
+        assert_eq!(words.join(" "), "0 done 0/3 1,191 0.29 % – 500 ms");
+        assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
     }
 
     #[test]
@@ -400,7 +462,7 @@ mod tests {
     #[test]
     fn of_many_workers_those_in_trouble_are_shown() {
         let mut rows: Vec<Row> = (0..500).map(|i| row(i, Mark::Present(WorkerState::Running))).collect();
-        rows[77].health.send_delay_p99_ns = 9_000_000;
+        rows[77].health.send_delay_p99_ns = Some(9_000_000);
         rows[300] = row(300, Mark::Lost);
         let lines = fleet(rows).live_rows();
         assert_eq!(lines.len(), MOST_LIVE_ROWS + 2);

@@ -33,7 +33,7 @@ use crate::load::{Route, WINDOW_NS};
 use crate::plan::{Plan, Slice};
 use crate::report::{RunInfo, Snapshot, State, ThreadHealth};
 use crate::sys::{self, Clock, Pem};
-use crate::tally::Tally;
+use crate::tally::{Tally, quantile};
 use crate::verdict::{self, Threads};
 use crate::web::{self, Access, Listen, Site, Token};
 use telling::Telling;
@@ -386,7 +386,7 @@ impl<'a> Station<'a> {
             in_flight: s.threads.iter().map(|t| t.in_flight).sum(),
             backlog: s.threads.iter().map(|t| t.backlog).sum(),
             connections: s.threads.iter().map(|t| t.connections).sum(),
-            send_delay_p99_ns: s.tally.send_delay.quantile(0.99).unwrap_or(0),
+            send_delay_p99_ns: quantile::percentile(&s.tally.send_delay, 0.99),
             throttled_ns: s.throttled_ns,
             throttled_periods: s.throttled_periods,
             ..Health::default()

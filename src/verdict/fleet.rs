@@ -12,8 +12,8 @@ pub struct WorkerEvidence {
     pub worker: u32,
     /// Where it runs, safe to show.
     pub host: String,
-    /// 99th percentile of its own send delay.
-    pub send_delay_p99_ns: u64,
+    /// 99th percentile of its own send delay; `None`: it sent too few requests to know it.
+    pub send_delay_p99_ns: Option<u64>,
     /// Busy share of its busiest thread, 0..=1.
     pub busy: f64,
     /// Whether the end of what it counted is not known, or does not add up.
@@ -37,10 +37,12 @@ pub fn weigh(judged: &mut Instrument, evidence: &Evidence, workers: &[WorkerEvid
             *culprit = Culprit::Workers { cut_off, of };
         }
     }
-    let Some(worst) = workers.iter().max_by_key(|w| w.send_delay_p99_ns) else { return };
+    judged.trustworthy = judged.reasons.is_empty();
+    let known = workers.iter().filter_map(|w| Some((w.send_delay_p99_ns?, w)));
+    let Some((p99_ns, worst)) = known.max_by_key(|(p99_ns, _)| *p99_ns) else { return };
     let limit_ns = send_delay_limit_ns(evidence);
-    if evidence.open_model && worst.send_delay_p99_ns > limit_ns {
-        let (worker, p99_ns) = (worst.worker, worst.send_delay_p99_ns);
+    if evidence.open_model && p99_ns > limit_ns {
+        let worker = worst.worker;
         judged.reasons.push(Reason::WorkerLate { worker, p99_ns, limit_ns });
     }
     judged.trustworthy = judged.reasons.is_empty();
@@ -51,7 +53,7 @@ pub fn weigh(judged: &mut Instrument, evidence: &Evidence, workers: &[WorkerEvid
             plural(workers.len() as u64, "worker"),
             worst.worker,
             worst.host,
-            print_time(worst.send_delay_p99_ns),
+            print_time(p99_ns),
             print_percent(worst.busy)
         ));
     }
@@ -67,7 +69,7 @@ mod tests {
         WorkerEvidence {
             worker,
             host,
-            send_delay_p99_ns,
+            send_delay_p99_ns: Some(send_delay_p99_ns),
             busy: 0.25,
             is_incomplete: false,
             is_cut_off: false,
@@ -120,6 +122,25 @@ mod tests {
         let alone = weighed(true, &[worker(0, 5)]);
         assert!(alone.notes.iter().all(|note| !note.contains("latest")), "{:?}", alone.notes);
         assert!(weighed(true, &[]).trustworthy);
+    }
+
+    #[test]
+    fn nobody_is_called_the_latest_by_a_percentile_that_is_not_known() {
+        let unknown = |number| WorkerEvidence { send_delay_p99_ns: None, ..worker(number, 0) };
+        let judged = weighed(true, &[unknown(0), unknown(1)]);
+        assert!(
+            judged.trustworthy && judged.notes.iter().all(|n| !n.contains("latest")),
+            "{:?}",
+            judged.notes
+        );
+        let judged = weighed(true, &[unknown(0), worker(1, 5), unknown(2)]);
+        assert!(
+            judged.notes.iter().any(|n| n.contains("worker 1 (node-1) was the latest")),
+            "{:?}",
+            judged.notes
+        );
+        let incomplete = WorkerEvidence { is_incomplete: true, ..unknown(0) };
+        assert!(!weighed(true, &[incomplete]).trustworthy);
     }
 
     #[test]

@@ -279,6 +279,7 @@ fn each_worker_has_a_row_and_one_that_was_lost_is_red() {
         rows: vec![
             worker(0, "left", Mark::Present(WorkerState::Running), None),
             worker(1, "<b>right", Mark::Lost, Some(2_000_000_000)),
+            Row { heard_ns: 2_000_000_000, ..worker(2, "quiet", Mark::Present(WorkerState::Running), None) },
         ],
         now_ns: 4_500_000_000,
         start_at_ns: Some(1_000_000_000),
@@ -298,7 +299,10 @@ fn each_worker_has_a_row_and_one_that_was_lost_is_red() {
             .filter(|n| n.attribute("class").is_some_and(|c| c.starts_with("state ")))
             .map(|n| (n.attribute("class").unwrap(), text_of(n)))
             .collect();
-        assert_eq!(states, [("state good", "running".into()), ("state bad", "lost".into())]);
+        assert_eq!(
+            states,
+            [("state good", "running".into()), ("state bad", "lost".into()), ("state warn", "silent".into())]
+        );
         let text = text_of(page.root_element());
         for expected in
             ["500 ms ago", "at 1.00 s of the run", "<b>right", "2.00 ms apart", "a worker was lost"]

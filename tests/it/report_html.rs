@@ -203,7 +203,7 @@ fn a_fleet_has_a_row_for_each_worker_and_says_what_is_missing() {
         threads: 1,
         mark: Mark::Lost,
         share: None,
-        health: Health { send_delay_p99_ns: u64::from(worker) * 9_000_000_000, ..Health::default() },
+        health: Health { send_delay_p99_ns: (worker > 0).then_some(9_000_000_000), ..Health::default() },
         heard_ns: 3_000_000_000,
         acked_seq: 1,
         totals: Totals { sent: 77, ..Totals::default() },
@@ -234,5 +234,9 @@ fn a_fleet_has_a_row_for_each_worker_and_says_what_is_missing() {
         let text: String = fleet.descendants().filter_map(|n| n.text()).collect();
         assert!(text.contains("node-1<b>") && text.contains("last heard 2.0 s after the start"), "{text}");
         assert!(text.contains("starts lie at most 80"), "{text}");
+        assert!(
+            text.contains("9.00 s") && text.contains('–'),
+            "a percentile that is not known is none: {text}"
+        );
     });
 }

@@ -23,7 +23,7 @@ pub fn section(source: &Source) -> Markup {
                 td { (count(row.totals.sent)) }
                 td { (count(row.totals.dropped)) }
                 td { (percent(row.health.busy)) }
-                td { (time(row.health.send_delay_p99_ns)) }
+                td { (row.health.send_delay_p99_ns.map_or("–".to_owned(), time)) }
                 td { (time(row.health.throttled_ns)) }
             }
         }

@@ -14,9 +14,9 @@ pub fn section(source: &Source) -> Markup {
     let fleet = fleet.figures();
     let rows = html! {
         @for worker in &fleet.workers {
-            tr class=(format!("worker {}", tone(worker.state))) {
+            tr class=(format!("worker {}", tone(stands(worker)))) {
                 th scope="row" { "worker " (worker.worker) }
-                td { span class=(format!("state {}", tone(worker.state))) { (worker.state) } }
+                td { span class=(format!("state {}", tone(stands(worker)))) { (stands(worker)) } }
                 td { (count(worker.sent)) }
                 td { (count(worker.completed)) }
                 td { (count(worker.failed)) }
@@ -37,11 +37,16 @@ pub fn section(source: &Source) -> Markup {
     }
 }
 
-/// The class that colours a state: red who is gone against the plan, green who works or is done.
+/// Where a worker stands: as it said itself, unless nobody has heard it for a while.
+fn stands(worker: &WorkerFigures) -> &'static str {
+    if worker.silent { "silent" } else { worker.state }
+}
+
+/// The class that colours a state: red who is gone against the plan, amber who may be, green who works or is done.
 fn tone(state: &str) -> &'static str {
     match state {
         "lost" | "failed" => "bad",
-        "replaced" => "warn",
+        "replaced" | "silent" => "warn",
         "running" | "draining" | "done" => "good",
         _ => "calm",
     }
