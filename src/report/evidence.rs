@@ -128,9 +128,7 @@ impl Snapshot {
             // What fell to a lost worker never came due anywhere.
             asked: tally.sum(|s| s.due).max(self.fleet.as_ref().and_then(|f| f.asked).unwrap_or(0)),
             sent: tally.sum(|s| s.sent),
-            turned_away: ended(Outcome::ConnectRefused)
-                + ended(Outcome::ConnectUnreachable)
-                + ended(Outcome::ConnectTimeout),
+            turned_away: super::figures::turned_away(tally),
             dropped: tally.sum(|s| s.dropped),
             waiting: self.threads.iter().map(|t| t.backlog).sum(),
             send_delay: &tally.send_delay,

@@ -197,6 +197,11 @@ impl Fleet {
             .collect()
     }
 
+    /// Whether a worker was lost or replaced, or had no lease for a while.
+    pub fn was_cut_off(&self) -> bool {
+        self.rows.iter().any(|row| row.gone.is_some() || row.health.unleased_ns > 0)
+    }
+
     /// How many workers there are of those that are waited for; `None`: no more are needed.
     pub fn awaited(&self) -> Option<(u32, u32)> {
         let waiting = self.waiting.as_ref().filter(|waiting| waiting.what != Awaited::Ready)?;

@@ -123,7 +123,7 @@ fn run(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Case {
         Verdict::Inconclusive | Verdict::Incomplete | Verdict::Interrupted
     );
     let fault = spoilt.then(|| {
-        let offered = instrument.offered_ratio.map(|r| format!(" ({} of it was sent)", percent(r)));
+        let offered = instrument.offered_ratio.map(|r| format!(" ({} of it was attempted)", percent(r)));
         let offered = offered.filter(|_| headline.word == "INCONCLUSIVE").unwrap_or_default();
         Fault::Error(format!("{}: {}{offered}", headline.word, headline.but))
     });

@@ -73,7 +73,7 @@ fn requests(page: &mut Page, snapshot: &Snapshot) {
     let help = "Redirects that were followed.";
     page.value("loadtester_redirects_total", "counter", help, snapshot.tally.redirects);
     let dropped = snapshot.tally.sum(|s| s.dropped);
-    let help = "Requests that were due, found the backlog full and were never sent.";
+    let help = "Requests that were due and never sent: the backlog was full, or a worker had no lease.";
     page.value("loadtester_dropped_total", "counter", help, dropped);
 }
 

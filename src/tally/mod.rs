@@ -27,7 +27,7 @@ pub struct ScenarioTally {
     pub due: u64,
     /// Requests whose send call has begun (a retried one counts once).
     pub sent: u64,
-    /// Due requests that found the backlog full and were never sent.
+    /// Due requests that were never sent: the backlog was full, or there was no lease.
     pub dropped: u64,
     /// Ended exchanges by outcome, indexed by `Outcome as usize`.
     pub outcomes: [u64; Outcome::COUNT],

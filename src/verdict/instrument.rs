@@ -94,7 +94,7 @@ pub struct ThreadEvidence {
 }
 
 impl Evidence<'_> {
-    /// Requests brought to the target.
+    /// Requests attempted: sent, or turned away by a target that gave no connection.
     fn offered(&self) -> u64 {
         self.sent.saturating_add(self.turned_away)
     }
@@ -122,7 +122,7 @@ pub struct Instrument {
     pub reasons: Vec<Reason>,
     /// What a reader should know though it is no reason to doubt.
     pub notes: Vec<String>,
-    /// Offered ÷ asked, at most 1; `None` in the closed model and when nothing was asked.
+    /// Offered (attempted) ÷ asked, at most 1; `None` in the closed model and when nothing was asked.
     pub offered_ratio: Option<f64>,
 }
 

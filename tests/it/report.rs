@@ -277,6 +277,18 @@ fn a_troubled_open_run_hides_nothing() {
 }
 
 #[test]
+fn what_was_attempted_is_told_from_what_was_sent() {
+    let mut snapshot = clean_closed_run();
+    (snapshot.run.model, snapshot.run.target_rate) = ("open", Some(100.0));
+    snapshot.tally.scenarios[0].outcomes[Outcome::ConnectRefused as usize] += 300;
+    let figures = InstrumentFigures { offered_ratio: Some(1.0), ..trusted() };
+    let text = summary(&snapshot, &figures, false, DEFAULT_WIDTH);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let expected = "(100 % of the asked requests attempted, 300 of them without getting a connection)";
+    assert!(words.contains(expected), "{text}");
+}
+
+#[test]
 fn a_run_that_measured_nothing_says_so() {
     golden("nothing_measured.txt", &summary(&nothing_measured(), &trusted(), false, DEFAULT_WIDTH));
 }

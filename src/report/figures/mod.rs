@@ -5,6 +5,7 @@
 
 mod baseline;
 mod latency;
+mod unsent;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use serde::{Serialize, Serializer};
 
 pub use self::baseline::BaselineFigures;
 pub use self::latency::{Histograms, Latency, PERCENTILES, encode};
+pub use self::unsent::{dropped_because, turned_away};
 pub use self::wire::{Connections, explain, protocol_errors, tls_faults};
 use super::{Ending, Snapshot, State};
 use crate::plan::Metric;
@@ -31,7 +33,8 @@ pub struct InstrumentFigures {
     pub reason_names: Vec<&'static str>,
     /// What a reader should know though it is no reason to doubt.
     pub notes: Vec<String>,
-    /// Offered over asked rate; `None` in the closed model, where no rate is asked.
+    /// Requests attempted (sent, or turned away by a target that gave no connection) over those asked; `None` in the
+    /// closed model, where no rate is asked.
     pub offered_ratio: Option<f64>,
 }
 
@@ -88,7 +91,7 @@ pub struct Totals {
     pub ok: u64,
     /// Exchanges that ended otherwise.
     pub failed: u64,
-    /// Due requests that found the backlog full and were never sent.
+    /// Due requests that were never sent: the backlog was full, or a worker had no lease.
     pub dropped: u64,
     /// Due requests that had not ended when the run did; 0 before.
     pub unfinished: u64,

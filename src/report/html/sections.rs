@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::Source;
 use crate::report::State;
-use crate::report::figures::{Outcomes, Rate, Threshold, Tls, explain, status_codes};
+use crate::report::figures::{Outcomes, Rate, Threshold, Tls, dropped_because, explain, status_codes};
 use crate::report::format::{bytes, count, percent, rate as per_second, time, time_in_interval};
 use crate::report::json::rfc3339;
 use crate::report::shown::{harmless, unbroken};
@@ -85,7 +85,7 @@ pub fn key_figures(source: &Source) -> Markup {
     let response = tally.over_scenarios(|s| &s.response_time);
     let at = |q| optional(quantile::percentile(&response, q));
     let offered =
-        source.instrument.offered_ratio.map(|r| format!("{} of the asked load was sent", percent(r)));
+        source.instrument.offered_ratio.map(|r| format!("{} of the asked requests attempted", percent(r)));
     let gone = totals.dropped + totals.unfinished;
     let lost = match gone {
         0 => "none dropped or unfinished".to_owned(),
@@ -270,7 +270,7 @@ pub fn outcomes(source: &Source) -> Markup {
     endings.extend((totals.dropped > 0).then_some((
         "dropped",
         totals.dropped,
-        "due while the backlog was full, never sent".to_owned(),
+        dropped_because(source.snapshot).to_owned(),
     )));
     endings.extend((totals.unfinished > 0).then_some((
         "unfinished",

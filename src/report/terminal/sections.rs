@@ -1,7 +1,10 @@
 //! The parts of the summary, each from the snapshot to a few lines of a page.
 
 use super::page::{Ink, Page};
-use crate::report::figures::{Connections, InstrumentFigures, Outcomes, Rate, Totals, explain, status_codes};
+use crate::report::figures::{
+    Connections, InstrumentFigures, Outcomes, Rate, Totals, dropped_because, explain, status_codes,
+    turned_away,
+};
 use crate::report::format::{bytes, count, percent, rate as per_second, short_count, time, time_in_interval};
 use crate::report::shown::harmless;
 use crate::report::{RunInfo, Snapshot};
@@ -52,9 +55,13 @@ pub fn rate(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures
     let (Some(offered), Some(achieved)) = (rate.offered, rate.achieved) else { return };
     let mut items = Vec::new();
     items.extend(rate.target.map(|asked| format!("{} asked", per_second(asked))));
+    let unconnected = match turned_away(&snapshot.tally) {
+        0 => String::new(),
+        n => format!(", {} of them without getting a connection", count(n)),
+    };
     let share = instrument
         .offered_ratio
-        .map(|r| format!(" ({} of the asked requests brought to the target)", percent(r)));
+        .map(|r| format!(" ({} of the asked requests attempted{unconnected})", percent(r)));
     items.push(format!("{} sent{}", per_second(offered), share.unwrap_or_default()));
     items.push(format!("{} ok", per_second(achieved)));
     page.field("rate", &items);
@@ -202,7 +209,7 @@ pub fn failures(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
         .map(|(outcome, n)| row(outcome.name(), n, &explain(outcome, &snapshot.tally)))
         .collect();
     if totals.dropped > 0 {
-        rows.push(row("dropped", totals.dropped, "due while the backlog was full, never sent"));
+        rows.push(row("dropped", totals.dropped, dropped_because(snapshot)));
     }
     if totals.unfinished > 0 {
         rows.push(row("unfinished", totals.unfinished, "neither answered nor failed when the run ended"));

@@ -1,0 +1,36 @@
+//! Requests that were due and never sent, and why, as far as the picture tells.
+
+use crate::report::Snapshot;
+use crate::tally::{Outcome, Tally};
+
+/// Requests that came to no connection: attempted, but never sent.
+pub fn turned_away(tally: &Tally) -> u64 {
+    let ended = |outcome: Outcome| tally.sum(|s| s.outcomes[outcome as usize]);
+    ended(Outcome::ConnectRefused) + ended(Outcome::ConnectUnreachable) + ended(Outcome::ConnectTimeout)
+}
+
+/// Why requests were dropped: in a fleet also for want of a lease.
+pub fn dropped_because(snapshot: &Snapshot) -> &'static str {
+    match &snapshot.fleet {
+        Some(fleet) if fleet.was_cut_off() => {
+            "due while a worker had no lease or its backlog was full, never sent"
+        }
+        _ => "due while the backlog was full, never sent",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Fleet, RunInfo};
+
+    #[test]
+    fn a_worker_without_a_lease_may_be_why_requests_were_dropped() {
+        let mut snapshot = Snapshot::new(RunInfo::unknown(), 1, 0.0);
+        assert!(!dropped_because(&snapshot).contains("lease"));
+        snapshot.fleet = Some(Fleet::example(2));
+        assert!(!dropped_because(&snapshot).contains("lease"), "all had theirs");
+        snapshot.fleet.as_mut().expect("a fleet").rows[1].health.unleased_ns = 1;
+        assert!(dropped_because(&snapshot).contains("had no lease"));
+    }
+}
