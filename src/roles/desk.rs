@@ -377,7 +377,11 @@ impl Desk {
         match note {
             Note::Joined(worker) => {
                 let (there, wanted) = self.coordinator.gathered();
-                self.say(&format!("worker {} ({}) joined, {there} of {wanted}", worker.0, host(worker)));
+                let (number, host) = (worker.0, host(worker));
+                // More may come than a start waits for.
+                let asked_for =
+                    if there > wanted { format!(", of {wanted} asked for") } else { format!(" of {wanted}") };
+                self.say(&format!("worker {number} ({host}) joined, {there}{asked_for}"));
             }
             Note::Replaced(worker) | Note::Lost(worker) => {
                 let how = if matches!(note, Note::Lost(_)) { "is lost" } else { "was replaced" };

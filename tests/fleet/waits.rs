@@ -66,3 +66,23 @@ fn a_fleet_that_stays_incomplete_is_given_up_in_the_time_that_was_said() {
     assert!(stays.said().contains(why), "{}", stays.said());
     assert!(log.arrivals().is_empty());
 }
+
+#[test]
+fn a_worker_more_than_was_asked_for_joins_a_run_under_way_and_gets_a_share() {
+    let (log, room) = (Log::start(), Room::new());
+    let plan = room.plan(log.addr, "{rate: 200/s, duration: 12s, concurrency: 20}", "fail");
+    let (mut coordinator, url) = room.coordinator(&plan, "1", &[]);
+    let _first = room.worker("w0", &url, &["--threads", "1"]);
+    coordinator.said_after("load begins");
+    let _late = room.worker("w1", &url, &["--threads", "1"]);
+    assert!(
+        coordinator.said_after("worker 1 ").ends_with("joined, 2, of 1 asked for"),
+        "{}",
+        coordinator.said()
+    );
+    assert_eq!(coordinator.end(), Some(0), "{}", coordinator.said());
+    let report = room.report();
+    let sent = |i: usize| report["fleet"]["workers"][i]["due"].as_u64().expect("a count");
+    assert_eq!(sent(0) + sent(1), 2_400, "{report}");
+    assert!(sent(0) > sent(1) && sent(1) > 0, "{} and {}", sent(0), sent(1));
+}
