@@ -50,7 +50,8 @@ pub struct Crew {
     pub control: Arc<Control>,
     /// The run's clock.
     pub clock: Clock,
-    brief: Arc<Brief>,
+    /// What it carries out.
+    pub brief: Arc<Brief>,
     settled: Receiver<Settled>,
     /// Of the threads, how many have settled; whether one reached the target, and why one did not.
     count: usize,

@@ -6,7 +6,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::abort::Abort;
 use super::crew::{Crew, Task};
@@ -20,6 +20,7 @@ use crate::client::Brief;
 use crate::collector::Board;
 use crate::plan::{self, Overrides, Plan, Slice, UrlForm};
 use crate::report::hlog::Intervals;
+use crate::report::terminal::stopping_line;
 use crate::report::{Ending, RunInfo, Snapshot, State};
 use crate::sys::{self, Address, Clock};
 use crate::verdict::{self, preflight};
@@ -29,6 +30,9 @@ use crate::web::{self, Access, Listen, Site};
 pub(super) const START_LEAD_NS: u64 = 2_000_000;
 /// How often the main thread looks at the run.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// How long a run that was stopped may take to end before it says what it waits for: most end sooner.
+const UNEXPLAINED: Duration = Duration::from_millis(250);
 
 /// Carry out what was typed.
 ///
@@ -161,11 +165,13 @@ fn see_through(mut crew: Crew, options: &Options, board: &Arc<Board>, stop: &Sto
     let mut abort = Abort::default();
     let mut live = Live::new(options.quiet, io::stderr().is_terminal());
     let mut interrupted = false;
+    let mut explain_at = None;
     while !collector.is_finished() {
         // A signal that comes when all is done, as one that ends the lingering, interrupts nothing.
         if stop.asked() && !interrupted {
             crew.control.stop();
             interrupted = true;
+            explain_at = Some(Instant::now() + UNEXPLAINED);
             // Before the last picture is shown: who waits for that one looks no more.
             board.update(|s| {
                 if s.aborted.is_none() && s.state != State::Finished {
@@ -176,6 +182,10 @@ fn see_through(mut crew: Crew, options: &Options, board: &Arc<Board>, stop: &Sto
         if let Some(threshold) = abort.look(board).filter(|_| !interrupted) {
             board.update(|s| s.aborted = Some(threshold));
             crew.control.stop();
+        }
+        if explain_at.take_if(|at| Instant::now() >= *at).is_some() {
+            let (drain_ns, by_signal) = (crew.brief.plan.load.drain_ns, stop.by_signal());
+            live.notes().say(&board.read(|s| stopping_line(s, drain_ns, by_signal)));
         }
         std::thread::sleep(LOOK_EVERY);
         live.tick(board);
@@ -249,8 +259,8 @@ fn serve(options: &Options, board: &Arc<Board>, stop: &Stop) -> Result<Option<we
 
 /// Keep the status server up for as long as was asked, or until there are more signals than were `spent`.
 pub fn linger(options: &Options, interrupts: &Interrupts, spent: usize) {
-    let until = std::time::Instant::now() + Duration::from_nanos(options.linger_ns);
-    while std::time::Instant::now() < until && interrupts.count() <= spent {
-        std::thread::sleep(LOOK_EVERY.min(until.saturating_duration_since(std::time::Instant::now())));
+    let until = Instant::now() + Duration::from_nanos(options.linger_ns);
+    while Instant::now() < until && interrupts.count() <= spent {
+        std::thread::sleep(LOOK_EVERY.min(until.saturating_duration_since(Instant::now())));
     }
 }

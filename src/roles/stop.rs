@@ -27,6 +27,11 @@ impl<'a> Stop<'a> {
         self.interrupts.any() || self.by_operator.load(Ordering::Relaxed)
     }
 
+    /// Whether it was a signal, so that the next one ends the process.
+    pub fn by_signal(&self) -> bool {
+        self.interrupts.any()
+    }
+
     /// The operator who may stop the run, if there is a token for one.
     ///
     /// # Errors

@@ -213,9 +213,12 @@ fn a_second_interrupt_ends_the_drain_at_once() {
     let room = Room::new();
     let run = start(&["--plan", &room.write("plan.yaml", plan)]);
     flows(&run, &script);
+    // The first window has closed.
+    std::thread::sleep(Duration::from_secs(2));
     let asked = Instant::now();
     run.signal(Signal::INT);
-    std::thread::sleep(Duration::from_millis(300));
+    let waits = run.await_stderr("stopping: ");
+    assert_eq!(waits, "waiting up to 50 s for 2 in flight; Ctrl-C again ends at once, without a report");
     run.signal(Signal::INT);
     let ended = run.end();
     assert_eq!(ended.code, Some(130), "{ended:?}");

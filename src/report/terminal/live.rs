@@ -36,6 +36,18 @@ pub fn live_line(snapshot: &Snapshot) -> String {
     parts.join(", ")
 }
 
+/// What a run waits for that was stopped: what was in flight when the last window closed, for at most `drain_ns`
+/// nanoseconds; `by_signal`: another signal ends the process.
+pub fn stopping_line(snapshot: &Snapshot, drain_ns: u64, by_signal: bool) -> String {
+    let awaited = match snapshot.threads.iter().map(|t| t.in_flight).sum() {
+        // The first window has not closed yet.
+        0 => "requests".to_owned(),
+        in_flight => count(in_flight),
+    };
+    let again = if by_signal { "; Ctrl-C again ends at once, without a report" } else { "" };
+    format!("stopping: waiting up to {} for {awaited} in flight{again}", whole_seconds(drain_ns))
+}
+
 /// Exchanges that ended per second in the last window.
 fn last_rate(snapshot: &Snapshot) -> Option<f64> {
     let last = snapshot.timeline.last()?;

@@ -8,7 +8,7 @@ mod live;
 mod page;
 mod sections;
 
-pub use live::live_line;
+pub use live::{live_line, stopping_line};
 
 use self::page::{Ink, Page};
 use super::Snapshot;
