@@ -171,7 +171,7 @@ impl Fleet {
     fn is_silent(&self, row: &Row) -> bool {
         let has_more_to_say = match row.mark {
             Mark::Present(state) => !matches!(state, WorkerState::Done | WorkerState::Failed),
-            Mark::Lost | Mark::Replaced => false,
+            Mark::Lost | Mark::Replaced | Mark::Left => false,
         };
         has_more_to_say && self.unheard_ns(row) >= SILENT_FROM_NS
     }
@@ -220,7 +220,11 @@ impl Fleet {
             let (worker, host) = (row.worker.0, harmless(&row.host));
             if let (Some(gone), Some(start)) = (row.gone, self.start_at_ns) {
                 let at = seconds(gone.heard_ns.saturating_sub(start));
-                let how = if gone.replaced { "was replaced" } else { "was lost" };
+                let how = match row.mark {
+                    Mark::Left => "left before the end",
+                    _ if gone.replaced => "was replaced",
+                    _ => "was lost",
+                };
                 said.push(format!("worker {worker} ({host}) {how}: last heard {at:.1} s after the start"));
             }
             if row.health.unleased_ns > 0 {

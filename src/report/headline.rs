@@ -4,7 +4,7 @@ use super::figures::{InstrumentFigures, Totals, Verdict};
 use super::format::{count, percent};
 use super::shown::harmless;
 use super::{Ending, Fleet, Snapshot, State};
-use crate::fleet::coordinator::Mark;
+use crate::fleet::coordinator::{Mark, Row};
 use crate::tally::ScenarioTally;
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
@@ -113,12 +113,17 @@ impl Headline {
     }
 }
 
-/// `1 of 3 workers lost`; `None`: none is. One whose place was taken by another is not missed.
+/// `1 of 3 workers lost`; `None`: none is. One that left with a part of the schedule is lost to the run; one
+/// whose place was taken by another is not missed.
 fn workers_lost(fleet: &Fleet) -> Option<String> {
     fleet.start_at_ns?;
-    let lost = fleet.rows.iter().filter(|row| row.mark == Mark::Lost).count();
+    let lost = fleet.rows.iter().filter(|row| is_missed(row)).count();
     let joined = fleet.rows.iter().filter(|row| row.mark != Mark::Replaced).count();
     (lost > 0).then(|| format!("{lost} of {joined} workers lost"))
+}
+
+fn is_missed(row: &Row) -> bool {
+    row.mark == Mark::Lost || row.mark == Mark::Left && row.had_share
 }
 
 /// Whether nothing was asked that could fail.
@@ -130,7 +135,11 @@ fn which_failed(snapshot: &Snapshot) -> String {
     let stopped = if snapshot.aborted.is_some() { ", which stopped the run" } else { "" };
     let thresholds = thresholds_that(snapshot, Gate::Failed, "does not hold", "do not hold");
     let worse = snapshot.comparison().filter(|c| c.outcome == Gate::Failed);
-    let lost = (snapshot.ending == Ending::Failed).then(|| "a worker was lost".to_owned());
+    let lost = (snapshot.ending == Ending::Failed).then(|| {
+        let rows = || snapshot.fleet.iter().flat_map(|fleet| &fleet.rows);
+        let has_left = rows().any(|row| row.mark == Mark::Left) && !rows().any(|row| row.mark == Mark::Lost);
+        (if has_left { "a worker left before the end" } else { "a worker was lost" }).to_owned()
+    });
     let parts = [lost, thresholds.map(|t| t + stopped), worse.map(|_| "worse than the baseline".to_owned())];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }

@@ -383,8 +383,12 @@ impl Desk {
                     if there > wanted { format!(", of {wanted} asked for") } else { format!(" of {wanted}") };
                 self.say(&format!("worker {number} ({host}) joined, {there}{asked_for}"));
             }
-            Note::Replaced(worker) | Note::Lost(worker) => {
-                let how = if matches!(note, Note::Lost(_)) { "is lost" } else { "was replaced" };
+            Note::Replaced(worker) | Note::Lost(worker) | Note::Left(worker, _) => {
+                let how = match note {
+                    Note::Left(_, why) => format!("left: {why}"),
+                    Note::Lost(_) => "is lost".to_owned(),
+                    _ => "was replaced".to_owned(),
+                };
                 self.say(&format!("worker {} ({}) {how}", worker.0, host(worker)));
                 self.give_up(*worker);
                 if let Some(awaited) = self.fleet(self.now()).waits_for() {
@@ -452,7 +456,7 @@ impl Desk {
             None => {}
             Some(StopReason::Threshold(place)) => s.aborted = Some(place),
             Some(StopReason::Operator | StopReason::Interrupted) => s.ending = Ending::Interrupted,
-            Some(StopReason::WorkerLost(_)) => s.ending = Ending::Failed,
+            Some(StopReason::WorkerLost(_) | StopReason::WorkerLeft(_)) => s.ending = Ending::Failed,
             Some(_) => s.ending = Ending::Incomplete,
         });
         let throttled = self.coordinator.rows().iter().fold((0, 0), |(ns, periods), row| {

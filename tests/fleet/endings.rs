@@ -109,6 +109,34 @@ fn the_files_that_a_plan_names_travel_with_it() {
     assert!(without.said().contains("tls.ca") && without.said().contains("ca.pem"), "{}", without.said());
 }
 
+/// It has told all that it did, and is missed all the same.
+#[test]
+fn a_worker_that_is_interrupted_has_left_and_that_fails_the_run() {
+    let (log, room) = (Log::start(), Room::new());
+    let plan = room.plan(log.addr, "{rate: 200/s, duration: 60s, concurrency: 20}", "fail");
+    let (mut coordinator, url) = room.coordinator(&plan, "2", &[]);
+    let mut workers = ["w0", "w1"].map(|name| room.worker(name, &url, &["--threads", "1"]));
+    coordinator.said_after("load begins");
+    std::thread::sleep(Duration::from_secs(4));
+    workers[0].signal(Signal::INT);
+    assert_eq!(workers.each_mut().map(|worker| worker.end()), [Some(130), Some(0)]);
+    assert_eq!(coordinator.end(), Some(1), "{}", coordinator.said());
+    let report = room.report();
+    let rows = report["fleet"]["workers"].as_array().expect("rows");
+    let left: Vec<_> = rows.iter().filter(|row| row["state"] == "left").map(|row| &row["worker"]).collect();
+    assert_eq!((left.len(), &report["fleet"]["missing"]), (1, &serde_json::json!([])), "{report:#}");
+    let why = format!("worker {} left before the end and the plan does not say", left[0]);
+    assert!(report["fleet"]["stopped"].as_str().is_some_and(|told| told.starts_with(&why)), "{report:#}");
+    let summary = fs::read_to_string(room.path("coordinator.out")).expect("UTF-8");
+    let said = coordinator.said() + &summary;
+    assert!(said.contains(") left: interrupted") && said.contains("a worker left before the end"), "{said}");
+    assert!(
+        !said.contains("is lost") && !said.contains("worker was lost") && !said.contains(") was lost"),
+        "{said}"
+    );
+    assert_eq!(report["totals"]["sent"], log.arrivals().len());
+}
+
 /// What an eviction is to a coordinator with a journal: the run goes on with the next process.
 #[test]
 fn a_coordinator_that_is_moved_leaves_the_run_to_the_next_one() {

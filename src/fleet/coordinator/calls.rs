@@ -178,8 +178,13 @@ impl Coordinator {
         self.present[i].health = last.health;
         self.present[i].state = WorkerState::Done;
         // One that ends in the middle leaves its part to nobody, however politely it says so.
-        if last.why.is_some() && !is_gone && self.ledger.stopped.is_none() && !self.is_over(now) {
-            self.leave(worker, false, now, effects);
+        if let Some(why) = &last.why
+            && !is_gone
+            && self.ledger.stopped.is_none()
+            && !self.is_over(now)
+        {
+            self.part_with(worker, false, now, effects);
+            effects.note(Note::Left(worker, why.clone()));
         }
         Ok(Reply::Acked(worker))
     }

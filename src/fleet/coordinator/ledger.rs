@@ -50,6 +50,8 @@ pub struct Member {
     pub totals: Totals,
     /// Its last word.
     pub last: Option<Box<Final>>,
+    /// Gone with its last word: it said that it ends before the time.
+    pub left: bool,
     /// Whether it ever owned a part of the schedule.
     pub had_share: bool,
 }
@@ -156,6 +158,7 @@ impl Ledger {
                     acked_seq: 0,
                     totals: Totals::default(),
                     last: None,
+                    left: false,
                     had_share: false,
                 });
                 self.most_live = self.most_live.max(self.live().count());
@@ -163,7 +166,8 @@ impl Ledger {
             Record::Gone { worker, at_ns, heard_ns, replaced } => {
                 let gone = Gone { at_ns: *at_ns, heard_ns: *heard_ns, replaced: *replaced };
                 let member = self.member_mut(*worker).filter(|m| m.gone.is_none());
-                member.ok_or("nobody who could be gone")?.gone = Some(gone);
+                let member = member.ok_or("nobody who could be gone")?;
+                (member.gone, member.left) = (Some(gone), member.last.is_some());
             }
             Record::ToldToStart => self.told_to_start = true,
             Record::Started { .. } if self.start_at_ns.is_some() => return Err("a second start"),

@@ -116,6 +116,8 @@ pub enum StopReason {
     Threshold(usize),
     /// A worker was lost and the plan says `fail`.
     WorkerLost(WorkerId),
+    /// A worker left before the end, as it said itself, and the plan says `fail`.
+    WorkerLeft(WorkerId),
     /// A worker could not do its part; why.
     WorkerFailed(WorkerId, String),
     /// No worker is left.
@@ -148,6 +150,8 @@ pub enum Note {
     Replaced(WorkerId),
     /// Nothing was heard of it for longer than its lease.
     Lost(WorkerId),
+    /// It said itself that it ends before the time; why.
+    Left(WorkerId, String),
     /// All are told to open connections.
     Preparing,
     /// Load begins at this instant.
@@ -167,6 +171,12 @@ impl std::fmt::Display for StopReason {
             Self::WorkerLost(id) => write!(
                 f,
                 "worker {} was lost and the plan does not say `on_worker_loss: continue` or `redistribute`",
+                id.0
+            ),
+            Self::WorkerLeft(id) => write!(
+                f,
+                "worker {} left before the end and the plan does not say `on_worker_loss: continue` or \
+                 `redistribute`",
                 id.0
             ),
             Self::WorkerFailed(id, why) => write!(f, "worker {} could not do its part: {why}", id.0),

@@ -155,9 +155,14 @@ impl Coordinator {
 
     /// A worker has no part any more.
     pub(super) fn leave(&mut self, worker: WorkerId, replaced: bool, now: u64, effects: &mut Effects) {
+        self.part_with(worker, replaced, now, effects);
+        effects.note(if replaced { Note::Replaced(worker) } else { Note::Lost(worker) });
+    }
+
+    /// The same, told by the caller.
+    pub(super) fn part_with(&mut self, worker: WorkerId, replaced: bool, now: u64, effects: &mut Effects) {
         let heard_ns = self.present[worker.0 as usize].heard_ns;
         self.record(Record::Gone { worker, at_ns: now, heard_ns, replaced }, effects);
-        effects.note(if replaced { Note::Replaced(worker) } else { Note::Lost(worker) });
     }
 
     /// A plan that says `fail` is stopped by the loss of anybody who had a part; whoever noticed it may have
@@ -166,7 +171,9 @@ impl Coordinator {
         if self.fails() && !self.is_over(now) {
             let lost = self.ledger.members.iter().position(|m| m.had_share && m.gone.is_some());
             if let Some(i) = lost {
-                self.stop(StopReason::WorkerLost(WorkerId(i as u32)), now, effects);
+                let (id, left) = (WorkerId(i as u32), self.ledger.members[i].left);
+                let reason = if left { StopReason::WorkerLeft(id) } else { StopReason::WorkerLost(id) };
+                self.stop(reason, now, effects);
             }
         }
     }

@@ -86,12 +86,14 @@ pub enum Mark {
     Lost,
     /// Another process took its place.
     Replaced,
+    /// Ended before the time, and said so.
+    Left,
 }
 
 impl Mark {
     /// Every name there is: the values of the metric's label.
-    pub const NAMES: [&str; 9] =
-        ["joined", "preparing", "ready", "running", "draining", "done", "failed", "lost", "replaced"];
+    pub const NAMES: [&str; 10] =
+        ["joined", "preparing", "ready", "running", "draining", "done", "failed", "lost", "replaced", "left"];
 
     /// The name in `/status`, `/metrics` and reports.
     pub const fn name(self) -> &'static str {
@@ -105,6 +107,7 @@ impl Mark {
             Self::Present(WorkerState::Failed) => "failed",
             Self::Lost => "lost",
             Self::Replaced => "replaced",
+            Self::Left => "left",
         }
     }
 }
@@ -125,6 +128,7 @@ impl Coordinator {
             host: member.host.clone(),
             threads: member.threads,
             mark: match member.gone {
+                _ if member.left => Mark::Left,
                 _ if member.last.is_some() => Mark::Present(WorkerState::Done),
                 Some(gone) if gone.replaced => Mark::Replaced,
                 Some(_) if !member.had_share && taken.contains(&member.slot) => Mark::Replaced,

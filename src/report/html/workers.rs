@@ -45,7 +45,7 @@ fn stands(worker: &WorkerFigures) -> &'static str {
 /// The class that colours a state: red who is gone against the plan, amber who may be, green who works or is done.
 fn tone(state: &str) -> &'static str {
     match state {
-        "lost" | "failed" => "bad",
+        "lost" | "left" | "failed" => "bad",
         "replaced" | "silent" => "warn",
         "running" | "draining" | "done" => "good",
         _ => "calm",
