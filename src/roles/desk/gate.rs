@@ -43,16 +43,15 @@ impl Gate {
             Refusal::JournalFailed
         })
     }
+
     /// The same for answers that were drawn since the last call of this: they may leave if all is well. After a
     /// failure those leave that were drawn when it was known, and say so; nothing before.
     ///
     /// # Errors
     /// As [`Self::settle`], once.
     pub fn let_leave(&self) -> Result<(), Refusal> {
-        self.settle().or_else(
-            |refusal| {
-                if self.is_told.swap(true, Ordering::Relaxed) { Ok(()) } else { Err(refusal) }
-            },
-        )
+        let settled = self.settle();
+        let was_told = settled.is_err() && self.is_told.swap(true, Ordering::Relaxed);
+        if was_told { Ok(()) } else { settled }
     }
 }
