@@ -5,11 +5,13 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use loadtester::client::{Action, Brief, Client, End};
+use loadtester::http1::ProtocolError;
 use loadtester::plan::{
     Connections, Expect, Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Share, Target, Text,
 };
 use loadtester::schedule::{Arrivals, Piece};
-use loadtester::tally::{Detail, Outcome, ScenarioTally, Tally};
+use loadtester::tally::{Close, Detail, Histogram, Outcome, ScenarioTally, Tally};
+use sha2::{Digest as _, Sha256};
 
 const MS: u64 = 1_000_000;
 const S: u64 = 1_000 * MS;
@@ -70,6 +72,8 @@ struct World {
     /// Until when the client may send, and whether that ever changes in this run.
     permitted_until: u64,
     lapses: bool,
+    /// Every action with its instant.
+    actions: Sha256,
 }
 
 impl World {
@@ -90,6 +94,7 @@ impl World {
             law_checks: 0,
             permitted_until: u64::MAX,
             lapses: seed.is_multiple_of(3),
+            actions: Sha256::new(),
         }
     }
 
@@ -109,6 +114,12 @@ impl World {
 
     fn drain(&mut self) {
         while let Some(action) = self.client.next(self.now) {
+            let (what, c) = match action {
+                Action::Close(c) => ("close", c),
+                Action::Connect(c) => ("connect", c),
+                Action::Send(c) => ("send", c),
+            };
+            self.actions.update(format!("{} {what} {c}\n", self.now));
             match action {
                 Action::Close(c) => {
                     self.epochs[c as usize] += 1;
@@ -250,7 +261,7 @@ impl World {
         }
     }
 
-    fn run(mut self) -> (Tally, u64) {
+    fn run(mut self) -> Played {
         self.client.open();
         self.drain();
         while !self.client.is_settled() {
@@ -264,7 +275,12 @@ impl World {
                 let outstanding = self.client.outstanding();
                 self.total.merge(self.client.tally());
                 assert!(self.law_checks > 0);
-                return (self.total, outstanding);
+                let actions = hex(self.actions);
+                return Played {
+                    figures: figures(&self.total, outstanding, &actions),
+                    tally: self.total,
+                    outstanding,
+                };
             }
             if stop_at.is_some_and(|at| self.now >= at) {
                 self.client.stop(self.now);
@@ -274,6 +290,85 @@ impl World {
         panic!("the run does not end");
     }
 }
+
+/// What a run came to.
+struct Played {
+    tally: Tally,
+    outstanding: u64,
+    /// The same and every action, a line each.
+    figures: String,
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A run's figures, each with its name: independent of how a tally keeps them.
+fn figures(tally: &Tally, outstanding: u64, actions: &str) -> String {
+    let mut lines = vec![format!("actions {actions}"), format!("outstanding {outstanding}")];
+    let histogram = |name: String, h: &Histogram, lines: &mut Vec<String>| {
+        lines.push(format!("{name}.count {}", h.count()));
+        lines.push(format!("{name}.saturated {}", h.saturated()));
+        let buckets = h.hdr().iter_recorded();
+        lines.extend(buckets.map(|b| format!("{name}.{} {}", b.value_iterated_to(), b.count_at_value())));
+    };
+    for (i, s) in tally.scenarios.iter().enumerate() {
+        for (name, n) in [
+            ("due", s.due),
+            ("sent", s.sent),
+            ("dropped", s.dropped),
+            ("bytes_sent", s.bytes_sent),
+            ("bytes_received", s.bytes_received),
+        ] {
+            lines.push(format!("scenario.{i}.{name} {n}"));
+        }
+        lines.extend(
+            Outcome::ALL.iter().map(|o| format!("scenario.{i}.{} {}", o.name(), s.outcomes[*o as usize])),
+        );
+        lines.extend(s.status_codes().map(|(code, n)| format!("scenario.{i}.status.{code} {n}")));
+        histogram(format!("scenario.{i}.response_time"), &s.response_time, &mut lines);
+        histogram(format!("scenario.{i}.service_time"), &s.service_time, &mut lines);
+    }
+    histogram("slip".into(), &tally.slip, &mut lines);
+    histogram("send_delay".into(), &tally.send_delay, &mut lines);
+    histogram("receive_delay".into(), &tally.receive_delay, &mut lines);
+    histogram("connect_time".into(), &tally.connect_time, &mut lines);
+    histogram("tls_time".into(), &tally.tls_time, &mut lines);
+    histogram("first_byte_time".into(), &tally.first_byte_time, &mut lines);
+    for (name, n) in [
+        ("connections_opened", tally.connections_opened),
+        ("handshakes_full", tally.handshakes_full),
+        ("handshakes_resumed", tally.handshakes_resumed),
+        ("reconnects", tally.reconnects),
+        ("connect_failures", tally.connect_failures),
+        ("redirects", tally.redirects),
+        ("retried", tally.retried),
+        ("absurd_stamps", tally.absurd_stamps),
+        ("unstamped", tally.unstamped),
+        ("completed_in_time", tally.completed_in_time),
+    ] {
+        lines.push(format!("{name} {n}"));
+    }
+    lines.extend(Close::ALL.iter().map(|c| format!("closes.{} {}", c.name(), tally.closes[*c as usize])));
+    let errors = ProtocolError::ALL.iter();
+    lines.extend(
+        errors.map(|e| format!("protocol_errors.{} {}", e.name(), tally.protocol_errors[*e as usize])),
+    );
+    let first = Outcome::ALL.iter().zip(&tally.first_seen).filter_map(|(o, seen)| Some((o, (*seen)?)));
+    lines.extend(first.map(|(o, seen)| format!("first.{} {} {}", o.name(), seen.at_ns, seen.scenario)));
+    let specimens = tally.specimens.iter();
+    lines.extend(
+        specimens.map(|s| format!("broken.{} {} {} {}", s.broken.name(), s.at_ns, s.scenario, s.status)),
+    );
+    lines.join("\n")
+}
+
+/// What the runs of the seeds 0..1,000 came to, hashed: a change that is to leave behavior as it is leaves
+/// these as they are. `LOADTESTER_FIGURES=folder` writes the figures themselves, to be compared with those of
+/// an earlier build.
+const CLOSED: &str = "60a672041cd3b3aa1d4af321d7a0d4efde412f2f237ad5ca1555d368f22ea1c2";
+const OPEN: &str = "d8ae61169de002f8f282873ba3df1a8fb61ba346d98b6497bf23aad77f9bb513";
+const EXPECTATIONS: &str = "e54c3bb79861af5997b4d062534a538017b6c1526987dd7b29a0cca5d30ce64b";
 
 fn plan(model: Model, requests: Option<u64>, duration_ns: Option<u64>, warmup_ns: u64) -> Plan {
     let scenario = |name: &str, weight, timeout_ns| Scenario {
@@ -335,27 +430,45 @@ fn mood(rng: &mut fastrand::Rng) -> Mood {
     }
 }
 
-/// Seeds to run: LOADTESTER_SEEDS overrides; a failing one is printed.
-fn for_seeds(check: impl Fn(u64, &mut fastrand::Rng) + std::panic::RefUnwindSafe) {
+/// Seeds to run: LOADTESTER_SEEDS overrides; a failing one is printed. `check` returns a run's figures, which
+/// over 1,000 seeds have the hash `expected`.
+fn for_seeds(
+    name: &str,
+    expected: &str,
+    check: impl Fn(u64, &mut fastrand::Rng) -> String + std::panic::RefUnwindSafe,
+) {
     let seeds = std::env::var("LOADTESTER_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000);
+    let folder = std::env::var("LOADTESTER_FIGURES").ok();
+    let mut hash = Sha256::new();
     for seed in 0..seeds {
-        if let Err(panic) = std::panic::catch_unwind(|| check(seed, &mut fastrand::Rng::with_seed(seed))) {
-            eprintln!("seed {seed} failed");
-            std::panic::resume_unwind(panic);
+        match std::panic::catch_unwind(|| check(seed, &mut fastrand::Rng::with_seed(seed))) {
+            Ok(figures) => {
+                hash.update(&figures);
+                if let Some(folder) = &folder {
+                    std::fs::write(format!("{folder}/{name}-{seed:04}.txt"), &figures).unwrap();
+                }
+            }
+            Err(panic) => {
+                eprintln!("seed {seed} failed");
+                std::panic::resume_unwind(panic);
+            }
         }
+    }
+    if seeds == 1_000 {
+        assert_eq!(hex(hash), expected, "the runs of {name} come to other figures than before");
     }
 }
 
 #[test]
 fn a_closed_run_accounts_for_every_request_whatever_the_target_does() {
-    for_seeds(|seed, rng| {
+    for_seeds("closed", CLOSED, |seed, rng| {
         let connections = rng.u32(1..20);
         let requests = rng.bool().then(|| rng.u64(1..300));
         let duration = (requests.is_none() || rng.bool()).then(|| rng.u64(1..300) * MS);
         let warmup = if rng.bool() { 0 } else { rng.u64(1..100) * MS };
         let share = Share { connections, requests: requests.map(|n| 0..n), backlog: 0, arrivals: (0, 1) };
         let plan = with_any_policy(plan(Model::Closed { connections }, requests, duration, warmup), rng);
-        let (tally, outstanding) = World::new(plan, share, mood(rng), seed).run();
+        let Played { tally, outstanding, figures } = World::new(plan, share, mood(rng), seed).run();
         if let (Some(n), None) = (requests, duration) {
             let due = tally.sum(|s| s.due);
             assert!(due <= n);
@@ -366,12 +479,13 @@ fn a_closed_run_accounts_for_every_request_whatever_the_target_does() {
                 );
             }
         }
+        figures
     });
 }
 
 #[test]
 fn an_open_run_accounts_for_every_request_whatever_the_target_does() {
-    for_seeds(|seed, rng| {
+    for_seeds("open", OPEN, |seed, rng| {
         let given = rng.bool();
         let connections = rng.u32(1..20);
         let mut piece = || Piece {
@@ -388,7 +502,7 @@ fn an_open_run_accounts_for_every_request_whatever_the_target_does() {
         let share = Share { connections, requests: None, backlog, arrivals: (rng.u64(0..of), of) };
         let model = Model::Open { pieces, arrivals, connections: given.then_some(connections), backlog };
         let plan = with_any_policy(plan(model, None, duration, warmup), rng);
-        World::new(plan, share, mood(rng), seed).run();
+        World::new(plan, share, mood(rng), seed).run().figures
     });
 }
 
@@ -427,7 +541,7 @@ fn response_time_counts_from_due_and_service_time_from_send() {
 /// they come and whatever the other scenario lets pass.
 #[test]
 fn expectations_judge_every_complete_response_and_lose_none() {
-    for_seeds(|seed, rng| {
+    for_seeds("expectations", EXPECTATIONS, |seed, rng| {
         let connections = rng.u32(1..20);
         let share = Share { connections, requests: Some(0..200), backlog: 0, arrivals: (0, 1) };
         let mut plan = plan(Model::Closed { connections }, Some(200), None, 0);
@@ -439,7 +553,8 @@ fn expectations_judge_every_complete_response_and_lose_none() {
             body_bytes: None,
             max_body_bytes: 100,
         }));
-        let (tally, _) = World::new(plan, share, Mood { junk: 0, redirects: 0, ..mood(rng) }, seed).run();
+        let mood = Mood { junk: 0, redirects: 0, ..mood(rng) };
+        let Played { tally, figures, .. } = World::new(plan, share, mood, seed).run();
         let [judged, other] = tally.scenarios.as_slice() else { panic!("two scenarios") };
         let count = |s: &ScenarioTally, outcome: Outcome| s.outcomes[outcome as usize];
         let code = |s: &ScenarioTally, code| s.status_codes().find(|(c, _)| *c == code).map_or(0, |(_, n)| n);
@@ -456,5 +571,6 @@ fn expectations_judge_every_complete_response_and_lose_none() {
         assert!(tally.specimens.iter().all(|s| s.scenario == 0));
         let kinds = usize::from(broken > 0) + usize::from(code(judged, 503) > 0);
         assert_eq!(tally.specimens.len(), kinds, "{:?}", tally.specimens);
+        figures
     });
 }
