@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use divan::{Bencher, black_box};
-use loadtester::client::{Action, Brief, Client};
+use loadtester::client::{Action, Client, RunSpec};
 use loadtester::http1::{self, Decoder, HeadMemo};
 use loadtester::plan::{self, Overrides, Slice};
 use loadtester::schedule::{Arrivals, Picker, Piece, Schedule};
@@ -110,7 +110,7 @@ fn client_cycle(bencher: Bencher) {
     let text = "{ base_url: http://target, load: { concurrency: 1, duration: 24h }, scenarios: [{ name: a, path: / }] }";
     let plan = plan::parse(text, "bench", &Overrides::default(), &|_| None).expect("a valid plan");
     let share = plan::share(&plan, Slice { slot: 0, of: 1 });
-    let mut client = Client::new(Arc::new(Brief::new(plan, 1)), share, Box::new(Tally::new(1)));
+    let mut client = Client::new(Arc::new(RunSpec::new(plan, 1)), share, Box::new(Tally::new(1)));
     client.open();
     assert_eq!(client.next(0), Some(Action::Connect(0)));
     client.connected(0, 0);

@@ -8,6 +8,7 @@
 
 // ── parts ──
 pub mod units;
+pub mod http;
 pub mod http1;
 pub mod schedule;
 pub mod tally;

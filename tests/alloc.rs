@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{bounded, unbounded};
-use loadtester::client::{Action, Brief, Client};
+use loadtester::client::{Action, Client, RunSpec};
 use loadtester::load::{self, Control, Job, Route, TALLIES_PER_THREAD};
 use loadtester::plan::{self, Overrides, Share, Slice};
 use loadtester::sys::{Address, Clock, Pem, TlsConfig};
@@ -98,24 +98,24 @@ const LENGTH: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 const CHUNKED: &str =
     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n3\r\nyou\r\n0\r\n\r\n";
 
-fn brief(base_url: &str, load: &str) -> (Arc<Brief>, Share) {
+fn spec(base_url: &str, load: &str) -> (Arc<RunSpec>, Share) {
     let tls = if base_url.starts_with("https") { "tls: { ca: ca.pem }\n" } else { "" };
     let text = format!(
         "base_url: {base_url}\n{tls}load: {load}\nscenarios:\n  - {{ name: a, path: /a, weight: 2 }}\n  - {{ name: b, path: /b, method: POST, body: x }}\n"
     );
     let plan = plan::parse(&text, "test", &Overrides::default(), &|_| None).expect("a valid plan");
     let share = plan::share(&plan, Slice { slot: 0, of: 1 });
-    (Arc::new(Brief::new(plan, 1)), share)
+    (Arc::new(RunSpec::new(plan, 1)), share)
 }
 
 /// 100,000 exchanges in virtual time, each answered after 20 µs in pieces of `piece` bytes.
 fn check_client(load: &str, response: &str, piece: usize) {
     const EXCHANGES: u64 = 100_000;
-    let (brief, share) = brief("http://target", load);
+    let (spec, share) = spec("http://target", load);
     let tally = || Box::new(Tally::new(2));
     let mut spare = vec![tally(), tally()];
     let connections = share.connections as usize;
-    let mut client = Client::new(brief, share, tally());
+    let mut client = Client::new(spec, share, tally());
     let mut waiting = Vec::with_capacity(connections);
     client.open();
     while let Some(action) = client.next(0) {
@@ -187,8 +187,8 @@ fn allocations_of_thread(url: &str, files: Option<&Pem>, load: &str) -> (u64, u6
     // Threads are found by name: one at a time.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let (brief, share) = brief(url, load);
-    let tls = files.map(|files| TlsConfig::new(brief.plan.tls.as_ref().expect("https"), files).expect("PEM"));
+    let (spec, share) = spec(url, load);
+    let tls = files.map(|files| TlsConfig::new(spec.plan.tls.as_ref().expect("https"), files).expect("PEM"));
     let (settle, settled) = unbounded();
     let (close, windows) = bounded(TALLIES_PER_THREAD);
     let (give_back, empties) = bounded(TALLIES_PER_THREAD);
@@ -196,13 +196,13 @@ fn allocations_of_thread(url: &str, files: Option<&Pem>, load: &str) -> (u64, u6
         give_back.send(Box::new(Tally::new(2))).expect("there is room");
     }
     let (control, clock) = (Arc::new(Control::default()), Clock::start());
-    let host: IpAddr = brief.plan.target.host.parse().expect("an address");
-    let address = Address::Inet((host, brief.plan.target.port).into());
+    let host: IpAddr = spec.plan.target.host.parse().expect("an address");
+    let address = Address::Inet((host, spec.plan.target.port).into());
     let job = Job {
         tls,
         thread: 0,
         core: None,
-        brief,
+        spec,
         share,
         route: Arc::new(Route::new(vec![address], &[])),
         clock,

@@ -1,15 +1,15 @@
 //! One connection to the target, as the client sees it.
 //!
 //! ```text
-//!          ┌──────────────── close ────────────────┐
-//!          ▼                                        │
-//!        Down ──connect──▶ Connecting ──▶ Idle ⇄ Busy
-//!          ▲                   │            │
-//!          └────── failed ─────┴── closed ──┘
+//!          ┌──────────── close ────────────┐
+//!          ▼                               │
+//!        Down ──connect──▶ Connecting ──▶ Established
+//!          ▲                   │
+//!          └────── failed ─────┘
 //! ```
 
-use super::exchange::Exchange;
-use crate::http1::Decoder;
+use super::exchanges::ExchangeId;
+use super::wire::Wire;
 
 /// Where a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,27 +18,22 @@ pub enum State {
     Down,
     /// A connection attempt is under way.
     Connecting,
-    /// Established, nothing outstanding.
-    Idle,
-    /// A request is being sent or its response awaited.
-    Busy,
+    /// Requests may be sent; its [`Wire`] knows which are.
+    Established,
 }
 
-/// A connection and what it carries.
+/// A connection and the protocol on it.
 #[derive(Debug)]
 pub struct Connection {
     pub state: State,
-    /// The exchange it carries, or that waits for it to connect.
-    pub exchange: Option<Exchange>,
-    pub decoder: Decoder,
-    /// Request bytes the kernel has taken, of the current exchange.
-    pub written: u32,
+    pub wire: Wire,
+    /// The exchange that will be sent on it next: it waits for the connection to be established, or is sent
+    /// again, or follows a redirect.
+    pub reserved: Option<ExchangeId>,
     /// Bytes the kernel has taken since it was established.
-    pub written_total: u64,
+    pub written: u64,
     /// Responses since it was established after which it stayed open.
     pub served: u64,
-    /// Whether any of the current response has come.
-    pub heard: bool,
     /// Whether it was established before.
     pub reopened: bool,
     /// When it was established.
@@ -46,7 +41,7 @@ pub struct Connection {
     /// Connection attempts that failed in a row.
     pub failures: u32,
     /// Whether it stands in the queue of free connections (where it may have gone stale).
-    pub queued: bool,
+    pub is_queued: bool,
     /// Whether it stands in the queue of ready connections, where none stands twice.
     pub is_ready: bool,
     /// When the current attempt began.
@@ -59,19 +54,23 @@ impl Connection {
     pub fn new() -> Self {
         Self {
             state: State::Down,
-            exchange: None,
-            decoder: Decoder::new(),
+            wire: Wire::new(),
+            reserved: None,
             written: 0,
-            written_total: 0,
             served: 0,
-            heard: false,
             reopened: false,
             opened_ns: 0,
             failures: 0,
-            queued: false,
+            is_queued: false,
             is_ready: false,
             connecting_since_ns: 0,
             idle_since_ns: 0,
         }
+    }
+
+    /// Whether an exchange may start on it that was not reserved for it.
+    #[inline]
+    pub fn is_free(&self) -> bool {
+        self.state == State::Established && self.wire.capacity() > 0 && self.reserved.is_none()
     }
 }

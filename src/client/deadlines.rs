@@ -1,7 +1,8 @@
-//! Deadlines of connections: one list per length of deadline, each in order of time.
+//! Deadlines of numbered things, exchanges or connections: one list per length of deadline, each in order of
+//! time.
 //!
 //! Equal lengths expire in the order they were set, so setting and clearing one touches only its
-//! neighbours. A connection has at most one deadline.
+//! neighbors. Each thing has at most one deadline.
 
 const NONE: u32 = u32::MAX;
 
@@ -21,7 +22,7 @@ struct Ends {
     last: u32,
 }
 
-/// The deadlines of a fixed number of connections in a fixed number of lists.
+/// The deadlines of a fixed number of things in a fixed number of lists.
 #[derive(Debug)]
 pub struct Deadlines {
     nodes: Box<[Node]>,
@@ -29,44 +30,44 @@ pub struct Deadlines {
 }
 
 impl Deadlines {
-    pub fn new(connections: usize, lists: usize) -> Self {
+    pub fn new(things: usize, lists: usize) -> Self {
         Self {
-            nodes: vec![UNSET; connections].into(),
+            nodes: vec![UNSET; things].into(),
             lists: vec![Ends { first: NONE, last: NONE }; lists].into(),
         }
     }
 
-    /// Set `connection`'s deadline in `list`, replacing any it had. Cheap when `at_ns` is not before
+    /// Set `id`'s deadline in `list`, replacing any it had. Cheap when `at_ns` is not before
     /// the others of that list.
     #[inline]
-    pub fn set(&mut self, connection: u32, list: usize, at_ns: u64) {
-        self.clear(connection);
+    pub fn set(&mut self, id: u32, list: usize, at_ns: u64) {
+        self.clear(id);
         let mut after = self.lists[list].last;
         while after != NONE && self.nodes[after as usize].at_ns > at_ns {
             after = self.nodes[after as usize].previous;
         }
         let next = if after == NONE { self.lists[list].first } else { self.nodes[after as usize].next };
-        self.nodes[connection as usize] = Node { at_ns, previous: after, next, list: list as u32 };
-        self.link(list, after, connection);
-        self.link_back(list, next, connection);
+        self.nodes[id as usize] = Node { at_ns, previous: after, next, list: list as u32 };
+        self.link(list, after, id);
+        self.link_back(list, next, id);
     }
 
-    /// Forget `connection`'s deadline, if it has one.
+    /// Forget `id`'s deadline, if it has one.
     #[inline]
-    pub fn clear(&mut self, connection: u32) {
-        let node = self.nodes[connection as usize];
+    pub fn clear(&mut self, id: u32) {
+        let node = self.nodes[id as usize];
         if node.list == NONE {
             return;
         }
         self.link(node.list as usize, node.previous, node.next);
         self.link_back(node.list as usize, node.next, node.previous);
-        self.nodes[connection as usize] = UNSET;
+        self.nodes[id as usize] = UNSET;
     }
 
-    /// `connection`'s deadline, if it has one.
+    /// `id`'s deadline, if it has one.
     #[inline]
-    pub fn of(&self, connection: u32) -> Option<u64> {
-        let node = self.nodes[connection as usize];
+    pub fn of(&self, id: u32) -> Option<u64> {
+        let node = self.nodes[id as usize];
         (node.list != NONE).then_some(node.at_ns)
     }
 
@@ -76,14 +77,10 @@ impl Deadlines {
         self.firsts().map(|(_, at_ns)| at_ns).min()
     }
 
-    /// Take the earliest deadline that has come by `now`, but for those of connections that are `held`:
-    /// whose, and when it was.
-    pub fn expired(&mut self, now: u64, held: impl Fn(u32) -> bool) -> Option<(u32, u64)> {
-        let firsts = self.lists.iter().filter_map(|ends| self.from(ends.first).find(|(c, _)| !held(*c)));
-        let (connection, at_ns) =
-            firsts.filter(|(_, at_ns)| *at_ns <= now).min_by_key(|(_, at_ns)| *at_ns)?;
-        self.clear(connection);
-        Some((connection, at_ns))
+    /// The earliest deadline that has come by `now`, but for those that are `held`: whose, and when it was.
+    pub fn expired(&self, now: u64, held: impl Fn(u32) -> bool) -> Option<(u32, u64)> {
+        let firsts = self.lists.iter().filter_map(|ends| self.from(ends.first).find(|(id, _)| !held(*id)));
+        firsts.filter(|(_, at_ns)| *at_ns <= now).min_by_key(|(_, at_ns)| *at_ns)
     }
 
     fn firsts(&self) -> impl Iterator<Item = (u32, u64)> {
@@ -135,6 +132,7 @@ mod tests {
                             model.iter().filter(|(c, _)| !held(**c)).map(|(_, at)| *at).min()
                         };
                         if let Some((c, at)) = deadlines.expired(at_ns, held) {
+                            deadlines.clear(c);
                             prop_assert!(!held(c));
                             prop_assert_eq!(model.remove(&c), Some(at));
                             prop_assert!(others(&model).is_none_or(|other| other >= at));

@@ -1,10 +1,13 @@
-//! What is asked of one thread: which request comes next, and when it is due.
+//! What is asked of one thread: which request starts next, and when it is due.
 
 use std::collections::VecDeque;
 
-use super::exchange::Exchange;
+use super::exchange::Start;
+use super::phases::Phases;
+use super::spec::RunSpec;
 use crate::plan::{Load, Model, Share};
 use crate::schedule::{Due, Piece, Schedule};
+use crate::tally::Tally;
 
 /// Where requests come from.
 #[derive(Debug)]
@@ -13,9 +16,11 @@ pub enum Demand {
     Open(Box<Open>),
 }
 
-/// Each connection asks for its next request when the last one ended.
+/// Each user starts the next request when their last one has ended and a connection can carry it.
 #[derive(Debug)]
 pub struct Closed {
+    /// Users who have no request under way.
+    idle_users: u32,
     /// Place of the next request in the picker's sequence, before and after the warm-up.
     warm_up_next: u64,
     next: u64,
@@ -31,7 +36,7 @@ pub struct Open {
     /// When the last request was due.
     last_due_ns: u64,
     /// Due requests that wait for a free connection, oldest first.
-    pub backlog: VecDeque<Exchange>,
+    pub backlog: VecDeque<Start>,
     capacity: usize,
     limited: bool,
 }
@@ -94,7 +99,12 @@ impl Demand {
                 // Slots begin at different places of the sequence, so that they do not move in step.
                 let offset = period * share.arrivals.0 / share.arrivals.1;
                 let range = share.requests.clone().unwrap_or(offset..u64::MAX);
-                Self::Closed(Closed { warm_up_next: offset, next: range.start, end: range.end })
+                Self::Closed(Closed {
+                    idle_users: share.connections,
+                    warm_up_next: offset,
+                    next: range.start,
+                    end: range.end,
+                })
             }
             Some(timetable) => Self::Open(Box::new(Open {
                 timetable,
@@ -108,10 +118,52 @@ impl Demand {
     }
 }
 
+impl Demand {
+    /// A request has ended.
+    #[inline]
+    pub fn request_ended(&mut self) {
+        if let Self::Closed(closed) = self {
+            closed.idle_users += 1;
+        }
+    }
+
+    /// Whether no request will start any more.
+    pub fn is_over(&self, now: u64, phases: &Phases) -> bool {
+        match self {
+            Self::Closed(closed) => now >= phases.stop || closed.is_empty(),
+            Self::Open(open) => {
+                let over = now >= phases.stop || open.limited;
+                over && open.next_due(phases).is_none() && open.backlog.is_empty()
+            }
+        }
+    }
+
+    /// At the end: count the requests that were due before load ended and that this thread never came
+    /// to, because it was held up past the drain. Returns how many they are; they stay unfinished.
+    pub fn count_unreached(&mut self, spec: &RunSpec, phases: &Phases, tally: &mut Tally) -> u64 {
+        let Self::Open(open) = self else { return 0 };
+        let starts = std::iter::from_fn(|| open.arrival(u64::MAX, spec, phases, tally));
+        starts.filter(|start| start.measured).count() as u64
+    }
+}
+
 impl Closed {
+    /// An idle user's next request, due `now`; `None` when load has ended or all were handed out.
+    #[inline]
+    pub fn start(&mut self, now: u64, spec: &RunSpec, phases: &Phases, tally: &mut Tally) -> Option<Start> {
+        if now >= phases.stop {
+            return None;
+        }
+        let measured = now >= phases.measure_from;
+        let k = self.take(measured)?;
+        // There are as many users as connections, and one of those is free.
+        self.idle_users -= 1;
+        Some(Start::due(spec.picker.pick(k), now, measured, tally))
+    }
+
     /// The next request's place in the sequence; `None` when all were handed out.
     #[inline]
-    pub fn take(&mut self, measured: bool) -> Option<u64> {
+    fn take(&mut self, measured: bool) -> Option<u64> {
         let (next, end) =
             if measured { (&mut self.next, self.end) } else { (&mut self.warm_up_next, u64::MAX) };
         (*next < end).then(|| {
@@ -120,8 +172,8 @@ impl Closed {
         })
     }
 
-    /// Whether measured requests are left.
-    pub fn is_empty(&self) -> bool {
+    /// Whether no measured requests are left.
+    fn is_empty(&self) -> bool {
         self.next >= self.end
     }
 }
@@ -129,13 +181,48 @@ impl Closed {
 impl Open {
     /// The next arrival, and whether it belongs to the measured time.
     #[inline]
-    pub fn peek(&self) -> Option<(Due, bool)> {
+    fn peek(&self) -> Option<(Due, bool)> {
         self.timetable.peek()
+    }
+
+    /// When the next request is due, unless load ends before.
+    #[inline]
+    pub fn next_due(&self, phases: &Phases) -> Option<u64> {
+        self.peek().map(|(due, _)| due.at_ns).filter(|at_ns| *at_ns < phases.stop)
+    }
+
+    /// The next request that was due by `now`, counted.
+    #[inline]
+    pub fn arrival(&mut self, now: u64, spec: &RunSpec, phases: &Phases, tally: &mut Tally) -> Option<Start> {
+        let (due, measured) = self.peek()?;
+        if due.at_ns > now || due.at_ns >= phases.stop {
+            return None;
+        }
+        self.advance();
+        Some(Start::due(spec.picker.pick(due.k), due.at_ns, measured, tally))
+    }
+
+    /// Have `start` wait for a connection, or drop it when as many wait as may.
+    pub fn enqueue(&mut self, start: Start, tally: &mut Tally) {
+        if self.backlog.len() < self.capacity {
+            self.backlog.push_back(start);
+        } else {
+            start.dropped(tally);
+        }
+    }
+
+    /// Without permission to send: drop what waits and what is due by `now`.
+    #[cold]
+    pub fn drop_unpermitted(&mut self, now: u64, spec: &RunSpec, phases: &Phases, tally: &mut Tally) {
+        self.backlog.drain(..).for_each(|waiting| waiting.dropped(tally));
+        while let Some(start) = self.arrival(now, spec, phases, tally) {
+            start.dropped(tally);
+        }
     }
 
     /// Step past the arrival that [`Self::peek`] shows.
     #[inline]
-    pub fn advance(&mut self) {
+    fn advance(&mut self) {
         self.last_due_ns = self.peek().map_or(self.last_due_ns, |(due, _)| due.at_ns);
         self.timetable.advance();
         if !self.next.is_empty() {
@@ -166,16 +253,6 @@ impl Open {
     #[inline]
     pub fn gap_ns(&self) -> u64 {
         self.peek().map_or(u64::MAX, |(due, _)| due.at_ns.saturating_sub(self.last_due_ns))
-    }
-
-    /// Whether a number of requests may end the run before its time.
-    pub fn is_limited(&self) -> bool {
-        self.limited
-    }
-
-    /// Whether another due request may wait.
-    pub fn has_room(&self) -> bool {
-        self.backlog.len() < self.capacity
     }
 }
 

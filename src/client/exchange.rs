@@ -1,16 +1,45 @@
 //! One request and its response: the instants that make it up, and how they are tallied.
 
+use crate::http::Status;
 use crate::http1::Head;
 use crate::tally::{Detail, FirstSeen, Outcome, Tally};
-
-/// Status codes from here on count as failed when a scenario expects nothing else.
-const FIRST_FAILING_STATUS: u16 = 400;
 
 /// How a complete response is judged when its scenario expects nothing else.
 #[inline]
 pub fn by_status(status: u16) -> (Outcome, Detail) {
-    let failed = status >= FIRST_FAILING_STATUS;
-    (if failed { Outcome::UnexpectedStatus } else { Outcome::Ok }, Detail::Status(status))
+    (
+        if Status(status).is_failure() { Outcome::UnexpectedStatus } else { Outcome::Ok },
+        Detail::Status(status),
+    )
+}
+
+/// A request that is due.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// Index of its scenario.
+    pub scenario: u16,
+    /// Whether it belongs to the measured time: it was due after the warm-up.
+    pub measured: bool,
+    /// When it was due.
+    pub due_ns: u64,
+}
+
+impl Start {
+    /// A request of `scenario` is due at `due_ns`; counts it.
+    #[inline]
+    pub fn due(scenario: usize, due_ns: u64, measured: bool, tally: &mut Tally) -> Self {
+        if measured {
+            tally.scenarios[scenario].due += 1;
+        }
+        Self { scenario: scenario as u16, measured, due_ns }
+    }
+
+    /// It will not be sent; counts it.
+    pub fn dropped(self, tally: &mut Tally) {
+        if self.measured {
+            tally.scenarios[usize::from(self.scenario)].dropped += 1;
+        }
+    }
 }
 
 /// An exchange under way. Instants are nanoseconds on the run's clock.
@@ -23,7 +52,11 @@ pub struct Exchange {
     /// Whether it met a connection the target had already closed and was sent again.
     pub retried: bool,
     /// Redirects it has followed.
-    pub hops: u8,
+    pub redirects: u8,
+    /// Whether it is a place without an exchange.
+    pub is_vacant: bool,
+    /// The connection it is on or waits for.
+    pub connection: u32,
     /// When it was due.
     pub due_ns: u64,
     /// When its first send call began.
@@ -61,22 +94,26 @@ impl Arrival {
 }
 
 impl Exchange {
-    /// A request that is due; counts it.
-    pub fn due(scenario: usize, due_ns: u64, measured: bool, tally: &mut Tally) -> Self {
-        if measured {
-            tally.scenarios[scenario].due += 1;
-        }
-        Self {
-            scenario: scenario as u16,
-            measured,
-            retried: false,
-            hops: 0,
-            due_ns,
-            sent_ns: None,
-            first_byte_ns: None,
-            last: None,
-            received: 0,
-        }
+    /// A place without an exchange.
+    pub const VACANT: Self = Self {
+        scenario: 0,
+        measured: false,
+        retried: false,
+        redirects: 0,
+        is_vacant: true,
+        connection: 0,
+        due_ns: 0,
+        sent_ns: None,
+        first_byte_ns: None,
+        last: None,
+        received: 0,
+    };
+
+    /// A request that is due, to go over `connection`.
+    #[inline]
+    pub fn new(start: Start, connection: u32) -> Self {
+        let Start { scenario, measured, due_ns } = start;
+        Self { scenario, measured, due_ns, connection, is_vacant: false, ..Self::VACANT }
     }
 
     /// Its (first or second) send call begins. `possible_ns`: since when a connection was free for it,
@@ -94,6 +131,20 @@ impl Exchange {
                 tally.send_delay.record(now.saturating_sub(possible.max(self.due_ns)));
             }
         }
+    }
+
+    /// The kernel has taken `n` bytes of its request.
+    #[inline]
+    pub fn sent(&self, n: usize, tally: &mut Tally) {
+        if self.measured {
+            tally.scenarios[usize::from(self.scenario)].bytes_sent += n as u64;
+        }
+    }
+
+    /// It met a connection that the target had closed, and is sent again.
+    pub fn retries(&mut self, tally: &mut Tally) {
+        self.retried = true;
+        tally.retried += u64::from(self.measured);
     }
 
     /// `n` bytes of its response were read.

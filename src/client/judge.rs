@@ -1,68 +1,95 @@
 //! Responses held against what their scenario expects. Nothing here runs for scenarios that expect
 //! nothing of their own.
 
-use super::exchange::Exchange;
-use super::{Brief, Client};
-use crate::http1::Recording;
+use super::exchange::{Exchange, by_status};
+use super::spec::RunSpec;
+use crate::http::{CapturedResponse, ResponseView};
 use crate::plan::excerpt;
-use crate::tally::{Broken, Detail, MAX_SPECIMENS, Outcome, Specimen};
+use crate::tally::{Broken, Detail, MAX_SPECIMENS, Outcome, Specimen, Tally};
 
 /// Bytes of a body that are kept to be shown: more than fits a few screens.
-const WITNESS_BODY_BYTES: usize = 64 << 10;
+const SHOWN_BODY_BYTES: usize = 64 << 10;
 
-/// A recording for each of `connections`, or none when nobody looks into responses.
-pub fn recordings(brief: &Brief, connections: usize) -> Vec<Recording> {
-    let looks = brief.plan.scenarios.iter().any(|s| {
-        s.follow_redirects > 0 || s.expect.as_ref().is_some_and(|e| e.wants_head() || e.most_body_bytes() > 0)
-    });
-    let looks = looks || brief.witness;
-    vec![Recording::default(); if looks { connections } else { 0 }]
+/// Whether anybody looks into this plan's responses.
+pub fn looks_into_responses(spec: &RunSpec) -> bool {
+    spec.capture_last
+        || spec.plan.scenarios.iter().any(|s| {
+            s.follow_redirects > 0
+                || s.expect.as_ref().is_some_and(|e| e.wants_head() || e.most_body_bytes() > 0)
+        })
 }
 
-/// Keep of the coming response what `exchange`'s scenario looks at.
-pub fn begin(recording: &mut Recording, brief: &Brief, exchange: &Exchange) {
-    let scenario = &brief.plan.scenarios[usize::from(exchange.scenario)];
+/// Capture of the coming response what `exchange`'s scenario looks at.
+pub fn begin(captured: &mut CapturedResponse, spec: &RunSpec, exchange: &Exchange) {
+    let scenario = &spec.plan.scenarios[usize::from(exchange.scenario)];
     let (head, body) = match &scenario.expect {
         Some(expect) => (expect.wants_head(), expect.most_body_bytes()),
         None => (false, 0),
     };
-    let least = if brief.witness { WITNESS_BODY_BYTES } else { 0 };
-    recording.begin(head || scenario.follow_redirects > 0 || brief.witness, body.max(least));
+    let least = if spec.capture_last { SHOWN_BODY_BYTES } else { 0 };
+    captured.begin(head || scenario.follow_redirects > 0 || spec.capture_last, body.max(least));
 }
 
-impl Client {
-    /// How `exchange`, complete on `c`, is judged. The first of each kind of failure is kept to be shown.
-    pub(super) fn judge(
+/// Judges complete responses, and keeps the first of each kind of failure to be shown.
+#[derive(Debug)]
+pub struct Judge {
+    /// The broken expectations that were reported, for each scenario.
+    reported: Vec<Vec<Broken>>,
+}
+
+impl Judge {
+    /// For a plan of `scenarios` scenarios.
+    pub fn new(scenarios: usize) -> Self {
+        Self { reported: vec![Vec::new(); scenarios] }
+    }
+
+    /// How `exchange`, complete with `status` at `at_ns`, is judged.
+    #[inline]
+    pub fn judge(
         &mut self,
-        c: u32,
+        spec: &RunSpec,
         exchange: &Exchange,
-        status: u16,
+        (status, captured): (u16, Option<&CapturedResponse>),
         at_ns: u64,
+        tally: &mut Tally,
+    ) -> (Outcome, Detail) {
+        match &spec.plan.scenarios[usize::from(exchange.scenario)].expect {
+            None => by_status(status),
+            Some(_) => self.hold_against_expectations(spec, exchange, (status, captured), at_ns, tally),
+        }
+    }
+
+    fn hold_against_expectations(
+        &mut self,
+        spec: &RunSpec,
+        exchange: &Exchange,
+        (status, captured): (u16, Option<&CapturedResponse>),
+        at_ns: u64,
+        tally: &mut Tally,
     ) -> (Outcome, Detail) {
         let scenario = usize::from(exchange.scenario);
-        let nothing = Recording::default();
-        let response = self.recordings.get(c as usize).unwrap_or(&nothing);
-        let Some(expect) = &self.brief.plan.scenarios[scenario].expect else {
-            return (Outcome::Ok, Detail::None);
-        };
-        if self.brief.witness {
-            self.tally.witness = Some(Box::new(response.clone()));
+        let nothing = CapturedResponse::default();
+        let captured = captured.unwrap_or(&nothing);
+        let Some(expect) = &spec.plan.scenarios[scenario].expect else { return by_status(status) };
+        if spec.capture_last {
+            tally.witness = Some(Box::new(captured.clone()));
         }
-        let broken = match expect.judge(status, response) {
+        let response: ResponseView<'_> = captured.view(status);
+        let broken = match expect.judge(&response) {
             Ok(()) => return (Outcome::Ok, Detail::Status(status)),
             Err(broken) => broken,
         };
-        let secrets = &self.brief.plan.secrets;
+        let secrets = &spec.plan.secrets;
         let reported = &mut self.reported[scenario];
         if exchange.measured && reported.len() < MAX_SPECIMENS && !reported.contains(&broken) {
             reported.push(broken);
-            self.tally.specimens.push(Specimen {
+            tally.specimens.push(Specimen {
                 at_ns,
                 scenario: exchange.scenario,
                 broken,
                 status,
-                what: secrets.mask_echo(&expect.explain(broken, response)),
-                excerpt: excerpt(secrets.mask_echo(&String::from_utf8_lossy(response.body())).as_bytes()),
+                what: secrets.mask_echo(&expect.explain(broken, &response)),
+                excerpt: excerpt(secrets.mask_echo(&String::from_utf8_lossy(response.body)).as_bytes()),
             });
         }
         match broken {

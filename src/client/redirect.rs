@@ -1,24 +1,22 @@
 //! Requests, as a scenario asks for them and as a redirect changes them.
 //!
-//! A redirected exchange stays one exchange, with one deadline, on one place among the connections; each
-//! hop is a request of its own on the wire, and the last response is the one that is judged.
+//! A redirected exchange stays one exchange, with one deadline; each redirect is a request of its own on the
+//! wire, and the last response is the one that is judged.
 
-use super::exchange::Exchange;
-use super::{Brief, Client};
-use crate::http1::{self, Origin, RedirectError, Request, becomes_get};
+use super::exchanges::{ExchangeId, Exchanges};
+use super::spec::RunSpec;
+use crate::http::{Method, Origin, RedirectError, describes_content, follow};
+use crate::http1::{self, Request};
 use crate::plan::{Plan, Scenario};
-
-/// Fields that speak of a body, and go when it does (RFC 9110, section 15.4).
-const CONTENT_FIELDS: [&str; 4] =
-    ["content-type", "content-encoding", "content-language", "content-location"];
+use crate::tally::Tally;
 
 /// The request that a redirect asks for.
 #[derive(Clone, Debug)]
-pub struct Hop {
+pub struct RedirectedRequest {
     method: String,
     path: String,
     has_body: bool,
-    request: Request,
+    pub request: Request,
 }
 
 /// The request of `scenario` as the wire carries it.
@@ -29,22 +27,13 @@ pub fn encode(plan: &Plan, scenario: &Scenario) -> Request {
 fn encode_to(plan: &Plan, scenario: &Scenario, method: &str, path: &str, with_body: bool) -> Request {
     let mut fields = scenario.headers.clone();
     if !with_body {
-        fields.retain(|(name, _)| !CONTENT_FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field)));
+        fields.retain(|(name, _)| !describes_content(name));
     }
     if !plan.connections.keep_alive {
         fields.push(("Connection".to_owned(), "close".to_owned()));
     }
     let body: &[u8] = if with_body { &scenario.body } else { &[] };
     http1::encode(method, path, &plan.target.authority, &fields, body)
-}
-
-/// What `exchange` on connection `c` sends now.
-#[inline]
-pub fn request<'a>(brief: &'a Brief, hops: &'a [Option<Hop>], c: u32, exchange: &Exchange) -> &'a Request {
-    match hops.get(c as usize) {
-        Some(Some(hop)) if exchange.hops > 0 => &hop.request,
-        _ => &brief.requests[usize::from(exchange.scenario)],
-    }
 }
 
 /// What redirects stay within.
@@ -58,34 +47,40 @@ fn origin(plan: &Plan) -> Origin<'_> {
     Origin { scheme, host, port: plan.target.port }
 }
 
-impl Client {
-    /// Prepare the request that the redirect on `c`, of this status, asks for.
+impl Exchanges {
+    /// Prepare the request that a response of this `status` to `id` redirects to.
     ///
     /// # Errors
     /// Why it is not followed.
-    pub(super) fn redirect(&mut self, c: u32, status: u16) -> Result<(), RedirectError> {
-        let connection = &mut self.connections[c as usize];
-        let (Some(exchange), Some(recording)) = (&mut connection.exchange, self.recordings.get(c as usize))
-        else {
-            return Err(RedirectError::BadLocation);
-        };
-        let plan = &self.brief.plan;
+    pub fn redirect(
+        &mut self,
+        spec: &RunSpec,
+        id: ExchangeId,
+        status: u16,
+        tally: &mut Tally,
+    ) -> Result<(), RedirectError> {
+        let plan = &spec.plan;
+        let exchange = *self.get(id);
         let scenario = &plan.scenarios[usize::from(exchange.scenario)];
-        if exchange.hops >= scenario.follow_redirects {
+        if exchange.redirects >= scenario.follow_redirects {
             return Err(RedirectError::TooMany);
         }
-        let last = self.hops[c as usize].take().filter(|_| exchange.hops > 0);
+        let last = self.redirected(id).and_then(Option::take).filter(|_| exchange.redirects > 0);
         let (method, path, had_body) = match &last {
-            Some(hop) => (hop.method.as_str(), hop.path.as_str(), hop.has_body),
+            Some(last) => (last.method.as_str(), last.path.as_str(), last.has_body),
             None => (scenario.method.as_str(), scenario.path.as_str(), true),
         };
-        let path = http1::follow(recording.head(), origin(plan), path)?;
-        let changes = becomes_get(status, method);
-        let (method, has_body) = if changes { ("GET", false) } else { (method, had_body) };
-        let request = encode_to(plan, scenario, method, &path, has_body);
-        self.hops[c as usize] = Some(Hop { method: method.to_owned(), path, has_body, request });
-        exchange.hops += 1;
-        self.tally.redirects += u64::from(exchange.measured);
+        let head = self.captured(id).ok_or(RedirectError::BadLocation)?.head();
+        let path = follow(head, origin(plan), path)?;
+        let (method, keeps_body) = Method(method).after_redirect(status);
+        let has_body = had_body && keeps_body;
+        let request = encode_to(plan, scenario, method.0, &path, has_body);
+        let method = method.0.to_owned();
+        if let Some(place) = self.redirected(id) {
+            *place = Some(RedirectedRequest { method, path, has_body, request });
+        }
+        self.get_mut(id).redirects += 1;
+        tally.redirects += u64::from(exchange.measured);
         Ok(())
     }
 }

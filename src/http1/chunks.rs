@@ -9,7 +9,8 @@
 //!
 //! Lines end in CRLF; a bare LF is refused here, where a mistake would shift the framing.
 
-use super::{ProtocolError, Sink};
+use super::ProtocolError;
+use crate::http::ResponseSink;
 
 /// The longest chunk-size line, extensions included: servers send a dozen bytes.
 const MAX_LINE_BYTES: u32 = 4 * 1024;
@@ -56,7 +57,7 @@ impl Chunks {
     /// Consume as much of `bytes` as belongs to this body; returns how many. [`Self::is_done`] tells
     /// whether the body ended there.
     /// The data goes to `sink`.
-    pub fn feed(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<usize, ProtocolError> {
+    pub fn feed(&mut self, bytes: &[u8], sink: &mut impl ResponseSink) -> Result<usize, ProtocolError> {
         let mut at = 0;
         while at < bytes.len() && self.state != State::Done {
             if self.state == State::Data {

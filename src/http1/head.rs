@@ -1,15 +1,13 @@
 //! What a response's head says about its body and its connection. The policy, case by case, is the
 //! table in the documentation of [`http1`](super).
 
-use std::borrow::Cow;
 use std::mem::MaybeUninit;
 
 use super::ProtocolError;
+use crate::http::{MAX_FIELDS, Status, parser_config};
 
 /// The longest head accepted: what Node, nginx and curl would send at most, with room.
 pub const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// The most fields in one head.
-pub const MAX_FIELDS: usize = 256;
 
 /// How the end of the body is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +38,7 @@ pub struct Head {
 pub fn parse(bytes: &[u8], to_head_request: bool) -> Result<Option<(Head, usize)>, ProtocolError> {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut []);
-    let length = match config().parse_response_with_uninit_headers(&mut response, bytes, &mut fields) {
+    let length = match parser_config().parse_response_with_uninit_headers(&mut response, bytes, &mut fields) {
         Ok(httparse::Status::Complete(length)) if length <= MAX_HEAD_BYTES => length,
         Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD_BYTES => return Ok(None),
         Ok(_) => return Err(ProtocolError::HeadTooLarge),
@@ -54,36 +52,10 @@ pub fn parse(bytes: &[u8], to_head_request: bool) -> Result<Option<(Head, usize)
         return Err(ProtocolError::BadStatus);
     }
     let told = Told::by(response.headers, version == 1);
-    let bodyless = to_head_request || status < 200 || status == 204 || status == 304;
+    let bodyless = to_head_request || Status(status).is_without_content();
     let framing = if bodyless { Framing::Length(0) } else { told.framing()? };
     let keep_alive = told.keeps_alive(framing);
     Ok(Some((Head { status, framing, keep_alive }, length)))
-}
-
-/// A field continued on the next line is obsolete, and still to be understood (RFC 9112, section 5.2).
-fn config() -> httparse::ParserConfig {
-    let mut config = httparse::ParserConfig::default();
-    config.allow_obsolete_multiline_headers_in_responses(true);
-    config
-}
-
-/// Show every field of a whole head to `look`, name and value; a continued value in one line. Nothing
-/// when it does not parse: such a head never was a response.
-pub fn each_field(head: &[u8], mut look: impl FnMut(&str, &[u8])) {
-    let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
-    let mut response = httparse::Response::new(&mut []);
-    if config().parse_response_with_uninit_headers(&mut response, head, &mut fields).is_ok() {
-        response.headers.iter().for_each(|field| look(field.name, &unfolded(field.value)));
-    }
-}
-
-/// A value without line breaks: each, with the space around it, becomes one space.
-fn unfolded(value: &[u8]) -> Cow<'_, [u8]> {
-    if !value.contains(&b'\n') {
-        return Cow::Borrowed(value);
-    }
-    let lines = value.split(|b| *b == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
-    Cow::Owned(lines.collect::<Vec<_>>().join(&b' '))
 }
 
 /// What the fields say, before status and method have their word.
@@ -240,15 +212,6 @@ mod tests {
     fn an_answer_to_head_has_no_body() {
         let (head, _) = parse(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true).unwrap().unwrap();
         assert_eq!(head.framing, Framing::Length(0));
-    }
-
-    #[test]
-    fn a_continued_field_is_shown_in_one_line() {
-        let mut seen = Vec::new();
-        each_field(b"HTTP/1.1 200 OK\r\nA: one\r\n  two\r\n\tthree\r\nB: c\r\n\r\n", |name, value| {
-            seen.push(format!("{name}={}", String::from_utf8_lossy(value)));
-        });
-        assert_eq!(seen, ["A=one two three", "B=c"]);
     }
 
     #[test]

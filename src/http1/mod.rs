@@ -1,22 +1,21 @@
 //! HTTP/1.1 as bytes: requests out, responses in. No sockets, no time.
 //!
 //! A response is not stored: the decoder only finds where it ends and what its head says, so that
-//! bodies can be skipped in the kernel. Who wants to look into one hands the decoder a [`Recording`].
+//! bodies can be skipped in the kernel. To look into one, hand the decoder a
+//! [`CapturedResponse`](crate::http::CapturedResponse).
 //!
 //! # Policy
 //!
 #![doc = include_str!("policy.md")]
 
 mod chunks;
+mod connection;
 mod head;
-mod recording;
-mod redirect;
 mod request;
 mod response;
 
-pub use head::{Framing, Head, MAX_FIELDS, MAX_HEAD_BYTES, each_field};
-pub use recording::{Recording, Sink};
-pub use redirect::{Origin, RedirectError, becomes_get, follow, is_redirect};
+pub use connection::Connection;
+pub use head::{Framing, Head, MAX_HEAD_BYTES};
 pub use request::{Request, encode};
 pub use response::{Decoder, Fed, HeadMemo, Skippable};
 

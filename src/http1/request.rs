@@ -1,5 +1,7 @@
 //! Requests, encoded once at start.
 
+use crate::http::Method;
+
 /// A request as the wire carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -32,16 +34,19 @@ pub fn encode(
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
     }
-    let anticipates_body = matches!(method, "POST" | "PUT" | "PATCH");
-    if !body.is_empty() || anticipates_body {
+    let method = Method(method);
+    if !body.is_empty() || method.anticipates_content() {
         head += &format!("Content-Length: {}\r\n", body.len());
     }
     head += "\r\n";
     let mut bytes = head.into_bytes();
     bytes.extend_from_slice(body);
-    let is_idempotent = matches!(method, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS" | "TRACE");
-    let has_body = !body.is_empty();
-    Request { bytes: bytes.into_boxed_slice(), is_head: method == "HEAD", is_idempotent, has_body }
+    Request {
+        bytes: bytes.into_boxed_slice(),
+        is_head: method.is_head(),
+        is_idempotent: method.is_idempotent(),
+        has_body: !body.is_empty(),
+    }
 }
 
 #[cfg(test)]

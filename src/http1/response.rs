@@ -7,9 +7,10 @@
 //!   └──neither─▶ UntilClose ──end of stream──▶ Done
 //! ```
 
+use super::ProtocolError;
 use super::chunks::Chunks;
 use super::head::{self, Framing, Head, MAX_HEAD_BYTES};
-use super::{ProtocolError, Sink};
+use crate::http::{ResponseSink, Status};
 
 /// The longest head remembered for comparison.
 const MAX_MEMO_BYTES: usize = 2048;
@@ -132,7 +133,7 @@ impl Decoder {
         bytes: &[u8],
         to_head_request: bool,
         memo: &mut HeadMemo,
-        sink: &mut impl Sink,
+        sink: &mut impl ResponseSink,
     ) -> Result<Fed, ProtocolError> {
         let mut at = 0;
         while at < bytes.len() && self.state != State::Done {
@@ -205,7 +206,7 @@ impl Decoder {
         bytes: &[u8],
         to_head_request: bool,
         memo: &mut HeadMemo,
-        sink: &mut impl Sink,
+        sink: &mut impl ResponseSink,
     ) -> Result<usize, ProtocolError> {
         let before = self.partial.len();
         if before == 0
@@ -238,7 +239,7 @@ impl Decoder {
     }
 
     fn enter(&mut self, head: Head) {
-        if head.status < 200 {
+        if Status(head.status).is_interim() {
             return; // interim: the final head follows (RFC 9110, section 15.2)
         }
         self.head = Some(head);
@@ -254,7 +255,7 @@ impl Decoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http1::Recording;
+    use crate::http::CapturedResponse;
     use proptest::prelude::*;
 
     const CORPUS: &[&str] = &[
@@ -356,7 +357,7 @@ mod tests {
             edges.extend([0, bytes.len()]);
             edges.sort_unstable();
             let (mut decoder, mut memo) = (Decoder::new(), HeadMemo::new());
-            let mut recording = Recording::default();
+            let mut recording = CapturedResponse::default();
             recording.begin(true, most);
             for pair in edges.windows(2) {
                 decoder.feed_to(&bytes[pair[0]..pair[1]], false, &mut memo, &mut recording).unwrap();

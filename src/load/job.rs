@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crossbeam_channel::{Receiver, Sender};
 
 use super::Route;
-use crate::client::{Brief, Timetable};
+use crate::client::{RunSpec, Timetable};
 use crate::plan::Share;
 use crate::report::ThreadHealth;
 use crate::sys::{Clock, TlsConfig};
@@ -85,7 +85,7 @@ pub struct Job {
     /// The core to stay on.
     pub core: Option<usize>,
     /// What all threads share.
-    pub brief: Arc<Brief>,
+    pub spec: Arc<RunSpec>,
     /// Its part of the plan.
     pub share: Share,
     /// Where the target is; connections take its addresses in turn.

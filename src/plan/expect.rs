@@ -13,7 +13,7 @@ use super::fault::quoted;
 use super::path::Path;
 use super::scenario::is_token;
 use super::tree::{Kind, Node, Scalar, Value};
-use crate::http1::{Recording, each_field};
+use crate::http::{ResponseView, each_field};
 use crate::tally::Broken;
 use crate::units::{parse_bytes, print_bytes};
 
@@ -111,18 +111,19 @@ impl Expect {
     ///
     /// # Errors
     /// The first expectation it broke.
-    pub fn judge(&self, status: u16, response: &Recording) -> Result<(), Broken> {
+    pub fn judge(&self, response: &ResponseView<'_>) -> Result<(), Broken> {
+        let status = response.status.0;
         if !self.statuses.iter().any(|range| range.contains(&status)) {
             return Err(Broken::Status(status));
         }
-        self.judge_headers(response.head())?;
-        if self.body_bytes.as_ref().is_some_and(|range| !range.contains(&response.body_bytes())) {
+        self.judge_headers(response.head)?;
+        if self.body_bytes.as_ref().is_some_and(|range| !range.contains(&response.body_bytes)) {
             return Err(Broken::BodyBytes);
         }
-        if self.wants_content() && response.body_bytes() > response.body().len() as u64 {
+        if self.wants_content() && response.body_bytes > response.body.len() as u64 {
             return Err(Broken::BodyTooLarge);
         }
-        self.judge_body(response.body())
+        self.judge_body(response.body)
     }
 
     fn judge_headers(&self, head: &[u8]) -> Result<(), Broken> {
@@ -153,12 +154,12 @@ impl Expect {
     }
 
     /// What was expected and what came, in a sentence; for people, not for the fast.
-    pub fn explain(&self, broken: Broken, response: &Recording) -> String {
+    pub fn explain(&self, broken: Broken, response: &ResponseView<'_>) -> String {
         match broken {
             Broken::Status(status) => format!("status {status}"),
             Broken::Header(i) => self.headers.get(usize::from(i)).map_or(String::new(), |(name, rule)| {
                 let mut said = None;
-                each_field(response.head(), |n, value| {
+                each_field(response.head, |n, value| {
                     if n.eq_ignore_ascii_case(name) {
                         said.get_or_insert_with(|| excerpt(value));
                     }
@@ -167,7 +168,7 @@ impl Expect {
                 format!("header {name} {said}, expected {rule}")
             }),
             Broken::BodyBytes => {
-                let bytes = response.body_bytes();
+                let bytes = response.body_bytes;
                 let range = self.body_bytes.clone().unwrap_or(0..=u64::MAX);
                 let most = if *range.end() == u64::MAX { "any".into() } else { range.end().to_string() };
                 format!("body of {bytes} bytes, expected {} to {most}", range.start())
@@ -178,7 +179,7 @@ impl Expect {
             }
             Broken::NotJson => "body is not JSON".to_owned(),
             Broken::Json(i) => self.json.get(usize::from(i)).map_or(String::new(), |rule| {
-                let json: Option<Json> = serde_json::from_slice(response.body()).ok();
+                let json: Option<Json> = serde_json::from_slice(response.body).ok();
                 let found = json.as_ref().and_then(|json| json.pointer(&rule.pointer));
                 let said = found
                     .map_or("is missing".to_owned(), |v| format!("is {}", excerpt(v.to_string().as_bytes())));
@@ -186,7 +187,7 @@ impl Expect {
             }),
             Broken::BodyTooLarge => format!(
                 "body of {} is larger than max_body, {}",
-                print_bytes(response.body_bytes()),
+                print_bytes(response.body_bytes),
                 print_bytes(self.max_body_bytes)
             ),
         }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::expect::{Expect, HeaderRule};
 use super::quoted;
-use crate::http1::Recording;
+use crate::http::ResponseView;
 use crate::tally::Broken;
 use crate::units::print_bytes;
 
@@ -23,7 +23,7 @@ impl Expect {
     }
 
     /// How a complete response stands to each of [`Expect::told`]; an `Err` says what came instead.
-    pub fn judge_each(&self, status: u16, response: &Recording) -> Vec<(String, Result<(), String>)> {
+    pub fn judge_each(&self, response: &ResponseView<'_>) -> Vec<(String, Result<(), String>)> {
         let alone = |change: fn(&mut Self)| {
             let mut one = Self {
                 statuses: vec![0..=u16::MAX],
@@ -47,7 +47,7 @@ impl Expect {
         each.extend(self.json.iter().map(|rule| Self { json: vec![rule.clone()], ..alone(|_| {}) }));
         let judged = each
             .into_iter()
-            .map(|one| one.judge(status, response).map_err(|broken: Broken| one.explain(broken, response)));
+            .map(|one| one.judge(response).map_err(|broken: Broken| one.explain(broken, response)));
         self.told().into_iter().zip(judged).collect()
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::format::{bytes, time};
 use super::shown::harmless;
-use crate::http1::Recording;
+use crate::http::CapturedResponse;
 use crate::plan::{Plan, secrets};
 use crate::tally::{Outcome, Tally};
 
@@ -107,11 +107,11 @@ impl Trial<'_> {
 
     /// Each expectation and how the response stands to it; none where no response came.
     fn expectations(&self) -> Vec<(String, Result<(), String>)> {
-        let nothing = Recording::default();
+        let nothing = CapturedResponse::default();
         let response = self.tally.witness.as_deref().unwrap_or(&nothing);
         let status = self.tally.scenarios[0].status_codes().next();
         match (&self.plan.scenarios[0].expect, status) {
-            (Some(expect), Some((code, _))) => expect.judge_each(code, response),
+            (Some(expect), Some((code, _))) => expect.judge_each(&response.view(code)),
             _ => Vec::new(),
         }
     }

@@ -14,7 +14,7 @@ use super::signals::Interrupts;
 use super::standalone::{Failure, LOOK_EVERY, START_LEAD_NS};
 use super::stop::Stop;
 use crate::cli::{Options, Timestamps};
-use crate::client::{Brief, Timetable};
+use crate::client::{RunSpec, Timetable};
 use crate::collector::{Board, Closed, Collector, detail_text};
 use crate::load::{self, Control, Job, Route, Settled, TALLIES_PER_THREAD, Window};
 use crate::plan::{self, Slice};
@@ -30,7 +30,7 @@ pub struct Task<'a> {
     /// What was typed.
     pub options: &'a Options,
     /// What is sent.
-    pub brief: Arc<Brief>,
+    pub spec: Arc<RunSpec>,
     /// This process's part of the plan.
     pub part: Slice,
     /// How many threads, and where.
@@ -51,7 +51,7 @@ pub struct Crew {
     /// The run's clock.
     pub clock: Clock,
     /// What it carries out.
-    pub brief: Arc<Brief>,
+    pub spec: Arc<RunSpec>,
     settled: Receiver<Settled>,
     /// Of the threads, how many have settled; whether one reached the target, and why one did not.
     count: usize,
@@ -71,19 +71,19 @@ impl Crew {
     /// # Errors
     /// When the machine has no room for them.
     pub fn start(task: Task<'_>) -> Result<Self, Failure> {
-        let Task { options, brief, part, threads, route, tls, clock } = task;
+        let Task { options, spec, part, threads, route, tls, clock } = task;
         let stamps = options.timestamps == Timestamps::Kernel;
         let stamping = if stamps { sys::keep_stamping() } else { None };
-        let resolver = Resolver::start(&brief.plan, &route)?;
+        let resolver = Resolver::start(&spec.plan, &route)?;
         let (settle, settled) = bounded(threads.count);
         let (close, windows) = bounded(threads.count * TALLIES_PER_THREAD);
         let control = Arc::new(Control::default());
-        let target = format!("{} ({})", brief.plan.target.authority, route.addresses()[0]);
+        let target = format!("{} ({})", spec.plan.target.authority, route.addresses()[0]);
         let (mut handles, mut empties, mut timetables) = (Vec::new(), Vec::new(), Vec::new());
         for thread in 0..threads.count {
             let (give_back, empty) = bounded(TALLIES_PER_THREAD);
             for _ in 1..TALLIES_PER_THREAD {
-                let tally = Box::new(Tally::new(brief.plan.scenarios.len()));
+                let tally = Box::new(Tally::new(spec.plan.scenarios.len()));
                 give_back.try_send(tally).expect("room for every tally there is");
             }
             let (send_timetable, timetable) = bounded(TIMETABLES);
@@ -93,8 +93,8 @@ impl Crew {
             handles.push(load::spawn(Job {
                 thread,
                 core: threads.cores.get(thread).copied(),
-                share: plan::share_within(&brief.plan, part, own),
-                brief: brief.clone(),
+                share: plan::share_within(&spec.plan, part, own),
+                spec: spec.clone(),
                 route: route.clone(),
                 tls: tls.clone(),
                 clock,
@@ -113,7 +113,7 @@ impl Crew {
             handles,
             control,
             clock,
-            brief,
+            spec,
             settled,
             count,
             reached,
@@ -222,13 +222,13 @@ impl Crew {
     /// From `from_ns` on (a time of the schedule, which began at `start_ns`) let the threads own `part` of
     /// it, or nothing.
     pub fn deal(&self, part: Option<Slice>, start_ns: u64, from_ns: u64) {
-        let load = &self.brief.plan.load;
+        let load = &self.spec.plan.load;
         let of = self.timetables.len() as u64;
         for (thread, send) in (0..).zip(&self.timetables) {
             let table = match part {
                 Some(Slice { slot, of: workers }) => {
                     let slice = (u64::from(slot) + u64::from(workers) * thread, u64::from(workers) * of);
-                    Timetable::new(load, slice, self.brief.seed, start_ns, start_ns + from_ns)
+                    Timetable::new(load, slice, self.spec.seed, start_ns, start_ns + from_ns)
                 }
                 None => Timetable::nothing(load),
             };

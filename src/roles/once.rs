@@ -10,7 +10,7 @@ use super::signals::Interrupts;
 use super::standalone::{Failure, warn_of_insecure};
 use super::tls_files;
 use crate::cli::Options;
-use crate::client::Brief;
+use crate::client::RunSpec;
 use crate::collector::detail_text;
 use crate::plan::{Expect, Load, Model, Plan, Slice};
 use crate::report::once::Trial;
@@ -30,14 +30,14 @@ pub fn run(options: &Options, plan: &Plan, seed: u64, interrupts: &Interrupts) -
     let mut exit = Exit::Passed;
     for i in 0..plan.scenarios.len() {
         let alone = alone(plan, i);
-        let brief = Arc::new(Brief { witness: true, ..Brief::new(alone, seed) });
+        let spec = Arc::new(RunSpec { capture_last: true, ..RunSpec::new(alone, seed) });
         let (part, clock) = (Slice { slot: 0, of: 1 }, Clock::start());
         let (threads, route, tls) = (&threads, route.clone(), tls.clone());
-        let crew = Crew::start(Task { options, brief: brief.clone(), part, threads, route, tls, clock })?;
+        let crew = Crew::start(Task { options, spec: spec.clone(), part, threads, route, tls, clock })?;
         let tally = crew.try_out(interrupts)?;
         let trial = Trial {
-            plan: &brief.plan,
-            request: &brief.requests[0].bytes,
+            plan: &spec.plan,
+            request: &spec.requests[0].bytes,
             tally: &tally,
             failure: &failure(&tally),
         };

@@ -16,7 +16,7 @@ use super::signals::Interrupts;
 use super::stop::Stop;
 use super::{Exit, baseline_file, once, plan_source, summary, tls_files, tokens};
 use crate::cli::{Format, Options, Timestamps};
-use crate::client::Brief;
+use crate::client::RunSpec;
 use crate::collector::Board;
 use crate::plan::{self, Overrides, Plan, Slice, UrlForm};
 use crate::report::hlog::Intervals;
@@ -143,8 +143,8 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
         )));
     }
     let (part, clock) = (Slice { slot: 0, of: 1 }, Clock::start());
-    let brief = Arc::new(Brief::new(plan, seed));
-    let task = Task { options, brief, part, threads: &threads, route, tls, clock };
+    let spec = Arc::new(RunSpec::new(plan, seed));
+    let task = Task { options, spec, part, threads: &threads, route, tls, clock };
     see_through(Crew::start(task)?, options, &board, &stop)?;
     let exit = summary::conclude(options, &board)?;
     if let Some(server) = server {
@@ -184,7 +184,7 @@ fn see_through(mut crew: Crew, options: &Options, board: &Arc<Board>, stop: &Sto
             crew.control.stop();
         }
         if explain_at.take_if(|at| Instant::now() >= *at).is_some() {
-            let (drain_ns, by_signal) = (crew.brief.plan.load.drain_ns, stop.by_signal());
+            let (drain_ns, by_signal) = (crew.spec.plan.load.drain_ns, stop.by_signal());
             live.notes().say(&board.read(|s| stopping_line(s, drain_ns, by_signal)));
         }
         std::thread::sleep(LOOK_EVERY);

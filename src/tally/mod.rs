@@ -14,7 +14,8 @@ pub use histogram::{HIGHEST_NS, Histogram};
 pub use outcome::{Broken, Detail, FirstSeen, MAX_SPECIMENS, Outcome, Specimen};
 pub use tls::TlsFault;
 
-use crate::http1::{ProtocolError, Recording};
+use crate::http::CapturedResponse;
+use crate::http1::ProtocolError;
 
 /// Status codes a response can carry: three digits.
 pub const STATUS_FIRST: u16 = 100;
@@ -159,7 +160,7 @@ pub struct Tally {
     /// The first responses that broke an expectation: different ones, at most [`MAX_SPECIMENS`] a scenario.
     pub specimens: Vec<Specimen>,
     /// The last response, where the client was to keep it.
-    pub witness: Option<Box<Recording>>,
+    pub witness: Option<Box<CapturedResponse>>,
 }
 
 impl Tally {

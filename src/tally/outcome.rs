@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::TlsFault;
-use crate::http1::{ProtocolError, RedirectError};
+use crate::http::RedirectError;
+use crate::http1::ProtocolError;
 
 /// How one exchange ended. Every exchange that was due ends in exactly one of these, is dropped,
 /// or is counted as unfinished.

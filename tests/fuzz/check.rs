@@ -1,7 +1,8 @@
 //! A decoder held against the reference, in every way it may be fed.
 
 use fastrand::Rng;
-use loadtester::http1::{Decoder, HeadMemo, MAX_HEAD_BYTES, ProtocolError, Recording};
+use loadtester::http::CapturedResponse;
+use loadtester::http1::{Decoder, HeadMemo, MAX_HEAD_BYTES, ProtocolError};
 
 use crate::memory::height_of;
 use crate::reference::{self, Told};
@@ -44,7 +45,8 @@ fn pieces<'a>(bytes: &'a [u8], cuts: &'a [usize]) -> impl Iterator<Item = &'a [u
 
 /// What a decoder says of pieces.
 fn fed(bytes: &[u8], cuts: &[usize], to_head: bool) -> Answer {
-    let (mut decoder, mut memo, mut recording) = (Decoder::new(), HeadMemo::new(), Recording::default());
+    let (mut decoder, mut memo, mut recording) =
+        (Decoder::new(), HeadMemo::new(), CapturedResponse::default());
     recording.begin(true, ALL);
     let (mut consumed, mut complete) = (0, false);
     for piece in pieces(bytes, cuts) {

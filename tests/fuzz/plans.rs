@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use loadtester::client::Brief;
+use loadtester::client::RunSpec;
 use loadtester::plan::{self, Overrides, Slice};
 
 use crate::cases;
@@ -140,8 +140,8 @@ fn check_plan(plan: plan::Plan) {
     let share = plan::share(&plan, Slice { slot: 0, of: 1 });
     assert!(share.connections > 0);
     let scenarios = plan.scenarios.len();
-    let brief = Arc::new(Brief::new(plan, 1));
-    assert!((0..100).all(|k| brief.picker.pick(k) < scenarios));
+    let spec = Arc::new(RunSpec::new(plan, 1));
+    assert!((0..100).all(|k| spec.picker.pick(k) < scenarios));
 }
 
 /// Each fault is a line with a place in the text, and none tells a secret.

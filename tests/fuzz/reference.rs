@@ -1,8 +1,9 @@
 //! What a response is, found slowly: the whole input at once, strings, no state between lines. Only the
 //! syntax of heads is httparse's.
 
+use loadtester::http::MAX_FIELDS;
 use loadtester::http1::ProtocolError::{self, *};
-use loadtester::http1::{Framing, Head, MAX_FIELDS, MAX_HEAD_BYTES};
+use loadtester::http1::{Framing, Head, MAX_HEAD_BYTES};
 
 /// The longest chunk-size line, and trailer section.
 const MAX_LINE_BYTES: usize = 4 * 1024;

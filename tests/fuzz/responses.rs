@@ -1,6 +1,7 @@
 //! Heads, chunks and whole responses.
 
-use loadtester::http1::{MAX_FIELDS, MAX_HEAD_BYTES};
+use loadtester::http::MAX_FIELDS;
+use loadtester::http1::MAX_HEAD_BYTES;
 
 use crate::mutate::{Corpus, bent};
 use crate::{cases, check};

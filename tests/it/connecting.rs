@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use loadtester::client::{Action, Brief, Client, End};
-use loadtester::http1::{ProtocolError, RedirectError};
+use loadtester::client::{Action, Client, End, RunSpec};
+use loadtester::http::RedirectError;
+use loadtester::http1::ProtocolError;
 use loadtester::plan::{Overrides, Plan, Share, parse};
 use loadtester::tally::{Close, Detail, Outcome, Tally};
 
@@ -38,7 +39,7 @@ struct Bench {
 impl Bench {
     fn begin(plan: Plan) -> Self {
         let share = Share { connections: 1, requests: None, backlog: 10_000, arrivals: (0, 1) };
-        let client = Client::new(Arc::new(Brief::new(plan, 1)), share, Box::new(Tally::new(1)));
+        let client = Client::new(Arc::new(RunSpec::new(plan, 1)), share, Box::new(Tally::new(1)));
         let mut bench = Self { client, now: 0 };
         bench.client.open();
         assert_eq!(bench.next(), Some(Action::Connect(0)));
@@ -344,8 +345,8 @@ fn one_deadline_covers_all_hops() {
 fn many_connections_that_end_behind_their_responses_are_each_opened_once() {
     const N: u32 = 700;
     let share = Share { connections: N, requests: None, backlog: 0, arrivals: (0, 1) };
-    let brief = Brief::new(plan("{concurrency: 700, duration: 10s}"), 1);
-    let mut client = Client::new(Arc::new(brief), share, Box::new(Tally::new(1)));
+    let spec = RunSpec::new(plan("{concurrency: 700, duration: 10s}"), 1);
+    let mut client = Client::new(Arc::new(spec), share, Box::new(Tally::new(1)));
     let mut has_socket = vec![false; N as usize];
     client.open();
     let mut connect_all = |client: &mut Client, now: u64| {

@@ -4,7 +4,8 @@
 
 use std::sync::Mutex;
 
-use loadtester::http1::{Decoder, HeadMemo, MAX_FIELDS, MAX_HEAD_BYTES, ProtocolError};
+use loadtester::http::MAX_FIELDS;
+use loadtester::http1::{Decoder, HeadMemo, MAX_HEAD_BYTES, ProtocolError};
 use loadtester::tally::Outcome;
 
 use crate::policy_rows::groups;

@@ -4,7 +4,8 @@ use loadtester::http1::ProtocolError::{
     BadChunk, BadHead, BadLength, BadStatus, BadTransferEncoding, ConflictingLengths, HeadTooLarge,
     TooManyFields,
 };
-use loadtester::http1::{MAX_FIELDS, MAX_HEAD_BYTES};
+use loadtester::http::MAX_FIELDS;
+use loadtester::http1::MAX_HEAD_BYTES;
 use loadtester::tally::Outcome::{ClosedEarly, Reset, Timeout, UnexpectedStatus};
 
 use crate::policy::Policy::{Accept, AcceptAndClose, Fail, Refuse};

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, unbounded};
-use loadtester::client::Brief;
+use loadtester::client::RunSpec;
 use loadtester::load::{self, Control, Job, Route, TALLIES_PER_THREAD};
 use loadtester::plan::{self, Overrides, Slice};
 use loadtester::sys::{Address, Clock};
@@ -281,7 +281,7 @@ fn load_thread(load: &str, route: &Arc<Route>, mut watch: impl FnMut() -> bool) 
         tls: None,
         thread: 0,
         core: None,
-        brief: Arc::new(Brief::new(plan, 1)),
+        spec: Arc::new(RunSpec::new(plan, 1)),
         share,
         route: route.clone(),
         clock,

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use loadtester::client::{Action, Brief, Client, End};
+use loadtester::client::{Action, Client, End, RunSpec};
 use loadtester::http1::ProtocolError;
 use loadtester::plan::{
     Connections, Expect, Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Share, Target, Text,
@@ -80,7 +80,7 @@ impl World {
     fn new(plan: Plan, share: Share, mood: Mood, seed: u64) -> Self {
         let scenarios = plan.scenarios.len();
         let n = share.connections as usize;
-        let client = Client::new(Arc::new(Brief::new(plan, seed)), share, Box::new(Tally::new(scenarios)));
+        let client = Client::new(Arc::new(RunSpec::new(plan, seed)), share, Box::new(Tally::new(scenarios)));
         Self {
             client,
             rng: fastrand::Rng::with_seed(seed),
@@ -512,8 +512,8 @@ fn response_time_counts_from_due_and_service_time_from_send() {
     let pieces = vec![Piece { from: 1_000.0, to: 1_000.0, length_ns: S }];
     let model = Model::Open { pieces, arrivals: Arrivals::Even, connections: Some(1), backlog: 10_000 };
     let share = Share { connections: 1, requests: None, backlog: 10_000, arrivals: (0, 1) };
-    let brief = Brief::new(plan(model, None, Some(S), 0), 1);
-    let mut client = Client::new(Arc::new(brief), share, Box::new(Tally::new(2)));
+    let spec = RunSpec::new(plan(model, None, Some(S), 0), 1);
+    let mut client = Client::new(Arc::new(spec), share, Box::new(Tally::new(2)));
     client.open();
     assert_eq!(client.next(0), Some(Action::Connect(0)));
     client.connected(0, 10);

@@ -8,7 +8,7 @@ use super::super::crew::{Crew, Task};
 use super::super::standalone::{self, Failure};
 use super::super::{resolver, tls_files};
 use super::{News, Station, seed_of};
-use crate::client::Brief;
+use crate::client::RunSpec;
 use crate::fleet::worker::Event;
 use crate::load::Route;
 use crate::plan::Slice;
@@ -61,8 +61,8 @@ impl Station<'_> {
         let threads = self.threads.count;
         self.board.update(|s| *s = Snapshot::new(info, threads, standalone::wall_clock()));
         let (options, threads, clock) = (self.options, &self.threads, self.clock);
-        let brief = Arc::new(Brief::new(plan, seed));
-        let crew = Crew::start(Task { options, brief, part, threads, route, tls, clock })?;
+        let spec = Arc::new(RunSpec::new(plan, seed));
+        let crew = Crew::start(Task { options, spec, part, threads, route, tls, clock })?;
         crew.control.permit(0);
         Ok(crew)
     }

@@ -1,7 +1,10 @@
-//! A response kept, as far as somebody wants to look into it. Everyone else pays nothing.
+//! Responses, as far as somebody looks into them: what a plan expects, a redirect, `--once`. Everyone else pays
+//! nothing.
+
+use super::Status;
 
 /// Where a decoder hands on what it passes over.
-pub trait Sink {
+pub trait ResponseSink {
     /// A whole head, line end included; interim ones too, the final one last.
     fn head(&mut self, bytes: &[u8]);
     /// Decoded body bytes, in order.
@@ -9,7 +12,7 @@ pub trait Sink {
 }
 
 /// Keeps nothing.
-impl Sink for () {
+impl ResponseSink for () {
     #[inline]
     fn head(&mut self, _: &[u8]) {}
     #[inline]
@@ -20,9 +23,22 @@ impl Sink for () {
 /// connections do not hold a large body each for ever.
 const MAX_IDLE_BYTES: usize = 64 << 10;
 
-/// The part of one response that is wanted. Reused: [`Recording::begin`] forgets the last one.
+/// A complete response, to be judged.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseView<'a> {
+    /// Its status.
+    pub status: Status,
+    /// The final head, if it was captured; see [`each_field`](super::each_field).
+    pub head: &'a [u8],
+    /// The start of the body: all of it, unless it is longer than was captured.
+    pub body: &'a [u8],
+    /// The length of the whole body, where body bytes were captured.
+    pub body_bytes: u64,
+}
+
+/// The part of one response that is wanted. Reused: [`Self::begin`] forgets the last one.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Recording {
+pub struct CapturedResponse {
     head: Vec<u8>,
     body: Vec<u8>,
     body_bytes: u64,
@@ -30,7 +46,7 @@ pub struct Recording {
     most_body_bytes: usize,
 }
 
-impl Recording {
+impl CapturedResponse {
     /// Forget the last response; of the next keep the head, if wanted, and so much of the body.
     pub fn begin(&mut self, wants_head: bool, most_body_bytes: usize) {
         for kept in [&mut self.head, &mut self.body] {
@@ -61,9 +77,19 @@ impl Recording {
     pub fn body_bytes(&self) -> u64 {
         self.body_bytes
     }
+
+    /// The complete response, whose status is `status`.
+    pub fn view(&self, status: u16) -> ResponseView<'_> {
+        ResponseView {
+            status: Status(status),
+            head: &self.head,
+            body: &self.body,
+            body_bytes: self.body_bytes,
+        }
+    }
 }
 
-impl Sink for Recording {
+impl ResponseSink for CapturedResponse {
     fn head(&mut self, bytes: &[u8]) {
         if self.wants_head {
             self.head.clear();

@@ -1,5 +1,5 @@
-//! Where a redirect leads (RFC 9110, sections 10.2.2 and 15.4; RFC 3986, section 5.2), and how the
-//! request changes on the way. Which redirects are followed stays with the client.
+//! Where a redirect leads (RFC 9110, sections 10.2.2 and 15.4; RFC 3986, section 5.2). Which redirects are
+//! followed is for the client to decide.
 
 use super::each_field;
 
@@ -37,23 +37,6 @@ pub struct Origin<'a> {
     pub host: &'a str,
     /// TCP port.
     pub port: u16,
-}
-
-/// Whether `status` sends the client elsewhere. 300 leaves the choice to people, 304 is an answer, 305
-/// and 306 are no longer used.
-#[inline]
-pub const fn is_redirect(status: u16) -> bool {
-    matches!(status, 301 | 302 | 303 | 307 | 308)
-}
-
-/// Whether the request after a redirect of `status` is a GET without a body instead of `method`: after
-/// 303 always but for HEAD, after 301 and 302 where it was a POST, as everybody does (section 15.4).
-pub fn becomes_get(status: u16, method: &str) -> bool {
-    match status {
-        303 => method != "HEAD" && method != "GET",
-        301 | 302 => method == "POST",
-        _ => false,
-    }
 }
 
 /// The request target that the `Location` of `head`, a whole response head, leads to from `path` on
@@ -231,22 +214,5 @@ mod tests {
         assert_eq!(follow("Location: /x\r\nLocation: /y\r\n"), Err(BadLocation));
         assert_eq!(follow("A: b\r\n"), Err(BadLocation));
         assert_eq!(follow("Location: \u{e4}\r\n"), Err(BadLocation));
-    }
-
-    #[test]
-    fn methods_change_as_everybody_changes_them() {
-        for (status, method, expected) in [
-            (301, "POST", true),
-            (302, "POST", true),
-            (303, "POST", true),
-            (303, "PUT", true),
-            (303, "HEAD", false),
-            (301, "PUT", false),
-            (307, "POST", false),
-            (308, "POST", false),
-            (302, "GET", false),
-        ] {
-            assert_eq!(becomes_get(status, method), expected, "{status} {method}");
-        }
     }
 }

@@ -1,0 +1,219 @@
+//! The exchanges under way, whatever connections they are on: their instants, deadlines, captured responses
+//! and where redirects have led them.
+
+use super::deadlines::Deadlines;
+use super::exchange::{Exchange, Start};
+use super::judge;
+use super::redirect::RedirectedRequest;
+use super::spec::RunSpec;
+use crate::http::CapturedResponse;
+use crate::http1::Request;
+use crate::plan::Scenario;
+use crate::tally::Tally;
+
+/// An exchange under way. The same id is used again after it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExchangeId(u32);
+
+/// A deadline list and how long after the send its deadlines come.
+type List = (u32, u64);
+
+/// The deadlines of one scenario's requests.
+#[derive(Clone, Copy, Debug)]
+struct Timeouts {
+    /// For the whole response.
+    whole: List,
+    /// For its first byte, where that comes before.
+    first_byte: Option<List>,
+}
+
+/// A fixed number of places for exchanges.
+#[derive(Debug)]
+pub struct Exchanges {
+    places: Box<[Exchange]>,
+    free: Vec<u32>,
+    deadlines: Deadlines,
+    /// Of each scenario.
+    timeouts: Box<[Timeouts]>,
+    /// What is kept of each response; empty when no scenario looks into responses.
+    captured: Box<[CapturedResponse]>,
+    /// The request that a redirect asked for; empty when no scenario follows redirects.
+    redirected: Box<[Option<RedirectedRequest>]>,
+}
+
+impl Exchanges {
+    /// Room for `capacity` exchanges at once.
+    pub fn new(spec: &RunSpec, capacity: usize) -> Self {
+        let scenarios = &spec.plan.scenarios;
+        let of_scenario = |s: &Scenario| [Some(s.timeout_ns), s.first_byte_timeout_ns];
+        let mut lengths: Vec<u64> = scenarios.iter().flat_map(of_scenario).flatten().collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        let place = |ns: u64| lengths.binary_search(&ns).expect("collected above") as u32;
+        let list = |ns: u64| (place(ns), ns);
+        let of_scenario = |s: &Scenario| Timeouts {
+            whole: list(s.timeout_ns),
+            first_byte: s.first_byte_timeout_ns.filter(|ns| *ns < s.timeout_ns).map(list),
+        };
+        let follows = scenarios.iter().any(|s| s.follow_redirects > 0);
+        let captures = judge::looks_into_responses(spec);
+        let ids = 0..capacity as u32;
+        Self {
+            places: vec![Exchange::VACANT; capacity].into(),
+            free: ids.rev().collect(),
+            deadlines: Deadlines::new(capacity, lengths.len()),
+            timeouts: scenarios.iter().map(of_scenario).collect(),
+            captured: vec![CapturedResponse::default(); if captures { capacity } else { 0 }].into(),
+            redirected: vec![None; if follows { capacity } else { 0 }].into(),
+        }
+    }
+
+    /// Take in a request that is due, to go over `connection`.
+    #[inline]
+    pub fn insert(&mut self, start: Start, connection: u32) -> ExchangeId {
+        let id = self.free.pop().expect("no more exchanges than connections can carry");
+        self.places[id as usize] = Exchange::new(start, connection);
+        ExchangeId(id)
+    }
+
+    /// It has ended: forget its deadline and hand out its instants.
+    #[inline]
+    pub fn remove(&mut self, id: ExchangeId) -> &Exchange {
+        self.deadlines.clear(id.0);
+        self.free.push(id.0);
+        let place = &mut self.places[id.0 as usize];
+        place.is_vacant = true;
+        place
+    }
+
+    #[inline]
+    pub fn get(&self, id: ExchangeId) -> &Exchange {
+        &self.places[id.0 as usize]
+    }
+
+    #[inline]
+    pub fn get_mut(&mut self, id: ExchangeId) -> &mut Exchange {
+        &mut self.places[id.0 as usize]
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    /// How many of them belong to the measured time. Looks at every place.
+    pub fn measured(&self) -> usize {
+        self.places.iter().filter(|exchange| exchange.measured && !exchange.is_vacant).count()
+    }
+
+    /// What it sends now.
+    #[inline]
+    pub fn request<'a>(&'a self, spec: &'a RunSpec, id: ExchangeId) -> &'a Request {
+        let exchange = self.get(id);
+        match self.redirected.get(id.0 as usize) {
+            Some(Some(redirected)) if exchange.redirects > 0 => &redirected.request,
+            _ => &spec.requests[usize::from(exchange.scenario)],
+        }
+    }
+
+    /// Where redirects have led it, to be led on.
+    pub fn redirected(&mut self, id: ExchangeId) -> Option<&mut Option<RedirectedRequest>> {
+        self.redirected.get_mut(id.0 as usize)
+    }
+
+    /// What was kept of its response; `None`: nobody looks into responses.
+    #[inline]
+    pub fn captured(&self, id: ExchangeId) -> Option<&CapturedResponse> {
+        self.captured.get(id.0 as usize)
+    }
+
+    /// The same, to be written.
+    #[inline]
+    pub fn captured_mut(&mut self, id: ExchangeId) -> Option<&mut CapturedResponse> {
+        self.captured.get_mut(id.0 as usize)
+    }
+
+    /// Its send call begins at `now`: from here its response is waited for. `possible_ns`: since when a
+    /// connection was free for it, where the send delay is to be recorded.
+    #[inline]
+    pub fn send_begins(
+        &mut self,
+        spec: &RunSpec,
+        id: ExchangeId,
+        possible_ns: Option<u64>,
+        now: u64,
+        tally: &mut Tally,
+    ) {
+        let exchange = &mut self.places[id.0 as usize];
+        if let Some(captured) = self.captured.get_mut(id.0 as usize) {
+            judge::begin(captured, spec, exchange);
+        }
+        exchange.send_begins(now, possible_ns, tally);
+        let timeouts = &self.timeouts[usize::from(exchange.scenario)];
+        let awaited = timeouts.first_byte.filter(|_| exchange.first_byte_ns.is_none());
+        let (list, length) = awaited.unwrap_or(timeouts.whole);
+        // One that is sent again has been waited for since it was first sent.
+        let since_ns = exchange.sent_ns.unwrap_or(now);
+        self.deadlines.set(id.0, list as usize, since_ns.saturating_add(length));
+    }
+
+    /// Its connection is opened anew: what was sent before is waited for as long as before.
+    pub fn await_again(&mut self, id: ExchangeId) {
+        let exchange = &self.places[id.0 as usize];
+        if let Some(sent_ns) = exchange.sent_ns {
+            let (list, length) = self.timeouts[usize::from(exchange.scenario)].whole;
+            self.deadlines.set(id.0, list as usize, sent_ns.saturating_add(length));
+        }
+    }
+
+    /// Wait for nothing until it is sent again.
+    pub fn suspend(&mut self, id: ExchangeId) {
+        self.deadlines.clear(id.0);
+    }
+
+    /// Its deadline, if that came before `at_ns`.
+    #[inline]
+    pub fn missed_deadline(&self, id: ExchangeId, at_ns: u64) -> Option<u64> {
+        self.deadlines.of(id.0).filter(|deadline_ns| at_ns > *deadline_ns)
+    }
+
+    /// Whether the first byte of its response is what is waited for.
+    #[inline]
+    pub fn awaits_first_byte(&self, id: ExchangeId) -> bool {
+        let exchange = self.get(id);
+        exchange.first_byte_ns.is_none() && self.timeouts[usize::from(exchange.scenario)].first_byte.is_some()
+    }
+
+    /// The first byte of its response was there at `at_ns`; from now on the whole of it is waited for.
+    ///
+    /// # Errors
+    /// The deadline that came before.
+    #[inline]
+    pub fn first_byte_arrived(&mut self, id: ExchangeId, at_ns: u64) -> Result<(), u64> {
+        let exchange = &self.places[id.0 as usize];
+        let timeouts = &self.timeouts[usize::from(exchange.scenario)];
+        if timeouts.first_byte.is_none() {
+            return Ok(());
+        }
+        if let Some(deadline_ns) = self.missed_deadline(id, at_ns) {
+            return Err(deadline_ns);
+        }
+        let (list, length) = timeouts.whole;
+        let since_ns = exchange.sent_ns.unwrap_or(at_ns);
+        self.deadlines.set(id.0, list as usize, since_ns.saturating_add(length));
+        Ok(())
+    }
+
+    /// The earliest deadline.
+    #[inline]
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.deadlines.earliest()
+    }
+
+    /// The earliest deadline that has come by `now`, but for exchanges on connections that are `held`.
+    #[inline]
+    pub fn expired(&self, now: u64, held: impl Fn(u32) -> bool) -> Option<(ExchangeId, u64)> {
+        let held = |id: u32| held(self.places[id as usize].connection);
+        self.deadlines.expired(now, held).map(|(id, at_ns)| (ExchangeId(id), at_ns))
+    }
+}

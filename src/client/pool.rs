@@ -1,0 +1,363 @@
+//! The connections to one target: which are open, free, to be opened or to be closed. Knows how many
+//! requests they can carry, not which ones.
+//!
+//! In the open model a connection waits among the free ones for a request. In the closed model every
+//! connection that may carry a request, open or yet to be opened, stands among the ready ones: a request is
+//! due as soon as there is a user for it.
+
+use std::collections::VecDeque;
+
+use super::connection::{Connection, State};
+use super::deadlines::Deadlines;
+use super::exchanges::ExchangeId;
+use crate::plan::{Model, Plan};
+use crate::tally::{Close, Detail, Outcome, Tally};
+
+/// Connection attempts under way at once, per thread: more would overrun a target's listen queue
+/// (4,096 on current kernels) and be retried by TCP after a whole second.
+const MAX_CONNECTING: u32 = 256;
+/// A closed-model connection whose attempts fail waits this long before the next one, doubled each
+/// time up to the maximum, so that a dead target is not flooded.
+const FIRST_BACKOFF_NS: u64 = 1_000_000;
+const MAX_BACKOFF_NS: u64 = 500_000_000;
+
+/// Deadline lists: the end of an attempt, and of the pause after a failed one.
+const ATTEMPT: usize = 0;
+const BACKOFF: usize = 1;
+
+/// How connections are opened and how long they are used.
+#[derive(Debug)]
+struct Policy {
+    connect_timeout_ns: u64,
+    keep_alive: bool,
+    most_requests: Option<u64>,
+    most_age_ns: Option<u64>,
+    /// Opened when a request is due: where nobody asked for a number of connections, and where each is for
+    /// one request, of whose time its opening is a part. Open model.
+    on_demand: bool,
+}
+
+impl Policy {
+    fn new(plan: &Plan) -> Self {
+        let policy = &plan.connections;
+        let on_demand = match plan.load.model {
+            Model::Open { connections, .. } => connections.is_none() || !policy.keep_alive,
+            Model::Closed { .. } => false,
+        };
+        Self {
+            connect_timeout_ns: plan.connect_timeout_ns(),
+            keep_alive: policy.keep_alive,
+            most_requests: policy.most_requests,
+            most_age_ns: policy.most_age_ns,
+            on_demand,
+        }
+    }
+}
+
+/// The connections of one thread to one target.
+#[derive(Debug)]
+pub struct Pool {
+    connections: Box<[Connection]>,
+    policy: Policy,
+    deadlines: Deadlines,
+    /// Whether users wait for connections: the closed model, once load is applied.
+    is_closed_model: bool,
+    /// Connections to open, oldest first.
+    wanted: VecDeque<u32>,
+    /// Connections without a socket that open when a request needs them.
+    spare: Vec<u32>,
+    /// Connections to close.
+    closing: VecDeque<u32>,
+    /// Connections that may carry a request now; in the open model some may have gone stale.
+    free: VecDeque<u32>,
+    /// Connections that have a request reserved for them, and in the closed model those that may have one.
+    ready: VecDeque<u32>,
+    connecting: u32,
+    established: u32,
+    was_reached: bool,
+    first_failure: Option<(Outcome, Detail)>,
+}
+
+impl Pool {
+    /// Room for `capacity` connections, none of them open.
+    pub fn new(plan: &Plan, capacity: usize) -> Self {
+        Self {
+            connections: (0..capacity).map(|_| Connection::new()).collect(),
+            policy: Policy::new(plan),
+            deadlines: Deadlines::new(capacity, 2),
+            is_closed_model: false,
+            wanted: VecDeque::with_capacity(capacity),
+            spare: Vec::with_capacity(capacity),
+            closing: VecDeque::with_capacity(capacity),
+            free: VecDeque::with_capacity(capacity),
+            ready: VecDeque::with_capacity(capacity),
+            connecting: 0,
+            established: 0,
+            was_reached: false,
+            first_failure: None,
+        }
+    }
+
+    #[inline]
+    pub fn get(&self, c: u32) -> &Connection {
+        &self.connections[c as usize]
+    }
+
+    #[inline]
+    pub fn get_mut(&mut self, c: u32) -> &mut Connection {
+        &mut self.connections[c as usize]
+    }
+
+    /// Before the start: open all connections, or the first one where they are opened on demand.
+    pub fn open(&mut self) {
+        let all = self.connections.len() as u32;
+        let first = if self.policy.on_demand { all.min(1) } else { all };
+        self.wanted.extend(0..first);
+        self.spare.extend((first..all).rev());
+    }
+
+    /// The closed model's load begins: attempts under way go on, all other connections wait for users.
+    pub fn await_users(&mut self) {
+        self.is_closed_model = true;
+        self.wanted.clear();
+        for c in 0..self.connections.len() as u32 {
+            if self.get(c).state != State::Connecting {
+                self.make_ready(c);
+            }
+        }
+    }
+
+    /// Whether nothing is left to open or every attempt is in vain, and none is under way.
+    pub fn is_settled(&self, started: bool) -> bool {
+        (self.wanted.is_empty() || self.is_hopeless(started)) && self.connecting == 0
+    }
+
+    /// Before the start: an attempt has failed and none has succeeded. Those under way are waited for, but
+    /// a target that answers nobody is not asked thousands of times.
+    fn is_hopeless(&self, started: bool) -> bool {
+        !started && self.first_failure.is_some() && !self.was_reached
+    }
+
+    /// Whether any connection was ever established; if not, why the first attempt failed.
+    pub fn reached(&self) -> Result<bool, (Outcome, Detail)> {
+        match self.first_failure {
+            Some(failure) if !self.was_reached => Err(failure),
+            _ => Ok(self.was_reached),
+        }
+    }
+
+    pub fn established(&self) -> u32 {
+        self.established
+    }
+
+    /// Whether there is something to close, open or send.
+    #[inline]
+    pub fn has_work(&self) -> bool {
+        !self.closing.is_empty() || !self.wanted.is_empty() || !self.ready.is_empty()
+    }
+
+    #[inline]
+    pub fn next_to_close(&mut self) -> Option<u32> {
+        self.closing.pop_front()
+    }
+
+    /// Whether [`Self::begin_connecting`] has a connection to open now.
+    #[inline]
+    pub fn may_connect(&self, started: bool) -> bool {
+        !self.wanted.is_empty() && self.connecting < MAX_CONNECTING && !self.is_hopeless(started)
+    }
+
+    /// Begin an attempt for the connection that has been wanted longest.
+    pub fn begin_connecting(&mut self, now: u64) -> Option<u32> {
+        if self.connecting >= MAX_CONNECTING {
+            return None;
+        }
+        let c = self.wanted.pop_front()?;
+        let connection = &mut self.connections[c as usize];
+        connection.state = State::Connecting;
+        connection.connecting_since_ns = now;
+        self.connecting += 1;
+        self.deadlines.set(c, ATTEMPT, now.saturating_add(self.policy.connect_timeout_ns));
+        Some(c)
+    }
+
+    /// The attempt on `c` succeeded.
+    pub fn establish(&mut self, c: u32, now: u64, tally: &mut Tally) {
+        let connection = &mut self.connections[c as usize];
+        debug_assert_eq!(connection.state, State::Connecting);
+        (connection.state, connection.failures) = (State::Established, 0);
+        (connection.served, connection.written) = (0, 0);
+        (connection.opened_ns, connection.idle_since_ns) = (now, now);
+        connection.wire.reset();
+        tally.reconnects += u64::from(std::mem::replace(&mut connection.reopened, true));
+        tally.connections_opened += 1;
+        self.deadlines.clear(c);
+        self.connecting -= 1;
+        self.established += 1;
+        self.was_reached = true;
+        self.make_free(c);
+    }
+
+    /// The attempt on `c` failed: in the closed model there is another one after a pause.
+    pub fn attempt_failed(&mut self, c: u32, failure: (Outcome, Detail), now: u64) {
+        self.closing.push_back(c);
+        let connection = &mut self.connections[c as usize];
+        connection.state = State::Down;
+        let doublings = connection.failures.min(16);
+        connection.failures += 1;
+        self.connecting -= 1;
+        self.first_failure.get_or_insert(failure);
+        if self.is_closed_model {
+            let pause_ns = (FIRST_BACKOFF_NS << doublings).min(MAX_BACKOFF_NS);
+            self.deadlines.set(c, BACKOFF, now + pause_ns);
+        } else {
+            self.deadlines.clear(c);
+            self.spare.push(c);
+        }
+    }
+
+    /// Keep `c` for `exchange`, which goes on over it: at once if it is open, else once it is.
+    pub fn reserve(&mut self, c: u32, exchange: ExchangeId) {
+        self.connections[c as usize].reserved = Some(exchange);
+        match self.get(c).state {
+            State::Established => self.make_ready(c),
+            _ => self.wanted.push_back(c),
+        }
+    }
+
+    /// The response on `c` is complete and the connection stays open, free since `since_ns`.
+    #[inline]
+    pub fn served(&mut self, c: u32, since_ns: u64) {
+        let connection = &mut self.connections[c as usize];
+        connection.served += 1;
+        connection.idle_since_ns = since_ns;
+    }
+
+    /// Whether `c` may carry another exchange after a response that was complete at `at_ns`; why not.
+    /// `keep_alive`: the response allows it. `clean`: no byte came after it.
+    ///
+    /// # Errors
+    /// Why it has to be closed.
+    #[inline]
+    pub fn stays_open(&self, c: u32, keep_alive: bool, clean: bool, at_ns: u64) -> Result<(), Close> {
+        let connection = &self.connections[c as usize];
+        let policy = &self.policy;
+        if !policy.keep_alive {
+            Err(Close::KeepAliveOff)
+        } else if !keep_alive {
+            Err(Close::TargetAsked)
+        } else if !clean || !connection.wire.is_sent() {
+            Err(Close::OutOfStep)
+        } else if policy.most_requests.is_some_and(|most| connection.served + 1 >= most) {
+            Err(Close::RequestsReached)
+        } else if policy.most_age_ns.is_some_and(|most| at_ns.saturating_sub(connection.opened_ns) >= most) {
+            Err(Close::AgeReached)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Offer `c`, established, for the next request, or for the one that is reserved for it.
+    #[inline]
+    pub fn make_free(&mut self, c: u32) {
+        let connection = &mut self.connections[c as usize];
+        if self.is_closed_model || connection.reserved.is_some() {
+            self.make_ready(c);
+        } else if !std::mem::replace(&mut connection.is_queued, true) {
+            self.free.push_back(c);
+        }
+    }
+
+    /// Have `c` looked at when something is to be sent. It may stand there already: a response is complete
+    /// and the end of the stream read before anything is done.
+    #[inline]
+    pub fn make_ready(&mut self, c: u32) {
+        if !std::mem::replace(&mut self.connections[c as usize].is_ready, true) {
+            self.ready.push_back(c);
+        }
+    }
+
+    #[inline]
+    pub fn take_ready(&mut self) -> Option<u32> {
+        let c = self.ready.pop_front()?;
+        self.connections[c as usize].is_ready = false;
+        Some(c)
+    }
+
+    /// The connection that has been free longest and still is.
+    #[inline]
+    pub fn take_free(&mut self) -> Option<u32> {
+        while let Some(c) = self.free.pop_front() {
+            let connection = &mut self.connections[c as usize];
+            connection.is_queued = false;
+            if connection.is_free() {
+                return Some(c);
+            }
+        }
+        None
+    }
+
+    /// Open one more connection for `waiting` requests, unless enough are on their way for them.
+    pub fn open_for(&mut self, waiting: usize) {
+        let on_their_way = self.connecting as usize + self.wanted.len();
+        if on_their_way < waiting
+            && self.connecting < MAX_CONNECTING
+            && let Some(c) = self.spare.pop()
+        {
+            self.wanted.push_back(c);
+        }
+    }
+
+    /// Close `c`, on which nothing is outstanding. A request that was about to be sent on it goes over
+    /// a new connection.
+    pub fn close_idle(&mut self, c: u32, why: Close, tally: &mut Tally) {
+        if self.get(c).reserved.is_none() {
+            return self.close(c, why, tally);
+        }
+        self.retire(c, why, tally);
+        // In the closed model it stands among those ready, and is opened from there.
+        if !self.is_closed_model {
+            self.wanted.push_back(c);
+        }
+    }
+
+    /// Close `c`, whatever it did, and have it go on as the model wants.
+    pub fn close(&mut self, c: u32, why: Close, tally: &mut Tally) {
+        self.retire(c, why, tally);
+        if self.is_closed_model {
+            self.make_ready(c);
+        } else if self.get(c).served > 0 && !self.policy.on_demand {
+            // Keep the asked connections open, so that the next request finds one; but do not ply a
+            // target with connections that it closes unused.
+            self.wanted.push_back(c);
+        } else {
+            self.spare.push(c);
+        }
+    }
+
+    /// Close `c`, whose place is kept.
+    pub fn retire(&mut self, c: u32, why: Close, tally: &mut Tally) {
+        tally.closes[why as usize] += 1;
+        self.closing.push_back(c);
+        self.connections[c as usize].state = State::Down;
+        self.established -= 1;
+    }
+
+    /// The earliest deadline: of an attempt, or the end of a pause.
+    #[inline]
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.deadlines.earliest()
+    }
+
+    /// The earliest deadline that has come by `now`, but for connections that are `held`.
+    #[inline]
+    pub fn expired(&self, now: u64, held: impl Fn(u32) -> bool) -> Option<(u32, u64)> {
+        self.deadlines.expired(now, held)
+    }
+
+    /// The pause of `c` is over.
+    pub fn pause_over(&mut self, c: u32) {
+        self.deadlines.clear(c);
+        self.make_ready(c);
+    }
+}

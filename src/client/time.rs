@@ -1,0 +1,75 @@
+//! The passing of time: deadlines that have come, and until when to wait.
+
+use super::Client;
+use super::connection::State;
+use super::demand::Demand;
+use super::exchanges::ExchangeId;
+use crate::tally::{Detail, Outcome};
+
+impl Client {
+    /// Let time pass: deadlines that have come by `now` end what they are for.
+    #[inline]
+    pub fn advance(&mut self, now: u64) {
+        self.advance_except(now, |_| false);
+    }
+
+    /// The same for all connections but those that are `held`: what had come for them by `now` has not all
+    /// been fed.
+    #[inline]
+    pub fn advance_except(&mut self, now: u64, held: impl Fn(u32) -> bool) {
+        loop {
+            match (self.exchanges.expired(now, &held), self.pool.expired(now, &held)) {
+                (Some((id, at_ns)), other) if other.is_none_or(|(_, other_ns)| at_ns <= other_ns) => {
+                    self.exchange_expired(id, at_ns, now);
+                }
+                (_, Some((c, at_ns))) => self.connection_expired(c, at_ns, now),
+                (_, None) => return,
+            }
+        }
+    }
+
+    fn exchange_expired(&mut self, id: ExchangeId, at_ns: u64, now: u64) {
+        let c = self.exchanges.get(id).connection;
+        if self.pool.get(c).state == State::Connecting {
+            // It was sent before; the attempt to send it again ends with it.
+            return self.attempt_failed(c, (Outcome::Timeout, Detail::None), at_ns, now);
+        }
+        let outcome = if !self.outgoing(c).is_empty() {
+            Outcome::WriteTimeout
+        } else if self.exchanges.awaits_first_byte(id) {
+            Outcome::FirstByteTimeout
+        } else {
+            Outcome::Timeout
+        };
+        self.fail(c, (outcome, Detail::None), at_ns);
+    }
+
+    fn connection_expired(&mut self, c: u32, at_ns: u64, now: u64) {
+        match self.pool.get(c).state {
+            State::Connecting => {
+                self.attempt_failed(c, (Outcome::ConnectTimeout, Detail::None), at_ns, now);
+            }
+            _ => self.pool.pause_over(c),
+        }
+    }
+
+    /// The instant by which to call again if nothing happens.
+    #[inline]
+    pub fn wait_until(&self, now: u64) -> Option<u64> {
+        let due = match &self.demand {
+            Some(Demand::Open(open)) => open.next_due(&self.phases),
+            _ => None,
+        };
+        let deadlines = [self.exchanges.next_deadline(), self.pool.next_deadline()];
+        deadlines.into_iter().chain([due, self.phases.next_end(now)]).flatten().min()
+    }
+
+    /// Time between the schedule's last request and its next one; endless in the closed model.
+    #[inline]
+    pub fn gap_ns(&self) -> u64 {
+        match &self.demand {
+            Some(Demand::Open(open)) => open.gap_ns(),
+            _ => u64::MAX,
+        }
+    }
+}

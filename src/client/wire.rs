@@ -1,0 +1,162 @@
+//! The protocol that one connection speaks, as the client uses it: exchanges start, bytes go out, responses
+//! come in. Every member answers the same questions; HTTP/1.1 carries one exchange at a time.
+
+use super::exchanges::ExchangeId;
+use crate::http::CapturedResponse;
+use crate::http1::{self, Fed, Head, HeadMemo, ProtocolError, Request, Skippable};
+
+/// One connection's protocol.
+#[derive(Debug)]
+pub enum Wire {
+    Http1(Http1),
+}
+
+/// HTTP/1.1, and whose exchange is on it.
+#[derive(Debug, Default)]
+pub struct Http1 {
+    connection: http1::Connection,
+    exchange: Option<ExchangeId>,
+}
+
+impl Wire {
+    pub fn new() -> Self {
+        Self::Http1(Http1::default())
+    }
+
+    /// How many more exchanges may start now.
+    #[inline]
+    pub fn capacity(&self) -> u32 {
+        match self {
+            Self::Http1(http1) => u32::from(http1.exchange.is_none()),
+        }
+    }
+
+    /// The exchange on it, if there is one.
+    #[inline]
+    pub fn exchange(&self) -> Option<ExchangeId> {
+        match self {
+            Self::Http1(http1) => http1.exchange,
+        }
+    }
+
+    /// Begin `exchange` by sending `request`.
+    #[inline]
+    pub fn start(&mut self, exchange: ExchangeId, request: &Request) {
+        match self {
+            Self::Http1(http1) => {
+                debug_assert!(http1.exchange.is_none());
+                http1.connection.begin(request);
+                http1.exchange = Some(exchange);
+            }
+        }
+    }
+
+    /// The exchange on it has ended, well or not.
+    #[inline]
+    pub fn end(&mut self) -> Option<ExchangeId> {
+        match self {
+            Self::Http1(http1) => http1.exchange.take(),
+        }
+    }
+
+    /// A new connection was established: nothing of an earlier one counts.
+    pub fn reset(&mut self) {
+        match self {
+            Self::Http1(http1) => http1.connection.reset(),
+        }
+    }
+
+    /// The bytes of `request`, the current one, that the kernel has not taken yet.
+    #[inline]
+    pub fn outgoing<'a>(&'a self, request: &'a Request) -> &'a [u8] {
+        match self {
+            Self::Http1(http1) => http1.connection.outgoing(request),
+        }
+    }
+
+    /// The kernel has taken `n` more bytes.
+    #[inline]
+    pub fn sent(&mut self, n: usize) {
+        match self {
+            Self::Http1(http1) => http1.connection.sent(n),
+        }
+    }
+
+    /// Bytes of the current request that the kernel has taken.
+    #[inline]
+    pub fn written(&self) -> usize {
+        match self {
+            Self::Http1(http1) => http1.connection.written(),
+        }
+    }
+
+    /// Whether the kernel has taken the whole current request.
+    #[inline]
+    pub fn is_sent(&self) -> bool {
+        match self {
+            Self::Http1(http1) => http1.connection.is_sent(),
+        }
+    }
+
+    /// Whether any of the current response has come.
+    pub fn is_heard(&self) -> bool {
+        match self {
+            Self::Http1(http1) => http1.connection.is_heard(),
+        }
+    }
+
+    /// Take in what was read; `captured` keeps what somebody wants to look at.
+    ///
+    /// # Errors
+    /// When it cannot be a response.
+    #[inline]
+    pub fn feed(
+        &mut self,
+        bytes: &[u8],
+        memo: &mut HeadMemo,
+        captured: Option<&mut CapturedResponse>,
+    ) -> Result<Fed, ProtocolError> {
+        match self {
+            Self::Http1(http1) => http1.connection.feed(bytes, memo, captured),
+        }
+    }
+
+    /// `n` bytes, at most [`Self::skippable`], were discarded; whether the response is complete.
+    #[inline]
+    pub fn skip(&mut self, n: u64) -> bool {
+        match self {
+            Self::Http1(http1) => http1.connection.skip(n),
+        }
+    }
+
+    /// Bytes that may be discarded unseen.
+    #[inline]
+    pub fn skippable(&self) -> Skippable {
+        match self {
+            Self::Http1(http1) => http1.connection.skippable(),
+        }
+    }
+
+    /// Whether a response's head comes next.
+    #[inline]
+    pub fn expects_head(&self) -> bool {
+        match self {
+            Self::Http1(http1) => http1.connection.expects_head(),
+        }
+    }
+
+    /// Whether an end of the stream here completes the response.
+    pub fn ends_here(&self) -> bool {
+        match self {
+            Self::Http1(http1) => http1.connection.ends_here(),
+        }
+    }
+
+    /// The head of the current final response, once it was seen.
+    #[inline]
+    pub fn head(&self) -> Option<Head> {
+        match self {
+            Self::Http1(http1) => http1.connection.head(),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What a load thread does with its sockets: connect, serve readiness, read, write, close.
+
+use std::io;
+
+use super::thread::Thread;
+use super::transport::Transport;
+use crate::client::End;
+use crate::sys::{self, Ready, Socket};
+use crate::tally::{Detail, Outcome, TlsFault};
+
+/// Reads from one connection before the others have their turn.
+const READS_IN_A_ROW: usize = 16;
+
+impl Thread {
+    /// Do what became possible on a socket; returns the present.
+    #[inline]
+    pub(super) fn serve(&mut self, ready: Ready, mut now: u64) -> u64 {
+        let c = ready.token as u32;
+        let Some(transport) = &self.transports[c as usize] else { return now };
+        if self.generations[c as usize] != (ready.token >> 32) as u32 {
+            return now;
+        }
+        if self.client.is_connecting(c) && !transport.is_tls() {
+            if !(ready.writable || ready.hung_up) {
+                return now;
+            }
+            // A failed attempt reports a hang-up.
+            match if ready.hung_up { transport.socket().outcome() } else { Ok(()) } {
+                Ok(()) => self.tcp_established(c, now),
+                Err(e) => self.connect_failed(c, &e, now),
+            }
+            if !ready.readable {
+                return now;
+            }
+            // The target spoke or hung up before it was asked, and this edge will not come again.
+            now = self.drain(now);
+        }
+        if ready.writable && self.wants_write(c) {
+            self.write(c, now);
+        }
+        if ready.readable || ready.hung_up { self.read(c, ready.hung_up, now) } else { now }
+    }
+
+    /// Whether the client or TLS has bytes for `c`.
+    #[inline]
+    fn wants_write(&self, c: u32) -> bool {
+        let is_tls = self.transports[c as usize].as_ref().is_some_and(Transport::is_tls);
+        is_tls || !self.client.outgoing(c).is_empty()
+    }
+
+    /// TCP is there: tell the client, or begin the TLS handshake.
+    fn tcp_established(&mut self, c: u32, now: u64) {
+        self.addresses.reached(c);
+        let Some(tls) = &self.tls else { return self.client.connected(c, now) };
+        match tls.connect() {
+            Ok(session) => {
+                let slot = &mut self.transports[c as usize];
+                *slot = slot.take().map(|transport| transport.into_tls(session));
+                self.client.handshaking(c, now);
+                self.write(c, now);
+            }
+            Err(fault) => self.tls_failed(c, fault, now),
+        }
+    }
+
+    /// Read until there is nothing left, or others have waited long enough; returns the present.
+    #[inline]
+    pub(super) fn read(&mut self, c: u32, hung_up: bool, mut now: u64) -> u64 {
+        for _ in 0..READS_IN_A_ROW {
+            let Some(transport) = &mut self.transports[c as usize] else { return now };
+            if !self.client.is_established(c) && !(transport.is_tls() && self.client.is_connecting(c)) {
+                return now; // closed, or connecting again
+            }
+            let request = transport.next_read(&self.client, c);
+            let result = transport.receive(request, &mut self.buffer);
+            now = self.job.clock.now();
+            let received = match result {
+                Ok(received) if received.bytes > 0 => received,
+                Ok(_) => {
+                    // TLS announces the end of the data; without that it may have been cut off.
+                    let end = if transport.is_tls() { End::Truncated } else { End::Eof };
+                    self.ended(c, end, now);
+                    return now;
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return now,
+                Err(e) => {
+                    self.ended(c, End::Reset(e.raw_os_error().unwrap_or_default()), now);
+                    return now;
+                }
+            };
+            let stamp_ns = received.stamp_ns.map(|ns| self.offset.translate(ns));
+            let read = (request, &self.buffer[..]);
+            match transport.deliver(&mut self.client, c, read, (received.bytes, stamp_ns), now) {
+                Ok(tls) if tls.closed => self.ended(c, End::Eof, now),
+                Ok(tls) if tls.wants_write => self.write(c, now),
+                Ok(_) => {}
+                Err(fault) => {
+                    self.tls_failed(c, fault, now);
+                    return now;
+                }
+            }
+            // Less than asked for: the kernel has no more, and the next byte is a new edge (epoll(7)).
+            // After a hang-up no edge will come, so read on to the end.
+            if (received.bytes as u64) < request.bytes && !hung_up {
+                return now;
+            }
+        }
+        self.read_later(c);
+        now
+    }
+
+    fn read_later(&mut self, c: u32) {
+        if !self.is_unread[c as usize] {
+            self.is_unread[c as usize] = true;
+            self.unread.push_back(c);
+        }
+    }
+
+    /// The target ended the connection.
+    fn ended(&mut self, c: u32, end: End, now: u64) {
+        let Some(transport) = &self.transports[c as usize] else { return };
+        if transport.is_tls() && self.client.is_connecting(c) {
+            return self.tls_failed(c, TlsFault::Closed, now);
+        }
+        let (total, current) = transport.written(&self.client, c);
+        let unread = !transport.is_tls() && matches!(end, End::Reset(_)) && self.client.sends_no_body(c);
+        let unacknowledged = sys::unacknowledged(transport.socket(), total, current, unread);
+        self.client.closed(c, end, unacknowledged, now);
+    }
+
+    #[inline]
+    pub(super) fn write(&mut self, c: u32, now: u64) {
+        let Some(transport) = &mut self.transports[c as usize] else { return };
+        match transport.write(&mut self.client, c) {
+            Ok(()) => {}
+            // A writable event will come: the socket is watched for it from the beginning.
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+            Err(e) => self.write_failed(c, &e, now),
+        }
+    }
+
+    fn write_failed(&mut self, c: u32, error: &io::Error, now: u64) {
+        let Some(transport) = &self.transports[c as usize] else { return };
+        let is_tls = transport.is_tls();
+        let was_sending = !self.client.outgoing(c).is_empty();
+        // What the target said before it hung up lies in the kernel: the answer to a part of the request, or
+        // an alert.
+        if is_tls || self.client.written(c).1 > 0 {
+            self.read(c, false, now);
+        }
+        let Some(transport) = &self.transports[c as usize] else { return };
+        let handshaking = transport.is_tls() && self.client.is_connecting(c);
+        if handshaking || (was_sending && !self.client.outgoing(c).is_empty()) {
+            self.ended(c, End::Reset(error.raw_os_error().unwrap_or_default()), now);
+        }
+    }
+
+    fn tls_failed(&mut self, c: u32, fault: TlsFault, now: u64) {
+        // The alert that tells the target why; it may have gone already.
+        if let Some(transport) = &mut self.transports[c as usize] {
+            transport.flush();
+        }
+        if self.client.is_connecting(c) {
+            self.client.connect_failed(c, Outcome::TlsFailed, Detail::Tls(fault), now);
+        } else {
+            self.client.broken(c, fault, now);
+        }
+    }
+
+    pub(super) fn connect(&mut self, c: u32, now: u64) {
+        if let Some(addresses) = self.job.route.newer(&mut self.route_seen) {
+            self.addresses.replace(addresses);
+        }
+        let (address, source) = self.addresses.choose(c);
+        let socket = match Socket::connect(address, source, self.job.kernel_timestamps) {
+            Ok(socket) => socket,
+            Err(e) => return self.connect_failed(c, &e, now),
+        };
+        let generation = &mut self.generations[c as usize];
+        *generation = generation.wrapping_add(1);
+        let token = u64::from(*generation) << 32 | u64::from(c);
+        match self.poller.add(&socket, token) {
+            Ok(()) => self.transports[c as usize] = Some(Transport::Plain(socket)),
+            Err(e) => self.connect_failed(c, &e, now),
+        }
+    }
+
+    fn connect_failed(&mut self, c: u32, error: &io::Error, now: u64) {
+        let errno = error.raw_os_error().unwrap_or_default();
+        let outcome = match errno {
+            // Accepted and dropped before anything was sent is a refusal, too.
+            libc::ECONNREFUSED | libc::ECONNRESET | libc::ECONNABORTED | libc::EPIPE => {
+                Outcome::ConnectRefused
+            }
+            // A Unix socket whose queue is full.
+            libc::EAGAIN => Outcome::ConnectRefused,
+            libc::ETIMEDOUT => Outcome::ConnectTimeout,
+            libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EHOSTDOWN | libc::ENETDOWN | libc::ENOENT => {
+                Outcome::ConnectUnreachable
+            }
+            // Ports, descriptors, memory, permission: this machine's.
+            _ => Outcome::LocalError,
+        };
+        // An address of a family that this machine does not speak (`::1` where IPv6 is off).
+        let not_for_us = matches!(errno, libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT);
+        let nobody_there =
+            not_for_us || matches!(outcome, Outcome::ConnectRefused | Outcome::ConnectUnreachable);
+        if nobody_there && self.addresses.try_another(c) {
+            self.connect(c, now);
+        } else {
+            self.client.connect_failed(c, outcome, Detail::Os(errno), now);
+        }
+    }
+
+    pub(super) fn close(&mut self, c: u32) {
+        if let Some(transport) = self.transports[c as usize].take() {
+            transport.close();
+        }
+    }
+}

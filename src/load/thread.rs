@@ -1,0 +1,273 @@
+//! The life of a load thread: open connections, wait for the start, apply load, drain.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+
+use super::transport::{BUFFER_BYTES, Transport};
+use super::{Job, Last, Settled, WINDOW_NS, Window};
+use crate::client::{Action, Client};
+use crate::report::ThreadHealth;
+use crate::sys::{self, Addresses, MAX_EVENTS, Poller, RealtimeOffset, ThreadTls};
+use crate::tally::Tally;
+
+/// The longest sleep: how soon a request to stop is noticed.
+const LONGEST_WAIT_NS: u64 = 50_000_000;
+/// With requests due closer together than this a thread polls instead of sleeping: falling asleep and
+/// waking twice per request, for its response and for the next one, takes a core about as long, and each
+/// wake-up would be late by a part of it.
+const SHORTEST_GAP_NS: u64 = 50_000;
+/// The longest sleep while the start is awaited.
+const START_WAIT_NS: u64 = 200_000;
+/// The most that a wait takes which finds events at once: the call, and copying each event. Leaving a core
+/// and coming back takes longer.
+const NO_SLEEP_NS: u64 = 2_000;
+const NO_SLEEP_NS_PER_EVENT: u64 = 150;
+
+/// One load thread and everything it owns.
+pub(super) struct Thread {
+    pub(super) job: Job,
+    pub(super) client: Client,
+    pub(super) poller: Poller,
+    pub(super) addresses: Addresses,
+    /// Which version of the route they are of.
+    pub(super) route_seen: u64,
+    /// Of each connection, from the connect call on.
+    pub(super) transports: Box<[Option<Transport>]>,
+    /// Begins TLS sessions, where the target is https.
+    pub(super) tls: Option<ThreadTls>,
+    /// Tells events of a connection's present socket from those of its earlier ones.
+    pub(super) generations: Box<[u32]>,
+    /// Connections with more to read, whose edge has been used up, and whether each is among them.
+    pub(super) unread: VecDeque<u32>,
+    pub(super) is_unread: Box<[bool]>,
+    pub(super) buffer: Box<[u8]>,
+    pub(super) offset: RealtimeOffset,
+    /// Time spent waiting since `observed_from_ns`.
+    idle_ns: u64,
+    observed_from_ns: u64,
+    /// When the last step ended, and when by its word something else comes due.
+    stepped_at_ns: u64,
+    /// Waits in a row that brought all the events they could, and when the first of them began.
+    full_rounds: usize,
+    full_since_ns: u64,
+    next_at_ns: u64,
+    /// Whether anything came due or was done in this step.
+    acted: bool,
+    pinned: bool,
+}
+
+impl Thread {
+    pub fn new(job: Job, poller: Poller) -> Self {
+        let n = job.share.connections as usize;
+        let tally = Box::new(Tally::new(job.spec.plan.scenarios.len()));
+        Self {
+            client: Client::new(job.spec.clone(), job.share.clone(), tally),
+            poller,
+            addresses: Addresses::new(
+                job.route.addresses(),
+                job.route.sources(),
+                n,
+                n.wrapping_mul(job.share.arrivals.0 as usize),
+            ),
+            route_seen: 0,
+            transports: (0..n).map(|_| None).collect(),
+            tls: job.tls.as_ref().map(|tls| tls.for_thread(n as u32)),
+            generations: vec![0; n].into(),
+            unread: VecDeque::with_capacity(n),
+            is_unread: vec![false; n].into(),
+            buffer: vec![0; BUFFER_BYTES].into(),
+            offset: RealtimeOffset::measure(&job.clock),
+            idle_ns: 0,
+            observed_from_ns: u64::MAX,
+            stepped_at_ns: 0,
+            full_rounds: 0,
+            full_since_ns: 0,
+            next_at_ns: 0,
+            acted: false,
+            pinned: false,
+            job,
+        }
+    }
+
+    pub fn run(mut self) {
+        self.pinned = self.job.core.is_some_and(sys::cores::pin);
+        sys::sharpen_timers();
+        self.client.open();
+        while !self.client.is_settled() && !self.job.control.is_stopped() {
+            self.step(LONGEST_WAIT_NS);
+        }
+        // Nobody listening means that the run was given up.
+        let _ = self.job.settled.send(Settled { reached: self.client.reached_target() });
+        let start_ns = loop {
+            match self.job.control.start_at_ns.load(Ordering::Acquire) {
+                0 if self.job.control.is_stopped() => return,
+                0 => self.step(START_WAIT_NS),
+                at_ns => break at_ns,
+            }
+        };
+        // Not before the instant itself: what is sent earlier is neither warm-up nor measured.
+        let from_ns = self.job.control.from_ns.load(Ordering::Relaxed);
+        while let wait_ns @ 1.. = from_ns.saturating_sub(self.job.clock.now()) {
+            if self.job.control.is_stopped() {
+                break;
+            }
+            self.step(wait_ns.min(LONGEST_WAIT_NS));
+        }
+        self.client.join(start_ns, from_ns);
+        self.load(start_ns + self.job.spec.plan.load.warmup_ns);
+    }
+
+    /// Apply load until there is nothing left to do.
+    fn load(&mut self, measure_from_ns: u64) {
+        self.observed_from_ns = measure_from_ns.max(self.job.clock.now());
+        let mut window_ends = measure_from_ns + WINDOW_NS;
+        let mut timetables = 0;
+        let load_ended_at_ns = loop {
+            let now = self.job.clock.now();
+            if now >= window_ends {
+                self.ship(now);
+                window_ends += WINDOW_NS * (1 + (now - window_ends) / WINDOW_NS);
+            }
+            let stop_at_ns = self.job.control.stop_at_ns.load(Ordering::Relaxed);
+            if stop_at_ns < self.client.stops_at_ns() {
+                self.client.stop(stop_at_ns.max(now));
+            }
+            let sent = self.job.control.timetables.load(Ordering::Acquire);
+            if sent != timetables {
+                timetables = sent;
+                self.job
+                    .timetables
+                    .try_iter()
+                    .for_each(|(from_ns, table)| self.client.follow(from_ns, table));
+            }
+            if self.client.is_done(now) {
+                break self.client.load_ended(now);
+            }
+            self.step(window_ends.saturating_sub(now).min(LONGEST_WAIT_NS));
+        };
+        let unfinished = self.client.outstanding() + self.client.count_unreached();
+        let last = Last { load_ended_at_ns, unfinished };
+        let now = self.job.clock.now();
+        // The load is over: waiting for an empty tally holds nobody up. None will come when the
+        // collector is gone, and then nobody wants ours.
+        if let Ok(empty) = self.job.empties.recv() {
+            self.send_window(empty, now, Some(last));
+        }
+    }
+
+    /// Close the window, if there is an empty tally to go on with; else go on with this one.
+    fn ship(&mut self, now: u64) {
+        if let Ok(empty) = self.job.empties.try_recv() {
+            self.send_window(empty, now, None);
+        }
+    }
+
+    fn send_window(&mut self, empty: Box<Tally>, now: u64, last: Option<Last>) {
+        // The drain is not measured time.
+        let observed_ns = now.min(self.client.stops_at_ns()).saturating_sub(self.observed_from_ns);
+        let health = ThreadHealth {
+            core: self.job.core.filter(|_| self.pinned),
+            busy_ns: observed_ns.saturating_sub(self.idle_ns),
+            observed_ns,
+            in_flight: self.client.in_flight(),
+            backlog: self.client.backlog(),
+            connections: self.client.established(),
+        };
+        let tally = self.client.swap_tally(empty);
+        let window = Window { thread: self.job.thread, ended_at_ns: now, tally, health, last };
+        // The channel has room for every tally there is; it is closed only when nobody wants them.
+        let _ = self.job.windows.try_send(window);
+    }
+
+    /// Do what is due, wait for what comes next but no longer than `most_ns`, and serve it.
+    #[inline]
+    fn step(&mut self, most_ns: u64) {
+        let now = self.job.clock.now();
+        self.acted = now >= self.next_at_ns;
+        self.drain(now);
+        let before = self.job.clock.now();
+        let left_ns =
+            self.client.wait_until(before).map_or(most_ns, |at| at.saturating_sub(before).min(most_ns));
+        let hurried = self.job.may_poll && self.client.gap_ns() < SHORTEST_GAP_NS;
+        let polls = hurried || self.job.busy_poll || !self.unread.is_empty();
+        let wait_ns = if polls { 0 } else { left_ns };
+        // Fails only for a bad descriptor or buffer, which would be ours: then there are no events.
+        let events = self.poller.wait(wait_ns).unwrap_or(0);
+        let mut now = self.job.clock.now();
+        let idle_from_ns = match polls {
+            // A round in which nothing happened was spent waiting, all of it.
+            true if events == 0 && !self.acted && self.unread.is_empty() => self.stepped_at_ns,
+            false if slept(now - before, events) => before,
+            _ => now,
+        };
+        // A wait may have begun before the measured time did.
+        let observed_to_ns = now.min(self.client.stops_at_ns());
+        self.idle_ns += observed_to_ns.saturating_sub(idle_from_ns.max(self.observed_from_ns));
+        self.next_at_ns = before + left_ns;
+        self.offset.refresh(&self.job.clock, now);
+        for i in 0..events {
+            now = self.serve(self.poller.ready(i), now);
+            now = self.drain(now);
+        }
+        for _ in 0..self.unread.len() {
+            let Some(c) = self.unread.pop_front() else { break };
+            self.is_unread[c as usize] = false;
+            // Whether it was hung up is not remembered: no edge may be left to wait for.
+            now = self.read(c, true, now);
+            now = self.drain(now);
+        }
+        if let Some(served_to_ns) = self.served_to(events, before) {
+            let is_unread = &self.is_unread;
+            self.client.advance_except(served_to_ns, |c| is_unread[c as usize]);
+            now = self.drain(now);
+        }
+        self.stepped_at_ns = now;
+    }
+
+    /// The instant up to which everything that lay in the kernel has been served, but for connections with
+    /// more to read. Deadlines are looked at only up to it: a response that was there in time is in time,
+    /// though we may be late.
+    fn served_to(&mut self, events: usize, waited_from_ns: u64) -> Option<u64> {
+        if events < MAX_EVENTS {
+            self.full_rounds = 0;
+            return Some(waited_from_ns);
+        }
+        // There was more than one wait can bring. Sockets are served in turn, so after this many rounds
+        // all that were ready before the first of them have been.
+        if self.full_rounds == 0 {
+            self.full_since_ns = waited_from_ns;
+        }
+        self.full_rounds += 1;
+        let all_served = self.full_rounds > self.transports.len() / MAX_EVENTS;
+        all_served.then(|| {
+            self.full_rounds = 0;
+            self.full_since_ns
+        })
+    }
+
+    /// Do all the client wants; returns the present.
+    #[inline]
+    pub(super) fn drain(&mut self, mut now: u64) -> u64 {
+        self.client.permit(self.job.control.permitted_until_ns.load(Ordering::Relaxed));
+        while let Some(action) = self.client.next(now) {
+            self.acted = true;
+            match action {
+                Action::Send(c) => self.write(c, now),
+                Action::Connect(c) => self.connect(c, now),
+                Action::Close(c) => self.close(c),
+            }
+            if !self.client.may_have_more() {
+                break;
+            }
+            now = self.job.clock.now();
+        }
+        now
+    }
+}
+
+/// Whether a wait of `took_ns` that brought `events` was idleness. A thread that never catches up finds
+/// its next events ready each time it asks; the asking is work.
+#[inline]
+fn slept(took_ns: u64, events: usize) -> bool {
+    took_ns > NO_SLEEP_NS + NO_SLEEP_NS_PER_EVENT * events as u64
+}

@@ -1,0 +1,212 @@
+//! One connection's bytes on their way to and from the target: in the clear, or through TLS.
+//!
+//! ```text
+//! Plain ─ TCP established, target is https ─▶ Tls: handshake ─▶ Client::secured
+//! read:  wire ──────────────▶ Client::received      wire ─▶ Session ─▶ Client::received
+//! write: Client::outgoing ──▶ wire                  Client::outgoing ─▶ Session ─▶ wire
+//! ```
+//!
+//! With TLS the kernel's stamp of a read is that of the last record's last byte, and bodies are never
+//! discarded in the kernel: they must be decrypted to be authenticated.
+
+use std::io;
+
+use crate::client::Client;
+use crate::sys::{Received, Session, Socket};
+use crate::tally::TlsFault;
+
+/// Largest read while a response's head or body is inspected; TLS reads as much.
+pub(super) const BUFFER_BYTES: usize = 16 * 1024;
+/// Largest read while a head is expected: holds most small responses whole. Of a large one little is copied
+/// before the rest can be discarded in the kernel.
+const HEAD_READ_BYTES: usize = 4 * 1024;
+
+/// The transport of one connection.
+pub(super) enum Transport {
+    /// TCP or a Unix socket; also an https target's while TCP is connecting.
+    Plain(Socket),
+    /// TLS over an established TCP connection.
+    Tls(Box<TlsStream>),
+}
+
+/// A TLS session and the socket that carries its records.
+pub(super) struct TlsStream {
+    socket: Socket,
+    session: Session,
+}
+
+/// What one read asks the kernel for.
+#[derive(Clone, Copy)]
+pub(super) struct ReadRequest {
+    /// The most bytes it may return.
+    pub bytes: u64,
+    /// Throw them away in the kernel.
+    discard: bool,
+}
+
+/// What became of TLS after a read.
+pub(super) struct TlsState {
+    /// The target announced the end of its data (close_notify).
+    pub closed: bool,
+    /// TLS has records of its own to send.
+    pub wants_write: bool,
+}
+
+impl Transport {
+    /// Begin TLS over this established TCP connection.
+    pub fn into_tls(self, session: Session) -> Self {
+        match self {
+            Self::Plain(socket) => Self::Tls(Box::new(TlsStream { socket, session })),
+            tls @ Self::Tls(_) => tls,
+        }
+    }
+
+    #[inline]
+    pub const fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
+    pub const fn socket(&self) -> &Socket {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(stream) => &stream.socket,
+        }
+    }
+
+    /// What the next read of connection `c` should ask for.
+    #[inline]
+    pub fn next_read(&self, client: &Client, c: u32) -> ReadRequest {
+        let Self::Plain(socket) = self else {
+            return ReadRequest { bytes: BUFFER_BYTES as u64, discard: false };
+        };
+        let skippable = client.skippable(c);
+        let room = if client.expects_head(c) { HEAD_READ_BYTES } else { BUFFER_BYTES } as u64;
+        let discard = skippable > room && socket.can_discard();
+        ReadRequest { bytes: if discard { skippable } else { room }, discard }
+    }
+
+    /// Read from the wire into `buffer`.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is nothing; otherwise why the connection is gone.
+    #[inline]
+    pub fn receive(&self, request: ReadRequest, buffer: &mut [u8]) -> io::Result<Received> {
+        if request.discard {
+            return self.socket().discard(request.bytes);
+        }
+        self.socket().receive(&mut buffer[..request.bytes as usize])
+    }
+
+    /// Hand what [`Self::receive`] read for `c` to the client: `received` bytes of `wire`.
+    ///
+    /// # Errors
+    /// What is wrong with the TLS records.
+    #[inline]
+    pub fn deliver(
+        &mut self,
+        client: &mut Client,
+        c: u32,
+        (request, wire): (ReadRequest, &[u8]),
+        (received, stamp_ns): (usize, Option<u64>),
+        now: u64,
+    ) -> Result<TlsState, TlsFault> {
+        match self {
+            Self::Plain(_) if request.discard => client.skipped(c, received as u64, stamp_ns, now),
+            Self::Plain(_) => client.received(c, &wire[..received], stamp_ns, now),
+            Self::Tls(stream) => return stream.decrypt(client, c, &wire[..received], stamp_ns, now),
+        }
+        Ok(TlsState { closed: false, wants_write: false })
+    }
+
+    /// Send as much of `c`'s outgoing bytes as the kernel takes.
+    ///
+    /// # Errors
+    /// `WouldBlock` when its buffer is full; otherwise why the connection is gone.
+    #[inline]
+    pub fn write(&mut self, client: &mut Client, c: u32) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => {
+                let sent = socket.send(client.outgoing(c))?;
+                client.sent(c, sent);
+                Ok(())
+            }
+            Self::Tls(stream) => stream.write(client, c),
+        }
+    }
+
+    /// Bytes the kernel has taken since the connection was established, and those of the current request.
+    pub fn written(&self, client: &Client, c: u32) -> (u64, u64) {
+        match self {
+            Self::Plain(_) => client.written(c),
+            Self::Tls(stream) => stream.session.taken(),
+        }
+    }
+
+    /// Send the TLS records that wait, as far as the socket takes them: an alert, mostly.
+    pub fn flush(&mut self) {
+        if let Self::Tls(stream) = self {
+            let _ = stream.session.flush(&mut &stream.socket);
+        }
+    }
+
+    /// Tell a TLS peer that no more will come, as far as the socket takes it.
+    pub fn close(mut self) {
+        if let Self::Tls(stream) = &mut self {
+            stream.session.close();
+        }
+        self.flush();
+    }
+}
+
+impl TlsStream {
+    fn decrypt(
+        &mut self,
+        client: &mut Client,
+        c: u32,
+        mut wire: &[u8],
+        stamp_ns: Option<u64>,
+        now: u64,
+    ) -> Result<TlsState, TlsFault> {
+        let session = &mut self.session;
+        let mut handshaking = session.is_handshaking();
+        while !wire.is_empty() && !session.is_closed_by_peer() {
+            let received = session.receive(&mut wire);
+            // Records before a broken one are intact: a response that ends with them is complete.
+            let mut left = received.unwrap_or(usize::MAX);
+            if handshaking && received.is_ok() && !session.is_handshaking() {
+                handshaking = false;
+                client.secured(c, session.is_resumed(), now);
+            }
+            while left > 0 {
+                let plaintext = session.plaintext();
+                if plaintext.is_empty() {
+                    break;
+                }
+                client.received(c, plaintext, stamp_ns, now);
+                let n = plaintext.len();
+                session.consume(n);
+                left -= n;
+            }
+            received?;
+        }
+        Ok(TlsState { closed: session.is_closed_by_peer(), wants_write: session.wants_flush() })
+    }
+
+    /// Send what waits: TLS's own records first, then the request.
+    fn write(&mut self, client: &mut Client, c: u32) -> io::Result<()> {
+        loop {
+            self.session.flush(&mut &self.socket)?;
+            if let sent @ 1.. = self.session.take_sent() {
+                client.sent(c, sent);
+            }
+            let outgoing = client.outgoing(c);
+            if outgoing.is_empty() {
+                return Ok(());
+            }
+            if client.written(c).1 == 0 {
+                self.session.mark();
+            }
+            self.session.seal(outgoing);
+        }
+    }
+}
