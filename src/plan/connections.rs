@@ -3,17 +3,14 @@
 
 use core::net::IpAddr;
 
-use super::check::{Checker, MAX_DURATION_NS, MAX_TIMEOUT_NS};
-use super::document::{Document, LoadForm};
 use super::fault::quoted;
+use super::limits::{MAX_DURATION_NS, MAX_TIMEOUT_NS};
 use super::path::Path;
+use super::plan_schema::{Document, LoadForm};
+use super::reader::PlanReader;
 use super::url::{self, Url};
 use crate::units;
 
-/// The most source addresses one plan may name: over a million ports to one target.
-pub const MAX_SOURCE_ADDRESSES: usize = 256;
-/// The most entries of `connect_to`.
-pub const MAX_CONNECT_TO: usize = 100;
 /// The most often names are resolved again: the resolver is somebody else's machine.
 const LEAST_RESOLVE_NS: u64 = 1_000_000_000;
 
@@ -54,45 +51,45 @@ impl Default for Connections {
 }
 
 /// What the plan says of connections to `url`; faults are noted.
-pub(super) fn check(checker: &mut Checker<'_>, document: &Document, url: Option<&Url>) -> Connections {
+pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, url: Option<&Url>) -> Connections {
     let empty = LoadForm::default();
     let form = document.load.as_ref().unwrap_or(&empty);
     let load = Path::of("load");
-    let mut duration = |key: &str, text: &Option<super::document::Duration>, least: u64, most: u64| {
-        text.as_ref().and_then(|text| checker.duration(&load.key(key), &text.0, least, most))
+    let mut duration = |key: &str, text: &Option<super::plan_schema::Duration>, least: u64, most: u64| {
+        text.as_ref().and_then(|text| reader.duration(&load.key(key), &text.0, least, most))
     };
     let connect_timeout_ns = duration("connect_timeout", &form.connect_timeout, 1, MAX_TIMEOUT_NS);
     let most_age_ns = duration("connection_age", &form.connection_age, 1, MAX_DURATION_NS);
     let resolve_every_ns = duration("resolve_every", &form.resolve_every, 1, MAX_DURATION_NS);
     if resolve_every_ns.is_some_and(|ns| ns < LEAST_RESOLVE_NS) {
-        checker.fault(&load.key("resolve_every"), "is too often: at least 1s is possible");
+        reader.fault(&load.key("resolve_every"), "is too often: at least 1s is possible");
     }
     let keep_alive = form.keep_alive.unwrap_or(true);
     let most_requests = form.requests_per_connection.as_ref().and_then(|text| {
         let at = load.key("requests_per_connection");
-        let n = checker.read(&at, "a whole number like 100", units::parse_count(&text.0))?;
+        let n = reader.read(&at, "a whole number like 100", units::parse_count(&text.0))?;
         if n == 0 {
-            checker.fault(&at, "must be at least 1: leave it out for no limit");
+            reader.fault(&at, "must be at least 1: leave it out for no limit");
         }
         Some(n)
     });
     if !keep_alive {
         for key in ["requests_per_connection", "connection_age"] {
-            if checker.is_given(&load.key(key)) {
+            if reader.is_given(&load.key(key)) {
                 let message =
                     "with `keep_alive: false` each connection carries one request: remove one of the two";
-                checker.fault(&load.key(key), message);
+                reader.fault(&load.key(key), message);
             }
         }
     }
-    let source_addresses = sources(checker, form);
-    let connect_to = connect_to(checker, document, url);
+    let source_addresses = sources(reader, form);
+    let connect_to = connect_to(reader, document, url);
     let unix = url.and_then(|url| url.unix.clone());
     if unix.is_some() {
         let off_the_network = "a Unix socket is not reached over the network: remove it";
         for at in [load.key("source_addresses"), load.key("resolve_every"), Path::of("connect_to")] {
-            if checker.is_given(&at) {
-                checker.fault(&at, off_the_network);
+            if reader.is_given(&at) {
+                reader.fault(&at, off_the_network);
             }
         }
     }
@@ -108,7 +105,7 @@ pub(super) fn check(checker: &mut Checker<'_>, document: &Document, url: Option<
     }
 }
 
-fn sources(checker: &mut Checker<'_>, form: &LoadForm) -> Vec<IpAddr> {
+fn sources(reader: &mut PlanReader<'_>, form: &LoadForm) -> Vec<IpAddr> {
     let mut addresses = Vec::new();
     for (i, form) in form.source_addresses.iter().flatten().enumerate() {
         let text = &form.0;
@@ -116,9 +113,9 @@ fn sources(checker: &mut Checker<'_>, form: &LoadForm) -> Vec<IpAddr> {
         let parsed = text.parse::<IpAddr>().map_err(|_| {
             format!("{} is not an IP address: write one of this machine's, like `127.0.0.2`", quoted(text))
         });
-        match checker.read(&at, "an IP address like `127.0.0.2`", parsed) {
+        match reader.read(&at, "an IP address like `127.0.0.2`", parsed) {
             Some(address) if addresses.contains(&address) => {
-                checker.fault(&at, "stands here twice: remove one of the two");
+                reader.fault(&at, "stands here twice: remove one of the two");
             }
             address => addresses.extend(address),
         }
@@ -127,12 +124,12 @@ fn sources(checker: &mut Checker<'_>, form: &LoadForm) -> Vec<IpAddr> {
 }
 
 /// The first entry that is for the target, as curl takes it; entries for others are for other plans.
-fn connect_to(checker: &mut Checker<'_>, document: &Document, url: Option<&Url>) -> Option<(String, u16)> {
+fn connect_to(reader: &mut PlanReader<'_>, document: &Document, url: Option<&Url>) -> Option<(String, u16)> {
     let mut found = None;
     for (i, text) in document.connect_to.iter().flatten().enumerate() {
         let at = Path::of("connect_to").index(i);
         let form = "`host:port:to_host:to_port`";
-        let Some(entry) = checker.read(&at, form, parse_connect_to(&text.0)) else { continue };
+        let Some(entry) = reader.read(&at, form, parse_connect_to(&text.0)) else { continue };
         let Some(target) = url.map(|url| &url.target) else { continue };
         let is_for = entry.host.is_none_or(|host| host.eq_ignore_ascii_case(&target.host))
             && entry.port.is_none_or(|port| port == target.port);

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Connections, Model, Plan};
+use super::connections::Connections;
+use super::model::{Model, Plan};
 use crate::schedule::Arrivals;
 
 /// `sha256:` and the hex digest of what `plan` sends, where to and how, and of what it expects to come

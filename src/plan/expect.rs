@@ -8,11 +8,12 @@ use std::ops::RangeInclusive;
 
 use serde_json::Value as Json;
 
-use super::check::Checker;
 use super::fault::quoted;
+use super::limits::MAX_EXPECTATIONS;
 use super::path::Path;
-use super::scenario::is_token;
-use super::tree::{Kind, Node, Scalar, Value};
+use super::reader::PlanReader;
+use super::token::is_token;
+use super::yaml::{Kind, Node, Scalar, Value};
 use crate::http::{ResponseView, each_field};
 use crate::tally::Broken;
 use crate::units::{parse_bytes, print_bytes};
@@ -21,8 +22,6 @@ use crate::units::{parse_bytes, print_bytes};
 pub const DEFAULT_MAX_BODY_BYTES: u64 = 1 << 20;
 /// The most a plan may ask for: each connection keeps its own.
 const MAX_MAX_BODY_BYTES: u64 = 64 << 20;
-/// The most entries of one list or mapping of expectations: each is checked on every response.
-pub(super) const MAX_EXPECTATIONS: usize = 100;
 /// How much of a response is shown to people, in bytes.
 pub const EXCERPT_BYTES: usize = 200;
 /// Statuses that are expected when a scenario says nothing.
@@ -233,29 +232,29 @@ pub fn excerpt(bytes: &[u8]) -> String {
 }
 
 /// What the mapping at `at` expects; `None`: nothing stands there, or its faults are noted.
-pub(super) fn read(checker: &mut Checker<'_>, at: &Path) -> Option<Box<Expect>> {
-    let root = checker.root;
+pub(super) fn read(reader: &mut PlanReader<'_>, at: &Path) -> Option<Box<Expect>> {
+    let root = reader.root;
     let Some(Node { value: Value::Map(entries), .. }) = root.find(at) else { return None };
     if entries.is_empty() {
-        checker.fault(at, "expects nothing: write `status: 200` or the like under it, or remove the key");
+        reader.fault(at, "expects nothing: write `status: 200` or the like under it, or remove the key");
         return None;
     }
-    let statuses = statuses(checker, &at.key("status"));
+    let statuses = statuses(reader, &at.key("status"));
     let max_body = at.key("max_body");
     let max_body_bytes = match text_at(root, &max_body) {
-        Some(text) => size(checker, &max_body, &text).unwrap_or(DEFAULT_MAX_BODY_BYTES),
+        Some(text) => size(reader, &max_body, &text).unwrap_or(DEFAULT_MAX_BODY_BYTES),
         None => DEFAULT_MAX_BODY_BYTES,
     };
     if !(1..=MAX_MAX_BODY_BYTES).contains(&max_body_bytes) {
         let most = print_bytes(MAX_MAX_BODY_BYTES);
-        checker.fault(&max_body, format!("is not possible: write 1B to {most}"));
+        reader.fault(&max_body, format!("is not possible: write 1B to {most}"));
     }
     Some(Box::new(Expect {
         statuses,
-        headers: headers(checker, &at.key("header")),
-        body_contains: body_contains(checker, &at.key("body_contains")),
-        json: json(checker, &at.key("json")),
-        body_bytes: body_bytes(checker, &at.key("body_bytes")),
+        headers: headers(reader, &at.key("header")),
+        body_contains: body_contains(reader, &at.key("body_contains")),
+        json: json(reader, &at.key("json")),
+        body_bytes: body_bytes(reader, &at.key("body_bytes")),
         max_body_bytes,
     }))
 }
@@ -286,8 +285,8 @@ fn shown(scalar: &Scalar) -> Text {
     Text { text: scalar.text.clone(), shown: scalar.to_string() }
 }
 
-fn statuses(checker: &mut Checker<'_>, at: &Path) -> Vec<RangeInclusive<u16>> {
-    let root = checker.root;
+fn statuses(reader: &mut PlanReader<'_>, at: &Path) -> Vec<RangeInclusive<u16>> {
+    let root = reader.root;
     let typed = one_or_several(root, at);
     if typed.is_empty() {
         return vec![DEFAULT_STATUSES];
@@ -299,23 +298,23 @@ fn statuses(checker: &mut Checker<'_>, at: &Path) -> Vec<RangeInclusive<u16>> {
             (None, Ok(code @ 100..=999)) => Ok(code..=code),
             _ => Err(format!("{scalar} is not a status: write one like 200, or a class like 2xx")),
         };
-        checker.read(&path, "a status like 200, or a class like 2xx", range)
+        reader.read(&path, "a status like 200, or a class like 2xx", range)
     });
     each.collect()
 }
 
-fn headers(checker: &mut Checker<'_>, at: &Path) -> Vec<(String, HeaderRule)> {
-    let Some(Node { value: Value::Map(entries), .. }) = checker.root.find(at) else { return Vec::new() };
+fn headers(reader: &mut PlanReader<'_>, at: &Path) -> Vec<(String, HeaderRule)> {
+    let Some(Node { value: Value::Map(entries), .. }) = reader.root.find(at) else { return Vec::new() };
     let mut rules = Vec::new();
     for (key, node) in entries.iter().take(MAX_EXPECTATIONS) {
         let Some(name) = &key.text else { continue };
         let here = at.key(name);
         if !is_token(name) {
             let what = format!("{} is not a header name: use letters, digits and `-`", quoted(name));
-            checker.faults.add(key.at, &here, what);
+            reader.faults.add(key.at, &here, what);
         }
         let contains = here.key("contains");
-        match (&node.value, checker.root.find(&contains).map(|node| &node.value)) {
+        match (&node.value, reader.root.find(&contains).map(|node| &node.value)) {
             (Value::Scalar(scalar), _) => rules.push((name.clone(), HeaderRule::Equals(shown(scalar)))),
             (_, Some(Value::Scalar(scalar))) => {
                 rules.push((name.clone(), HeaderRule::Contains(shown(scalar))));
@@ -326,25 +325,25 @@ fn headers(checker: &mut Checker<'_>, at: &Path) -> Vec<(String, HeaderRule)> {
     rules
 }
 
-fn body_contains(checker: &mut Checker<'_>, at: &Path) -> Vec<Text> {
-    let root = checker.root;
+fn body_contains(reader: &mut PlanReader<'_>, at: &Path) -> Vec<Text> {
+    let root = reader.root;
     let mut texts = Vec::new();
     for (path, scalar) in one_or_several(root, at) {
         if scalar.text.is_empty() {
-            checker.fault(&path, "is empty, every body contains that: write a text, or remove the key");
+            reader.fault(&path, "is empty, every body contains that: write a text, or remove the key");
         }
         texts.push(shown(scalar));
     }
     texts
 }
 
-fn json(checker: &mut Checker<'_>, at: &Path) -> Vec<JsonRule> {
-    let Some(Node { value: Value::Map(entries), .. }) = checker.root.find(at) else { return Vec::new() };
+fn json(reader: &mut PlanReader<'_>, at: &Path) -> Vec<JsonRule> {
+    let Some(Node { value: Value::Map(entries), .. }) = reader.root.find(at) else { return Vec::new() };
     let mut rules = Vec::new();
     for (key, node) in entries.iter().take(MAX_EXPECTATIONS) {
         let Some(pointer) = &key.text else { continue };
         if let Err(message) = check_pointer(pointer) {
-            checker.faults.add(key.at, &at.key(pointer), message);
+            reader.faults.add(key.at, &at.key(pointer), message);
             continue;
         }
         let (value, shown) = match &node.value {
@@ -354,7 +353,7 @@ fn json(checker: &mut Checker<'_>, at: &Path) -> Vec<JsonRule> {
         };
         match value {
             Some(value) => rules.push(JsonRule { pointer: pointer.clone(), value, shown }),
-            None => checker.fault(&at.key(pointer), "is no number that JSON has: write another"),
+            None => reader.fault(&at.key(pointer), "is no number that JSON has: write another"),
         }
     }
     rules
@@ -392,24 +391,24 @@ fn scalar_as_json(scalar: &Scalar) -> Option<Json> {
     }
 }
 
-fn body_bytes(checker: &mut Checker<'_>, at: &Path) -> Option<RangeInclusive<u64>> {
-    let root = checker.root;
+fn body_bytes(reader: &mut PlanReader<'_>, at: &Path) -> Option<RangeInclusive<u64>> {
+    let root = reader.root;
     if let Some(text) = text_at(root, at) {
-        return size(checker, at, &text).map(|n| n..=n);
+        return size(reader, at, &text).map(|n| n..=n);
     }
     root.find(at)?;
     let (min, max) = (at.key("min"), at.key("max"));
-    let least = text_at(root, &min).and_then(|text| size(checker, &min, &text)).unwrap_or(0);
-    let most = text_at(root, &max).and_then(|text| size(checker, &max, &text)).unwrap_or(u64::MAX);
+    let least = text_at(root, &min).and_then(|text| size(reader, &min, &text)).unwrap_or(0);
+    let most = text_at(root, &max).and_then(|text| size(reader, &max, &text)).unwrap_or(u64::MAX);
     if least > most {
-        checker.fault(at, "`min` is larger than `max`: swap them");
+        reader.fault(at, "`min` is larger than `max`: swap them");
     }
     Some(least..=most)
 }
 
 /// A size with its unit, or plain bytes.
-fn size(checker: &mut Checker<'_>, at: &Path, text: &str) -> Option<u64> {
+fn size(reader: &mut PlanReader<'_>, at: &Path, text: &str) -> Option<u64> {
     let plain = text.parse::<u64>().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
     let size = plain.map_or_else(|| parse_bytes(text), Ok);
-    checker.read(at, "a size like `64KiB`", size)
+    reader.read(at, "a size like `64KiB`", size)
 }

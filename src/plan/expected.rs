@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::expect::{Expect, HeaderRule};
-use super::quoted;
+use super::fault::quoted;
 use crate::http::ResponseView;
 use crate::tally::Broken;
 use crate::units::print_bytes;

@@ -9,13 +9,16 @@
 //!
 //! `defaults.requests` counts only where nothing else says how long the run is.
 
-use super::check::{Checker, MAX_DURATION_NS, MAX_TIMEOUT_NS};
-use super::document::{ArrivalsForm, Document, LoadForm, Stage};
-use super::path::Path;
-use super::tree::Value;
-use super::{
-    DEFAULT_BACKLOG, DEFAULT_CONCURRENCY, DEFAULT_DRAIN_NS, Load, MAX_CONNECTIONS, MAX_RATE, Model, Overrides,
+use super::limits::{
+    DEFAULT_BACKLOG, DEFAULT_CONCURRENCY, DEFAULT_DRAIN_NS, MAX_CONNECTIONS, MAX_DURATION_NS, MAX_RATE,
+    MAX_TIMEOUT_NS,
 };
+use super::model::{Load, Model};
+use super::overrides::Overrides;
+use super::path::Path;
+use super::plan_schema::{ArrivalsForm, Document, LoadForm, Stage};
+use super::reader::PlanReader;
+use super::yaml::Value;
 use crate::schedule::{Arrivals, Piece};
 use crate::units;
 
@@ -32,28 +35,28 @@ struct Extent {
 }
 
 /// The load, or `None` with faults noted.
-pub(super) fn check(checker: &mut Checker<'_>, document: &Document, overrides: &Overrides) -> Option<Load> {
+pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, overrides: &Overrides) -> Option<Load> {
     let empty = LoadForm::default();
     let form = document.load.as_ref().unwrap_or(&empty);
-    let before = checker.faults.count();
-    let extent = extent(checker, document, form, overrides);
-    let is_open = is_open(checker, overrides);
-    let connections = connections(checker, document, form, overrides);
+    let before = reader.faults.count();
+    let extent = extent(reader, document, form, overrides);
+    let is_open = is_open(reader, overrides);
+    let connections = connections(reader, document, form, overrides);
     let at = Path::of("load");
     let warmup = match &form.warmup {
-        Some(text) => checker.duration(&at.key("warmup"), &text.0, 0, MAX_DURATION_NS),
+        Some(text) => reader.duration(&at.key("warmup"), &text.0, 0, MAX_DURATION_NS),
         None => Some(0),
     };
     let drain = match &form.drain {
-        Some(text) => checker.duration(&at.key("drain"), &text.0, 0, MAX_TIMEOUT_NS),
+        Some(text) => reader.duration(&at.key("drain"), &text.0, 0, MAX_TIMEOUT_NS),
         None => Some(DEFAULT_DRAIN_NS),
     };
     let model = if is_open {
-        open(checker, form, extent.as_ref(), connections, warmup.unwrap_or(0))
+        open(reader, form, extent.as_ref(), connections, warmup.unwrap_or(0))
     } else {
-        closed(checker, extent.as_ref(), connections)
+        closed(reader, extent.as_ref(), connections)
     };
-    if checker.faults.count() > before {
+    if reader.faults.count() > before {
         return None;
     }
     let extent = extent?;
@@ -67,23 +70,23 @@ pub(super) fn check(checker: &mut Checker<'_>, document: &Document, overrides: &
     })
 }
 
-fn is_open(checker: &Checker<'_>, overrides: &Overrides) -> bool {
+fn is_open(reader: &PlanReader<'_>, overrides: &Overrides) -> bool {
     let load = Path::of("load");
-    overrides.rate.is_some() || checker.is_given(&load.key("rate")) || checker.is_given(&load.key("stages"))
+    overrides.rate.is_some() || reader.is_given(&load.key("rate")) || reader.is_given(&load.key("stages"))
 }
 
 /// Rate, stages, duration and requests after overrides; `None` when one of them can not be read.
 fn extent(
-    checker: &mut Checker<'_>,
+    reader: &mut PlanReader<'_>,
     document: &Document,
     form: &LoadForm,
     overrides: &Overrides,
 ) -> Option<Extent> {
     let load = Path::of("load");
-    let before = checker.faults.count();
-    let mut extent = planned(checker, document, form);
-    if let (Some(_), true) = (&extent.pieces, checker.is_given(&load.key("rate"))) {
-        checker.fault(&load.key("stages"), "stages and `rate` together: keep one of them");
+    let before = reader.faults.count();
+    let mut extent = planned(reader, document, form);
+    if let (Some(_), true) = (&extent.pieces, reader.is_given(&load.key("rate"))) {
+        reader.fault(&load.key("stages"), "stages and `rate` together: keep one of them");
     }
     if let (Some(pieces), Some(_)) = (&extent.pieces, overrides.rate) {
         let total = pieces.iter().map(|p| p.length_ns).sum();
@@ -91,64 +94,64 @@ fn extent(
         extent.pieces = None;
     }
     if let Some(rate) = overrides.rate {
-        extent.rate = rate_in(checker, &Path::of("-r"), rate, false).map(|rate| (rate, Path::of("-r")));
+        extent.rate = rate_in(reader, &Path::of("-r"), rate, false).map(|rate| (rate, Path::of("-r")));
     }
     if let Some(ns) = overrides.duration_ns {
         let at = Path::of("-d");
         if extent.pieces.is_some() {
-            checker.fault(
+            reader.fault(
                 &at,
                 "the plan's stages say how long the run is: change them, or give -r as well for one rate",
             );
         }
-        extent.duration = checker.duration_in(&at, ns, 1, MAX_DURATION_NS).map(|ns| (ns, at));
+        extent.duration = reader.duration_in(&at, ns, 1, MAX_DURATION_NS).map(|ns| (ns, at));
         extent.requests = None;
     }
     if let Some(n) = overrides.requests {
         let at = Path::of("-n");
         if n == 0 {
-            checker.fault(&at, "must be at least 1: leave it out for no limit");
+            reader.fault(&at, "must be at least 1: leave it out for no limit");
         }
-        if !is_open(checker, overrides) && overrides.duration_ns.is_none() {
+        if !is_open(reader, overrides) && overrides.duration_ns.is_none() {
             extent.duration = None;
         }
         extent.requests = Some((n, at));
     }
-    (checker.faults.count() == before).then_some(extent)
+    (reader.faults.count() == before).then_some(extent)
 }
 
 /// The same as the plan alone has it.
-fn planned(checker: &mut Checker<'_>, document: &Document, form: &LoadForm) -> Extent {
+fn planned(reader: &mut PlanReader<'_>, document: &Document, form: &LoadForm) -> Extent {
     let load = Path::of("load");
     let mut extent = Extent::default();
     if let Some(text) = &form.duration {
         let at = load.key("duration");
-        extent.duration = checker.duration(&at, &text.0, 1, MAX_DURATION_NS).map(|ns| (ns, at));
+        extent.duration = reader.duration(&at, &text.0, 1, MAX_DURATION_NS).map(|ns| (ns, at));
     }
     if let Some(text) = &form.rate {
         let at = load.key("rate");
-        let rate = checker.read(&at, "a rate like `500/s`", units::parse_rate(&text.0));
-        extent.rate = rate.and_then(|rate| rate_in(checker, &at, rate, false)).map(|rate| (rate, at));
+        let rate = reader.read(&at, "a rate like `500/s`", units::parse_rate(&text.0));
+        extent.rate = rate.and_then(|rate| rate_in(reader, &at, rate, false)).map(|rate| (rate, at));
     }
     if let Some(stages) = &form.stages {
-        if checker.is_given(&load.key("duration")) {
+        if reader.is_given(&load.key("duration")) {
             let message =
                 "stages have lengths of their own: remove `duration`, or write `rate` instead of stages";
-            checker.fault(&load.key("duration"), message);
+            reader.fault(&load.key("duration"), message);
         }
-        extent.pieces = pieces(checker, stages);
+        extent.pieces = pieces(reader, stages);
     }
-    let mut count = |text: &Option<super::document::Count>, at: Path| {
-        let n = checker.read(&at, "a whole number like 10k", units::parse_count(&text.as_ref()?.0))?;
+    let mut count = |text: &Option<super::plan_schema::Count>, at: Path| {
+        let n = reader.read(&at, "a whole number like 10k", units::parse_count(&text.as_ref()?.0))?;
         if n == 0 {
-            checker.fault(&at, "must be at least 1: leave it out for no limit");
+            reader.fault(&at, "must be at least 1: leave it out for no limit");
         }
         Some((n, at))
     };
     extent.requests = count(&form.requests, load.key("requests"));
     let of_defaults = document.defaults.as_ref().map(|d| &d.requests);
     let of_defaults = of_defaults.and_then(|text| count(text, Path::of("defaults").key("requests")));
-    let says_how_long = ["duration", "requests", "stages"].iter().any(|key| checker.is_given(&load.key(key)));
+    let says_how_long = ["duration", "requests", "stages"].iter().any(|key| reader.is_given(&load.key(key)));
     if !says_how_long {
         extent.requests = of_defaults;
     }
@@ -156,16 +159,16 @@ fn planned(checker: &mut Checker<'_>, document: &Document, form: &LoadForm) -> E
 }
 
 /// The stages as pieces; `None` with a fault noted when one can not be read.
-fn pieces(checker: &mut Checker<'_>, stages: &[Stage]) -> Option<Vec<Piece>> {
+fn pieces(reader: &mut PlanReader<'_>, stages: &[Stage]) -> Option<Vec<Piece>> {
     let at = Path::of("load").key("stages");
     let (mut pieces, mut from, mut complete) = (Vec::new(), 0.0, true);
     for (i, stage) in stages.iter().enumerate() {
         let at = at.index(i);
         let length = stage.length.as_ref();
-        let length = length.and_then(|text| checker.duration(&at.key("for"), &text.0, 0, MAX_DURATION_NS));
+        let length = length.and_then(|text| reader.duration(&at.key("for"), &text.0, 0, MAX_DURATION_NS));
         let rate = stage.rate.as_ref().and_then(|text| {
-            let rate = checker.read(&at.key("rate"), "a rate like `500/s`", units::parse_rate(&text.0))?;
-            rate_in(checker, &at.key("rate"), rate, true)
+            let rate = reader.read(&at.key("rate"), "a rate like `500/s`", units::parse_rate(&text.0))?;
+            rate_in(reader, &at.key("rate"), rate, true)
         });
         let (Some(length_ns), Some(to)) = (length, rate) else {
             complete = false;
@@ -180,19 +183,19 @@ fn pieces(checker: &mut Checker<'_>, stages: &[Stage]) -> Option<Vec<Piece>> {
         return None;
     }
     let total = pieces.iter().fold(0u64, |sum, piece| sum.saturating_add(piece.length_ns));
-    checker.duration_in(&at, total, 1, MAX_DURATION_NS)?;
+    reader.duration_in(&at, total, 1, MAX_DURATION_NS)?;
     if pieces.iter().all(|piece| piece.arrivals() == 0.0) {
-        checker.fault(&at, "ask for no request at all: give one stage a rate above 0/s");
+        reader.fault(&at, "ask for no request at all: give one stage a rate above 0/s");
         return None;
     }
     Some(pieces)
 }
 
-fn rate_in(checker: &mut Checker<'_>, at: &Path, rate: f64, zero_allowed: bool) -> Option<f64> {
+fn rate_in(reader: &mut PlanReader<'_>, at: &Path, rate: f64, zero_allowed: bool) -> Option<f64> {
     if rate == 0.0 && !zero_allowed {
-        checker.fault(at, "must be above 0/s: leave the rate out for the closed model");
+        reader.fault(at, "must be above 0/s: leave the rate out for the closed model");
     } else if rate.is_nan() || rate > MAX_RATE {
-        checker.fault(at, format!("is too high: at most {} is possible", units::print_rate(MAX_RATE)));
+        reader.fault(at, format!("is too high: at most {} is possible", units::print_rate(MAX_RATE)));
     } else {
         return Some(rate);
     }
@@ -200,41 +203,41 @@ fn rate_in(checker: &mut Checker<'_>, at: &Path, rate: f64, zero_allowed: bool) 
 }
 
 fn connections(
-    checker: &mut Checker<'_>,
+    reader: &mut PlanReader<'_>,
     document: &Document,
     form: &LoadForm,
     overrides: &Overrides,
 ) -> Option<u32> {
     if let Some(c) = overrides.concurrency.filter(|c| *c == 0 || *c > MAX_CONNECTIONS) {
         let what = if c == 0 { "must be at least 1" } else { "is too large" };
-        checker.fault(&Path::of("-c"), format!("{what}: write a number from 1 to {MAX_CONNECTIONS}"));
+        reader.fault(&Path::of("-c"), format!("{what}: write a number from 1 to {MAX_CONNECTIONS}"));
     }
     let of_defaults = document.defaults.as_ref().and_then(|d| d.concurrency);
     overrides.concurrency.or(form.concurrency).or(of_defaults)
 }
 
-fn closed(checker: &mut Checker<'_>, extent: Option<&Extent>, connections: Option<u32>) -> Option<Model> {
+fn closed(reader: &mut PlanReader<'_>, extent: Option<&Extent>, connections: Option<u32>) -> Option<Model> {
     let load = Path::of("load");
     for key in ["arrivals", "backlog"] {
-        if checker.is_given(&load.key(key)) {
+        if reader.is_given(&load.key(key)) {
             let message = "belongs to the open model: add `rate` and `duration`, or remove it";
-            checker.fault(&load.key(key), message);
+            reader.fault(&load.key(key), message);
         }
     }
     let extent = extent?;
-    let is_given_wrong = ["duration", "requests"].iter().any(|key| checker.is_given(&load.key(key)))
-        || checker.is_given(&Path::of("defaults").key("requests"))
-        || checker.root.find(&load).is_some_and(|node| !matches!(node.value, Value::Map(_)));
+    let is_given_wrong = ["duration", "requests"].iter().any(|key| reader.is_given(&load.key(key)))
+        || reader.is_given(&Path::of("defaults").key("requests"))
+        || reader.root.find(&load).is_some_and(|node| !matches!(node.value, Value::Map(_)));
     if extent.duration.is_none() && extent.requests.is_none() && !is_given_wrong {
         let message =
             "nothing says when the run ends: add `requests: 1000` (-n 1000) or `duration: 30s` (-d 30s)";
-        checker.fault(&load, message);
+        reader.fault(&load, message);
     }
     Some(Model::Closed { connections: connections.unwrap_or(DEFAULT_CONCURRENCY) })
 }
 
 fn open(
-    checker: &mut Checker<'_>,
+    reader: &mut PlanReader<'_>,
     form: &LoadForm,
     extent: Option<&Extent>,
     connections: Option<u32>,
@@ -248,8 +251,8 @@ fn open(
             vec![Piece { from: *rate, to: *rate, length_ns: *length_ns }]
         }
         (None, Some((rate, at)), None) => {
-            if !checker.is_given(&load.key("duration")) {
-                checker.fault(at, without_duration(*rate, extent));
+            if !reader.is_given(&load.key("duration")) {
+                reader.fault(at, without_duration(*rate, extent));
             }
             return None;
         }
@@ -258,7 +261,7 @@ fn open(
     if warmup_ns > 0 && pieces[0].from == 0.0 {
         let message = "warm-up runs at the rate the schedule begins with, and that is 0/s: begin the stages with \
                        `{ for: 0s, rate: … }`, or remove `warmup`";
-        checker.fault(&load.key("warmup"), message);
+        reader.fault(&load.key("warmup"), message);
     }
     let arrivals = match form.arrivals {
         Some(ArrivalsForm::Poisson) => Arrivals::Poisson,

@@ -1,31 +1,19 @@
 //! A plan's text, or a URL and its flags, to a [`Plan`]: the two doors, one way behind them.
 
 use super::check;
-use super::document::Document;
-use super::fault::{Fault, Faults};
+use super::fault::{Fault, Faults, Position};
+use super::json_schema::SCHEMA;
+use super::limits::{DEFAULT_URL_DURATION_NS, MAX_PLAN_BYTES};
+use super::model::Plan;
+use super::overrides::Overrides;
 use super::path::Path;
-use super::schema::SCHEMA;
-use super::tree::{self, Node};
-use super::{MAX_PLAN_BYTES, Plan, Secrets, digest, shape, url, variables};
+use super::plan_schema::Document;
+use super::secrets::Secrets;
+use super::yaml::{self, Node};
+use super::{digest, schema_check, url, variables};
 use crate::units;
 
-/// What the command line puts in the place of what a plan says; `load` has the rules.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Overrides {
-    /// `-c`: connections.
-    pub concurrency: Option<u32>,
-    /// `-r`: requests per second.
-    pub rate: Option<f64>,
-    /// `-n`: measured requests of the whole run.
-    pub requests: Option<u64>,
-    /// `-d`: nanoseconds measured.
-    pub duration_ns: Option<u64>,
-}
-
 const FORM: &str = "write at least `base_url:` and `scenarios:`; --schema prints its form";
-
-/// How long a URL without `-n` and `-d` is loaded, in nanoseconds.
-pub const DEFAULT_URL_DURATION_NS: u64 = 10_000_000_000;
 
 /// What the form without a plan file asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,18 +76,18 @@ pub fn parse(
     }
 }
 
-fn read(text: &str) -> Result<Node, (Option<super::Position>, String)> {
+fn read(text: &str) -> Result<Node, (Option<Position>, String)> {
     if text.len() > MAX_PLAN_BYTES {
         let limit = units::print_bytes(MAX_PLAN_BYTES as u64);
         return Err((None, format!("the plan is larger than {limit}: shorten its bodies")));
     }
-    let root = tree::read(text)?;
+    let root = yaml::read(text)?;
     let what = match &root.value {
-        tree::Value::Map(_) => return Ok(root),
+        yaml::Value::Map(_) => return Ok(root),
         // Where nothing stands there is no place to name.
-        tree::Value::Null => return Err((None, format!("the plan is empty: {FORM}"))),
-        tree::Value::Seq(_) => "the plan is a list, not a mapping",
-        tree::Value::Scalar(_) | tree::Value::Unknown => "the plan is a single value, not a mapping",
+        yaml::Value::Null => return Err((None, format!("the plan is empty: {FORM}"))),
+        yaml::Value::Seq(_) => "the plan is a list, not a mapping",
+        yaml::Value::Scalar(_) | yaml::Value::Unknown => "the plan is a single value, not a mapping",
     };
     Err((root.at, format!("{what}: {FORM}")))
 }
@@ -124,7 +112,7 @@ pub fn from_url(form: &UrlForm, overrides: &Overrides) -> Result<Plan, Faults> {
     }
     let headers = form.headers.iter().map(|(name, value)| (name.as_str(), Node::text(value))).collect();
     scenario.push(("headers", Node::map(headers)));
-    let scenarios = Node { at: None, value: tree::Value::Seq(vec![Node::map(scenario)]) };
+    let scenarios = Node { at: None, value: yaml::Value::Seq(vec![Node::map(scenario)]) };
     let mut parts = vec![("base_url", Node::text(&base)), ("scenarios", scenarios)];
     parts.extend(form.tls.node().map(|tls| ("tls", tls)));
     let root = Node::map(parts);
@@ -148,7 +136,7 @@ fn keep_secret(mut secrets: Secrets, plan: Plan) -> Plan {
 
 /// What both doors lead to.
 fn meaning(root: &Node, source: &str, overrides: &Overrides, mut faults: Faults) -> Result<Plan, Faults> {
-    let shaped = shape::check(root, &SCHEMA, &Path::default(), &mut faults).unwrap_or_default();
+    let shaped = schema_check::check(root, &SCHEMA, &Path::default(), &mut faults).unwrap_or_default();
     let document: Document = match serde_json::from_value(shaped) {
         Ok(document) => document,
         Err(error) => {

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::check::{Checker, MAX_TIMEOUT_NS};
-use super::document::{Document, ScenarioForm};
+use super::expect::{self, Expect};
 use super::fault::quoted;
+use super::limits::{DEFAULT_TIMEOUT_NS, MAX_HEADERS, MAX_TIMEOUT_NS};
+use super::model::Scenario;
 use super::path::Path;
-use super::tree::{Node, Scalar, Value};
+use super::plan_schema::{Document, ScenarioForm};
+use super::reader::PlanReader;
+use super::token::is_token;
 use super::url::{self, Url};
-use super::{DEFAULT_TIMEOUT_NS, Expect, MAX_HEADERS, Scenario, expect};
+use super::yaml::{Node, Scalar, Value};
 use crate::schedule::{MAX_PERIOD, Picker};
 
 /// The longest name of a scenario, in bytes: it is a column of reports and a label of metrics.
@@ -22,67 +25,67 @@ const KNOWN_METHODS: [&str; 9] =
     ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
 /// Where all requests go, with the paths' prefix as `rest`.
-pub(super) fn base(checker: &mut Checker<'_>, document: &Document) -> Option<Url> {
+pub(super) fn base(reader: &mut PlanReader<'_>, document: &Document) -> Option<Url> {
     let at = Path::of("base_url");
     let text = document.base_url.as_ref()?;
-    let url = checker.read(&at, "a URL like `http://127.0.0.1:8081`", url::parse(text))?;
+    let url = reader.read(&at, "a URL like `http://127.0.0.1:8081`", url::parse(text))?;
     if url.rest.contains('?') {
-        checker.fault(&at, "a query (`?…`) belongs to the scenarios' paths: remove it here");
+        reader.fault(&at, "a query (`?…`) belongs to the scenarios' paths: remove it here");
         return None;
     }
     Some(url)
 }
 
 /// The scenarios, or `None` with faults noted.
-pub(super) fn all(checker: &mut Checker<'_>, document: &Document, prefix: &str) -> Option<Vec<Scenario>> {
+pub(super) fn all(reader: &mut PlanReader<'_>, document: &Document, prefix: &str) -> Option<Vec<Scenario>> {
     let defaults = Path::of("defaults");
     let method_of_defaults = document.defaults.as_ref().and_then(|d| d.method.as_deref());
     let default_method = match method_of_defaults {
-        Some(method) => checked_method(checker, &defaults.key("method"), method),
+        Some(method) => checked_method(reader, &defaults.key("method"), method),
         None => Some("GET".to_owned()),
     };
     let default_timeout = match document.defaults.as_ref().and_then(|d| d.timeout.as_ref()) {
-        Some(text) => checker.duration(&defaults.key("timeout"), &text.0, 1, MAX_TIMEOUT_NS),
+        Some(text) => reader.duration(&defaults.key("timeout"), &text.0, 1, MAX_TIMEOUT_NS),
         None => Some(DEFAULT_TIMEOUT_NS),
     };
     let default_first_byte = match document.defaults.as_ref().and_then(|d| d.first_byte_timeout.as_ref()) {
-        Some(text) => checker.duration(&defaults.key("first_byte_timeout"), &text.0, 1, MAX_TIMEOUT_NS),
+        Some(text) => reader.duration(&defaults.key("first_byte_timeout"), &text.0, 1, MAX_TIMEOUT_NS),
         None => None,
     };
     let default_redirects = document.defaults.as_ref().and_then(|d| d.follow_redirects);
-    let default_expect = expect::read(checker, &defaults.key("expect"));
-    let default_headers = headers(checker, &defaults.key("headers"));
+    let default_expect = expect::read(reader, &defaults.key("expect"));
+    let default_headers = headers(reader, &defaults.key("headers"));
     let forms = document.scenarios.as_ref()?;
     let (mut scenarios, mut names) = (Vec::with_capacity(forms.len()), Vec::with_capacity(forms.len()));
     for (i, form) in forms.iter().enumerate() {
         let at = Path::of("scenarios").index(i);
         let method = match &form.method {
-            Some(method) => checked_method(checker, &at.key("method"), method),
+            Some(method) => checked_method(reader, &at.key("method"), method),
             None => default_method.clone(),
         };
         let timeout = match &form.timeout {
-            Some(text) => checker.duration(&at.key("timeout"), &text.0, 1, MAX_TIMEOUT_NS),
+            Some(text) => reader.duration(&at.key("timeout"), &text.0, 1, MAX_TIMEOUT_NS),
             None => default_timeout,
         };
         let first_byte_timeout_ns = match &form.first_byte_timeout {
-            Some(text) => checker.duration(&at.key("first_byte_timeout"), &text.0, 1, MAX_TIMEOUT_NS),
+            Some(text) => reader.duration(&at.key("first_byte_timeout"), &text.0, 1, MAX_TIMEOUT_NS),
             None => default_first_byte,
         };
-        let expect = expect::read(checker, &at.key("expect"));
-        let own = headers(checker, &at.key("headers"));
+        let expect = expect::read(reader, &at.key("expect"));
+        let own = headers(reader, &at.key("headers"));
         let fields = merged(&default_headers, own);
-        check_size(checker, &at, &fields);
+        check_size(reader, &at, &fields);
         let path = form.path.as_ref().and_then(|path| {
-            checker.read(&at.key("path"), "a path like `/v1/users`", url::join(prefix, path))
+            reader.read(&at.key("path"), "a path like `/v1/users`", url::join(prefix, path))
         });
-        let name = name(checker, &at, form, method.as_deref());
+        let name = name(reader, &at, form, method.as_deref());
         names.push(name.clone());
         // A part that is missing has its fault noted; the others are still worth checking.
         if let (Some(method), Some(timeout_ns), Some(path), Some(name)) = (method, timeout, path, name) {
             let body = form.body.clone().unwrap_or_default().into_bytes();
             let weight = form.weight.unwrap_or(1);
             let expect = expect.or_else(|| default_expect.clone());
-            check_bodies(checker, &at, &method, expect.as_deref());
+            check_bodies(reader, &at, &method, expect.as_deref());
             scenarios.push(Scenario {
                 name,
                 weight,
@@ -97,26 +100,26 @@ pub(super) fn all(checker: &mut Checker<'_>, document: &Document, prefix: &str) 
             });
         }
     }
-    check_names(checker, forms, &names);
-    check_weights(checker, forms);
+    check_names(reader, forms, &names);
+    check_weights(reader, forms);
     Some(scenarios)
 }
 
 /// No response to HEAD has a body to look into (RFC 9110, section 9.3.2).
-fn check_bodies(checker: &mut Checker<'_>, at: &Path, method: &str, expect: Option<&Expect>) {
+fn check_bodies(reader: &mut PlanReader<'_>, at: &Path, method: &str, expect: Option<&Expect>) {
     if method == "HEAD" && expect.is_some_and(|expect| expect.most_body_bytes() > 0) {
         let what = "a response to HEAD has no body: expect only a status and headers, or use GET";
-        checker.fault(&at.key("expect"), what);
+        reader.fault(&at.key("expect"), what);
     }
 }
 
 /// The name given, or method and path as typed: a variable's value must not end up in reports.
-fn name(checker: &mut Checker<'_>, at: &Path, form: &ScenarioForm, method: Option<&str>) -> Option<String> {
+fn name(reader: &mut PlanReader<'_>, at: &Path, form: &ScenarioForm, method: Option<&str>) -> Option<String> {
     let Some(name) = &form.name else {
-        if checker.is_given(&at.key("name")) {
+        if reader.is_given(&at.key("name")) {
             return None;
         }
-        let node = checker.root.find(&at.key("path"))?;
+        let node = reader.root.find(&at.key("path"))?;
         let Value::Scalar(Scalar { typed, .. }) = &node.value else { return None };
         let path: String = typed.chars().filter(|c| !c.is_control()).take(MAX_NAME_BYTES / 4).collect();
         return Some(format!("{} {path}", method?));
@@ -124,7 +127,7 @@ fn name(checker: &mut Checker<'_>, at: &Path, form: &ScenarioForm, method: Optio
     match check_name(name) {
         Ok(()) => Some(name.clone()),
         Err(wrong) => {
-            checker.fault(&at.key("name"), wrong);
+            reader.fault(&at.key("name"), wrong);
             None
         }
     }
@@ -146,7 +149,7 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
-fn check_names(checker: &mut Checker<'_>, forms: &[ScenarioForm], names: &[Option<String>]) {
+fn check_names(reader: &mut PlanReader<'_>, forms: &[ScenarioForm], names: &[Option<String>]) {
     let mut first_of = BTreeMap::new();
     for (i, name) in names.iter().enumerate() {
         let Some(name) = name else { continue };
@@ -156,27 +159,27 @@ fn check_names(checker: &mut Checker<'_>, forms: &[ScenarioForm], names: &[Optio
             continue;
         }
         if forms[i].name.is_some() {
-            checker
+            reader
                 .fault(&at.key("name"), format!("is the name of scenarios[{first}] too: give each its own"));
         } else {
             let what = "has no name, and method and path are those of";
-            checker.fault(&at, format!("{what} scenarios[{first}]: give each a `name`"));
+            reader.fault(&at, format!("{what} scenarios[{first}]: give each a `name`"));
         }
     }
 }
 
-fn check_weights(checker: &mut Checker<'_>, forms: &[ScenarioForm]) {
+fn check_weights(reader: &mut PlanReader<'_>, forms: &[ScenarioForm]) {
     let weights: Vec<u32> = forms.iter().map(|form| form.weight.unwrap_or(1)).collect();
     if let Err(period) = Picker::new(&weights, 0) {
         let message = format!(
             "the weights add up to {period} once divided by what they have in common, at most {MAX_PERIOD} \
              are possible: write rounder weights"
         );
-        checker.fault(&Path::of("scenarios"), message);
+        reader.fault(&Path::of("scenarios"), message);
     }
 }
 
-fn checked_method(checker: &mut Checker<'_>, at: &Path, method: &str) -> Option<String> {
+fn checked_method(reader: &mut PlanReader<'_>, at: &Path, method: &str) -> Option<String> {
     let upper = method.to_ascii_uppercase();
     let wrong = if !is_token(method) || method.len() > MAX_METHOD_BYTES {
         Err("is not an HTTP method: write one like GET or POST".to_owned())
@@ -187,12 +190,12 @@ fn checked_method(checker: &mut Checker<'_>, at: &Path, method: &str) -> Option<
     } else {
         Ok(method.to_owned())
     };
-    checker.read(at, "an HTTP method like GET or POST", wrong)
+    reader.read(at, "an HTTP method like GET or POST", wrong)
 }
 
 /// The fields of the mapping at `at`, in its order.
-fn headers(checker: &mut Checker<'_>, at: &Path) -> Vec<(String, String)> {
-    let Some(Node { value: Value::Map(entries), .. }) = checker.root.find(at) else { return Vec::new() };
+fn headers(reader: &mut PlanReader<'_>, at: &Path) -> Vec<(String, String)> {
+    let Some(Node { value: Value::Map(entries), .. }) = reader.root.find(at) else { return Vec::new() };
     if entries.len() > MAX_HEADERS {
         // Noted by the shape check; comparing each with each below is for few.
         return Vec::new();
@@ -203,9 +206,9 @@ fn headers(checker: &mut Checker<'_>, at: &Path) -> Vec<(String, String)> {
         let at = at.key(name);
         let again = fields.iter().any(|(n, _)| n != name && n.eq_ignore_ascii_case(name));
         if let Err(message) = check_header(name, &value.text) {
-            checker.faults.add(key.at, &at, message);
+            reader.faults.add(key.at, &at, message);
         } else if again {
-            checker.faults.add(key.at, &at, "is already given in another spelling: keep one of the two");
+            reader.faults.add(key.at, &at, "is already given in another spelling: keep one of the two");
         } else {
             fields.push((name.clone(), value.text.clone()));
         }
@@ -249,15 +252,10 @@ fn merged(defaults: &[(String, String)], own: Vec<(String, String)>) -> Vec<(Str
     fields
 }
 
-fn check_size(checker: &mut Checker<'_>, at: &Path, fields: &[(String, String)]) {
+fn check_size(reader: &mut PlanReader<'_>, at: &Path, fields: &[(String, String)]) {
     let bytes: usize = fields.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
     if bytes > MAX_HEADER_BYTES {
         let message = format!("the headers have {bytes} bytes: at most {MAX_HEADER_BYTES} are possible");
-        checker.fault(at, message);
+        reader.fault(at, message);
     }
-}
-
-/// RFC 9110, section 5.6.2.
-pub(super) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }

@@ -5,7 +5,8 @@
 
 use std::ops::Range;
 
-use super::{DEFAULT_OPEN_CONNECTIONS, Model, Plan};
+use super::limits::DEFAULT_OPEN_CONNECTIONS;
+use super::model::{Model, Plan};
 
 /// One slot out of several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,15 +62,6 @@ pub fn share_within(plan: &Plan, whole: Slice, slice: Slice) -> Share {
             arrivals,
         },
     }
-}
-
-/// Threads worth starting on `cores`: not more than connections, at least one.
-pub fn threads(plan: &Plan, cores: u32) -> u32 {
-    let connections = match &plan.load.model {
-        Model::Closed { connections } => *connections,
-        Model::Open { connections, .. } => connections.unwrap_or(DEFAULT_OPEN_CONNECTIONS),
-    };
-    cores.min(connections).max(1)
 }
 
 /// As even as possible; the first slots get one more.
@@ -130,13 +122,6 @@ mod tests {
         assert_eq!(shares.iter().map(|s| s.connections).collect::<Vec<_>>(), [4, 3, 3]);
         let requests: Vec<_> = shares.into_iter().map(|s| s.requests.unwrap()).collect();
         assert_eq!(requests, [0..40, 40..70, 70..100]);
-    }
-
-    #[test]
-    fn no_more_threads_than_connections() {
-        assert_eq!(threads(&plan(Model::Closed { connections: 2 }, None), 8), 2);
-        assert_eq!(threads(&plan(open(None, 1), None), 8), 8);
-        assert_eq!(threads(&plan(open(Some(1), 1), None), 0), 1);
     }
 
     proptest! {

@@ -8,18 +8,16 @@
 
 use std::fmt;
 
-use super::check::Checker;
-use super::document::Document;
 use super::fault::{did_you_mean, quoted};
+use super::limits::MAX_DURATION_NS;
 use super::path::Path;
-use super::tree::{Scalar, Value};
-use super::{MAX_SCENARIOS, Scenario};
+use super::plan_schema::Document;
+use super::reader::PlanReader;
+use super::yaml::{Scalar, Value};
 use crate::units;
 
-/// The most thresholds one plan may hold: four for each scenario.
-pub const MAX_THRESHOLDS: usize = 4 * MAX_SCENARIOS;
 /// The longest time a threshold may fail before the run is stopped, in nanoseconds: as long as a run.
-const MAX_ABORT_AFTER_NS: u64 = super::check::MAX_DURATION_NS;
+const MAX_ABORT_AFTER_NS: u64 = MAX_DURATION_NS;
 /// The highest quantile that can be asked for: it takes 100,000 responses to know it.
 const HIGHEST_PERCENT: f64 = 99.99;
 
@@ -123,31 +121,39 @@ impl fmt::Display for Threshold {
     }
 }
 
-/// The plan's thresholds; those with faults are left out.
-pub(super) fn all(checker: &mut Checker<'_>, document: &Document, scenarios: &[Scenario]) -> Vec<Threshold> {
+/// The plan's thresholds, for scenarios called `names`; those with faults are left out.
+pub(super) fn all<'a>(
+    reader: &mut PlanReader<'_>,
+    document: &'a Document,
+    mut names: Vec<&'a str>,
+) -> Vec<Threshold> {
     // A scenario with a fault is known by its name all the same.
     let typed = document.scenarios.iter().flatten().filter_map(|form| form.name.as_deref());
-    let mut names: Vec<&str> = scenarios.iter().map(|s| s.name.as_str()).collect();
-    names.extend(typed.filter(|name| !scenarios.iter().any(|s| s.name == *name)));
+    let checked = names.len();
+    for name in typed {
+        if !names[..checked].contains(&name) {
+            names.push(name);
+        }
+    }
     let count = document.thresholds.as_ref().map_or(0, Vec::len);
-    let each = (0..count).filter_map(|i| one(checker, &Path::of("thresholds").index(i), &names));
+    let each = (0..count).filter_map(|i| one(reader, &Path::of("thresholds").index(i), &names));
     each.collect()
 }
 
-fn one(checker: &mut Checker<'_>, at: &Path, names: &[&str]) -> Option<Threshold> {
-    let text_at = |checker: &Checker<'_>, path: &Path| match &checker.root.find(path)?.value {
+fn one(reader: &mut PlanReader<'_>, at: &Path, names: &[&str]) -> Option<Threshold> {
+    let text_at = |reader: &PlanReader<'_>, path: &Path| match &reader.root.find(path)?.value {
         Value::Scalar(Scalar { text, .. }) => Some(text.clone()),
         _ => None,
     };
     let long = at.key("expression");
-    let (place, text) = match text_at(checker, at) {
+    let (place, text) = match text_at(reader, at) {
         Some(text) => (at, text),
-        None => (&long, text_at(checker, &long)?),
+        None => (&long, text_at(reader, &long)?),
     };
-    let threshold = checker.read(place, "a threshold like `p99 < 250ms`", parse(&text, names));
+    let threshold = reader.read(place, "a threshold like `p99 < 250ms`", parse(&text, names));
     let after = at.key("abort_after");
-    let abort_after_ns = match text_at(checker, &after) {
-        Some(text) => Some(checker.duration(&after, &text, 1, MAX_ABORT_AFTER_NS)?),
+    let abort_after_ns = match text_at(reader, &after) {
+        Some(text) => Some(reader.duration(&after, &text, 1, MAX_ABORT_AFTER_NS)?),
         None => None,
     };
     Some(Threshold { abort_after_ns, ..threshold? })

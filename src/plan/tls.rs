@@ -2,10 +2,10 @@
 
 use rustls::pki_types::ServerName;
 
-use super::check::Checker;
-use super::document::{Document, TlsForm, TlsVersionForm};
 use super::fault::quoted;
 use super::path::Path;
+use super::plan_schema::{Document, TlsForm, TlsVersionForm};
+use super::reader::PlanReader;
 use super::url::Url;
 
 /// How TLS is spoken to the target.
@@ -57,13 +57,13 @@ impl Versions {
 }
 
 /// What `tls:` means for the target at `url`; `None` for plain HTTP, or with faults noted.
-pub(super) fn check(checker: &mut Checker<'_>, document: &Document, url: Option<&Url>) -> Option<Tls> {
+pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, url: Option<&Url>) -> Option<Tls> {
     let empty = TlsForm::default();
     let form = document.tls.as_ref().unwrap_or(&empty);
     let at = Path::of("tls");
     for (key, file) in [("ca", &form.ca), ("cert", &form.cert), ("key", &form.key)] {
         if file.as_ref().is_some_and(String::is_empty) {
-            checker.fault(&at.key(key), "is empty: write the name of a PEM file, or remove it");
+            reader.fault(&at.key(key), "is empty: write the name of a PEM file, or remove it");
         }
     }
     for (given, missing, wanting, what) in [
@@ -71,17 +71,17 @@ pub(super) fn check(checker: &mut Checker<'_>, document: &Document, url: Option<
         (&form.key, &form.cert, "key", "`cert`, the file with the certificate it belongs to"),
     ] {
         if given.is_some() && missing.is_none() {
-            checker.fault(&at.key(wanting), format!("is of no use alone: add {what}"));
+            reader.fault(&at.key(wanting), format!("is of no use alone: add {what}"));
         }
     }
     let insecure = form.insecure.unwrap_or(false);
     if insecure && form.ca.is_some() {
-        checker.fault(&at.key("insecure"), "accepts every certificate, `ca` only some: keep one of the two");
+        reader.fault(&at.key("insecure"), "accepts every certificate, `ca` only some: keep one of the two");
     }
-    let versions = versions(checker, &at, form);
+    let versions = versions(reader, &at, form);
     if !url?.is_secure {
         if document.tls.is_some() {
-            checker.fault(&at, "belongs to an https target: write `base_url: https://…`, or remove it");
+            reader.fault(&at, "belongs to an https target: write `base_url: https://…`, or remove it");
         }
         return None;
     }
@@ -91,7 +91,7 @@ pub(super) fn check(checker: &mut Checker<'_>, document: &Document, url: Option<
     };
     if ServerName::try_from(name).is_err() {
         let message = format!("{} is not a name a certificate can have: write a host name", quoted(name));
-        checker.read::<()>(&place, "a host name", Err(message));
+        reader.read::<()>(&place, "a host name", Err(message));
     }
     let client = form.cert.clone().zip(form.key.clone());
     Some(Tls {
@@ -104,7 +104,7 @@ pub(super) fn check(checker: &mut Checker<'_>, document: &Document, url: Option<
     })
 }
 
-fn versions(checker: &mut Checker<'_>, at: &Path, form: &TlsForm) -> Versions {
+fn versions(reader: &mut PlanReader<'_>, at: &Path, form: &TlsForm) -> Versions {
     let mut read = |key: &str, version: &Option<TlsVersionForm>| {
         let text = version.as_ref()?.0.as_str();
         let known = match text {
@@ -112,11 +112,11 @@ fn versions(checker: &mut Checker<'_>, at: &Path, form: &TlsForm) -> Versions {
             "1.3" => Ok(3),
             _ => Err(format!("{} is not a version spoken here: write 1.2 or 1.3", quoted(text))),
         };
-        checker.read(&at.key(key), "1.2 or 1.3", known)
+        reader.read(&at.key(key), "1.2 or 1.3", known)
     };
     match (read("min_version", &form.min_version), read("max_version", &form.max_version)) {
         (Some(3), Some(2)) => {
-            checker.fault(&at.key("min_version"), "is above `max_version`: exchange the two");
+            reader.fault(&at.key("min_version"), "is above `max_version`: exchange the two");
             Versions::Both
         }
         (Some(3), _) => Versions::Only13,

@@ -1,6 +1,5 @@
 //! Where requests go and the path on the request line: `http://host:port/prefix` taken apart.
 
-use super::Target;
 use super::fault::quoted;
 
 /// The longest host name of the DNS (RFC 1035, section 2.3.4, less the root's dot).
@@ -10,6 +9,17 @@ const MAX_TARGET_BYTES: usize = 64 << 10;
 
 /// The longest path of a Unix socket (unix(7): 108 bytes with the closing zero).
 const MAX_SOCKET_BYTES: usize = 107;
+
+/// Where requests go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Host name, IPv4 address or IPv6 address without brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// What the `Host` header says: brackets around IPv6, the port unless it is the scheme's own.
+    pub authority: String,
+}
 
 /// A URL's parts; the rest begins with `/`, or is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]

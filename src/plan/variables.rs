@@ -3,13 +3,14 @@
 //! Filled in after the YAML is read, so that a value can not change the plan's structure. The
 //! environment itself is read elsewhere and passed in as a function.
 
-use super::Secrets;
 use super::fault::{Faults, quoted};
+use super::limits::MAX_PLAN_BYTES;
 use super::path::{Path, Step};
-use super::tree::{Kind, Node, Scalar, Value};
+use super::secrets::Secrets;
+use super::yaml::{Kind, Node, Scalar, Value};
 
 /// Text that variables may add to one plan.
-const MAX_ADDED_BYTES: usize = super::MAX_PLAN_BYTES;
+const MAX_ADDED_BYTES: usize = MAX_PLAN_BYTES;
 
 /// Fills in every value of `root`; `$${` becomes `${`. Returns what must not be shown of it.
 pub(super) fn fill_in(root: &mut Node, env: &dyn Fn(&str) -> Option<String>, faults: &mut Faults) -> Secrets {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 
 use super::fault::{Faults, Position, did_you_mean};
 use super::path::Path;
-use super::tree::{Key, Kind, Node, Scalar, Value};
+use super::yaml::{Key, Kind, Node, Scalar, Value};
 
 /// What of `node` has the form `schema` asks for.
 pub(super) fn check(node: &Node, schema: &Json, path: &Path, faults: &mut Faults) -> Option<Json> {

@@ -7,7 +7,7 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use serde_json::Value;
 
-use super::document::Document;
+use super::plan_schema::Document;
 
 /// The schema as `--schema` prints it.
 pub fn schema() -> String {

@@ -8,6 +8,7 @@ use serde_yaml::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 use serde_yaml::{Error, Location, Spanned};
 
 use super::fault::{Position, quoted};
+use super::limits::MAX_PLAN_BYTES;
 use super::path::{Path, Step};
 use crate::units::print_bytes;
 
@@ -16,7 +17,7 @@ const MAX_DEPTH: usize = 24;
 /// Values in a plan, aliases expanded: 256 full scenarios with 100 headers each fit twice.
 const MAX_NODES: usize = 100_000;
 /// Text in a plan, aliases expanded: four plans of the largest size.
-const MAX_EXPANDED_BYTES: usize = 4 * super::MAX_PLAN_BYTES;
+const MAX_EXPANDED_BYTES: usize = 4 * MAX_PLAN_BYTES;
 /// Times a plan may refer to its anchors. Each repeats at most the text of one plan.
 const MAX_ALIASES: usize = 1_000;
 

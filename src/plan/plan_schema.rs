@@ -10,10 +10,9 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-use super::expect::MAX_EXPECTATIONS;
-use super::{
-    DEFAULT_BACKLOG, MAX_BACKLOG, MAX_CONNECT_TO, MAX_CONNECTIONS, MAX_HEADERS, MAX_SCENARIOS,
-    MAX_SOURCE_ADDRESSES, MAX_STAGES, MAX_THRESHOLDS,
+use super::limits::{
+    DEFAULT_BACKLOG, MAX_BACKLOG, MAX_CONNECT_TO, MAX_CONNECTIONS, MAX_EXPECTATIONS, MAX_HEADERS,
+    MAX_SCENARIOS, MAX_SOURCE_ADDRESSES, MAX_STAGES, MAX_THRESHOLDS,
 };
 use crate::schedule::MAX_PERIOD;
 use crate::units::{BYTES_PATTERN, COUNT_PATTERN, DURATION_PATTERN, RATE_PATTERN};

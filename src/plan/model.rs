@@ -1,0 +1,157 @@
+//! The types of a checked plan: target, load and scenarios.
+//!
+//! Types that only one part of a plan needs are defined beside the code that reads that part.
+
+use super::connections::Connections;
+use super::expect::Expect;
+use super::limits::DEFAULT_CONNECT_TIMEOUT_NS;
+use super::secrets::Secrets;
+use super::threshold::Threshold;
+use super::tls::Tls;
+use super::url::Target;
+use crate::schedule::{Arrivals, Piece};
+
+/// A valid plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What it is called, if it has a name.
+    pub name: Option<String>,
+    /// Where it came from, as shown to people: a file name, `-` or a URL.
+    pub source: String,
+    /// `sha256:` and the hex digest of the plan's meaning-bearing text.
+    pub digest: String,
+    /// The target all scenarios share.
+    pub target: Target,
+    /// How TLS is spoken; `None`: the target is plain HTTP.
+    pub tls: Option<Tls>,
+    /// How much load, in which model.
+    pub load: Load,
+    /// How connections are made and how long they are used.
+    pub connections: Connections,
+    /// At least one; at most [`super::MAX_SCENARIOS`].
+    pub scenarios: Vec<Scenario>,
+    /// What the run has to keep to, all of it; at most [`super::MAX_THRESHOLDS`].
+    pub thresholds: Vec<Threshold>,
+    /// What a coordinator does when a worker is lost.
+    pub on_worker_loss: OnWorkerLoss,
+    /// What must not be shown.
+    pub secrets: Secrets,
+}
+
+/// How load is applied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Load {
+    /// Closed or open.
+    pub model: Model,
+    /// Load is applied for this long before results start.
+    pub warmup_ns: u64,
+    /// How long in-flight requests may take after the end.
+    pub drain_ns: u64,
+    /// Stop after this many measured requests.
+    pub requests: Option<u64>,
+    /// Stop after this long, not counting warm-up and drain. At least one of the two is set; the
+    /// open model always has it.
+    pub duration_ns: Option<u64>,
+}
+
+/// Who decides when a request is due.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Model {
+    /// Each connection sends its next request when the last one ended.
+    Closed {
+        /// Connections, each with at most one request in flight.
+        connections: u32,
+    },
+    /// Requests are due by a schedule.
+    Open {
+        /// The rate over the measured time, piece by piece; at least one, lengths add up to the duration.
+        pieces: Vec<Piece>,
+        /// How arrivals are spaced.
+        arrivals: Arrivals,
+        /// The most connections; `None`: as needed, up to [`super::DEFAULT_OPEN_CONNECTIONS`].
+        connections: Option<u32>,
+        /// Due requests that may wait for a free connection, over all threads.
+        backlog: u32,
+    },
+}
+
+/// A named request with a weight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scenario {
+    /// Unique within the plan.
+    pub name: String,
+    /// At least 1.
+    pub weight: u32,
+    /// An HTTP token, upper case by convention.
+    pub method: String,
+    /// Origin-form request target: base path, path and query.
+    pub path: String,
+    /// Header fields in the order they are sent, without `Host` and `Content-Length` unless the plan set them.
+    pub headers: Vec<(String, String)>,
+    /// Request body; empty: none.
+    pub body: Vec<u8>,
+    /// From send to last byte, over all redirects; the connection is closed when it passes.
+    pub timeout_ns: u64,
+    /// From send to first byte, likewise; without effect unless shorter than `timeout_ns`.
+    pub first_byte_timeout_ns: Option<u64>,
+    /// The most redirects one exchange follows; 0: a redirect is an answer like any other.
+    pub follow_redirects: u8,
+    /// What its responses have to be like; `None`: a status below 400.
+    pub expect: Option<Box<Expect>>,
+}
+
+/// What a coordinator does when a worker is lost in the middle of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnWorkerLoss {
+    /// End the run and fail it.
+    #[default]
+    Fail,
+    /// Go on with what the others send: the rate falls.
+    Continue,
+    /// Deal the schedule anew to those that are left: the rate returns. Open model only.
+    Redistribute,
+}
+
+impl OnWorkerLoss {
+    /// The word in a plan.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fail => "fail",
+            Self::Continue => "continue",
+            Self::Redistribute => "redistribute",
+        }
+    }
+}
+
+impl Plan {
+    /// `closed` or `open`, as reports print it.
+    pub fn model_name(&self) -> &'static str {
+        match self.load.model {
+            Model::Closed { .. } => "closed",
+            Model::Open { .. } => "open",
+        }
+    }
+
+    /// The target as people write it, without a path.
+    pub fn origin(&self) -> String {
+        if let Some(socket) = &self.connections.unix {
+            return format!("unix:{socket}");
+        }
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.target.authority)
+    }
+
+    /// How long an attempt to connect may take: as given, else as long as the most patient scenario, but
+    /// no longer than [`DEFAULT_CONNECT_TIMEOUT_NS`].
+    pub fn connect_timeout_ns(&self) -> u64 {
+        let most_patient = self.scenarios.iter().map(|s| s.timeout_ns).max();
+        let default = most_patient.unwrap_or(u64::MAX).min(DEFAULT_CONNECT_TIMEOUT_NS);
+        self.connections.connect_timeout_ns.unwrap_or(default)
+    }
+
+    /// The weights, indexed like the scenarios.
+    pub fn weights(&self) -> Vec<u32> {
+        self.scenarios.iter().map(|s| s.weight).collect()
+    }
+}

@@ -1,0 +1,64 @@
+//! What the readers of a plan's parts share: reading a value, and noting what is wrong with it.
+//!
+//! The tree of values gives each fault its place and its spelling, so that a value from the environment
+//! is never shown.
+
+use super::fault::{Faults, quoted};
+use super::path::Path;
+use super::yaml::{Kind, Node, Scalar, Value};
+use crate::units;
+
+/// Reads values of a plan and notes what is wrong with them, each with its place.
+pub(super) struct PlanReader<'a> {
+    pub root: &'a Node,
+    pub faults: &'a mut Faults,
+}
+
+impl PlanReader<'_> {
+    /// Notes what is wrong with the value at `path`, or with what should stand there.
+    pub fn fault(&mut self, path: &Path, message: impl Into<String>) {
+        let at = self.root.find(path).and_then(|node| node.at);
+        self.faults.add(at, path, message);
+    }
+
+    /// Whether anything stands at `path`, right or wrong.
+    pub fn is_given(&self, path: &Path) -> bool {
+        self.root.find(path).is_some()
+    }
+
+    /// Notes that `result`'s value can not be read. The message is not shown when the text came
+    /// from the environment, as it may repeat it.
+    pub fn read<T>(&mut self, path: &Path, form: &str, result: Result<T, String>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(message) => {
+                let message = match self.root.find(path).map(|node| &node.value) {
+                    Some(Value::Scalar(Scalar { typed, kind: Kind::Variable, .. })) => {
+                        format!("what {} stands for is not possible here: it must be {form}", quoted(typed))
+                    }
+                    _ => message,
+                };
+                self.fault(path, message);
+                None
+            }
+        }
+    }
+
+    /// A duration in `least..=most` nanoseconds; `least` is 0 or 1.
+    pub fn duration(&mut self, path: &Path, text: &str, least: u64, most: u64) -> Option<u64> {
+        let ns = self.read(path, "a duration like `30s`", units::parse_duration(text))?;
+        self.duration_in(path, ns, least, most)
+    }
+
+    /// The same, of a duration already read.
+    pub fn duration_in(&mut self, path: &Path, ns: u64, least: u64, most: u64) -> Option<u64> {
+        if ns < least {
+            self.fault(path, "must be longer than nothing: write a duration like `30s`");
+        } else if ns > most {
+            self.fault(path, format!("is too long: at most {} is possible", units::print_duration(most)));
+        } else {
+            return Some(ns);
+        }
+        None
+    }
+}
