@@ -6,7 +6,7 @@ use super::exchange::{Exchange, Start};
 use super::judge;
 use super::redirect::RedirectedRequest;
 use super::spec::RunSpec;
-use crate::http::CapturedResponse;
+use crate::http::{CapturedResponse, RedirectError};
 use crate::http1::Request;
 use crate::plan::Scenario;
 use crate::tally::Tally;
@@ -116,9 +116,30 @@ impl Exchanges {
         }
     }
 
-    /// Where redirects have led it, to be led on.
-    pub fn redirected(&mut self, id: ExchangeId) -> Option<&mut Option<RedirectedRequest>> {
-        self.redirected.get_mut(id.0 as usize)
+    /// Have it follow a response of this `status`, a redirect.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn redirect(
+        &mut self,
+        spec: &RunSpec,
+        id: ExchangeId,
+        status: u16,
+        tally: &mut Tally,
+    ) -> Result<(), RedirectError> {
+        let exchange = &mut self.places[id.0 as usize];
+        let scenario = &spec.plan.scenarios[usize::from(exchange.scenario)];
+        if exchange.redirects >= scenario.follow_redirects {
+            return Err(RedirectError::TooMany);
+        }
+        let place = self.redirected.get_mut(id.0 as usize).ok_or(RedirectError::TooMany)?;
+        let last = place.take().filter(|_| exchange.redirects > 0);
+        let captured = self.captured.get(id.0 as usize).ok_or(RedirectError::BadLocation)?;
+        let next = RedirectedRequest::new(&spec.plan, scenario, last, (status, captured.head()))?;
+        *place = Some(next);
+        exchange.redirects += 1;
+        tally.redirects += u64::from(exchange.measured);
+        Ok(())
     }
 
     /// What was kept of its response; `None`: nobody looks into responses.

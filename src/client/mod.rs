@@ -18,6 +18,7 @@
 mod connection;
 mod deadlines;
 mod demand;
+mod encode;
 mod events;
 mod exchange;
 mod exchanges;

@@ -1,6 +1,6 @@
 //! What all threads of a run share, read-only.
 
-use super::redirect;
+use super::encode::encode;
 use crate::http1::Request;
 use crate::plan::Plan;
 use crate::schedule::Picker;
@@ -23,7 +23,7 @@ pub struct RunSpec {
 impl RunSpec {
     /// Encode `plan`'s requests and lay out its sequence.
     pub fn new(plan: Plan, seed: u64) -> Self {
-        let requests = plan.scenarios.iter().map(|s| redirect::encode(&plan, s)).collect();
+        let requests = plan.scenarios.iter().map(|s| encode(&plan, s)).collect();
         let picker =
             Picker::new(&plan.weights(), seed).expect("a checked plan's weights have a short period");
         Self { plan, requests, picker, seed, capture_last: false }

@@ -5,12 +5,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::Route;
+use super::route::Route;
 use crate::client::{RunSpec, Timetable};
 use crate::plan::Share;
 use crate::report::ThreadHealth;
 use crate::sys::{Clock, TlsConfig};
 use crate::tally::{Detail, Outcome, Tally};
+use crate::verdict::preflight;
+
+/// How long a window is: what the timeline, the live view and a scrape can tell apart.
+pub const WINDOW_NS: u64 = 1_000_000_000;
+/// Tallies that go round between one load thread and the collector.
+pub const TALLIES_PER_THREAD: usize = preflight::TALLIES_PER_THREAD as usize;
 
 /// What the threads of a run are told while it lasts. Written seldom, read at every turn.
 #[derive(Debug)]

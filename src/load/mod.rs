@@ -14,16 +14,10 @@ use std::io;
 use std::thread::JoinHandle;
 
 use crate::sys::{Epoll, Poller};
-use crate::verdict::preflight;
 use thread::Thread;
 
-pub use job::{Control, Job, Last, Settled, Window};
+pub use job::{Control, Job, Last, Settled, TALLIES_PER_THREAD, WINDOW_NS, Window};
 pub use route::Route;
-
-/// How long a window is: what the timeline, the live view and a scrape can tell apart.
-pub const WINDOW_NS: u64 = 1_000_000_000;
-/// Tallies that go round between one load thread and the collector.
-pub const TALLIES_PER_THREAD: usize = preflight::TALLIES_PER_THREAD as usize;
 
 /// Start a load thread.
 ///

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
+use super::job::{Job, Last, Settled, WINDOW_NS, Window};
 use super::transport::{BUFFER_BYTES, Transport};
-use super::{Job, Last, Settled, WINDOW_NS, Window};
 use crate::client::{Action, Client};
 use crate::report::ThreadHealth;
 use crate::sys::{self, Addresses, MAX_EVENTS, Poller, RealtimeOffset, ThreadTls};
