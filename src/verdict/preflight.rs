@@ -26,7 +26,7 @@ pub const TALLIES_SHARED: u64 = 1 + OPEN_WINDOWS_MAX;
 /// thread that is far behind.
 pub const OPEN_WINDOWS_MAX: u64 = 3;
 /// Our memory for a due request that waits.
-pub const BACKLOG_ENTRY_BYTES: u64 = 88;
+pub const BACKLOG_ENTRY_BYTES: u64 = 16;
 /// Histograms per tally and scenario: response and service time.
 const HISTOGRAMS_PER_SCENARIO: u64 = 2;
 /// Histograms per tally: slip, send delay, receive delay, connect time, TLS time, first byte time.
