@@ -7,7 +7,7 @@ use loadtester::client::{Action, Client, RunSpec};
 use loadtester::http1::{self, Decoder, HeadMemo};
 use loadtester::plan::{self, Overrides, Slice};
 use loadtester::schedule::{Arrivals, Picker, Piece, Schedule};
-use loadtester::tally::{Histogram, Outcome, Tally};
+use loadtester::tally::{Histogram, Outcome, RowTimer, StepId, Tally, Timer};
 
 fn main() {
     divan::main();
@@ -61,13 +61,13 @@ fn histogram_record(bencher: Bencher) {
 fn tally_merge(bencher: Bencher, scenarios: usize) {
     let (mut window, mut total) = (Tally::new(scenarios), Tally::new(scenarios));
     for (i, ns) in some_times_ns().into_iter().enumerate() {
-        let scenario = &mut window.scenarios[i % scenarios];
-        scenario.response_time.record(ns);
-        scenario.service_time.record(ns);
-        scenario.outcomes[Outcome::Ok as usize] += 1;
-        scenario.count_status(200);
-        window.slip.record(ns / 20);
-        window.receive_delay.record(ns / 10);
+        let step = StepId::new(i % scenarios);
+        window.record_row(step, RowTimer::ResponseTime, ns);
+        window.record_row(step, RowTimer::ServiceTime, ns);
+        window.end_row(step, Outcome::Ok);
+        window.count_status(step, 200);
+        window.record(Timer::Slip, ns / 20);
+        window.record(Timer::ReceiveDelay, ns / 10);
     }
     bencher.bench_local(|| total.merge(black_box(&window)));
 }

@@ -22,7 +22,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use flate2::Crc;
 
 /// Names the format and its version.
-const MAGIC: &[u8; 16] = b"loadtester jrn 2";
+const MAGIC: &[u8; 16] = b"loadtester jrn 3";
+/// What every journal begins with, whatever its version, which is one digit.
+const NAME: &[u8] = b"loadtester jrn ";
 const HEAD_BYTES: usize = 12;
 /// The longest record: a report and what it is called.
 const MAX_RECORD_BYTES: usize = 9 << 20;
@@ -83,6 +85,9 @@ impl Journal {
         }
         let mut bytes = Vec::with_capacity(length as usize);
         file.read_to_end(&mut bytes).map_err(|e| failed("the journal cannot be read", e))?;
+        if let Some(why) = foreign(&bytes) {
+            return Err(format!("--state-dir {shown}: {why}"));
+        }
         let whole = read(&bytes, &mut take).map_err(|why| {
             format!(
                 "--state-dir {shown}: {why}: keep it for whoever looks into it, and name another directory"
@@ -193,8 +198,7 @@ fn checksum(bytes: &[u8]) -> u32 {
 fn read(bytes: &[u8], take: &mut impl FnMut(&[u8]) -> Result<(), String>) -> Result<u64, String> {
     let Some(mut rest) = bytes.strip_prefix(MAGIC) else {
         // A crash within the first write left less than the magic.
-        let torn = MAGIC.starts_with(bytes);
-        return if torn { Ok(0) } else { Err("the journal there is not one of this version".to_owned()) };
+        return Ok(0);
     };
     while let Some(content) = group(rest) {
         let mut records = content;
@@ -213,6 +217,23 @@ fn read(bytes: &[u8], take: &mut impl FnMut(&[u8]) -> Result<(), String>) -> Res
         }
         None => Ok(at as u64),
     }
+}
+
+/// Why a file that begins with neither [`MAGIC`] nor a part of it is not read, and what to do.
+fn foreign(bytes: &[u8]) -> Option<String> {
+    if bytes.starts_with(MAGIC) || MAGIC.starts_with(bytes) {
+        return None;
+    }
+    let version = |bytes: &[u8]| bytes.strip_prefix(NAME)?.first().copied().filter(u8::is_ascii_digit);
+    Some(match (version(bytes), version(MAGIC)) {
+        (Some(theirs), Some(ours)) => format!(
+            "the journal there has format {}, this version of loadtester reads format {}: finish that run \
+             with the version that began it, or name another directory",
+            char::from(theirs),
+            char::from(ours),
+        ),
+        _ => "the file `journal` there is not a journal: name another directory".to_owned(),
+    })
 }
 
 /// The content of the whole group that `bytes` begin with, if they do.
@@ -321,6 +342,25 @@ mod tests {
     }
 
     #[test]
+    fn a_journal_of_another_format_is_refused_with_both_formats_and_a_remedy() {
+        let folder = Folder::new("format");
+        let mut bytes = filled(&folder, 2);
+        bytes[NAME.len()] = b'2';
+        std::fs::write(folder.file(), &bytes).unwrap();
+        let error = folder.open().unwrap_err();
+        assert!(
+            error.ends_with(
+                "the journal there has format 2, this version of loadtester reads format 3: finish that run \
+                 with the version that began it, or name another directory"
+            ),
+            "{error}"
+        );
+        assert_eq!(std::fs::read(folder.file()).unwrap(), bytes, "it is left as it is");
+        std::fs::write(folder.file(), "what is this?").unwrap();
+        assert!(folder.open().unwrap_err().contains("is not a journal"));
+    }
+
+    #[test]
     fn damage_before_whole_records_is_refused_at_every_byte() {
         let folder = Folder::new("damage");
         let bytes = filled(&folder, 4);
@@ -330,7 +370,7 @@ mod tests {
             damaged[at] ^= 0x40;
             std::fs::write(folder.file(), &damaged).unwrap();
             let error = folder.open().unwrap_err();
-            assert!(error.contains("damaged") || error.contains("not one of this version"), "{at}: {error}");
+            assert!(error.contains("damaged") || at < MAGIC.len(), "{at}: {error}");
             assert_eq!(std::fs::read(folder.file()).unwrap(), damaged, "it is left as it is");
         }
     }

@@ -6,6 +6,9 @@
 //!
 //! Times are `u64` nanoseconds since the start of the run's clock unless a name says otherwise.
 
+#[macro_use]
+mod named;
+
 // ── parts ──
 pub mod units;
 pub mod http;

@@ -150,7 +150,7 @@ fn check_client(load: &str, response: &str, piece: usize) {
         let mut empty = spare.pop().expect("two go round");
         empty.clear();
         let full = client.swap_tally(empty);
-        ok += full.sum(|s| s.outcomes[Outcome::Ok as usize]);
+        ok += full.sum(Outcome::Ok);
         spare.push(full);
     }
     let allocated = own_slot().allocations.load(SeqCst) - before;
@@ -223,7 +223,7 @@ fn allocations_of_thread(url: &str, files: Option<&Pem>, load: &str) -> (u64, u6
     while let Ok(mut window) = windows.recv() {
         counts.extend(allocations_of("load-0").filter(|_| window.last.is_none()));
         if matches!(counts.len(), 2 | 3) && window.last.is_none() {
-            ok += window.tally.sum(|s| s.outcomes[Outcome::Ok as usize]);
+            ok += window.tally.sum(Outcome::Ok);
         }
         if counts.len() == 3 {
             control.stop();

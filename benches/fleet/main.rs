@@ -23,7 +23,7 @@ use instrument::child::Scratch;
 use instrument::os;
 use instrument::table::Table;
 use loadtester::fleet::worker::Exit;
-use loadtester::tally::{Outcome, Tally};
+use loadtester::tally::{Outcome, RowCounter, RowTimer, StepId, Tally, Timer};
 use simulated::{Part, Simulated, Told, full_window};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_loadtester");
@@ -171,19 +171,19 @@ fn window() -> Tally {
     for _ in 0..REQUESTS {
         let service = 500_000 + (rng.f64().ln() * -300_000.0) as u64;
         let own = rng.u64(1_000..40_000);
-        let scenario = &mut tally.scenarios[0];
-        scenario.due += 1;
-        scenario.sent += 1;
-        scenario.outcomes[Outcome::Ok as usize] += 1;
+        let scenario = tally.row_mut(StepId(0));
+        scenario.add(RowCounter::Due, 1);
+        scenario.add(RowCounter::Sent, 1);
+        scenario.add(Outcome::Ok, 1);
         scenario.count_status(200);
-        (scenario.bytes_sent, scenario.bytes_received) =
-            (scenario.bytes_sent + 120, scenario.bytes_received + 300);
-        scenario.response_time.record(service + own);
-        scenario.service_time.record(service);
-        tally.slip.record(own);
-        tally.send_delay.record(own);
-        tally.receive_delay.record(own / 2);
-        tally.first_byte_time.record(service - 10_000);
+        scenario.add(RowCounter::BytesSent, 120);
+        scenario.add(RowCounter::BytesReceived, 300);
+        scenario.record(RowTimer::ResponseTime, service + own);
+        scenario.record(RowTimer::ServiceTime, service);
+        tally.record(Timer::Slip, own);
+        tally.record(Timer::SendDelay, own);
+        tally.record(Timer::ReceiveDelay, own / 2);
+        tally.record(Timer::FirstByteTime, service - 10_000);
     }
     tally
 }

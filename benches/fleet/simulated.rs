@@ -12,7 +12,7 @@ use loadtester::fleet::messages::{Acked, Joined, Key, Orders, PATH, PROTOCOL, Pl
 use loadtester::fleet::report::{LastSpan, Report, Span, ThreadSpan};
 use loadtester::fleet::worker::{Answer, Config, Effect, Event, Exit, Request, Trouble, Worker};
 use loadtester::fleet::{Checked, Refused};
-use loadtester::tally::{Outcome, Tally};
+use loadtester::tally::{Outcome, RowCounter, RowTimer, StepId, Tally, Timer};
 
 /// How long a window is.
 const WINDOW_NS: u64 = 1_000_000_000;
@@ -37,19 +37,17 @@ pub struct Told {
 /// Counts of one scenario that fill all histograms from end to end.
 pub fn full_window() -> Tally {
     let (mut tally, mut rng) = (Tally::new(1), fastrand::Rng::with_seed(1));
-    let Tally { scenarios, slip, send_delay, receive_delay, connect_time, tls_time, first_byte_time, .. } =
-        &mut tally;
-    let scenario = &mut scenarios[0];
-    let times = [&mut scenario.response_time, &mut scenario.service_time];
-    let own = [slip, send_delay, receive_delay, connect_time, tls_time, first_byte_time];
-    for histogram in times.into_iter().chain(own) {
-        // As many in each power of two as there are buckets, some of which stay empty.
+    // As many in each power of two as there are buckets, some of which stay empty.
+    let mut fill = |record: &mut dyn FnMut(u64)| {
         for power in 0..42 {
-            (0..1_000).for_each(|_| histogram.record((1 << power) + rng.u64(0..1 << power)));
+            (0..1_000).for_each(|_| record((1 << power) + rng.u64(0..1 << power)));
         }
-    }
-    let all = 42_000;
-    (scenario.due, scenario.sent, scenario.outcomes[Outcome::Ok as usize]) = (all, all, all);
+    };
+    let step = StepId(0);
+    RowTimer::ALL.into_iter().for_each(|timer| fill(&mut |ns| tally.record_row(step, timer, ns)));
+    Timer::ALL.into_iter().for_each(|timer| fill(&mut |ns| tally.record(timer, ns)));
+    [RowCounter::Due, RowCounter::Sent].into_iter().for_each(|which| tally.add_row(step, which, 42_000));
+    tally.add_row(step, Outcome::Ok, 42_000);
     tally
 }
 
@@ -100,7 +98,7 @@ impl Part {
     /// A report's bytes, in the form that `Report::write` gives them.
     fn write(&self, report: &Report) -> Vec<u8> {
         // Windows that were merged while they waited count more.
-        if report.tally.sum(|s| s.due) != self.tally.sum(|s| s.due) {
+        if report.tally.sum(RowCounter::Due) != self.tally.sum(RowCounter::Due) {
             return report.write();
         }
         let empty = Report { key: report.key, span: report.span.clone(), tally: Tally::new(0) };

@@ -7,7 +7,7 @@ use super::phases::Phases;
 use super::spec::RunSpec;
 use crate::plan::{Load, Model, Share};
 use crate::schedule::{Due, Piece, Schedule};
-use crate::tally::Tally;
+use crate::tally::{StepId, Tally};
 
 /// Where requests come from.
 #[derive(Debug)]
@@ -158,7 +158,7 @@ impl Closed {
         let k = self.take(measured)?;
         // There are as many users as connections, and one of those is free.
         self.idle_users -= 1;
-        Some(Start::due(spec.picker.pick(k), now, measured, tally))
+        Some(Start::due(StepId::new(spec.picker.pick(k)), now, measured, tally))
     }
 
     /// The next request's place in the sequence; `None` when all were handed out.
@@ -199,7 +199,7 @@ impl Open {
             return None;
         }
         self.advance();
-        Some(Start::due(spec.picker.pick(due.k), due.at_ns, measured, tally))
+        Some(Start::due(StepId::new(spec.picker.pick(due.k)), due.at_ns, measured, tally))
     }
 
     /// Have `start` wait for a connection, or drop it when as many wait as may.

@@ -6,13 +6,13 @@ use super::exchange::{Arrival, Exchange};
 use super::exchanges::ExchangeId;
 use super::{Client, End};
 use crate::http::Status;
-use crate::tally::{Close, Detail, Outcome, TlsFault};
+use crate::tally::{Close, Counter, Detail, Outcome, Timer, TlsFault};
 
 impl Client {
     /// The attempt on `c` succeeded.
     pub fn connected(&mut self, c: u32, now: u64) {
         let took = now - self.pool.get(c).connecting_since_ns;
-        self.tally.connect_time.record(took);
+        self.tally.record(Timer::ConnectTime, took);
         self.establish(c, now);
     }
 
@@ -21,15 +21,14 @@ impl Client {
         let connection = self.pool.get_mut(c);
         let took = now - connection.connecting_since_ns;
         connection.connecting_since_ns = now;
-        self.tally.connect_time.record(took);
+        self.tally.record(Timer::ConnectTime, took);
     }
 
     /// The TLS handshake on `c` succeeded, and with it the attempt. `resumed`: it took up an earlier session.
     pub fn secured(&mut self, c: u32, resumed: bool, now: u64) {
         let took = now - self.pool.get(c).connecting_since_ns;
-        self.tally.tls_time.record(took);
-        self.tally.handshakes_resumed += u64::from(resumed);
-        self.tally.handshakes_full += u64::from(!resumed);
+        self.tally.record(Timer::TlsTime, took);
+        self.tally.count(if resumed { Counter::HandshakesResumed } else { Counter::HandshakesFull });
         self.establish(c, now);
     }
 
@@ -60,7 +59,7 @@ impl Client {
                 }
             }
             Some(Demand::Closed(_)) => {}
-            _ => self.tally.connect_failures += 1,
+            _ => self.tally.count(Counter::ConnectFailures),
         }
     }
 
@@ -185,7 +184,7 @@ impl Client {
         let Some(head) = self.pool.get(c).wire.head() else { return };
         let stays = self.pool.stays_open(c, head.keep_alive, clean, arrival.at_ns);
         self.pool.get_mut(c).wire.end();
-        let scenario = &self.spec.plan.scenarios[usize::from(self.exchanges.get(id).scenario)];
+        let scenario = &self.spec.plan.scenarios[self.exchanges.get(id).step.index()];
         let judged = if scenario.follow_redirects > 0 && Status(head.status).is_redirect() {
             match self.exchanges.redirect(&self.spec, id, head.status, &mut self.tally) {
                 Ok(()) => return self.continue_after_redirect(c, id, stays, arrival.at_ns),

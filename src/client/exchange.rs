@@ -2,7 +2,7 @@
 
 use crate::http::Status;
 use crate::http1::Head;
-use crate::tally::{Detail, FirstSeen, Outcome, Tally};
+use crate::tally::{Counter, Detail, FirstSeen, Outcome, RowCounter, RowTimer, StepId, Tally, Timer};
 
 /// How a complete response is judged when its scenario expects nothing else.
 #[inline]
@@ -16,8 +16,8 @@ pub fn by_status(status: u16) -> (Outcome, Detail) {
 /// A request that is due.
 #[derive(Clone, Copy, Debug)]
 pub struct Start {
-    /// Index of its scenario.
-    pub scenario: u16,
+    /// What it is a request of.
+    pub step: StepId,
     /// Whether it belongs to the measured time: it was due after the warm-up.
     pub measured: bool,
     /// When it was due.
@@ -25,19 +25,19 @@ pub struct Start {
 }
 
 impl Start {
-    /// A request of `scenario` is due at `due_ns`; counts it.
+    /// A request of `step` is due at `due_ns`; counts it.
     #[inline]
-    pub fn due(scenario: usize, due_ns: u64, measured: bool, tally: &mut Tally) -> Self {
+    pub fn due(step: StepId, due_ns: u64, measured: bool, tally: &mut Tally) -> Self {
         if measured {
-            tally.scenarios[scenario].due += 1;
+            tally.count_row(step, RowCounter::Due);
         }
-        Self { scenario: scenario as u16, measured, due_ns }
+        Self { step, measured, due_ns }
     }
 
     /// It will not be sent; counts it.
     pub fn dropped(self, tally: &mut Tally) {
         if self.measured {
-            tally.scenarios[usize::from(self.scenario)].dropped += 1;
+            tally.count_row(self.step, RowCounter::Dropped);
         }
     }
 }
@@ -45,8 +45,8 @@ impl Start {
 /// An exchange under way. Instants are nanoseconds on the run's clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange {
-    /// Index of its scenario.
-    pub scenario: u16,
+    /// What it is a request of.
+    pub step: StepId,
     /// Whether it belongs to the measured time: it was due after the warm-up.
     pub measured: bool,
     /// Whether it met a connection the target had already closed and was sent again.
@@ -96,7 +96,7 @@ impl Arrival {
 impl Exchange {
     /// A place without an exchange.
     pub const VACANT: Self = Self {
-        scenario: 0,
+        step: StepId(0),
         measured: false,
         retried: false,
         redirects: 0,
@@ -112,8 +112,8 @@ impl Exchange {
     /// A request that is due, to go over `connection`.
     #[inline]
     pub fn new(start: Start, connection: u32) -> Self {
-        let Start { scenario, measured, due_ns } = start;
-        Self { scenario, measured, due_ns, connection, is_vacant: false, ..Self::VACANT }
+        let Start { step, measured, due_ns } = start;
+        Self { step, measured, due_ns, connection, is_vacant: false, ..Self::VACANT }
     }
 
     /// Its (first or second) send call begins. `possible_ns`: since when a connection was free for it,
@@ -125,10 +125,10 @@ impl Exchange {
         }
         self.sent_ns = Some(now);
         if self.measured {
-            tally.scenarios[usize::from(self.scenario)].sent += 1;
-            tally.slip.record(now - self.due_ns);
+            tally.count_row(self.step, RowCounter::Sent);
+            tally.record(Timer::Slip, now - self.due_ns);
             if let Some(possible) = possible_ns {
-                tally.send_delay.record(now.saturating_sub(possible.max(self.due_ns)));
+                tally.record(Timer::SendDelay, now.saturating_sub(possible.max(self.due_ns)));
             }
         }
     }
@@ -137,14 +137,14 @@ impl Exchange {
     #[inline]
     pub fn sent(&self, n: usize, tally: &mut Tally) {
         if self.measured {
-            tally.scenarios[usize::from(self.scenario)].bytes_sent += n as u64;
+            tally.add_row(self.step, RowCounter::BytesSent, n as u64);
         }
     }
 
     /// It met a connection that the target had closed, and is sent again.
     pub fn retries(&mut self, tally: &mut Tally) {
         self.retried = true;
-        tally.retried += u64::from(self.measured);
+        tally.add(Counter::Retried, u64::from(self.measured));
     }
 
     /// `n` bytes of its response were read.
@@ -170,15 +170,15 @@ impl Exchange {
         if self.measured {
             self.record_times(arrival.at_ns, tally);
             if let (Some(sent), Some(first)) = (self.sent_ns, self.first_byte_ns) {
-                tally.first_byte_time.record(first.saturating_sub(sent));
+                tally.record(Timer::FirstByteTime, first.saturating_sub(sent));
             }
             if let Some(delay) = arrival.delay_ns {
-                tally.receive_delay.record(delay);
+                tally.record(Timer::ReceiveDelay, delay);
             }
-            tally.absurd_stamps += u64::from(arrival.absurd);
-            tally.unstamped += u64::from(arrival.delay_ns.is_none() && !arrival.absurd);
-            tally.completed_in_time += u64::from(in_time && outcome.is_ok());
-            tally.scenarios[usize::from(self.scenario)].count_status(head.status);
+            tally.add(Counter::AbsurdStamps, u64::from(arrival.absurd));
+            tally.add(Counter::Unstamped, u64::from(arrival.delay_ns.is_none() && !arrival.absurd));
+            tally.add(Counter::CompletedInTime, u64::from(in_time && outcome.is_ok()));
+            tally.count_status(self.step, head.status);
         }
         self.count(outcome, arrival.at_ns, detail, tally);
     }
@@ -193,10 +193,9 @@ impl Exchange {
 
     #[inline]
     fn record_times(&self, end_ns: u64, tally: &mut Tally) {
-        let scenario = &mut tally.scenarios[usize::from(self.scenario)];
-        scenario.response_time.record(end_ns.saturating_sub(self.due_ns));
+        tally.record_row(self.step, RowTimer::ResponseTime, end_ns.saturating_sub(self.due_ns));
         if let Some(sent) = self.sent_ns {
-            scenario.service_time.record(end_ns.saturating_sub(sent));
+            tally.record_row(self.step, RowTimer::ServiceTime, end_ns.saturating_sub(sent));
         }
     }
 
@@ -205,20 +204,15 @@ impl Exchange {
         if !self.measured {
             return;
         }
-        let scenario = &mut tally.scenarios[usize::from(self.scenario)];
-        scenario.outcomes[outcome as usize] += 1;
-        scenario.bytes_received += self.received;
+        tally.end_row(self.step, outcome);
+        tally.add_row(self.step, RowCounter::BytesReceived, self.received);
         match detail {
-            Detail::Protocol(error) => tally.protocol_errors[error as usize] += 1,
-            Detail::Tls(fault) => tally.tls_faults[fault.place()] += 1,
+            Detail::Protocol(error) => tally.count(error),
+            Detail::Tls(fault) => tally.count(fault),
             _ => {}
         }
         if !outcome.is_ok() {
-            tally.first_seen[outcome as usize].get_or_insert(FirstSeen {
-                at_ns,
-                scenario: self.scenario,
-                detail,
-            });
+            tally.see_first(outcome, FirstSeen { at_ns, step: self.step, detail });
         }
     }
 }

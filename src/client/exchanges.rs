@@ -9,7 +9,7 @@ use super::spec::RunSpec;
 use crate::http::{CapturedResponse, RedirectError};
 use crate::http1::Request;
 use crate::plan::Scenario;
-use crate::tally::Tally;
+use crate::tally::{Counter, Tally};
 
 /// An exchange under way. The same id is used again after it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +112,7 @@ impl Exchanges {
         let exchange = self.get(id);
         match self.redirected.get(id.0 as usize) {
             Some(Some(redirected)) if exchange.redirects > 0 => &redirected.request,
-            _ => &spec.requests[usize::from(exchange.scenario)],
+            _ => &spec.requests[exchange.step.index()],
         }
     }
 
@@ -128,7 +128,7 @@ impl Exchanges {
         tally: &mut Tally,
     ) -> Result<(), RedirectError> {
         let exchange = &mut self.places[id.0 as usize];
-        let scenario = &spec.plan.scenarios[usize::from(exchange.scenario)];
+        let scenario = &spec.plan.scenarios[exchange.step.index()];
         if exchange.redirects >= scenario.follow_redirects {
             return Err(RedirectError::TooMany);
         }
@@ -138,7 +138,7 @@ impl Exchanges {
         let next = RedirectedRequest::new(&spec.plan, scenario, last, (status, captured.head()))?;
         *place = Some(next);
         exchange.redirects += 1;
-        tally.redirects += u64::from(exchange.measured);
+        tally.add(Counter::Redirects, u64::from(exchange.measured));
         Ok(())
     }
 
@@ -170,7 +170,7 @@ impl Exchanges {
             judge::begin(captured, spec, exchange);
         }
         exchange.send_begins(now, possible_ns, tally);
-        let timeouts = &self.timeouts[usize::from(exchange.scenario)];
+        let timeouts = &self.timeouts[exchange.step.index()];
         let awaited = timeouts.first_byte.filter(|_| exchange.first_byte_ns.is_none());
         let (list, length) = awaited.unwrap_or(timeouts.whole);
         // One that is sent again has been waited for since it was first sent.
@@ -182,7 +182,7 @@ impl Exchanges {
     pub fn await_again(&mut self, id: ExchangeId) {
         let exchange = &self.places[id.0 as usize];
         if let Some(sent_ns) = exchange.sent_ns {
-            let (list, length) = self.timeouts[usize::from(exchange.scenario)].whole;
+            let (list, length) = self.timeouts[exchange.step.index()].whole;
             self.deadlines.set(id.0, list as usize, sent_ns.saturating_add(length));
         }
     }
@@ -202,7 +202,7 @@ impl Exchanges {
     #[inline]
     pub fn awaits_first_byte(&self, id: ExchangeId) -> bool {
         let exchange = self.get(id);
-        exchange.first_byte_ns.is_none() && self.timeouts[usize::from(exchange.scenario)].first_byte.is_some()
+        exchange.first_byte_ns.is_none() && self.timeouts[exchange.step.index()].first_byte.is_some()
     }
 
     /// The first byte of its response was there at `at_ns`; from now on the whole of it is waited for.
@@ -212,7 +212,7 @@ impl Exchanges {
     #[inline]
     pub fn first_byte_arrived(&mut self, id: ExchangeId, at_ns: u64) -> Result<(), u64> {
         let exchange = &self.places[id.0 as usize];
-        let timeouts = &self.timeouts[usize::from(exchange.scenario)];
+        let timeouts = &self.timeouts[exchange.step.index()];
         if timeouts.first_byte.is_none() {
             return Ok(());
         }

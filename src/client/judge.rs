@@ -21,7 +21,7 @@ pub fn looks_into_responses(spec: &RunSpec) -> bool {
 
 /// Capture of the coming response what `exchange`'s scenario looks at.
 pub fn begin(captured: &mut CapturedResponse, spec: &RunSpec, exchange: &Exchange) {
-    let scenario = &spec.plan.scenarios[usize::from(exchange.scenario)];
+    let scenario = &spec.plan.scenarios[exchange.step.index()];
     let (head, body) = match &scenario.expect {
         Some(expect) => (expect.wants_head(), expect.most_body_bytes()),
         None => (false, 0),
@@ -53,7 +53,7 @@ impl Judge {
         at_ns: u64,
         tally: &mut Tally,
     ) -> (Outcome, Detail) {
-        match &spec.plan.scenarios[usize::from(exchange.scenario)].expect {
+        match &spec.plan.scenarios[exchange.step.index()].expect {
             None => by_status(status),
             Some(_) => self.hold_against_expectations(spec, exchange, (status, captured), at_ns, tally),
         }
@@ -67,12 +67,12 @@ impl Judge {
         at_ns: u64,
         tally: &mut Tally,
     ) -> (Outcome, Detail) {
-        let scenario = usize::from(exchange.scenario);
+        let scenario = exchange.step.index();
         let nothing = CapturedResponse::default();
         let captured = captured.unwrap_or(&nothing);
         let Some(expect) = &spec.plan.scenarios[scenario].expect else { return by_status(status) };
         if spec.capture_last {
-            tally.witness = Some(Box::new(captured.clone()));
+            tally.capture_last(Box::new(captured.clone()));
         }
         let response: ResponseView<'_> = captured.view(status);
         let broken = match expect.judge(&response) {
@@ -83,9 +83,9 @@ impl Judge {
         let reported = &mut self.reported[scenario];
         if exchange.measured && reported.len() < MAX_SPECIMENS && !reported.contains(&broken) {
             reported.push(broken);
-            tally.specimens.push(Specimen {
+            tally.keep_specimen(Specimen {
                 at_ns,
-                scenario: exchange.scenario,
+                step: exchange.step,
                 broken,
                 status,
                 what: secrets.mask_echo(&expect.explain(broken, &response)),

@@ -11,7 +11,7 @@ use super::connection::{Connection, State};
 use super::deadlines::Deadlines;
 use super::exchanges::ExchangeId;
 use crate::plan::{Model, Plan};
-use crate::tally::{Close, Detail, Outcome, Tally};
+use crate::tally::{Close, Counter, Detail, Outcome, Tally};
 
 /// Connection attempts under way at once, per thread: more would overrun a target's listen queue
 /// (4,096 on current kernels) and be retried by TCP after a whole second.
@@ -189,8 +189,10 @@ impl Pool {
         (connection.served, connection.written) = (0, 0);
         (connection.opened_ns, connection.idle_since_ns) = (now, now);
         connection.wire.reset();
-        tally.reconnects += u64::from(std::mem::replace(&mut connection.reopened, true));
-        tally.connections_opened += 1;
+        tally.count(Counter::ConnectionsOpened);
+        if std::mem::replace(&mut connection.reopened, true) {
+            tally.count(Counter::Reconnects);
+        }
         self.deadlines.clear(c);
         self.connecting -= 1;
         self.established += 1;
@@ -337,7 +339,7 @@ impl Pool {
 
     /// Close `c`, whose place is kept.
     pub fn retire(&mut self, c: u32, why: Close, tally: &mut Tally) {
-        tally.closes[why as usize] += 1;
+        tally.count(why);
         self.closing.push_back(c);
         self.connections[c as usize].state = State::Down;
         self.established -= 1;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Board, detail_text};
 use crate::load::{Last, WINDOW_NS};
 use crate::report::{FirstFailure, Snapshot, State, ThreadHealth, TimelinePoint};
-use crate::tally::{Outcome, ScenarioTally, Tally};
+use crate::tally::{Outcome, RowCounter, RowTimer, Tally, Timer};
 use crate::verdict::preflight::OPEN_WINDOWS_MAX;
 
 /// The longest timeline: a day and a half of seconds, 15 MiB. Later windows still count, without a point.
@@ -116,14 +116,14 @@ impl Merger {
         let middle_ns = began_at_ns.midpoint(part.ended_at_ns);
         let place = middle_ns.saturating_sub(self.measure_from_ns) / WINDOW_NS;
         let place = place.max(self.first_open);
-        let scenarios = part.tally.scenarios.len();
+        let scenarios = part.tally.rows().len();
         if part.began_at_ns != Some(part.ended_at_ns) {
             self.open.entry(place).or_insert_with(|| Tally::new(scenarios)).merge(part.tally);
         }
         source.end_ns = Some(part.ended_at_ns).filter(|_| part.last.is_none() && !source.given_up);
         // Not below zero over the whole, though a window may end more requests than fell due in it.
-        let due = part.tally.sum(|s| s.due);
-        let ended = part.tally.sum(|s| s.ended() + s.dropped);
+        let due = part.tally.sum(RowCounter::Due);
+        let ended = part.tally.settled();
         source.told_to_ns = source.told_to_ns.max(part.ended_at_ns);
         source.due += due;
         source.outstanding = (source.outstanding + due).saturating_sub(ended);
@@ -179,7 +179,7 @@ impl Merger {
             let from_s = (place * WINDOW_NS) as f64 / 1e9;
             let t = ((place + 1) * WINDOW_NS) as f64 / 1e9;
             if let Some(intervals) = &mut snapshot.intervals {
-                intervals.add(from_s, t, &tally.scenarios);
+                intervals.add(from_s, t, tally.rows());
             }
             if snapshot.timeline.len() < MAX_TIMELINE_POINTS {
                 snapshot.timeline.push(point(t, &tally));
@@ -229,39 +229,39 @@ impl Merger {
             snapshot.ahead_ns = 0;
             snapshot.state = State::Finished;
             let tally = &snapshot.tally;
-            let (due, ended) = (tally.sum(|s| s.due), tally.sum(ScenarioTally::ended));
-            let dropped = tally.sum(|s| s.dropped);
+            let (due, ended) = (tally.sum(RowCounter::Due), tally.ended());
+            let dropped = tally.sum(RowCounter::Dropped);
             assert_eq!(due, ended + dropped + snapshot.unfinished, "every request is accounted for");
         });
     }
 }
 
 fn point(t: f64, tally: &Tally) -> TimelinePoint {
-    let response = tally.over_scenarios(|s| &s.response_time);
-    let service = tally.over_scenarios(|s| &s.service_time);
+    let response = tally.over_rows(RowTimer::ResponseTime);
+    let service = tally.over_rows(RowTimer::ServiceTime);
     TimelinePoint {
         t,
-        due: tally.sum(|s| s.due),
-        sent: tally.sum(|s| s.sent),
-        completed: tally.sum(ScenarioTally::completed),
-        failed: tally.sum(ScenarioTally::failed),
-        dropped: tally.sum(|s| s.dropped),
+        due: tally.sum(RowCounter::Due),
+        sent: tally.sum(RowCounter::Sent),
+        completed: tally.completed(),
+        failed: tally.failed(),
+        dropped: tally.sum(RowCounter::Dropped),
         p50_ns: response.quantile(0.5),
         p99_ns: response.quantile(0.99),
         service_p50_ns: service.quantile(0.5),
         service_p99_ns: service.quantile(0.99),
-        slip_p99_ns: tally.slip.quantile(0.99),
+        slip_p99_ns: tally.timer(Timer::Slip).quantile(0.99),
     }
 }
 
 fn first_failures(tally: &Tally, measure_from_ns: u64) -> Vec<FirstFailure> {
-    let seen = Outcome::ALL.into_iter().zip(&tally.first_seen);
+    let seen = Outcome::ALL.into_iter().map(|outcome| (outcome, tally.first_seen(outcome)));
     let mut failures: Vec<FirstFailure> = seen
         .filter_map(|(outcome, first)| {
-            let first = first.as_ref()?;
+            let first = first?;
             let t = first.at_ns.saturating_sub(measure_from_ns) as f64 / 1e9;
             let detail = detail_text(first.detail, outcome);
-            Some(FirstFailure { scenario: first.scenario.into(), outcome, t, detail })
+            Some(FirstFailure { scenario: first.step.index(), outcome, t, detail })
         })
         .collect();
     failures.sort_by(|a, b| a.t.total_cmp(&b.t));
@@ -272,6 +272,7 @@ fn first_failures(tally: &Tally, measure_from_ns: u64) -> Vec<FirstFailure> {
 mod tests {
     use super::*;
     use crate::report::{RunInfo, figures::Rate};
+    use crate::tally::StepId;
 
     const S: u64 = 1_000_000_000;
 
@@ -293,9 +294,10 @@ mod tests {
     /// A window of `source` up to the end of second `second`, in which so many requests were sent and answered.
     fn window(merger: &mut Merger, source: usize, second: u64, requests: u64) {
         let mut tally = Tally::new(1);
-        let scenario = &mut tally.scenarios[0];
-        (scenario.due, scenario.sent) = (requests, requests);
-        scenario.outcomes[Outcome::Ok as usize] = requests;
+        let scenario = tally.row_mut(StepId(0));
+        scenario.set(RowCounter::Due, requests);
+        scenario.set(RowCounter::Sent, requests);
+        scenario.set(Outcome::Ok, requests);
         merger.merge(&Part {
             source,
             began_at_ns: Some((second - 1) * S),

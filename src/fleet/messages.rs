@@ -21,7 +21,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::plan::{MAX_PLAN_BYTES, Slice};
 
 /// The protocol's version: peers speak the same one or not at all.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 /// The header that carries it.
 pub const PROTOCOL_HEADER: &str = "Loadtester-Protocol";
 /// The header in which each answer that is no refusal carries a [`Stay`].

@@ -153,7 +153,10 @@ impl Refusal {
             Self::TooLarge => "larger than any such message may be".into(),
             Self::OtherProtocol { theirs } => {
                 let theirs = theirs.map_or("none".to_owned(), |v| v.to_string());
-                format!("protocol {theirs} instead of {PROTOCOL}: run the coordinator's version")
+                format!(
+                    "the worker speaks protocol {theirs}, the coordinator protocol {PROTOCOL}: run the same \
+                     version on both"
+                )
             }
             Self::OtherVersion { ours, theirs } => {
                 format!("version {theirs}, but the coordinator is version {ours}: run the same one")
@@ -274,6 +277,14 @@ mod tests {
             assert_eq!((back.name(), back.message()), (refusal.name(), refusal.message()));
             assert_eq!(back.may_pass(), refusal.may_pass(), "{refusal:?}");
         }
+    }
+
+    #[test]
+    fn another_protocol_is_refused_with_both_versions() {
+        assert_eq!(
+            Refusal::OtherProtocol { theirs: Some(1) }.message(),
+            "the worker speaks protocol 1, the coordinator protocol 2: run the same version on both"
+        );
     }
 
     #[test]

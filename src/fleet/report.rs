@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::Refusal;
 use super::messages::{Key, MAX_REPORT_BYTES, MAX_THREADS, MAX_TIME_NS, Totals};
 use super::worker::Window;
-use crate::tally::{ScenarioTally, Tally};
+use crate::tally::{RowCounter, RowTimer, Tally};
 
 const MAGIC: [u8; 4] = *b"LTRP";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 /// Magic, version, length of the head.
 const FRONT_BYTES: usize = 10;
 /// The longest head: that of a worker of [`MAX_THREADS`] threads.
@@ -155,15 +155,15 @@ impl Window for Report {
     fn totals(&self) -> Totals {
         let tally = &self.tally;
         Totals {
-            due: tally.sum(|s| s.due),
-            sent: tally.sum(|s| s.sent),
-            completed: tally.sum(ScenarioTally::completed),
-            failed: tally.sum(ScenarioTally::failed),
-            dropped: tally.sum(|s| s.dropped),
+            due: tally.sum(RowCounter::Due),
+            sent: tally.sum(RowCounter::Sent),
+            completed: tally.completed(),
+            failed: tally.failed(),
+            dropped: tally.sum(RowCounter::Dropped),
             unfinished: self.span.last.map_or(0, |last| last.unfinished),
-            samples: tally.sum(|s| s.response_time.count()),
-            bytes_sent: tally.sum(|s| s.bytes_sent),
-            bytes_received: tally.sum(|s| s.bytes_received),
+            samples: tally.rows().iter().map(|row| row.timer(RowTimer::ResponseTime).count()).sum(),
+            bytes_sent: tally.sum(RowCounter::BytesSent),
+            bytes_received: tally.sum(RowCounter::BytesReceived),
         }
     }
 }
@@ -171,11 +171,12 @@ impl Window for Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tally::StepId;
 
     fn some() -> Report {
         let mut tally = Tally::new(2);
-        tally.scenarios[1].due = 3;
-        tally.scenarios[1].response_time.record(1_000);
+        tally.row_mut(StepId(1)).set(RowCounter::Due, 3);
+        tally.record_row(StepId(1), RowTimer::ResponseTime, 1_000);
         let threads = vec![ThreadSpan { core: Some(1), busy_ns: 5, ..ThreadSpan::default() }; 2];
         let last = Some(LastSpan { load_ended_ns: 9, unfinished: 2 });
         Report { key: Key(7), span: Span { from_ns: 1, to_ns: 10, last, threads }, tally }

@@ -19,58 +19,30 @@ pub use head::{Framing, Head, MAX_HEAD_BYTES};
 pub use request::{Request, encode};
 pub use response::{Decoder, Fed, HeadMemo, Skippable};
 
-/// Why what came is not a response we can account for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[repr(u8)]
-pub enum ProtocolError {
-    /// The head does not parse as HTTP/1.x.
-    BadHead,
-    /// The head is longer than [`MAX_HEAD_BYTES`].
-    HeadTooLarge,
-    /// The head has more than [`MAX_FIELDS`] fields.
-    TooManyFields,
-    /// The status code is outside 100..=999, or 101 to a request that asked for no upgrade.
-    BadStatus,
-    /// A Content-Length that is not a number, or overflows.
-    BadLength,
-    /// Content-Lengths that differ.
-    ConflictingLengths,
-    /// A Transfer-Encoding that names chunked more than once or not last.
-    BadTransferEncoding,
-    /// Chunked framing that does not parse.
-    BadChunk,
+named_enum! {
+    /// Why what came is not a response we can account for.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub enum ProtocolError {
+        /// The head does not parse as HTTP/1.x.
+        BadHead = "bad_head",
+        /// The head is longer than [`MAX_HEAD_BYTES`].
+        HeadTooLarge = "head_too_large",
+        /// The head has more than [`MAX_FIELDS`] fields.
+        TooManyFields = "too_many_fields",
+        /// The status code is outside 100..=999, or 101 to a request that asked for no upgrade.
+        BadStatus = "bad_status",
+        /// A Content-Length that is not a number, or overflows.
+        BadLength = "bad_length",
+        /// Content-Lengths that differ.
+        ConflictingLengths = "conflicting_lengths",
+        /// A Transfer-Encoding that names chunked more than once or not last.
+        BadTransferEncoding = "bad_transfer_encoding",
+        /// Chunked framing that does not parse.
+        BadChunk = "bad_chunk",
+    }
 }
 
 impl ProtocolError {
-    /// Number of variants: the length of an array indexed by `error as usize`.
-    pub const COUNT: usize = Self::ALL.len();
-
-    /// Every error, in the order in which reports list them.
-    pub const ALL: [ProtocolError; 8] = [
-        Self::BadHead,
-        Self::HeadTooLarge,
-        Self::TooManyFields,
-        Self::BadStatus,
-        Self::BadLength,
-        Self::ConflictingLengths,
-        Self::BadTransferEncoding,
-        Self::BadChunk,
-    ];
-
-    /// The stable name in JSON and metric labels.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::BadHead => "bad_head",
-            Self::HeadTooLarge => "head_too_large",
-            Self::TooManyFields => "too_many_fields",
-            Self::BadStatus => "bad_status",
-            Self::BadLength => "bad_length",
-            Self::ConflictingLengths => "conflicting_lengths",
-            Self::BadTransferEncoding => "bad_transfer_encoding",
-            Self::BadChunk => "bad_chunk",
-        }
-    }
-
     /// What was wrong, in a few words.
     pub const fn explain(self) -> &'static str {
         match self {
@@ -82,19 +54,6 @@ impl ProtocolError {
             Self::ConflictingLengths => "several Content-Length values differ",
             Self::BadTransferEncoding => "Transfer-Encoding names chunked twice or not last",
             Self::BadChunk => "the chunked framing does not parse",
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ProtocolError;
-
-    #[test]
-    fn names_of_protocol_errors_are_distinct_and_in_index_order() {
-        for (i, a) in ProtocolError::ALL.iter().enumerate() {
-            assert_eq!(*a as usize, i);
-            assert!(ProtocolError::ALL[i + 1..].iter().all(|b| a.name() != b.name()));
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{InstrumentFigures, Snapshot};
 use crate::plan::Threshold;
-use crate::tally::{Histogram, Outcome, ScenarioTally};
+use crate::tally::{Counter, Histogram, Outcome, Row, RowCounter, RowTimer, Timer};
 use crate::units::print_duration;
 use crate::verdict;
 use crate::verdict::baseline::{self, Compared, Measurement, Side, Window};
@@ -31,8 +31,8 @@ impl Snapshot {
     /// Where receive times really come from: `user` also when the kernel was asked and more than one
     /// response in a hundred came without a stamp.
     pub fn timestamps(&self) -> &'static str {
-        let stamped = self.tally.receive_delay.count();
-        if self.tally.unstamped * 99 > stamped { "user" } else { self.run.timestamps }
+        let stamped = self.tally.timer(Timer::ReceiveDelay).count();
+        if self.tally.counter(Counter::Unstamped) * 99 > stamped { "user" } else { self.run.timestamps }
     }
 
     /// How the plan's thresholds come out, so far or in the end, in the plan's order.
@@ -50,21 +50,25 @@ impl Snapshot {
 
     fn evaluate(&self, i: usize, threshold: &Threshold, context: Context) -> Evaluation {
         let seconds = self.counted_ns() as f64 / 1e9;
-        let of = |tally: &ScenarioTally| Figures {
+        let of = |tally: &Row| Figures {
             completed: tally.completed(),
             failed: tally.failed(),
-            dropped: tally.dropped,
+            dropped: tally.counter(RowCounter::Dropped),
             rate: self.per_second(tally.completed()),
             seconds,
             response_time: context.evidence.response_time,
             service_time: context.evidence.service_time,
         };
-        let figures = match threshold.scenario.and_then(|i| self.tally.scenarios.get(i)) {
-            Some(s) => Figures { response_time: &s.response_time, service_time: &s.service_time, ..of(s) },
+        let figures = match threshold.scenario.and_then(|i| self.tally.rows().get(i)) {
+            Some(s) => Figures {
+                response_time: s.timer(RowTimer::ResponseTime),
+                service_time: s.timer(RowTimer::ServiceTime),
+                ..of(s)
+            },
             None => Figures {
-                completed: self.tally.sum(ScenarioTally::completed),
-                failed: self.tally.sum(ScenarioTally::failed),
-                dropped: self.tally.sum(|s| s.dropped),
+                completed: self.tally.completed(),
+                failed: self.tally.failed(),
+                dropped: self.tally.sum(RowCounter::Dropped),
                 rate: super::figures::Rate::of(self).achieved,
                 seconds,
                 response_time: context.evidence.response_time,
@@ -87,9 +91,10 @@ impl Snapshot {
         let against = self.run.baseline.as_deref()?;
         let side = |times: &Histogram, rate| Side { response_time: times.clone(), rate };
         let seconds = self.measured_ns as f64 / 1e9;
-        let named = self.run.scenarios.iter().zip(&self.tally.scenarios);
-        let scenarios = named
-            .map(|((name, _), s)| (name.clone(), side(&s.response_time, self.per_second(s.completed()))));
+        let named = self.run.scenarios.iter().zip(self.tally.rows());
+        let scenarios = named.map(|((name, _), s)| {
+            (name.clone(), side(s.timer(RowTimer::ResponseTime), self.per_second(s.completed())))
+        });
         let windows = self.timeline.iter().filter(|p| baseline::is_whole(p.t, seconds)).map(|p| Window {
             ended: p.completed + p.failed,
             p50_ns: p.p50_ns.map(|ns| ns as f64),
@@ -115,28 +120,28 @@ impl Snapshot {
 
     fn with_evidence<T>(&self, look: impl FnOnce(&Evidence) -> T) -> T {
         let tally = &self.tally;
-        let ended = |outcome: Outcome| tally.sum(|s| s.outcomes[outcome as usize]);
+        let ended = |outcome: Outcome| tally.sum(outcome);
         let threads: Vec<ThreadEvidence> = self
             .threads
             .iter()
             .map(|t| ThreadEvidence { core: t.core, busy_ratio: t.busy_ratio() })
             .collect();
         let (service_time, response_time): (Histogram, Histogram) =
-            (tally.over_scenarios(|s| &s.service_time), tally.over_scenarios(|s| &s.response_time));
+            (tally.over_rows(RowTimer::ServiceTime), tally.over_rows(RowTimer::ResponseTime));
         look(&Evidence {
             open_model: self.run.model == "open",
             // What fell to a lost worker never came due anywhere.
-            asked: tally.sum(|s| s.due).max(self.fleet.as_ref().and_then(|f| f.asked).unwrap_or(0)),
-            sent: tally.sum(|s| s.sent),
+            asked: tally.sum(RowCounter::Due).max(self.fleet.as_ref().and_then(|f| f.asked).unwrap_or(0)),
+            sent: tally.sum(RowCounter::Sent),
             turned_away: super::figures::turned_away(tally),
-            dropped: tally.sum(|s| s.dropped),
+            dropped: tally.sum(RowCounter::Dropped),
             waiting: self.threads.iter().map(|t| t.backlog).sum(),
-            send_delay: &tally.send_delay,
-            receive_delay: &tally.receive_delay,
+            send_delay: tally.timer(Timer::SendDelay),
+            receive_delay: tally.timer(Timer::ReceiveDelay),
             service_time: &service_time,
             response_time: &response_time,
             kernel_timestamps: self.timestamps() == "kernel",
-            absurd_stamps: tally.absurd_stamps,
+            absurd_stamps: tally.counter(Counter::AbsurdStamps),
             threads: &threads,
             throttled_ns: self.throttled_ns,
             throttled_periods: self.throttled_periods,

@@ -10,7 +10,7 @@ use super::format::{count, percent, rate as per_second, time};
 use super::headline::{Headline, Tone};
 use super::shown::{self, harmless};
 use super::{Snapshot, threshold};
-use crate::tally::{ScenarioTally, quantile};
+use crate::tally::{Row, RowCounter, RowTimer, quantile};
 use crate::verdict::threshold::Outcome as Gate;
 
 /// Title of every annotation.
@@ -123,16 +123,16 @@ fn baseline(snapshot: &Snapshot) -> String {
 }
 
 fn scenarios(snapshot: &Snapshot, named: &[(String, u32)]) -> String {
-    let row = |name: &str, s: &[&ScenarioTally]| {
-        let sum = |n: fn(&ScenarioTally) -> u64| s.iter().map(|s| n(s)).sum::<u64>();
+    let row = |name: &str, s: &[&Row]| {
+        let sum = |n: fn(&Row) -> u64| s.iter().map(|s| n(s)).sum::<u64>();
         let mut response = crate::tally::Histogram::new();
-        s.iter().for_each(|s| response.merge(&s.response_time));
+        s.iter().for_each(|s| response.merge(s.timer(RowTimer::ResponseTime)));
         let at = |q| quantile::percentile(&response, q).map_or("–".to_owned(), time);
         let [ok, failed, dropped] =
-            [sum(ScenarioTally::completed), sum(ScenarioTally::failed), sum(|s| s.dropped)];
+            [sum(Row::completed), sum(Row::failed), sum(|s| s.counter(RowCounter::Dropped))];
         vec![cell(name), count(ok), count(failed), count(dropped), at(0.5), at(0.9), at(0.99)]
     };
-    let tallies: Vec<&ScenarioTally> = snapshot.tally.scenarios.iter().collect();
+    let tallies: Vec<&Row> = snapshot.tally.rows().iter().collect();
     let mut rows: Vec<Vec<String>> =
         named.iter().zip(&tallies).map(|((name, _), s)| row(name, std::slice::from_ref(s))).collect();
     if rows.len() > 1 {

@@ -5,7 +5,6 @@ use super::format::{count, percent};
 use super::shown::harmless;
 use super::{Ending, Fleet, Snapshot, State};
 use crate::fleet::coordinator::{Mark, Row};
-use crate::tally::ScenarioTally;
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
 /// What every page says of a run that believed any certificate.
@@ -60,7 +59,7 @@ impl Headline {
             State::Running => "RUNNING",
             State::Draining | State::Finished => "ENDING",
         };
-        let measured = snapshot.tally.sum(ScenarioTally::ended) > 0;
+        let measured = snapshot.tally.ended() > 0;
         let failing =
             thresholds_that(snapshot, Gate::Failed, "fails so far", "fail so far").filter(|_| measured);
         let (tone, trust) = match instrument.trustworthy {

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use super::Snapshot;
 use super::figures::encode;
-use crate::tally::{Histogram, ScenarioTally};
+use crate::tally::{Histogram, Row, RowTimer};
 
 /// Encoded windows kept at most: eight hours of one scenario at 2 kB a second. What comes later is
 /// merged into one last interval, so that nothing is lost but its course.
@@ -42,16 +42,16 @@ impl Intervals {
     }
 
     /// Add a window of the measured time, its bounds in seconds since that began.
-    pub fn add(&mut self, from_s: f64, to_s: f64, scenarios: &[ScenarioTally]) {
+    pub fn add(&mut self, from_s: f64, to_s: f64, scenarios: &[Row]) {
         if self.lines.len() < self.most_bytes {
-            let histograms = scenarios.iter().map(|s| &s.response_time);
+            let histograms = scenarios.iter().map(|s| s.timer(RowTimer::ResponseTime));
             return write_lines(&mut self.lines, &self.tags, [from_s, to_s], histograms);
         }
         let empty = || Rest { from_s, to_s, scenarios: vec![Histogram::new(); scenarios.len()] };
         let rest = self.rest.get_or_insert_with(empty);
         rest.to_s = to_s;
         for (rest, scenario) in rest.scenarios.iter_mut().zip(scenarios) {
-            rest.merge(&scenario.response_time);
+            rest.merge(scenario.timer(RowTimer::ResponseTime));
         }
     }
 }
@@ -116,7 +116,7 @@ fn tags<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tally::Tally;
+    use crate::tally::{StepId, Tally};
 
     #[test]
     fn tags_hold_no_separator_and_are_told_apart() {
@@ -128,8 +128,8 @@ mod tests {
         let mut intervals = Intervals { most_bytes: 1, ..Intervals::new(["a"]) };
         let mut tally = Tally::new(1);
         for second in 0..4 {
-            tally.scenarios[0].response_time.record(1_000_000 * (1 + second));
-            intervals.add(second as f64, second as f64 + 1.0, &tally.scenarios);
+            tally.record_row(StepId(0), RowTimer::ResponseTime, 1_000_000 * (1 + second));
+            intervals.add(second as f64, second as f64 + 1.0, tally.rows());
         }
         assert_eq!(intervals.lines.lines().count(), 1);
         let rest = intervals.rest.unwrap();

@@ -17,6 +17,7 @@ use super::figures::{
     seconds, status_codes, timeline,
 };
 use super::fleet::{Fleet, FleetFigures};
+use crate::tally::{Counter, RowTimer, Timer};
 
 /// The version of report.json's keys.
 pub const SCHEMA: u32 = 1;
@@ -132,8 +133,8 @@ struct Status<'a> {
 /// report.json of a finished run, with what was judged of the instrument.
 pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
     let (run, tally) = (&snapshot.run, &snapshot.tally);
-    let response_time = tally.over_scenarios(|s| &s.response_time);
-    let service_time = tally.over_scenarios(|s| &s.service_time);
+    let response_time = tally.over_rows(RowTimer::ResponseTime);
+    let service_time = tally.over_rows(RowTimer::ServiceTime);
     pretty(&Report {
         schema: SCHEMA,
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
@@ -151,13 +152,13 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         rate: Rate::of(snapshot),
         response_time: Latency::of(&response_time),
         service_time: Latency::of(&service_time),
-        connect_time: Latency::of(&tally.connect_time),
-        tls_time: Latency::of(&tally.tls_time),
-        first_byte_time: Latency::of(&tally.first_byte_time),
+        connect_time: Latency::of(tally.timer(Timer::ConnectTime)),
+        tls_time: Latency::of(tally.timer(Timer::TlsTime)),
+        first_byte_time: Latency::of(tally.timer(Timer::FirstByteTime)),
         tls: Tls::of(snapshot),
         outcomes: Outcomes::over(tally),
         protocol_errors: protocol_errors(tally),
-        redirects: tally.redirects,
+        redirects: tally.counter(Counter::Redirects),
         connections: Connections::of(tally),
         status_codes: status_codes(tally),
         scenarios: Scenario::all(snapshot, true),
@@ -182,7 +183,7 @@ pub fn status(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         connections: snapshot.threads.iter().map(|t| t.connections).sum(),
         totals: Totals::of(snapshot),
         rate: Rate::of(snapshot),
-        response_time: Latency::of(&snapshot.tally.over_scenarios(|s| &s.response_time)),
+        response_time: Latency::of(&snapshot.tally.over_rows(RowTimer::ResponseTime)),
         scenarios: Scenario::all(snapshot, false),
         instrument: Instrument::of(snapshot, instrument),
         thresholds: Threshold::all(snapshot),

@@ -19,7 +19,7 @@ use super::headline::Headline;
 use super::json::rfc3339;
 use super::shown::{self, harmless};
 use super::{Snapshot, State, compared, terminal, threshold};
-use crate::tally::{Outcome, ScenarioTally};
+use crate::tally::{Outcome, Row};
 use crate::verdict::threshold::Outcome as Gate;
 
 /// How a test case ended, other than well.
@@ -147,7 +147,7 @@ fn judged(t: &Threshold) -> Case {
 /// Whether each scenario's requests ended well, where no threshold says how many need not.
 fn scenarios<'a>(snapshot: &'a Snapshot, thresholds: &'a [Threshold]) -> impl Iterator<Item = Case> + 'a {
     let tolerant = thresholds.iter().any(|t| t.expression.contains("error_rate"));
-    let named = snapshot.run.scenarios.iter().zip(&snapshot.tally.scenarios);
+    let named = snapshot.run.scenarios.iter().zip(snapshot.tally.rows());
     named.map(move |((name, _), tally)| {
         let why = amiss(tally, snapshot.state).filter(|_| !tolerant);
         Case { class: "scenarios", name: name.clone(), fault: why.map(Fault::Failure) }
@@ -186,11 +186,11 @@ fn compared_cases(snapshot: &Snapshot) -> Vec<Case> {
 }
 
 /// What did not end well, by outcome: `12 of 4,012 failed (0.30 %): 12 timeout`.
-fn amiss(tally: &ScenarioTally, state: State) -> Option<String> {
+fn amiss(tally: &Row, state: State) -> Option<String> {
     let totals = Totals::of_scenario(tally, state);
     let mut kinds: Vec<String> = Vec::new();
     for outcome in Outcome::ALL.into_iter().filter(|o| !o.is_ok()) {
-        let n = tally.outcomes[outcome as usize];
+        let n = tally.counter(outcome);
         if n > 0 {
             kinds.push(format!("{} {} ({})", count(n), outcome.name(), outcome.explain()));
         }

@@ -7,7 +7,7 @@ use super::format::{bytes, time};
 use super::shown::harmless;
 use crate::http::CapturedResponse;
 use crate::plan::{Plan, secrets};
-use crate::tally::{Outcome, Tally};
+use crate::tally::{Outcome, RowTimer, StepId, Tally, Timer};
 
 /// Bytes of a body that are shown of each side: a few screenfuls.
 const MOST_BODY_BYTES: usize = 4 << 10;
@@ -33,7 +33,7 @@ pub struct Trial<'a> {
 impl Trial<'_> {
     /// Whether it ended as it should.
     pub fn is_well(&self) -> bool {
-        self.tally.scenarios[0].completed() == 1
+        self.tally.row(StepId(0)).completed() == 1
     }
 
     /// Both sides, times and judgement, ending in a line break.
@@ -45,8 +45,8 @@ impl Trial<'_> {
             writeln!(page, "{label:<LABEL$}{text}").expect("writing to memory does not fail");
         };
         line("times", &self.times());
-        let outcomes = &self.tally.scenarios[0].outcomes;
-        let ended = Outcome::ALL.into_iter().find(|outcome| outcomes[*outcome as usize] > 0);
+        let row = self.tally.row(StepId(0));
+        let ended = Outcome::ALL.into_iter().find(|outcome| row.counter(*outcome) > 0);
         line("ended", &ended.map_or("not in time".to_owned(), |outcome| self.ending(outcome)));
         for (expectation, judged) in self.expectations() {
             match judged {
@@ -74,19 +74,19 @@ impl Trial<'_> {
     }
 
     fn came(&self, page: &mut String) {
-        let Some(response) = self.tally.witness.as_deref().filter(|r| !r.head().is_empty()) else { return };
+        let Some(response) = self.tally.last_captured().filter(|r| !r.head().is_empty()) else { return };
         let mask = |text: &str| self.plan.secrets.mask_echo(text);
         lines(page, CAME, head_lines(response.head(), &mask, &mask));
         lines(page, CAME, body_lines(response.body(), response.body_bytes(), &mask));
     }
 
     fn times(&self) -> String {
-        let scenario = &self.tally.scenarios[0];
+        let scenario = self.tally.row(StepId(0));
         let named = [
-            ("connect", &self.tally.connect_time),
-            ("TLS", &self.tally.tls_time),
-            ("first byte", &self.tally.first_byte_time),
-            ("last byte", &scenario.service_time),
+            ("connect", self.tally.timer(Timer::ConnectTime)),
+            ("TLS", self.tally.timer(Timer::TlsTime)),
+            ("first byte", self.tally.timer(Timer::FirstByteTime)),
+            ("last byte", scenario.timer(RowTimer::ServiceTime)),
         ];
         let told = named.iter().filter_map(|(name, h)| Some(format!("{name} {}", time(h.max()?))));
         let told: Vec<String> = told.collect();
@@ -108,8 +108,8 @@ impl Trial<'_> {
     /// Each expectation and how the response stands to it; none where no response came.
     fn expectations(&self) -> Vec<(String, Result<(), String>)> {
         let nothing = CapturedResponse::default();
-        let response = self.tally.witness.as_deref().unwrap_or(&nothing);
-        let status = self.tally.scenarios[0].status_codes().next();
+        let response = self.tally.last_captured().unwrap_or(&nothing);
+        let status = self.tally.row(StepId(0)).status_codes().next();
         match (&self.plan.scenarios[0].expect, status) {
             (Some(expect), Some((code, _))) => expect.judge_each(&response.view(code)),
             _ => Vec::new(),

@@ -8,7 +8,7 @@ use std::fmt::Display;
 
 use super::Snapshot;
 use crate::http1::ProtocolError;
-use crate::tally::{Close, Histogram, Outcome, ScenarioTally, TlsFault};
+use crate::tally::{Close, Counter, Histogram, Outcome, Row, RowCounter, RowTimer, Timer, TlsFault};
 use crate::verdict::instrument::Reason;
 use crate::verdict::threshold::Outcome as Gate;
 
@@ -52,7 +52,7 @@ fn requests(page: &mut Page, snapshot: &Snapshot) {
     page.family("loadtester_requests_total", "counter", "Ended exchanges by scenario and outcome.");
     for (name, tally) in scenarios(snapshot) {
         for outcome in Outcome::ALL {
-            let count = tally.outcomes[outcome as usize];
+            let count = tally.counter(outcome);
             if count > 0 || outcome.is_ok() {
                 page.sample(&[("scenario", name), ("outcome", outcome.name())], count);
             }
@@ -67,12 +67,12 @@ fn requests(page: &mut Page, snapshot: &Snapshot) {
     let help = "Exchanges that ended as a protocol error, by what was wrong with the response.";
     page.family("loadtester_protocol_errors_total", "counter", help);
     for error in ProtocolError::ALL {
-        let count = snapshot.tally.protocol_errors[error as usize];
+        let count = snapshot.tally.counter(error);
         page.sample(&[("reason", error.name())], count);
     }
     let help = "Redirects that were followed.";
-    page.value("loadtester_redirects_total", "counter", help, snapshot.tally.redirects);
-    let dropped = snapshot.tally.sum(|s| s.dropped);
+    page.value("loadtester_redirects_total", "counter", help, snapshot.tally.counter(Counter::Redirects));
+    let dropped = snapshot.tally.sum(RowCounter::Dropped);
     let help = "Requests that were due and never sent: the backlog was full, or a worker had no lease.";
     page.value("loadtester_dropped_total", "counter", help, dropped);
 }
@@ -80,16 +80,18 @@ fn requests(page: &mut Page, snapshot: &Snapshot) {
 fn times(page: &mut Page, snapshot: &Snapshot) {
     let help = "From the instant a request was due to the last byte of its response.";
     page.family("loadtester_response_time_seconds", "histogram", help);
-    scenarios(snapshot).for_each(|(name, tally)| page.histogram(&[("scenario", name)], &tally.response_time));
+    scenarios(snapshot)
+        .for_each(|(name, tally)| page.histogram(&[("scenario", name)], tally.timer(RowTimer::ResponseTime)));
     let help = "From the send of a request to the last byte of its response.";
     page.family("loadtester_service_time_seconds", "histogram", help);
-    scenarios(snapshot).for_each(|(name, tally)| page.histogram(&[("scenario", name)], &tally.service_time));
+    scenarios(snapshot)
+        .for_each(|(name, tally)| page.histogram(&[("scenario", name)], tally.timer(RowTimer::ServiceTime)));
     let help = "From the instant a request was due to its send, the wait for a free connection included.";
     page.family("loadtester_slip_seconds", "histogram", help);
-    page.histogram(&[], &snapshot.tally.slip);
+    page.histogram(&[], snapshot.tally.timer(Timer::Slip));
     let help = "From the last byte's arrival in the kernel to our reading it: this tool's own error.";
     page.family("loadtester_receive_delay_seconds", "histogram", help);
-    page.histogram(&[], &snapshot.tally.receive_delay);
+    page.histogram(&[], snapshot.tally.timer(Timer::ReceiveDelay));
 }
 
 fn volumes(page: &mut Page, snapshot: &Snapshot) {
@@ -103,31 +105,31 @@ fn volumes(page: &mut Page, snapshot: &Snapshot) {
     );
     let connections: u64 = threads.iter().map(|t| t.connections).sum();
     page.value("loadtester_connections", "gauge", "Connections established now.", connections);
-    let opened = tally.connections_opened;
+    let opened = tally.counter(Counter::ConnectionsOpened);
     page.value("loadtester_connections_opened_total", "counter", "Connections established so far.", opened);
     let help = "Connections established in the place of one that was closed.";
-    page.value("loadtester_reconnects_total", "counter", help, tally.reconnects);
+    page.value("loadtester_reconnects_total", "counter", help, tally.counter(Counter::Reconnects));
     page.family("loadtester_connections_closed_total", "counter", "Connections closed, by why.");
     for why in Close::ALL {
-        page.sample(&[("reason", why.name())], tally.closes[why as usize]);
+        page.sample(&[("reason", why.name())], tally.counter(why));
     }
     if snapshot.run.insecure.is_some() {
         let help = "TLS handshakes that succeeded so far, full or taking up an earlier session.";
         page.family("loadtester_tls_handshakes_total", "counter", help);
-        page.sample(&[("kind", "full")], tally.handshakes_full);
-        page.sample(&[("kind", "resumed")], tally.handshakes_resumed);
+        page.sample(&[("kind", "full")], tally.counter(Counter::HandshakesFull));
+        page.sample(&[("kind", "resumed")], tally.counter(Counter::HandshakesResumed));
         page.family(
             "loadtester_tls_failures_total",
             "counter",
             "Exchanges that ended in tls_failed, by why.",
         );
         for fault in TlsFault::ALL {
-            page.sample(&[("reason", fault.name())], tally.tls_faults[fault.place()]);
+            page.sample(&[("reason", fault.name())], tally.counter(fault));
         }
     }
-    let sent = tally.sum(|s| s.bytes_sent);
+    let sent = tally.sum(RowCounter::BytesSent);
     page.value("loadtester_sent_bytes_total", "counter", "Request bytes handed to the kernel.", sent);
-    let received = tally.sum(|s| s.bytes_received);
+    let received = tally.sum(RowCounter::BytesReceived);
     page.value("loadtester_received_bytes_total", "counter", "Response bytes read.", received);
 }
 
@@ -195,8 +197,8 @@ fn thresholds(page: &mut Page, snapshot: &Snapshot) {
     }
 }
 
-fn scenarios(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &ScenarioTally)> {
-    snapshot.run.scenarios.iter().map(|(name, _)| name.as_str()).zip(&snapshot.tally.scenarios)
+fn scenarios(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &Row)> {
+    snapshot.run.scenarios.iter().map(|(name, _)| name.as_str()).zip(snapshot.tally.rows())
 }
 
 /// The text so far; samples belong to the family begun last.
@@ -225,17 +227,15 @@ impl Page {
     /// under a bound when the highest value it stands for lies within, as percentiles report it; the
     /// sum takes the middle of what it stands for.
     fn histogram(&mut self, labels: &[(&str, &str)], histogram: &Histogram) {
-        let hdr = histogram.hdr();
         let (mut below, mut sum_ns, mut count) = ([0; BOUNDS.len()], 0_u128, 0_u64);
         let mut slot = 0;
-        for step in hdr.iter_recorded() {
-            let highest_ns = hdr.highest_equivalent(step.value_iterated_to());
-            while slot < BOUNDS.len() && highest_ns > BOUNDS[slot].0 {
+        for bucket in histogram.buckets() {
+            while slot < BOUNDS.len() && bucket.highest_ns > BOUNDS[slot].0 {
                 below[slot] = count;
                 slot += 1;
             }
-            count += step.count_at_value();
-            sum_ns += u128::from(hdr.median_equivalent(highest_ns)) * u128::from(step.count_at_value());
+            count += bucket.count;
+            sum_ns += u128::from(bucket.middle_ns) * u128::from(bucket.count);
         }
         below[slot..].fill(count);
         let mut labels = labels.to_vec();

@@ -251,7 +251,7 @@ impl Snapshot {
         if self.state == State::Finished {
             return 1.0;
         }
-        let ended = self.tally.sum(|s| s.ended() + s.dropped) as f64;
+        let ended = self.tally.settled() as f64;
         let by_requests = self.run.requests.map_or(0.0, |n| ended / (n.max(1)) as f64);
         let by_time = self
             .run
@@ -269,7 +269,7 @@ impl Snapshot {
         let run = &self.run;
         let by_time =
             run.duration_ns.map(|d| (d.saturating_add(run.warmup_ns)).saturating_sub(self.elapsed_ns));
-        let ended = self.tally.sum(|s| s.ended() + s.dropped);
+        let ended = self.tally.settled();
         let by_requests = run.requests.filter(|_| ended > 0).map(|n| {
             let share = n.saturating_sub(ended) as f64 / ended as f64;
             (self.counted_ns() as f64 * share) as u64

@@ -180,7 +180,7 @@ impl Crew {
         loop {
             match self.windows.recv_timeout(LOOK_EVERY) {
                 Ok(mut window) => {
-                    let scenarios = window.tally.scenarios.len();
+                    let scenarios = window.tally.rows().len();
                     whole.get_or_insert_with(|| Tally::new(scenarios)).merge(&window.tally);
                     if window.last.is_some() {
                         break;

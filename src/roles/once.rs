@@ -68,7 +68,7 @@ fn alone(plan: &Plan, i: usize) -> Plan {
 
 /// What was seen of the ending, when it was not a good one.
 fn failure(tally: &Tally) -> String {
-    let seen = Outcome::ALL.into_iter().zip(&tally.first_seen);
-    let told = seen.filter_map(|(outcome, first)| Some(detail_text(first.as_ref()?.detail, outcome)));
+    let seen = Outcome::ALL.into_iter().map(|outcome| (outcome, tally.first_seen(outcome)));
+    let told = seen.filter_map(|(outcome, first)| Some(detail_text(first?.detail, outcome)));
     told.collect::<Vec<_>>().join(", ")
 }

@@ -33,7 +33,7 @@ use crate::load::{Route, WINDOW_NS};
 use crate::plan::{Plan, Slice};
 use crate::report::{RunInfo, Snapshot, State, ThreadHealth};
 use crate::sys::{self, Clock, Pem};
-use crate::tally::{Tally, quantile};
+use crate::tally::{Tally, Timer, quantile};
 use crate::verdict::{self, Threads};
 use crate::web::{self, Access, Listen, Site, Token};
 use telling::Telling;
@@ -350,7 +350,7 @@ impl<'a> Station<'a> {
         let to_ns = from_ns + WINDOW_NS;
         let threads = self.board.read(|s| s.threads.iter().map(span).collect());
         let mut tally = closed.tally;
-        since(&mut tally, self.start_ns);
+        tally.count_from(self.start_ns);
         Report { key: self.key, span: Span { from_ns, to_ns, last: None, threads }, tally }
     }
 
@@ -386,7 +386,7 @@ impl<'a> Station<'a> {
             in_flight: s.threads.iter().map(|t| t.in_flight).sum(),
             backlog: s.threads.iter().map(|t| t.backlog).sum(),
             connections: s.threads.iter().map(|t| t.connections).sum(),
-            send_delay_p99_ns: quantile::percentile(&s.tally.send_delay, 0.99),
+            send_delay_p99_ns: quantile::percentile(s.tally.timer(Timer::SendDelay), 0.99),
             throttled_ns: s.throttled_ns,
             throttled_periods: s.throttled_periods,
             ..Health::default()
@@ -465,12 +465,6 @@ fn parse(asked: Asked, body: &[u8]) -> Result<Answer, Trouble> {
 fn span(thread: &ThreadHealth) -> ThreadSpan {
     let ThreadHealth { core, busy_ns, observed_ns, in_flight, backlog, connections } = *thread;
     ThreadSpan { core, busy_ns, observed_ns, in_flight, backlog, connections }
-}
-
-/// Count a tally's instants from `start_ns`.
-fn since(tally: &mut Tally, start_ns: u64) {
-    tally.first_seen.iter_mut().flatten().for_each(|seen| seen.at_ns = seen.at_ns.saturating_sub(start_ns));
-    tally.specimens.iter_mut().for_each(|seen| seen.at_ns = seen.at_ns.saturating_sub(start_ns));
 }
 
 /// The seed of the run with this name.

@@ -21,13 +21,25 @@ pub struct Histogram {
     pub(super) saturated: u64,
 }
 
+/// Times that a histogram does not tell apart, and how many of them were recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// The shortest time, in nanoseconds.
+    pub lowest_ns: u64,
+    /// The middle, which means and sums are computed from.
+    pub middle_ns: u64,
+    /// The longest.
+    pub highest_ns: u64,
+    /// Times recorded; at least one.
+    pub count: u64,
+}
+
 impl PartialEq for Histogram {
     /// The same counts in the same buckets.
     fn eq(&self, other: &Self) -> bool {
-        let buckets = |h: &Self| {
-            h.hdr.iter_recorded().map(|v| (v.value_iterated_to(), v.count_at_value())).collect::<Vec<_>>()
-        };
-        self.saturated == other.saturated && self.count() == other.count() && buckets(self) == buckets(other)
+        self.saturated == other.saturated
+            && self.count() == other.count()
+            && self.buckets().eq(other.buckets())
     }
 }
 
@@ -119,8 +131,31 @@ impl Histogram {
         (!self.hdr.is_empty()).then(|| self.hdr.stdev())
     }
 
-    /// The underlying HdrHistogram, for iteration and serialisation.
-    pub fn hdr(&self) -> &Hdr<u64> {
+    /// What was recorded, bucket by bucket, shortest times first.
+    pub fn buckets(&self) -> impl Iterator<Item = Bucket> + '_ {
+        self.hdr.iter_recorded().map(|step| {
+            let highest_ns = step.value_iterated_to();
+            Bucket {
+                lowest_ns: self.hdr.lowest_equivalent(highest_ns),
+                middle_ns: self.hdr.median_equivalent(highest_ns),
+                highest_ns,
+                count: step.count_at_value(),
+            }
+        })
+    }
+
+    /// The lowest time that is recorded in the same bucket as this one.
+    pub fn lowest_equivalent(&self, ns: u64) -> u64 {
+        self.hdr.lowest_equivalent(ns)
+    }
+
+    /// An HdrHistogram of the same counts.
+    pub fn to_hdr(&self) -> Hdr<u64> {
+        self.hdr.clone()
+    }
+
+    /// The underlying HdrHistogram, for serialisation.
+    pub(super) fn hdr(&self) -> &Hdr<u64> {
         &self.hdr
     }
 }

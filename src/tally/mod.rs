@@ -2,225 +2,219 @@
 //! allocates after [`Tally::new`], but for the few specimens of broken expectations.
 
 mod close;
+mod counters;
+mod encoding;
+mod hdr_v2;
 mod histogram;
 mod outcome;
-mod parcel;
 pub mod quantile;
+mod row;
 mod tls;
-mod wire;
 
 pub use close::Close;
-pub use histogram::{HIGHEST_NS, Histogram};
+pub use counters::{Counter, RowCount, RowCounter, RowTimer, RunCount, StepId, Timer};
+pub use histogram::{Bucket, HIGHEST_NS, Histogram};
 pub use outcome::{Broken, Detail, FirstSeen, MAX_SPECIMENS, Outcome, Specimen};
+pub use row::Row;
 pub use tls::TlsFault;
 
 use crate::http::CapturedResponse;
-use crate::http1::ProtocolError;
+use counters::RUN_SLOTS;
+use row::add_each;
 
-/// Status codes a response can carry: three digits.
-pub const STATUS_FIRST: u16 = 100;
-const STATUS_SLOTS: usize = 900;
-
-/// What one scenario's exchanges did.
+/// Counts and histograms of a run, with a row for each step of the plan.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ScenarioTally {
-    /// Requests whose due instant has come.
-    pub due: u64,
-    /// Requests whose send call has begun (a retried one counts once).
-    pub sent: u64,
-    /// Due requests that were never sent: the backlog was full, or there was no lease.
-    pub dropped: u64,
-    /// Ended exchanges by outcome, indexed by `Outcome as usize`.
-    pub outcomes: [u64; Outcome::COUNT],
-    /// Request bytes handed to the kernel.
-    pub bytes_sent: u64,
-    /// Response bytes read.
-    pub bytes_received: u64,
-    /// Due to last byte received: complete responses, and timeouts at their deadline. Exchanges that
-    /// ended otherwise have no last byte; they are only counted.
-    pub response_time: Histogram,
-    /// Send to last byte received: complete responses, and timeouts after the send at their deadline.
-    pub service_time: Histogram,
-    status: Box<[u64; STATUS_SLOTS]>,
+pub struct Tally {
+    rows: Vec<Row>,
+    counters: [u64; RUN_SLOTS],
+    timers: [Histogram; Timer::COUNT],
+    /// For each outcome, by its index, where it was seen first.
+    first_seen: [Option<FirstSeen>; Outcome::COUNT],
+    specimens: Vec<Specimen>,
+    captured: Option<Box<CapturedResponse>>,
 }
 
-impl ScenarioTally {
-    fn new() -> Self {
+impl Tally {
+    /// An empty tally for a plan of `steps` steps. The only place that allocates.
+    pub fn new(steps: usize) -> Self {
         Self {
-            due: 0,
-            sent: 0,
-            dropped: 0,
-            outcomes: [0; Outcome::COUNT],
-            bytes_sent: 0,
-            bytes_received: 0,
-            response_time: Histogram::new(),
-            service_time: Histogram::new(),
-            status: Box::new([0; STATUS_SLOTS]),
+            rows: (0..steps).map(|_| Row::new()).collect(),
+            counters: [0; RUN_SLOTS],
+            timers: std::array::from_fn(|_| Histogram::new()),
+            first_seen: [None; Outcome::COUNT],
+            specimens: Vec::new(),
+            captured: None,
         }
+    }
+
+    // ── recording ──
+
+    /// Count one more.
+    #[inline]
+    pub fn count(&mut self, which: impl RunCount) {
+        self.add(which, 1);
+    }
+
+    /// Count `n` more.
+    #[inline]
+    pub fn add(&mut self, which: impl RunCount, n: u64) {
+        self.counters[which.slot()] += n;
+    }
+
+    /// Set a counter to `n`.
+    pub fn set(&mut self, which: impl RunCount, n: u64) {
+        self.counters[which.slot()] = n;
+    }
+
+    /// Record one time in nanoseconds.
+    #[inline]
+    pub fn record(&mut self, which: Timer, ns: u64) {
+        self.timers[which.index()].record(ns);
+    }
+
+    /// Count one more of a step.
+    #[inline]
+    pub fn count_row(&mut self, step: StepId, which: impl RowCount) {
+        self.add_row(step, which, 1);
+    }
+
+    /// Count `n` more of a step.
+    #[inline]
+    pub fn add_row(&mut self, step: StepId, which: impl RowCount, n: u64) {
+        self.rows[step.index()].add(which, n);
+    }
+
+    /// Record one time of a step in nanoseconds.
+    #[inline]
+    pub fn record_row(&mut self, step: StepId, which: RowTimer, ns: u64) {
+        self.rows[step.index()].record(which, ns);
+    }
+
+    /// Count an exchange of a step that ended.
+    #[inline]
+    pub fn end_row(&mut self, step: StepId, outcome: Outcome) {
+        self.count_row(step, outcome);
     }
 
     /// Count a complete response's status code (100..=999; others are ignored, the decoder refuses them).
     #[inline]
-    pub fn count_status(&mut self, code: u16) {
-        if let Some(slot) = self.status.get_mut(usize::from(code.wrapping_sub(STATUS_FIRST))) {
-            *slot += 1;
+    pub fn count_status(&mut self, step: StepId, code: u16) {
+        self.rows[step.index()].count_status(code);
+    }
+
+    /// Keep `seen` unless an exchange ended like that before.
+    pub fn see_first(&mut self, outcome: Outcome, seen: FirstSeen) {
+        self.first_seen[outcome.index()].get_or_insert(seen);
+    }
+
+    /// Keep a response that broke an expectation: of each step the earliest of each kind, and
+    /// [`MAX_SPECIMENS`] kinds.
+    pub fn keep_specimen(&mut self, specimen: Specimen) {
+        let of_step = |s: &&Specimen| s.step == specimen.step;
+        let is_full = self.specimens.iter().filter(of_step).count() >= MAX_SPECIMENS;
+        let same = |s: &&mut Specimen| s.step == specimen.step && s.broken == specimen.broken;
+        match self.specimens.iter_mut().find(same) {
+            Some(mine) if specimen.at_ns < mine.at_ns => *mine = specimen,
+            None if !is_full => self.specimens.push(specimen),
+            _ => {}
         }
     }
 
-    /// The status codes that were seen, ascending, with their counts.
-    pub fn status_codes(&self) -> impl Iterator<Item = (u16, u64)> {
-        (STATUS_FIRST..).zip(self.status.iter()).filter(|(_, n)| **n > 0).map(|(code, n)| (code, *n))
+    /// Keep this response as the last one.
+    pub fn capture_last(&mut self, response: Box<CapturedResponse>) {
+        self.captured = Some(response);
+    }
+
+    // ── reading ──
+
+    /// How often this was counted.
+    pub fn counter(&self, which: impl RunCount) -> u64 {
+        self.counters[which.slot()]
+    }
+
+    /// The times that were recorded.
+    pub fn timer(&self, which: Timer) -> &Histogram {
+        &self.timers[which.index()]
+    }
+
+    /// The rows, in the order of the plan's steps.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The row of a step.
+    pub fn row(&self, step: StepId) -> &Row {
+        &self.rows[step.index()]
+    }
+
+    /// The row of a step.
+    pub fn row_mut(&mut self, step: StepId) -> &mut Row {
+        &mut self.rows[step.index()]
+    }
+
+    /// The times that were recorded.
+    pub fn timer_mut(&mut self, which: Timer) -> &mut Histogram {
+        &mut self.timers[which.index()]
+    }
+
+    /// The sum of one counter over all rows.
+    pub fn sum(&self, which: impl RowCount) -> u64 {
+        self.rows.iter().map(|row| row.counter(which)).sum()
     }
 
     /// Exchanges that ended well.
     pub fn completed(&self) -> u64 {
-        self.outcomes[Outcome::Ok as usize]
+        self.sum(Outcome::Ok)
     }
 
     /// Exchanges that ended in any other way.
     pub fn failed(&self) -> u64 {
-        self.outcomes.iter().sum::<u64>() - self.completed()
+        self.ended() - self.completed()
     }
 
     /// Exchanges that ended.
     pub fn ended(&self) -> u64 {
-        self.outcomes.iter().sum()
+        self.rows.iter().map(Row::ended).sum()
     }
 
-    fn merge(&mut self, other: &Self) {
-        self.due += other.due;
-        self.sent += other.sent;
-        self.dropped += other.dropped;
-        self.bytes_sent += other.bytes_sent;
-        self.bytes_received += other.bytes_received;
-        add_each(&mut self.outcomes, &other.outcomes);
-        add_each(&mut self.status[..], &other.status[..]);
-        self.response_time.merge(&other.response_time);
-        self.service_time.merge(&other.service_time);
+    /// Exchanges that ended and requests that were dropped: what is no longer outstanding.
+    pub fn settled(&self) -> u64 {
+        self.rows.iter().map(Row::settled).sum()
     }
 
-    fn clear(&mut self) {
-        (self.due, self.sent, self.dropped) = (0, 0, 0);
-        (self.bytes_sent, self.bytes_received) = (0, 0);
-        self.outcomes.fill(0);
-        self.status.fill(0);
-        self.response_time.clear();
-        self.service_time.clear();
+    /// The times of all rows together.
+    pub fn over_rows(&self, which: RowTimer) -> Histogram {
+        let mut all = Histogram::new();
+        self.rows.iter().for_each(|row| all.merge(row.timer(which)));
+        all
     }
-}
 
-/// Counts and histograms over all scenarios of a plan, indexed like the plan's scenarios.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Tally {
-    /// One entry per scenario of the plan, in the plan's order.
-    pub scenarios: Vec<ScenarioTally>,
-    /// Due to the start of the send call.
-    pub slip: Histogram,
-    /// The part of the slip that is our own, open model: from the instant the request was due and a
-    /// connection was free for it (by the kernel's stamp) to the start of the send call. The rest of the
-    /// slip was spent waiting for the target to free a connection.
-    pub send_delay: Histogram,
-    /// The kernel had the last byte until our thread read it: our own error.
-    pub receive_delay: Histogram,
-    /// Connect call to established TCP connection.
-    pub connect_time: Histogram,
-    /// Established TCP connection to the end of the TLS handshake.
-    pub tls_time: Histogram,
-    /// Send to first byte of the response.
-    pub first_byte_time: Histogram,
-    /// Connections established.
-    pub connections_opened: u64,
-    /// TLS handshakes in which certificates were exchanged and checked.
-    pub handshakes_full: u64,
-    /// TLS handshakes that took up an earlier session.
-    pub handshakes_resumed: u64,
-    /// Those of them that took the place of one that was closed.
-    pub reconnects: u64,
-    /// Why established connections were closed, indexed by `Close as usize`.
-    pub closes: [u64; Close::COUNT],
-    /// Connection attempts that failed while no request was waiting on them.
-    pub connect_failures: u64,
-    /// Exchanges that ended as a protocol error, by what was wrong, indexed by `ProtocolError as usize`.
-    pub protocol_errors: [u64; ProtocolError::COUNT],
-    /// Exchanges that ended in [`Outcome::TlsFailed`], by why (see [`TlsFault::place`]).
-    pub tls_faults: [u64; TlsFault::COUNT],
-    /// Redirects that were followed.
-    pub redirects: u64,
-    /// Requests sent a second time because the target had closed the idle connection.
-    pub retried: u64,
-    /// Receive timestamps that could not be true (before the send, after the read) and fell back to user time.
-    pub absurd_stamps: u64,
-    /// Complete responses without a receive timestamp: all of them with user timestamps, and those that
-    /// ended with the connection.
-    pub unstamped: u64,
-    /// Exchanges that ended well while load was still being applied (not in the drain).
-    pub completed_in_time: u64,
-    /// For each outcome, indexed by `Outcome as usize`, where it was seen first.
-    pub first_seen: [Option<FirstSeen>; Outcome::COUNT],
-    /// The first responses that broke an expectation: different ones, at most [`MAX_SPECIMENS`] a scenario.
-    pub specimens: Vec<Specimen>,
+    /// Where an exchange that ended like that was seen first.
+    pub fn first_seen(&self, outcome: Outcome) -> Option<&FirstSeen> {
+        self.first_seen[outcome.index()].as_ref()
+    }
+
+    /// The first responses that broke an expectation, see [`Self::keep_specimen`].
+    pub fn specimens(&self) -> &[Specimen] {
+        &self.specimens
+    }
+
     /// The last response, where the client was to keep it.
-    pub witness: Option<Box<CapturedResponse>>,
-}
-
-impl Tally {
-    /// An empty tally for a plan of `scenarios` scenarios. The only place that allocates.
-    pub fn new(scenarios: usize) -> Self {
-        Self {
-            scenarios: (0..scenarios).map(|_| ScenarioTally::new()).collect(),
-            slip: Histogram::new(),
-            send_delay: Histogram::new(),
-            receive_delay: Histogram::new(),
-            connect_time: Histogram::new(),
-            tls_time: Histogram::new(),
-            first_byte_time: Histogram::new(),
-            connections_opened: 0,
-            handshakes_full: 0,
-            handshakes_resumed: 0,
-            reconnects: 0,
-            closes: [0; Close::COUNT],
-            connect_failures: 0,
-            protocol_errors: [0; ProtocolError::COUNT],
-            tls_faults: [0; TlsFault::COUNT],
-            redirects: 0,
-            retried: 0,
-            absurd_stamps: 0,
-            unstamped: 0,
-            completed_in_time: 0,
-            first_seen: [None; Outcome::COUNT],
-            specimens: Vec::new(),
-            witness: None,
-        }
+    pub fn last_captured(&self) -> Option<&CapturedResponse> {
+        self.captured.as_deref()
     }
+
+    // ── windows ──
 
     /// Add everything `other` counted.
     ///
     /// # Panics
     /// When the two were made for plans of different length.
     pub fn merge(&mut self, other: &Self) {
-        assert_eq!(self.scenarios.len(), other.scenarios.len(), "tallies of one plan");
-        for (mine, theirs) in self.scenarios.iter_mut().zip(&other.scenarios) {
-            mine.merge(theirs);
-        }
-        self.slip.merge(&other.slip);
-        self.send_delay.merge(&other.send_delay);
-        self.receive_delay.merge(&other.receive_delay);
-        self.connect_time.merge(&other.connect_time);
-        self.tls_time.merge(&other.tls_time);
-        self.first_byte_time.merge(&other.first_byte_time);
-        self.connections_opened += other.connections_opened;
-        self.handshakes_full += other.handshakes_full;
-        self.handshakes_resumed += other.handshakes_resumed;
-        self.reconnects += other.reconnects;
-        add_each(&mut self.closes, &other.closes);
-        self.connect_failures += other.connect_failures;
-        add_each(&mut self.protocol_errors, &other.protocol_errors);
-        add_each(&mut self.tls_faults, &other.tls_faults);
-        self.redirects += other.redirects;
-        self.retried += other.retried;
-        self.absurd_stamps += other.absurd_stamps;
-        self.unstamped += other.unstamped;
-        self.completed_in_time += other.completed_in_time;
+        assert_eq!(self.rows.len(), other.rows.len(), "tallies of one plan");
+        self.rows.iter_mut().zip(&other.rows).for_each(|(mine, theirs)| mine.merge(theirs));
+        add_each(&mut self.counters, &other.counters);
+        self.timers.iter_mut().zip(&other.timers).for_each(|(mine, theirs)| mine.merge(theirs));
         for (mine, theirs) in self.first_seen.iter_mut().zip(&other.first_seen) {
             if let Some(seen) = theirs
                 && mine.is_none_or(|m| seen.at_ns < m.at_ns)
@@ -228,61 +222,27 @@ impl Tally {
                 *mine = Some(*seen);
             }
         }
-        other.specimens.iter().for_each(|specimen| self.keep(specimen));
-        if other.witness.is_some() {
-            self.witness.clone_from(&other.witness);
-        }
-    }
-
-    /// Keep the earliest of each kind, and few kinds.
-    fn keep(&mut self, specimen: &Specimen) {
-        let of_scenario = |s: &&Specimen| s.scenario == specimen.scenario;
-        let is_full = self.specimens.iter().filter(of_scenario).count() >= MAX_SPECIMENS;
-        let same = |s: &&mut Specimen| s.scenario == specimen.scenario && s.broken == specimen.broken;
-        match self.specimens.iter_mut().find(same) {
-            Some(mine) if specimen.at_ns < mine.at_ns => mine.clone_from(specimen),
-            None if !is_full => self.specimens.push(specimen.clone()),
-            _ => {}
+        other.specimens.iter().for_each(|specimen| self.keep_specimen(specimen.clone()));
+        if other.captured.is_some() {
+            self.captured.clone_from(&other.captured);
         }
     }
 
     /// Forget everything; keeps the memory.
     pub fn clear(&mut self) {
-        self.scenarios.iter_mut().for_each(ScenarioTally::clear);
-        self.slip.clear();
-        self.send_delay.clear();
-        self.receive_delay.clear();
-        self.connect_time.clear();
-        self.tls_time.clear();
-        self.first_byte_time.clear();
-        (self.connections_opened, self.reconnects, self.connect_failures) = (0, 0, 0);
-        self.closes.fill(0);
-        self.protocol_errors.fill(0);
-        self.tls_faults.fill(0);
-        self.redirects = 0;
-        (self.handshakes_full, self.handshakes_resumed) = (0, 0);
-        (self.retried, self.completed_in_time) = (0, 0);
-        (self.absurd_stamps, self.unstamped) = (0, 0);
-        self.first_seen = [None; Outcome::COUNT];
-        self.specimens.clear();
-        self.witness = None;
+        let Self { rows, counters, timers, first_seen, specimens, captured } = self;
+        rows.iter_mut().for_each(Row::clear);
+        counters.fill(0);
+        timers.iter_mut().for_each(Histogram::clear);
+        first_seen.fill(None);
+        specimens.clear();
+        *captured = None;
     }
 
-    /// The sum of one counter over all scenarios: `tally.sum(|s| s.due)`.
-    pub fn sum(&self, counter: impl Fn(&ScenarioTally) -> u64) -> u64 {
-        self.scenarios.iter().map(counter).sum()
-    }
-
-    /// One histogram over all scenarios: `tally.over_scenarios(|s| &s.response_time)`.
-    pub fn over_scenarios(&self, pick: impl Fn(&ScenarioTally) -> &Histogram) -> Histogram {
-        let mut all = Histogram::new();
-        self.scenarios.iter().for_each(|s| all.merge(pick(s)));
-        all
-    }
-}
-
-fn add_each(mine: &mut [u64], theirs: &[u64]) {
-    for (a, b) in mine.iter_mut().zip(theirs) {
-        *a += b;
+    /// Count the instants of what was seen from `start_ns` on.
+    pub fn count_from(&mut self, start_ns: u64) {
+        let first = self.first_seen.iter_mut().flatten().map(|seen| &mut seen.at_ns);
+        let instants = first.chain(self.specimens.iter_mut().map(|seen| &mut seen.at_ns));
+        instants.for_each(|at_ns| *at_ns = at_ns.saturating_sub(start_ns));
     }
 }

@@ -2,95 +2,50 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::TlsFault;
+use super::{StepId, TlsFault};
 use crate::http::RedirectError;
 use crate::http1::ProtocolError;
 
-/// How one exchange ended. Every exchange that was due ends in exactly one of these, is dropped,
-/// or is counted as unfinished.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Outcome {
-    /// A complete response that met its expectations (by default a status below 400).
-    Ok,
-    /// A complete response with a status the scenario does not expect.
-    UnexpectedStatus,
-    /// A complete response that broke another expectation.
-    ExpectationFailed,
-    /// A complete response whose body is too large for its expectations to be checked.
-    BodyTooLarge,
-    /// A complete response that redirects to where the scenario's `follow_redirects` does not reach.
-    RedirectFailed,
-    /// No byte of a response had come when its own deadline passed.
-    FirstByteTimeout,
-    /// The response was not complete when the request's deadline passed.
-    Timeout,
-    /// The target did not take the request's bytes before the deadline passed.
-    WriteTimeout,
-    /// The target answered the connection attempt with a refusal.
-    ConnectRefused,
-    /// No route, host or network: the connection attempt could not reach the target.
-    ConnectUnreachable,
-    /// The connection was not established before the connect deadline passed.
-    ConnectTimeout,
-    /// TLS failed: in the handshake, or by an alert or a damaged record after it.
-    TlsFailed,
-    /// The connection was reset before the response was complete.
-    Reset,
-    /// The target closed the connection before the response was complete.
-    ClosedEarly,
-    /// What came is not a valid HTTP/1.1 response.
-    ProtocolError,
-    /// This machine could not do its part (ports, file descriptors, memory): never the target's fault.
-    LocalError,
+named_enum! {
+    /// How one exchange ended. Every exchange that was due ends in exactly one of these, is dropped,
+    /// or is counted as unfinished.
+    pub enum Outcome {
+        /// A complete response that met its expectations (by default a status below 400).
+        Ok = "ok",
+        /// A complete response with a status the scenario does not expect.
+        UnexpectedStatus = "unexpected_status",
+        /// A complete response that broke another expectation.
+        ExpectationFailed = "expectation_failed",
+        /// A complete response whose body is too large for its expectations to be checked.
+        BodyTooLarge = "body_too_large",
+        /// A complete response that redirects to where the scenario's `follow_redirects` does not reach.
+        RedirectFailed = "redirect_failed",
+        /// No byte of a response had come when its own deadline passed.
+        FirstByteTimeout = "first_byte_timeout",
+        /// The response was not complete when the request's deadline passed.
+        Timeout = "timeout",
+        /// The target did not take the request's bytes before the deadline passed.
+        WriteTimeout = "write_timeout",
+        /// The target answered the connection attempt with a refusal.
+        ConnectRefused = "connect_refused",
+        /// No route, host or network: the connection attempt could not reach the target.
+        ConnectUnreachable = "connect_unreachable",
+        /// The connection was not established before the connect deadline passed.
+        ConnectTimeout = "connect_timeout",
+        /// TLS failed: in the handshake, or by an alert or a damaged record after it.
+        TlsFailed = "tls_failed",
+        /// The connection was reset before the response was complete.
+        Reset = "reset",
+        /// The target closed the connection before the response was complete.
+        ClosedEarly = "closed_early",
+        /// What came is not a valid HTTP/1.1 response.
+        ProtocolError = "protocol_error",
+        /// This machine could not do its part (ports, file descriptors, memory): never the target's fault.
+        LocalError = "local_error",
+    }
 }
 
 impl Outcome {
-    /// Number of variants: the length of an array indexed by `outcome as usize`.
-    pub const COUNT: usize = Self::ALL.len();
-
-    /// Every outcome, in the order in which reports list them.
-    pub const ALL: [Outcome; 16] = [
-        Self::Ok,
-        Self::UnexpectedStatus,
-        Self::ExpectationFailed,
-        Self::BodyTooLarge,
-        Self::RedirectFailed,
-        Self::FirstByteTimeout,
-        Self::Timeout,
-        Self::WriteTimeout,
-        Self::ConnectRefused,
-        Self::ConnectUnreachable,
-        Self::ConnectTimeout,
-        Self::TlsFailed,
-        Self::Reset,
-        Self::ClosedEarly,
-        Self::ProtocolError,
-        Self::LocalError,
-    ];
-
-    /// The stable name in JSON and metric labels.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::UnexpectedStatus => "unexpected_status",
-            Self::ExpectationFailed => "expectation_failed",
-            Self::BodyTooLarge => "body_too_large",
-            Self::RedirectFailed => "redirect_failed",
-            Self::FirstByteTimeout => "first_byte_timeout",
-            Self::Timeout => "timeout",
-            Self::WriteTimeout => "write_timeout",
-            Self::ConnectRefused => "connect_refused",
-            Self::ConnectUnreachable => "connect_unreachable",
-            Self::ConnectTimeout => "connect_timeout",
-            Self::TlsFailed => "tls_failed",
-            Self::Reset => "reset",
-            Self::ClosedEarly => "closed_early",
-            Self::ProtocolError => "protocol_error",
-            Self::LocalError => "local_error",
-        }
-    }
-
     /// One sentence for the summary: what happened, in the words of a person reading a report.
     pub const fn explain(self) -> &'static str {
         match self {
@@ -191,7 +146,7 @@ impl Broken {
     }
 }
 
-/// Different broken expectations kept of each scenario.
+/// Different broken expectations kept of each step.
 pub const MAX_SPECIMENS: usize = 5;
 
 /// The first response that broke an expectation, as far as people want to see it.
@@ -199,8 +154,8 @@ pub const MAX_SPECIMENS: usize = 5;
 pub struct Specimen {
     /// When, on the run's clock, in nanoseconds.
     pub at_ns: u64,
-    /// Index of its scenario.
-    pub scenario: u16,
+    /// Its step.
+    pub step: StepId,
     /// What it broke.
     pub broken: Broken,
     /// Its status code.
@@ -216,21 +171,8 @@ pub struct Specimen {
 pub struct FirstSeen {
     /// When, on the run's clock, in nanoseconds.
     pub at_ns: u64,
-    /// Index of its scenario.
-    pub scenario: u16,
+    /// Its step.
+    pub step: StepId,
     /// What was seen.
     pub detail: Detail,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_distinct_and_in_index_order() {
-        for (i, a) in Outcome::ALL.iter().enumerate() {
-            assert_eq!(*a as usize, i);
-            assert!(Outcome::ALL[i + 1..].iter().all(|b| a.name() != b.name()));
-        }
-    }
 }

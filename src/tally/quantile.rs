@@ -44,7 +44,7 @@ pub fn interval(histogram: &Histogram, q: f64) -> Option<(u64, u64)> {
     let (low, high) = interval_ranks(histogram.count(), q)?;
     // Half a rank lower, so that rounding cannot step over to the next one.
     let at_rank = |rank: u64| histogram.quantile((rank as f64 - 0.5) / histogram.count() as f64);
-    Some((histogram.hdr().lowest_equivalent(at_rank(low)?), at_rank(high)?))
+    Some((histogram.lowest_equivalent(at_rank(low)?), at_rank(high)?))
 }
 
 /// Ranks (1 = smallest) of the two samples out of `count` that enclose the true quantile `q`, 0 < q < 1,

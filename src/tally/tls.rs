@@ -36,7 +36,7 @@ pub enum TlsFault {
 }
 
 impl TlsFault {
-    /// Number of reasons: the length of an array indexed by [`TlsFault::place`].
+    /// Number of reasons: the length of an array indexed by [`TlsFault::index`].
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every reason, in the order in which reports list them; alerts count as one, whatever their number.
@@ -59,7 +59,7 @@ impl TlsFault {
     ];
 
     /// Its index in [`TlsFault::ALL`].
-    pub const fn place(self) -> usize {
+    pub const fn index(self) -> usize {
         match self {
             Self::UnknownIssuer => 0,
             Self::Expired => 1,
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn names_are_distinct_and_in_index_order() {
         for (i, a) in TlsFault::ALL.iter().enumerate() {
-            assert_eq!(a.place(), i);
+            assert_eq!(a.index(), i);
             assert!(TlsFault::ALL[i + 1..].iter().all(|b| a.name() != b.name()));
         }
     }

@@ -351,10 +351,9 @@ fn few_sent_late(evidence: &Evidence) -> Option<String> {
     let delays = evidence.send_delay;
     let limit_ns = send_delay_limit_ns(evidence);
     let late: u64 = delays
-        .hdr()
-        .iter_recorded()
-        .filter(|bucket| !within(bucket.value_iterated_to(), limit_ns))
-        .map(|bucket| bucket.count_at_value())
+        .buckets()
+        .filter(|bucket| !within(bucket.highest_ns, limit_ns))
+        .map(|bucket| bucket.count)
         .sum();
     if !evidence.open_model || late == 0 || sent_late(evidence).is_some() {
         return None;
@@ -428,9 +427,9 @@ pub fn may_explain_quantile(response: &Histogram, q: f64, limit_ns: u64, evidenc
     // Only at the recorded delays, and at none, does #{E > e} change.
     let mut longer = evidence.send_delay.count();
     let mut candidates = vec![(0, longer)];
-    for bucket in evidence.send_delay.hdr().iter_recorded() {
-        longer -= bucket.count_at_value();
-        candidates.push((bucket.value_iterated_to(), longer));
+    for bucket in evidence.send_delay.buckets() {
+        longer -= bucket.count;
+        candidates.push((bucket.highest_ns, longer));
     }
     let at_least = counts_from_top(response);
     !candidates.into_iter().any(|(e, longer)| {
@@ -452,13 +451,13 @@ pub fn may_explain_mean(response: &Histogram, limit_ns: u64, evidence: &Evidence
 
 /// Per bucket its lowest value and how many samples lie in it or above.
 fn counts_from_top(histogram: &Histogram) -> Vec<(u64, u64)> {
-    let hdr = histogram.hdr();
     let mut left = histogram.count();
-    hdr.iter_recorded()
+    histogram
+        .buckets()
         .map(|bucket| {
             let at_least = left;
-            left -= bucket.count_at_value();
-            (hdr.lowest_equivalent(bucket.value_iterated_to()), at_least)
+            left -= bucket.count;
+            (bucket.lowest_ns, at_least)
         })
         .collect()
 }

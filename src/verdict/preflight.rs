@@ -271,7 +271,7 @@ fn memory(plan: &Plan, connections: u32, threads: usize, machine: &Machine, flig
 
 /// The most our own memory may grow to: every bucket of every histogram touched, every connection open.
 fn memory_bytes(plan: &Plan, connections: u32, threads: usize) -> u64 {
-    let histogram = Histogram::new().hdr().distinct_values() as u64 * size_of::<u64>() as u64;
+    let histogram = Histogram::new().to_hdr().distinct_values() as u64 * size_of::<u64>() as u64;
     let (scenarios, threads) = (plan.scenarios.len() as u64, threads as u64);
     let tally = scenarios * (HISTOGRAMS_PER_SCENARIO * histogram + COUNTER_BYTES_PER_SCENARIO)
         + HISTOGRAMS_PER_TALLY * histogram

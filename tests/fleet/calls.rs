@@ -11,14 +11,14 @@ use loadtester::fleet::messages::{
 use loadtester::fleet::report::{LastSpan, Report, Span, ThreadSpan};
 use loadtester::fleet::worker::Window as _;
 use loadtester::plan::Slice;
-use loadtester::tally::{Outcome, Tally};
+use loadtester::tally::{Outcome, RowCounter, RowTimer, StepId, Tally};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::stage::{Log, Room, eventually, now_ns, post};
 
-const FIELDS: &str = "Host: 127.0.0.1\r\nLoadtester-Protocol: 1\r\n";
+const FIELDS: &str = "Host: 127.0.0.1\r\nLoadtester-Protocol: 2\r\n";
 const S: u64 = 1_000_000_000;
 
 fn join(key: Key, version: &str) -> Join {
@@ -84,12 +84,13 @@ impl Hand {
     /// A second of the schedule in which `count` requests came and ended.
     fn window(&self, second: u64, count: u64, last: Option<LastSpan>) -> Report {
         let mut tally = Tally::new(1);
-        let scenario = &mut tally.scenarios[0];
-        (scenario.due, scenario.sent) = (count, count);
-        scenario.outcomes[Outcome::Ok as usize] = count;
+        let scenario = tally.row_mut(StepId(0));
+        scenario.set(RowCounter::Due, count);
+        scenario.set(RowCounter::Sent, count);
+        scenario.set(Outcome::Ok, count);
         for _ in 0..count {
-            scenario.response_time.record(2_000_000);
-            scenario.service_time.record(2_000_000);
+            scenario.record(RowTimer::ResponseTime, 2_000_000);
+            scenario.record(RowTimer::ServiceTime, 2_000_000);
         }
         let threads = vec![ThreadSpan::default()];
         let span = Span { from_ns: second * S, to_ns: (second + 1) * S, last, threads };

@@ -4,7 +4,7 @@ use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use loadtester::fleet::worker::Exit;
-use loadtester::tally::Tally;
+use loadtester::tally::{RowCounter, StepId, Tally};
 
 use crate::simulated::{Part, Simulated, Told, full_window};
 use crate::stage::{Log, Room};
@@ -61,7 +61,7 @@ fn five_hundred_full_reports_at_once_are_merged_in_bounded_memory_and_nobody_is_
     let (mut coordinator, url) = room.coordinator(&plan, &WORKERS.to_string(), &["--state-dir", &state]);
     let addr = url.trim_start_matches("http://").parse().expect("an address");
     let tally = full_window();
-    let counted = tally.scenarios[0].due * u64::from(WORKERS);
+    let counted = tally.row(StepId(0)).counter(RowCounter::Due) * u64::from(WORKERS);
     let part = Part::new(addr, 1, tally);
     let start = |number| {
         let worker = Simulated::new(part.clone(), number);

@@ -45,14 +45,14 @@ fn who_has_no_token_or_comes_from_elsewhere_is_refused_and_no_secret_is_told() {
     let args = ["--role", "coordinator", "--plan", &plan, "--listen", "127.0.0.1:0", "--report", &report];
     let mut coordinator = room.start("coordinator", &args, &tokens);
     let url = coordinator.said_after("coordinator at ").trim().trim_end_matches('/').to_owned();
-    let fields = "Host: 127.0.0.1\r\nLoadtester-Protocol: 1\r\n";
+    let fields = "Host: 127.0.0.1\r\nLoadtester-Protocol: 2\r\n";
     let with = |more: &str| format!("{fields}{more}");
     let bearer = |token: &str| with(&format!("Authorization: Bearer {token}\r\n"));
     assert_eq!(post(&url, "/workers", fields, b"{}").0, 401);
     assert_eq!(post(&url, "/workers", &bearer("wrong"), b"{}").0, 401);
     assert_eq!(post(&url, "/workers", &bearer(OPERATE), b"{}").0, 403);
     assert_eq!(post(&url, "/workers", &bearer(WORK), b"{}").0, 400);
-    assert_eq!(post(&url, "/workers", &bearer(WORK).replace(": 1\r\n", ": 9\r\n"), b"{}").0, 426);
+    assert_eq!(post(&url, "/workers", &bearer(WORK).replace(": 2\r\n", ": 1\r\n"), b"{}").0, 426);
     assert_eq!(post(&url, "/workers", &bearer(WORK).replace("127.0.0.1", "evil.example"), b"{}").0, 421);
     let foreign = format!("{}Origin: http://evil.example\r\n", bearer(WORK));
     assert_eq!(post(&url, "/workers", &foreign, b"{}").0, 403);
@@ -61,7 +61,7 @@ fn who_has_no_token_or_comes_from_elsewhere_is_refused_and_no_secret_is_told() {
     assert_eq!(post(&url, "/run/stop", &foreign, b"").0, 403);
     // What is no report at all; damaged ones are refused in `calls`.
     for bytes in
-        [&b"LTRP\0\x01\xff\xff\xff\xff{}"[..], &[0x1c, 0x84, 0x93, 0x14, 0xff, 0xff, 0xff, 0xff], b""]
+        [&b"LTRP\0\x02\xff\xff\xff\xff{}"[..], &[0x1c, 0x84, 0x93, 0x14, 0xff, 0xff, 0xff, 0xff], b""]
     {
         assert_eq!(post(&url, "/workers/0/reports/1", &bearer(WORK), bytes).0, 400);
     }

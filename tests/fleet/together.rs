@@ -7,7 +7,7 @@ use hdrhistogram::serialization::Deserializer;
 use loadtester::fleet::messages::Key;
 use loadtester::fleet::report::Report;
 use loadtester::journal::Journal;
-use loadtester::tally::Tally;
+use loadtester::tally::{RowTimer, StepId, Tally};
 use serde_json::Value;
 
 use crate::instrument::schedule_fit;
@@ -110,11 +110,11 @@ fn merged_percentiles_are_those_of_the_union_of_what_workers_measured() {
     let windows = windows(&state);
     let workers: BTreeSet<Key> = windows.iter().map(|window| window.key).collect();
     assert_eq!(workers.len(), WORKERS);
-    let response: fn(&Tally) -> &Hdr = |t| t.scenarios[0].response_time.hdr();
-    let service: fn(&Tally) -> &Hdr = |t| t.scenarios[0].service_time.hdr();
-    for (key, pick) in [("response_time", response), ("service_time", service)] {
+    for timer in RowTimer::ALL {
+        let key = timer.name();
+        let pick = |tally: &Tally| tally.row(StepId(0)).timer(timer).to_hdr();
         let mut union = Buckets::new();
-        windows.iter().for_each(|window| add(&mut union, pick(&window.tally)));
+        windows.iter().for_each(|window| add(&mut union, &pick(&window.tally)));
         let count: u64 = union.values().sum();
         assert_eq!((count, &report[key]["count"]), (12_000, &count.into()), "{key}");
         for (name, q) in
@@ -129,7 +129,7 @@ fn merged_percentiles_are_those_of_the_union_of_what_workers_measured() {
         // Which no worker's own figure would have been by chance.
         let mut own = Buckets::new();
         let first = windows.iter().filter(|window| Some(&window.key) == workers.first());
-        first.for_each(|window| add(&mut own, pick(&window.tally)));
+        first.for_each(|window| add(&mut own, &pick(&window.tally)));
         assert_ne!(own, union);
     }
 }

@@ -8,7 +8,7 @@ use crate::stage::{Log, Process, Room, eventually, exchange, post};
 fn join_and_vanish(url: &str) {
     let join = json!({"key": format!("{:032x}", 7), "version": env!("CARGO_PKG_VERSION"), "host": "vanishes",
         "threads": 1});
-    let fields = "Host: 127.0.0.1\r\nLoadtester-Protocol: 1\r\n";
+    let fields = "Host: 127.0.0.1\r\nLoadtester-Protocol: 2\r\n";
     let (status, body) = post(url, "/workers", fields, join.to_string().as_bytes());
     assert_eq!(status, 200, "{body}");
 }

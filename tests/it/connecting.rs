@@ -6,7 +6,7 @@ use loadtester::client::{Action, Client, End, RunSpec};
 use loadtester::http::RedirectError;
 use loadtester::http1::ProtocolError;
 use loadtester::plan::{Overrides, Plan, Share, parse};
-use loadtester::tally::{Close, Detail, Outcome, Tally};
+use loadtester::tally::{Close, Counter, Detail, Outcome, RowCounter, RowTimer, StepId, Tally, Timer};
 
 const MS: u64 = 1_000_000;
 const S: u64 = 1_000 * MS;
@@ -74,17 +74,17 @@ impl Bench {
     }
 
     fn count(&self, outcome: Outcome) -> u64 {
-        self.client.tally().scenarios[0].outcomes[outcome as usize]
+        self.client.tally().row(StepId(0)).counter(outcome)
     }
 
     /// How many connections were closed for each reason that occurred.
     fn closes(&self) -> Vec<(Close, u64)> {
-        let all = Close::ALL.into_iter().map(|why| (why, self.client.tally().closes[why as usize]));
+        let all = Close::ALL.into_iter().map(|why| (why, self.client.tally().counter(why)));
         all.filter(|(_, n)| *n > 0).collect()
     }
 
     fn detail(&self, outcome: Outcome) -> Detail {
-        self.client.tally().first_seen[outcome as usize].expect("it was seen").detail
+        self.client.tally().first_seen(outcome).expect("it was seen").detail
     }
 }
 
@@ -102,7 +102,7 @@ fn without_keep_alive_each_request_has_its_own_connection_and_says_so() {
         bench.reopen();
         assert!(bench.send().contains("\r\nConnection: close\r\n"));
         assert_eq!(bench.closes(), [(Close::KeepAliveOff, n)]);
-        assert_eq!(bench.client.tally().reconnects, n);
+        assert_eq!(bench.client.tally().counter(Counter::Reconnects), n);
     }
 }
 
@@ -121,8 +121,8 @@ fn without_keep_alive_the_open_model_connects_when_a_request_is_due() {
     bench.send();
     bench.answer(0, OK);
     // The connecting is a part of the request's time.
-    near(bench.client.tally().scenarios[0].response_time.max(), MS / 2);
-    near(bench.client.tally().slip.max(), MS / 4);
+    near(bench.client.tally().row(StepId(0)).timer(RowTimer::ResponseTime).max(), MS / 2);
+    near(bench.client.tally().timer(Timer::Slip).max(), MS / 4);
 }
 
 #[test]
@@ -176,9 +176,10 @@ fn why_the_target_ended_a_connection_is_told_apart() {
         bench.closes(),
         [(Close::TargetAsked, 1), (Close::TargetIdle, 1), (Close::OutOfStep, 1), (Close::Failure, 1)]
     );
-    let errors = &bench.client.tally().protocol_errors;
-    assert_eq!(errors[ProtocolError::ConflictingLengths as usize], 1);
-    assert_eq!(errors.iter().sum::<u64>(), bench.count(Outcome::ProtocolError));
+    let errors = |error| bench.client.tally().counter(error);
+    assert_eq!(errors(ProtocolError::ConflictingLengths), 1);
+    let all: u64 = ProtocolError::ALL.into_iter().map(errors).sum();
+    assert_eq!(all, bench.count(Outcome::ProtocolError));
 }
 
 #[test]
@@ -190,19 +191,19 @@ fn a_timeout_says_which_deadline_fired() {
     assert_eq!(bench.client.wait_until(0), Some(30 * MS));
     bench.client.advance(30 * MS);
     assert_eq!(bench.count(Outcome::FirstByteTimeout), 1);
-    near(bench.client.tally().scenarios[0].response_time.max(), 30 * MS);
+    near(bench.client.tally().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 30 * MS);
     // A byte comes in time, the rest does not.
     let mut bench = Bench::begin(plan.clone());
     bench.answer(29 * MS, "H");
     assert_eq!(bench.client.wait_until(bench.now), Some(100 * MS));
     bench.client.advance(100 * MS);
     assert_eq!(bench.count(Outcome::Timeout), 1);
-    near(bench.client.tally().scenarios[0].response_time.max(), 100 * MS);
+    near(bench.client.tally().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 100 * MS);
     // All of it comes, too late; the deadline was not looked at before.
     let mut bench = Bench::begin(plan.clone());
     bench.answer(31 * MS, OK);
     assert_eq!(bench.count(Outcome::FirstByteTimeout), 1);
-    near(bench.client.tally().scenarios[0].response_time.max(), 30 * MS);
+    near(bench.client.tally().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 30 * MS);
     // The request was not taken.
     let mut bench = Bench::begin(plan);
     bench.answer(MS, OK);
@@ -223,7 +224,7 @@ fn a_connection_attempt_has_a_deadline_of_its_own() {
     assert_eq!(bench.client.wait_until(bench.now), Some(6 * MS));
     bench.client.advance(6 * MS);
     assert_eq!(bench.count(Outcome::ConnectTimeout), 1);
-    near(bench.client.tally().scenarios[0].response_time.max(), 5 * MS);
+    near(bench.client.tally().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 5 * MS);
 }
 
 #[test]
@@ -251,7 +252,7 @@ fn a_redirect_is_an_answer_unless_the_plan_follows_it() {
     let mut bench = Bench::begin(closed());
     bench.answer(MS, &redirect(302, "/c"));
     assert_eq!(bench.count(Outcome::Ok), 1);
-    assert_eq!(bench.client.tally().redirects, 0);
+    assert_eq!(bench.client.tally().counter(Counter::Redirects), 0);
 }
 
 #[test]
@@ -265,11 +266,18 @@ fn times_cover_all_hops_and_the_last_response_is_judged() {
     assert!(bench.send().starts_with("GET /d HTTP/1.1\r\n"));
     bench.answer(MS, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     let tally = bench.client.tally();
-    assert_eq!(tally.scenarios[0].status_codes().collect::<Vec<_>>(), [(404, 1)]);
-    assert_eq!((tally.redirects, tally.scenarios[0].sent, tally.scenarios[0].due), (2, 1, 1));
-    near(tally.scenarios[0].response_time.max(), 3 * MS);
-    near(tally.scenarios[0].service_time.max(), 3 * MS);
-    near(tally.first_byte_time.max(), MS);
+    assert_eq!(tally.row(StepId(0)).status_codes().collect::<Vec<_>>(), [(404, 1)]);
+    assert_eq!(
+        (
+            tally.counter(Counter::Redirects),
+            tally.row(StepId(0)).counter(RowCounter::Sent),
+            tally.row(StepId(0)).counter(RowCounter::Due)
+        ),
+        (2, 1, 1)
+    );
+    near(tally.row(StepId(0)).timer(RowTimer::ResponseTime).max(), 3 * MS);
+    near(tally.row(StepId(0)).timer(RowTimer::ServiceTime).max(), 3 * MS);
+    near(tally.timer(Timer::FirstByteTime).max(), MS);
     assert_eq!(bench.count(Outcome::UnexpectedStatus), 1);
     // The next exchange begins where its scenario does.
     assert!(bench.send().starts_with("POST /a/b HTTP/1.1\r\n"));
@@ -305,7 +313,11 @@ fn where_a_redirect_can_not_be_followed_the_exchange_has_failed() {
         }
         assert_eq!(bench.count(Outcome::RedirectFailed), 1, "{why:?}");
         assert_eq!(bench.detail(Outcome::RedirectFailed), Detail::Redirect(why));
-        assert_eq!(bench.client.tally().scenarios[0].response_time.count(), 1, "its response was complete");
+        assert_eq!(
+            bench.client.tally().row(StepId(0)).timer(RowTimer::ResponseTime).count(),
+            1,
+            "its response was complete"
+        );
     }
 }
 
@@ -336,7 +348,7 @@ fn one_deadline_covers_all_hops() {
     assert_eq!(bench.client.wait_until(bench.now), Some(100 * MS));
     bench.client.advance(100 * MS);
     assert_eq!(bench.count(Outcome::Timeout), 1);
-    near(bench.client.tally().scenarios[0].response_time.max(), 100 * MS);
+    near(bench.client.tally().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 100 * MS);
 }
 
 /// Targets end connections without a word, right behind a whole response; then more of them are to be
@@ -382,7 +394,7 @@ fn many_connections_that_end_behind_their_responses_are_each_opened_once() {
         }
         assert_eq!(client.established(), 0);
     }
-    assert_eq!(client.tally().scenarios[0].outcomes[Outcome::Ok as usize], 3 * u64::from(N));
+    assert_eq!(client.tally().row(StepId(0)).counter(Outcome::Ok), 3 * u64::from(N));
 }
 
 #[test]
@@ -400,7 +412,7 @@ fn a_response_that_never_pauses_ends_at_its_deadline() {
             }
         }
         assert_eq!(bench.count(Outcome::Timeout), 1);
-        near(bench.client.tally().scenarios[0].response_time.max(), 100 * MS);
+        near(bench.client.tally().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 100 * MS);
         assert_eq!(bench.next(), Some(Action::Close(0)));
     }
 }

@@ -19,6 +19,7 @@ use roxmltree::{Document, Node};
 use crate::live::{PROMPTLY, agent, get, say, server_of, snapshot};
 use crate::report::{any_snapshot, clean_closed_run, troubled_open_run};
 use crate::report_html::{as_xml, text_of, with_timeline};
+use loadtester::tally::{RowTimer, StepId};
 
 const SCRIPTED: Offer = Offer { scripts: true, stop: false, start: false };
 const PLAIN: Offer = Offer { scripts: false, stop: true, start: true };
@@ -168,7 +169,7 @@ fn what_is_read_aloud_by_itself_holds_no_figure_that_changes_all_the_time() {
     };
     let mut later = snapshot();
     (later.elapsed_ns, later.measured_ns) = (5_000_000_000, 5_000_000_000);
-    later.tally.scenarios[0].response_time.record(1_000_000);
+    later.tally.record_row(StepId(0), RowTimer::ResponseTime, 1_000_000);
     assert_eq!(spoken(&snapshot()), spoken(&later));
     assert_ne!(spoken(&snapshot()), spoken(&finished(snapshot())));
     assert_ne!(spoken(&snapshot()), spoken(&gated()));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use loadtester::collector::Board;
 use loadtester::report::{RunInfo, Snapshot, State, ThreadHealth};
-use loadtester::tally::Outcome;
+use loadtester::tally::{Counter, Outcome, RowCounter, RowTimer, StepId, Timer};
 use loadtester::web::{Listen, Server, Site, serve};
 
 /// Shorter than every deadline of the gate: who is answered within it did not wait for one.
@@ -51,17 +51,20 @@ pub fn snapshot() -> Snapshot {
     snapshot.throttled_ns = 1_500_000_000;
     snapshot.throttled_periods = 4;
     let tally = &mut snapshot.tally;
-    tally.connections_opened = 50;
-    let users = &mut tally.scenarios[0];
-    (users.due, users.sent, users.dropped) = (1_005, 1_003, 2);
-    (users.bytes_sent, users.bytes_received) = (100_000, 2_000_000);
-    users.outcomes[Outcome::Ok as usize] = 998;
-    users.outcomes[Outcome::Timeout as usize] = 2;
+    tally.set(Counter::ConnectionsOpened, 50);
+    let users = tally.row_mut(StepId(0));
+    users.set(RowCounter::Due, 1_005);
+    users.set(RowCounter::Sent, 1_003);
+    users.set(RowCounter::Dropped, 2);
+    users.set(RowCounter::BytesSent, 100_000);
+    users.set(RowCounter::BytesReceived, 2_000_000);
+    users.set(Outcome::Ok, 998);
+    users.set(Outcome::Timeout, 2);
     (0..998).for_each(|_| users.count_status(200));
-    (1..=1_000).for_each(|i| users.response_time.record(i * 100_000));
-    (1..=1_000).for_each(|i| users.service_time.record(i * 50_000));
-    (1..=1_000).for_each(|i| tally.slip.record(i));
-    tally.receive_delay.record(12_000);
+    (1..=1_000).for_each(|i| users.record(RowTimer::ResponseTime, i * 100_000));
+    (1..=1_000).for_each(|i| users.record(RowTimer::ServiceTime, i * 50_000));
+    (1..=1_000).for_each(|i| tally.record(Timer::Slip, i));
+    tally.record(Timer::ReceiveDelay, 12_000);
     snapshot
 }
 

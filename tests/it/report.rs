@@ -8,7 +8,7 @@ use loadtester::report::{
     Ending, FirstFailure, RunInfo, Snapshot, State, ThreadHealth, TimelinePoint, dashboard, github, html,
     json,
 };
-use loadtester::tally::{Close, Outcome};
+use loadtester::tally::{Close, Counter, Outcome, RowCounter, RowTimer, StepId, Timer};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -68,18 +68,20 @@ pub fn exchanges(
     let tally = &mut snapshot.tally;
     for i in 0..count {
         let service_ns = from_ns + i * step_ns;
-        tally.scenarios[scenario].service_time.record(service_ns);
-        tally.scenarios[scenario].response_time.record(service_ns + 2_000);
-        tally.slip.record(1_000 + i % 50 * 100);
-        tally.receive_delay.record(4_000 + i % 100 * 200);
+        tally.record_row(StepId::new(scenario), RowTimer::ServiceTime, service_ns);
+        tally.record_row(StepId::new(scenario), RowTimer::ResponseTime, service_ns + 2_000);
+        tally.record(Timer::Slip, 1_000 + i % 50 * 100);
+        tally.record(Timer::ReceiveDelay, 4_000 + i % 100 * 200);
     }
-    let s = &mut tally.scenarios[scenario];
-    (s.due, s.sent) = (s.due + count, s.sent + count);
-    s.outcomes[outcome as usize] += count;
-    (s.bytes_sent, s.bytes_received) = (s.bytes_sent + count * 120, s.bytes_received + count * 1_500);
+    let s = tally.row_mut(StepId::new(scenario));
+    s.add(RowCounter::Due, count);
+    s.add(RowCounter::Sent, count);
+    s.add(outcome, count);
+    s.add(RowCounter::BytesSent, count * 120);
+    s.add(RowCounter::BytesReceived, count * 1_500);
     if outcome.is_ok() {
-        tally.completed_in_time += count;
-        (0..count).for_each(|_| tally.scenarios[scenario].count_status(200));
+        tally.add(Counter::CompletedInTime, count);
+        (0..count).for_each(|_| tally.count_status(StepId::new(scenario), 200));
     }
 }
 
@@ -88,8 +90,8 @@ pub fn clean_closed_run() -> Snapshot {
     (s.state, s.elapsed_ns, s.measured_ns) = (State::Finished, 35 * SECOND, 30 * SECOND);
     exchanges(&mut s, 0, Outcome::Ok, 10_000, 2 * MS, 300);
     exchanges(&mut s, 1, Outcome::Ok, 5_000, 3 * MS, 1_000);
-    s.tally.connections_opened = 50;
-    (0..50).for_each(|i| s.tally.connect_time.record(30_000 + i * 1_000));
+    s.tally.set(Counter::ConnectionsOpened, 50);
+    (0..50).for_each(|i| s.tally.record(Timer::ConnectTime, 30_000 + i * 1_000));
     for (i, busy) in [0.41, 0.39].iter().enumerate() {
         s.threads[i] = ThreadHealth {
             core: Some(i),
@@ -189,17 +191,20 @@ pub fn troubled_open_run() -> (Snapshot, InstrumentFigures) {
     exchanges(&mut s, 1, Outcome::Ok, 150, MS, 10_000);
     exchanges(&mut s, 1, Outcome::UnexpectedStatus, 300, 900_000, 100);
     exchanges(&mut s, 1, Outcome::Reset, 3, 900_000, 100);
-    (0..300).for_each(|_| s.tally.scenarios[1].count_status(503));
-    s.tally.scenarios[0].due += 127;
-    s.tally.scenarios[0].dropped = 120;
+    (0..300).for_each(|_| s.tally.count_status(StepId(1), 503));
+    s.tally.add_row(StepId(0), RowCounter::Due, 127);
+    s.tally.row_mut(StepId(0)).set(RowCounter::Dropped, 120);
     s.unfinished = 7;
-    (s.tally.connections_opened, s.tally.connect_failures) = (66, 2);
-    (s.tally.reconnects, s.tally.redirects) = (16, 3);
-    s.tally.closes[Close::Failure as usize] = 12;
-    s.tally.closes[Close::TargetIdle as usize] = 4;
-    s.tally.protocol_errors[ProtocolError::ConflictingLengths as usize] = 2;
-    s.tally.protocol_errors[ProtocolError::BadChunk as usize] = 1;
-    (s.tally.retried, s.tally.absurd_stamps) = (1, 4);
+    s.tally.set(Counter::ConnectionsOpened, 66);
+    s.tally.set(Counter::ConnectFailures, 2);
+    s.tally.set(Counter::Reconnects, 16);
+    s.tally.set(Counter::Redirects, 3);
+    s.tally.set(Close::Failure, 12);
+    s.tally.set(Close::TargetIdle, 4);
+    s.tally.set(ProtocolError::ConflictingLengths, 2);
+    s.tally.set(ProtocolError::BadChunk, 1);
+    s.tally.set(Counter::Retried, 1);
+    s.tally.set(Counter::AbsurdStamps, 4);
     (s.throttled_ns, s.throttled_periods) = (120 * MS, 5);
     s.threads[0] =
         ThreadHealth { busy_ns: 12 * SECOND, observed_ns: s.measured_ns, ..ThreadHealth::default() };
@@ -258,7 +263,7 @@ pub fn troubled_open_run() -> (Snapshot, InstrumentFigures) {
 pub fn nothing_measured() -> Snapshot {
     let mut s = Snapshot::new(run_info(), 2, 1_795_363_200.0);
     (s.state, s.ending, s.elapsed_ns) = (State::Finished, Ending::Incomplete, SECOND);
-    s.tally.connect_failures = 3;
+    s.tally.set(Counter::ConnectFailures, 3);
     s
 }
 
@@ -280,7 +285,7 @@ fn a_troubled_open_run_hides_nothing() {
 fn what_was_attempted_is_told_from_what_was_sent() {
     let mut snapshot = clean_closed_run();
     (snapshot.run.model, snapshot.run.target_rate) = ("open", Some(100.0));
-    snapshot.tally.scenarios[0].outcomes[Outcome::ConnectRefused as usize] += 300;
+    snapshot.tally.add_row(StepId(0), Outcome::ConnectRefused, 300);
     let figures = InstrumentFigures { offered_ratio: Some(1.0), ..trusted() };
     let text = summary(&snapshot, &figures, false, DEFAULT_WIDTH);
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -413,14 +418,15 @@ pub fn any_snapshot() -> impl Strategy<Value = Snapshot> {
         (s.elapsed_ns, s.measured_ns, s.unfinished) = (sizes[6], sizes[7], sizes[8] >> 8);
         (s.throttled_ns, s.throttled_periods) = (sizes[9], sizes[9] % 2);
         s.state = [State::Starting, State::Running, State::Finished][sizes[9] as usize % 3];
-        let tally = &mut s.tally.scenarios[0];
-        times.iter().for_each(|ns| tally.response_time.record(*ns));
-        times.iter().step_by(2).for_each(|ns| tally.service_time.record(*ns / 2));
-        times.iter().for_each(|ns| s.tally.slip.record(*ns));
-        (tally.sent, tally.dropped) = (sizes[10] >> 8, sizes[11] >> 8);
-        tally.outcomes[Outcome::ALL.len() - 1] = sizes[0] >> 8;
-        tally.outcomes[0] = times.len() as u64;
+        let tally = s.tally.row_mut(StepId(0));
+        times.iter().for_each(|ns| tally.record(RowTimer::ResponseTime, *ns));
+        times.iter().step_by(2).for_each(|ns| tally.record(RowTimer::ServiceTime, *ns / 2));
+        tally.set(RowCounter::Sent, sizes[10] >> 8);
+        tally.set(RowCounter::Dropped, sizes[11] >> 8);
+        tally.set(Outcome::LocalError, sizes[0] >> 8);
+        tally.set(Outcome::Ok, times.len() as u64);
         tally.count_status(200);
+        times.iter().for_each(|ns| s.tally.record(Timer::Slip, *ns));
         let outcome = Outcome::ALL[sizes[1] as usize % Outcome::COUNT];
         s.first_failures = vec![FirstFailure { scenario: 0, outcome, t: sizes[2] as f64, detail }];
         s

@@ -5,7 +5,7 @@ use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use loadtester::report::hlog::{self, Intervals};
 use loadtester::report::{csv, json};
-use loadtester::tally::Tally;
+use loadtester::tally::{RowTimer, StepId, Tally, Timer};
 use serde_json::Value;
 
 use super::report::{clean_closed_run, troubled_open_run, trusted};
@@ -43,15 +43,18 @@ fn the_intervals_of_each_tag_add_up_to_the_whole_run() {
     let mut whole = Tally::new(2);
     for second in 0..5u64 {
         let mut window = Tally::new(2);
-        (0..100 * second).for_each(|i| window.scenarios[0].response_time.record(1_000_000 + i * 10_000));
-        (0..10).for_each(|i| window.scenarios[1].response_time.record(80_000_000 + i * second * 1_000));
-        intervals.add(second as f64, second as f64 + 1.0, &window.scenarios);
+        (0..100 * second)
+            .for_each(|i| window.record_row(StepId(0), RowTimer::ResponseTime, 1_000_000 + i * 10_000));
+        (0..10).for_each(|i| {
+            window.record_row(StepId(1), RowTimer::ResponseTime, 80_000_000 + i * second * 1_000)
+        });
+        intervals.add(second as f64, second as f64 + 1.0, window.rows());
         whole.merge(&window);
     }
     snapshot.intervals = Some(intervals);
     let text = hlog::text(&snapshot);
     assert!(text.contains("#[Histogram log format version 1.3]\n"));
-    let empty = || Histogram::<u64>::new_from(whole.slip.hdr());
+    let empty = || Histogram::<u64>::new_from(&whole.timer(Timer::Slip).to_hdr());
     let (mut all, mut users, mut creations) = (empty(), empty(), empty());
     let (mut untagged, mut start_time) = (0, None);
     for entry in IntervalLogIterator::new(text.as_bytes()) {
@@ -77,9 +80,9 @@ fn the_intervals_of_each_tag_add_up_to_the_whole_run() {
         }
     }
     assert_eq!((untagged, start_time), (5, Some(1_795_363_205.0)), "the warm-up is not measured");
-    assert_eq!(users, *whole.scenarios[0].response_time.hdr());
-    assert_eq!(creations, *whole.scenarios[1].response_time.hdr());
-    assert_eq!(all, *whole.over_scenarios(|s| &s.response_time).hdr());
+    assert_eq!(users, whole.row(StepId(0)).timer(RowTimer::ResponseTime).to_hdr());
+    assert_eq!(creations, whole.row(StepId(1)).timer(RowTimer::ResponseTime).to_hdr());
+    assert_eq!(all, whole.over_rows(RowTimer::ResponseTime).to_hdr());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use loadtester::collector::Board;
-use loadtester::tally::Outcome;
+use loadtester::tally::{Outcome, StepId};
 
 use crate::live::{PROMPTLY, agent, server_of, snapshot};
 
@@ -84,6 +84,6 @@ fn prometheus_stores_what_the_board_shows() {
     prometheus
         .await_value(r#"loadtester_response_time_seconds_bucket{scenario="Get users",le="0.05"}"#, 499.0);
     prometheus.await_value(r#"loadtester_requests_total{scenario="say \"hi\" \\ twice"}"#, 0.0);
-    board.update(|snapshot| snapshot.tally.scenarios[0].outcomes[Outcome::Ok as usize] = 1_500);
+    board.update(|snapshot| snapshot.tally.add_row(StepId(0), Outcome::Ok, 1_500));
     prometheus.await_value(ok, 1_500.0);
 }

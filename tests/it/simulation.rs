@@ -10,7 +10,9 @@ use loadtester::plan::{
     Connections, Expect, Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Share, Target, Text,
 };
 use loadtester::schedule::{Arrivals, Piece};
-use loadtester::tally::{Close, Detail, Histogram, Outcome, ScenarioTally, Tally};
+use loadtester::tally::{
+    Close, Counter, Detail, Histogram, Outcome, Row, RowCounter, RowTimer, StepId, Tally, Timer,
+};
 use sha2::{Digest as _, Sha256};
 
 const MS: u64 = 1_000_000;
@@ -220,12 +222,10 @@ impl World {
     /// due = completed + failed + dropped + backlog + in flight, over the whole run so far.
     fn check_law(&mut self) {
         let (client, total) = (&self.client, &self.total);
-        let sum = |count: fn(&loadtester::tally::ScenarioTally) -> u64| {
-            client.tally().sum(count) + total.sum(count)
-        };
-        let (due, ended, dropped) = (sum(|s| s.due), sum(|s| s.ended()), sum(|s| s.dropped));
-        assert_eq!(due, ended + dropped + client.outstanding(), "the law of conservation");
-        assert!(sum(|s| s.sent) <= due);
+        let sum = |counter| client.tally().sum(counter) + total.sum(counter);
+        let (due, settled) = (sum(RowCounter::Due), client.tally().settled() + total.settled());
+        assert_eq!(due, settled + client.outstanding(), "the law of conservation");
+        assert!(sum(RowCounter::Sent) <= due);
         self.law_checks += 1;
     }
 
@@ -256,7 +256,7 @@ impl World {
         self.check_law();
         self.drain();
         if self.chance(1) {
-            let full = self.client.swap_tally(Box::new(Tally::new(self.total.scenarios.len())));
+            let full = self.client.swap_tally(Box::new(Tally::new(self.total.rows().len())));
             self.total.merge(&full);
         }
     }
@@ -309,56 +309,27 @@ fn figures(tally: &Tally, outstanding: u64, actions: &str) -> String {
     let histogram = |name: String, h: &Histogram, lines: &mut Vec<String>| {
         lines.push(format!("{name}.count {}", h.count()));
         lines.push(format!("{name}.saturated {}", h.saturated()));
-        let buckets = h.hdr().iter_recorded();
-        lines.extend(buckets.map(|b| format!("{name}.{} {}", b.value_iterated_to(), b.count_at_value())));
+        lines.extend(h.buckets().map(|b| format!("{name}.{} {}", b.highest_ns, b.count)));
     };
-    for (i, s) in tally.scenarios.iter().enumerate() {
-        for (name, n) in [
-            ("due", s.due),
-            ("sent", s.sent),
-            ("dropped", s.dropped),
-            ("bytes_sent", s.bytes_sent),
-            ("bytes_received", s.bytes_received),
-        ] {
-            lines.push(format!("scenario.{i}.{name} {n}"));
-        }
-        lines.extend(
-            Outcome::ALL.iter().map(|o| format!("scenario.{i}.{} {}", o.name(), s.outcomes[*o as usize])),
-        );
+    for (i, s) in tally.rows().iter().enumerate() {
+        let counters = RowCounter::ALL.iter().map(|c| (c.name(), s.counter(*c)));
+        let counters = counters.chain(Outcome::ALL.iter().map(|o| (o.name(), s.counter(*o))));
+        lines.extend(counters.map(|(name, n)| format!("scenario.{i}.{name} {n}")));
         lines.extend(s.status_codes().map(|(code, n)| format!("scenario.{i}.status.{code} {n}")));
-        histogram(format!("scenario.{i}.response_time"), &s.response_time, &mut lines);
-        histogram(format!("scenario.{i}.service_time"), &s.service_time, &mut lines);
+        for timer in RowTimer::ALL {
+            histogram(format!("scenario.{i}.{}", timer.name()), s.timer(timer), &mut lines);
+        }
     }
-    histogram("slip".into(), &tally.slip, &mut lines);
-    histogram("send_delay".into(), &tally.send_delay, &mut lines);
-    histogram("receive_delay".into(), &tally.receive_delay, &mut lines);
-    histogram("connect_time".into(), &tally.connect_time, &mut lines);
-    histogram("tls_time".into(), &tally.tls_time, &mut lines);
-    histogram("first_byte_time".into(), &tally.first_byte_time, &mut lines);
-    for (name, n) in [
-        ("connections_opened", tally.connections_opened),
-        ("handshakes_full", tally.handshakes_full),
-        ("handshakes_resumed", tally.handshakes_resumed),
-        ("reconnects", tally.reconnects),
-        ("connect_failures", tally.connect_failures),
-        ("redirects", tally.redirects),
-        ("retried", tally.retried),
-        ("absurd_stamps", tally.absurd_stamps),
-        ("unstamped", tally.unstamped),
-        ("completed_in_time", tally.completed_in_time),
-    ] {
-        lines.push(format!("{name} {n}"));
-    }
-    lines.extend(Close::ALL.iter().map(|c| format!("closes.{} {}", c.name(), tally.closes[*c as usize])));
+    Timer::ALL.into_iter().for_each(|timer| histogram(timer.name().into(), tally.timer(timer), &mut lines));
+    lines.extend(Counter::ALL.iter().map(|c| format!("{} {}", c.name(), tally.counter(*c))));
+    lines.extend(Close::ALL.iter().map(|c| format!("closes.{} {}", c.name(), tally.counter(*c))));
     let errors = ProtocolError::ALL.iter();
+    lines.extend(errors.map(|e| format!("protocol_errors.{} {}", e.name(), tally.counter(*e))));
+    let first = Outcome::ALL.iter().filter_map(|o| Some((o, tally.first_seen(*o)?)));
+    lines.extend(first.map(|(o, seen)| format!("first.{} {} {}", o.name(), seen.at_ns, seen.step.0)));
+    let specimens = tally.specimens().iter();
     lines.extend(
-        errors.map(|e| format!("protocol_errors.{} {}", e.name(), tally.protocol_errors[*e as usize])),
-    );
-    let first = Outcome::ALL.iter().zip(&tally.first_seen).filter_map(|(o, seen)| Some((o, (*seen)?)));
-    lines.extend(first.map(|(o, seen)| format!("first.{} {} {}", o.name(), seen.at_ns, seen.scenario)));
-    let specimens = tally.specimens.iter();
-    lines.extend(
-        specimens.map(|s| format!("broken.{} {} {} {}", s.broken.name(), s.at_ns, s.scenario, s.status)),
+        specimens.map(|s| format!("broken.{} {} {} {}", s.broken.name(), s.at_ns, s.step.0, s.status)),
     );
     lines.join("\n")
 }
@@ -470,11 +441,11 @@ fn a_closed_run_accounts_for_every_request_whatever_the_target_does() {
         let plan = with_any_policy(plan(Model::Closed { connections }, requests, duration, warmup), rng);
         let Played { tally, outstanding, figures } = World::new(plan, share, mood(rng), seed).run();
         if let (Some(n), None) = (requests, duration) {
-            let due = tally.sum(|s| s.due);
+            let due = tally.sum(RowCounter::Due);
             assert!(due <= n);
             if outstanding == 0 && due == n {
                 assert_eq!(
-                    tally.scenarios[0].due,
+                    tally.row(StepId(0)).counter(RowCounter::Due),
                     loadtester::schedule::Picker::new(&[2, 1], seed).unwrap().shares(n, 2)[0]
                 );
             }
@@ -526,15 +497,15 @@ fn response_time_counts_from_due_and_service_time_from_send() {
     client.received(0, RESPONSES[0].as_bytes(), Some(now - 5_000), now);
     assert_eq!(client.next(now), Some(Action::Send(0)));
     let tally = client.tally();
-    assert_eq!(tally.sum(|s| s.due), 11);
+    assert_eq!(tally.sum(RowCounter::Due), 11);
     assert_eq!(client.backlog(), 9);
     let near =
         |got: Option<u64>, ns: u64| assert!(got.unwrap().abs_diff(ns) <= ns / 1000 + 64, "{got:?} {ns}");
-    near(tally.over_scenarios(|s| &s.response_time).max(), 10 * MS - 5_000);
-    near(tally.over_scenarios(|s| &s.service_time).max(), 10 * MS - 5_000);
-    near(tally.receive_delay.max(), 5_000);
-    near(tally.slip.max(), 9 * MS); // the second was due at 1 ms and sent at 10 ms …
-    near(tally.send_delay.max(), 5_000); // … of which only the last 5 µs were ours
+    near(tally.over_rows(RowTimer::ResponseTime).max(), 10 * MS - 5_000);
+    near(tally.over_rows(RowTimer::ServiceTime).max(), 10 * MS - 5_000);
+    near(tally.timer(Timer::ReceiveDelay).max(), 5_000);
+    near(tally.timer(Timer::Slip).max(), 9 * MS); // the second was due at 1 ms and sent at 10 ms …
+    near(tally.timer(Timer::SendDelay).max(), 5_000); // … of which only the last 5 µs were ours
 }
 
 /// Of what a target answers, exactly those bodies are taken that the plan asks for, in whatever pieces
@@ -555,9 +526,9 @@ fn expectations_judge_every_complete_response_and_lose_none() {
         }));
         let mood = Mood { junk: 0, redirects: 0, ..mood(rng) };
         let Played { tally, figures, .. } = World::new(plan, share, mood, seed).run();
-        let [judged, other] = tally.scenarios.as_slice() else { panic!("two scenarios") };
-        let count = |s: &ScenarioTally, outcome: Outcome| s.outcomes[outcome as usize];
-        let code = |s: &ScenarioTally, code| s.status_codes().find(|(c, _)| *c == code).map_or(0, |(_, n)| n);
+        let [judged, other] = tally.rows() else { panic!("two scenarios") };
+        let count = |s: &Row, outcome: Outcome| s.counter(outcome);
+        let code = |s: &Row, code| s.status_codes().find(|(c, _)| *c == code).map_or(0, |(_, n)| n);
         assert_eq!(count(judged, Outcome::UnexpectedStatus), code(judged, 503));
         let (ok, broken) = (count(judged, Outcome::Ok), count(judged, Outcome::ExpectationFailed));
         assert_eq!(ok + broken, code(judged, 200) + code(judged, 204));
@@ -568,9 +539,9 @@ fn expectations_judge_every_complete_response_and_lose_none() {
         }
         assert_eq!(count(other, Outcome::ExpectationFailed), 0);
         assert_eq!(count(other, Outcome::Ok), code(other, 200) + code(other, 204));
-        assert!(tally.specimens.iter().all(|s| s.scenario == 0));
+        assert!(tally.specimens().iter().all(|s| s.step == StepId(0)));
         let kinds = usize::from(broken > 0) + usize::from(code(judged, 503) > 0);
-        assert_eq!(tally.specimens.len(), kinds, "{:?}", tally.specimens);
+        assert_eq!(tally.specimens().len(), kinds, "{:?}", tally.specimens());
         figures
     });
 }

@@ -4,7 +4,7 @@ use loadtester::plan::{self, Overrides, Threshold};
 use loadtester::report::figures::{Threshold as Figure, Verdict};
 use loadtester::report::terminal::{DEFAULT_WIDTH, live_line, summary};
 use loadtester::report::{RunInfo, Snapshot, State, json, prometheus};
-use loadtester::tally::Outcome;
+use loadtester::tally::{Counter, Outcome, RowCounter, RowTimer, StepId, Timer};
 use loadtester::verdict::threshold::{Outcome as Gate, Watch};
 
 const MS: u64 = 1_000_000;
@@ -43,15 +43,17 @@ fn run(thresholds: &[&str]) -> Snapshot {
     };
     let mut s = Snapshot::new(info, 1, 0.0);
     (s.state, s.elapsed_ns, s.measured_ns) = (State::Finished, 10 * SECOND, 10 * SECOND);
-    for (i, scenario) in s.tally.scenarios.iter_mut().enumerate() {
+    for i in 0..s.tally.rows().len() {
+        let row = StepId::new(i);
         for n in 1..=500 {
-            scenario.response_time.record(n * MS / (i as u64 + 1));
-            scenario.service_time.record(n * MS / (i as u64 + 1));
-            s.tally.send_delay.record(20_000);
-            s.tally.slip.record(20_000);
+            s.tally.record_row(row, RowTimer::ResponseTime, n * MS / (i as u64 + 1));
+            s.tally.record_row(row, RowTimer::ServiceTime, n * MS / (i as u64 + 1));
+            s.tally.record(Timer::SendDelay, 20_000);
+            s.tally.record(Timer::Slip, 20_000);
         }
-        (scenario.due, scenario.sent) = (500, 500);
-        scenario.outcomes[Outcome::Ok as usize] = 500;
+        s.tally.add_row(row, RowCounter::Due, 500);
+        s.tally.add_row(row, RowCounter::Sent, 500);
+        s.tally.add_row(row, Outcome::Ok, 500);
     }
     s
 }
@@ -136,8 +138,8 @@ fn a_run_in_which_nothing_ended_passes_nothing() {
 fn a_gate_passes_only_when_the_asked_load_was_offered() {
     let short = |missing: u64| {
         change(&["p50 < 1s", "error_rate < 1%", "p50 < 1ms"], |s| {
-            s.tally.scenarios[0].due += missing;
-            s.tally.scenarios[0].dropped += missing;
+            s.tally.add_row(StepId(0), RowCounter::Due, missing);
+            s.tally.add_row(StepId(0), RowCounter::Dropped, missing);
         })
     };
     assert_eq!(outcomes(&short(10)), [Passed, Passed, Failed]);
@@ -149,8 +151,8 @@ fn a_gate_passes_only_when_the_asked_load_was_offered() {
 fn a_time_over_its_limit_is_inconclusive_while_our_own_delay_may_explain_it() {
     let late = |thresholds: &[&str]| {
         change(thresholds, |s| {
-            s.tally.send_delay.clear();
-            (0..1000).for_each(|_| s.tally.send_delay.record(60 * MS));
+            s.tally.timer_mut(Timer::SendDelay).clear();
+            (0..1000).for_each(|_| s.tally.record(Timer::SendDelay, 60 * MS));
         })
     };
     let snapshot =
@@ -187,8 +189,8 @@ fn with_user_timestamps_a_busy_generator_proves_nothing_slow() {
 fn a_rate_missed_because_of_the_generator_is_inconclusive_and_because_of_the_target_failed() {
     let missing = |dropped: u64| {
         change(&["rate >= 105/s", "count >= 1050", "rate >= 200/s"], |s| {
-            s.tally.scenarios[0].due += 100;
-            s.tally.scenarios[0].dropped += dropped;
+            s.tally.add_row(StepId(0), RowCounter::Due, 100);
+            s.tally.add_row(StepId(0), RowCounter::Dropped, dropped);
         })
     };
     assert_eq!(outcomes(&missing(0)), [Inconclusive, Inconclusive, Failed]);
@@ -196,7 +198,8 @@ fn a_rate_missed_because_of_the_generator_is_inconclusive_and_because_of_the_tar
     assert_eq!(outcomes(&missing(100)), [Failed, Failed, Failed], "connections waited for the target");
     let closed = |busy_ns: u64| {
         change(&["rate >= 105/s"], |s| {
-            (s.run.model, s.tally.completed_in_time) = ("closed", 1000);
+            s.run.model = "closed";
+            s.tally.set(Counter::CompletedInTime, 1000);
             (s.threads[0].busy_ns, s.threads[0].observed_ns) = (busy_ns, 100);
         })
     };
@@ -207,8 +210,8 @@ fn a_rate_missed_because_of_the_generator_is_inconclusive_and_because_of_the_tar
 fn failures_of_this_machine_are_not_the_targets() {
     let failures = |outcome: Outcome| {
         change(&["error_rate < 1%"], |s| {
-            s.tally.scenarios[0].outcomes[Outcome::Ok as usize] -= 50;
-            s.tally.scenarios[0].outcomes[outcome as usize] = 50;
+            s.tally.row_mut(StepId(0)).set(Outcome::Ok, 450);
+            s.tally.row_mut(StepId(0)).set(outcome, 50);
         })
     };
     assert_eq!(outcomes(&failures(Outcome::Timeout)), [Failed]);
@@ -223,10 +226,10 @@ fn failures_of_this_machine_are_not_the_targets() {
 fn dropped_requests_are_no_errors_and_fail_their_own_threshold() {
     let dropped = |late: bool| {
         change(&["error_rate == 0", "dropped == 0"], |s| {
-            s.tally.scenarios[0].due += 5;
-            s.tally.scenarios[0].dropped += 5;
+            s.tally.add_row(StepId(0), RowCounter::Due, 5);
+            s.tally.add_row(StepId(0), RowCounter::Dropped, 5);
             if late {
-                (0..100).for_each(|_| s.tally.send_delay.record(SECOND));
+                (0..100).for_each(|_| s.tally.record(Timer::SendDelay, SECOND));
             }
         })
     };

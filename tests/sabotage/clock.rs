@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use loadtester::client::{Action, Client, RunSpec};
 use loadtester::plan::{Overrides, Slice, UrlForm, from_url, share};
 use loadtester::sys::{Clock, RealtimeOffset};
-use loadtester::tally::Tally;
+use loadtester::tally::{Counter, RowTimer, StepId, Tally, Timer};
 
 use crate::Done;
 
@@ -57,22 +57,34 @@ pub fn a_step_of_the_wall_clock_by_an_hour_makes_no_latency_absurd() -> Done {
         // Steps come unannounced: the offset is that of before.
         (0..10).for_each(|_| wire.exchange(&offset, stepped_ns));
         let tally = wire.client.tally();
-        assert_eq!((tally.absurd_stamps, tally.receive_delay.count()), (10, 0), "each is seen and counted");
-        assert_eq!(tally.scenarios[0].service_time.count(), 10, "none is lost");
+        assert_eq!(
+            (tally.counter(Counter::AbsurdStamps), tally.timer(Timer::ReceiveDelay).count()),
+            (10, 0),
+            "each is seen and counted"
+        );
+        assert_eq!(tally.row(StepId(0)).timer(RowTimer::ServiceTime).count(), 10, "none is lost");
 
         // The offset of a wall clock that has since been put right.
         let before = wire.clock.now();
         offset = RealtimeOffset::between(before, wall_ns(stepped_ns), wire.clock.now());
         wire.exchange(&offset, 0);
-        assert_eq!(wire.client.tally().absurd_stamps, 11);
+        assert_eq!(wire.client.tally().counter(Counter::AbsurdStamps), 11);
         std::thread::sleep(Duration::from_nanos(2 * RealtimeOffset::MAX_AGE_NS));
         offset.refresh(&wire.clock, wire.clock.now());
         // Were the machine to pause within a measurement, a stamp could still be off by a little.
         (0..100 - 11).for_each(|_| wire.exchange(&offset, 0));
         let tally = wire.client.tally();
-        assert!(tally.receive_delay.count() > 50, "it is followed: {:?}", tally.receive_delay);
-        assert_eq!(tally.scenarios[0].service_time.count(), 100);
-        let worst = tally.scenarios[0].response_time.max().max(tally.scenarios[0].service_time.max());
+        assert!(
+            tally.timer(Timer::ReceiveDelay).count() > 50,
+            "it is followed: {:?}",
+            tally.timer(Timer::ReceiveDelay)
+        );
+        assert_eq!(tally.row(StepId(0)).timer(RowTimer::ServiceTime).count(), 100);
+        let worst = tally
+            .row(StepId(0))
+            .timer(RowTimer::ResponseTime)
+            .max()
+            .max(tally.row(StepId(0)).timer(RowTimer::ServiceTime).max());
         assert!(worst.is_some_and(|ns| ns < 60_000_000_000), "no latency is an hour: {worst:?}");
     }
     Ok(())

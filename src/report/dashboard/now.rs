@@ -10,7 +10,7 @@ use crate::report::headline::{Headline, Tone};
 use crate::report::html::sections::{figure, key_figures, optional, own_error, plural, sentence, share};
 use crate::report::html::{Source, doubts, heading, insecure, sections, workers};
 use crate::report::{Snapshot, State, ThreadHealth};
-use crate::tally::quantile;
+use crate::tally::{RowTimer, quantile};
 
 fn headline(source: &Source) -> Headline {
     match is_last(source.snapshot) {
@@ -129,7 +129,7 @@ fn figures(source: &Source) -> Markup {
     let rate = |r: Option<f64>| r.map_or("–".to_owned(), per_second);
     let on_average = |r: Option<f64>| format!("on average {}", rate(r));
     let (response, service) =
-        (tally.over_scenarios(|s| &s.response_time), tally.over_scenarios(|s| &s.service_time));
+        (tally.over_rows(RowTimer::ResponseTime), tally.over_rows(RowTimer::ServiceTime));
     let at = |h, q| optional(quantile::percentile(h, q));
     let asked = match source.run.target_rate {
         Some(_) => figure("Asked", rate(last.asked), on_average(mean.target)),

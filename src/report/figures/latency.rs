@@ -104,7 +104,7 @@ impl Histograms {
 pub fn encode(histogram: &Histogram) -> String {
     let mut bytes = Vec::new();
     V2DeflateSerializer::new()
-        .serialize(histogram.hdr(), &mut bytes)
+        .serialize(&histogram.to_hdr(), &mut bytes)
         .expect("writing to memory does not fail and no count reaches 2^63");
     BASE64.encode(bytes)
 }
@@ -120,7 +120,7 @@ mod tests {
         (1..=1000).for_each(|i| h.record(i * 12_345));
         let bytes = BASE64.decode(encode(&h)).unwrap();
         let back: hdrhistogram::Histogram<u64> = Deserializer::new().deserialize(&mut &bytes[..]).unwrap();
-        assert_eq!(back, *h.hdr());
+        assert_eq!(back, h.to_hdr());
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub use self::unsent::{dropped_because, turned_away};
 pub use self::wire::{Connections, explain, protocol_errors, tls_faults};
 use super::{Ending, Snapshot, State};
 use crate::plan::Metric;
-use crate::tally::{Outcome, ScenarioTally, Tally};
+use crate::tally::{Counter, Outcome, Row, RowCounter, RowTimer, Tally, Timer};
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
 /// What was judged elsewhere of this tool as a measuring device.
@@ -113,33 +113,34 @@ impl Totals {
     pub fn of(snapshot: &Snapshot) -> Self {
         let tally = &snapshot.tally;
         Self {
-            due: tally.sum(|s| s.due),
-            sent: tally.sum(|s| s.sent),
-            completed: tally.sum(ScenarioTally::completed),
-            ok: tally.sum(ScenarioTally::completed),
-            failed: tally.sum(ScenarioTally::failed),
-            dropped: tally.sum(|s| s.dropped),
+            due: tally.sum(RowCounter::Due),
+            sent: tally.sum(RowCounter::Sent),
+            completed: tally.completed(),
+            ok: tally.completed(),
+            failed: tally.failed(),
+            dropped: tally.sum(RowCounter::Dropped),
             unfinished: snapshot.unfinished,
-            bytes_sent: tally.sum(|s| s.bytes_sent),
-            bytes_received: tally.sum(|s| s.bytes_received),
-            retried: Some(tally.retried),
-            connections_opened: Some(tally.connections_opened),
+            bytes_sent: tally.sum(RowCounter::BytesSent),
+            bytes_received: tally.sum(RowCounter::BytesReceived),
+            retried: Some(tally.counter(Counter::Retried)),
+            connections_opened: Some(tally.counter(Counter::ConnectionsOpened)),
         }
     }
 
     /// Of one scenario. What has not ended by the end of the run follows from the law.
-    pub fn of_scenario(tally: &ScenarioTally, state: State) -> Self {
-        let open = tally.due.saturating_sub(tally.ended() + tally.dropped);
+    pub fn of_scenario(tally: &Row, state: State) -> Self {
+        let open =
+            tally.counter(RowCounter::Due).saturating_sub(tally.ended() + tally.counter(RowCounter::Dropped));
         Self {
-            due: tally.due,
-            sent: tally.sent,
+            due: tally.counter(RowCounter::Due),
+            sent: tally.counter(RowCounter::Sent),
             completed: tally.completed(),
             ok: tally.completed(),
             failed: tally.failed(),
-            dropped: tally.dropped,
+            dropped: tally.counter(RowCounter::Dropped),
             unfinished: if state == State::Finished { open } else { 0 },
-            bytes_sent: tally.bytes_sent,
-            bytes_received: tally.bytes_received,
+            bytes_sent: tally.counter(RowCounter::BytesSent),
+            bytes_received: tally.counter(RowCounter::BytesReceived),
             retried: None,
             connections_opened: None,
         }
@@ -164,8 +165,8 @@ impl Tls {
     pub fn of(snapshot: &Snapshot) -> Option<Self> {
         let tally = &snapshot.tally;
         snapshot.run.insecure.map(|insecure| Self {
-            handshakes_full: tally.handshakes_full,
-            handshakes_resumed: tally.handshakes_resumed,
+            handshakes_full: tally.counter(Counter::HandshakesFull),
+            handshakes_resumed: tally.counter(Counter::HandshakesResumed),
             failures: tls_faults(tally),
             insecure,
         })
@@ -188,10 +189,10 @@ impl Rate {
     pub fn of(snapshot: &Snapshot) -> Self {
         let tally = &snapshot.tally;
         let closed = snapshot.run.model == "closed";
-        let completed = if closed { tally.completed_in_time } else { tally.sum(ScenarioTally::completed) };
+        let completed = if closed { tally.counter(Counter::CompletedInTime) } else { tally.completed() };
         Self {
             target: snapshot.run.target_rate,
-            offered: snapshot.per_second(tally.sum(|s| s.sent)),
+            offered: snapshot.per_second(tally.sum(RowCounter::Sent)),
             achieved: snapshot.per_second(completed),
         }
     }
@@ -218,7 +219,7 @@ impl Outcomes {
 
     /// Over all scenarios.
     pub fn over(tally: &Tally) -> Self {
-        Self::of(|outcome| tally.sum(|s| s.outcomes[outcome as usize]))
+        Self::of(|outcome| tally.sum(outcome))
     }
 }
 
@@ -231,7 +232,7 @@ impl Serialize for Outcomes {
 /// Responses by status code, over all scenarios.
 pub fn status_codes(tally: &Tally) -> BTreeMap<u16, u64> {
     let mut codes = BTreeMap::new();
-    for (code, n) in tally.scenarios.iter().flat_map(ScenarioTally::status_codes) {
+    for (code, n) in tally.rows().iter().flat_map(Row::status_codes) {
         *codes.entry(code).or_default() += n;
     }
     codes
@@ -262,16 +263,18 @@ pub struct Scenario<'a> {
 impl<'a> Scenario<'a> {
     /// All scenarios in the plan's order.
     pub fn all(snapshot: &'a Snapshot, with_histograms: bool) -> Vec<Self> {
-        let named = snapshot.run.scenarios.iter().zip(&snapshot.tally.scenarios);
+        let named = snapshot.run.scenarios.iter().zip(snapshot.tally.rows());
         let figures = named.map(|((name, weight), tally)| Self {
             name,
             weight: *weight,
             totals: Totals::of_scenario(tally, snapshot.state),
-            response_time: Latency::of(&tally.response_time),
-            service_time: Latency::of(&tally.service_time),
-            outcomes: Outcomes::of(|outcome| tally.outcomes[outcome as usize]),
+            response_time: Latency::of(tally.timer(RowTimer::ResponseTime)),
+            service_time: Latency::of(tally.timer(RowTimer::ServiceTime)),
+            outcomes: Outcomes::of(|outcome| tally.counter(outcome)),
             status_codes: tally.status_codes().collect(),
-            histograms: with_histograms.then(|| Histograms::of(&tally.response_time, &tally.service_time)),
+            histograms: with_histograms.then(|| {
+                Histograms::of(tally.timer(RowTimer::ResponseTime), tally.timer(RowTimer::ServiceTime))
+            }),
         });
         figures.collect()
     }
@@ -330,12 +333,12 @@ impl<'a> Instrument<'a> {
             reason_names: &judged.reason_names,
             notes: &judged.notes,
             timestamps: snapshot.timestamps(),
-            slip: Latency::of(&snapshot.tally.slip),
-            send_delay: Latency::of(&snapshot.tally.send_delay),
-            receive_delay: Latency::of(&snapshot.tally.receive_delay),
+            slip: Latency::of(snapshot.tally.timer(Timer::Slip)),
+            send_delay: Latency::of(snapshot.tally.timer(Timer::SendDelay)),
+            receive_delay: Latency::of(snapshot.tally.timer(Timer::ReceiveDelay)),
             offered_ratio: judged.offered_ratio.filter(|ratio| ratio.is_finite()),
-            absurd_stamps: snapshot.tally.absurd_stamps,
-            unstamped: snapshot.tally.unstamped,
+            absurd_stamps: snapshot.tally.counter(Counter::AbsurdStamps),
+            unstamped: snapshot.tally.counter(Counter::Unstamped),
             threads: threads.collect(),
             cpu_throttled_seconds: seconds(snapshot.throttled_ns),
             cpu_throttled_periods: snapshot.throttled_periods,
@@ -408,10 +411,10 @@ pub struct BrokenExpectation<'a> {
 impl<'a> BrokenExpectation<'a> {
     /// All that were kept, by scenario, the earliest first.
     pub fn all(snapshot: &'a Snapshot) -> Vec<Self> {
-        let mut specimens: Vec<_> = snapshot.tally.specimens.iter().collect();
-        specimens.sort_by_key(|s| (s.scenario, s.at_ns));
+        let mut specimens: Vec<_> = snapshot.tally.specimens().iter().collect();
+        specimens.sort_by_key(|s| (s.step, s.at_ns));
         let named = specimens.into_iter().map(|s| Self {
-            scenario: snapshot.run.scenarios.get(usize::from(s.scenario)).map_or("?", |(name, _)| name),
+            scenario: snapshot.run.scenarios.get(s.step.index()).map_or("?", |(name, _)| name),
             expectation: s.broken.name(),
             outcome: s.broken.outcome().name(),
             status: s.status,

@@ -5,7 +5,7 @@ use crate::tally::{Outcome, Tally};
 
 /// Requests that came to no connection: attempted, but never sent.
 pub fn turned_away(tally: &Tally) -> u64 {
-    let ended = |outcome: Outcome| tally.sum(|s| s.outcomes[outcome as usize]);
+    let ended = |outcome: Outcome| tally.sum(outcome);
     ended(Outcome::ConnectRefused) + ended(Outcome::ConnectUnreachable) + ended(Outcome::ConnectTimeout)
 }
 

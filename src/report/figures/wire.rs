@@ -7,17 +7,17 @@ use serde::Serialize;
 
 use crate::http1::ProtocolError;
 use crate::report::format::count;
-use crate::tally::{Close, Outcome, Tally, TlsFault};
+use crate::tally::{Close, Counter, Outcome, Tally, TlsFault};
 
 /// Protocol errors by what was wrong, those that occurred.
 pub fn protocol_errors(tally: &Tally) -> BTreeMap<&'static str, u64> {
-    let named = ProtocolError::ALL.into_iter().map(|e| (e.name(), tally.protocol_errors[e as usize]));
+    let named = ProtocolError::ALL.into_iter().map(|e| (e.name(), tally.counter(e)));
     named.filter(|(_, n)| *n > 0).collect()
 }
 
 /// Failures of TLS by why, those that occurred.
 pub fn tls_faults(tally: &Tally) -> BTreeMap<&'static str, u64> {
-    let named = TlsFault::ALL.into_iter().map(|fault| (fault.name(), tally.tls_faults[fault.place()]));
+    let named = TlsFault::ALL.into_iter().map(|fault| (fault.name(), tally.counter(fault)));
     named.filter(|(_, n)| *n > 0).collect()
 }
 
@@ -52,11 +52,11 @@ pub struct Connections {
 impl Connections {
     /// Of all threads.
     pub fn of(tally: &Tally) -> Self {
-        let closed = Close::ALL.into_iter().map(|why| (why.name(), tally.closes[why as usize]));
+        let closed = Close::ALL.into_iter().map(|why| (why.name(), tally.counter(why)));
         Self {
-            opened: tally.connections_opened,
-            reconnects: tally.reconnects,
-            idle_attempts_failed: tally.connect_failures,
+            opened: tally.counter(Counter::ConnectionsOpened),
+            reconnects: tally.counter(Counter::Reconnects),
+            idle_attempts_failed: tally.counter(Counter::ConnectFailures),
             closed: closed.filter(|(_, n)| *n > 0).collect(),
         }
     }
@@ -77,8 +77,8 @@ mod tests {
     fn a_protocol_error_is_explained_with_its_reasons() {
         let mut tally = Tally::new(1);
         assert_eq!(explain(Outcome::ProtocolError, &tally), Outcome::ProtocolError.explain());
-        tally.protocol_errors[ProtocolError::ConflictingLengths as usize] = 2_000;
-        tally.protocol_errors[ProtocolError::BadChunk as usize] = 1;
+        tally.set(ProtocolError::ConflictingLengths, 2_000);
+        tally.set(ProtocolError::BadChunk, 1);
         let text = explain(Outcome::ProtocolError, &tally);
         assert!(text.ends_with(": bad_chunk (1), conflicting_lengths (2,000)"), "{text}");
         assert_eq!(explain(Outcome::Reset, &tally), Outcome::Reset.explain());

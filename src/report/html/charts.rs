@@ -9,7 +9,7 @@ use crate::report::svg::{
     thin, time_ticks,
 };
 use crate::report::{Snapshot, TimelinePoint};
-use crate::tally::{Histogram, quantile};
+use crate::tally::{Histogram, RowTimer, quantile};
 
 /// Points of a percentile curve for each further nine.
 const POINTS_PER_NINE: u32 = 60;
@@ -106,8 +106,8 @@ fn curve(histogram: &Histogram) -> Vec<Option<Place>> {
 }
 
 fn by_percentile(snapshot: &Snapshot) -> Option<Markup> {
-    let response = snapshot.tally.over_scenarios(|s| &s.response_time);
-    let service = snapshot.tally.over_scenarios(|s| &s.service_time);
+    let response = snapshot.tally.over_rows(RowTimer::ResponseTime);
+    let service = snapshot.tally.over_rows(RowTimer::ServiceTime);
     if response.count() == 0 {
         return None;
     }

@@ -7,7 +7,7 @@ use super::sections::{facts_list, optional, plural, table};
 use crate::report::State;
 use crate::report::format::{count, percent, time};
 use crate::report::shown::{harmless, unbroken};
-use crate::tally::quantile;
+use crate::tally::{Counter, Timer, quantile};
 
 /// Load threads listed without being asked; the rest opens on demand.
 const MOST_OPEN_THREADS: usize = 8;
@@ -39,11 +39,11 @@ fn own_errors(source: &Source) -> Markup {
     let errors = [
         (
             "slip",
-            &tally.slip,
+            tally.timer(Timer::Slip),
             "a request was due until its send began, waiting for a free connection included",
         ),
-        ("send delay", &tally.send_delay, "the part of the slip that is our own"),
-        ("receive delay", &tally.receive_delay, "the kernel had the last byte until we read it"),
+        ("send delay", tally.timer(Timer::SendDelay), "the part of the slip that is our own"),
+        ("receive delay", tally.timer(Timer::ReceiveDelay), "the kernel had the last byte until we read it"),
     ];
     let rows = html! {
         @for (name, histogram, what) in errors {
@@ -60,7 +60,7 @@ fn own_errors(source: &Source) -> Markup {
 
 fn facts(source: &Source) -> Markup {
     let (snapshot, tally) = (source.snapshot, &source.snapshot.tally);
-    let stamps = match (snapshot.timestamps(), tally.absurd_stamps) {
+    let stamps = match (snapshot.timestamps(), tally.counter(Counter::AbsurdStamps)) {
         ("kernel", 0) => "the kernel's, on the socket".to_owned(),
         ("kernel", n) => format!("the kernel's; {} impossible, replaced by our own", count(n)),
         _ => "our own, when a thread read the bytes".to_owned(),
@@ -76,8 +76,8 @@ fn facts(source: &Source) -> Markup {
         ("receive times", stamps),
         ("offered / asked", offered),
         ("CPU throttling", throttled),
-        ("failed idle connects", count(tally.connect_failures)),
-        ("sent again", count(tally.retried)),
+        ("failed idle connects", count(tally.counter(Counter::ConnectFailures))),
+        ("sent again", count(tally.counter(Counter::Retried))),
     ])
 }
 

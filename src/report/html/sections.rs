@@ -9,7 +9,7 @@ use crate::report::format::{bytes, count, percent, rate as per_second, time, tim
 use crate::report::json::rfc3339;
 use crate::report::shown::{harmless, unbroken};
 use crate::report::threshold;
-use crate::tally::{Histogram, ScenarioTally, quantile};
+use crate::tally::{Counter, Histogram, RowCounter, RowTimer, Timer, quantile};
 
 /// Rows of the latency table.
 const PERCENTILES: [(&str, f64); 7] = [
@@ -82,7 +82,7 @@ fn plain(rfc3339: &str) -> String {
 pub fn key_figures(source: &Source) -> Markup {
     let (totals, tally) = (&source.totals, &source.snapshot.tally);
     let rate = Rate::of(source.snapshot);
-    let response = tally.over_scenarios(|s| &s.response_time);
+    let response = tally.over_rows(RowTimer::ResponseTime);
     let at = |q| optional(quantile::percentile(&response, q));
     let offered =
         source.instrument.offered_ratio.map(|r| format!("{} of the asked requests attempted", percent(r)));
@@ -112,12 +112,16 @@ pub fn own_error(source: &Source) -> (&'static str, String, String) {
     let own_99 = |h| optional(quantile::percentile(h, 0.99));
     match source.run.target_rate {
         Some(_) => {
-            let receive = format!("receive delay {}", own_99(&tally.receive_delay));
-            ("Own error: slip, 99 %", own_99(&tally.slip), receive)
+            let receive = format!("receive delay {}", own_99(tally.timer(Timer::ReceiveDelay)));
+            ("Own error: slip, 99 %", own_99(tally.timer(Timer::Slip)), receive)
         }
         None => {
-            let median = optional(quantile::percentile(&tally.receive_delay, 0.5));
-            ("Own error: receive delay, 99 %", own_99(&tally.receive_delay), format!("median {median}"))
+            let median = optional(quantile::percentile(tally.timer(Timer::ReceiveDelay), 0.5));
+            (
+                "Own error: receive delay, 99 %",
+                own_99(tally.timer(Timer::ReceiveDelay)),
+                format!("median {median}"),
+            )
         }
     }
 }
@@ -165,7 +169,7 @@ fn result_class(source: &Source, result: &'static str) -> &'static str {
 
 /// Whether a result says nothing yet: nothing that was not measured has failed.
 fn is_pending(source: &Source, result: &str) -> bool {
-    let measured = source.snapshot.tally.sum(ScenarioTally::ended) > 0;
+    let measured = source.snapshot.tally.ended() > 0;
     source.snapshot.state != State::Finished && (result == "inconclusive" || !measured)
 }
 
@@ -182,13 +186,13 @@ fn result(source: &Source, result: &'static str) -> &'static str {
 pub fn latency(source: &Source) -> Markup {
     let tally = &source.snapshot.tally;
     let (response, service) =
-        (tally.over_scenarios(|s| &s.response_time), tally.over_scenarios(|s| &s.service_time));
+        (tally.over_rows(RowTimer::ResponseTime), tally.over_rows(RowTimer::ServiceTime));
     let columns = [
         ("response time", &response),
         ("service time", &service),
-        ("first byte", &tally.first_byte_time),
-        ("connect", &tally.connect_time),
-        ("TLS handshake", &tally.tls_time),
+        ("first byte", tally.timer(Timer::FirstByteTime)),
+        ("connect", tally.timer(Timer::ConnectTime)),
+        ("TLS handshake", tally.timer(Timer::TlsTime)),
     ];
     // Before the end these two have their place from the start, so that nothing is pushed away.
     let first = if source.snapshot.state == State::Finished { 0 } else { 2 };
@@ -234,19 +238,19 @@ fn with_interval(histogram: &Histogram, q: f64) -> String {
 }
 
 pub fn scenarios(source: &Source) -> Markup {
-    let tallies = &source.snapshot.tally.scenarios;
+    let tallies = source.snapshot.tally.rows();
     let rows = html! {
         @for ((name, weight), s) in source.run.scenarios.iter().zip(tallies) {
             tr {
                 th scope="row" { (name) }
                 td { (weight) }
-                td { (count(s.sent)) }
+                td { (count(s.counter(RowCounter::Sent))) }
                 td { (count(s.completed())) }
                 td { (count(s.failed())) }
-                td { (count(s.dropped)) }
+                td { (count(s.counter(RowCounter::Dropped))) }
                 td { (source.snapshot.per_second(s.completed()).map_or("–".to_owned(), per_second)) }
-                @for q in [0.5, 0.9, 0.99] { td { (optional(quantile::percentile(&s.response_time, q))) } }
-                td { (optional(s.response_time.max())) }
+                @for q in [0.5, 0.9, 0.99] { td { (optional(quantile::percentile(s.timer(RowTimer::ResponseTime), q))) } }
+                td { (optional(s.timer(RowTimer::ResponseTime).max())) }
             }
         }
     };
@@ -343,8 +347,8 @@ pub fn environment(source: &Source) -> Markup {
         ("measured", time(snapshot.measured_ns)),
         ("warm-up", time(run.warmup_ns)),
         ("load threads", count(snapshot.threads.len() as u64)),
-        ("connections opened", count(snapshot.tally.connections_opened)),
-        ("reconnects", count(snapshot.tally.reconnects)),
+        ("connections opened", count(snapshot.tally.counter(Counter::ConnectionsOpened))),
+        ("reconnects", count(snapshot.tally.counter(Counter::Reconnects))),
         ("sent", flow(totals.bytes_sent)),
         ("received", flow(totals.bytes_received)),
         ("tool", concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned()),

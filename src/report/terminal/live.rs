@@ -2,7 +2,7 @@
 
 use crate::report::format::{count, percent, rate, time, whole_seconds};
 use crate::report::{Fleet, Snapshot};
-use crate::tally::{ScenarioTally, quantile};
+use crate::tally::{RowCounter, RowTimer, quantile};
 use crate::verdict::threshold::Outcome;
 
 /// Of a fleet that has not begun: what it waits for. Else state, progress, rate over the last window, requests
@@ -12,24 +12,24 @@ pub fn live_line(snapshot: &Snapshot) -> String {
         return awaited;
     }
     let tally = &snapshot.tally;
-    let response = tally.over_scenarios(|s| &s.response_time);
+    let response = tally.over_rows(RowTimer::ResponseTime);
     let latency = |q| quantile::percentile(&response, q).map_or("–".to_owned(), time);
     let in_flight: u64 = snapshot.threads.iter().map(|t| t.in_flight).sum();
-    let errors = tally.sum(ScenarioTally::failed);
+    let errors = tally.failed();
     let mut parts = vec![
         format!("{} {}", snapshot.state.name().replace('_', " "), percent(snapshot.progress())),
         last_rate(snapshot).map_or("–/s".to_owned(), rate),
         format!("{} in flight", count(in_flight)),
         format!("{} errors", count(errors)),
     ];
-    if let dropped @ 1.. = tally.sum(|s| s.dropped) {
+    if let dropped @ 1.. = tally.sum(RowCounter::Dropped) {
         parts.push(format!("{} dropped", count(dropped)));
     }
     parts.push(format!("p50 {} p99 {}", latency(0.5), latency(0.99)));
     if let failing @ 1.. = snapshot.thresholds().iter().filter(|t| t.outcome == Outcome::Failed).count() {
         parts.push(format!("{failing} of {} thresholds failing", snapshot.run.thresholds.len()));
     }
-    if tally.sum(ScenarioTally::ended) > 0 && !snapshot.judge().trustworthy {
+    if tally.ended() > 0 && !snapshot.judge().trustworthy {
         parts.push("NOT trustworthy so far".to_owned());
     }
     parts.extend(snapshot.left_ns().map(|ns| format!("{} left", whole_seconds(ns))));

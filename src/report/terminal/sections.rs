@@ -8,7 +8,7 @@ use crate::report::figures::{
 use crate::report::format::{bytes, count, percent, rate as per_second, short_count, time, time_in_interval};
 use crate::report::shown::harmless;
 use crate::report::{RunInfo, Snapshot};
-use crate::tally::{Histogram, quantile};
+use crate::tally::{Counter, Histogram, RowCounter, RowTimer, Timer, quantile};
 
 /// Percentiles of the latency table; p99.99 is left to the report file.
 const ROWS: [(&str, f64); 6] =
@@ -86,8 +86,8 @@ pub fn requests(page: &mut Page, totals: &Totals) {
 
 /// Response time, and service time beside it where it tells something else.
 pub fn latency(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
-    let response = snapshot.tally.over_scenarios(|s| &s.response_time);
-    let service = snapshot.tally.over_scenarios(|s| &s.service_time);
+    let response = snapshot.tally.over_rows(RowTimer::ResponseTime);
+    let service = snapshot.tally.over_rows(RowTimer::ServiceTime);
     if response.count() == 0 {
         page.paragraph(Ink::Strong, 0, "latency: no exchange ended, so there are no times to show");
     } else {
@@ -172,19 +172,19 @@ pub fn scenarios(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
         return;
     }
     page.blank();
-    let named = run.scenarios.iter().zip(&snapshot.tally.scenarios);
+    let named = run.scenarios.iter().zip(snapshot.tally.rows());
     let rows: Vec<Vec<String>> = named
         .take(MOST_SCENARIOS)
         .map(|((name, weight), s)| {
             vec![
                 name.clone(),
                 weight.to_string(),
-                short_count(s.sent),
+                short_count(s.counter(RowCounter::Sent)),
                 short_count(s.completed()),
                 short_count(s.failed()),
                 snapshot.per_second(s.completed()).map_or("–".to_owned(), per_second),
-                optional(quantile::percentile(&s.response_time, 0.5)),
-                optional(quantile::percentile(&s.response_time, 0.99)),
+                optional(quantile::percentile(s.timer(RowTimer::ResponseTime), 0.5)),
+                optional(quantile::percentile(s.timer(RowTimer::ResponseTime), 0.99)),
             ]
         })
         .collect();
@@ -230,8 +230,8 @@ pub fn first_failures(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
     page.paragraph(Ink::Strong, 0, "first of each kind");
     for failure in &snapshot.first_failures {
         let name = run.scenarios.get(failure.scenario).map_or("?", |(name, _)| name);
-        let tally = snapshot.tally.scenarios.get(failure.scenario);
-        let times = tally.map_or(0, |s| s.outcomes[failure.outcome as usize]);
+        let tally = snapshot.tally.rows().get(failure.scenario);
+        let times = tally.map_or(0, |s| s.counter(failure.outcome));
         let at = time((failure.t.max(0.0) * 1e9) as u64);
         let (outcome, detail) = (failure.outcome.name(), harmless(&failure.detail));
         let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
@@ -253,36 +253,42 @@ pub fn traffic(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
     };
     page.field("bytes", &[flow(totals.bytes_sent, "sent"), flow(totals.bytes_received, "received")]);
     let tally = &snapshot.tally;
-    let mut connections = vec![format!("{} opened", count(tally.connections_opened))];
-    if let (Some(p50), Some(max)) = (quantile::percentile(&tally.connect_time, 0.5), tally.connect_time.max())
+    let mut connections = vec![format!("{} opened", count(tally.counter(Counter::ConnectionsOpened)))];
+    if let (Some(p50), Some(max)) =
+        (quantile::percentile(tally.timer(Timer::ConnectTime), 0.5), tally.timer(Timer::ConnectTime).max())
     {
         connections.push(format!("connect time p50 {} max {}", time(p50), time(max)));
     }
-    if tally.reconnects > 0 {
-        connections.push(format!("{} of them in the place of a closed one", count(tally.reconnects)));
+    if tally.counter(Counter::Reconnects) > 0 {
+        connections.push(format!(
+            "{} of them in the place of a closed one",
+            count(tally.counter(Counter::Reconnects))
+        ));
     }
     connections.extend(Connections::of(tally).closed_in_words());
-    if tally.connect_failures > 0 {
-        let attempts = plural(tally.connect_failures, "attempt");
+    if tally.counter(Counter::ConnectFailures) > 0 {
+        let attempts = plural(tally.counter(Counter::ConnectFailures), "attempt");
         connections.push(format!("{attempts} failed with no request waiting"));
     }
-    if tally.retried > 0 {
-        let requests = plural(tally.retried, "request");
+    if tally.counter(Counter::Retried) > 0 {
+        let requests = plural(tally.counter(Counter::Retried), "request");
         connections.push(format!("{requests} sent again after the target closed an idle connection"));
     }
     page.field("connections", &connections);
     if snapshot.run.insecure.is_some() {
         let mut tls = vec![
-            format!("{} in full", plural(tally.handshakes_full, "handshake")),
-            format!("{} resumed", count(tally.handshakes_resumed)),
+            format!("{} in full", plural(tally.counter(Counter::HandshakesFull), "handshake")),
+            format!("{} resumed", count(tally.counter(Counter::HandshakesResumed))),
         ];
-        if let (Some(p50), Some(max)) = (quantile::percentile(&tally.tls_time, 0.5), tally.tls_time.max()) {
+        if let (Some(p50), Some(max)) =
+            (quantile::percentile(tally.timer(Timer::TlsTime), 0.5), tally.timer(Timer::TlsTime).max())
+        {
             tls.push(format!("handshake time p50 {} max {}", time(p50), time(max)));
         }
         page.field("tls", &tls);
     }
-    if tally.redirects > 0 {
-        page.field("redirects", &[format!("{} followed", count(tally.redirects))]);
+    if tally.counter(Counter::Redirects) > 0 {
+        page.field("redirects", &[format!("{} followed", count(tally.counter(Counter::Redirects)))]);
     }
 }
 
@@ -296,18 +302,22 @@ pub fn own_error(page: &mut Page, snapshot: &Snapshot) {
             format!("{name} p50 {} p99 {} max {}", at(0.5), at(0.99), optional(h.max()))
         }
     };
-    let mut sending = vec![figures("slip", &tally.slip)];
-    if tally.send_delay.count() > 0 {
-        sending.push(figures("of it our own", &tally.send_delay));
+    let mut sending = vec![figures("slip", tally.timer(Timer::Slip))];
+    if tally.timer(Timer::SendDelay).count() > 0 {
+        sending.push(figures("of it our own", tally.timer(Timer::SendDelay)));
     }
     page.field("own error", &sending);
-    let mut receive = vec![figures("receive delay", &tally.receive_delay)];
+    let mut receive = vec![figures("receive delay", tally.timer(Timer::ReceiveDelay))];
     receive.push(format!("{} timestamps", snapshot.timestamps()));
-    if tally.unstamped > 0 && snapshot.run.timestamps == "kernel" {
-        receive.push(format!("{} without one, ended at our reading", count(tally.unstamped)));
+    if tally.counter(Counter::Unstamped) > 0 && snapshot.run.timestamps == "kernel" {
+        receive
+            .push(format!("{} without one, ended at our reading", count(tally.counter(Counter::Unstamped))));
     }
-    if tally.absurd_stamps > 0 {
-        receive.push(format!("{} of them impossible, replaced by user time", count(tally.absurd_stamps)));
+    if tally.counter(Counter::AbsurdStamps) > 0 {
+        receive.push(format!(
+            "{} of them impossible, replaced by user time",
+            count(tally.counter(Counter::AbsurdStamps))
+        ));
     }
     page.field("", &receive);
     let busy: Vec<f64> = snapshot.threads.iter().map(|t| t.busy_ratio()).collect();

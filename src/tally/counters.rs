@@ -1,0 +1,215 @@
+//! What is counted and timed. A new counter or timer is a variant here and its line in a report: storage,
+//! merging, clearing and encoding follow from the lists.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Close, Outcome, TlsFault};
+use crate::http1::ProtocolError;
+
+/// A step of a scenario, numbered over the whole plan: what a row of statistics belongs to. A scenario with
+/// one request is one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StepId(pub u32);
+
+impl StepId {
+    /// The step at this place in the plan.
+    ///
+    /// # Panics
+    /// Beyond `u32::MAX`, which no plan reaches.
+    #[inline]
+    pub fn new(index: usize) -> Self {
+        Self(u32::try_from(index).expect("a plan has fewer steps"))
+    }
+
+    /// Its place in the plan.
+    #[inline]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+named_enum! {
+    /// What is counted over the whole run, beside the reasons in [`Close`], [`ProtocolError`] and [`TlsFault`].
+    pub enum Counter {
+        /// Connections established.
+        ConnectionsOpened = "connections_opened",
+        /// TLS handshakes in which certificates were exchanged and checked.
+        HandshakesFull = "handshakes_full",
+        /// TLS handshakes that resumed an earlier session.
+        HandshakesResumed = "handshakes_resumed",
+        /// Connections established in the place of a closed one.
+        Reconnects = "reconnects",
+        /// Connection attempts that failed while no request was waiting for them.
+        ConnectFailures = "connect_failures",
+        /// Redirects that were followed.
+        Redirects = "redirects",
+        /// Requests sent a second time because the target had closed the idle connection.
+        Retried = "retried",
+        /// Receive timestamps that could not be true (before the send, after the read) and were replaced by
+        /// our own reading.
+        AbsurdStamps = "absurd_stamps",
+        /// Complete responses without a receive timestamp: all of them with user timestamps, and those that
+        /// ended with the connection.
+        Unstamped = "unstamped",
+        /// Exchanges that ended well while load was still being applied (not in the drain).
+        CompletedInTime = "completed_in_time",
+    }
+}
+
+named_enum! {
+    /// What is timed over the whole run.
+    pub enum Timer {
+        /// Due to the start of the send call.
+        Slip = "slip",
+        /// The part of the slip that is our own, in the open model: from when the request was due and a
+        /// connection was free for it (by the kernel's stamp) to the start of the send call. The rest of the
+        /// slip was spent waiting for the target to free a connection.
+        SendDelay = "send_delay",
+        /// The kernel had the last byte until our thread read it: our own error.
+        ReceiveDelay = "receive_delay",
+        /// Connect call to established TCP connection.
+        ConnectTime = "connect_time",
+        /// Established TCP connection to the end of the TLS handshake.
+        TlsTime = "tls_time",
+        /// Send to first byte of the response.
+        FirstByteTime = "first_byte_time",
+    }
+}
+
+named_enum! {
+    /// What is counted of each step, beside the [`Outcome`]s of its exchanges.
+    pub enum RowCounter {
+        /// Requests whose due instant has come.
+        Due = "due",
+        /// Requests whose send call has begun (a retried one counts once).
+        Sent = "sent",
+        /// Due requests that were never sent: the backlog was full, or there was no lease.
+        Dropped = "dropped",
+        /// Request bytes handed to the kernel.
+        BytesSent = "bytes_sent",
+        /// Response bytes read.
+        BytesReceived = "bytes_received",
+    }
+}
+
+named_enum! {
+    /// What is timed of each step: complete responses, and timeouts at their deadline. Exchanges that ended
+    /// otherwise have no last byte; they are only counted.
+    pub enum RowTimer {
+        /// Due to last byte received.
+        ResponseTime = "response_time",
+        /// Send to last byte received; for timeouts, only those after the send.
+        ServiceTime = "service_time",
+    }
+}
+
+/// What is counted over the whole run; each has a slot of its own.
+pub trait RunCount: Copy {
+    /// Its place among all counters of a run, below [`RUN_SLOTS`].
+    fn slot(self) -> usize;
+}
+
+/// What is counted of each step; each has a slot of its own.
+pub trait RowCount: Copy {
+    /// Its place among all counters of a row, below [`ROW_SLOTS`].
+    fn slot(self) -> usize;
+}
+
+const CLOSES: usize = Counter::COUNT;
+const PROTOCOL_ERRORS: usize = CLOSES + Close::COUNT;
+const TLS_FAULTS: usize = PROTOCOL_ERRORS + ProtocolError::COUNT;
+/// Counters of a run.
+pub(super) const RUN_SLOTS: usize = TLS_FAULTS + TlsFault::COUNT;
+
+const OUTCOMES: usize = RowCounter::COUNT;
+/// Counters of a row.
+pub(super) const ROW_SLOTS: usize = OUTCOMES + Outcome::COUNT;
+
+impl RunCount for Counter {
+    #[inline]
+    fn slot(self) -> usize {
+        self.index()
+    }
+}
+
+/// Why a connection was closed.
+impl RunCount for Close {
+    #[inline]
+    fn slot(self) -> usize {
+        CLOSES + self.index()
+    }
+}
+
+/// What was wrong with the response of an exchange that ended as a protocol error.
+impl RunCount for ProtocolError {
+    #[inline]
+    fn slot(self) -> usize {
+        PROTOCOL_ERRORS + self.index()
+    }
+}
+
+/// Why an exchange ended in [`Outcome::TlsFailed`].
+impl RunCount for TlsFault {
+    #[inline]
+    fn slot(self) -> usize {
+        TLS_FAULTS + self.index()
+    }
+}
+
+impl RowCount for RowCounter {
+    #[inline]
+    fn slot(self) -> usize {
+        self.index()
+    }
+}
+
+/// How an exchange ended.
+impl RowCount for Outcome {
+    #[inline]
+    fn slot(self) -> usize {
+        OUTCOMES + self.index()
+    }
+}
+
+/// The stable names of a run's counters, in the order of their slots.
+pub(super) fn run_names() -> Vec<String> {
+    let group = |prefix: &'static str, name: &'static str| format!("{prefix}.{name}");
+    let own = Counter::ALL.iter().map(|counter| counter.name().to_owned());
+    own.chain(Close::ALL.iter().map(|why| group("closes", why.name())))
+        .chain(ProtocolError::ALL.iter().map(|error| group("protocol_errors", error.name())))
+        .chain(TlsFault::ALL.iter().map(|fault| group("tls_faults", fault.name())))
+        .collect()
+}
+
+/// The stable names of a row's counters, in the order of their slots.
+pub(super) fn row_names() -> Vec<String> {
+    let own = RowCounter::ALL.iter().map(|counter| counter.name().to_owned());
+    own.chain(Outcome::ALL.iter().map(|outcome| format!("outcomes.{}", outcome.name()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_counter_and_timer_has_a_slot_and_a_name_of_its_own() {
+        let distinct = |names: Vec<String>| (names.len(), names.into_iter().collect::<BTreeSet<_>>().len());
+        assert_eq!(distinct(run_names()), (RUN_SLOTS, RUN_SLOTS));
+        assert_eq!(distinct(row_names()), (ROW_SLOTS, ROW_SLOTS));
+        let timers = Timer::ALL.iter().map(|t| t.name());
+        let timers: Vec<_> =
+            timers.chain(RowTimer::ALL.iter().map(|t| t.name())).map(str::to_owned).collect();
+        assert_eq!(distinct(timers), (Timer::COUNT + RowTimer::COUNT, Timer::COUNT + RowTimer::COUNT));
+
+        let names = run_names();
+        assert_eq!(names[Counter::Retried.slot()], "retried");
+        assert_eq!(names[Close::Failure.slot()], "closes.failure");
+        assert_eq!(names[ProtocolError::BadChunk.slot()], "protocol_errors.bad_chunk");
+        assert_eq!(names[TlsFault::Alert(40).slot()], "tls_faults.alert");
+        let names = row_names();
+        assert_eq!(names[RowCounter::BytesSent.slot()], "bytes_sent");
+        assert_eq!(names[Outcome::Timeout.slot()], "outcomes.timeout");
+    }
+}
