@@ -110,10 +110,12 @@ impl Exchanges {
     #[inline]
     pub fn request<'a>(&'a self, spec: &'a RunSpec, id: ExchangeId) -> &'a Request {
         let exchange = self.get(id);
-        match self.redirected.get(id.0 as usize) {
-            Some(Some(redirected)) if exchange.redirects > 0 => &redirected.request,
-            _ => &spec.requests[exchange.step.index()],
+        if exchange.redirects > 0
+            && let Some(redirected) = &self.redirected[id.0 as usize]
+        {
+            return &redirected.request;
         }
+        &spec.requests[exchange.step.index()]
     }
 
     /// Have it follow a response of this `status`, a redirect.
