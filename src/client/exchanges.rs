@@ -15,6 +15,10 @@ use crate::tally::{Counter, Tally};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExchangeId(u32);
 
+/// Deadline lists, each looked at in every turn. Lengths beyond so many share lists with their neighbors: setting
+/// such a deadline may walk past others.
+const MAX_LISTS: usize = 16;
+
 /// A deadline list and how long after the send its deadlines come.
 type List = (u32, u64);
 
@@ -49,8 +53,9 @@ impl Exchanges {
         let mut lengths: Vec<u64> = scenarios.iter().flat_map(of_scenario).flatten().collect();
         lengths.sort_unstable();
         lengths.dedup();
-        let place = |ns: u64| lengths.binary_search(&ns).expect("collected above") as u32;
-        let list = |ns: u64| (place(ns), ns);
+        let lists = lengths.len().min(MAX_LISTS);
+        let place = |ns: u64| lengths.binary_search(&ns).expect("collected above");
+        let list = |ns: u64| ((place(ns) * lists / lengths.len()) as u32, ns);
         let of_scenario = |s: &Scenario| Timeouts {
             whole: list(s.timeout_ns),
             first_byte: s.first_byte_timeout_ns.filter(|ns| *ns < s.timeout_ns).map(list),
@@ -61,7 +66,7 @@ impl Exchanges {
         Self {
             places: vec![Exchange::VACANT; capacity].into(),
             free: ids.rev().collect(),
-            deadlines: Deadlines::new(capacity, lengths.len()),
+            deadlines: Deadlines::new(capacity, lists),
             timeouts: scenarios.iter().map(of_scenario).collect(),
             captured: vec![CapturedResponse::default(); if captures { capacity } else { 0 }].into(),
             redirected: vec![None; if follows { capacity } else { 0 }].into(),

@@ -250,7 +250,7 @@ mod tests {
         assert!(request.starts_with("post /api/v1/workers http/1.1\r\n"), "{request}");
         assert!(
             request.contains("authorization: bearer secret\r\n")
-                && request.contains("loadtester-protocol: 1\r\n")
+                && request.contains(&format!("loadtester-protocol: {PROTOCOL}\r\n"))
         );
         assert_eq!(call(2).unwrap_err(), Trouble::Refused(Refusal::Replaced));
         assert_eq!(

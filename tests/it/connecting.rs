@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loadtester::client::{Action, Client, End, RunSpec};
 use loadtester::http::RedirectError;
 use loadtester::http1::ProtocolError;
-use loadtester::plan::{Overrides, Plan, Share, parse};
+use loadtester::plan::{Overrides, Plan, Scenario, Share, parse};
 use loadtester::tally::{Close, Counter, Detail, Outcome, RowCounter, RowTimer, StepId, Tally, Timer};
 
 const MS: u64 = 1_000_000;
@@ -211,6 +211,36 @@ fn a_timeout_says_which_deadline_fired() {
     bench.client.sent(0, 3);
     bench.client.advance(31 * MS);
     assert_eq!(bench.count(Outcome::WriteTimeout), 1);
+}
+
+#[test]
+fn each_of_many_timeouts_fires_at_its_own_time() {
+    const SCENARIOS: u32 = 50;
+    let mut plan = plan("{concurrency: 50, duration: 10s}");
+    let timeout_ns = |i: u32| (10 + u64::from(i * 17 % SCENARIOS)) * MS;
+    plan.scenarios = (0..SCENARIOS)
+        .map(|i| Scenario { name: i.to_string(), timeout_ns: timeout_ns(i), ..plan.scenarios[0].clone() })
+        .collect();
+    let share = Share { connections: SCENARIOS, requests: None, backlog: 0, arrivals: (0, 1) };
+    let tally = Box::new(Tally::new(SCENARIOS as usize));
+    let mut client = Client::new(Arc::new(RunSpec::new(plan, 1)), share, tally);
+    client.open();
+    for c in 0..SCENARIOS {
+        assert_eq!(client.next(0), Some(Action::Connect(c)));
+        client.connected(c, 0);
+    }
+    client.start(0);
+    while let Some(Action::Send(c)) = client.next(0) {
+        client.sent(c, client.outgoing(c).len());
+    }
+    for (ended, ms) in (1..).zip(10..10 + u64::from(SCENARIOS)) {
+        assert_eq!(client.wait_until(0), Some(ms * MS));
+        client.advance(ms * MS);
+        assert_eq!(client.tally().ended(), ended);
+    }
+    for i in 0..SCENARIOS {
+        near(client.tally().row(StepId(i)).timer(RowTimer::ResponseTime).max(), timeout_ns(i));
+    }
 }
 
 #[test]
