@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use loadtester::cli::{self, Options, Role};
 use loadtester::plan;
 use loadtester::report::json;
-use loadtester::roles::standalone::{self, Failure};
-use loadtester::roles::{Exit, coordinator, demo, target, worker};
+use loadtester::roles::{Exit, Failure, coordinator, demo, standalone, target, worker};
 
 fn main() -> ExitCode {
     let result = match cli::parse(std::env::args_os().skip(1).collect()) {

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::abort::Abort;
-use super::desk::{Desk, Gate};
+use super::coordinator_service::CoordinatorService;
+use super::coordinator_service::handle::ServiceHandle;
 use super::live::Live;
 use super::signals::Interrupts;
-use super::standalone::{self, Failure};
-use super::{Exit, plan_form, summary, tokens};
+use super::timing::{LOOK_EVERY, linger, wall_clock};
+use super::{Exit, Failure, plan_form, summary, tokens};
 use crate::cli::Options;
 use crate::collector::Board;
 use crate::fleet::Refusal;
@@ -23,8 +24,6 @@ use crate::web::{self, Access, Listen, Operator, Site, Token};
 const WITH_TOKENS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
 /// Where it listens when it has none.
 const WITHOUT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
-/// How often the main thread looks at the run.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long calls are answered after the end at least: for workers whose last answer was lost on its way.
 const LAST_WORD: Duration = Duration::from_millis(1_500);
 
@@ -36,29 +35,29 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let interrupts = Interrupts::listen()?;
     summary::check_writable(options).map_err(Failure::usage)?;
     let own = plan_form::of(options)?;
-    let board = Arc::new(Board::new(Snapshot::new(RunInfo::unknown(), 0, standalone::wall_clock())));
-    let doors = Doors::look(options)?;
+    let board = Arc::new(Board::new(Snapshot::new(RunInfo::unknown(), 0, wall_clock())));
+    let listen_config = ListenConfig::look(options)?;
     if let Some((plan, _)) = &own {
-        plan_form::guard(plan, doors.worker.as_deref())?;
+        plan_form::guard(plan, listen_config.worker.as_deref())?;
     }
     let live = Live::new(options.quiet, io::stderr().is_terminal());
-    let desk = Desk::open(options, board.clone(), own, live.notes())?;
-    let gate = Arc::new(Gate::new(desk));
-    let server = doors.open(options, &board, &gate)?;
-    let exit = lead(options, &board, &gate, &interrupts, live);
+    let service = CoordinatorService::open(options, board.clone(), own, live.notes())?;
+    let handle = Arc::new(ServiceHandle::new(service));
+    let server = listen_config.open(options, &board, &handle)?;
+    let exit = lead(options, &board, &handle, &interrupts, live);
     // Whoever is to take the run up waits for the journal.
-    if !gate.with(|desk| desk.is_left()) {
+    if !handle.with(|service| service.is_left()) {
         let spent = interrupts.count().min(1);
-        standalone::linger(options, &interrupts, spent);
+        linger(options, &interrupts, spent);
         let told = match &exit {
             Ok(exit) => Some(*exit),
-            Err(failure) => gate.with(|desk| desk.never_began()).map(|_| failure.exit),
+            Err(failure) => handle.with(|service| service.never_began()).map(|_| failure.exit),
         };
         // One that is moved elsewhere in its last moments may be asked for its result there.
         if let Some(exit) = told.filter(|_| !interrupts.by_term()) {
-            gate.with(|desk| desk.told(exit));
+            handle.with(|service| service.told(exit));
             // The run has ended; nobody waits for more than this.
-            let _ = gate.settle();
+            let _ = handle.settle();
         }
     }
     server.stop();
@@ -69,7 +68,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
 fn lead(
     options: &Options,
     board: &Arc<Board>,
-    gate: &Gate,
+    handle: &ServiceHandle,
     interrupts: &Interrupts,
     mut live: Live,
 ) -> Result<Exit, Failure> {
@@ -78,19 +77,19 @@ fn lead(
     loop {
         if interrupts.any() && !interrupted {
             interrupted = true;
-            if interrupts.by_term() && gate.with(Desk::leave) {
-                return left(options, board, gate, live);
+            if interrupts.by_term() && handle.with(CoordinatorService::leave) {
+                return left(options, board, handle, live);
             }
-            gate.with(|desk| desk.stop(StopReason::Interrupted));
+            handle.with(|service| service.stop(StopReason::Interrupted));
         }
         if let Some(threshold) = abort.look(board).filter(|_| !interrupted) {
-            gate.with(|desk| desk.stop(StopReason::Threshold(threshold)));
+            handle.with(|service| service.stop(StopReason::Threshold(threshold)));
         }
-        let is_sealed = gate.with(Desk::tick);
+        let is_sealed = handle.with(CoordinatorService::tick);
         // A failure has stopped the run.
-        let _ = gate.settle();
+        let _ = handle.settle();
         if is_sealed {
-            gate.with(Desk::seal);
+            handle.with(CoordinatorService::seal);
             break;
         }
         std::thread::sleep(LOOK_EVERY);
@@ -98,10 +97,10 @@ fn lead(
     }
     live.finish();
     let sealed = Instant::now();
-    while sealed.elapsed() < LAST_WORD || gate.with(|desk| desk.is_awaited()) {
+    while sealed.elapsed() < LAST_WORD || handle.with(|service| service.is_awaited()) {
         std::thread::sleep(LOOK_EVERY);
     }
-    if let Some(why) = gate.with(|desk| desk.never_began()) {
+    if let Some(why) = handle.with(|service| service.never_began()) {
         let exit = if interrupted { Exit::Interrupted } else { Exit::Incomplete };
         return Err(Failure { message: why, exit });
     }
@@ -109,8 +108,8 @@ fn lead(
 }
 
 /// End without ending the run: it is all in the journal, for the next process to take up.
-fn left(options: &Options, board: &Board, gate: &Gate, live: Live) -> Result<Exit, Failure> {
-    let settled = gate.settle();
+fn left(options: &Options, board: &Board, handle: &ServiceHandle, live: Live) -> Result<Exit, Failure> {
+    let settled = handle.settle();
     live.finish();
     let incomplete = |refusal: Refusal| Failure::incomplete(refusal.message());
     settled.map_err(incomplete)?;
@@ -118,18 +117,18 @@ fn left(options: &Options, board: &Board, gate: &Gate, live: Live) -> Result<Exi
         let message = "ended before load began; the fleet's state is kept in --state-dir".to_owned();
         return Err(Failure { message, exit: Exit::Interrupted });
     }
-    gate.with(Desk::show_left);
+    handle.with(CoordinatorService::show_left);
     summary::conclude(options, board)
 }
 
 /// Where to listen, and who may come in.
-struct Doors {
+struct ListenConfig {
     listen: SocketAddr,
     worker: Option<String>,
     operator: Option<String>,
 }
 
-impl Doors {
+impl ListenConfig {
     fn look(options: &Options) -> Result<Self, Failure> {
         let worker = tokens::worker(options.token_file.as_deref())?;
         let operator = tokens::operator(options.operator_token_file.as_deref())?;
@@ -154,24 +153,29 @@ impl Doors {
         Ok(Self { listen, worker, operator })
     }
 
-    fn open(&self, options: &Options, board: &Arc<Board>, gate: &Arc<Gate>) -> Result<web::Server, Failure> {
+    fn open(
+        &self,
+        options: &Options,
+        board: &Arc<Board>,
+        handle: &Arc<ServiceHandle>,
+    ) -> Result<web::Server, Failure> {
         let token =
             |text: &Option<String>| text.as_deref().map(Token::new).transpose().map_err(Failure::usage);
         let (worker, own) = (token(&self.worker)?, token(&self.operator)?);
         let operator = own.clone().map(|token| {
-            let (start, stop) = (gate.clone(), gate.clone());
+            let (start, stop) = (handle.clone(), handle.clone());
             Operator {
                 token,
-                start: Some(Box::new(move || start.with(|desk| desk.start()))),
+                start: Some(Box::new(move || start.with(|service| service.start()))),
                 stop: Box::new(move || {
-                    stop.with(|desk| desk.stop(StopReason::Operator));
+                    stop.with(|service| service.stop(StopReason::Operator));
                     Ok(())
                 }),
             }
         });
         let access = Access { worker, operator: own, public_status: options.public_status };
-        let clock = Some(gate.with(|desk| desk.clock()));
-        let site = Site { operator, access, calls: Some(gate.clone()), clock, ..Site::of(board.clone()) };
+        let clock = Some(handle.with(|service| service.clock()));
+        let site = Site { operator, access, calls: Some(handle.clone()), clock, ..Site::of(board.clone()) };
         let server = web::serve(Listen::At(self.listen), site).map_err(|e| Failure::usage(e.to_string()))?;
         if !options.quiet {
             let why = if self.worker.is_some() { "" } else { " (loopback only: there is no token)" };

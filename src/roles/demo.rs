@@ -1,9 +1,9 @@
 //! `--demo`: a target of its own and a sample plan, to see what this is in ten seconds.
 
-use super::Exit;
 use super::demo_target::{DemoTarget, PLAN, PLAN_VARIABLE};
 use super::signals::Interrupts;
-use super::standalone::{Failure, carry_out};
+use super::standalone::carry_out;
+use super::{Exit, Failure};
 use crate::cli::Options;
 use crate::plan::{self, Overrides};
 use crate::sys::cores;

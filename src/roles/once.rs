@@ -3,12 +3,11 @@
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
-use super::Exit;
-use super::crew::{Crew, Task};
+use super::load_threads::{LoadThreads, Task};
 use super::resolver;
 use super::signals::Interrupts;
-use super::standalone::{Failure, warn_of_insecure};
-use super::tls_files;
+use super::tls_files::{self, warn_of_insecure};
+use super::{Exit, Failure};
 use crate::cli::Options;
 use crate::client::RunSpec;
 use crate::collector::detail_text;
@@ -33,8 +32,9 @@ pub fn run(options: &Options, plan: &Plan, seed: u64, interrupts: &Interrupts) -
         let spec = Arc::new(RunSpec { capture_last: true, ..RunSpec::new(alone, seed) });
         let (part, clock) = (Slice { slot: 0, of: 1 }, Clock::start());
         let (threads, route, tls) = (&threads, route.clone(), tls.clone());
-        let crew = Crew::start(Task { options, spec: spec.clone(), part, threads, route, tls, clock })?;
-        let tally = crew.try_out(interrupts)?;
+        let load_threads =
+            LoadThreads::start(Task { options, spec: spec.clone(), part, threads, route, tls, clock })?;
+        let tally = load_threads.try_out(interrupts)?;
         let trial = Trial {
             plan: &spec.plan,
             request: &spec.requests[0].bytes,

@@ -1,6 +1,6 @@
 //! Where a worker stands and what it may load: its slot, its host's name, its allowed targets.
 
-use super::standalone::Failure;
+use super::Failure;
 use crate::cli::Options;
 use crate::fleet::messages::MAX_SLOT;
 use crate::plan::Plan;

@@ -10,8 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::standalone::Failure;
-use super::{plan_source, tls_files, tokens};
+use super::{Failure, plan_source, tls_files, tokens};
 use crate::cli::Options;
 use crate::fleet::messages::{MAX_PLAN_MESSAGE_BYTES, PlanText};
 use crate::plan::{self, Overrides, Plan, quoted};

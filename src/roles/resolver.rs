@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::standalone::Failure;
+use super::Failure;
 use crate::load::Route;
 use crate::plan::Plan;
 use crate::sys::{self, Address};

@@ -6,16 +6,18 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use super::abort::Abort;
-use super::crew::{Crew, Task};
 use super::live::Live;
+use super::load_threads::{LoadThreads, Task};
 use super::resolver;
+use super::run_info::run_info;
 use super::signals::Interrupts;
 use super::stop::Stop;
-use super::{Exit, baseline_file, once, plan_source, summary, tls_files, tokens};
-use crate::cli::{Format, Options, Timestamps};
+use super::timing::{LOOK_EVERY, START_LEAD_NS, linger, wall_clock};
+use super::{Exit, Failure, baseline_file, once, plan_source, summary, tls_files, tokens};
+use crate::cli::{Format, Options};
 use crate::client::RunSpec;
 use crate::collector::Board;
 use crate::plan::{self, Overrides, Plan, Slice, UrlForm};
@@ -25,11 +27,6 @@ use crate::report::{Ending, RunInfo, Snapshot, State};
 use crate::sys::{self, Address, Clock};
 use crate::verdict::{self, preflight};
 use crate::web::{self, Access, Listen, Site};
-
-/// Between the last thread's readiness and the first request: all threads wake in it.
-pub(super) const START_LEAD_NS: u64 = 2_000_000;
-/// How often the main thread looks at the run.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How long a run that was stopped may take to end before it says what it waits for: most end sooner.
 const UNEXPLAINED: Duration = Duration::from_millis(250);
@@ -41,33 +38,6 @@ const UNEXPLAINED: Duration = Duration::from_millis(250);
 pub fn run(options: &Options) -> Result<Exit, Failure> {
     let plan = plan_of(options)?;
     carry_out(options, plan, &Interrupts::listen()?)
-}
-
-/// Something that ends the run before it has a result.
-#[derive(Debug)]
-pub struct Failure {
-    /// What to tell the user.
-    pub message: String,
-    /// The exit code.
-    pub exit: Exit,
-}
-
-impl Failure {
-    /// The plan or the command line is at fault.
-    pub fn usage(message: impl Into<String>) -> Self {
-        Self { message: message.into(), exit: Exit::Usage }
-    }
-
-    /// The run could not be carried out.
-    pub fn incomplete(message: impl Into<String>) -> Self {
-        Self { message: message.into(), exit: Exit::Incomplete }
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::incomplete(error.to_string())
-    }
 }
 
 /// Read and check the plan that the options name.
@@ -122,7 +92,7 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
     if !options.quiet {
         flight.warnings.iter().chain(&threads.notes).for_each(|w| eprintln!("note: {w}"));
     }
-    warn_of_insecure(&plan);
+    tls_files::warn_of_insecure(&plan);
     let baseline = baseline_file::read(options, &plan).map_err(Failure::usage)?;
     summary::check_writable(options).map_err(Failure::usage)?;
     let route = resolver::route(&plan)?;
@@ -145,7 +115,7 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
     let (part, clock) = (Slice { slot: 0, of: 1 }, Clock::start());
     let spec = Arc::new(RunSpec::new(plan, seed));
     let task = Task { options, spec, part, threads: &threads, route, tls, clock };
-    see_through(Crew::start(task)?, options, &board, &stop)?;
+    see_through(LoadThreads::start(task)?, options, &board, &stop)?;
     let exit = summary::conclude(options, &board)?;
     if let Some(server) = server {
         // One signal, if it was one, has ended the run already.
@@ -157,11 +127,16 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
 }
 
 /// From the first connection to the last window.
-fn see_through(mut crew: Crew, options: &Options, board: &Arc<Board>, stop: &Stop) -> Result<(), Failure> {
-    crew.reach_target(stop)?;
-    let start_at_ns = crew.clock.now() + START_LEAD_NS;
-    crew.control.start(start_at_ns);
-    let collector = crew.collect(board, (start_at_ns, start_at_ns), None)?;
+fn see_through(
+    mut load_threads: LoadThreads,
+    options: &Options,
+    board: &Arc<Board>,
+    stop: &Stop,
+) -> Result<(), Failure> {
+    load_threads.reach_target(stop)?;
+    let start_at_ns = load_threads.clock.now() + START_LEAD_NS;
+    load_threads.control.start(start_at_ns);
+    let collector = load_threads.collect(board, (start_at_ns, start_at_ns), None)?;
     let mut abort = Abort::default();
     let mut live = Live::new(options.quiet, io::stderr().is_terminal());
     let mut interrupted = false;
@@ -169,7 +144,7 @@ fn see_through(mut crew: Crew, options: &Options, board: &Arc<Board>, stop: &Sto
     while !collector.is_finished() {
         // A signal that comes when all is done, as one that ends the lingering, interrupts nothing.
         if stop.asked() && !interrupted {
-            crew.control.stop();
+            load_threads.control.stop();
             interrupted = true;
             explain_at = Some(Instant::now() + UNEXPLAINED);
             // Before the last picture is shown: who waits for that one looks no more.
@@ -181,10 +156,10 @@ fn see_through(mut crew: Crew, options: &Options, board: &Arc<Board>, stop: &Sto
         }
         if let Some(threshold) = abort.look(board).filter(|_| !interrupted) {
             board.update(|s| s.aborted = Some(threshold));
-            crew.control.stop();
+            load_threads.control.stop();
         }
         if explain_at.take_if(|at| Instant::now() >= *at).is_some() {
-            let (drain_ns, by_signal) = (crew.spec.plan.load.drain_ns, stop.by_signal());
+            let (drain_ns, by_signal) = (load_threads.spec.plan.load.drain_ns, stop.by_signal());
             live.notes().say(&board.read(|s| stopping_line(s, drain_ns, by_signal)));
         }
         std::thread::sleep(LOOK_EVERY);
@@ -192,48 +167,7 @@ fn see_through(mut crew: Crew, options: &Options, board: &Arc<Board>, stop: &Sto
     }
     live.finish();
     collector.join().map_err(|_| Failure::incomplete("a thread of the run panicked; see above"))?;
-    crew.join()
-}
-
-pub(super) fn warn_of_insecure(plan: &Plan) {
-    if plan.tls.as_ref().is_some_and(|tls| tls.insecure) {
-        eprintln!("warning: insecure: any certificate is accepted, whoever answers may be somebody else");
-    }
-}
-
-/// Seconds since the Unix epoch.
-pub fn wall_clock() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
-}
-
-/// What is known of a run of `plan` before it starts.
-pub fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunInfo {
-    let target_rate = match &plan.load.model {
-        plan::Model::Closed { .. } => None,
-        plan::Model::Open { pieces, .. } => {
-            let asked: f64 = pieces.iter().map(|p| p.arrivals()).sum();
-            plan.load.duration_ns.map(|d| asked / (d as f64 / 1e9))
-        }
-    };
-    RunInfo {
-        plan_name: plan.name.clone(),
-        plan_source: plan.source.clone(),
-        plan_digest: plan.digest.clone(),
-        model: plan.model_name(),
-        seed,
-        target: plan.origin(),
-        scenarios: plan.scenarios.iter().map(|s| (s.name.clone(), s.weight)).collect(),
-        requests: plan.load.requests,
-        duration_ns: plan.load.duration_ns,
-        warmup_ns: plan.load.warmup_ns,
-        target_rate,
-        timestamps: if options.timestamps == Timestamps::Kernel { "kernel" } else { "user" },
-        connections,
-        insecure: plan.tls.as_ref().map(|tls| tls.insecure),
-        thresholds: plan.thresholds.clone(),
-        strict: options.strict,
-        baseline: None,
-    }
+    load_threads.join()
 }
 
 /// Serve `board`, unless that is not wanted.
@@ -255,12 +189,4 @@ fn serve(options: &Options, board: &Arc<Board>, stop: &Stop) -> Result<Option<we
         let _ = writeln!(io::stderr(), "status at http://{}/", server.addr());
     }
     Ok(Some(server))
-}
-
-/// Keep the status server up for as long as was asked, or until there are more signals than were `spent`.
-pub fn linger(options: &Options, interrupts: &Interrupts, spent: usize) {
-    let until = Instant::now() + Duration::from_nanos(options.linger_ns);
-    while Instant::now() < until && interrupts.count() <= spent {
-        std::thread::sleep(LOOK_EVERY.min(until.saturating_duration_since(Instant::now())));
-    }
 }

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::Failure;
 use super::signals::Interrupts;
-use super::standalone::Failure;
+use super::tokens::OPERATOR_TOKEN;
 use crate::web::{Operator, Token};
-
-/// Where the operator's token is read from. Never from the command line: that is shown to everybody.
-pub const OPERATOR_TOKEN: &str = "LOADTESTER_OPERATOR_TOKEN";
 
 /// Whether the run is to end.
 pub struct Stop<'a> {

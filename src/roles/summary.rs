@@ -6,8 +6,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::github::Job;
-use super::standalone::Failure;
-use super::{Exit, report_files};
+use super::{Exit, Failure, report_files};
 use crate::cli::Options;
 use crate::collector::Board;
 use crate::report::figures::{Threshold, Verdict};

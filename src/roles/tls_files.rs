@@ -63,3 +63,10 @@ pub fn folder(source: Option<&str>) -> &Path {
     let own = source.filter(|source| *source != "-").and_then(|source| Path::new(source).parent());
     own.unwrap_or(Path::new(""))
 }
+
+/// Says on standard error that any certificate is accepted, if the plan wants that.
+pub(super) fn warn_of_insecure(plan: &Plan) {
+    if plan.tls.as_ref().is_some_and(|tls| tls.insecure) {
+        eprintln!("warning: insecure: any certificate is accepted, whoever answers may be somebody else");
+    }
+}

@@ -4,12 +4,13 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use super::standalone::Failure;
-use super::stop::OPERATOR_TOKEN;
+use super::Failure;
 use crate::web::Token;
 
 /// Where a worker's token is read from when no file is named.
 pub const WORKER_TOKEN: &str = "LOADTESTER_TOKEN";
+/// Where the operator's token is read from. Never from the command line: that is shown to everybody.
+pub const OPERATOR_TOKEN: &str = "LOADTESTER_OPERATOR_TOKEN";
 /// The longest token file read.
 const MAX_TOKEN_BYTES: u64 = 4096;
 

@@ -17,11 +17,11 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
-use super::crew::Crew;
+use super::load_threads::LoadThreads;
 use super::place::{allowed, hostname, slot};
 use super::signals::Interrupts;
-use super::standalone::{self, Failure};
-use super::{Exit, plan_form, tokens};
+use super::timing::wall_clock;
+use super::{Exit, Failure, plan_form, tokens};
 use crate::cli::Options;
 use crate::collector::{Board, Closed};
 use crate::fleet::messages::{Acked, Health, Joined, Key, Orders, PlanText, Turn};
@@ -74,12 +74,12 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let (plan, travels) = own.unzip();
     let pem = travels.as_ref().map(plan_form::files).transpose().map_err(Failure::usage)?;
     config.plan = travels;
-    let board =
-        Arc::new(Board::new(Snapshot::new(RunInfo::unknown(), threads.count, standalone::wall_clock())));
+    let board = Arc::new(Board::new(Snapshot::new(RunInfo::unknown(), threads.count, wall_clock())));
     let server = serve(options, &board, token.as_deref())?;
     let (tell, told) = unbounded();
-    let mut station = Station::new(options, config, token.as_deref(), plan.zip(pem), threads, board, tell)?;
-    let exit = station.work(&told, &interrupts);
+    let mut service =
+        WorkerService::new(options, config, token.as_deref(), plan.zip(pem), threads, board, tell)?;
+    let exit = service.work(&told, &interrupts);
     if let Some(server) = server {
         server.stop();
     }
@@ -107,7 +107,7 @@ enum Asked {
     Report,
 }
 
-struct Station<'a> {
+struct WorkerService<'a> {
     options: &'a Options,
     machine: Worker<Report>,
     key: Key,
@@ -121,7 +121,7 @@ struct Station<'a> {
     reports: Link,
     under_way: HashMap<u64, Asked>,
     tell: Sender<News>,
-    crew: Option<Crew>,
+    load_threads: Option<LoadThreads>,
     /// The part its connections are being opened for.
     settling: Option<Slice>,
     /// The part for which the way to the target is being looked for.
@@ -139,7 +139,7 @@ struct Station<'a> {
     exit: Option<worker::Exit>,
 }
 
-impl<'a> Station<'a> {
+impl<'a> WorkerService<'a> {
     fn new(
         options: &'a Options,
         config: worker::Config,
@@ -168,7 +168,7 @@ impl<'a> Station<'a> {
             reports: link("link-reports")?,
             under_way: HashMap::new(),
             tell,
-            crew: None,
+            load_threads: None,
             settling: None,
             routing: None,
             collector: None,
@@ -211,8 +211,8 @@ impl<'a> Station<'a> {
             self.tell_lease();
             self.tell_reach();
         }
-        if let Some(crew) = self.crew.take() {
-            crew.control.stop();
+        if let Some(load_threads) = self.load_threads.take() {
+            load_threads.control.stop();
         }
         self.conclude()
     }
@@ -230,9 +230,9 @@ impl<'a> Station<'a> {
                 return self.feed(Event::PlanChecked(checked));
             }
             Effect::Prepare(part) => {
-                if let Some(crew) = self.crew.take() {
-                    crew.control.stop();
-                    crew.join()?;
+                if let Some(load_threads) = self.load_threads.take() {
+                    load_threads.control.stop();
+                    load_threads.join()?;
                 }
                 self.find_route(part)?;
             }
@@ -243,14 +243,14 @@ impl<'a> Station<'a> {
             Effect::Start { at_ns } => self.start(at_ns)?,
             Effect::Lease { until_ns } => {
                 self.lease_until_ns = Some(until_ns);
-                if let Some(crew) = &self.crew {
-                    crew.control.permit(until_ns);
+                if let Some(load_threads) = &self.load_threads {
+                    load_threads.control.permit(until_ns);
                 }
             }
             Effect::StopLoad => {
                 self.routing = None;
-                if let Some(crew) = &self.crew {
-                    crew.control.stop();
+                if let Some(load_threads) = &self.load_threads {
+                    load_threads.control.stop();
                 }
                 if self.collector.is_none() {
                     return self.feed(Event::LoadEnded);
@@ -312,13 +312,13 @@ impl<'a> Station<'a> {
     }
 
     fn start(&mut self, at_ns: u64) -> Result<(), Failure> {
-        let Some(crew) = &mut self.crew else { return Ok(()) };
+        let Some(load_threads) = &mut self.load_threads else { return Ok(()) };
         let first = self.turns.iter().find(|turn| turn.share.is_some());
         let from_ns = at_ns + first.map_or(0, |turn| turn.from_ns);
         (self.start_ns, self.dealt) = (at_ns, first.map_or(0, |turn| turn.epoch));
-        crew.control.join(at_ns, from_ns);
+        load_threads.control.join(at_ns, from_ns);
         let (send, closed) = bounded(64);
-        let collector = crew.collect(&self.board, (at_ns, from_ns), Some(send))?;
+        let collector = load_threads.collect(&self.board, (at_ns, from_ns), Some(send))?;
         let tell = self.tell.clone();
         let forward = move || {
             closed.iter().for_each(|window| drop(tell.send(News::Closed(Box::new(window)))));
@@ -333,12 +333,12 @@ impl<'a> Station<'a> {
 
     /// Hand the turns that the threads do not know yet to them.
     fn deal(&mut self) {
-        let Some(crew) = &self.crew else { return };
+        let Some(load_threads) = &self.load_threads else { return };
         if self.start_ns == 0 {
             return;
         }
         for turn in self.turns.iter().filter(|turn| turn.epoch > self.dealt) {
-            crew.deal(turn.share, self.start_ns, turn.from_ns);
+            load_threads.deal(turn.share, self.start_ns, turn.from_ns);
         }
         self.dealt = self.turns.last().map_or(self.dealt, |turn| turn.epoch.max(self.dealt));
     }
@@ -465,11 +465,6 @@ fn parse(asked: Asked, body: &[u8]) -> Result<Answer, Trouble> {
 fn span(thread: &ThreadHealth) -> ThreadSpan {
     let ThreadHealth { core, busy_ns, observed_ns, in_flight, backlog, connections } = *thread;
     ThreadSpan { core, busy_ns, observed_ns, in_flight, backlog, connections }
-}
-
-/// The seed of the run with this name.
-pub fn seed_of(run: Key) -> u64 {
-    run.0 as u64 & ((1 << 53) - 1) // exact in JSON's numbers
 }
 
 fn serve(options: &Options, board: &Arc<Board>, token: Option<&str>) -> Result<Option<web::Server>, Failure> {

@@ -4,19 +4,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::crew::{Crew, Task};
-use super::super::standalone::{self, Failure};
-use super::super::{resolver, tls_files};
-use super::{News, Station, seed_of};
+use super::{News, WorkerService};
 use crate::client::RunSpec;
 use crate::fleet::worker::Event;
 use crate::load::Route;
 use crate::plan::Slice;
 use crate::report::Snapshot;
+use crate::roles::load_threads::{LoadThreads, Task};
+use crate::roles::run_info::{run_info, seed_of};
+use crate::roles::timing::wall_clock;
+use crate::roles::{Failure, resolver, tls_files};
 use crate::sys;
 use crate::verdict::preflight;
 
-impl Station<'_> {
+impl WorkerService<'_> {
     /// Find the way to the target on a thread of its own: names may take longer to be resolved than a lease
     /// lasts, and heartbeats have to go on.
     pub(super) fn find_route(&mut self, part: Slice) -> Result<(), Failure> {
@@ -30,20 +31,20 @@ impl Station<'_> {
         Ok(())
     }
 
-    /// Start the crew, unless another part has been wanted meanwhile.
+    /// Start the load threads, unless another part has been wanted meanwhile.
     pub(super) fn go_by(&mut self, part: Slice, route: Result<Arc<Route>, Failure>) -> Result<(), Failure> {
         if self.routing != Some(part) {
             return Ok(());
         }
         self.routing = None;
         match route.and_then(|route| self.prepare(part, route)) {
-            Ok(crew) => (self.crew, self.settling) = (Some(crew), Some(part)),
+            Ok(load_threads) => (self.load_threads, self.settling) = (Some(load_threads), Some(part)),
             Err(failure) => return self.feed(Event::Prepared(part, Err(failure.message))),
         }
         Ok(())
     }
 
-    fn prepare(&mut self, part: Slice, route: Arc<Route>) -> Result<Crew, Failure> {
+    fn prepare(&mut self, part: Slice, route: Arc<Route>) -> Result<LoadThreads, Failure> {
         let (plan, pem) = self.plan.clone().ok_or_else(|| Failure::incomplete("there is no plan"))?;
         // All of a fleet are given the same seed: it is in the name of their run.
         let seed = seed_of(self.run.unwrap_or(self.key));
@@ -57,20 +58,20 @@ impl Station<'_> {
         }
         let tls = tls_files::config(&plan, &pem).map_err(Failure::usage)?;
         let most = preflight::most_connections(&plan.load);
-        let info = standalone::run_info(&plan, self.options, seed, most);
+        let info = run_info(&plan, self.options, seed, most);
         let threads = self.threads.count;
-        self.board.update(|s| *s = Snapshot::new(info, threads, standalone::wall_clock()));
+        self.board.update(|s| *s = Snapshot::new(info, threads, wall_clock()));
         let (options, threads, clock) = (self.options, &self.threads, self.clock);
         let spec = Arc::new(RunSpec::new(plan, seed));
-        let crew = Crew::start(Task { options, spec, part, threads, route, tls, clock })?;
-        crew.control.permit(0);
-        Ok(crew)
+        let load_threads = LoadThreads::start(Task { options, spec, part, threads, route, tls, clock })?;
+        load_threads.control.permit(0);
+        Ok(load_threads)
     }
 
     /// Tell the machine once the threads' first attempts have ended.
     pub(super) fn settle(&mut self) -> Result<(), Failure> {
-        let (Some(part), Some(crew)) = (self.settling, &mut self.crew) else { return Ok(()) };
-        let Some(settled) = crew.settle(Duration::from_millis(1)) else { return Ok(()) };
+        let (Some(part), Some(load_threads)) = (self.settling, &mut self.load_threads) else { return Ok(()) };
+        let Some(settled) = load_threads.settle(Duration::from_millis(1)) else { return Ok(()) };
         self.settling = None;
         self.feed(Event::Prepared(part, settled.map_err(|failure| failure.message)))
     }

@@ -1,31 +1,31 @@
-//! Who has a turn at the desk, and when what was taken in there may be told of.
+//! One call at a time to a coordinator, and when what it took in may be told of.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Desk;
+use super::CoordinatorService;
 use crate::fleet::Refusal;
 use crate::journal::{Journal, Writer};
 
-/// The desk, and who has its turn.
-pub struct Gate {
-    desk: Mutex<Desk>,
-    /// What takes the journal to the disk, without holding the desk up.
+/// A coordinator's service, for one caller at a time.
+pub struct ServiceHandle {
+    service: Mutex<CoordinatorService>,
+    /// What takes the journal to the disk, without holding the service up.
     writer: Option<Arc<Writer>>,
     /// Whoever answers calls knows that nothing can be written any more.
     is_told: AtomicBool,
 }
 
-impl Gate {
+impl ServiceHandle {
     /// Nobody has had a turn yet.
-    pub fn new(desk: Desk) -> Self {
-        let writer = desk.journal.as_ref().map(Journal::writer);
-        Self { desk: Mutex::new(desk), writer, is_told: AtomicBool::new(false) }
+    pub fn new(service: CoordinatorService) -> Self {
+        let writer = service.journal.as_ref().map(Journal::writer);
+        Self { service: Mutex::new(service), writer, is_told: AtomicBool::new(false) }
     }
 
     /// One at a time.
-    pub fn with<T>(&self, act: impl FnOnce(&mut Desk) -> T) -> T {
-        act(&mut self.desk.lock().unwrap_or_else(PoisonError::into_inner))
+    pub fn with<T>(&self, act: impl FnOnce(&mut CoordinatorService) -> T) -> T {
+        act(&mut self.service.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Have on the disk what was taken in before. Others have their turns meanwhile, but nothing that they are
@@ -35,10 +35,10 @@ impl Gate {
     /// When it can not be written: the run is stopped then.
     pub fn settle(&self) -> Result<(), Refusal> {
         let Some(writer) = &self.writer else { return Ok(()) };
-        let unwritten = || self.with(|desk| desk.journal.as_mut().map_or(Vec::new(), Journal::take));
+        let unwritten = || self.with(|service| service.journal.as_mut().map_or(Vec::new(), Journal::take));
         writer.write(unwritten).map_err(|e| {
-            self.with(|desk| {
-                desk.journal_failed(&format!("--state-dir: the journal cannot be written: {e}"))
+            self.with(|service| {
+                service.journal_failed(&format!("--state-dir: the journal cannot be written: {e}"))
             });
             Refusal::JournalFailed
         })

@@ -2,15 +2,14 @@
 
 use std::io::Write as _;
 
-use super::Desk;
+use super::CoordinatorService;
 use crate::fleet::coordinator::Record;
 use crate::fleet::messages::PlanText;
-use crate::roles::Exit;
-use crate::roles::standalone::Failure;
+use crate::roles::{Exit, Failure};
 
-impl Desk {
+impl CoordinatorService {
     /// Whether the run there may be taken up, by a coordinator with this plan of its own. One whose result was
-    /// told is not told again: nothing would be sent, and a gate would pass for ever.
+    /// told is not told again: nothing would be sent, and a CI job would pass for ever.
     pub(super) fn may_take_up(&self, own: Option<&PlanText>) -> Result<(), Failure> {
         let (place, run) = (self.place(), self.coordinator.run());
         if let Some(exit) = self.coordinator.told() {

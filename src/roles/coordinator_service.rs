@@ -2,17 +2,15 @@
 //! carried out, one call after the other.
 
 mod calls;
-mod gate;
+pub mod handle;
 mod past;
 
 use std::sync::Arc;
 
-pub use gate::Gate;
-
 use super::live::Notes;
-use super::standalone::{self, Failure};
-use super::worker::seed_of;
-use super::{baseline_file, plan_form};
+use super::run_info::{run_info, seed_of};
+use super::timing::wall_clock;
+use super::{Failure, baseline_file, plan_form};
 use crate::cli::{Format, Options};
 use crate::collector::{Board, Merger, Part};
 use crate::fleet::coordinator::terms::{Config, Terms};
@@ -36,7 +34,7 @@ const MOST_OPEN_WINDOWS: usize = 60;
 const TALLY_BYTES: usize = 7 * 220_000;
 
 /// What the main thread and the calls share.
-pub struct Desk {
+pub struct CoordinatorService {
     options: Options,
     coordinator: Coordinator,
     journal: Option<Journal>,
@@ -57,7 +55,7 @@ pub struct Desk {
     notes: Notes,
 }
 
-impl Desk {
+impl CoordinatorService {
     /// A new run, or the one that the journal tells of.
     ///
     /// # Errors
@@ -79,7 +77,7 @@ impl Desk {
             ),
             None => None,
         };
-        let (clock, epoch_ns) = (Clock::start(), (standalone::wall_clock() * 1e9) as u64);
+        let (clock, epoch_ns) = (Clock::start(), (wall_clock() * 1e9) as u64);
         let mut config = Config::new(options.workers.unwrap_or(1), env!("CARGO_PKG_VERSION"));
         if let Some(most_ns) = options.join_timeout_ns {
             (config.gather_ns, config.replace_ns) = (most_ns, config.replace_ns.min(most_ns));
@@ -100,7 +98,7 @@ impl Desk {
             };
             (restored.map_err(damaged)?, None)
         };
-        let mut desk = Self {
+        let mut service = Self {
             options: options.clone(),
             coordinator,
             journal,
@@ -118,17 +116,17 @@ impl Desk {
             notes,
         };
         match first {
-            Some(first) => desk.persist(&first, &[])?,
-            None => desk.may_take_up(own.as_ref().map(|(_, travels)| travels))?,
+            Some(first) => service.persist(&first, &[])?,
+            None => service.may_take_up(own.as_ref().map(|(_, travels)| travels))?,
         }
-        desk.replay(records)?;
+        service.replay(records)?;
         if let Some((plan, travels)) = own {
-            desk.take_plan(plan, travels).map_err(|refusal| Failure::usage(refusal.message()))?;
+            service.take_plan(plan, travels).map_err(|refusal| Failure::usage(refusal.message()))?;
         }
         if !is_new {
-            desk.tell_past();
+            service.tell_past();
         }
-        Ok(desk)
+        Ok(service)
     }
 
     fn replay(&mut self, records: Vec<(Record, Vec<u8>)>) -> Result<(), Failure> {
@@ -275,7 +273,7 @@ impl Desk {
         }
     }
 
-    /// To be on the disk before anybody hears of it: see [`Gate::settle`].
+    /// To be on the disk before anybody hears of it: see [`handle::ServiceHandle::settle`].
     fn persist(&mut self, record: &Record, bytes: &[u8]) -> Result<(), Failure> {
         let Some(journal) = &mut self.journal else { return Ok(()) };
         let head = serde_json::to_vec(record).expect("records are JSON");
@@ -298,7 +296,7 @@ impl Desk {
         let baseline = baseline_file::read(&self.options, &plan)?;
         let seed = seed_of(self.coordinator.run());
         let most = preflight::most_connections(&plan.load);
-        let mut info = standalone::run_info(&plan, &self.options, seed, most);
+        let mut info = run_info(&plan, &self.options, seed, most);
         info.baseline = baseline;
         let hlog = self.options.reports.iter().any(|report| report.format == Format::Hlog);
         let intervals = hlog.then(|| Intervals::new(plan.scenarios.iter().map(|s| s.name.as_str())));
@@ -494,6 +492,7 @@ fn asked(plan: &Plan, until_ns: u64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::handle::ServiceHandle;
     use super::*;
     use crate::fleet::messages::{Final, Join, Totals};
     use crate::report::RunInfo;
@@ -509,7 +508,7 @@ mod tests {
 
     impl Room {
         fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("loadtester-desk-{name}-{}", std::process::id()));
+            let path = std::env::temp_dir().join(format!("loadtester-service-{name}-{}", std::process::id()));
             std::fs::create_dir_all(&path).unwrap();
             let plan = "base_url: http://127.0.0.1:1\nload: {requests: 9, concurrency: 1}\nscenarios: [{name: a, path: /}]\n";
             std::fs::write(path.join("plan.yaml"), plan).unwrap();
@@ -523,45 +522,47 @@ mod tests {
             crate::cli::parse(typed.into_iter().chain(more).collect()).unwrap()
         }
 
-        fn desk(&self, own: bool) -> Desk {
+        fn service(&self, own: bool) -> CoordinatorService {
             let (options, snapshot) = (self.options(), Snapshot::new(RunInfo::unknown(), 0, 7.0));
             let own = own.then(|| plan_form::of(&options).ok().flatten().unwrap());
-            Desk::open(&options, Arc::new(Board::new(snapshot)), own, Notes::Nowhere).ok().unwrap()
+            CoordinatorService::open(&options, Arc::new(Board::new(snapshot)), own, Notes::Nowhere)
+                .ok()
+                .unwrap()
         }
     }
 
-    fn append(desk: &mut Desk, record: &Record) {
-        desk.persist(record, &[]).ok().unwrap();
-        let journal = desk.journal.as_mut().unwrap();
+    fn append(service: &mut CoordinatorService, record: &Record) {
+        service.persist(record, &[]).ok().unwrap();
+        let journal = service.journal.as_mut().unwrap();
         journal.writer().write(|| journal.take()).unwrap();
     }
 
     #[test]
     fn a_run_ends_though_its_end_can_not_be_written_down() {
         let room = Room::new("full");
-        let mut desk = room.desk(true);
-        assert!(!desk.tick());
-        desk.journal = Some(Journal::full());
-        let gate = Gate::new(desk);
-        gate.with(|desk| desk.stop(StopReason::Interrupted));
-        assert_eq!(gate.settle(), Err(Refusal::JournalFailed));
-        assert!(gate.with(Desk::tick), "or it would wait for ever");
-        assert!(gate.with(|desk| desk.never_began()).is_some_and(|why| why.contains("interrupted")));
+        let mut service = room.service(true);
+        assert!(!service.tick());
+        service.journal = Some(Journal::full());
+        let handle = ServiceHandle::new(service);
+        handle.with(|service| service.stop(StopReason::Interrupted));
+        assert_eq!(handle.settle(), Err(Refusal::JournalFailed));
+        assert!(handle.with(CoordinatorService::tick), "or it would wait for ever");
+        assert!(handle.with(|service| service.never_began()).is_some_and(|why| why.contains("interrupted")));
     }
 
     #[test]
     fn what_is_sealed_but_not_written_down_is_not_whole() {
         let room = Room::new("unwritten");
-        let mut desk = room.desk(true);
+        let mut service = room.service(true);
         let joined =
-            Record::Joined { key: Key(1), slot: 0, host: "h".into(), threads: 1, at_ns: desk.epoch_ns };
+            Record::Joined { key: Key(1), slot: 0, host: "h".into(), threads: 1, at_ns: service.epoch_ns };
         let share = crate::fleet::coordinator::Share { worker: WorkerId(0), slot: 0, of: 1 };
-        append(&mut desk, &joined);
-        append(&mut desk, &Record::Started { start_at_ns: 5_000_000_000, shares: vec![share] });
-        drop(desk);
-        let mut desk = room.desk(true);
-        assert_eq!(desk.board.read(|s| s.started_at), 5.0, "the run's start, not this process's");
-        desk.journal = Some(Journal::full());
+        append(&mut service, &joined);
+        append(&mut service, &Record::Started { start_at_ns: 5_000_000_000, shares: vec![share] });
+        drop(service);
+        let mut service = room.service(true);
+        assert_eq!(service.board.read(|s| s.started_at), 5.0, "the run's start, not this process's");
+        service.journal = Some(Journal::full());
         let last = Final {
             key: Key(1),
             last_seq: 0,
@@ -570,14 +571,14 @@ mod tests {
             why: None,
         };
         let last = serde_json::to_vec(&last).unwrap();
-        let gate = Gate::new(desk);
-        assert!(gate.carry_out(Call::Final(0, &last)).is_ok(), "it has not left");
-        assert!(gate.with(Desk::tick), "its only worker is done");
-        assert_eq!(Calls::settle(&gate), Err(Refusal::JournalFailed), "so it will not");
-        gate.with(Desk::seal);
-        gate.with(|desk| {
-            assert_eq!(desk.sealed.as_ref().unwrap().stopped, Some(StopReason::JournalFailed));
-            assert_eq!(desk.board.read(|s| s.ending), Ending::Incomplete);
+        let handle = ServiceHandle::new(service);
+        assert!(handle.carry_out(Call::Final(0, &last)).is_ok(), "it has not left");
+        assert!(handle.with(CoordinatorService::tick), "its only worker is done");
+        assert_eq!(Calls::settle(&handle), Err(Refusal::JournalFailed), "so it will not");
+        handle.with(CoordinatorService::seal);
+        handle.with(|service| {
+            assert_eq!(service.sealed.as_ref().unwrap().stopped, Some(StopReason::JournalFailed));
+            assert_eq!(service.board.read(|s| s.ending), Ending::Incomplete);
         });
     }
 
@@ -585,9 +586,9 @@ mod tests {
     #[test]
     fn what_another_could_not_write_is_not_acknowledged() {
         let room = Room::new("taken");
-        let mut desk = room.desk(true);
-        desk.journal = Some(Journal::full());
-        let gate = Gate::new(desk);
+        let mut service = room.service(true);
+        service.journal = Some(Journal::full());
+        let handle = ServiceHandle::new(service);
         let join = Join {
             key: Key(1),
             slot: None,
@@ -598,13 +599,13 @@ mod tests {
             plan: None,
         };
         let join = serde_json::to_vec(&join).unwrap();
-        assert!(gate.carry_out(Call::Join(&join)).is_ok(), "it has not left");
-        assert_eq!(gate.settle(), Err(Refusal::JournalFailed));
-        assert_eq!(Calls::settle(&gate), Err(Refusal::JournalFailed), "so it will not");
+        assert!(handle.carry_out(Call::Join(&join)).is_ok(), "it has not left");
+        assert_eq!(handle.settle(), Err(Refusal::JournalFailed));
+        assert_eq!(Calls::settle(&handle), Err(Refusal::JournalFailed), "so it will not");
         // What is drawn from now on tells of the failure, and acknowledges nothing.
-        assert_eq!(Calls::settle(&gate), Ok(()));
-        assert_eq!(gate.settle(), Err(Refusal::JournalFailed));
-        assert!(gate.with(|desk| desk.coordinator.is_broken()));
+        assert_eq!(Calls::settle(&handle), Ok(()));
+        assert_eq!(handle.settle(), Err(Refusal::JournalFailed));
+        assert!(handle.with(|service| service.coordinator.is_broken()));
     }
 
     #[test]
@@ -623,7 +624,7 @@ mod tests {
     #[test]
     fn a_worker_that_is_turned_away_leaves_no_plan_behind() {
         let room = Room::new("plan");
-        let mut desk = room.desk(false);
+        let mut service = room.service(false);
         let (_, travels) = plan_form::of(&room.options()).ok().flatten().unwrap();
         let mut join = Join {
             key: Key(1),
@@ -635,9 +636,9 @@ mod tests {
             plan: Some(travels),
         };
         let bytes = |join: &Join| serde_json::to_vec(join).unwrap();
-        assert!(matches!(desk.call(Call::Join(&bytes(&join))), Err(Refusal::OtherVersion { .. })));
-        assert_eq!((desk.plan.is_some(), desk.coordinator.plan()), (false, None));
+        assert!(matches!(service.call(Call::Join(&bytes(&join))), Err(Refusal::OtherVersion { .. })));
+        assert_eq!((service.plan.is_some(), service.coordinator.plan()), (false, None));
         join.version = env!("CARGO_PKG_VERSION").into();
-        assert!(desk.call(Call::Join(&bytes(&join))).is_ok() && desk.plan.is_some());
+        assert!(service.call(Call::Join(&bytes(&join))).is_ok() && service.plan.is_some());
     }
 }

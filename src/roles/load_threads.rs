@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use super::Exit;
 use super::resolver::Resolver;
 use super::signals::Interrupts;
-use super::standalone::{Failure, LOOK_EVERY, START_LEAD_NS};
 use super::stop::Stop;
+use super::timing::{LOOK_EVERY, START_LEAD_NS};
+use super::{Exit, Failure};
 use crate::cli::{Options, Timestamps};
 use crate::client::{RunSpec, Timetable};
 use crate::collector::{Board, Closed, Collector, detail_text};
@@ -25,7 +25,7 @@ use crate::verdict::Threads;
 /// Timetables on their way to a thread; it takes them at its next turn.
 const TIMETABLES: usize = 16;
 
-/// What the threads of a crew are to do.
+/// What load threads are to do.
 pub struct Task<'a> {
     /// What was typed.
     pub options: &'a Options,
@@ -44,7 +44,7 @@ pub struct Task<'a> {
 }
 
 /// The load threads of a run and the channels to them.
-pub struct Crew {
+pub struct LoadThreads {
     handles: Vec<JoinHandle<()>>,
     /// What the threads are told.
     pub control: Arc<Control>,
@@ -65,7 +65,7 @@ pub struct Crew {
     _held: (Option<OwnedFd>, Option<Resolver>),
 }
 
-impl Crew {
+impl LoadThreads {
     /// Start the threads; they open their connections and wait.
     ///
     /// # Errors
@@ -169,7 +169,7 @@ impl Crew {
         }
     }
 
-    /// One request by a crew of one: what was counted, timed and kept of it.
+    /// One request by one thread: what was counted, timed and kept of it.
     ///
     /// # Errors
     /// As [`Self::reach_target`].

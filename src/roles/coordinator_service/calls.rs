@@ -1,6 +1,7 @@
 //! The workers' calls: read and held against the law, fed to the machine, answered.
 
-use super::{Desk, Gate};
+use super::CoordinatorService;
+use super::handle::ServiceHandle;
 use crate::fleet::coordinator::{Answer, Event};
 use crate::fleet::messages::{Final, Heartbeat, Join, Totals, WorkerId};
 use crate::fleet::report::Report;
@@ -8,7 +9,7 @@ use crate::fleet::{Checked as _, Refusal, worker::Window as _};
 use crate::roles::plan_form;
 use crate::web::{Call, Calls};
 
-impl Desk {
+impl CoordinatorService {
     /// No more requests may have ended than have fallen due: what breaks that is not believed.
     fn is_lawful(&self, worker: WorkerId, seq: u64, totals: Totals) -> Result<(), Refusal> {
         let Some((acked_seq, mut sum)) = self.coordinator.applied(worker) else { return Ok(()) };
@@ -66,9 +67,9 @@ impl Desk {
     }
 }
 
-impl Calls for Gate {
+impl Calls for ServiceHandle {
     fn carry_out(&self, call: Call<'_>) -> Result<String, Refusal> {
-        self.with(|desk| desk.call(call))
+        self.with(|service| service.call(call))
     }
 
     fn settle(&self) -> Result<(), Refusal> {

@@ -1,0 +1,41 @@
+//! What is known of a run before it starts.
+
+use crate::cli::{Options, Timestamps};
+use crate::fleet::messages::Key;
+use crate::plan::{Model, Plan};
+use crate::report::RunInfo;
+
+/// What is known of a run of `plan` before it starts.
+pub(super) fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunInfo {
+    let target_rate = match &plan.load.model {
+        Model::Closed { .. } => None,
+        Model::Open { pieces, .. } => {
+            let asked: f64 = pieces.iter().map(|p| p.arrivals()).sum();
+            plan.load.duration_ns.map(|d| asked / (d as f64 / 1e9))
+        }
+    };
+    RunInfo {
+        plan_name: plan.name.clone(),
+        plan_source: plan.source.clone(),
+        plan_digest: plan.digest.clone(),
+        model: plan.model_name(),
+        seed,
+        target: plan.origin(),
+        scenarios: plan.scenarios.iter().map(|s| (s.name.clone(), s.weight)).collect(),
+        requests: plan.load.requests,
+        duration_ns: plan.load.duration_ns,
+        warmup_ns: plan.load.warmup_ns,
+        target_rate,
+        timestamps: if options.timestamps == Timestamps::Kernel { "kernel" } else { "user" },
+        connections,
+        insecure: plan.tls.as_ref().map(|tls| tls.insecure),
+        thresholds: plan.thresholds.clone(),
+        strict: options.strict,
+        baseline: None,
+    }
+}
+
+/// The seed of the run with this name.
+pub(super) fn seed_of(run: Key) -> u64 {
+    run.0 as u64 & ((1 << 53) - 1) // exact in JSON's numbers
+}
