@@ -271,6 +271,11 @@ pub fn print_count(count: u64) -> String {
     text
 }
 
+/// `1 request`, `2 requests`, `1,500 requests`.
+pub fn plural(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", print_count(n), if n == 1 { "" } else { "s" })
+}
+
 /// Bytes of `512B`, `64KiB`, `1.5MiB`, `2GiB`; `kB`, `MB` and `GB` are powers of ten.
 ///
 /// # Errors

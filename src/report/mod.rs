@@ -5,6 +5,7 @@
 mod compared;
 pub mod csv;
 pub mod dashboard;
+mod describe;
 mod evidence;
 pub mod figures;
 mod fleet;
@@ -24,6 +25,7 @@ pub mod terminal;
 mod threshold;
 
 use crate::cli::Format;
+pub use describe::describe;
 pub use figures::InstrumentFigures;
 pub use fleet::Fleet;
 pub use snapshot::{Ending, FirstFailure, RunInfo, Snapshot, State, ThreadHealth, TimelinePoint};

@@ -23,7 +23,7 @@ use crate::collector::Board;
 use crate::plan::{self, Overrides, Plan, Slice, UrlForm};
 use crate::report::hlog::Intervals;
 use crate::report::terminal::stopping_line;
-use crate::report::{Ending, RunInfo, Snapshot, State};
+use crate::report::{Ending, RunInfo, Snapshot, State, describe};
 use crate::sys::{self, Address, Clock};
 use crate::verdict::{self, preflight};
 use crate::web::{self, Access, Listen, Site};
@@ -80,7 +80,7 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
     let flight = preflight::check(&plan, threads.count, options.busy_poll, &machine);
     let tls = tls_files::read(&plan, tls_files::folder(options.plan.as_deref())).map_err(Failure::usage)?;
     if options.check {
-        print!("{}", verdict::describe(&plan, &flight, &threads, &machine, seed));
+        print!("{}", describe(&plan, &flight, &threads, &machine, seed));
         return Ok(if flight.refusals.is_empty() { Exit::Passed } else { Exit::Incomplete });
     }
     if !flight.refusals.is_empty() {

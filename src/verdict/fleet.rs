@@ -1,9 +1,8 @@
 //! What a fleet adds to the doubts about a measurement. One worker out of ten may be late in all it sends
 //! and move no merged percentile: so each is judged by itself, and the worst is named.
 
-use super::instrument::{Culprit, Evidence, Instrument, Reason, send_delay_limit_ns};
-use super::plural;
-use crate::units::{print_percent, print_time};
+use super::instrument::{Cause, Evidence, Instrument, Reason, send_delay_limit_ns};
+use crate::units::{plural, print_percent, print_time};
 
 /// A worker that had a part in the run.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,11 +29,11 @@ pub fn weigh(judged: &mut Instrument, evidence: &Evidence, workers: &[WorkerEvid
     }
     let (cut_off, of) = (workers.iter().filter(|w| w.is_cut_off).count(), workers.len());
     for reason in &mut judged.reasons {
-        if let Reason::LoadNotOffered { culprit, .. } = reason
+        if let Reason::LoadNotOffered { cause, .. } = reason
             && cut_off > 0
         {
             // Whatever else was amiss: nothing was sent in their place.
-            *culprit = Culprit::Workers { cut_off, of };
+            *cause = Cause::Workers { cut_off, of };
         }
     }
     judged.trustworthy = judged.reasons.is_empty();

@@ -3,18 +3,12 @@
 //! machines are looked at and files read elsewhere.
 
 pub mod baseline;
-mod culprit;
-mod describe;
+mod cause;
+mod evidence;
 pub mod fleet;
 pub mod instrument;
 pub mod preflight;
 pub mod threshold;
 mod threads;
 
-pub use describe::describe;
 pub use threads::{MAX_THREADS, PIN_FROM_CORES, Threads, threads_for};
-
-/// `1 request`, `2 requests`, `1,500 requests`.
-fn plural(n: u64, noun: &str) -> String {
-    format!("{} {noun}{}", crate::units::print_count(n), if n == 1 { "" } else { "s" })
-}

@@ -5,11 +5,10 @@
 
 use std::fmt;
 
-use super::plural;
 use crate::plan::{DEFAULT_OPEN_CONNECTIONS, Load, Model, Plan};
 use crate::schedule::{Arrivals, Picker, Piece};
 use crate::tally::Histogram;
-use crate::units::{print_bytes, print_count};
+use crate::units::{plural, print_bytes, print_count};
 
 /// File descriptors kept for ourselves beside those already open: pollers, reports, the status server's clients.
 pub const RESERVED_FDS: u64 = 256;
@@ -164,7 +163,7 @@ pub fn expected_requests(load: &Load) -> Option<u64> {
 }
 
 /// Whether [`expected_requests`] is what will be sent, to the request.
-pub(super) fn count_is_exact(load: &Load) -> bool {
+pub fn count_is_exact(load: &Load) -> bool {
     match &load.model {
         Model::Closed { .. } => load.requests.is_some() && load.duration_ns.is_none(),
         Model::Open { arrivals, .. } => *arrivals == Arrivals::Even,
@@ -172,7 +171,7 @@ pub(super) fn count_is_exact(load: &Load) -> bool {
 }
 
 /// `1 CPU`, `2.5 CPUs`.
-pub(super) fn plural_cpus(cpus: f64) -> String {
+pub fn plural_cpus(cpus: f64) -> String {
     format!("{} CPU{}", (cpus * 100.0).round() / 100.0, if cpus == 1.0 { "" } else { "s" })
 }
 

@@ -1,8 +1,7 @@
 //! How many load threads, and on which cores.
 
-use super::plural;
 use super::preflight::{Machine, plural_cpus};
-use crate::units::print_count;
+use crate::units::{plural, print_count};
 
 /// The most load threads: more than the cores of any machine one would send from.
 pub const MAX_THREADS: usize = 1024;

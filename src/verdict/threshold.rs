@@ -17,12 +17,11 @@
 //!
 //! What a figure is made of comes in as [`Figures`], what the run says of itself as [`Evidence`].
 
-use super::instrument::{BUSY_RATIO_MAX, Culprit, Evidence, Instrument, Reason};
+use super::instrument::{BUSY_RATIO_MAX, Cause, Evidence, Instrument, Reason};
 use super::instrument::{may_explain_mean, may_explain_quantile};
-use super::plural;
 use crate::plan::{Comparison, Metric, Statistic, Threshold, Timing};
 use crate::tally::{Histogram, quantile};
-use crate::units::{print_percent, print_rate, print_time};
+use crate::units::{plural, print_percent, print_rate, print_time};
 
 /// The smallest share of the asked requests that must have been offered for a gate to pass.
 pub const OFFERED_RATIO_TO_PASS: f64 = 0.99;
@@ -246,7 +245,7 @@ pub(super) fn not_offered_by_us(context: Context) -> Option<(u64, String)> {
         return (busiest > BUSY_RATIO_MAX).then(|| (u64::MAX, why()));
     }
     context.instrument.reasons.iter().find_map(|reason| match reason {
-        Reason::LoadNotOffered { missing, culprit, .. } if *culprit != Culprit::Connections => Some((
+        Reason::LoadNotOffered { missing, cause, .. } if *cause != Cause::Connections => Some((
             *missing,
             format!("{} may be missing because of this generator", plural(*missing, "request")),
         )),

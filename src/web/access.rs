@@ -14,7 +14,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::operator::Token;
+use super::token::Token;
 use crate::fleet::Refusal;
 
 /// The tokens of a server and what is open without one.

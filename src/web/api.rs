@@ -5,7 +5,7 @@
 use tiny_http::{Method, Request, ResponseBox};
 
 use super::access::{Access, Caller};
-use super::routes::{JSON, header, page};
+use super::page::{JSON, header, page};
 use crate::fleet::messages::{PATH, PROTOCOL, PROTOCOL_HEADER};
 use crate::fleet::{Refusal, Refused};
 

@@ -6,8 +6,8 @@
 
 use tiny_http::ResponseBox;
 
-use super::Site;
-use super::routes::{JSON, TEXT, header, page};
+use super::page::{JSON, TEXT, header, page};
+use super::site::Site;
 use crate::cli::{EXTENSIONS, Format};
 use crate::collector::Board;
 use crate::report::dashboard::{self, Offer, Part};

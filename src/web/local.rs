@@ -1,4 +1,4 @@
-//! tiny_http, out of everybody's reach: one connection over a local socket that only the gate holds.
+//! tiny_http, out of everybody's reach: one connection over a local socket that only `frontend` holds.
 //!
 //! tiny_http's listener dies for good at the first accept error, and each accepted connection costs it
 //! two file descriptors, so it accepts exactly once, at the start, and its listener is closed. From
@@ -7,7 +7,7 @@
 //!
 //! Requests that are there at the same time go in one after the other without waiting for answers, and all of
 //! their answers come out once what they tell is settled: so hundreds of reports wait for the disk a few times.
-//! What stays out: clients (the gate), what a path means (routes).
+//! What stays out: clients (`frontend`), what a path means (routes).
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::linux::net::SocketAddrExt;
@@ -223,7 +223,7 @@ fn answer_requests(server: &tiny_http::Server, closing: &AtomicBool, group: &Ato
         };
         let expected = group.swap(0, Ordering::Acquire);
         let mut drawn = vec![Drawn::of(first, routes)];
-        // The gate is writing the others already.
+        // The front end is writing the others already.
         while drawn.len() < expected
             && let Ok(Some(next)) = server.recv_timeout(EXCHANGE_DEADLINE)
         {
@@ -269,7 +269,7 @@ impl Drawn {
     }
 
     fn send(mut self) {
-        // A length instead of chunks: that is how the gate finds the end.
+        // A length instead of chunks: that is how the front end finds the end.
         let response = self.response.with_chunked_threshold(usize::MAX);
         let version = tiny_http::HTTPVersion(1, 1);
         // Whoever would read it is gone, and knows that.

@@ -2,7 +2,7 @@
 //!
 //! Stricter than HTTP asks for where leniency is how two parsers come to disagree: no
 //! `Transfer-Encoding`, at most one `Content-Length`, exactly one `Host`, every line ended by CR LF.
-//! What stays out: sockets and deadlines (the gate), what a path means (routes).
+//! What stays out: sockets and deadlines (`frontend`), what a path means (routes).
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -14,7 +14,7 @@ pub const BODY_BYTES: usize = 8 * 1024 * 1024;
 const MAX_FIELDS: usize = 64;
 const HEAD_END: &[u8] = b"\r\n\r\n";
 
-/// Fields that speak of one connection, not of the request: they end at the gate. `Host` and
+/// Fields that speak of one connection, not of the request: they end here. `Host` and
 /// `Content-Length` are written anew.
 const NOT_PASSED_ON: [&str; 11] = [
     "connection",

@@ -1,16 +1,16 @@
 //! What each path answers, drawn from the board.
 //!
 //! Every answer is drawn into memory while the board is held and sent after it was let go. What stays
-//! out: sockets, limits, deadlines and the header fields common to all answers (the gate).
+//! out: sockets, limits, deadlines and the header fields common to all answers (`frontend`).
 
-use tiny_http::{Header, Method, Request, Response, ResponseBox};
+use tiny_http::{Method, Request, ResponseBox};
 
-use super::{Site, api, dashboard, operator};
+use super::page::{JSON, TEXT, header, page};
+use super::site::Site;
+use super::{api, dashboard, operator};
 use crate::fleet::Refusal;
 use crate::report::{self, State};
 
-pub(super) const TEXT: &str = "text/plain; charset=utf-8";
-pub(super) const JSON: &str = "application/json";
 /// The version of the text format is part of its type; scrapers look at it.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -55,16 +55,4 @@ pub fn answer(request: &Request, body: &[u8], site: &Site, on_loopback: bool) ->
 fn ask_for_token(refusal: &Refusal) -> ResponseBox {
     let text = "a token is needed here: as `Authorization: Bearer`, or as a password to any name\n";
     page(refusal.status(), TEXT, text).with_header(header("WWW-Authenticate", "Basic realm=\"loadtester\""))
-}
-
-pub(super) fn page(status: u16, content_type: &'static str, body: impl Into<String>) -> ResponseBox {
-    Response::from_data(body.into())
-        .with_status_code(status)
-        .with_header(header("Content-Type", content_type))
-        .with_header(header("Server", "loadtester"))
-        .boxed()
-}
-
-pub(super) fn header(name: &str, value: &str) -> Header {
-    Header::from_bytes(name, value).expect("names and values in this file are ASCII")
 }

@@ -9,7 +9,7 @@ mod examples;
 mod completions;
 mod connecting;
 mod fleet;
-mod gate;
+mod frontend;
 mod gates;
 mod house;
 #[path = "../../benches/instrument/mod.rs"]

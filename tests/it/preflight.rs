@@ -3,9 +3,10 @@
 use loadtester::plan::{
     Connections, Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Target, Tls, Versions,
 };
+use loadtester::report::describe;
 use loadtester::schedule::{Arrivals, Piece};
 use loadtester::verdict::preflight::{Machine, Preflight, Resource, check, expected_requests};
-use loadtester::verdict::{Threads, describe, threads_for};
+use loadtester::verdict::{Threads, threads_for};
 
 const S: u64 = 1_000_000_000;
 

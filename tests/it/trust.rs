@@ -2,7 +2,7 @@
 
 use loadtester::tally::Histogram;
 use loadtester::verdict::instrument::{
-    Culprit, Evidence, Reason, ThreadEvidence, judge, may_explain_mean, may_explain_quantile,
+    Cause, Evidence, Reason, ThreadEvidence, judge, may_explain_mean, may_explain_quantile,
 };
 
 const US: u64 = 1_000;
@@ -126,10 +126,10 @@ fn requests_sent_over_the_edge_of_a_window_do_not_make_a_ratio_above_one() {
     assert_eq!(judge(&Run::with(|r| r.sent = 10_003).evidence()).offered_ratio, Some(1.0));
 }
 
-fn culprit(change: impl FnOnce(&mut Run)) -> Culprit {
+fn cause(change: impl FnOnce(&mut Run)) -> Cause {
     let instrument = judge(&Run::with(change).evidence());
     let found = instrument.reasons.iter().find_map(|r| match r {
-        Reason::LoadNotOffered { culprit, .. } => Some(*culprit),
+        Reason::LoadNotOffered { cause, .. } => Some(*cause),
         _ => None,
     });
     found.expect("the load was not offered")
@@ -138,10 +138,10 @@ fn culprit(change: impl FnOnce(&mut Run)) -> Culprit {
 #[test]
 fn missing_load_is_laid_at_the_right_door() {
     // Every connection waited for the target while we kept up.
-    assert_eq!(culprit(|r| (r.sent, r.dropped, r.waiting) = (9_000, 900, 100)), Culprit::Connections);
+    assert_eq!(cause(|r| (r.sent, r.dropped, r.waiting) = (9_000, 900, 100)), Cause::Connections);
     // The thread never got to them.
-    assert_eq!(culprit(|r| r.sent = 9_000), Culprit::Generator);
-    assert_eq!(culprit(|r| (r.sent, r.dropped) = (9_000, 400)), Culprit::Generator);
+    assert_eq!(cause(|r| r.sent = 9_000), Cause::Generator);
+    assert_eq!(cause(|r| (r.sent, r.dropped) = (9_000, 400)), Cause::Generator);
     // No connection free, but we may be why.
     let held_up = |r: &mut Run| (r.sent, r.dropped) = (9_000, 1_000);
     let blurs: [fn(&mut Run); 5] = [
@@ -153,14 +153,14 @@ fn missing_load_is_laid_at_the_right_door() {
     ];
     for blur in blurs {
         assert_eq!(
-            culprit(|r| {
+            cause(|r| {
                 held_up(r);
                 blur(r);
             }),
-            Culprit::Either
+            Cause::Either
         );
     }
-    assert_eq!(culprit(|r| (r.sent, r.dropped) = (9_000, 600)), Culprit::Either);
+    assert_eq!(cause(|r| (r.sent, r.dropped) = (9_000, 600)), Cause::Either);
 }
 
 #[test]

@@ -4,11 +4,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 
-use super::{Baseline, MAX_FILE_BYTES, Measurement, Side, Window};
+use super::measurement::{Baseline, Measurement, Side, Window};
 use crate::plan::{MAX_SCENARIOS, quoted};
 use crate::tally::Histogram;
 use crate::verdict::threshold::OFFERED_RATIO_TO_PASS;
 
+/// The largest earlier report that is read, in bytes.
+pub const MAX_FILE_BYTES: u64 = 64 << 20;
 /// The version of report.json that is understood.
 const SCHEMA: u32 = 1;
 

@@ -1,6 +1,6 @@
 //! How much a figure of one run varies by chance, and how likely a difference is between equal runs.
 
-use super::{Figure, Side, Window};
+use super::measurement::{Figure, Side, Window};
 use crate::tally::quantile;
 
 /// Windows without which a run's own variation is not known.

@@ -1,11 +1,11 @@
 //! Who kept requests of the asked load from being sent, and what to do about it.
 
-use super::instrument::Evidence;
-use super::plural;
+use super::evidence::Evidence;
+use crate::units::plural;
 
 /// Who kept the missing requests from being sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Culprit {
+pub enum Cause {
     /// This tool: the requests were due and our threads never got to them.
     Generator,
     /// The target, or too few connections: the requests found none free though we kept up.
@@ -21,7 +21,7 @@ pub enum Culprit {
     },
 }
 
-impl Culprit {
+impl Cause {
     /// Of what is missing by this evidence; nothing but that may be out of order.
     pub(super) fn of(evidence: &Evidence, otherwise_in_order: bool) -> Self {
         let held_up = evidence.dropped.saturating_add(evidence.waiting);

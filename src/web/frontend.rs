@@ -36,7 +36,7 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 /// How long we go on reading after the answer, so that closing does not reset the connection before
 /// the client has read it.
 const LINGER: Duration = Duration::from_secs(1);
-/// How long after [`Gate::stop`] answers may still be on their way.
+/// How long after [`Frontend::stop`] answers may still be on their way.
 const STOP_DEADLINE: Duration = Duration::from_millis(500);
 /// Bytes of requests and answers held for all clients together: eight of the largest requests. Looked
 /// at after each round; who holds most makes room.
@@ -57,28 +57,28 @@ const COMMON_FIELDS: &str = "Connection: close\r\n\
     Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n";
 
-/// A running gate. Dropping it stops it.
+/// The running thread. Dropping it stops it.
 #[derive(Debug)]
-pub struct Gate {
+pub struct Frontend {
     wake: Arc<OwnedFd>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Gate {
+impl Frontend {
     /// Serve `listener` in a thread of its own, answers from `local`, which say by `timing` when they left.
     pub fn open(listener: TcpListener, hosts: Hosts, local: Local, timing: Timing) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        let doorway = Doorway {
+        let state = ServerState {
             listener,
             hosts,
-            back: Back { local, timing, chunk: vec![0; CHUNK_BYTES] },
+            services: Services { local, timing, chunk: vec![0; CHUNK_BYTES] },
             wake: Arc::clone(&wake),
             clients: Vec::with_capacity(MAX_CLIENTS),
             spare: spare_descriptor(),
             accept_from: None,
         };
-        let thread = thread::Builder::new().name("web-gate".into()).spawn(move || doorway.serve())?;
+        let thread = thread::Builder::new().name("web-frontend".into()).spawn(move || state.serve())?;
         Ok(Self { wake, thread: Some(thread) })
     }
 
@@ -92,17 +92,17 @@ impl Gate {
     }
 }
 
-impl Drop for Gate {
+impl Drop for Frontend {
     fn drop(&mut self) {
         self.stop();
     }
 }
 
 /// What the thread owns.
-struct Doorway {
+struct ServerState {
     listener: TcpListener,
     hosts: Hosts,
-    back: Back,
+    services: Services,
     wake: Arc<OwnedFd>,
     clients: Vec<Client>,
     /// Given up to accept one more client when the process has no descriptor left.
@@ -112,7 +112,7 @@ struct Doorway {
 }
 
 /// What every client is served with.
-struct Back {
+struct Services {
     local: Local,
     timing: Timing,
     chunk: Vec<u8>,
@@ -144,14 +144,14 @@ enum Next {
     Close,
 }
 
-/// What [`Doorway::wait`] woke up for.
+/// What [`ServerState::wait`] woke up for.
 struct Ready {
     stop: bool,
     accept: bool,
     clients: Vec<bool>,
 }
 
-impl Doorway {
+impl ServerState {
     fn serve(mut self) {
         loop {
             let ready = self.wait(true);
@@ -179,7 +179,7 @@ impl Doorway {
             self.serve_clients(&ready.clients);
             self.clients.iter_mut().for_each(|client| client.deadline = client.deadline.min(last));
         }
-        self.back.local.close();
+        self.services.local.close();
     }
 
     /// Sleep until there is something to do.
@@ -212,11 +212,11 @@ impl Doorway {
 
     /// Every client that is ready or whose time is over, in order; `ready` is indexed like them.
     fn serve_clients(&mut self, ready: &[bool]) {
-        let Self { clients, back, .. } = self;
+        let Self { clients, services, .. } = self;
         let mut ready = ready.iter();
         clients.retain_mut(|client| {
             let is_ready = ready.next().is_some_and(|ready| *ready);
-            let next = if is_ready { client.advance(back) } else { Next::Keep };
+            let next = if is_ready { client.advance(services) } else { Next::Keep };
             match next {
                 Next::Keep if client.deadline <= Instant::now() => client.expire() == Next::Keep,
                 next => next == Next::Keep,
@@ -229,7 +229,7 @@ impl Doorway {
 
     /// Every client whose request is there: their answers are drawn as one group.
     fn answer_all(&mut self) {
-        let Self { clients, back, .. } = self;
+        let Self { clients, services, .. } = self;
         let (mut asking, mut requests) = (Vec::new(), Vec::new());
         for (i, client) in clients.iter_mut().enumerate() {
             if let State::Asking { .. } = client.state
@@ -243,14 +243,14 @@ impl Doorway {
         if requests.is_empty() {
             return;
         }
-        let answers = back.local.exchange(&requests);
+        let answers = services.local.exchange(&requests);
         drop(requests);
         // In their order: of two that hold as much, the one that has waited longer makes room.
         let mut gone = Vec::new();
         for ((i, came_ns), answer) in asking.into_iter().zip(answers) {
             let answer = match answer {
                 Ok(answer) => {
-                    let own = back.timing.field(&answer, came_ns);
+                    let own = services.timing.field(&answer, came_ns);
                     with_fields(answer, &own)
                 }
                 Err(_) => refusal(NO_ANSWER),
@@ -310,7 +310,7 @@ impl Doorway {
         let state = State::Reading(Incoming::new(self.hosts));
         let mut client = Client { stream, state, deadline: Instant::now() + REQUEST_DEADLINE };
         // Its request is often here already.
-        if client.advance(&mut self.back) == Next::Keep {
+        if client.advance(&mut self.services) == Next::Keep {
             self.clients.push(client);
         }
     }
@@ -342,11 +342,11 @@ impl Client {
     }
 
     /// One step: read once, or write as much as the socket takes.
-    fn advance(&mut self, back: &mut Back) -> Next {
+    fn advance(&mut self, services: &mut Services) -> Next {
         if let State::Writing { .. } = self.state {
             return self.write();
         }
-        let Back { timing, chunk, .. } = back;
+        let Services { timing, chunk, .. } = services;
         let (read, came_ns) = match timing.receive(&self.stream, chunk) {
             Ok((0, _)) => return Next::Close,
             Ok((n, came_ns)) => (&chunk[..n], came_ns),

@@ -3,14 +3,13 @@
 
 use std::fmt::Write;
 
-use super::plural;
-use super::preflight::{
-    Machine, Preflight, count_is_exact, expected_requests, most_connections, plural_cpus,
-};
-use super::threads::Threads;
 use crate::plan::{Load, Model, Plan, Scenario, Tls, Versions, secrets};
 use crate::schedule::{Arrivals, Picker};
-use crate::units::{print_bytes, print_count, print_duration, print_percent, print_rate};
+use crate::units::{plural, print_bytes, print_count, print_duration, print_percent, print_rate};
+use crate::verdict::Threads;
+use crate::verdict::preflight::{
+    Machine, Preflight, count_is_exact, expected_requests, most_connections, plural_cpus,
+};
 
 /// Columns of a label: the longest, `file descriptors`, and two spaces.
 const LABEL: usize = 18;

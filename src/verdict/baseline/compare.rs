@@ -1,0 +1,148 @@
+//! Compares a run with an earlier one, figure by figure, and judges what it finds.
+
+use super::measurement::{Baseline, Figure, Measurement};
+use super::noise::{self, Variance, probability};
+use crate::plan::{Statistic, Timing};
+use crate::verdict::threshold::{
+    Context, OFFERED_RATIO_TO_PASS, Outcome, not_offered_by_us, ours_may_explain,
+};
+
+/// How much worse a figure may be when nothing else is said.
+pub const DEFAULT_MAX_REGRESSION: f64 = 0.1;
+/// The probability with which two equal runs are called different, over all their figures.
+pub const ALPHA: f64 = 0.02;
+
+/// One figure then and now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Which scenario; `None`: all together.
+    pub scenario: Option<String>,
+    /// Which figure.
+    pub figure: Figure,
+    /// Then: nanoseconds, or per second.
+    pub before: f64,
+    /// Now.
+    pub now: f64,
+    /// Now ÷ before − 1.
+    pub change: f64,
+    /// The probability of a difference at least as large between equal runs.
+    pub probability: f64,
+    /// Whether that is too small to be chance, all figures considered.
+    pub significant: bool,
+}
+
+impl Change {
+    /// How much worse it is now, relative; negative: better. A rate is better when higher.
+    pub fn regression(&self) -> f64 {
+        if self.figure == Figure::Rate { self.before / self.now - 1.0 } else { self.change }
+    }
+}
+
+/// Every figure that both runs support, in order: all together, then each scenario that both have.
+///
+/// # Errors
+/// Why nothing can be said.
+pub fn compare(before: &Measurement, now: &Measurement) -> Result<Vec<Change>, String> {
+    for (windows, which) in [(&before.windows, "the baseline"), (&now.windows, "this run")] {
+        if windows.len() < noise::LEAST_WINDOWS {
+            let least = noise::LEAST_WINDOWS;
+            return Err(format!(
+                "{which} is too short: it takes {least} s at least to know how figures vary"
+            ));
+        }
+    }
+    let same = |name: &String| now.scenarios.iter().find(|(n, _)| n == name);
+    let pairs = before.scenarios.iter().filter_map(|(name, b)| Some((Some(name), b, &same(name)?.1)));
+    // With one scenario it is the whole run.
+    let several = before.scenarios.len() > 1 || now.scenarios.len() > 1;
+    let all = std::iter::once((None, &before.total, &now.total)).chain(pairs.filter(|_| several));
+    let mut changes = Vec::new();
+    for (name, b, n) in all {
+        for figure in Figure::ALL {
+            let variance =
+                Variance::of(figure, b, &before.windows).zip(Variance::of(figure, n, &now.windows));
+            let values = figure.of(b).zip(figure.of(n));
+            if let (Some((vb, vn)), Some((before, now))) = (variance, values) {
+                let probability = probability((now / before).ln(), [vb, vn]);
+                let (scenario, change) = (name.cloned(), now / before - 1.0);
+                changes.push(Change {
+                    scenario,
+                    figure,
+                    before,
+                    now,
+                    change,
+                    probability,
+                    significant: false,
+                });
+            }
+        }
+    }
+    let each = ALPHA / changes.len().max(1) as f64;
+    changes.iter_mut().for_each(|change| change.significant = change.probability < each);
+    if changes.is_empty() { Err("no figure is supported by both runs".to_owned()) } else { Ok(changes) }
+}
+
+/// What a comparison came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compared {
+    /// Failed: a figure is worse by more than is allowed, and not by chance.
+    pub outcome: Outcome,
+    /// Every figure compared.
+    pub changes: Vec<Change>,
+    /// Why nothing can be concluded.
+    pub reason: Option<String>,
+}
+
+/// An earlier run that this one is held against.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Against {
+    /// The file it was read from.
+    pub source: String,
+    /// How much worse a figure may be, relative.
+    pub max_regression: f64,
+    /// Whether it is of the same plan.
+    pub same_plan: bool,
+    /// The earlier run.
+    pub baseline: Baseline,
+}
+
+/// Compare and judge: a figure that is worse by more than is allowed, and not by chance, fails, unless
+/// our own error may be why. As every gate it passes only when the asked load was offered.
+pub fn judge(against: &Against, now: &Measurement, context: Context) -> Compared {
+    let changes = match compare(&against.baseline.measurement, now) {
+        Ok(changes) => changes,
+        Err(reason) => {
+            return Compared { outcome: Outcome::Inconclusive, changes: Vec::new(), reason: Some(reason) };
+        }
+    };
+    let is_bad = |c: &&Change| c.significant && c.regression() > against.max_regression;
+    let bad: Vec<&Change> = changes.iter().filter(is_bad).collect();
+    let offered = context.instrument.offered_ratio.is_none_or(|ratio| ratio >= OFFERED_RATIO_TO_PASS);
+    let (outcome, reason) = if bad.iter().any(|c| !is_excused(c, against.max_regression, now, context)) {
+        (Outcome::Failed, None)
+    } else if !bad.is_empty() {
+        (Outcome::Inconclusive, Some("worse, but this generator may be why".to_owned()))
+    } else if !(offered && against.baseline.offered) {
+        (Outcome::Inconclusive, Some("the asked load was not offered in both runs".to_owned()))
+    } else {
+        (Outcome::Passed, None)
+    };
+    Compared { outcome, changes, reason }
+}
+
+/// Whether our own error may be why a figure is as bad as it is.
+fn is_excused(change: &Change, max_regression: f64, now: &Measurement, context: Context) -> bool {
+    let side = match &change.scenario {
+        Some(name) => now.scenarios.iter().find(|(n, _)| n == name).map(|(_, side)| side),
+        None => Some(&now.total),
+    };
+    let statistic = match (change.figure, change.figure.quantile()) {
+        (Figure::Rate, _) => return not_offered_by_us(context).is_some(),
+        (_, Some(q)) => Statistic::Quantile(q),
+        _ => Statistic::Mean,
+    };
+    let limit_ns = (change.before * (1.0 + max_regression)) as u64;
+    side.is_some_and(|side| {
+        ours_may_explain(&side.response_time, Timing::Response, statistic, limit_ns, context)
+    })
+}

@@ -1,0 +1,105 @@
+//! What of a run is compared, and figure by figure.
+
+use crate::tally::{Histogram, quantile};
+
+/// What of a run is compared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measurement {
+    /// All scenarios together.
+    pub total: Side,
+    /// By name.
+    pub scenarios: Vec<(String, Side)>,
+    /// The measured time, window by window; only whole ones.
+    pub windows: Vec<Window>,
+}
+
+/// One scenario, or all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Side {
+    /// Due to last byte.
+    pub response_time: Histogram,
+    /// Exchanges that ended well, per second; `None`: no time was measured.
+    pub rate: Option<f64>,
+}
+
+/// One window of the timeline.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Window {
+    /// Exchanges that ended in it.
+    pub ended: u64,
+    /// Median response time in nanoseconds.
+    pub p50_ns: Option<f64>,
+    /// 99th percentile of it.
+    pub p99_ns: Option<f64>,
+}
+
+/// An earlier run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Baseline {
+    /// The digest of its plan.
+    pub digest: String,
+    /// When it began, as it says.
+    pub started_at: Option<String>,
+    /// `kernel` or `user`: where its receive times came from.
+    pub timestamps: String,
+    /// Why it is itself in doubt, if it is.
+    pub doubt: Option<String>,
+    /// Whether it offered what it asked, so that it can be held against.
+    pub offered: bool,
+    /// Its figures.
+    pub measurement: Measurement,
+}
+
+/// A figure that is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// Response time median, in nanoseconds like all times.
+    P50,
+    /// 90th percentile.
+    P90,
+    /// 95th percentile.
+    P95,
+    /// 99th percentile.
+    P99,
+    /// Mean.
+    Mean,
+    /// Exchanges that ended well, per second.
+    Rate,
+}
+
+impl Figure {
+    /// All, in the order of reports.
+    pub const ALL: [Self; 6] = [Self::P50, Self::P90, Self::P95, Self::P99, Self::Mean, Self::Rate];
+
+    /// The name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::P50 => "p50",
+            Self::P90 => "p90",
+            Self::P95 => "p95",
+            Self::P99 => "p99",
+            Self::Mean => "mean",
+            Self::Rate => "rate",
+        }
+    }
+
+    /// The quantile it is.
+    pub const fn quantile(self) -> Option<f64> {
+        match self {
+            Self::P50 => Some(0.5),
+            Self::P90 => Some(0.9),
+            Self::P95 => Some(0.95),
+            Self::P99 => Some(0.99),
+            Self::Mean | Self::Rate => None,
+        }
+    }
+
+    pub(super) fn of(self, side: &Side) -> Option<f64> {
+        match (self, self.quantile()) {
+            (_, Some(q)) => quantile::percentile(&side.response_time, q).map(|ns| ns as f64),
+            (Self::Rate, _) => side.rate,
+            _ => side.response_time.mean(),
+        }
+        .filter(|value| *value > 0.0)
+    }
+}

@@ -1,0 +1,174 @@
+//! A status server: its listener, and the threads behind it.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use super::frontend::Frontend;
+use super::local::{Local, Routes};
+use super::request::Hosts;
+use super::routes;
+use super::site::Site;
+use super::timing::Timing;
+
+/// Where the status server listens unless told otherwise.
+pub const DEFAULT_ADDR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8089);
+
+/// Connections that the kernel keeps until they are accepted: more than there can be workers.
+/// With the usual 128 the calls of a large fleet that come at once wait a second for their next attempt.
+const BACKLOG: i32 = 4_096;
+
+/// Where to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// [`DEFAULT_ADDR`], or a free port of the same address if that one is taken.
+    Default,
+    /// Here or not at all; port 0 takes a free one.
+    At(SocketAddr),
+}
+
+/// A running status server. Dropping it stops it.
+#[derive(Debug)]
+pub struct Server {
+    addr: SocketAddr,
+    frontend: Frontend,
+}
+
+/// Serve `site`.
+///
+/// Call it from a thread that is not pinned: the server's threads inherit where they may run. When
+/// the address is one of loopback, only requests that name `localhost` or an IP address as their host
+/// are answered.
+///
+/// # Errors
+/// When the address cannot be listened on; the message names the address and the remedy, but for `--no-listen`:
+/// a coordinator cannot do without.
+pub fn serve(listen: Listen, site: Site) -> io::Result<Server> {
+    let listener = match listen {
+        Listen::At(addr) => bind(addr),
+        Listen::Default => bind(DEFAULT_ADDR).or_else(|e| match e.kind() {
+            ErrorKind::AddrInUse => bind(SocketAddr::new(DEFAULT_ADDR.ip(), 0)),
+            _ => Err(e),
+        }),
+    }?;
+    let addr = listener.local_addr()?;
+    let on_loopback = addr.ip().to_canonical().is_loopback();
+    let hosts = if on_loopback { Hosts::Loopback } else { Hosts::Any };
+    let timing = Timing::new(site.clock, &listener);
+    let calls = site.calls.clone();
+    let local = Local::open(Arc::new(Routes {
+        draw: Box::new(move |request, body| routes::answer(request, body, &site, on_loopback)),
+        settle: Box::new(move || calls.as_ref().map_or(Ok(()), |calls| calls.settle())),
+    }))?;
+    Ok(Server { addr, frontend: Frontend::open(listener, hosts, local, timing)? })
+}
+
+fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(addr).and_then(|listener| {
+        // It listens already; to be told again changes how many may wait.
+        rustix::net::listen(&listener, BACKLOG)?;
+        Ok(listener)
+    });
+    listener.map_err(|e| {
+        let remedy = match e.kind() {
+            ErrorKind::AddrInUse => "choose another with --listen ADDR:PORT (port 0 takes a free one)",
+            ErrorKind::PermissionDenied => "choose a port from 1024 up with --listen ADDR:PORT",
+            _ => "choose an address of this machine with --listen ADDR:PORT",
+        };
+        let why = format!("cannot listen on {addr} for the status server: {e}; {remedy}");
+        io::Error::new(e.kind(), why)
+    })
+}
+
+impl Server {
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// End it: within about a second, answers that are being written included.
+    pub fn stop(mut self) {
+        self.frontend.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collector::Board;
+    use crate::fleet::Refusal;
+    use crate::fleet::messages::{CLOCK_HEADER, PROTOCOL, PROTOCOL_HEADER, Stay};
+    use crate::report::{RunInfo, Snapshot};
+    use crate::sys::Clock;
+    use crate::web::{Call, Calls};
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    /// Takes its time.
+    struct Slow;
+
+    impl Calls for Slow {
+        fn carry_out(&self, _: Call<'_>) -> Result<String, Refusal> {
+            std::thread::sleep(Duration::from_millis(300));
+            Ok("{}".to_owned())
+        }
+    }
+
+    fn stay(mut answered: TcpStream) -> Option<Stay> {
+        let mut answer = String::new();
+        answered.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        let field = answer.lines().find_map(|line| line.strip_prefix(CLOCK_HEADER)?.strip_prefix(": "));
+        field.map(|value| Stay::read(value).unwrap())
+    }
+
+    #[test]
+    fn a_peer_is_told_when_its_call_came_and_not_when_its_turn_came() {
+        let (clock, epoch_ns) = (Clock::start(), 7_000_000_000_000);
+        let board = Arc::new(Board::new(Snapshot::new(RunInfo::unknown(), 0, 0.0)));
+        let any = Listen::At(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let site =
+            Site { calls: Some(Arc::new(Slow)), clock: Some((clock, epoch_ns)), ..Site::of(board.clone()) };
+        let server = serve(any, site).unwrap();
+        let send = || {
+            let mut stream = TcpStream::connect(server.addr()).unwrap();
+            let head =
+                format!("{PROTOCOL_HEADER}: {PROTOCOL}\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n");
+            write!(stream, "POST /api/v1/workers HTTP/1.1\r\n{head}{{}}").unwrap();
+            stream
+        };
+        // The kernel begins to stamp a while after it was asked to.
+        let is_told = || {
+            let first = send();
+            // While its answer is drawn nobody reads the second call.
+            std::thread::sleep(Duration::from_millis(100));
+            let before_ns = epoch_ns + clock.now();
+            let calls = [first, send()];
+            let after_ns = epoch_ns + clock.now();
+            let [first, second] = calls.map(|call| stay(call).expect("it tells its clock"));
+            assert!(
+                first.t1_ns <= before_ns && before_ns <= second.t1_ns,
+                "{first:?} {before_ns} {second:?}"
+            );
+            assert!(first.t1_ns + 300_000_000 <= first.t2_ns && second.t2_ns <= epoch_ns + clock.now());
+            second.t1_ns <= after_ns + 50_000_000
+        };
+        assert!((0..10).any(|_| is_told()), "the second call came when it was its turn");
+        // Nobody compares clocks with a process that leads no fleet.
+        let server = serve(any, Site::of(board)).unwrap();
+        let mut stream = TcpStream::connect(server.addr()).unwrap();
+        write!(stream, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        assert_eq!(stay(stream), None);
+    }
+
+    #[test]
+    fn a_fleet_that_calls_at_once_waits_in_line_and_is_not_sent_away() {
+        let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let addr = listener.local_addr().unwrap();
+        // Nobody accepts. One that finds no room is tried again after a second at the earliest.
+        let call = |_| TcpStream::connect_timeout(&addr, Duration::from_millis(900));
+        let waiting: Vec<_> = (0..300).map(call).collect();
+        assert!(waiting.iter().all(Result::is_ok), "{:?}", waiting.iter().position(Result::is_err));
+    }
+}

@@ -1,0 +1,31 @@
+//! What a status server serves, and to whom.
+
+use std::sync::Arc;
+
+use super::access::Access;
+use super::api::Calls;
+use super::operator::Operator;
+use crate::collector::Board;
+use crate::sys::Clock;
+
+/// What is served.
+pub struct Site {
+    /// What the pages show.
+    pub board: Arc<Board>,
+    /// Who may start and stop the run; `None`: nobody.
+    pub operator: Option<Operator>,
+    /// Who may read, and make workers' calls.
+    pub access: Access,
+    /// Carries workers' calls out; `None`: there are none.
+    pub calls: Option<Arc<dyn Calls>>,
+    /// Each answer tells what this clock, plus so many nanoseconds, read when its request came and when it
+    /// left itself; `None`: no clock is told.
+    pub clock: Option<(Clock, u64)>,
+}
+
+impl Site {
+    /// Pages to look at.
+    pub fn of(board: Arc<Board>) -> Self {
+        Self { board, operator: None, access: Access::default(), calls: None, clock: None }
+    }
+}

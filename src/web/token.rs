@@ -1,0 +1,50 @@
+//! A secret that proves who calls.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+/// A secret word, kept as its digest.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token([u8; 32]);
+
+impl Token {
+    /// From its text, blanks around it left out.
+    ///
+    /// # Errors
+    /// When it is empty or could not stand in a header field.
+    pub fn new(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        match text {
+            "" => Err("a token may not be empty".into()),
+            t if t.bytes().all(|b| b.is_ascii_graphic()) => Ok(Self(Sha256::digest(t).into())),
+            _ => Err("a token may have letters, digits and signs of ASCII only".into()),
+        }
+    }
+
+    /// Whether `text` is it. The time taken says nothing about the token: all of two digests is compared.
+    pub fn is(&self, text: &str) -> bool {
+        let offered: [u8; 32] = Sha256::digest(text).into();
+        let difference = self.0.iter().zip(offered).fold(0, |d, (a, b)| d | (a ^ b));
+        std::hint::black_box(difference) == 0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_known_again_and_never_shown() {
+        let token = Token::new(" s3cret\n").unwrap();
+        assert!(token.is("s3cret") && !token.is("s3cre") && !token.is("") && !token.is("s3cret "));
+        assert!(!format!("{token:?}").contains("s3cret"));
+        assert!(Token::new(" \n").is_err() && Token::new("two words").is_err() && Token::new("é").is_err());
+    }
+}
