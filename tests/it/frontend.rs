@@ -231,7 +231,7 @@ struct Served {
 impl Served {
     fn start() -> Self {
         let mut child = Command::new(std::env::current_exe().expect("this test binary"))
-            .args(["--exact", "gate::serves_in_a_process_of_its_own", "--nocapture"])
+            .args(["--exact", "frontend::serves_in_a_process_of_its_own", "--nocapture"])
             .env(CHILD, "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
