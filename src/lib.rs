@@ -21,6 +21,7 @@ pub mod verdict;
 pub mod client;
 pub mod fleet;
 pub mod report;
+pub mod cli;
 // ══ waterline: no socket, clock, thread, file or environment above this line ══
 pub mod sys;
 pub mod load;
@@ -30,5 +31,3 @@ pub mod link;
 pub mod journal;
 pub mod target;
 pub mod roles;
-// ── front ──
-pub mod cli;

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{bounded, unbounded};
 use loadtester::client::{Action, Client, RunSpec};
-use loadtester::load::{self, Control, Job, Route, TALLIES_PER_THREAD};
+use loadtester::load::{self, Control, Job, Pem, Route, TALLIES_PER_THREAD, tls_config};
 use loadtester::plan::{self, Overrides, Share, Slice};
-use loadtester::sys::{Address, Clock, Pem, TlsConfig};
+use loadtester::sys::{Address, Clock};
 use loadtester::tally::{Outcome, Tally};
 
 use script::{Script, Step, response, send};
@@ -188,7 +188,7 @@ fn allocations_of_thread(url: &str, files: Option<&Pem>, load: &str) -> (u64, u6
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let (spec, share) = spec(url, load);
-    let tls = files.map(|files| TlsConfig::new(spec.plan.tls.as_ref().expect("https"), files).expect("PEM"));
+    let tls = files.map(|files| tls_config(spec.plan.tls.as_ref().expect("https"), files).expect("PEM"));
     let (settle, settled) = unbounded();
     let (close, windows) = bounded(TALLIES_PER_THREAD);
     let (give_back, empties) = bounded(TALLIES_PER_THREAD);

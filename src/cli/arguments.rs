@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 
-use super::UsageError;
+use super::error::UsageError;
 use super::table::{FLAGS, Flag, Kind, find};
 use crate::plan::{did_you_mean, quoted};
 

@@ -3,23 +3,8 @@
 //! Each script completes flags, file names where a flag takes a file, and words where it takes one of a
 //! few. What stays out: where a shell wants its script (`--help` of the shell says).
 
+use super::shell::Shell;
 use super::table::{FLAGS, Flag, Kind};
-
-/// A shell whose completions we can write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shell {
-    /// `source <(loadtester --completions bash)`
-    Bash,
-    /// `loadtester --completions zsh > _loadtester` in a folder of `fpath`
-    Zsh,
-    /// `loadtester --completions fish | source`
-    Fish,
-}
-
-impl Shell {
-    pub(super) const ALL: [(&str, Self); 3] =
-        [("bash", Self::Bash), ("zsh", Self::Zsh), ("fish", Self::Fish)];
-}
 
 /// What stands after a flag.
 enum Follows {
@@ -137,8 +122,8 @@ fn fish() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::EXTENSIONS;
     use super::*;
+    use crate::report::EXTENSIONS;
 
     #[test]
     fn every_flag_that_exists_is_completed_in_every_shell_and_no_other() {

@@ -8,6 +8,7 @@ mod job;
 mod route;
 mod sockets;
 mod thread;
+mod tls;
 mod transport;
 
 use std::io;
@@ -18,6 +19,7 @@ use thread::Thread;
 
 pub use job::{Control, Job, Last, Settled, TALLIES_PER_THREAD, WINDOW_NS, Window};
 pub use route::Route;
+pub use tls::{Pem, tls_config};
 
 /// Start a load thread.
 ///

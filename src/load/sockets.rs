@@ -3,6 +3,7 @@
 use std::io;
 
 use super::thread::Thread;
+use super::tls;
 use super::transport::Transport;
 use crate::client::End;
 use crate::sys::{self, Ready, Socket};
@@ -59,7 +60,7 @@ impl Thread {
                 self.client.handshaking(c, now);
                 self.write(c, now);
             }
-            Err(fault) => self.tls_failed(c, fault, now),
+            Err(error) => self.tls_failed(c, tls::fault(&error), now),
         }
     }
 

@@ -11,6 +11,7 @@
 
 use std::io;
 
+use super::tls;
 use crate::client::Client;
 use crate::sys::{Received, Session, Socket};
 use crate::tally::TlsFault;
@@ -172,7 +173,7 @@ impl TlsStream {
         while !wire.is_empty() && !session.is_closed_by_peer() {
             let received = session.receive(&mut wire);
             // Records before a broken one are intact: a response that ends with them is complete.
-            let mut left = received.unwrap_or(usize::MAX);
+            let mut left = *received.as_ref().unwrap_or(&usize::MAX);
             if handshaking && received.is_ok() && !session.is_handshaking() {
                 handshaking = false;
                 client.secured(c, session.is_resumed(), now);
@@ -187,7 +188,7 @@ impl TlsStream {
                 session.consume(n);
                 left -= n;
             }
-            received?;
+            received.map_err(|error| tls::fault(&error))?;
         }
         Ok(TlsState { closed: session.is_closed_by_peer(), wants_write: session.wants_flush() })
     }

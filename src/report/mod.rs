@@ -7,6 +7,8 @@ pub mod csv;
 pub mod dashboard;
 mod describe;
 mod evidence;
+mod file;
+mod file_format;
 pub mod figures;
 mod fleet;
 pub mod format;
@@ -24,24 +26,9 @@ pub mod svg;
 pub mod terminal;
 mod threshold;
 
-use crate::cli::Format;
 pub use describe::describe;
 pub use figures::InstrumentFigures;
+pub use file::file;
+pub use file_format::{EXTENSIONS, Format};
 pub use fleet::Fleet;
 pub use snapshot::{Ending, FirstFailure, RunInfo, Snapshot, State, ThreadHealth, TimelinePoint};
-
-/// The result of a finished run in the form of a file, with what was judged of it.
-pub fn file(
-    format: Format,
-    snapshot: &Snapshot,
-    instrument: &InstrumentFigures,
-    thresholds: &[figures::Threshold],
-) -> String {
-    match format {
-        Format::Json => json::report(snapshot, instrument),
-        Format::Html => html::page(snapshot, instrument, thresholds),
-        Format::Junit => junit::report(snapshot, instrument, thresholds, snapshot.run.strict),
-        Format::Csv => csv::text(snapshot),
-        Format::Hlog => hlog::text(snapshot),
-    }
-}

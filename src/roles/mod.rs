@@ -10,6 +10,7 @@ mod exit;
 pub mod github;
 pub mod live;
 pub mod load_threads;
+mod machine;
 pub mod once;
 pub mod place;
 pub mod plan_form;

@@ -7,13 +7,13 @@ use super::load_threads::{LoadThreads, Task};
 use super::resolver;
 use super::signals::Interrupts;
 use super::tls_files::{self, warn_of_insecure};
-use super::{Exit, Failure};
+use super::{Exit, Failure, machine};
 use crate::cli::Options;
 use crate::client::RunSpec;
 use crate::collector::detail_text;
 use crate::plan::{Expect, Load, Model, Plan, Slice};
 use crate::report::once::Trial;
-use crate::sys::{self, Clock};
+use crate::sys::Clock;
 use crate::tally::{Outcome, Tally};
 use crate::verdict;
 
@@ -22,7 +22,7 @@ use crate::verdict;
 /// # Errors
 /// When the target is not reached, or a signal came.
 pub fn run(options: &Options, plan: &Plan, seed: u64, interrupts: &Interrupts) -> Result<Exit, Failure> {
-    let threads = verdict::threads_for(&sys::limits::look(), Some(1), true, 1).map_err(Failure::usage)?;
+    let threads = verdict::threads_for(&machine::look(), Some(1), true, 1).map_err(Failure::usage)?;
     let tls = tls_files::read(plan, tls_files::folder(options.plan.as_deref())).map_err(Failure::usage)?;
     warn_of_insecure(plan);
     let route = resolver::route(plan)?;

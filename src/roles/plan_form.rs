@@ -13,8 +13,8 @@ use sha2::{Digest as _, Sha256};
 use super::{Failure, plan_source, tls_files, tokens};
 use crate::cli::Options;
 use crate::fleet::messages::{MAX_PLAN_MESSAGE_BYTES, PlanText};
+use crate::load::Pem;
 use crate::plan::{self, Overrides, Plan, quoted};
-use crate::sys::Pem;
 use crate::units::print_bytes;
 
 /// The longest name of a plan that travels.

@@ -16,11 +16,12 @@ use super::run_info::run_info;
 use super::signals::Interrupts;
 use super::stop::Stop;
 use super::timing::{LOOK_EVERY, START_LEAD_NS, linger, wall_clock};
-use super::{Exit, Failure, baseline_file, once, plan_source, summary, tls_files, tokens};
-use crate::cli::{Format, Options};
+use super::{Exit, Failure, baseline_file, machine, once, plan_source, summary, tls_files, tokens};
+use crate::cli::Options;
 use crate::client::RunSpec;
 use crate::collector::Board;
 use crate::plan::{self, Overrides, Plan, Slice, UrlForm};
+use crate::report::Format;
 use crate::report::hlog::Intervals;
 use crate::report::terminal::stopping_line;
 use crate::report::{Ending, RunInfo, Snapshot, State, describe};
@@ -70,7 +71,7 @@ fn plan_of(options: &Options) -> Result<Plan, Failure> {
 /// As [`run`].
 pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Result<Exit, Failure> {
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1 << 53)); // exact in JSON's numbers
-    let machine = sys::limits::look();
+    let machine = machine::look();
     if options.once {
         return once::run(options, &plan, seed, interrupts);
     }

@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use crate::load::{Pem, tls_config};
 use crate::plan::{Plan, quoted};
-use crate::sys::{Pem, TlsConfig};
+use crate::sys::TlsConfig;
 use crate::units::print_bytes;
 
 /// The most bytes of a PEM file: a system's whole list of CAs has 250 KiB.
@@ -25,7 +26,7 @@ pub fn read(plan: &Plan, folder: &Path) -> Result<Option<TlsConfig>, String> {
 /// # Errors
 /// What is wrong with a file, and what to do about it.
 pub fn config(plan: &Plan, pem: &Pem) -> Result<Option<TlsConfig>, String> {
-    plan.tls.as_ref().map(|tls| TlsConfig::new(tls, pem)).transpose()
+    plan.tls.as_ref().map(|tls| tls_config(tls, pem)).transpose()
 }
 
 /// What the files hold that `plan` names, from `folder`.

@@ -21,7 +21,7 @@ use super::load_threads::LoadThreads;
 use super::place::{allowed, hostname, slot};
 use super::signals::Interrupts;
 use super::timing::wall_clock;
-use super::{Exit, Failure, plan_form, tokens};
+use super::{Exit, Failure, machine, plan_form, tokens};
 use crate::cli::Options;
 use crate::collector::{Board, Closed};
 use crate::fleet::messages::{Acked, Health, Joined, Key, Orders, PlanText, Turn};
@@ -29,10 +29,10 @@ use crate::fleet::report::{LastSpan, Report, Span, ThreadSpan};
 use crate::fleet::worker::{self, Answer, Effect, Event, Request, Trouble, Worker};
 use crate::fleet::{Checked as _, Refusal};
 use crate::link::{self, Call, Link};
-use crate::load::{Route, WINDOW_NS};
+use crate::load::{Pem, Route, WINDOW_NS};
 use crate::plan::{Plan, Slice};
 use crate::report::{RunInfo, Snapshot, State, ThreadHealth};
-use crate::sys::{self, Clock, Pem};
+use crate::sys::{self, Clock};
 use crate::tally::{Tally, Timer, quantile};
 use crate::verdict::{self, Threads};
 use crate::web::{self, Access, Listen, Site, Token};
@@ -60,7 +60,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     if let Some((plan, _)) = &own {
         plan_form::guard(plan, token.as_deref())?;
     }
-    let machine = sys::limits::look();
+    let machine = machine::look();
     let threads =
         verdict::threads_for(&machine, options.threads, options.no_pin, u32::MAX).map_err(Failure::usage)?;
     if !options.quiet {

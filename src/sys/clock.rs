@@ -109,11 +109,6 @@ impl RealtimeOffset {
     }
 }
 
-/// CPU time this process has used so far, in nanoseconds.
-pub fn cpu_time_ns() -> u64 {
-    read(ClockId::ProcessCPUTime)
-}
-
 /// Ask the scheduler to let this thread go before others by `nice` (negative: before them). Where that
 /// is not ours to ask, it stays as it is.
 pub fn go_first(nice: i32) {

@@ -1,6 +1,4 @@
-//! What this machine grants this process: descriptors, ports, memory; and all of it in one look.
-//!
-//! What stays out: whether that is enough (`verdict::preflight`).
+//! What this machine grants this process: descriptors, ports, memory.
 
 use std::fs;
 use std::io;
@@ -9,23 +7,6 @@ use std::path::Path;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::cgroup::Groups;
-use super::cores;
-use crate::verdict::preflight::Machine;
-
-/// Look at the machine. Call it before any thread is pinned: a pinned one sees one core.
-pub fn look() -> Machine {
-    let root = Path::new("/");
-    let (fd_soft, fd_hard) = file_descriptors();
-    Machine {
-        cores_allowed: cores::allowed(),
-        quota_cpus: Groups::find(root, "cpu").and_then(|groups| groups.quota_cpus()),
-        fd_soft,
-        fd_hard,
-        fd_in_use: file_descriptors_in_use(),
-        local_ports: read("/proc/sys/net/ipv4/ip_local_port_range").and_then(|text| parse_port_range(&text)),
-        memory_available_bytes: memory_available(root),
-    }
-}
 
 /// Soft and hard limit on open file descriptors; `u64::MAX`: none.
 pub fn file_descriptors() -> (u64, u64) {
@@ -43,16 +24,21 @@ pub fn raise_file_descriptors(soft: u64) -> io::Result<()> {
 }
 
 /// Descriptors this process has open; 0 when `/proc` does not say.
-fn file_descriptors_in_use() -> u64 {
+pub fn file_descriptors_in_use() -> u64 {
     // The listing holds one open itself.
     fs::read_dir("/proc/self/fd").map_or(0, |listing| (listing.count() as u64).saturating_sub(1))
 }
 
 /// What the machine has left, or what our control groups leave us of it.
-fn memory_available(root: &Path) -> Option<u64> {
+pub fn memory_available(root: &Path) -> Option<u64> {
     let machine = read("/proc/meminfo").and_then(|text| parse_available(&text));
     let groups = Groups::find(root, "memory").and_then(|groups| groups.memory_left_bytes());
     machine.into_iter().chain(groups).min()
+}
+
+/// First and last local port that the kernel picks from.
+pub fn local_ports() -> Option<(u16, u16)> {
+    read("/proc/sys/net/ipv4/ip_local_port_range").and_then(|text| parse_port_range(&text))
 }
 
 /// First and last of two numbers apart by white space.
@@ -96,15 +82,6 @@ mod tests {
         let during = file_descriptors_in_use();
         drop(files);
         assert!((before + 32..before + 96).contains(&during), "{before}, then {during}");
-    }
-
-    #[test]
-    fn the_machine_has_cores_descriptors_ports_and_memory() {
-        let machine = look();
-        assert!(!machine.cores_allowed.is_empty());
-        assert!(machine.fd_soft > 0 && machine.fd_hard >= machine.fd_soft && machine.fd_in_use >= 3);
-        assert!(machine.local_ports.is_some());
-        assert!(machine.memory_available_bytes.is_some_and(|bytes| bytes > 1 << 20));
     }
 
     #[test]

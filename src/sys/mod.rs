@@ -13,9 +13,9 @@ mod tls;
 mod watch;
 
 pub use addresses::{Address, Addresses};
-pub use clock::{Clock, RealtimeOffset, cpu_time_ns, go_first, sharpen_timers};
+pub use clock::{Clock, RealtimeOffset, go_first, sharpen_timers};
 pub use poller::{Epoll, MAX_EVENTS, Poller, Ready};
 pub use socket::{Received, Socket, check_source, unacknowledged};
 pub use stamp::keep_stamping;
-pub use tls::{Pem, Session, ThreadTls, TlsConfig};
+pub use tls::{PemFile, Session, ThreadTls, TlsConfig, TlsError, TlsOptions, is_a_ca_as_server};
 pub use watch::{Watch, ask_for_stamps};

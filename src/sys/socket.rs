@@ -107,14 +107,6 @@ impl Socket {
         let (bytes, stamp_ns) = stamp::receive(self.fd.as_fd(), &mut [], length, true)?;
         Ok(Received { bytes, stamp_ns: stamp_ns.filter(|_| self.stamped) })
     }
-
-    /// The address we connect from.
-    ///
-    /// # Errors
-    /// When the socket is not bound.
-    pub fn local_address(&self) -> io::Result<SocketAddr> {
-        SocketAddr::try_from(net::getsockname(&self.fd)?).map_err(Into::into)
-    }
 }
 
 /// What TLS writes, often several records at a time.

@@ -8,11 +8,10 @@ use tiny_http::ResponseBox;
 
 use super::page::{JSON, TEXT, header, page};
 use super::site::Site;
-use crate::cli::{EXTENSIONS, Format};
 use crate::collector::Board;
 use crate::report::dashboard::{self, Offer, Part};
 use crate::report::figures::Threshold;
-use crate::report::{Snapshot, file};
+use crate::report::{EXTENSIONS, Format, Snapshot, file};
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";

@@ -4,8 +4,9 @@
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
+use loadtester::load::{Pem, tls_config};
 use loadtester::plan::{Tls, Versions};
-use loadtester::sys::{Pem, Session, TlsConfig};
+use loadtester::sys::Session;
 use rustls::ServerConnection;
 use rustls::version::{TLS12, TLS13};
 
@@ -102,7 +103,7 @@ fn any_segmentation_gives_the_same() {
         versions: Versions::Both,
     };
     let files = Pem { ca: Some(authority.pem().into_bytes()), ..Pem::default() };
-    let ours = TlsConfig::new(&tls, &files).expect("a CA").for_thread(1);
+    let ours = tls_config(&tls, &files).expect("a CA").for_thread(1);
     for (version, name) in [(&TLS12, "1.2"), (&TLS13, "1.3")] {
         let theirs = Arc::new(config(&own, &[version], None));
         for seed in 0..SEEDS {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Coordinator, Gone, Terms};
-use crate::fleet::messages::{Health, Key, Phase, PlanText, Totals, WorkerId, WorkerState};
+use crate::fleet::messages::{Health, Key, PlanText, Totals, WorkerId, WorkerState};
 use crate::plan::Slice;
 
 /// A worker as it is now.
@@ -154,11 +154,6 @@ impl Coordinator {
         let mut errors: Vec<u64> = had_share.filter_map(|(_, p)| p.start_error_ns).collect();
         errors.sort_unstable_by(|a, b| b.cmp(a));
         (errors.len() >= 2).then(|| errors[0] + errors[1])
-    }
-
-    /// What is wanted of the workers at `now`.
-    pub fn phase_at(&self, now: u64) -> Phase {
-        self.phase(now)
     }
 
     /// From which time of the schedule on a worker owns a part of it; `None`: it never did.

@@ -3,13 +3,12 @@
 use maud::{Markup, html};
 
 use super::is_last;
-use crate::cli::{EXTENSIONS, Format};
 use crate::report::figures::Rate;
 use crate::report::format::{count, percent, rate as per_second, whole_seconds};
 use crate::report::headline::{Headline, Tone};
 use crate::report::html::sections::{figure, key_figures, optional, own_error, plural, sentence, share};
 use crate::report::html::{Source, doubts, heading, insecure, sections, workers};
-use crate::report::{Snapshot, State, ThreadHealth};
+use crate::report::{EXTENSIONS, Format, Snapshot, State, ThreadHealth};
 use crate::tally::{RowTimer, quantile};
 
 fn headline(source: &Source) -> Headline {

@@ -13,7 +13,7 @@ use crate::report::Snapshot;
 use crate::roles::load_threads::{LoadThreads, Task};
 use crate::roles::run_info::{run_info, seed_of};
 use crate::roles::timing::wall_clock;
-use crate::roles::{Failure, resolver, tls_files};
+use crate::roles::{Failure, machine, resolver, tls_files};
 use crate::sys;
 use crate::verdict::preflight;
 
@@ -48,7 +48,7 @@ impl WorkerService<'_> {
         let (plan, pem) = self.plan.clone().ok_or_else(|| Failure::incomplete("there is no plan"))?;
         // All of a fleet are given the same seed: it is in the name of their run.
         let seed = seed_of(self.run.unwrap_or(self.key));
-        let machine = sys::limits::look();
+        let machine = machine::look();
         let flight = preflight::check(&plan, self.threads.count, self.options.busy_poll, &machine);
         if !flight.refusals.is_empty() {
             return Err(Failure::incomplete(flight.refusals.join("; ")));

@@ -9,11 +9,10 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{CertificateError, ClientConfig, Error, InconsistentKeys, RootCertStore, version};
 
+use super::error::TlsError;
 use super::session::Session;
 use super::tickets::Tickets;
 use super::trust::{TrustAnybody, TrustListed};
-use crate::plan::{Tls, Versions, quoted};
-use crate::tally::TlsFault;
 
 /// What ALPN asks for.
 const HTTP11: &[u8] = b"http/1.1";
@@ -21,15 +20,34 @@ const HTTP11: &[u8] = b"http/1.1";
 const NO_ROOTS: &str = "install the system's CA certificates (the package is called ca-certificates), set \
                         SSL_CERT_FILE, or name the target's CA with `tls.ca` (--cacert)";
 
-/// The contents of a plan's PEM files, where it names any.
-#[derive(Clone, Default)]
-pub struct Pem {
-    /// Of `tls.ca`.
-    pub ca: Option<Vec<u8>>,
-    /// Of `tls.cert`.
-    pub certificate: Option<Vec<u8>>,
-    /// Of `tls.key`.
-    pub key: Option<Vec<u8>>,
+/// A PEM file that was read.
+#[derive(Clone, Debug)]
+pub struct PemFile<'a> {
+    /// Its name, as messages show it.
+    pub name: String,
+    /// What it holds.
+    pub bytes: &'a [u8],
+}
+
+/// How TLS is to be spoken.
+#[derive(Clone, Debug)]
+pub struct TlsOptions<'a> {
+    /// The CAs that are trusted; `None`: the system's.
+    pub ca: Option<PemFile<'a>>,
+    /// Our own certificate with its chain, and its key; `None`: we show none.
+    pub client: Option<(PemFile<'a>, PemFile<'a>)>,
+    /// Accept any certificate.
+    pub insecure: bool,
+    /// The name asked for (SNI) and looked for in the certificate.
+    pub server_name: &'a str,
+    /// The same, as messages show it.
+    pub shown_name: String,
+    /// Take up earlier sessions.
+    pub resumption: bool,
+    /// Offer TLS 1.2.
+    pub offers_12: bool,
+    /// Offer TLS 1.3.
+    pub offers_13: bool,
 }
 
 /// What the TLS connections of a run share.
@@ -50,44 +68,41 @@ pub struct ThreadTls {
 }
 
 impl TlsConfig {
-    /// What `tls` asks for, with the files it names.
+    /// What `options` ask for.
     ///
     /// # Errors
     /// Which key and file is at fault, why, and what to do about it.
-    pub fn new(tls: &Tls, files: &Pem) -> Result<Self, String> {
+    pub fn new(options: &TlsOptions<'_>) -> Result<Self, String> {
         let provider = Arc::new(ring::default_provider());
-        let versions: &[_] = match tls.versions {
-            Versions::Both => &[&version::TLS13, &version::TLS12],
-            Versions::Only12 => &[&version::TLS12],
-            Versions::Only13 => &[&version::TLS13],
-        };
+        let offered = [(options.offers_13, &version::TLS13), (options.offers_12, &version::TLS12)];
+        let versions: Vec<_> =
+            offered.into_iter().filter_map(|(is, version)| is.then_some(version)).collect();
         let builder = ClientConfig::builder_with_provider(provider.clone());
-        let builder = builder.with_protocol_versions(versions).map_err(|e| format!("tls: {e}"))?;
-        let builder = builder.dangerous().with_custom_certificate_verifier(trust(tls, files, provider)?);
-        let mut client = match &tls.client {
+        let builder = builder.with_protocol_versions(&versions).map_err(|e| format!("tls: {e}"))?;
+        let builder = builder.dangerous().with_custom_certificate_verifier(trust(options, provider)?);
+        let mut client = match &options.client {
             None => builder.with_no_client_auth(),
-            Some(own) => {
-                let chain = certificates("tls.cert", &own.certificate, &files.certificate)?;
-                let key = key(&own.key, &files.key)?;
+            Some((own, own_key)) => {
+                let chain = certificates("tls.cert", own)?;
+                let key = key(own_key)?;
                 builder.with_client_auth_cert(chain, key).map_err(|error| match error {
                     Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => format!(
                         "tls.key: {} is not the key of the certificate in {}: name the two that belong together",
-                        quoted(&own.key),
-                        quoted(&own.certificate)
+                        own_key.name,
+                        own.name
                     ),
                     Error::InvalidCertificate(error) => {
-                        format!("tls.cert: {} cannot be used: {}", quoted(&own.certificate), in_words(&error))
+                        format!("tls.cert: {} cannot be used: {}", own.name, in_words(&error))
                     }
-                    error => format!("tls.key: {} cannot be used: {error}", quoted(&own.key)),
+                    error => format!("tls.key: {} cannot be used: {error}", own_key.name),
                 })?
             }
         };
         client.alpn_protocols = vec![HTTP11.to_vec()];
         client.resumption = Resumption::disabled();
-        let name = ServerName::try_from(tls.server_name.clone());
-        let name =
-            name.map_err(|_| format!("tls.server_name: {} is not a host name", quoted(&tls.server_name)))?;
-        Ok(Self { client, name, resumption: tls.resumption, shows_certificate: tls.client.is_some() })
+        let name = ServerName::try_from(options.server_name.to_owned());
+        let name = name.map_err(|_| format!("tls.server_name: {} is not a host name", options.shown_name))?;
+        Ok(Self { client, name, resumption: options.resumption, shows_certificate: options.client.is_some() })
     }
 
     /// For one thread of `connections` connections.
@@ -106,27 +121,26 @@ impl ThreadTls {
     ///
     /// # Errors
     /// When this machine cannot begin one.
-    pub fn connect(&self) -> Result<Session, TlsFault> {
+    pub fn connect(&self) -> Result<Session, Box<TlsError>> {
         Session::begin(self.client.clone(), self.name.clone(), self.shows_certificate)
     }
 }
 
-/// Whom `tls` says to believe.
+/// The verifier of the target's certificate.
 fn trust(
-    tls: &Tls,
-    files: &Pem,
+    options: &TlsOptions<'_>,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, String> {
-    if tls.insecure {
+    if options.insecure {
         return Ok(Arc::new(TrustAnybody(provider)));
     }
     let mut roots = RootCertStore::empty();
     let mut list = Vec::new();
-    if let Some(file) = &tls.ca {
-        list = certificates("tls.ca", file, &files.ca)?;
+    if let Some(file) = &options.ca {
+        list = certificates("tls.ca", file)?;
         for certificate in &list {
             let added = roots.add(certificate.clone());
-            added.map_err(|e| format!("tls.ca: a certificate in {} cannot be read: {e}", quoted(file)))?;
+            added.map_err(|e| format!("tls.ca: a certificate in {} cannot be read: {e}", file.name))?;
         }
     } else {
         let found = rustls_native_certs::load_native_certs();
@@ -141,31 +155,25 @@ fn trust(
     Ok(Arc::new(TrustListed { signed, list }))
 }
 
-fn certificates(
-    key: &str,
-    file: &str,
-    bytes: &Option<Vec<u8>>,
-) -> Result<Vec<CertificateDer<'static>>, String> {
-    let bytes = bytes.as_deref().unwrap_or_default();
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes).collect();
+fn certificates(key: &str, file: &PemFile<'_>) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(file.bytes).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
         Ok(_) => Err(format!(
             "{key}: {} holds no certificate: it must be PEM, with `-----BEGIN CERTIFICATE-----`",
-            quoted(file)
+            file.name
         )),
-        Err(error) => Err(format!("{key}: {} is not valid PEM: {error}", quoted(file))),
+        Err(error) => Err(format!("{key}: {} is not valid PEM: {error}", file.name)),
     }
 }
 
-fn key(file: &str, bytes: &Option<Vec<u8>>) -> Result<PrivateKeyDer<'static>, String> {
-    let bytes = bytes.as_deref().unwrap_or_default();
-    PrivateKeyDer::from_pem_slice(bytes).map_err(|error| match error {
+fn key(file: &PemFile<'_>) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_slice(file.bytes).map_err(|error| match error {
         pem::Error::NoItemsFound => format!(
             "tls.key: {} holds no private key: it must be PEM and not encrypted, with `-----BEGIN PRIVATE KEY-----`",
-            quoted(file)
+            file.name
         ),
-        error => format!("tls.key: {} is not valid PEM: {error}", quoted(file)),
+        error => format!("tls.key: {} is not valid PEM: {error}", file.name),
     })
 }
 

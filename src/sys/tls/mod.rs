@@ -6,10 +6,11 @@
 //! ```
 
 mod config;
-mod fault;
+mod error;
 mod session;
 mod tickets;
 mod trust;
 
-pub use config::{Pem, ThreadTls, TlsConfig};
+pub use config::{PemFile, ThreadTls, TlsConfig, TlsOptions};
+pub use error::{TlsError, is_a_ca_as_server};
 pub use session::Session;

@@ -4,10 +4,9 @@ use std::io;
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, HandshakeKind};
+use rustls::{ClientConfig, ClientConnection, Error, HandshakeKind, InvalidMessage};
 
-use super::fault::{Stage, fault};
-use crate::tally::TlsFault;
+use super::error::TlsError;
 
 /// Plaintext sealed at once: one record of the largest size, so that a large request is encrypted as the
 /// socket takes it and a connection holds no more than this.
@@ -36,9 +35,9 @@ impl Session {
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
         shows_certificate: bool,
-    ) -> Result<Self, TlsFault> {
+    ) -> Result<Self, Box<TlsError>> {
         let connection = ClientConnection::new(config, name)
-            .map_err(|error| fault(&error, Stage::Answered, shows_certificate))?;
+            .map_err(|error| Box::new(TlsError { error, is_answered: true, shows_certificate }))?;
         let (peer_closed, broken) = (false, false);
         Ok(Self { connection, shows_certificate, unsent: 0, taken: 0, marked: 0, peer_closed, broken })
     }
@@ -68,9 +67,12 @@ impl Session {
     /// What is wrong with what came. The connection is over; an alert that says so may wait in
     /// [`Session::flush`], and in [`Session::plaintext`] what came before.
     #[inline]
-    pub fn receive(&mut self, wire: &mut &[u8]) -> Result<usize, TlsFault> {
+    pub fn receive(&mut self, wire: &mut &[u8]) -> Result<usize, Box<TlsError>> {
         // Reading from memory does not fail; a message longer than any may be does.
-        self.connection.read_tls(wire).map_err(|_| TlsFault::Protocol)?;
+        if self.connection.read_tls(wire).is_err() {
+            let error = Error::InvalidMessage(InvalidMessage::MessageTooLarge);
+            return Err(self.error(error, true));
+        }
         match self.connection.process_new_packets() {
             Ok(state) => {
                 self.peer_closed = state.peer_has_closed();
@@ -78,11 +80,14 @@ impl Session {
             }
             Err(error) => {
                 self.broken = true;
-                let unanswered = self.connection.protocol_version().is_none();
-                let stage = if unanswered { Stage::Unanswered } else { Stage::Answered };
-                Err(fault(&error, stage, self.shows_certificate))
+                Err(self.error(error, self.connection.protocol_version().is_some()))
             }
         }
+    }
+
+    #[cold]
+    fn error(&self, error: Error, is_answered: bool) -> Box<TlsError> {
+        Box::new(TlsError { error, is_answered, shows_certificate: self.shows_certificate })
     }
 
     /// The next plaintext, in one piece; not empty as long as [`Session::receive`]'s count is not used up.

@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
-use super::fault::is_a_ca_as_server;
+use super::error::is_a_ca_as_server;
 
 /// Believes what the CAs of a list have signed, and whoever shows a certificate of the list itself, for its
 /// names and its time: a self-signed one, which `openssl req -x509` makes a CA's and the library therefore no

@@ -1,0 +1,68 @@
+//! Targets that a worker may load.
+
+use std::fmt;
+
+/// A target that a worker may load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// A host name or an IP address without brackets, in lower case.
+    pub host: String,
+    /// Only this port; `None`: any.
+    pub port: Option<u16>,
+}
+
+impl Allowed {
+    /// `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let form = "not a target: write HOST or HOST:PORT, like api.example.com:443 or [::1]:8081";
+        let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0).ok_or(form.to_owned());
+        let (host, port) = match text.strip_prefix('[').map(|rest| rest.split_once(']')) {
+            Some(Some((host, ""))) => (host, None),
+            Some(Some((host, rest))) => (host, Some(port(rest.strip_prefix(':').ok_or(form)?)?)),
+            Some(None) => return Err(form.to_owned()),
+            None => match text.split_once(':') {
+                Some((host, rest)) => (host, Some(port(rest)?)),
+                None => (text, None),
+            },
+        };
+        let well_formed = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
+        if host.is_empty() || !host.chars().all(well_formed) {
+            return Err(form.to_owned());
+        }
+        Ok(Self { host: host.to_ascii_lowercase(), port })
+    }
+
+    /// Whether it allows this target.
+    pub fn allows(&self, host: &str, port: u16) -> bool {
+        self.host.eq_ignore_ascii_case(host) && self.port.is_none_or(|allowed| allowed == port)
+    }
+}
+
+impl fmt::Display for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        match self.port {
+            Some(port) => write!(f, "{host}:{port}"),
+            None => f.write_str(&host),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_allowed_target_is_a_host_with_or_without_a_port() {
+        let allowed = |text| Allowed::parse(text).unwrap();
+        assert!(allowed("API.example.com").allows("api.example.com", 443));
+        assert!(allowed("api.example.com:443").allows("api.EXAMPLE.com", 443));
+        assert!(!allowed("api.example.com:443").allows("api.example.com", 80));
+        assert!(!allowed("example.com").allows("api.example.com", 80), "no suffixes");
+        assert!(allowed("[::1]:8081").allows("::1", 8081) && allowed("[::1]").allows("::1", 1));
+        assert_eq!(allowed("[::1]:8081").to_string(), "[::1]:8081");
+        for text in ["", ":80", "a:", "a:0", "a:99999", "a:b", "[::1", "[::1]x", "http://a", "a/b", "::1"] {
+            assert!(Allowed::parse(text).unwrap_err().contains("HOST or HOST:PORT"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The result of a run as the text of a file.
+
+use super::figures::{self, InstrumentFigures};
+use super::file_format::Format;
+use super::snapshot::Snapshot;
+use super::{csv, hlog, html, json, junit};
+
+/// The result of a finished run in the form of a file, with what was judged of it.
+pub fn file(
+    format: Format,
+    snapshot: &Snapshot,
+    instrument: &InstrumentFigures,
+    thresholds: &[figures::Threshold],
+) -> String {
+    match format {
+        Format::Json => json::report(snapshot, instrument),
+        Format::Html => html::page(snapshot, instrument, thresholds),
+        Format::Junit => junit::report(snapshot, instrument, thresholds, snapshot.run.strict),
+        Format::Csv => csv::text(snapshot),
+        Format::Hlog => hlog::text(snapshot),
+    }
+}
