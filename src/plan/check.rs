@@ -15,16 +15,17 @@ use super::{connections, digest, fleet, load, scenario, threshold, tls};
 /// The plan that `document` means; `root` is the tree it was read from. `None`: `faults` says why.
 pub(super) fn check(
     root: &Node,
-    document: &Document,
+    mut document: Document,
     source: &str,
     overrides: &Overrides,
     faults: &mut Faults,
 ) -> Option<Plan> {
     let mut reader = PlanReader { root, faults };
-    let name = plan_name(&mut reader, document);
-    let url = scenario::base(&mut reader, document);
+    let name = plan_name(&mut reader, &document);
+    let url = scenario::base(&mut reader, &document);
     let prefix = url.as_ref().map_or("", |url| url.rest.as_str());
-    let scenarios = scenario::all(&mut reader, document, prefix);
+    let scenarios = scenario::all(&mut reader, &mut document, prefix);
+    let document = &document;
     let tls = tls::check(&mut reader, document, url.as_ref());
     let load = load::check(&mut reader, document, overrides);
     let connections = connections::check(&mut reader, document, url.as_ref());

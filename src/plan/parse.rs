@@ -145,7 +145,7 @@ fn meaning(root: &Node, source: &str, overrides: &Overrides, mut faults: Faults)
             return Err(faults.sorted());
         }
     };
-    check::check(root, &document, source, overrides, &mut faults).ok_or_else(|| faults.sorted())
+    check::check(root, document, source, overrides, &mut faults).ok_or_else(|| faults.sorted())
 }
 
 impl Faults {

@@ -5,7 +5,7 @@
 
 use super::fault::{Faults, quoted};
 use super::path::Path;
-use super::yaml::{Kind, Node, Scalar, Value};
+use super::yaml::{Kind, Node, Value};
 use crate::units;
 
 /// Reads values of a plan and notes what is wrong with them, each with its place.
@@ -33,8 +33,9 @@ impl PlanReader<'_> {
             Ok(value) => Some(value),
             Err(message) => {
                 let message = match self.root.find(path).map(|node| &node.value) {
-                    Some(Value::Scalar(Scalar { typed, kind: Kind::Variable, .. })) => {
-                        format!("what {} stands for is not possible here: it must be {form}", quoted(typed))
+                    Some(Value::Scalar(scalar)) if scalar.kind == Kind::Variable => {
+                        let typed = quoted(scalar.typed());
+                        format!("what {typed} stands for is not possible here: it must be {form}")
                     }
                     _ => message,
                 };

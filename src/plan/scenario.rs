@@ -11,7 +11,7 @@ use super::plan_schema::{Document, ScenarioForm};
 use super::reader::PlanReader;
 use super::token::is_token;
 use super::url::{self, Url};
-use super::yaml::{Node, Scalar, Value};
+use super::yaml::{Node, Value};
 use crate::schedule::{MAX_PERIOD, Picker};
 
 /// The longest name of a scenario, in bytes: it is a column of reports and a label of metrics.
@@ -36,8 +36,12 @@ pub(super) fn base(reader: &mut PlanReader<'_>, document: &Document) -> Option<U
     Some(url)
 }
 
-/// The scenarios, or `None` with faults noted.
-pub(super) fn all(reader: &mut PlanReader<'_>, document: &Document, prefix: &str) -> Option<Vec<Scenario>> {
+/// The scenarios, or `None` with faults noted. Their bodies are taken out of `document`.
+pub(super) fn all(
+    reader: &mut PlanReader<'_>,
+    document: &mut Document,
+    prefix: &str,
+) -> Option<Vec<Scenario>> {
     let defaults = Path::of("defaults");
     let method_of_defaults = document.defaults.as_ref().and_then(|d| d.method.as_deref());
     let default_method = match method_of_defaults {
@@ -55,9 +59,9 @@ pub(super) fn all(reader: &mut PlanReader<'_>, document: &Document, prefix: &str
     let default_redirects = document.defaults.as_ref().and_then(|d| d.follow_redirects);
     let default_expect = expect::read(reader, &defaults.key("expect"));
     let default_headers = headers(reader, &defaults.key("headers"));
-    let forms = document.scenarios.as_ref()?;
+    let forms = document.scenarios.as_mut()?;
     let (mut scenarios, mut names) = (Vec::with_capacity(forms.len()), Vec::with_capacity(forms.len()));
-    for (i, form) in forms.iter().enumerate() {
+    for (i, form) in forms.iter_mut().enumerate() {
         let at = Path::of("scenarios").index(i);
         let method = match &form.method {
             Some(method) => checked_method(reader, &at.key("method"), method),
@@ -82,7 +86,7 @@ pub(super) fn all(reader: &mut PlanReader<'_>, document: &Document, prefix: &str
         names.push(name.clone());
         // A part that is missing has its fault noted; the others are still worth checking.
         if let (Some(method), Some(timeout_ns), Some(path), Some(name)) = (method, timeout, path, name) {
-            let body = form.body.clone().unwrap_or_default().into_bytes();
+            let body = form.body.take().unwrap_or_default().into_bytes();
             let weight = form.weight.unwrap_or(1);
             let expect = expect.or_else(|| default_expect.clone());
             check_bodies(reader, &at, &method, expect.as_deref());
@@ -120,8 +124,9 @@ fn name(reader: &mut PlanReader<'_>, at: &Path, form: &ScenarioForm, method: Opt
             return None;
         }
         let node = reader.root.find(&at.key("path"))?;
-        let Value::Scalar(Scalar { typed, .. }) = &node.value else { return None };
-        let path: String = typed.chars().filter(|c| !c.is_control()).take(MAX_NAME_BYTES / 4).collect();
+        let Value::Scalar(scalar) = &node.value else { return None };
+        let path: String =
+            scalar.typed().chars().filter(|c| !c.is_control()).take(MAX_NAME_BYTES / 4).collect();
         return Some(format!("{} {path}", method?));
     };
     match check_name(name) {

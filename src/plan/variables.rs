@@ -81,7 +81,7 @@ impl Filling<'_> {
             rest = &from[end + 1..];
         }
         filled += rest;
-        scalar.text = filled;
+        scalar.with_variables = Some(std::mem::replace(&mut scalar.text, filled));
         if used {
             scalar.kind = Kind::Variable;
         }

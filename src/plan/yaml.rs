@@ -59,8 +59,8 @@ pub(super) struct Key {
 pub(super) struct Scalar {
     /// What it says: the text between quotes, or a plain value letter by letter.
     pub text: String,
-    /// What stands in the plan, for messages: never anything from the environment.
-    pub typed: String,
+    /// What stands in the plan where variables were filled in; `None`: `text` is what stands there.
+    pub with_variables: Option<String>,
     /// What it may be.
     pub kind: Kind,
 }
@@ -83,13 +83,13 @@ pub(super) enum Kind {
 impl Node {
     /// A text that stands in no file.
     pub fn text(text: &str) -> Self {
-        let scalar = Scalar { text: text.to_owned(), typed: text.to_owned(), kind: Kind::Text };
+        let scalar = Scalar { text: text.to_owned(), with_variables: None, kind: Kind::Text };
         Self { at: None, value: Value::Scalar(scalar) }
     }
 
     /// `true`, standing in no file.
     pub fn yes() -> Self {
-        let scalar = Scalar { text: "true".to_owned(), typed: "true".to_owned(), kind: Kind::Bool(true) };
+        let scalar = Scalar { text: "true".to_owned(), with_variables: None, kind: Kind::Bool(true) };
         Self { at: None, value: Value::Scalar(scalar) }
     }
 
@@ -199,10 +199,10 @@ impl Raw {
         };
         let value = match self.0.value {
             RawValue::Null => Value::Null,
-            RawValue::Text(text) => Value::Scalar(Scalar { typed: text.clone(), text, kind: Kind::Text }),
+            RawValue::Text(text) => Value::Scalar(Scalar { text, with_variables: None, kind: Kind::Text }),
             RawValue::Typed(kind) => {
                 let text = spelling().map_or_else(|| kind.canonical(), str::to_owned);
-                Value::Scalar(Scalar { typed: text.clone(), text, kind })
+                Value::Scalar(Scalar { text, with_variables: None, kind })
             }
             RawValue::Seq(items) => Value::Seq(items.into_iter().map(|raw| raw.into_node(source)).collect()),
             RawValue::Map(entries) => Value::Map(
@@ -300,9 +300,16 @@ impl<'de> Visitor<'de> for Anything {
     }
 }
 
+impl Scalar {
+    /// What stands in the plan, for messages: never anything from the environment.
+    pub fn typed(&self) -> &str {
+        self.with_variables.as_ref().unwrap_or(&self.text)
+    }
+}
+
 /// The scalar as a message shows it.
 impl std::fmt::Display for Scalar {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&quoted(&self.typed))
+        f.write_str(&quoted(self.typed()))
     }
 }
