@@ -1,7 +1,8 @@
 //! How much a plan may ask for, and what holds where it says nothing.
 
-/// The largest plan read, in bytes: 256 scenarios with bodies of 16 KiB.
-pub const MAX_PLAN_BYTES: usize = 4 << 20;
+/// The largest plan read, in bytes: one body of 4 MiB, however it is indented, or 5,000 scenarios with
+/// bodies of 1 KiB.
+pub const MAX_PLAN_BYTES: usize = 8 << 20;
 
 /// The most scenarios one plan may hold: each keeps two histograms per thread and window.
 pub const MAX_SCENARIOS: usize = 256;

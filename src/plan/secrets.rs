@@ -75,17 +75,24 @@ impl Secrets {
 
     /// `text`, which we send, with `${NAME}` for each value.
     pub fn mask(&self, text: &str) -> String {
-        self.masked(text, 1)
+        self.masked(text, 1, usize::MAX)
+    }
+
+    /// The beginning of `text`, which we send, likewise masked: at least `bytes` bytes, where it has so
+    /// many. A value that reaches beyond is masked, too.
+    pub fn mask_start(&self, text: &str, bytes: usize) -> String {
+        self.masked(text, 1, bytes)
     }
 
     /// `text`, which came back, with `${NAME}` for each value that is long enough to be told.
     pub fn mask_echo(&self, text: &str) -> String {
-        self.masked(text, LEAST_ECHO_BYTES)
+        self.masked(text, LEAST_ECHO_BYTES, usize::MAX)
     }
 
-    fn masked(&self, text: &str, least: usize) -> String {
-        let (mut masked, mut rest) = (String::with_capacity(text.len()), text);
-        while let Some(c) = rest.chars().next() {
+    /// With each value of `least` bytes or more masked, until there are `enough` bytes.
+    fn masked(&self, text: &str, least: usize, enough: usize) -> String {
+        let (mut masked, mut rest) = (String::with_capacity(text.len().min(enough)), text);
+        while let Some(c) = rest.chars().next().filter(|_| masked.len() < enough) {
             match self.forms.iter().find(|(form, _)| form.len() >= least && rest.starts_with(form.as_str())) {
                 Some((form, shown)) => {
                     masked += shown;
@@ -187,6 +194,17 @@ fn string(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_long_text_the_beginning_is_masked_and_no_value_is_cut() {
+        let mut secrets = Secrets::default();
+        secrets.add("TOKEN", "s3cret-value");
+        let text = format!("ab s3cret-value {}", "x".repeat(100));
+        assert_eq!(secrets.mask_start(&text, 5), "ab ${TOKEN}");
+        assert_eq!(secrets.mask_start(&text, 11), "ab ${TOKEN} ");
+        assert_eq!(secrets.mask_start("ab", 5), "ab");
+        assert_eq!(secrets.mask_start(&text, usize::MAX), secrets.mask(&text));
+    }
 
     #[test]
     fn a_value_from_the_environment_is_its_variable_wherever_it_turns_up() {

@@ -16,8 +16,8 @@ use crate::units::print_bytes;
 const MAX_DEPTH: usize = 24;
 /// Values in a plan, aliases expanded: 256 full scenarios with 100 headers each fit twice.
 const MAX_NODES: usize = 100_000;
-/// Text in a plan, aliases expanded: four plans of the largest size.
-const MAX_EXPANDED_BYTES: usize = 4 * MAX_PLAN_BYTES;
+/// Text in a plan, aliases expanded: two plans of the largest size.
+const MAX_EXPANDED_BYTES: usize = 2 * MAX_PLAN_BYTES;
 /// Times a plan may refer to its anchors. Each repeats at most the text of one plan.
 const MAX_ALIASES: usize = 1_000;
 

@@ -15,6 +15,8 @@ use crate::verdict::preflight::{
 const LABEL: usize = 18;
 /// Columns of a body that are shown: enough to know it by.
 const MOST_BODY_COLUMNS: usize = 200;
+/// Bytes of a body that are looked at to find them.
+const BODY_BYTES_READ: usize = 64 << 10;
 
 /// The whole page, one fact a line, ending in a line break.
 pub fn describe(plan: &Plan, flight: &Preflight, threads: &Threads, machine: &Machine, seed: u64) -> String {
@@ -188,10 +190,12 @@ fn details(plan: &Plan, scenario: &Scenario) -> Vec<String> {
         let size = print_bytes(scenario.body.len() as u64);
         lines.push(match std::str::from_utf8(&scenario.body) {
             Ok(text) => {
-                let text = secrets::body(&plan.secrets.mask(text));
-                let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                let start = plan.secrets.mask_start(text, BODY_BYTES_READ);
+                let is_cut = start.len() >= BODY_BYTES_READ;
+                let masked = secrets::body(&start);
+                let words = masked.split_whitespace().collect::<Vec<_>>().join(" ");
                 let shown: String = words.chars().take(MOST_BODY_COLUMNS).collect();
-                let more = if shown.len() < words.len() { "…" } else { "" };
+                let more = if is_cut || shown.len() < words.len() { "…" } else { "" };
                 format!("body of {size}: {shown}{more}")
             }
             Err(_) => format!("body of {size}, not text"),

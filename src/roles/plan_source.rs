@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn never_more_is_read_than_a_plan_may_hold() {
         let mut endless = Endless(0);
-        assert!(read_all(&mut endless, "x").unwrap_err().contains("larger than 4.00 MiB"));
+        assert!(read_all(&mut endless, "x").unwrap_err().contains("larger than 8.00 MiB"));
         assert!(endless.0 <= MAX_PLAN_BYTES + 1, "{} bytes read", endless.0);
         assert_eq!(read_all(vec![b'#'; MAX_PLAN_BYTES].as_slice(), "x").map(|t| t.len()), Ok(MAX_PLAN_BYTES));
     }

@@ -235,7 +235,7 @@ fn what_is_no_plan_is_refused_with_a_place() {
         ("a: \u{0}", "not YAML"),
         (&deep, "too deeply nested"),
         (&bomb, "too large or too deeply nested"),
-        (&large, "larger than 4.00 MiB"),
+        (&large, "larger than 8.00 MiB"),
     ];
     for (text, expected) in cases {
         let faults = parse(text).expect_err(expected);
