@@ -5,48 +5,26 @@
 
 mod merger;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::load::Window;
-use crate::report::Snapshot;
+use crate::run::SharedSnapshot;
 use crate::sys::Clock;
 use crate::sys::cgroup::{Groups, Throttle};
-use crate::tally::{Detail, Outcome, Tally, TlsFault};
+use crate::tally::Tally;
 
 pub use merger::{Closed, Merger, Part};
 
 /// How often the picture's state and elapsed time move on when no window comes.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Where the collector publishes and everybody else reads. Load threads never touch it, so a slow
-/// reader delays the picture, not the load.
-#[derive(Debug)]
-pub struct Board(Mutex<Snapshot>);
-
-impl Board {
-    /// A board that shows `snapshot`.
-    pub fn new(snapshot: Snapshot) -> Self {
-        Self(Mutex::new(snapshot))
-    }
-
-    /// Look at the picture; draw into memory and write it out after this returns.
-    pub fn read<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> T {
-        look(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Change the picture.
-    pub fn update<T>(&self, change: impl FnOnce(&mut Snapshot) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
 /// What the collector of a run is given.
 pub struct Collector {
     /// Where it publishes.
-    pub board: Arc<Board>,
+    pub board: Arc<SharedSnapshot>,
     /// The run's clock.
     pub clock: Clock,
     /// When load begins on it.
@@ -116,22 +94,5 @@ impl Collector {
             let since = now.since(before);
             self.board.update(|s| (s.throttled_ns, s.throttled_periods) = (since.ns, since.periods));
         }
-    }
-}
-
-/// What was seen, in a few words.
-pub fn detail_text(detail: Detail, outcome: Outcome) -> String {
-    match detail {
-        Detail::None => outcome.explain().to_owned(),
-        Detail::Status(code) => format!("status {code}"),
-        Detail::Os(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
-        Detail::Protocol(error) => error.explain().to_owned(),
-        Detail::Tls(TlsFault::Alert(number)) => {
-            format!("{} (number {number})", TlsFault::Alert(number).explain())
-        }
-        Detail::Tls(fault) => fault.explain().to_owned(),
-        Detail::Truncated => "the stream ended without TLS close_notify: it may have been cut off".to_owned(),
-        Detail::Redirect(error) => error.explain().to_owned(),
-        Detail::Broken(broken) => format!("`{}` does not hold", broken.name()),
     }
 }

@@ -20,6 +20,7 @@ pub mod plan;
 pub mod verdict;
 pub mod client;
 pub mod fleet;
+pub mod run;
 pub mod report;
 pub mod cli;
 // ══ waterline: no socket, clock, thread, file or environment above this line ══

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use loadtester::fleet::messages::{Acked, Joined, Key, Orders, PATH, PROTOCOL, PlanText};
-use loadtester::fleet::report::{LastSpan, Report, Span, ThreadSpan};
+use loadtester::fleet::report::{LastSpan, Report, Span};
 use loadtester::fleet::worker::{Answer, Config, Effect, Event, Exit, Request, Trouble, Worker};
 use loadtester::fleet::{Checked, Refused};
-use loadtester::tally::{Outcome, RowCounter, RowTimer, StepId, Tally, Timer};
+use loadtester::tally::{Outcome, RowCounter, RowTimer, StepId, Tally, ThreadHealth, Timer};
 
 /// How long a window is.
 const WINDOW_NS: u64 = 1_000_000_000;
@@ -210,7 +210,11 @@ impl Simulated {
             from_ns: to_ns.saturating_sub(WINDOW_NS),
             to_ns,
             last,
-            threads: vec![ThreadSpan { observed_ns: to_ns, busy_ns: to_ns / 10, ..ThreadSpan::default() }],
+            threads: vec![ThreadHealth {
+                observed_ns: to_ns,
+                busy_ns: to_ns / 10,
+                ..ThreadHealth::default()
+            }],
         };
         let report = Report { key: self.key, span, tally: Tally::clone(&self.part.tally) };
         self.events.push_back(Event::Window(report));

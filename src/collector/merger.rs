@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Board, detail_text};
 use crate::load::{Last, WINDOW_NS};
-use crate::report::{FirstFailure, Snapshot, State, ThreadHealth, TimelinePoint};
-use crate::tally::{Outcome, RowCounter, RowTimer, Tally, Timer};
+use crate::run::{FirstFailure, Snapshot, State, TimelinePoint};
+use crate::run::{SharedSnapshot, detail_text};
+use crate::tally::{Outcome, RowCounter, RowTimer, Tally, ThreadHealth, Timer};
 use crate::verdict::preflight::OPEN_WINDOWS_MAX;
 
 /// The longest timeline: a day and a half of seconds, 15 MiB. Later windows still count, without a point.
@@ -41,7 +41,7 @@ pub struct Closed {
 
 /// What has been merged and what is still open. Instants are of one clock, which [`Self::tick`] is told too.
 pub struct Merger {
-    board: Arc<Board>,
+    board: Arc<SharedSnapshot>,
     start_at_ns: u64,
     measure_from_ns: u64,
     /// Windows that some sources have not closed yet, by their place in the measured time.
@@ -71,7 +71,7 @@ struct Source {
 
 impl Merger {
     /// Nothing merged yet; load begins at `start_at_ns`, the measured time at `measure_from_ns`.
-    pub fn new(board: Arc<Board>, start_at_ns: u64, measure_from_ns: u64) -> Self {
+    pub fn new(board: Arc<SharedSnapshot>, start_at_ns: u64, measure_from_ns: u64) -> Self {
         Self {
             board,
             start_at_ns,
@@ -271,20 +271,21 @@ fn first_failures(tally: &Tally, measure_from_ns: u64) -> Vec<FirstFailure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{RunInfo, figures::Rate};
+    use crate::report::figures::Rate;
+    use crate::run::RunInfo;
     use crate::tally::StepId;
 
     const S: u64 = 1_000_000_000;
 
     /// A merger of two sources, and what it draws.
-    fn two_sources() -> (Merger, Arc<Board>) {
+    fn two_sources() -> (Merger, Arc<SharedSnapshot>) {
         let run = RunInfo {
             scenarios: vec![("a".to_owned(), 1)],
             duration_ns: Some(60 * S),
             target_rate: Some(300.0),
             ..RunInfo::unknown()
         };
-        let board = Arc::new(Board::new(Snapshot::new(run, 0, 0.0)));
+        let board = Arc::new(SharedSnapshot::new(Snapshot::new(run, 0, 0.0)));
         let mut merger = Merger::new(board.clone(), 0, 0).with_patience(20);
         merger.add(0..0, 0);
         merger.add(0..0, 0);
@@ -308,7 +309,7 @@ mod tests {
         });
     }
 
-    fn offered(board: &Board) -> f64 {
+    fn offered(board: &SharedSnapshot) -> f64 {
         board.read(|s| Rate::of(s).offered.expect("a measured time").round())
     }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Refusal;
 use super::messages::{Key, MAX_REPORT_BYTES, MAX_THREADS, MAX_TIME_NS, Totals};
 use super::worker::Window;
-use crate::tally::{RowCounter, RowTimer, Tally};
+use crate::tally::{RowCounter, RowTimer, Tally, ThreadHealth};
 
 const MAGIC: [u8; 4] = *b"LTRP";
 const VERSION: u16 = 2;
@@ -43,7 +43,7 @@ pub struct Span {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<LastSpan>,
     /// One entry per load thread.
-    pub threads: Vec<ThreadSpan>,
+    pub threads: Vec<ThreadHealth>,
 }
 
 /// How a worker's part of a run ended.
@@ -53,24 +53,6 @@ pub struct LastSpan {
     pub load_ended_ns: u64,
     /// Measured requests that had not ended.
     pub unfinished: u64,
-}
-
-/// What one load thread says of itself so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ThreadSpan {
-    /// The core it is pinned to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub core: Option<usize>,
-    /// Time not spent waiting.
-    pub busy_ns: u64,
-    /// The measured time that this is out of.
-    pub observed_ns: u64,
-    /// Requests on the wire.
-    pub in_flight: u64,
-    /// Due requests that wait for a connection.
-    pub backlog: u64,
-    /// Connections established.
-    pub connections: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -177,7 +159,7 @@ mod tests {
         let mut tally = Tally::new(2);
         tally.row_mut(StepId(1)).set(RowCounter::Due, 3);
         tally.record_row(StepId(1), RowTimer::ResponseTime, 1_000);
-        let threads = vec![ThreadSpan { core: Some(1), busy_ns: 5, ..ThreadSpan::default() }; 2];
+        let threads = vec![ThreadHealth { core: Some(1), busy_ns: 5, ..ThreadHealth::default() }; 2];
         let last = Some(LastSpan { load_ended_ns: 9, unfinished: 2 });
         Report { key: Key(7), span: Span { from_ns: 1, to_ns: 10, last, threads }, tally }
     }
@@ -191,8 +173,12 @@ mod tests {
     #[test]
     fn a_report_of_most_threads_fits() {
         let mut report = some();
-        let full =
-            ThreadSpan { core: Some(1_000), busy_ns: 1 << 60, observed_ns: 1 << 60, ..ThreadSpan::default() };
+        let full = ThreadHealth {
+            core: Some(1_000),
+            busy_ns: 1 << 60,
+            observed_ns: 1 << 60,
+            ..ThreadHealth::default()
+        };
         report.span.threads = vec![full; MAX_THREADS as usize];
         assert_eq!(Report::read(&report.write(), 2), Ok(report));
     }

@@ -8,9 +8,8 @@ use crossbeam_channel::{Receiver, Sender};
 use super::route::Route;
 use crate::client::{RunSpec, Timetable};
 use crate::plan::Share;
-use crate::report::ThreadHealth;
 use crate::sys::{Clock, TlsConfig};
-use crate::tally::{Detail, Outcome, Tally};
+use crate::tally::{Detail, Outcome, Tally, ThreadHealth};
 use crate::verdict::preflight;
 
 /// How long a window is: what the timeline, the live view and a scrape can tell apart.

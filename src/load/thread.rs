@@ -6,9 +6,8 @@ use std::sync::atomic::Ordering;
 use super::job::{Job, Last, Settled, WINDOW_NS, Window};
 use super::transport::{BUFFER_BYTES, Transport};
 use crate::client::{Action, Client};
-use crate::report::ThreadHealth;
 use crate::sys::{self, Addresses, MAX_EVENTS, Poller, RealtimeOffset, ThreadTls};
-use crate::tally::Tally;
+use crate::tally::{Tally, ThreadHealth};
 
 /// The longest sleep: how soon a request to stop is noticed.
 const LONGEST_WAIT_NS: u64 = 50_000_000;

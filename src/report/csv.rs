@@ -6,8 +6,8 @@
 
 use std::fmt::Write as _;
 
-use super::Snapshot;
 use super::figures::timeline;
+use crate::run::Snapshot;
 
 /// The header record.
 pub const HEADER: [&str; 7] = ["t", "completed", "failed", "dropped", "p50", "p99", "slip_p99"];

@@ -1,13 +1,14 @@
 //! What a snapshot says of the instrument and of the plan's thresholds. Pure functions of the
-//! snapshot; the judging itself is done in the verdict room.
+//! snapshot; the judging itself is done in `verdict`.
 
-use super::{InstrumentFigures, Snapshot};
+use super::InstrumentFigures;
 use crate::plan::Threshold;
+use crate::run::Snapshot;
 use crate::tally::{Counter, Histogram, Outcome, Row, RowCounter, RowTimer, Timer};
 use crate::units::print_duration;
 use crate::verdict;
 use crate::verdict::baseline::{self, Compared, Measurement, Side, Window};
-use crate::verdict::instrument::{Evidence, Instrument, Reason, ThreadEvidence, judge};
+use crate::verdict::instrument::{Evidence, Instrument, Reason, judge};
 use crate::verdict::threshold::{self, Context, Evaluation, Figures};
 
 impl Snapshot {
@@ -121,11 +122,6 @@ impl Snapshot {
     fn with_evidence<T>(&self, look: impl FnOnce(&Evidence) -> T) -> T {
         let tally = &self.tally;
         let ended = |outcome: Outcome| tally.sum(outcome);
-        let threads: Vec<ThreadEvidence> = self
-            .threads
-            .iter()
-            .map(|t| ThreadEvidence { core: t.core, busy_ratio: t.busy_ratio() })
-            .collect();
         let (service_time, response_time): (Histogram, Histogram) =
             (tally.over_rows(RowTimer::ServiceTime), tally.over_rows(RowTimer::ResponseTime));
         look(&Evidence {
@@ -142,7 +138,7 @@ impl Snapshot {
             response_time: &response_time,
             kernel_timestamps: self.timestamps() == "kernel",
             absurd_stamps: tally.counter(Counter::AbsurdStamps),
-            threads: &threads,
+            threads: &self.threads,
             throttled_ns: self.throttled_ns,
             throttled_periods: self.throttled_periods,
             local_errors: ended(Outcome::LocalError),

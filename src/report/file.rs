@@ -2,8 +2,8 @@
 
 use super::figures::{self, InstrumentFigures};
 use super::file_format::Format;
-use super::snapshot::Snapshot;
 use super::{csv, hlog, html, json, junit};
+use crate::run::Snapshot;
 
 /// The result of a finished run in the form of a file, with what was judged of it.
 pub fn file(

@@ -9,6 +9,7 @@ use super::format::{count, percent, rate, short_count, time, whole_seconds};
 use super::shown::harmless;
 use crate::fleet::coordinator::{Awaited, Mark, Row, Waiting};
 use crate::fleet::messages::{WorkerId, WorkerState};
+use crate::run::Fleet;
 use crate::verdict::fleet::WorkerEvidence;
 
 /// Rows of a view in a terminal, which has a few dozen lines.
@@ -17,32 +18,6 @@ const MOST_LIVE_ROWS: usize = 16;
 const SILENT_FROM_NS: u64 = 2_000_000_000;
 /// Workers named in one sentence.
 const MOST_NAMED: usize = 3;
-
-/// What the snapshot of a coordinator holds of its workers.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fleet {
-    /// One for each process that ever joined.
-    pub rows: Vec<Row>,
-    /// What each sent in its newest window, in requests per second, by number; fewer while the last ones have
-    /// reported none.
-    pub rates: Vec<f64>,
-    /// When this was, on the coordinator's clock.
-    pub now_ns: u64,
-    /// When the schedule began on it.
-    pub start_at_ns: Option<u64>,
-    /// Two workers' starts lie at most this far apart.
-    pub start_skew_bound_ns: Option<u64>,
-    /// What it waits for before load begins.
-    pub waiting: Option<Waiting>,
-    /// Why load was stopped before its time.
-    pub stopped: Option<String>,
-    /// Workers whose last word never came.
-    pub missing: Vec<u32>,
-    /// Workers whose final totals are not the sum of their windows.
-    pub unequal: Vec<u32>,
-    /// Arrivals the plan asks for, at the end of an open run that was carried out to its end.
-    pub asked: Option<u64>,
-}
 
 /// The fleet as figures: times in seconds.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]

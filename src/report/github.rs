@@ -9,7 +9,8 @@ use super::figures::{InstrumentFigures, Rate, Threshold, Totals, Verdict};
 use super::format::{count, percent, rate as per_second, time};
 use super::headline::{Headline, Tone};
 use super::shown::{self, harmless};
-use super::{Snapshot, threshold};
+use super::threshold;
+use crate::run::Snapshot;
 use crate::tally::{Row, RowCounter, RowTimer, quantile};
 use crate::verdict::threshold::Outcome as Gate;
 

@@ -3,8 +3,8 @@
 use super::figures::{InstrumentFigures, Totals, Verdict};
 use super::format::{count, percent};
 use super::shown::harmless;
-use super::{Ending, Fleet, Snapshot, State};
 use crate::fleet::coordinator::{Mark, Row};
+use crate::run::{Ending, Fleet, Snapshot, State};
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
 /// What every page says of a run that believed any certificate.

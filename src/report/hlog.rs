@@ -3,58 +3,10 @@
 //!
 //! An untagged interval holds all scenarios; where there are several, each has one of its own beside it,
 //! tagged with its name. Merging the intervals of one tag gives the histogram of the whole run. The
-//! windows are encoded as they close ([`Intervals`]), and only when a log is asked for: whole histograms
+//! windows are encoded as they close ([`crate::run::Intervals`]), and only when a log is asked for: whole histograms
 //! of every second are too large to keep. What stays out: which windows there are.
 
-use std::fmt::Write as _;
-
-use super::Snapshot;
-use super::figures::encode;
-use crate::tally::{Histogram, Row, RowTimer};
-
-/// Encoded windows kept at most: eight hours of one scenario at 2 kB a second. What comes later is
-/// merged into one last interval, so that nothing is lost but its course.
-const MAX_ENCODED_BYTES: usize = 64 << 20;
-/// The log's interval maxima are for the eye: milliseconds.
-const NS_PER_MAXIMUM: f64 = 1e6;
-
-/// The windows that have closed, encoded.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Intervals {
-    tags: Vec<String>,
-    most_bytes: usize,
-    lines: String,
-    rest: Option<Rest>,
-}
-
-/// What was not encoded window by window.
-#[derive(Clone, Debug, PartialEq)]
-struct Rest {
-    from_s: f64,
-    to_s: f64,
-    scenarios: Vec<Histogram>,
-}
-
-impl Intervals {
-    /// None yet; `scenarios` are named as in the plan.
-    pub fn new<'a>(scenarios: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { tags: tags(scenarios), most_bytes: MAX_ENCODED_BYTES, lines: String::new(), rest: None }
-    }
-
-    /// Add a window of the measured time, its bounds in seconds since that began.
-    pub fn add(&mut self, from_s: f64, to_s: f64, scenarios: &[Row]) {
-        if self.lines.len() < self.most_bytes {
-            let histograms = scenarios.iter().map(|s| s.timer(RowTimer::ResponseTime));
-            return write_lines(&mut self.lines, &self.tags, [from_s, to_s], histograms);
-        }
-        let empty = || Rest { from_s, to_s, scenarios: vec![Histogram::new(); scenarios.len()] };
-        let rest = self.rest.get_or_insert_with(empty);
-        rest.to_s = to_s;
-        for (rest, scenario) in rest.scenarios.iter_mut().zip(scenarios) {
-            rest.merge(scenario.timer(RowTimer::ResponseTime));
-        }
-    }
-}
+use crate::run::Snapshot;
 
 /// The log of a run whose windows were kept ([`Snapshot::intervals`]); without them it has no interval.
 pub fn text(snapshot: &Snapshot) -> String {
@@ -68,71 +20,7 @@ pub fn text(snapshot: &Snapshot) -> String {
         env!("CARGO_PKG_VERSION")
     );
     if let Some(intervals) = &snapshot.intervals {
-        text += &intervals.lines;
-        if let Some(Rest { from_s, to_s, scenarios }) = &intervals.rest {
-            write_lines(&mut text, &intervals.tags, [*from_s, *to_s], scenarios.iter());
-        }
+        text += &intervals.lines();
     }
     text
-}
-
-fn write_lines<'a>(
-    text: &mut String,
-    tags: &[String],
-    bounds_s: [f64; 2],
-    scenarios: impl Iterator<Item = &'a Histogram> + Clone,
-) {
-    let mut all = Histogram::new();
-    scenarios.clone().for_each(|h| all.merge(h));
-    write_line(text, "", bounds_s, &all);
-    if tags.len() > 1 {
-        for (tag, histogram) in tags.iter().zip(scenarios).filter(|(_, h)| h.count() > 0) {
-            write_line(text, &format!("Tag={tag},"), bounds_s, histogram);
-        }
-    }
-}
-
-fn write_line(text: &mut String, tag: &str, [from_s, to_s]: [f64; 2], histogram: &Histogram) {
-    let maximum = histogram.max().unwrap_or(0) as f64 / NS_PER_MAXIMUM;
-    let encoded = encode(histogram);
-    writeln!(text, "{tag}{from_s:.3},{:.3},{maximum:.3},{encoded}", to_s - from_s)
-        .expect("writing to memory does not fail");
-}
-
-/// Names as the log allows them in tags: no commas, spaces or control characters; each one different.
-fn tags<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let mut tags: Vec<String> = Vec::new();
-    for name in names {
-        let allowed = |c: char| if c == ',' || c.is_whitespace() || c.is_control() { '_' } else { c };
-        let tag: String = name.chars().map(allowed).collect();
-        let taken = |tag: &String| tag.is_empty() || tags.contains(tag);
-        let numbered = (2..).map(|n| format!("{tag}~{n}"));
-        let free = std::iter::once(tag.clone()).chain(numbered).find(|tag| !taken(tag));
-        tags.push(free.expect("more numbers than names"));
-    }
-    tags
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tally::{StepId, Tally};
-
-    #[test]
-    fn tags_hold_no_separator_and_are_told_apart() {
-        assert_eq!(tags(["Get users", "a,b", "Get_users", ""]), ["Get_users", "a_b", "Get_users~2", "~2"]);
-    }
-
-    #[test]
-    fn a_log_that_has_grown_too_long_ends_in_one_interval_that_holds_the_rest() {
-        let mut intervals = Intervals { most_bytes: 1, ..Intervals::new(["a"]) };
-        let mut tally = Tally::new(1);
-        for second in 0..4 {
-            tally.record_row(StepId(0), RowTimer::ResponseTime, 1_000_000 * (1 + second));
-            intervals.add(second as f64, second as f64 + 1.0, tally.rows());
-        }
-        assert_eq!(intervals.lines.lines().count(), 1);
-        let rest = intervals.rest.unwrap();
-        assert_eq!((rest.from_s, rest.to_s, rest.scenarios[0].count()), (1.0, 4.0, 2 + 3 + 4));
-    }
 }

@@ -10,13 +10,14 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
-use super::Snapshot;
 use super::figures::{
     BaselineFigures, BrokenExpectation, Connections, Histograms, Instrument, InstrumentFigures, Latency,
     Outcomes, Point, Rate, Scenario, Threshold, Tls, Totals, Verdict, protocol_errors, public_source,
     seconds, status_codes, timeline,
 };
-use super::fleet::{Fleet, FleetFigures};
+use super::fleet::FleetFigures;
+use crate::run::Fleet;
+use crate::run::Snapshot;
 use crate::tally::{Counter, RowTimer, Timer};
 
 /// The version of report.json's keys.

@@ -18,7 +18,8 @@ use super::format::{count, percent};
 use super::headline::Headline;
 use super::json::rfc3339;
 use super::shown::{self, harmless};
-use super::{Snapshot, State, compared, terminal, threshold};
+use super::{compared, terminal, threshold};
+use crate::run::{Snapshot, State};
 use crate::tally::{Outcome, Row};
 use crate::verdict::threshold::Outcome as Gate;
 

@@ -1,6 +1,6 @@
 //! From the snapshot to what people and machines read: one file for each form.
 //!
-//! Everything here is a function of a [`Snapshot`]; nothing reads a clock or a file.
+//! Everything here is a function of a [`crate::run::Snapshot`]; nothing reads a clock or a file.
 
 mod compared;
 pub mod csv;
@@ -21,7 +21,6 @@ pub mod junit;
 pub mod prometheus;
 pub mod once;
 mod shown;
-mod snapshot;
 pub mod svg;
 pub mod terminal;
 mod threshold;
@@ -30,5 +29,3 @@ pub use describe::describe;
 pub use figures::InstrumentFigures;
 pub use file::file;
 pub use file_format::{EXTENSIONS, Format};
-pub use fleet::Fleet;
-pub use snapshot::{Ending, FirstFailure, RunInfo, Snapshot, State, ThreadHealth, TimelinePoint};

@@ -6,8 +6,8 @@
 
 use std::fmt::Display;
 
-use super::Snapshot;
 use crate::http1::ProtocolError;
+use crate::run::Snapshot;
 use crate::tally::{Close, Counter, Histogram, Outcome, Row, RowCounter, RowTimer, Timer, TlsFault};
 use crate::verdict::instrument::Reason;
 use crate::verdict::threshold::Outcome as Gate;

@@ -2,8 +2,8 @@
 //!
 //! What stays out: escaping, which is each format's own.
 
-use super::RunInfo;
 use super::figures::public_source;
+use crate::run::RunInfo;
 
 /// `text` as one harmless line: control characters, those that change the writing direction, and those
 /// that XML does not know become `?`.

@@ -1,6 +1,6 @@
 //! The early end of a run: a threshold that has been failing for as long as the plan allows.
 
-use crate::collector::Board;
+use crate::run::SharedSnapshot;
 use crate::verdict::threshold::Watch;
 
 /// Looks at the thresholds whenever there is something new to judge.
@@ -13,7 +13,7 @@ pub struct Abort {
 
 impl Abort {
     /// The threshold (by its place) whose failing ends the run now; told once.
-    pub fn look(&mut self, board: &Board) -> Option<usize> {
+    pub fn look(&mut self, board: &SharedSnapshot) -> Option<usize> {
         let ripe = board.read(|snapshot| {
             let may_abort = snapshot.run.thresholds.iter().any(|t| t.abort_after_ns.is_some());
             let is_news = snapshot.measured_ns > self.looked_at_ns;

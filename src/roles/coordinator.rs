@@ -14,10 +14,10 @@ use super::signals::Interrupts;
 use super::timing::{LOOK_EVERY, linger, wall_clock};
 use super::{Exit, Failure, plan_form, summary, tokens};
 use crate::cli::Options;
-use crate::collector::Board;
 use crate::fleet::Refusal;
 use crate::fleet::coordinator::StopReason;
-use crate::report::{RunInfo, Snapshot, State};
+use crate::run::SharedSnapshot;
+use crate::run::{RunInfo, Snapshot, State};
 use crate::web::{self, Access, Listen, Operator, Site, Token};
 
 /// Where a coordinator listens when it has tokens.
@@ -35,7 +35,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let interrupts = Interrupts::listen()?;
     summary::check_writable(options).map_err(Failure::usage)?;
     let own = plan_form::of(options)?;
-    let board = Arc::new(Board::new(Snapshot::new(RunInfo::unknown(), 0, wall_clock())));
+    let board = Arc::new(SharedSnapshot::new(Snapshot::new(RunInfo::unknown(), 0, wall_clock())));
     let listen_config = ListenConfig::look(options)?;
     if let Some((plan, _)) = &own {
         plan_form::guard(plan, listen_config.worker.as_deref())?;
@@ -67,7 +67,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
 /// Let time pass until the result is sealed, then judge.
 fn lead(
     options: &Options,
-    board: &Arc<Board>,
+    board: &Arc<SharedSnapshot>,
     handle: &ServiceHandle,
     interrupts: &Interrupts,
     mut live: Live,
@@ -108,7 +108,12 @@ fn lead(
 }
 
 /// End without ending the run: it is all in the journal, for the next process to take up.
-fn left(options: &Options, board: &Board, handle: &ServiceHandle, live: Live) -> Result<Exit, Failure> {
+fn left(
+    options: &Options,
+    board: &SharedSnapshot,
+    handle: &ServiceHandle,
+    live: Live,
+) -> Result<Exit, Failure> {
     let settled = handle.settle();
     live.finish();
     let incomplete = |refusal: Refusal| Failure::incomplete(refusal.message());
@@ -156,7 +161,7 @@ impl ListenConfig {
     fn open(
         &self,
         options: &Options,
-        board: &Arc<Board>,
+        board: &Arc<SharedSnapshot>,
         handle: &Arc<ServiceHandle>,
     ) -> Result<web::Server, Failure> {
         let token =

@@ -12,7 +12,7 @@ use super::run_info::{run_info, seed_of};
 use super::timing::wall_clock;
 use super::{Failure, baseline_file, plan_form};
 use crate::cli::Options;
-use crate::collector::{Board, Merger, Part};
+use crate::collector::{Merger, Part};
 use crate::fleet::coordinator::terms::{Config, Terms};
 use crate::fleet::coordinator::{Answer, Closing, Coordinator, Effect, Event, Note, Record, StopReason};
 use crate::fleet::messages::{Key, PlanText, WorkerId};
@@ -22,9 +22,11 @@ use crate::journal::Journal;
 use crate::load::Last;
 use crate::plan::{Model, Plan};
 use crate::report::Format;
-use crate::report::hlog::Intervals;
-use crate::report::{Ending, Fleet, Snapshot, State, ThreadHealth};
+use crate::run::Intervals;
+use crate::run::SharedSnapshot;
+use crate::run::{Ending, Fleet, Snapshot, State};
 use crate::sys::Clock;
+use crate::tally::ThreadHealth;
 use crate::verdict::preflight;
 
 /// Memory for windows that some worker has not reported yet.
@@ -39,7 +41,7 @@ pub struct CoordinatorService {
     options: Options,
     coordinator: Coordinator,
     journal: Option<Journal>,
-    board: Arc<Board>,
+    board: Arc<SharedSnapshot>,
     plan: Option<Plan>,
     merger: Option<Merger>,
     /// Each worker's number among the merger's sources, and its outstanding requests.
@@ -63,7 +65,7 @@ impl CoordinatorService {
     /// When the journal can not be used, or is of another plan.
     pub fn open(
         options: &Options,
-        board: Arc<Board>,
+        board: Arc<SharedSnapshot>,
         own: Option<(Plan, PlanText)>,
         notes: Notes,
     ) -> Result<Self, Failure> {
@@ -345,7 +347,7 @@ impl CoordinatorService {
             self.rates.resize(self.sources.len(), 0.0);
             self.rates[worker.0 as usize] = report.totals().sent as f64 * 1e9 / length_ns as f64;
         }
-        let mut threads: Vec<ThreadHealth> = report.span.threads.iter().map(health).collect();
+        let mut threads: Vec<ThreadHealth> = report.span.threads.clone();
         threads.resize(range.len(), ThreadHealth::default());
         merger.merge(&Part {
             source: *source,
@@ -474,12 +476,6 @@ fn unpack(bytes: &[u8]) -> Result<(Record, Vec<u8>), String> {
     Ok((serde_json::from_slice(head).map_err(|_| damaged())?, report.to_vec()))
 }
 
-fn health(thread: &crate::fleet::report::ThreadSpan) -> ThreadHealth {
-    let crate::fleet::report::ThreadSpan { core, busy_ns, observed_ns, in_flight, backlog, connections } =
-        *thread;
-    ThreadHealth { core, busy_ns, observed_ns, in_flight, backlog, connections }
-}
-
 /// Arrivals that an open plan asks for in so much of its measured time.
 fn asked(plan: &Plan, until_ns: u64) -> Option<u64> {
     let Model::Open { pieces, .. } = &plan.load.model else { return None };
@@ -496,7 +492,7 @@ mod tests {
     use super::handle::ServiceHandle;
     use super::*;
     use crate::fleet::messages::{Final, Join, Totals};
-    use crate::report::RunInfo;
+    use crate::run::RunInfo;
     use crate::web::{Call, Calls};
 
     struct Room(std::path::PathBuf);
@@ -526,7 +522,7 @@ mod tests {
         fn service(&self, own: bool) -> CoordinatorService {
             let (options, snapshot) = (self.options(), Snapshot::new(RunInfo::unknown(), 0, 7.0));
             let own = own.then(|| plan_form::of(&options).ok().flatten().unwrap());
-            CoordinatorService::open(&options, Arc::new(Board::new(snapshot)), own, Notes::Nowhere)
+            CoordinatorService::open(&options, Arc::new(SharedSnapshot::new(snapshot)), own, Notes::Nowhere)
                 .ok()
                 .unwrap()
         }

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::collector::Board;
-use crate::report::Fleet;
 use crate::report::terminal::live_line;
+use crate::run::Fleet;
+use crate::run::SharedSnapshot;
 
 /// Between two redraws in place: often enough to look alive.
 const REDRAW_EVERY: Duration = Duration::from_millis(250);
@@ -71,11 +71,11 @@ impl Live {
 
     /// Show the picture on the board if it is time to; cheap when it is not. Call it several times a
     /// second. The board is let go before anything is drawn: a stopped terminal stops nothing else.
-    pub fn tick(&mut self, board: &Board) {
+    pub fn tick(&mut self, board: &SharedSnapshot) {
         self.tick_at(Instant::now(), board);
     }
 
-    fn tick_at(&mut self, now: Instant, board: &Board) {
+    fn tick_at(&mut self, now: Instant, board: &SharedSnapshot) {
         if now < self.next {
             return;
         }
@@ -130,7 +130,7 @@ fn style(template: &str) -> ProgressStyle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{RunInfo, Snapshot, State};
+    use crate::run::{RunInfo, Snapshot, State};
     use std::sync::{Arc, Mutex};
 
     /// A writer whose text can be looked at.
@@ -146,7 +146,7 @@ mod tests {
         }
     }
 
-    fn board() -> Board {
+    fn board() -> SharedSnapshot {
         let run = RunInfo {
             plan_name: None,
             plan_source: "plan.yaml".to_owned(),
@@ -168,7 +168,7 @@ mod tests {
         };
         let mut snapshot = Snapshot::new(run, 1, 0.0);
         (snapshot.state, snapshot.elapsed_ns) = (State::Running, 25);
-        Board::new(snapshot)
+        SharedSnapshot::new(snapshot)
     }
 
     #[test]

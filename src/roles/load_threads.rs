@@ -15,9 +15,10 @@ use super::timing::{LOOK_EVERY, START_LEAD_NS};
 use super::{Exit, Failure};
 use crate::cli::{Options, Timestamps};
 use crate::client::{RunSpec, Timetable};
-use crate::collector::{Board, Closed, Collector, detail_text};
+use crate::collector::{Closed, Collector};
 use crate::load::{self, Control, Job, Route, Settled, TALLIES_PER_THREAD, Window};
 use crate::plan::{self, Slice};
+use crate::run::{SharedSnapshot, detail_text};
 use crate::sys::{self, Clock, TlsConfig, cgroup::Groups};
 use crate::tally::{Outcome, Tally};
 use crate::verdict::Threads;
@@ -244,7 +245,7 @@ impl LoadThreads {
     /// When the machine has no room for it.
     pub fn collect(
         &mut self,
-        board: &Arc<Board>,
+        board: &Arc<SharedSnapshot>,
         (start_at_ns, from_ns): (u64, u64),
         closed: Option<Sender<Closed>>,
     ) -> Result<JoinHandle<()>, Failure> {

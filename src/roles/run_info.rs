@@ -3,7 +3,7 @@
 use crate::cli::{Options, Timestamps};
 use crate::fleet::messages::Key;
 use crate::plan::{Model, Plan};
-use crate::report::RunInfo;
+use crate::run::RunInfo;
 
 /// What is known of a run of `plan` before it starts.
 pub(super) fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunInfo {

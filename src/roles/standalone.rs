@@ -19,12 +19,13 @@ use super::timing::{LOOK_EVERY, START_LEAD_NS, linger, wall_clock};
 use super::{Exit, Failure, baseline_file, machine, once, plan_source, summary, tls_files, tokens};
 use crate::cli::Options;
 use crate::client::RunSpec;
-use crate::collector::Board;
 use crate::plan::{self, Overrides, Plan, Slice, UrlForm};
 use crate::report::Format;
-use crate::report::hlog::Intervals;
+use crate::report::describe;
 use crate::report::terminal::stopping_line;
-use crate::report::{Ending, RunInfo, Snapshot, State, describe};
+use crate::run::Intervals;
+use crate::run::SharedSnapshot;
+use crate::run::{Ending, RunInfo, Snapshot, State};
 use crate::sys::{self, Address, Clock};
 use crate::verdict::{self, preflight};
 use crate::web::{self, Access, Listen, Site};
@@ -104,7 +105,7 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
         let names = plan.scenarios.iter().map(|s| s.name.as_str());
         snapshot.intervals = Some(Intervals::new(names));
     }
-    let board = Arc::new(Board::new(snapshot));
+    let board = Arc::new(SharedSnapshot::new(snapshot));
     let stop = Stop::new(interrupts);
     let server = serve(options, &board, &stop)?;
     if server.as_ref().is_some_and(|server| route.addresses().contains(&Address::Inet(server.addr()))) {
@@ -131,7 +132,7 @@ pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Resu
 fn see_through(
     mut load_threads: LoadThreads,
     options: &Options,
-    board: &Arc<Board>,
+    board: &Arc<SharedSnapshot>,
     stop: &Stop,
 ) -> Result<(), Failure> {
     load_threads.reach_target(stop)?;
@@ -175,7 +176,11 @@ fn see_through(
 ///
 /// # Errors
 /// When the address cannot be listened on.
-fn serve(options: &Options, board: &Arc<Board>, stop: &Stop) -> Result<Option<web::Server>, Failure> {
+fn serve(
+    options: &Options,
+    board: &Arc<SharedSnapshot>,
+    stop: &Stop,
+) -> Result<Option<web::Server>, Failure> {
     if options.no_listen {
         return Ok(None);
     }

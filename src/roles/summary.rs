@@ -8,9 +8,10 @@ use std::io::{self, IsTerminal, Write};
 use super::github::Job;
 use super::{Exit, Failure, report_files};
 use crate::cli::Options;
-use crate::collector::Board;
 use crate::report::figures::{Threshold, Verdict};
-use crate::report::{InstrumentFigures, Snapshot, file, github, terminal};
+use crate::report::{InstrumentFigures, file, github, terminal};
+use crate::run::SharedSnapshot;
+use crate::run::Snapshot;
 
 /// See that every report can be written, before a request is sent.
 ///
@@ -33,7 +34,7 @@ struct Said {
 ///
 /// # Errors
 /// When a report cannot be written; the summary is printed all the same.
-pub fn conclude(options: &Options, board: &Board) -> Result<Exit, Failure> {
+pub fn conclude(options: &Options, board: &SharedSnapshot) -> Result<Exit, Failure> {
     let job = Job::from_environment();
     let to_stdout = options.reports.iter().any(|report| report.path().is_none());
     let terminal = if to_stdout { io::stderr().is_terminal() } else { io::stdout().is_terminal() };

@@ -23,17 +23,18 @@ use super::signals::Interrupts;
 use super::timing::wall_clock;
 use super::{Exit, Failure, machine, plan_form, tokens};
 use crate::cli::Options;
-use crate::collector::{Board, Closed};
+use crate::collector::Closed;
 use crate::fleet::messages::{Acked, Health, Joined, Key, Orders, PlanText, Turn};
-use crate::fleet::report::{LastSpan, Report, Span, ThreadSpan};
+use crate::fleet::report::{LastSpan, Report, Span};
 use crate::fleet::worker::{self, Answer, Effect, Event, Request, Trouble, Worker};
 use crate::fleet::{Checked as _, Refusal};
 use crate::link::{self, Call, Link};
 use crate::load::{Pem, Route, WINDOW_NS};
 use crate::plan::{Plan, Slice};
-use crate::report::{RunInfo, Snapshot, State, ThreadHealth};
+use crate::run::SharedSnapshot;
+use crate::run::{RunInfo, Snapshot, State};
 use crate::sys::{self, Clock};
-use crate::tally::{Tally, Timer, quantile};
+use crate::tally::{Tally, ThreadHealth, Timer, quantile};
 use crate::verdict::{self, Threads};
 use crate::web::{self, Access, Listen, Site, Token};
 use telling::Telling;
@@ -74,7 +75,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let (plan, travels) = own.unzip();
     let pem = travels.as_ref().map(plan_form::files).transpose().map_err(Failure::usage)?;
     config.plan = travels;
-    let board = Arc::new(Board::new(Snapshot::new(RunInfo::unknown(), threads.count, wall_clock())));
+    let board = Arc::new(SharedSnapshot::new(Snapshot::new(RunInfo::unknown(), threads.count, wall_clock())));
     let server = serve(options, &board, token.as_deref())?;
     let (tell, told) = unbounded();
     let mut service =
@@ -116,7 +117,7 @@ struct WorkerService<'a> {
     /// With what its PEM files hold.
     plan: Option<(Plan, Pem)>,
     run: Option<Key>,
-    board: Arc<Board>,
+    board: Arc<SharedSnapshot>,
     control: Link,
     reports: Link,
     under_way: HashMap<u64, Asked>,
@@ -146,7 +147,7 @@ impl<'a> WorkerService<'a> {
         token: Option<&str>,
         plan: Option<(Plan, Pem)>,
         threads: Threads,
-        board: Arc<Board>,
+        board: Arc<SharedSnapshot>,
         tell: Sender<News>,
     ) -> Result<Self, Failure> {
         let url = options.coordinator.as_deref().unwrap_or_default();
@@ -348,7 +349,7 @@ impl<'a> WorkerService<'a> {
         let warmup_ns = self.board.read(|s| s.run.warmup_ns);
         let from_ns = warmup_ns + closed.place * WINDOW_NS;
         let to_ns = from_ns + WINDOW_NS;
-        let threads = self.board.read(|s| s.threads.iter().map(span).collect());
+        let threads = self.board.read(|s| s.threads.clone());
         let mut tally = closed.tally;
         tally.count_from(self.start_ns);
         Report { key: self.key, span: Span { from_ns, to_ns, last: None, threads }, tally }
@@ -362,7 +363,7 @@ impl<'a> WorkerService<'a> {
         let report = self.board.read(|s| {
             let ended_ns = s.run.warmup_ns + s.measured_ns;
             let last = LastSpan { load_ended_ns: ended_ns, unfinished: s.unfinished };
-            let threads = s.threads.iter().map(span).collect();
+            let threads = s.threads.clone();
             let tally = Tally::new(s.run.scenarios.len());
             Report {
                 key: self.key,
@@ -462,12 +463,11 @@ fn parse(asked: Asked, body: &[u8]) -> Result<Answer, Trouble> {
     answer.map_err(|refusal| Trouble::Unreachable(format!("its answer is {}", refusal.message())))
 }
 
-fn span(thread: &ThreadHealth) -> ThreadSpan {
-    let ThreadHealth { core, busy_ns, observed_ns, in_flight, backlog, connections } = *thread;
-    ThreadSpan { core, busy_ns, observed_ns, in_flight, backlog, connections }
-}
-
-fn serve(options: &Options, board: &Arc<Board>, token: Option<&str>) -> Result<Option<web::Server>, Failure> {
+fn serve(
+    options: &Options,
+    board: &Arc<SharedSnapshot>,
+    token: Option<&str>,
+) -> Result<Option<web::Server>, Failure> {
     if options.no_listen {
         return Ok(None);
     }

@@ -1,4 +1,4 @@
-//! A histogram from bytes of elsewhere: HdrHistogram's V2 encoding, deflated.
+//! A histogram in HdrHistogram's V2 encoding, deflated: written, and read from bytes of elsewhere.
 //!
 //! Bytes from a file or a peer are not trusted: a header of 52 bytes may claim gigabytes. So the
 //! inflated size is bounded and the header is held against our own fixed bounds before anything is
@@ -6,8 +6,10 @@
 
 use std::io::Read;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use flate2::read::ZlibDecoder;
-use hdrhistogram::serialization::Deserializer;
+use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
 
 use super::Histogram;
 use super::histogram::{DIGITS, HIGHEST_NS, LOWEST_NS};
@@ -23,6 +25,15 @@ const MAX_COUNT_BYTES: usize = 9;
 const MAX_COUNT: u64 = 1 << 53;
 
 impl Histogram {
+    /// Encoded as V2, deflated, in base64.
+    pub fn to_base64(&self) -> String {
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new()
+            .serialize(&self.to_hdr(), &mut bytes)
+            .expect("writing to memory does not fail and no count reaches 2^63");
+        BASE64.encode(bytes)
+    }
+
     /// The histogram that was encoded as V2, deflated, with our bounds.
     ///
     /// # Errors
@@ -63,7 +74,7 @@ impl Histogram {
 mod tests {
     use super::*;
     use flate2::{Compression, write::ZlibEncoder};
-    use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer, V2Serializer};
+    use hdrhistogram::serialization::V2Serializer;
     use std::io::Write;
 
     fn encoded(histogram: &hdrhistogram::Histogram<u64>) -> Vec<u8> {
@@ -83,6 +94,15 @@ mod tests {
         let mut h = Histogram::new();
         (0..1000).for_each(|i| h.record((1u64 << (i % 42)) + i * 17));
         h
+    }
+
+    #[test]
+    fn an_encoded_histogram_decodes_to_the_same_counts() {
+        let mut h = Histogram::new();
+        (1..=1000).for_each(|i| h.record(i * 12_345));
+        let bytes = BASE64.decode(h.to_base64()).unwrap();
+        let back: hdrhistogram::Histogram<u64> = Deserializer::new().deserialize(&mut &bytes[..]).unwrap();
+        assert_eq!(back, h.to_hdr());
     }
 
     #[test]

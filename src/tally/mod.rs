@@ -5,6 +5,7 @@ mod close;
 mod counters;
 mod encoding;
 mod hdr_v2;
+mod health;
 mod histogram;
 mod outcome;
 pub mod quantile;
@@ -13,6 +14,7 @@ mod tls;
 
 pub use close::Close;
 pub use counters::{Counter, RowCount, RowCounter, RowTimer, RunCount, StepId, Timer};
+pub use health::ThreadHealth;
 pub use histogram::{Bucket, HIGHEST_NS, Histogram};
 pub use outcome::{Broken, Detail, FirstSeen, MAX_SPECIMENS, Outcome, Specimen};
 pub use row::Row;

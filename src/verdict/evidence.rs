@@ -1,6 +1,6 @@
 //! What a run says of itself, to be judged by.
 
-use crate::tally::Histogram;
+use crate::tally::{Histogram, ThreadHealth};
 
 /// The largest share of the time a thread may be busy in the open model: above it, queues form in front of it.
 pub const BUSY_RATIO_MAX: f64 = 0.95;
@@ -34,22 +34,13 @@ pub struct Evidence<'a> {
     /// Responses that were recorded with a kernel stamp that could not be true, so with user time.
     pub absurd_stamps: u64,
     /// One entry per load thread.
-    pub threads: &'a [ThreadEvidence],
+    pub threads: &'a [ThreadHealth],
     /// Time for which our control group was denied the CPU, in nanoseconds.
     pub throttled_ns: u64,
     /// Enforcement periods in which it was.
     pub throttled_periods: u64,
     /// Exchanges that failed because this machine ran out of something.
     pub local_errors: u64,
-}
-
-/// One load thread.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct ThreadEvidence {
-    /// The core it is pinned to.
-    pub core: Option<usize>,
-    /// Share of the measured time in which it did something: neither slept nor polled in vain. 0..=1.
-    pub busy_ratio: f64,
 }
 
 impl Evidence<'_> {
@@ -65,9 +56,14 @@ impl Evidence<'_> {
 
     /// The busiest thread over [`BUSY_RATIO_MAX`]: its place, its share, and how many are over.
     pub(super) fn saturated_thread(&self) -> Option<(usize, f64, usize)> {
-        let over = self.threads.iter().enumerate().filter(|(_, t)| t.busy_ratio > BUSY_RATIO_MAX);
-        let busiest = over.clone().max_by(|a, b| a.1.busy_ratio.total_cmp(&b.1.busy_ratio))?;
+        let over = self
+            .threads
+            .iter()
+            .map(ThreadHealth::busy_ratio)
+            .enumerate()
+            .filter(|(_, busy)| *busy > BUSY_RATIO_MAX);
+        let busiest = over.clone().max_by(|a, b| a.1.total_cmp(&b.1))?;
         // Ten thousandths are more than it is known to.
-        Some((busiest.0, (busiest.1.busy_ratio * 1e4).round() / 1e4, over.count()))
+        Some((busiest.0, (busiest.1 * 1e4).round() / 1e4, over.count()))
     }
 }

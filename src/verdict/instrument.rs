@@ -28,7 +28,7 @@
 use std::fmt;
 
 pub use super::cause::Cause;
-pub use super::evidence::{BUSY_RATIO_MAX, Evidence, ThreadEvidence};
+pub use super::evidence::{BUSY_RATIO_MAX, Evidence};
 
 use crate::tally::Histogram;
 use crate::units::{plural, print_percent, print_time};

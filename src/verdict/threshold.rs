@@ -20,7 +20,7 @@
 use super::instrument::{BUSY_RATIO_MAX, Cause, Evidence, Instrument, Reason};
 use super::instrument::{may_explain_mean, may_explain_quantile};
 use crate::plan::{Comparison, Metric, Statistic, Threshold, Timing};
-use crate::tally::{Histogram, quantile};
+use crate::tally::{Histogram, ThreadHealth, quantile};
 use crate::units::{plural, print_percent, print_rate, print_time};
 
 /// The smallest share of the asked requests that must have been offered for a gate to pass.
@@ -239,7 +239,7 @@ fn plural_are(n: u64) -> String {
 /// nothing is asked, any number when it was the bottleneck.
 pub(super) fn not_offered_by_us(context: Context) -> Option<(u64, String)> {
     if !context.evidence.open_model {
-        let busiest = context.evidence.threads.iter().map(|t| t.busy_ratio).fold(0.0, f64::max);
+        let busiest = context.evidence.threads.iter().map(ThreadHealth::busy_ratio).fold(0.0, f64::max);
         let why =
             || format!("this generator was the bottleneck: a thread was busy {}", print_percent(busiest));
         return (busiest > BUSY_RATIO_MAX).then(|| (u64::MAX, why()));
@@ -276,7 +276,7 @@ pub(super) fn ours_may_explain(
         .reasons
         .iter()
         .any(|r| matches!(r, Reason::SentLate { .. } | Reason::WorkerLate { .. }));
-    let busy = evidence.threads.iter().any(|t| t.busy_ratio > BUSY_RATIO_MAX);
+    let busy = evidence.threads.iter().any(|t| t.busy_ratio() > BUSY_RATIO_MAX);
     if !evidence.kernel_timestamps && (late || busy) {
         return true;
     }

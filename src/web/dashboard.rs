@@ -8,10 +8,11 @@ use tiny_http::ResponseBox;
 
 use super::page::{JSON, TEXT, header, page};
 use super::site::Site;
-use crate::collector::Board;
 use crate::report::dashboard::{self, Offer, Part};
 use crate::report::figures::Threshold;
-use crate::report::{EXTENSIONS, Format, Snapshot, file};
+use crate::report::{EXTENSIONS, Format, file};
+use crate::run::SharedSnapshot;
+use crate::run::Snapshot;
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -73,7 +74,7 @@ fn format_at(path: &str) -> Option<(&'static str, Format)> {
 }
 
 /// The result as a file to keep; it is drawn when it is asked for.
-fn report(extension: &str, format: Format, board: &Board) -> ResponseBox {
+fn report(extension: &str, format: Format, board: &SharedSnapshot) -> ResponseBox {
     let drawn = board.read(|snapshot| match snapshot {
         s if !dashboard::is_last(s) => Err((409, "the run has not ended; /status has the figures so far\n")),
         s if format == Format::Hlog && s.intervals.is_none() => {

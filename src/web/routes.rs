@@ -9,7 +9,8 @@ use super::page::{JSON, TEXT, header, page};
 use super::site::Site;
 use super::{api, dashboard, operator};
 use crate::fleet::Refusal;
-use crate::report::{self, State};
+use crate::report;
+use crate::run::State;
 
 /// The version of the text format is part of its type; scrapers look at it.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";

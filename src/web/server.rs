@@ -95,10 +95,10 @@ impl Server {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collector::Board;
     use crate::fleet::Refusal;
     use crate::fleet::messages::{CLOCK_HEADER, PROTOCOL, PROTOCOL_HEADER, Stay};
-    use crate::report::{RunInfo, Snapshot};
+    use crate::run::SharedSnapshot;
+    use crate::run::{RunInfo, Snapshot};
     use crate::sys::Clock;
     use crate::web::{Call, Calls};
     use std::io::{Read as _, Write as _};
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn a_peer_is_told_when_its_call_came_and_not_when_its_turn_came() {
         let (clock, epoch_ns) = (Clock::start(), 7_000_000_000_000);
-        let board = Arc::new(Board::new(Snapshot::new(RunInfo::unknown(), 0, 0.0)));
+        let board = Arc::new(SharedSnapshot::new(Snapshot::new(RunInfo::unknown(), 0, 0.0)));
         let any = Listen::At(SocketAddr::from(([127, 0, 0, 1], 0)));
         let site =
             Site { calls: Some(Arc::new(Slow)), clock: Some((clock, epoch_ns)), ..Site::of(board.clone()) };

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::access::Access;
 use super::api::Calls;
 use super::operator::Operator;
-use crate::collector::Board;
+use crate::run::SharedSnapshot;
 use crate::sys::Clock;
 
 /// What is served.
 pub struct Site {
     /// What the pages show.
-    pub board: Arc<Board>,
+    pub board: Arc<SharedSnapshot>,
     /// Who may start and stop the run; `None`: nobody.
     pub operator: Option<Operator>,
     /// Who may read, and make workers' calls.
@@ -25,7 +25,7 @@ pub struct Site {
 
 impl Site {
     /// Pages to look at.
-    pub fn of(board: Arc<Board>) -> Self {
+    pub fn of(board: Arc<SharedSnapshot>) -> Self {
         Self { board, operator: None, access: Access::default(), calls: None, clock: None }
     }
 }

@@ -8,10 +8,10 @@ use flate2::write::ZlibEncoder;
 use loadtester::fleet::messages::{
     Final, Health, Heartbeat, Join, Joined, Key, Orders, Phase, WorkerId, WorkerState,
 };
-use loadtester::fleet::report::{LastSpan, Report, Span, ThreadSpan};
+use loadtester::fleet::report::{LastSpan, Report, Span};
 use loadtester::fleet::worker::Window as _;
 use loadtester::plan::Slice;
-use loadtester::tally::{Outcome, RowCounter, RowTimer, StepId, Tally};
+use loadtester::tally::{Outcome, RowCounter, RowTimer, StepId, Tally, ThreadHealth};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -92,7 +92,7 @@ impl Hand {
             scenario.record(RowTimer::ResponseTime, 2_000_000);
             scenario.record(RowTimer::ServiceTime, 2_000_000);
         }
-        let threads = vec![ThreadSpan::default()];
+        let threads = vec![ThreadHealth::default()];
         let span = Span { from_ns: second * S, to_ns: (second + 1) * S, last, threads };
         Report { key: self.key, span, tally }
     }

@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use loadtester::collector::Board;
 use loadtester::fleet::coordinator::{Awaited, Gone, Mark, Row, Waiting};
 use loadtester::fleet::messages::{Health, Totals, WorkerId, WorkerState};
 use loadtester::plan::{self, Overrides};
 use loadtester::report::dashboard::{self, Offer, Part};
-use loadtester::report::hlog::Intervals;
-use loadtester::report::{Ending, Fleet, Snapshot, State};
+use loadtester::run::Intervals;
+use loadtester::run::SharedSnapshot;
+use loadtester::run::{Ending, Fleet, Snapshot, State};
 use loadtester::web::{Action, Listen, Operator, Server, Site, Token, serve};
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
@@ -57,8 +57,8 @@ fn finished(mut snapshot: Snapshot) -> Snapshot {
     snapshot
 }
 
-fn show(snapshot: Snapshot) -> (Arc<Board>, Server) {
-    let board = Arc::new(Board::new(snapshot));
+fn show(snapshot: Snapshot) -> (Arc<SharedSnapshot>, Server) {
+    let board = Arc::new(SharedSnapshot::new(snapshot));
     (board.clone(), server_of(board))
 }
 
@@ -366,7 +366,7 @@ fn operated(start: Option<Box<Action>>) -> (Server, Arc<AtomicUsize>) {
     };
     let token = Token::new(TOKEN).expect("a token");
     let operator = Some(Operator { token, start, stop: Box::new(stop) });
-    let site = Site { operator, ..Site::of(Arc::new(Board::new(snapshot()))) };
+    let site = Site { operator, ..Site::of(Arc::new(SharedSnapshot::new(snapshot()))) };
     (serve(Listen::At(([127, 0, 0, 1], 0).into()), site).expect("a free port"), stopped)
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use loadtester::collector::Board;
+use loadtester::run::SharedSnapshot;
 use loadtester::web::{Listen, Server, Site, serve};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
 
@@ -147,7 +147,7 @@ fn of_pipelined_requests_the_first_is_answered() {
 fn server_of_long_answers() -> Server {
     let mut snapshot = snapshot();
     snapshot.run.scenarios.iter_mut().for_each(|(name, _)| *name = "x".repeat(200_000));
-    server_of(Arc::new(Board::new(snapshot)))
+    server_of(Arc::new(SharedSnapshot::new(snapshot)))
 }
 
 /// A client that asks for them and does not read.
@@ -195,7 +195,7 @@ fn a_host_name_that_dns_could_rebind_is_refused_on_loopback_only() {
     assert_eq!(ask(local.addr(), "evil.example"), 421);
     assert_eq!(ask(local.addr(), &format!("localhost:{}", local.addr().port())), 200);
     let anywhere = Listen::At(([0, 0, 0, 0], 0).into());
-    let public = serve(anywhere, Site::of(Arc::new(Board::new(snapshot())))).expect("a free port");
+    let public = serve(anywhere, Site::of(Arc::new(SharedSnapshot::new(snapshot())))).expect("a free port");
     let addr = SocketAddr::from(([127, 0, 0, 1], public.addr().port()));
     assert_eq!(ask(addr, "coordinator-svc:8080"), 200);
     assert_eq!(status_of(&say(addr, "GET / HTTP/1.1\r\n\r\n")), 400);

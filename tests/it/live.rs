@@ -5,9 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use loadtester::collector::Board;
-use loadtester::report::{RunInfo, Snapshot, State, ThreadHealth};
-use loadtester::tally::{Counter, Outcome, RowCounter, RowTimer, StepId, Timer};
+use loadtester::run::SharedSnapshot;
+use loadtester::run::{RunInfo, Snapshot, State};
+use loadtester::tally::{Counter, Outcome, RowCounter, RowTimer, StepId, ThreadHealth, Timer};
 use loadtester::web::{Listen, Server, Site, serve};
 
 /// Shorter than every deadline of the gate: who is answered within it did not wait for one.
@@ -70,11 +70,11 @@ pub fn snapshot() -> Snapshot {
 
 /// A server that shows [`snapshot`].
 pub fn server() -> Server {
-    server_of(Arc::new(Board::new(snapshot())))
+    server_of(Arc::new(SharedSnapshot::new(snapshot())))
 }
 
 /// A server that shows `board`.
-pub fn server_of(board: Arc<Board>) -> Server {
+pub fn server_of(board: Arc<SharedSnapshot>) -> Server {
     serve(Listen::At(([127, 0, 0, 1], 0).into()), Site::of(board)).expect("a free port of loopback")
 }
 

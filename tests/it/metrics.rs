@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use loadtester::report::prometheus::text;
-use loadtester::report::{RunInfo, Snapshot};
+use loadtester::run::{RunInfo, Snapshot};
 
 use crate::live::snapshot;
 

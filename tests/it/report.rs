@@ -4,11 +4,9 @@
 use loadtester::http1::ProtocolError;
 use loadtester::report::figures::InstrumentFigures;
 use loadtester::report::terminal::{DEFAULT_WIDTH, LEAST_WIDTH, live_line, summary};
-use loadtester::report::{
-    Ending, FirstFailure, RunInfo, Snapshot, State, ThreadHealth, TimelinePoint, dashboard, github, html,
-    json,
-};
-use loadtester::tally::{Close, Counter, Outcome, RowCounter, RowTimer, StepId, Timer};
+use loadtester::report::{dashboard, github, html, json};
+use loadtester::run::{Ending, FirstFailure, RunInfo, Snapshot, State, TimelinePoint};
+use loadtester::tally::{Close, Counter, Outcome, RowCounter, RowTimer, StepId, ThreadHealth, Timer};
 use proptest::prelude::*;
 use serde_json::Value;
 

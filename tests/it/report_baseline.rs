@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use loadtester::report::{RunInfo, Snapshot, State, TimelinePoint, github, html, json, junit, terminal};
+use loadtester::report::{github, html, json, junit, terminal};
+use loadtester::run::{RunInfo, Snapshot, State, TimelinePoint};
 use loadtester::tally::Outcome;
 use loadtester::verdict::baseline::{Against, read};
 

@@ -3,8 +3,9 @@
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
-use loadtester::report::hlog::{self, Intervals};
+use loadtester::report::hlog;
 use loadtester::report::{csv, json};
+use loadtester::run::Intervals;
 use loadtester::tally::{RowTimer, StepId, Tally, Timer};
 use serde_json::Value;
 

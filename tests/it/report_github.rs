@@ -1,8 +1,9 @@
 //! What a GitHub Actions job is told: commands that cannot be broken out of, and a table that cannot either.
 
+use loadtester::report::InstrumentFigures;
 use loadtester::report::figures::Threshold;
 use loadtester::report::github::{annotations, summary};
-use loadtester::report::{Ending, InstrumentFigures};
+use loadtester::run::Ending;
 use proptest::prelude::*;
 
 use super::report::{any_snapshot, clean_closed_run, golden, troubled_open_run, trusted};

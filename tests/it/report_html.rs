@@ -2,7 +2,8 @@
 //! fetched, and it can be read aloud.
 
 use loadtester::report::figures::Threshold;
-use loadtester::report::{InstrumentFigures, Snapshot, TimelinePoint, html};
+use loadtester::report::{InstrumentFigures, html};
+use loadtester::run::{Snapshot, TimelinePoint};
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
 
@@ -213,7 +214,7 @@ fn a_fleet_has_a_row_for_each_worker_and_says_what_is_missing() {
     };
     let gone = Gone { at_ns: 9_000_000_000, heard_ns: 3_000_000_000, replaced: false };
     let (mut snapshot, _) = troubled_open_run();
-    snapshot.fleet = Some(loadtester::report::Fleet {
+    snapshot.fleet = Some(loadtester::run::Fleet {
         rates: Vec::new(),
         rows: vec![row(0, None), row(1, Some(gone))],
         now_ns: 9_000_000_000,

@@ -1,7 +1,8 @@
 //! The JUnit report against the rules that its two usual schemas share: parsed, never searched as text.
 
 use loadtester::report::figures::Threshold;
-use loadtester::report::{Ending, InstrumentFigures, Snapshot, junit};
+use loadtester::report::{InstrumentFigures, junit};
+use loadtester::run::{Ending, Snapshot};
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
 

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use loadtester::collector::Board;
+use loadtester::run::SharedSnapshot;
 use loadtester::tally::{Outcome, StepId};
 
 use crate::live::{PROMPTLY, agent, server_of, snapshot};
@@ -73,7 +73,7 @@ impl Drop for Prometheus {
 
 #[test]
 fn prometheus_stores_what_the_board_shows() {
-    let board = Arc::new(Board::new(snapshot()));
+    let board = Arc::new(SharedSnapshot::new(snapshot()));
     let server = server_of(Arc::clone(&board));
     let prometheus = Prometheus::scraping(server.addr());
     prometheus.await_value("up", 1.0);

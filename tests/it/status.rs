@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use loadtester::collector::Board;
-use loadtester::report::State;
+use loadtester::run::SharedSnapshot;
+use loadtester::run::State;
 use loadtester::web::{DEFAULT_ADDR, Listen, Site, serve};
 
 use crate::live::{PROMPTLY, agent, get, server, server_of, snapshot};
 
 #[test]
 fn status_is_the_picture_on_the_board() {
-    let board = Arc::new(Board::new(snapshot()));
+    let board = Arc::new(SharedSnapshot::new(snapshot()));
     let server = server_of(Arc::clone(&board));
     let status = || {
         let (code, body) = get(server.addr(), "/status?pretty=no");
@@ -31,7 +31,7 @@ fn status_is_the_picture_on_the_board() {
 fn it_is_ready_once_the_run_has_begun_and_healthy_before() {
     let mut starting = snapshot();
     starting.state = State::Starting;
-    let board = Arc::new(Board::new(starting));
+    let board = Arc::new(SharedSnapshot::new(starting));
     let server = server_of(Arc::clone(&board));
     assert_eq!(get(server.addr(), "/healthz").0, 200);
     assert_eq!(get(server.addr(), "/readyz"), (503, "starting\n".into()));
@@ -101,14 +101,15 @@ fn every_answer_tells_browsers_to_be_careful() {
 #[test]
 fn a_taken_address_is_an_error_when_asked_for_and_evaded_when_not() {
     let server = server();
-    let taken = serve(Listen::At(server.addr()), Site::of(Arc::new(Board::new(snapshot()))))
+    let taken = serve(Listen::At(server.addr()), Site::of(Arc::new(SharedSnapshot::new(snapshot()))))
         .expect_err("it is taken");
     assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse);
     let message = taken.to_string();
     assert!(message.contains(&server.addr().to_string()) && message.contains("--listen"), "{message}");
 
     // Two at once: one of them finds it taken, whoever else may hold it.
-    let ask = || serve(Listen::Default, Site::of(Arc::new(Board::new(snapshot())))).expect("a free port");
+    let ask =
+        || serve(Listen::Default, Site::of(Arc::new(SharedSnapshot::new(snapshot())))).expect("a free port");
     let (one, other) = (ask(), ask());
     assert_ne!(one.addr(), other.addr());
     for server in [one, other] {

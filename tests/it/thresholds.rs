@@ -3,7 +3,8 @@
 use loadtester::plan::{self, Overrides, Threshold};
 use loadtester::report::figures::{Threshold as Figure, Verdict};
 use loadtester::report::terminal::{DEFAULT_WIDTH, live_line, summary};
-use loadtester::report::{RunInfo, Snapshot, State, json, prometheus};
+use loadtester::report::{json, prometheus};
+use loadtester::run::{RunInfo, Snapshot, State};
 use loadtester::tally::{Counter, Outcome, RowCounter, RowTimer, StepId, Timer};
 use loadtester::verdict::threshold::{Outcome as Gate, Watch};
 

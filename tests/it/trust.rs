@@ -1,8 +1,8 @@
 //! The instrument's verdict: each rule on both sides of its bound, and who is blamed for what.
 
-use loadtester::tally::Histogram;
+use loadtester::tally::{Histogram, ThreadHealth};
 use loadtester::verdict::instrument::{
-    Cause, Evidence, Reason, ThreadEvidence, judge, may_explain_mean, may_explain_quantile,
+    Cause, Evidence, Reason, judge, may_explain_mean, may_explain_quantile,
 };
 
 const US: u64 = 1_000;
@@ -16,8 +16,9 @@ fn histogram(samples: &[(u64, u64)]) -> Histogram {
     h
 }
 
-fn thread(busy_ratio: f64) -> ThreadEvidence {
-    ThreadEvidence { core: None, busy_ratio }
+fn thread(busy_ratio: f64) -> ThreadHealth {
+    let busy_ns = (busy_ratio * 1e9).round() as u64;
+    ThreadHealth { busy_ns, observed_ns: 1_000_000_000, ..ThreadHealth::default() }
 }
 
 /// What a run owns and [`Evidence`] borrows: 10,000 requests, all in order, 5 ms a response.
@@ -34,7 +35,7 @@ struct Run {
     response_time: Histogram,
     kernel_timestamps: bool,
     absurd_stamps: u64,
-    threads: Vec<ThreadEvidence>,
+    threads: Vec<ThreadHealth>,
     throttled: (u64, u64),
     local_errors: u64,
 }

@@ -16,7 +16,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::figures::Threshold;
 use super::html::{Source, charts, instrument, sections};
-use super::{Snapshot, State};
+use crate::run::{Snapshot, State};
 
 /// The page's style sheet: the report's, and what only a live page has.
 pub const STYLE: &str = concat!(include_str!("../html/report.css"), include_str!("dashboard.css"));

@@ -8,8 +8,9 @@ use crate::report::format::{count, percent, rate as per_second, whole_seconds};
 use crate::report::headline::{Headline, Tone};
 use crate::report::html::sections::{figure, key_figures, optional, own_error, plural, sentence, share};
 use crate::report::html::{Source, doubts, heading, insecure, sections, workers};
-use crate::report::{EXTENSIONS, Format, Snapshot, State, ThreadHealth};
-use crate::tally::{RowTimer, quantile};
+use crate::report::{EXTENSIONS, Format};
+use crate::run::{Snapshot, State};
+use crate::tally::{RowTimer, ThreadHealth, quantile};
 
 fn headline(source: &Source) -> Headline {
     match is_last(source.snapshot) {

@@ -1,7 +1,7 @@
 //! The axis of elapsed time while it grows.
 
 use super::*;
-use crate::report::RunInfo;
+use crate::run::RunInfo;
 
 fn end_of(duration_s: Option<u64>, measured_s: f64) -> f64 {
     let run = RunInfo {

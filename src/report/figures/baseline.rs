@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::seconds;
-use crate::report::Snapshot;
+use crate::run::Snapshot;
 use crate::verdict::baseline::{Change, Figure};
 
 /// What the run was held against and what came of it.

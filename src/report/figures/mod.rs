@@ -14,11 +14,11 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 pub use self::baseline::BaselineFigures;
-pub use self::latency::{Histograms, Latency, PERCENTILES, encode};
+pub use self::latency::{Histograms, Latency, PERCENTILES};
 pub use self::unsent::{dropped_because, turned_away};
 pub use self::wire::{Connections, explain, protocol_errors, tls_faults};
-use super::{Ending, Snapshot, State};
 use crate::plan::Metric;
+use crate::run::{Ending, Snapshot, State};
 use crate::tally::{Counter, Outcome, Row, RowCounter, RowTimer, Tally, Timer};
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 

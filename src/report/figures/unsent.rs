@@ -1,6 +1,6 @@
 //! Requests that were due and never sent, and why, as far as the picture tells.
 
-use crate::report::Snapshot;
+use crate::run::Snapshot;
 use crate::tally::{Outcome, Tally};
 
 /// Requests that came to no connection: attempted, but never sent.
@@ -22,7 +22,7 @@ pub fn dropped_because(snapshot: &Snapshot) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Fleet, RunInfo};
+    use crate::run::{Fleet, RunInfo};
 
     #[test]
     fn a_worker_without_a_lease_may_be_why_requests_were_dropped() {

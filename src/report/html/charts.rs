@@ -8,7 +8,7 @@ use crate::report::svg::{
     Axis, Chart, MAX_POINTS, Place, Scale, Series, chart, count_ticks, empty, percentile_ticks, second_ticks,
     thin, time_ticks,
 };
-use crate::report::{Snapshot, TimelinePoint};
+use crate::run::{Snapshot, TimelinePoint};
 use crate::tally::{Histogram, RowTimer, quantile};
 
 /// Points of a percentile curve for each further nine.

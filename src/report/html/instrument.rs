@@ -4,9 +4,9 @@ use maud::{Markup, html};
 
 use super::Source;
 use super::sections::{facts_list, optional, plural, table};
-use crate::report::State;
 use crate::report::format::{count, percent, time};
 use crate::report::shown::{harmless, unbroken};
+use crate::run::State;
 use crate::tally::{Counter, Timer, quantile};
 
 /// Load threads listed without being asked; the rest opens on demand.

@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 use super::figures::{InstrumentFigures, Threshold, Totals};
 use super::headline::{Headline, INSECURE, Tone};
 use super::shown::{self, harmless, unbroken};
-use super::{RunInfo, Snapshot};
+use crate::run::{RunInfo, Snapshot};
 
 /// The style sheet of every page; colours by class.
 pub(super) const STYLE: &str = include_str!("report.css");

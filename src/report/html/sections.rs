@@ -3,12 +3,12 @@
 use maud::{Markup, html};
 
 use super::Source;
-use crate::report::State;
 use crate::report::figures::{Outcomes, Rate, Threshold, Tls, dropped_because, explain, status_codes};
 use crate::report::format::{bytes, count, percent, rate as per_second, time, time_in_interval};
 use crate::report::json::rfc3339;
 use crate::report::shown::{harmless, unbroken};
 use crate::report::threshold;
+use crate::run::State;
 use crate::tally::{Counter, Histogram, RowCounter, RowTimer, Timer, quantile};
 
 /// Rows of the latency table.

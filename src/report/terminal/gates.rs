@@ -2,11 +2,11 @@
 
 use super::page::{Ink, Page, shorten};
 use crate::plan::Threshold;
-use crate::report::Snapshot;
 use crate::report::compared::{self, Meaning};
 use crate::report::figures::BrokenExpectation;
 use crate::report::format::percent;
 use crate::report::shown::harmless;
+use crate::run::Snapshot;
 use crate::verdict::baseline::Change;
 use crate::verdict::threshold::{self, Evaluation, Outcome as Gate};
 

@@ -1,7 +1,7 @@
 //! A run in one line while it lasts.
 
 use crate::report::format::{count, percent, rate, time, whole_seconds};
-use crate::report::{Fleet, Snapshot};
+use crate::run::{Fleet, Snapshot};
 use crate::tally::{RowCounter, RowTimer, quantile};
 use crate::verdict::threshold::Outcome;
 

@@ -11,10 +11,10 @@ mod sections;
 pub use live::{live_line, stopping_line};
 
 use self::page::{Ink, Page};
-use super::Snapshot;
 use super::figures::{InstrumentFigures, Totals};
 use super::headline::{Headline, INSECURE, Tone};
 use super::shown::{self, harmless};
+use crate::run::Snapshot;
 
 /// Columns of a summary when nobody knows better.
 pub const DEFAULT_WIDTH: usize = 100;

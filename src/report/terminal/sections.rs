@@ -7,7 +7,7 @@ use crate::report::figures::{
 };
 use crate::report::format::{bytes, count, percent, rate as per_second, short_count, time, time_in_interval};
 use crate::report::shown::harmless;
-use crate::report::{RunInfo, Snapshot};
+use crate::run::{RunInfo, Snapshot};
 use crate::tally::{Counter, Histogram, RowCounter, RowTimer, Timer, quantile};
 
 /// Percentiles of the latency table; p99.99 is left to the report file.

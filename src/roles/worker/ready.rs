@@ -9,11 +9,11 @@ use crate::client::RunSpec;
 use crate::fleet::worker::Event;
 use crate::load::Route;
 use crate::plan::Slice;
-use crate::report::Snapshot;
 use crate::roles::load_threads::{LoadThreads, Task};
 use crate::roles::run_info::{run_info, seed_of};
 use crate::roles::timing::wall_clock;
 use crate::roles::{Failure, machine, resolver, tls_files};
+use crate::run::Snapshot;
 use crate::sys;
 use crate::verdict::preflight;
 

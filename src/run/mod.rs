@@ -1,0 +1,19 @@
+//! The live state of a run, which the collector and the roles change and reports read.
+
+mod failure;
+mod fleet;
+mod info;
+mod intervals;
+mod shared;
+mod snapshot;
+mod state;
+mod timeline;
+
+pub use failure::{FirstFailure, detail_text};
+pub use fleet::Fleet;
+pub use info::RunInfo;
+pub use intervals::Intervals;
+pub use shared::SharedSnapshot;
+pub use snapshot::Snapshot;
+pub use state::{Ending, State};
+pub use timeline::TimelinePoint;

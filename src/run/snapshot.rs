@@ -1,0 +1,110 @@
+//! The merged state of a run, from which every page and file is drawn.
+
+use super::failure::FirstFailure;
+use super::fleet::Fleet;
+use super::info::RunInfo;
+use super::intervals::Intervals;
+use super::state::{Ending, State};
+use super::timeline::TimelinePoint;
+use crate::tally::{Tally, ThreadHealth};
+
+/// The merged state of a run, so far or in the end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// What was known before it started.
+    pub run: RunInfo,
+    /// Where it stands.
+    pub state: State,
+    /// How it ended; meaningful once `state` is `Finished`.
+    pub ending: Ending,
+    /// The threshold (by its place) whose failing stopped the run.
+    pub aborted: Option<usize>,
+    /// Wall clock at the start, seconds since the Unix epoch.
+    pub started_at: f64,
+    /// Since the first request was due (warm-up included), in nanoseconds.
+    pub elapsed_ns: u64,
+    /// Measured time so far, in nanoseconds: up to where every source of windows has told what it counted.
+    pub measured_ns: u64,
+    /// How far the counts reach beyond it on the mean, in nanoseconds, while some sources are behind others.
+    pub ahead_ns: u64,
+    /// Requests that were neither answered nor failed when the drain ended.
+    pub unfinished: u64,
+    /// Counts and histograms of the measured time.
+    pub tally: Tally,
+    /// The measured time, window by window.
+    pub timeline: Vec<TimelinePoint>,
+    /// The response times of each window, whole; `None`: not asked for.
+    pub intervals: Option<Intervals>,
+    /// One entry per load thread.
+    pub threads: Vec<ThreadHealth>,
+    /// Distinct first failures, at most a few.
+    pub first_failures: Vec<FirstFailure>,
+    /// CPU throttling of our cgroup in the measured time, in nanoseconds.
+    pub throttled_ns: u64,
+    /// Enforcement periods in which our cgroup was throttled in the measured time.
+    pub throttled_periods: u64,
+    /// The workers of a coordinator.
+    pub fleet: Option<Fleet>,
+}
+
+impl Snapshot {
+    /// A run that has not started.
+    pub fn new(run: RunInfo, threads: usize, started_at: f64) -> Self {
+        let tally = Tally::new(run.scenarios.len());
+        Self {
+            run,
+            state: State::Starting,
+            ending: Ending::Complete,
+            aborted: None,
+            started_at,
+            elapsed_ns: 0,
+            measured_ns: 0,
+            ahead_ns: 0,
+            unfinished: 0,
+            tally,
+            timeline: Vec::new(),
+            intervals: None,
+            threads: vec![ThreadHealth::default(); threads],
+            first_failures: Vec::new(),
+            throttled_ns: 0,
+            throttled_periods: 0,
+            fleet: None,
+        }
+    }
+
+    /// The time that the counts are out of, in nanoseconds: the denominator of every rate.
+    pub const fn counted_ns(&self) -> u64 {
+        self.measured_ns + self.ahead_ns
+    }
+
+    /// Share of the run that is done, 0..=1: by requests or by time, whichever is further.
+    pub fn progress(&self) -> f64 {
+        if self.state == State::Finished {
+            return 1.0;
+        }
+        let ended = self.tally.settled() as f64;
+        let by_requests = self.run.requests.map_or(0.0, |n| ended / (n.max(1)) as f64);
+        let by_time = self
+            .run
+            .duration_ns
+            .map_or(0.0, |d| self.elapsed_ns as f64 / (d + self.run.warmup_ns).max(1) as f64);
+        by_requests.max(by_time).min(1.0)
+    }
+
+    /// Time until the plan's end in nanoseconds: the sooner of its duration and, at the pace so far, its
+    /// requests. `None` when no load is applied or nobody can tell.
+    pub fn left_ns(&self) -> Option<u64> {
+        if !matches!(self.state, State::WarmingUp | State::Running) {
+            return None;
+        }
+        let run = &self.run;
+        let by_time =
+            run.duration_ns.map(|d| (d.saturating_add(run.warmup_ns)).saturating_sub(self.elapsed_ns));
+        let ended = self.tally.settled();
+        let by_requests = run.requests.filter(|_| ended > 0).map(|n| {
+            let share = n.saturating_sub(ended) as f64 / ended as f64;
+            (self.counted_ns() as f64 * share) as u64
+        });
+        by_time.into_iter().chain(by_requests).min()
+    }
+}
