@@ -26,8 +26,8 @@ const MAGIC: &[u8; 16] = b"loadtester jrn 3";
 /// What every journal begins with, whatever its version, which is one digit.
 const NAME: &[u8] = b"loadtester jrn ";
 const HEAD_BYTES: usize = 12;
-/// The longest record: a report and what it is called.
-const MAX_RECORD_BYTES: usize = 9 << 20;
+/// The longest record: a report or a plan, and what it is called.
+const MAX_RECORD_BYTES: usize = 17 << 20;
 /// The longest group: one such record, or thousands of the usual ones.
 const MAX_GROUP_BYTES: usize = LENGTH_BYTES + MAX_RECORD_BYTES;
 const LENGTH_BYTES: usize = 4;

@@ -16,6 +16,7 @@ mod house;
 #[allow(dead_code, reason = "the programs in benches/ use the rest")]
 mod instrument;
 mod json_schema;
+mod large_plans;
 mod live;
 mod metrics;
 mod once;
