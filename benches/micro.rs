@@ -7,7 +7,7 @@ use loadtester::client::{Action, Client, RunSpec};
 use loadtester::http1::{self, Decoder, HeadMemo};
 use loadtester::plan::{self, Overrides, Slice};
 use loadtester::schedule::{Arrivals, Picker, Piece, Schedule};
-use loadtester::tally::{Histogram, Outcome, RowTimer, StepId, Tally, Timer};
+use loadtester::tally::{Merged, Outcome, RowTimer, StepId, Tally, Timer};
 
 fn main() {
     divan::main();
@@ -48,18 +48,18 @@ fn schedule_advance(bencher: Bencher, kind: &str) {
 }
 
 #[divan::bench]
-fn histogram_record(bencher: Bencher) {
-    let (times, mut histogram, mut i) = (some_times_ns(), Histogram::new(), 0);
+fn tally_record(bencher: Bencher) {
+    let (times, mut tally, mut i) = (some_times_ns(), Tally::new(1), 0);
     bencher.bench_local(|| {
         i = (i + 1) % times.len();
-        histogram.record(black_box(times[i]));
+        tally.record_row(StepId(0), RowTimer::ResponseTime, black_box(times[i]));
     });
 }
 
 /// One window of one thread, of 1, 10 and 100 scenarios that have all been used.
 #[divan::bench(args = [1, 10, 100])]
 fn tally_merge(bencher: Bencher, scenarios: usize) {
-    let (mut window, mut total) = (Tally::new(scenarios), Tally::new(scenarios));
+    let (mut window, mut total) = (Tally::new(scenarios), Merged::new(scenarios));
     for (i, ns) in some_times_ns().into_iter().enumerate() {
         let step = StepId::new(i % scenarios);
         window.record_row(step, RowTimer::ResponseTime, ns);
@@ -69,7 +69,7 @@ fn tally_merge(bencher: Bencher, scenarios: usize) {
         window.record(Timer::Slip, ns / 20);
         window.record(Timer::ReceiveDelay, ns / 10);
     }
-    bencher.bench_local(|| total.merge(black_box(&window)));
+    bencher.bench_local(|| total.merge_window(black_box(&window)));
 }
 
 const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\nServer: target\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\

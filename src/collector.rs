@@ -63,11 +63,15 @@ impl Collector {
     }
 
     fn merge(&self, mut window: Window, merger: &mut Merger) {
+        let counts = window.tally.merged();
+        window.tally.clear();
+        // A thread that has ended takes nothing back.
+        let _ = self.empties[window.thread].try_send(window.tally);
         let closed = merger.merge(&Part {
             source: window.thread,
             began_at_ns: None,
             ended_at_ns: window.ended_at_ns,
-            tally: &window.tally,
+            tally: &counts,
             threads: &[window.health],
             last: window.last,
         });
@@ -75,9 +79,6 @@ impl Collector {
             // Nobody listening means that the run was given up.
             closed.into_iter().for_each(|window| drop(tell.send(window)));
         }
-        window.tally.clear();
-        // A thread that has ended takes nothing back.
-        let _ = self.empties[window.thread].try_send(window.tally);
     }
 
     /// Move state, elapsed time and throttling on.

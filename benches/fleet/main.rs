@@ -23,7 +23,7 @@ use instrument::child::Scratch;
 use instrument::os;
 use instrument::table::Table;
 use loadtester::fleet::worker::Exit;
-use loadtester::tally::{Outcome, RowCounter, RowTimer, StepId, Tally, Timer};
+use loadtester::tally::{Merged, Outcome, RowCounter, RowTimer, StepId, Timer};
 use simulated::{Part, Simulated, Told, full_window};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_loadtester");
@@ -166,8 +166,8 @@ impl Run {
 }
 
 /// What a worker counted in one second: all histograms that plain HTTP fills.
-fn window() -> Tally {
-    let (mut tally, mut rng) = (Tally::new(1), fastrand::Rng::with_seed(1));
+fn window() -> Merged {
+    let (mut tally, mut rng) = (Merged::new(1), fastrand::Rng::with_seed(1));
     for _ in 0..REQUESTS {
         let service = 500_000 + (rng.f64().ln() * -300_000.0) as u64;
         let own = rng.u64(1_000..40_000);

@@ -12,7 +12,7 @@ use loadtester::fleet::messages::{Acked, Joined, Key, Orders, PATH, PROTOCOL, Pl
 use loadtester::fleet::report::{LastSpan, Report, Span};
 use loadtester::fleet::worker::{Answer, Config, Effect, Event, Exit, Request, Trouble, Worker};
 use loadtester::fleet::{Checked, Refused};
-use loadtester::tally::{Outcome, RowCounter, RowTimer, StepId, Tally, ThreadHealth, Timer};
+use loadtester::tally::{Merged, Outcome, RowCounter, RowTimer, StepId, ThreadHealth, Timer};
 
 /// How long a window is.
 const WINDOW_NS: u64 = 1_000_000_000;
@@ -35,8 +35,8 @@ pub struct Told {
 }
 
 /// Counts of one scenario that fill all histograms from end to end.
-pub fn full_window() -> Tally {
-    let (mut tally, mut rng) = (Tally::new(1), fastrand::Rng::with_seed(1));
+pub fn full_window() -> Merged {
+    let (mut tally, mut rng) = (Merged::new(1), fastrand::Rng::with_seed(1));
     // As many in each power of two as there are buckets, some of which stay empty.
     let mut fill = |record: &mut dyn FnMut(u64)| {
         for power in 0..42 {
@@ -59,7 +59,7 @@ pub struct Part {
     /// Windows until its load is over, a second each.
     pub windows: u64,
     /// What it counted in each of them.
-    pub tally: Arc<Tally>,
+    pub tally: Arc<Merged>,
     /// The same as it travels, so that their machine need not write it hundreds of times.
     pub written: Arc<Vec<u8>>,
     /// How many workers are between their first window and their last.
@@ -83,7 +83,7 @@ pub struct Simulated {
 
 impl Part {
     /// Of a run that `coordinator` leads, with so many windows that all count this.
-    pub fn new(coordinator: SocketAddr, windows: u64, tally: Tally) -> Self {
+    pub fn new(coordinator: SocketAddr, windows: u64, tally: Merged) -> Self {
         let mut written = Vec::new();
         tally.write(&mut written);
         Self {
@@ -101,7 +101,7 @@ impl Part {
         if report.tally.sum(RowCounter::Due) != self.tally.sum(RowCounter::Due) {
             return report.write();
         }
-        let empty = Report { key: report.key, span: report.span.clone(), tally: Tally::new(0) };
+        let empty = Report { key: report.key, span: report.span.clone(), tally: Merged::new(0) };
         let mut none = Vec::new();
         empty.tally.write(&mut none);
         let mut bytes = empty.write();
@@ -216,7 +216,7 @@ impl Simulated {
                 ..ThreadHealth::default()
             }],
         };
-        let report = Report { key: self.key, span, tally: Tally::clone(&self.part.tally) };
+        let report = Report { key: self.key, span, tally: Merged::clone(&self.part.tally) };
         self.events.push_back(Event::Window(report));
         if self.closed == 1 {
             self.part.under_load.fetch_add(1, Ordering::Relaxed);

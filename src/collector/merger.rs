@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::load::{Last, WINDOW_NS};
 use crate::run::{FirstFailure, Snapshot, State, TimelinePoint};
 use crate::run::{SharedSnapshot, detail_text};
-use crate::tally::{Outcome, RowCounter, RowTimer, Tally, ThreadHealth, Timer};
+use crate::tally::{Merged, Outcome, RowCounter, RowTimer, ThreadHealth, Timer};
 use crate::verdict::preflight::OPEN_WINDOWS_MAX;
 
 /// The longest timeline: a day and a half of seconds, 15 MiB. Later windows still count, without a point.
@@ -23,7 +23,7 @@ pub struct Part<'a> {
     /// When it ended.
     pub ended_at_ns: u64,
     /// What was counted in it.
-    pub tally: &'a Tally,
+    pub tally: &'a Merged,
     /// What the source's threads say of themselves; as many as the source has.
     pub threads: &'a [ThreadHealth],
     /// Set in the source's last window.
@@ -36,7 +36,7 @@ pub struct Closed {
     /// Its place in the measured time, from 0: each is [`WINDOW_NS`] long.
     pub place: u64,
     /// What was counted in it.
-    pub tally: Tally,
+    pub tally: Merged,
 }
 
 /// What has been merged and what is still open. Instants are of one clock, which [`Self::tick`] is told too.
@@ -45,7 +45,7 @@ pub struct Merger {
     start_at_ns: u64,
     measure_from_ns: u64,
     /// Windows that some sources have not closed yet, by their place in the measured time.
-    open: BTreeMap<u64, Tally>,
+    open: BTreeMap<u64, Merged>,
     /// How many of them there may be.
     most_open: usize,
     /// The place of the first window that has no point in the timeline yet.
@@ -118,7 +118,7 @@ impl Merger {
         let place = place.max(self.first_open);
         let scenarios = part.tally.rows().len();
         if part.began_at_ns != Some(part.ended_at_ns) {
-            self.open.entry(place).or_insert_with(|| Tally::new(scenarios)).merge(part.tally);
+            self.open.entry(place).or_insert_with(|| Merged::new(scenarios)).merge(part.tally);
         }
         source.end_ns = Some(part.ended_at_ns).filter(|_| part.last.is_none() && !source.given_up);
         // Not below zero over the whole, though a window may end more requests than fell due in it.
@@ -236,7 +236,7 @@ impl Merger {
     }
 }
 
-fn point(t: f64, tally: &Tally) -> TimelinePoint {
+fn point(t: f64, tally: &Merged) -> TimelinePoint {
     let response = tally.over_rows(RowTimer::ResponseTime);
     let service = tally.over_rows(RowTimer::ServiceTime);
     TimelinePoint {
@@ -254,7 +254,7 @@ fn point(t: f64, tally: &Tally) -> TimelinePoint {
     }
 }
 
-fn first_failures(tally: &Tally, measure_from_ns: u64) -> Vec<FirstFailure> {
+fn first_failures(tally: &Merged, measure_from_ns: u64) -> Vec<FirstFailure> {
     let seen = Outcome::ALL.into_iter().map(|outcome| (outcome, tally.first_seen(outcome)));
     let mut failures: Vec<FirstFailure> = seen
         .filter_map(|(outcome, first)| {
@@ -294,7 +294,7 @@ mod tests {
 
     /// A window of `source` up to the end of second `second`, in which so many requests were sent and answered.
     fn window(merger: &mut Merger, source: usize, second: u64, requests: u64) {
-        let mut tally = Tally::new(1);
+        let mut tally = Merged::new(1);
         let scenario = tally.row_mut(StepId(0));
         scenario.set(RowCounter::Due, requests);
         scenario.set(RowCounter::Sent, requests);

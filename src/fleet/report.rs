@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Refusal;
 use super::messages::{Key, MAX_REPORT_BYTES, MAX_THREADS, MAX_TIME_NS, Totals};
 use super::worker::Window;
-use crate::tally::{RowCounter, RowTimer, Tally, ThreadHealth};
+use crate::tally::{Merged, RowCounter, RowTimer, ThreadHealth};
 
 const MAGIC: [u8; 4] = *b"LTRP";
 const VERSION: u16 = 2;
@@ -29,7 +29,7 @@ pub struct Report {
     /// What it says beside the tally.
     pub span: Span,
     /// What was counted.
-    pub tally: Tally,
+    pub tally: Merged,
 }
 
 /// Which part of the run a window covers, and how its threads were.
@@ -104,7 +104,7 @@ fn parse(bytes: &[u8], scenarios: usize) -> Result<Report, String> {
     let (head, tally) = body.split_at_checked(head_bytes.min(MAX_HEAD_BYTES)).ok_or_else(short)?;
     let Head { key, span } = serde_json::from_slice(head).map_err(|e| format!("its head is damaged: {e}"))?;
     span.check()?;
-    Ok(Report { key, span, tally: Tally::read(tally, scenarios)? })
+    Ok(Report { key, span, tally: Merged::read(tally, scenarios)? })
 }
 
 fn checksum(bytes: &[u8]) -> u32 {
@@ -156,7 +156,7 @@ mod tests {
     use crate::tally::StepId;
 
     fn some() -> Report {
-        let mut tally = Tally::new(2);
+        let mut tally = Merged::new(2);
         tally.row_mut(StepId(1)).set(RowCounter::Due, 3);
         tally.record_row(StepId(1), RowTimer::ResponseTime, 1_000);
         let threads = vec![ThreadHealth { core: Some(1), busy_ns: 5, ..ThreadHealth::default() }; 2];

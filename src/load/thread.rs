@@ -58,7 +58,7 @@ pub(super) struct Thread {
 impl Thread {
     pub fn new(job: Job, poller: Poller) -> Self {
         let n = job.share.connections as usize;
-        let tally = Box::new(Tally::new(job.spec.plan.scenarios.len()));
+        let tally = Box::new(Tally::for_connections(job.spec.plan.scenarios.len(), n));
         Self {
             client: Client::new(job.spec.clone(), job.share.clone(), tally),
             poller,
@@ -143,6 +143,9 @@ impl Thread {
                 break self.client.load_ended(now);
             }
             self.step(window_ends.saturating_sub(now).min(LONGEST_WAIT_NS));
+            if self.client.tally().wants_shipping() {
+                self.ship_early();
+            }
         };
         let unfinished = self.client.outstanding() + self.client.count_unreached();
         let last = Last { load_ended_at_ns, unfinished };
@@ -158,6 +161,19 @@ impl Thread {
     fn ship(&mut self, now: u64) {
         if let Ok(empty) = self.job.empties.try_recv() {
             self.send_window(empty, now, None);
+        }
+    }
+
+    /// Close the window before its time, because its tally has few pages left. Where it has none, waiting for an
+    /// empty tally is better than to go without: what is sent late meanwhile is measured as send delay.
+    #[cold]
+    fn ship_early(&mut self) {
+        let empty = match self.client.tally().must_ship() {
+            true => self.job.empties.recv().ok(),
+            false => self.job.empties.try_recv().ok(),
+        };
+        if let Some(empty) = empty {
+            self.send_window(empty, self.job.clock.now(), None);
         }
     }
 

@@ -7,7 +7,7 @@ use super::format::{bytes, time};
 use super::shown::harmless;
 use crate::http::CapturedResponse;
 use crate::plan::{Plan, secrets};
-use crate::tally::{Outcome, RowTimer, StepId, Tally, Timer};
+use crate::tally::{Merged, Outcome, RowTimer, StepId, Timer};
 
 /// Bytes of a body that are shown of each side: a few screenfuls.
 const MOST_BODY_BYTES: usize = 4 << 10;
@@ -25,7 +25,7 @@ pub struct Trial<'a> {
     /// The request as the wire carried it.
     pub request: &'a [u8],
     /// What was counted and timed, and the response.
-    pub tally: &'a Tally,
+    pub tally: &'a Merged,
     /// What was seen when it did not end well, in a few words.
     pub failure: &'a str,
 }

@@ -33,8 +33,6 @@ use crate::verdict::preflight;
 const OPEN_WINDOWS_BYTES: usize = 64 << 20;
 /// No more than a worker can be silent for before it is lost, several times over.
 const MOST_OPEN_WINDOWS: usize = 60;
-/// A tally without scenarios, and each scenario: histograms of 27,000 buckets.
-const TALLY_BYTES: usize = 7 * 220_000;
 
 /// What the main thread and the calls share.
 pub struct CoordinatorService {
@@ -307,7 +305,7 @@ impl CoordinatorService {
             let fleet = s.fleet.take();
             *s = Snapshot { intervals, fleet, ..Snapshot::new(info, 0, s.started_at) };
         });
-        let each = TALLY_BYTES + plan.scenarios.len() * 2 * 220_000;
+        let each = preflight::window_bytes(plan.scenarios.len()) as usize;
         let patience = (OPEN_WINDOWS_BYTES / each).min(MOST_OPEN_WINDOWS);
         let merger = Merger::new(self.board.clone(), 0, plan.load.warmup_ns).with_patience(patience);
         self.merger = Some(merger);

@@ -20,7 +20,7 @@ use crate::load::{self, Control, Job, Route, Settled, TALLIES_PER_THREAD, Window
 use crate::plan::{self, Slice};
 use crate::run::{SharedSnapshot, detail_text};
 use crate::sys::{self, Clock, TlsConfig, cgroup::Groups};
-use crate::tally::{Outcome, Tally};
+use crate::tally::{Merged, Outcome, Tally};
 use crate::verdict::Threads;
 
 /// Timetables on their way to a thread; it takes them at its next turn.
@@ -83,18 +83,20 @@ impl LoadThreads {
         let (mut handles, mut empties, mut timetables) = (Vec::new(), Vec::new(), Vec::new());
         for thread in 0..threads.count {
             let (give_back, empty) = bounded(TALLIES_PER_THREAD);
+            let own = Slice { slot: thread as u32, of: threads.count as u32 };
+            let share = plan::share_within(&spec.plan, part, own);
             for _ in 1..TALLIES_PER_THREAD {
-                let tally = Box::new(Tally::new(spec.plan.scenarios.len()));
+                let (steps, connections) = (spec.plan.scenarios.len(), share.connections as usize);
+                let tally = Box::new(Tally::for_connections(steps, connections));
                 give_back.try_send(tally).expect("room for every tally there is");
             }
             let (send_timetable, timetable) = bounded(TIMETABLES);
             empties.push(give_back);
             timetables.push(send_timetable);
-            let own = Slice { slot: thread as u32, of: threads.count as u32 };
             handles.push(load::spawn(Job {
                 thread,
                 core: threads.cores.get(thread).copied(),
-                share: plan::share_within(&spec.plan, part, own),
+                share,
                 spec: spec.clone(),
                 route: route.clone(),
                 tls: tls.clone(),
@@ -174,15 +176,17 @@ impl LoadThreads {
     ///
     /// # Errors
     /// As [`Self::reach_target`].
-    pub fn try_out(mut self, interrupts: &Interrupts) -> Result<Tally, Failure> {
+    pub fn try_out(mut self, interrupts: &Interrupts) -> Result<Merged, Failure> {
         self.reach_target(&Stop::new(interrupts))?;
         self.control.start(self.clock.now() + START_LEAD_NS);
-        let mut whole: Option<Tally> = None;
+        let mut whole: Option<Merged> = None;
         loop {
             match self.windows.recv_timeout(LOOK_EVERY) {
                 Ok(mut window) => {
-                    let scenarios = window.tally.rows().len();
-                    whole.get_or_insert_with(|| Tally::new(scenarios)).merge(&window.tally);
+                    match &mut whole {
+                        Some(whole) => whole.merge_window(&window.tally),
+                        None => whole = Some(window.tally.merged()),
+                    }
                     if window.last.is_some() {
                         break;
                     }

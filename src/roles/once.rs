@@ -14,7 +14,7 @@ use crate::plan::{Expect, Load, Model, Plan, Slice};
 use crate::report::once::Trial;
 use crate::run::detail_text;
 use crate::sys::Clock;
-use crate::tally::{Outcome, Tally};
+use crate::tally::{Merged, Outcome};
 use crate::verdict;
 
 /// Send each scenario of `plan` once, one after the other, and print what went to and fro.
@@ -67,7 +67,7 @@ fn alone(plan: &Plan, i: usize) -> Plan {
 }
 
 /// What was seen of the ending, when it was not a good one.
-fn failure(tally: &Tally) -> String {
+fn failure(tally: &Merged) -> String {
     let seen = Outcome::ALL.into_iter().map(|outcome| (outcome, tally.first_seen(outcome)));
     let told = seen.filter_map(|(outcome, first)| Some(detail_text(first?.detail, outcome)));
     told.collect::<Vec<_>>().join(", ")

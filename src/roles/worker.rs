@@ -34,7 +34,7 @@ use crate::plan::{Plan, Slice};
 use crate::run::SharedSnapshot;
 use crate::run::{RunInfo, Snapshot, State};
 use crate::sys::{self, Clock};
-use crate::tally::{Tally, ThreadHealth, Timer, quantile};
+use crate::tally::{Merged, ThreadHealth, Timer, quantile};
 use crate::verdict::{self, Threads};
 use crate::web::{self, Access, Listen, Site, Token};
 use telling::Telling;
@@ -364,7 +364,7 @@ impl<'a> WorkerService<'a> {
             let ended_ns = s.run.warmup_ns + s.measured_ns;
             let last = LastSpan { load_ended_ns: ended_ns, unfinished: s.unfinished };
             let threads = s.threads.clone();
-            let tally = Tally::new(s.run.scenarios.len());
+            let tally = Merged::new(s.run.scenarios.len());
             Report {
                 key: self.key,
                 span: Span { from_ns: ended_ns, to_ns: ended_ns, last: Some(last), threads },

@@ -97,7 +97,7 @@ fn tags<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tally::{StepId, Tally};
+    use crate::tally::{Merged, StepId};
 
     #[test]
     fn tags_hold_no_separator_and_are_told_apart() {
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn a_log_that_has_grown_too_long_ends_in_one_interval_that_holds_the_rest() {
         let mut intervals = Intervals { most_bytes: 1, ..Intervals::new(["a"]) };
-        let mut tally = Tally::new(1);
+        let mut tally = Merged::new(1);
         for second in 0..4 {
             tally.record_row(StepId(0), RowTimer::ResponseTime, 1_000_000 * (1 + second));
             intervals.add(second as f64, second as f64 + 1.0, tally.rows());

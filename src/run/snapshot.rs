@@ -6,7 +6,7 @@ use super::info::RunInfo;
 use super::intervals::Intervals;
 use super::state::{Ending, State};
 use super::timeline::TimelinePoint;
-use crate::tally::{Tally, ThreadHealth};
+use crate::tally::{Merged, ThreadHealth};
 
 /// The merged state of a run, so far or in the end.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +30,7 @@ pub struct Snapshot {
     /// Requests that were neither answered nor failed when the drain ended.
     pub unfinished: u64,
     /// Counts and histograms of the measured time.
-    pub tally: Tally,
+    pub tally: Merged,
     /// The measured time, window by window.
     pub timeline: Vec<TimelinePoint>,
     /// The response times of each window, whole; `None`: not asked for.
@@ -50,7 +50,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// A run that has not started.
     pub fn new(run: RunInfo, threads: usize, started_at: f64) -> Self {
-        let tally = Tally::new(run.scenarios.len());
+        let tally = Merged::new(run.scenarios.len());
         Self {
             run,
             state: State::Starting,

@@ -1,44 +1,50 @@
-//! A whole tally as bytes, and back: what a worker sends of a window.
+//! Merged windows as bytes, and back: what a worker sends.
 //!
 //! ```text
-//! tally     = length (u32) head, histogram*        head: JSON; lengths and numbers big-endian
-//! histogram = length (u32) V2, deflated            empty: length 0
+//! window    = zlib stream of: length head, run, rows      head: JSON; all numbers as in [`varint`]
+//! run       = counter*, histogram*                        in the order of the head's names
+//! rows      = number of them, row*                        only those in which something was counted
+//! row       = steps since the last one, counter*, statuses, histogram*
+//! statuses  = number of them, (codes since the last one, count)*
+//! histogram = saturated, number of buckets, (buckets since the last one, count)*
 //! ```
 //!
-//! Counters and timers travel under their stable names, which the head lists once; only rows in which
-//! something was counted travel. The histograms follow in the order of the head's timers, those of the
-//! rows after those of the run.
+//! Counters and timers travel under their stable names, which the head lists once.
 //!
-//! Bytes of a peer are not trusted: the number of steps is the plan's, not theirs, every length is held
-//! against what is there, and every list against its bound, before anything is made of it.
+//! Bytes of a peer are not trusted: the number of steps is the plan's, not theirs, what they inflate to is
+//! bounded, every length is held against what is there, and every list against its bound, before anything is
+//! made of it.
 
-use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
+use std::io::{Read, Write};
+
+use flate2::Compression;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
 use serde::{Deserialize, Serialize};
 
+use super::bucket::BUCKETS;
 use super::counters::{row_names, run_names};
 use super::row::{STATUS_FIRST, STATUS_SLOTS};
-use super::{FirstSeen, Histogram, MAX_SPECIMENS, Outcome, Row, RowTimer, Specimen, StepId, Tally, Timer};
+use super::{
+    FirstSeen, Histogram, MAX_SPECIMENS, Merged, Outcome, Row, RowTimer, Specimen, StepId, Timer, varint,
+};
 
 /// A count that is believed: 16 TiB is more than a window of hours holds, and sums over a run's windows
 /// stay far from overflowing.
 const MAX_COUNT: u64 = 1 << 44;
-/// JSON of the counts, for one row: its status codes take the most, thirty bytes each.
-const MAX_ROW_BYTES: usize = 64 << 10;
+/// What a window may inflate to: a million buckets that were hit take three or four MiB.
+const MAX_INFLATED_BYTES: u64 = 64 << 20;
 /// A specimen's texts.
 const MAX_TEXT_BYTES: usize = 4 << 10;
 
-/// What is not a histogram.
+/// What is no number.
 #[derive(Serialize, Deserialize)]
 struct Head {
     /// Steps of the plan.
     steps: usize,
     names: Names,
-    counters: Vec<u64>,
-    rows: Vec<RowCounts>,
     first_seen: Vec<(String, FirstSeen)>,
     specimens: Vec<Specimen>,
-    /// Records above the bound, for each histogram in the order they follow.
-    saturated: Vec<u64>,
 }
 
 /// The stable names of what follows in lists.
@@ -48,13 +54,6 @@ struct Names {
     timers: Vec<String>,
     row_counters: Vec<String>,
     row_timers: Vec<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct RowCounts {
-    step: StepId,
-    counters: Vec<u64>,
-    status: Vec<(u16, u64)>,
 }
 
 /// Where each of a peer's names stands with us.
@@ -98,97 +97,178 @@ fn places(kind: &str, theirs: &[String], ours: &[String]) -> Result<Vec<usize>, 
     if places.len() > ours.len() { Err(format!("it names a {kind} twice")) } else { Ok(places) }
 }
 
-impl Tally {
+impl Merged {
     /// Append it to `bytes`.
     pub fn write(&self, bytes: &mut Vec<u8>) {
-        let json = serde_json::to_vec(&self.head()).expect("numbers and strings are JSON");
-        append(bytes, &json);
-        let mut serializer = V2DeflateSerializer::new();
-        let mut encoded = Vec::new();
-        for histogram in self.histograms() {
-            encoded.clear();
-            if histogram.count() > 0 {
-                let written = serializer.serialize(histogram.hdr(), &mut encoded);
-                written.expect("a histogram of fixed bounds fits into memory");
-            }
-            append(bytes, &encoded);
-        }
+        let mut stream = ZlibEncoder::new(bytes, Compression::default());
+        let deflated = stream.write_all(&self.plain()).and_then(|()| stream.finish());
+        deflated.expect("writing to memory does not fail");
     }
 
-    /// The tally of a plan of `steps` steps that was written as `bytes`, all of them.
+    /// What was written as `bytes`, all of them, for a plan of `steps` steps.
     ///
     /// # Errors
     /// What is wrong with the bytes, as half a sentence.
-    pub fn read(mut bytes: &[u8], steps: usize) -> Result<Self, String> {
-        let json = take(&mut bytes)?;
-        if json.len() > MAX_ROW_BYTES * (steps + 1) {
-            return Err("its counts are too long".to_owned());
+    pub fn read(bytes: &[u8], steps: usize) -> Result<Self, String> {
+        let mut stream = ZlibDecoder::new(bytes);
+        let mut plain = Vec::new();
+        let inflated = stream.by_ref().take(MAX_INFLATED_BYTES + 1).read_to_end(&mut plain);
+        match inflated {
+            Err(_) => return Err("its compression is damaged".to_owned()),
+            Ok(n) if n as u64 > MAX_INFLATED_BYTES => return Err("it is too long".to_owned()),
+            Ok(_) if stream.total_in() != bytes.len() as u64 => return Err("bytes follow it".to_owned()),
+            Ok(_) => {}
         }
-        let head: Head = serde_json::from_slice(json).map_err(|e| format!("its counts are damaged: {e}"))?;
+        let (head, body) = Numbers(&plain).head()?;
+        let head: Head = serde_json::from_slice(head).map_err(|e| format!("its head is damaged: {e}"))?;
         let places = head.names.places()?;
-        head.check(steps, &places)?;
-        let mut tally = Self::new(steps);
-        let mut saturated = head.saturated.iter().copied();
-        let mut next = || histogram(take(&mut bytes)?, saturated.next().unwrap_or(0));
-        for place in &places.timers {
-            tally.timers[*place] = next()?;
+        head.check(steps)?;
+        let mut merged = Self::new(steps);
+        body.read_into(&mut merged, &places)?;
+        for (name, first) in head.first_seen {
+            merged.seen.first[outcome(&name).expect("it was checked").index()] = Some(first);
         }
-        for row in &head.rows {
-            for place in &places.row_timers {
-                tally.rows[row.step.index()].timers[*place] = next()?;
-            }
-        }
-        if !bytes.is_empty() {
-            return Err("bytes follow its last histogram".to_owned());
-        }
-        tally.fill(head, &places);
-        Ok(tally)
+        merged.seen.specimens = head.specimens;
+        Ok(merged)
     }
 
-    /// The rows in which something was counted.
-    fn touched(&self) -> impl Iterator<Item = (StepId, &Row)> {
-        (0..).map(StepId).zip(&self.rows).filter(|(_, row)| !row.is_empty())
-    }
-
-    fn histograms(&self) -> impl Iterator<Item = &Histogram> {
-        self.timers.iter().chain(self.touched().flat_map(|(_, row)| &row.timers))
+    fn plain(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let json = serde_json::to_vec(&self.head()).expect("numbers and strings are JSON");
+        varint::write(&mut bytes, json.len() as u64);
+        bytes.extend_from_slice(&json);
+        self.counters.iter().for_each(|n| varint::write(&mut bytes, *n));
+        self.timers.iter().for_each(|timer| write_histogram(timer, &mut bytes));
+        let touched = || self.rows.iter().enumerate().filter(|(_, row)| !row.is_empty());
+        varint::write(&mut bytes, touched().count() as u64);
+        let mut next = 0;
+        for (step, row) in touched() {
+            varint::write(&mut bytes, (step - next) as u64);
+            next = step + 1;
+            write_row(row, &mut bytes);
+        }
+        bytes
     }
 
     fn head(&self) -> Head {
-        let row = |(step, row): (StepId, &Row)| RowCounts {
-            step,
-            counters: row.counters.to_vec(),
-            status: row.status_codes().collect(),
-        };
-        let first_seen = Outcome::ALL.iter().zip(&self.first_seen);
+        let first_seen = Outcome::ALL.iter().zip(&self.seen.first);
         let first_seen =
             first_seen.filter_map(|(outcome, first)| Some((outcome.name().to_owned(), (*first)?)));
         Head {
             steps: self.rows.len(),
             names: Names::ours(),
-            counters: self.counters.to_vec(),
-            rows: self.touched().map(row).collect(),
             first_seen: first_seen.collect(),
-            specimens: self.specimens.clone(),
-            saturated: self.histograms().map(Histogram::saturated).collect(),
+            specimens: self.seen.specimens.clone(),
         }
     }
+}
 
-    fn fill(&mut self, head: Head, places: &Places) {
-        for (place, n) in places.counters.iter().zip(head.counters) {
-            self.counters[*place] = n;
+fn write_row(row: &Row, bytes: &mut Vec<u8>) {
+    row.counters.iter().for_each(|n| varint::write(bytes, *n));
+    let codes = row.status.iter().map(|(code, n)| (usize::from(*code - STATUS_FIRST), *n));
+    write_list(codes, bytes);
+    row.timers.iter().for_each(|timer| write_histogram(timer, bytes));
+}
+
+fn write_histogram(histogram: &Histogram, bytes: &mut Vec<u8>) {
+    varint::write(bytes, histogram.saturated());
+    write_list(histogram.counts(), bytes);
+}
+
+/// Counts by ascending indices.
+fn write_list(list: impl ExactSizeIterator<Item = (usize, u64)>, bytes: &mut Vec<u8>) {
+    varint::write(bytes, list.len() as u64);
+    let mut next = 0;
+    for (index, n) in list {
+        varint::write(bytes, (index - next) as u64);
+        varint::write(bytes, n);
+        next = index + 1;
+    }
+}
+
+/// What is left to be read.
+struct Numbers<'a>(&'a [u8]);
+
+impl<'a> Numbers<'a> {
+    fn number(&mut self) -> Result<u64, String> {
+        varint::read(&mut self.0).ok_or_else(|| "it is cut short".to_owned())
+    }
+
+    fn count(&mut self) -> Result<u64, String> {
+        let n = self.number()?;
+        if n > MAX_COUNT { Err("its counts are impossible".to_owned()) } else { Ok(n) }
+    }
+
+    /// The length of a list or a step within one, below `most`.
+    fn within(&mut self, most: usize) -> Result<usize, String> {
+        let n = usize::try_from(self.number()?).ok().filter(|n| *n <= most);
+        n.ok_or_else(|| "its counts do not fit the plan".to_owned())
+    }
+
+    fn head(mut self) -> Result<(&'a [u8], Self), String> {
+        let length = usize::try_from(self.number()?).unwrap_or(usize::MAX);
+        let (head, body) = self.0.split_at_checked(length).ok_or("it is cut short")?;
+        Ok((head, Self(body)))
+    }
+
+    fn read_into(mut self, merged: &mut Merged, places: &Places) -> Result<(), String> {
+        for place in &places.counters {
+            merged.counters[*place] = self.count()?;
         }
-        for theirs in head.rows {
-            let mine = &mut self.rows[theirs.step.index()];
-            for (place, n) in places.row_counters.iter().zip(theirs.counters) {
-                mine.counters[*place] = n;
+        for place in &places.timers {
+            merged.timers[*place] = self.histogram()?;
+        }
+        let mut next = 0;
+        for _ in 0..self.within(merged.rows.len())? {
+            let left = merged.rows.len().checked_sub(next + 1).ok_or("its counts do not fit the plan")?;
+            let step = next + self.within(left)?;
+            next = step + 1;
+            self.row(&mut merged.rows[step], places)?;
+        }
+        if self.0.is_empty() { Ok(()) } else { Err("bytes follow its last row".to_owned()) }
+    }
+
+    fn row(&mut self, row: &mut Row, places: &Places) -> Result<(), String> {
+        for place in &places.row_counters {
+            row.counters[*place] = self.count()?;
+        }
+        let codes = self.list(STATUS_SLOTS)?;
+        row.status = codes.into_iter().map(|(index, n)| (STATUS_FIRST + index as u16, n)).collect();
+        for place in &places.row_timers {
+            row.timers[*place] = self.histogram()?;
+        }
+        Ok(())
+    }
+
+    fn histogram(&mut self) -> Result<Histogram, String> {
+        let saturated = self.count()?;
+        let mut histogram = Histogram::of(self.list(BUCKETS)?.into_iter());
+        if histogram.count() > MAX_COUNT {
+            return Err("its counts are impossible".to_owned());
+        }
+        if saturated > histogram.count() {
+            return Err("more records saturated than there are".to_owned());
+        }
+        histogram.saturated = saturated;
+        Ok(histogram)
+    }
+
+    /// Counts by ascending indices below `most`.
+    fn list(&mut self, most: usize) -> Result<Vec<(usize, u64)>, String> {
+        let length = self.within(most)?;
+        // Each takes two bytes at the least.
+        let mut list = Vec::with_capacity(length.min(self.0.len() / 2));
+        let mut next = 0;
+        for _ in 0..length {
+            let left = most.checked_sub(next + 1).ok_or("its counts do not fit the plan")?;
+            let index = next + self.within(left)?;
+            next = index + 1;
+            match self.count()? {
+                0 => return Err("it counts to zero".to_owned()),
+                n => list.push((index, n)),
             }
-            theirs.status.iter().for_each(|(code, n)| mine.status[usize::from(code - STATUS_FIRST)] = *n);
         }
-        for (name, first) in head.first_seen {
-            self.first_seen[outcome(&name).expect("it was checked").index()] = Some(first);
-        }
-        self.specimens = head.specimens;
+        Ok(list)
     }
 }
 
@@ -196,64 +276,20 @@ fn outcome(name: &str) -> Option<Outcome> {
     Outcome::ALL.into_iter().find(|outcome| outcome.name() == name)
 }
 
-fn histogram(encoded: &[u8], saturated: u64) -> Result<Histogram, String> {
-    let mut histogram =
-        if encoded.is_empty() { Histogram::new() } else { Histogram::from_v2_deflate(encoded)? };
-    if saturated > histogram.count() {
-        return Err("more records saturated than there are".to_owned());
-    }
-    histogram.saturated = saturated;
-    Ok(histogram)
-}
-
 impl Head {
-    /// Hold every list against the bounds of the plan's tally.
-    fn check(&self, steps: usize, places: &Places) -> Result<(), String> {
+    /// Hold every list against the plan's bounds.
+    fn check(&self, steps: usize) -> Result<(), String> {
         if self.steps != steps {
             return Err(format!("it has {} steps, not the plan's {steps}", self.steps));
         }
-        let histograms = places.timers.len() + self.rows.len() * places.row_timers.len();
         let is_step = |step: StepId| step.index() < steps;
-        let is_status =
-            |(code, _): &(u16, u64)| (STATUS_FIRST..STATUS_FIRST + STATUS_SLOTS as u16).contains(code);
-        let row_fits = |row: &RowCounts| {
-            is_step(row.step)
-                && row.counters.len() == places.row_counters.len()
-                && row.status.iter().all(is_status)
-        };
-        let fit = self.rows.is_sorted_by(|a, b| a.step < b.step)
-            && self.rows.iter().all(row_fits)
-            && self.counters.len() == places.counters.len()
-            && self.saturated.len() == histograms
-            && self.first_seen.iter().all(|(name, first)| outcome(name).is_some() && is_step(first.step))
+        let fit = self.first_seen.iter().all(|(name, first)| outcome(name).is_some() && is_step(first.step))
             && self.specimens.len() <= MAX_SPECIMENS * steps
             && self.specimens.iter().all(|s| {
                 is_step(s.step) && s.what.len() <= MAX_TEXT_BYTES && s.excerpt.len() <= MAX_TEXT_BYTES
             });
-        if !fit {
-            return Err("its counts do not fit the plan".to_owned());
-        }
-        let of_rows = self.rows.iter().flat_map(|row| {
-            let status = row.status.iter().map(|(_, n)| *n);
-            row.counters.iter().copied().chain(status)
-        });
-        let most = self.counters.iter().copied().chain(of_rows).max();
-        if most > Some(MAX_COUNT) { Err("its counts are impossible".to_owned()) } else { Ok(()) }
+        if fit { Ok(()) } else { Err("its head does not fit the plan".to_owned()) }
     }
-}
-
-fn append(bytes: &mut Vec<u8>, part: &[u8]) {
-    bytes.extend_from_slice(&(part.len() as u32).to_be_bytes());
-    bytes.extend_from_slice(part);
-}
-
-/// The next part, which has to be there in full.
-fn take<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], String> {
-    let short = || "it is cut short".to_owned();
-    let (length, rest) = bytes.split_first_chunk::<4>().ok_or_else(short)?;
-    let (part, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize).ok_or_else(short)?;
-    *bytes = rest;
-    Ok(part)
 }
 
 #[cfg(test)]
@@ -262,29 +298,30 @@ mod tests {
     use crate::http1::ProtocolError;
     use crate::tally::{Broken, Close, Counter, Detail, RowCounter, TlsFault};
 
-    fn some(seed: u64) -> Tally {
+    fn some(seed: u64) -> Merged {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let mut tally = Tally::new(3);
+        let mut merged = Merged::new(3);
         for _ in 0..2_000 {
             let step = StepId(rng.u32(..2));
-            tally.count_row(step, RowCounter::Due);
-            tally.count_row(step, RowCounter::Sent);
-            tally.end_row(step, Outcome::ALL[rng.usize(..Outcome::COUNT)]);
-            tally.count_status(step, rng.u16(100..=999));
-            tally.add_row(step, RowCounter::BytesReceived, rng.u64(..1_000));
+            merged.add_row(step, RowCounter::Due, 1);
+            merged.add_row(step, RowCounter::Sent, 1);
+            merged.add_row(step, Outcome::ALL[rng.usize(..Outcome::COUNT)], 1);
+            merged.count_status(step, rng.u16(100..=999));
+            merged.add_row(step, RowCounter::BytesReceived, rng.u64(..1_000));
             let most = 1 << rng.u32(1..45);
-            tally.record_row(step, RowTimer::ResponseTime, rng.u64(..most));
-            tally.record_row(step, RowTimer::ServiceTime, rng.u64(..1_000_000));
-            tally.record(Timer::Slip, rng.u64(..10_000));
+            merged.record_row(step, RowTimer::ResponseTime, rng.u64(..most));
+            merged.record_row(step, RowTimer::ServiceTime, rng.u64(..1_000_000));
+            merged.record(Timer::Slip, rng.u64(..10_000));
         }
-        tally.record(Timer::TlsTime, 5);
-        tally.add(Counter::ConnectionsOpened, 7);
-        tally.add(Close::KeepAliveOff, 3);
-        tally.add(ProtocolError::HeadTooLarge, 4);
-        tally.add(TlsFault::NotYetValid, 5);
+        merged.record(Timer::TlsTime, 5);
+        merged.add(Counter::ConnectionsOpened, 7);
+        merged.add(Close::KeepAliveOff, 3);
+        merged.add(ProtocolError::HeadTooLarge, 4);
+        merged.add(TlsFault::NotYetValid, 5);
         let detail = Detail::Broken(Broken::Status(3));
-        tally.see_first(Outcome::ExpectationFailed, FirstSeen { at_ns: 5, step: StepId(1), detail });
-        tally.keep_specimen(Specimen {
+        let seen = FirstSeen { at_ns: 5, step: StepId(1), detail };
+        merged.seen.first[Outcome::ExpectationFailed.index()] = Some(seen);
+        merged.seen.keep_specimen(Specimen {
             at_ns: 5,
             step: StepId(1),
             broken: Broken::NotJson,
@@ -292,20 +329,26 @@ mod tests {
             what: "x".into(),
             excerpt: "\u{2028}".into(),
         });
-        tally
+        merged
     }
 
-    fn written(tally: &Tally) -> Vec<u8> {
+    fn written(merged: &Merged) -> Vec<u8> {
         let mut bytes = Vec::new();
-        tally.write(&mut bytes);
+        merged.write(&mut bytes);
         bytes
+    }
+
+    fn deflated(plain: &[u8]) -> Vec<u8> {
+        let mut stream = ZlibEncoder::new(Vec::new(), Compression::fast());
+        stream.write_all(plain).unwrap();
+        stream.finish().unwrap()
     }
 
     #[test]
     fn what_was_written_is_read_bit_for_bit_and_merges_like_the_original() {
         let (a, b) = (some(1), some(2));
-        for tally in [&a, &b, &Tally::new(3)] {
-            assert_eq!(Tally::read(&written(tally), 3).as_ref(), Ok(tally));
+        for merged in [&a, &b, &Merged::new(3)] {
+            assert_eq!(Merged::read(&written(merged), 3).as_ref(), Ok(merged));
         }
         assert!(
             a.row(StepId(0)).timer(RowTimer::ResponseTime).saturated() > 0,
@@ -313,70 +356,118 @@ mod tests {
         );
         let mut one = a.clone();
         one.merge(&b);
-        let mut far = Tally::read(&written(&a), 3).unwrap();
-        far.merge(&Tally::read(&written(&b), 3).unwrap());
+        let mut far = Merged::read(&written(&a), 3).unwrap();
+        far.merge(&Merged::read(&written(&b), 3).unwrap());
         assert_eq!(far, one);
     }
 
     #[test]
-    fn counters_and_timers_are_found_by_their_names_in_any_order() {
-        let tally = some(1);
-        let written = written(&tally);
-        let json = take(&mut &written[..]).unwrap();
-        let mut head: serde_json::Value = serde_json::from_slice(json).unwrap();
-        for pointer in ["/names/counters", "/counters"] {
-            head.pointer_mut(pointer).unwrap().as_array_mut().unwrap().reverse();
-        }
+    fn rows_that_were_not_touched_take_no_bytes() {
+        let bytes = |steps| written(&Merged::new(steps)).len();
+        assert!(bytes(5_000) <= bytes(1) + 8, "{} and {}", bytes(5_000), bytes(1));
+    }
+
+    /// A window's bytes with its head changed by `change`.
+    fn with_head(merged: &Merged, change: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
+        let plain = merged.plain();
+        let (head, body) = Numbers(&plain).head().unwrap();
+        let mut head: serde_json::Value = serde_json::from_slice(head).unwrap();
+        change(&mut head);
+        let json = head.to_string();
         let mut bytes = Vec::new();
-        append(&mut bytes, head.to_string().as_bytes());
-        bytes.extend_from_slice(&written[4 + json.len()..]);
-        assert_eq!(Tally::read(&bytes, 3), Ok(tally));
+        varint::write(&mut bytes, json.len() as u64);
+        deflated(&[&bytes, json.as_bytes(), body.0].concat())
+    }
+
+    #[test]
+    fn counters_are_found_by_their_names_in_any_order() {
+        let merged = some(1);
+        let names = run_names();
+        let (a, b) = (Counter::ConnectionsOpened, Counter::Retried);
+        let swapped = with_head(&merged, |head| {
+            head["names"]["counters"][0] = names[b.index()].as_str().into();
+            head["names"]["counters"][b.index()] = names[a.index()].as_str().into();
+        });
+        let read = Merged::read(&swapped, 3).unwrap();
+        assert_eq!((read.counter(a), read.counter(b)), (merged.counter(b), merged.counter(a)));
+    }
+
+    #[test]
+    fn a_head_that_does_not_fit_is_refused() {
+        let merged = some(1);
+        let change = |change: &dyn Fn(&mut serde_json::Value)| {
+            Merged::read(&with_head(&merged, |head| change(head)), 3).unwrap_err()
+        };
+        let last = Counter::COUNT - 1;
+        assert_eq!(
+            change(&|head| head["names"]["counters"][last] = "new".into()),
+            "it lacks the counter `completed_in_time`"
+        );
+        let more = |name: &'static str| {
+            change(&|head| head["names"]["counters"].as_array_mut().unwrap().push(name.into()))
+        };
+        assert_eq!(more("new"), "it has an unknown counter `new`");
+        assert_eq!(more("retried"), "it names a counter twice");
+        assert_eq!(
+            change(&|head| head["names"]["row_timers"][1] = "x".into()),
+            "it lacks the row timer `service_time`"
+        );
+        assert_eq!(change(&|head| head["specimens"][0]["step"] = 3.into()), "its head does not fit the plan");
+        assert_eq!(change(&|head| head["first_seen"][0][0] = "x".into()), "its head does not fit the plan");
+        assert_eq!(change(&|head| head["steps"] = 4.into()), "it has 4 steps, not the plan's 3");
     }
 
     #[test]
     fn lies_are_refused_before_anything_is_made_of_them() {
-        let good = written(&some(1));
-        assert!(Tally::read(&good, 2).unwrap_err().contains("3 steps, not the plan's 2"));
-        assert_eq!(Tally::read(&good[..good.len() - 1], 3).unwrap_err(), "it is cut short");
-        assert_eq!(
-            Tally::read(&[&good[..], &[0]].concat(), 3).unwrap_err(),
-            "bytes follow its last histogram"
-        );
-        assert_eq!(Tally::read(&u32::MAX.to_be_bytes(), 3).unwrap_err(), "it is cut short");
-        let change = |from: &str, to: &str| {
-            let json = String::from_utf8(take(&mut &good[..]).unwrap().to_vec()).unwrap();
-            let changed = json.replacen(from, to, 1);
-            assert_ne!(json, changed, "{from}");
-            let mut bytes = Vec::new();
-            append(&mut bytes, changed.as_bytes());
-            bytes.extend_from_slice(&good[4 + json.len()..]);
-            Tally::read(&bytes, 3).unwrap_err()
+        let merged = some(1);
+        let (good, plain) = (written(&merged), merged.plain());
+        assert!(Merged::read(&good, 2).unwrap_err().contains("3 steps, not the plan's 2"));
+        assert_eq!(Merged::read(&[&good[..], &[0]].concat(), 3).unwrap_err(), "bytes follow it");
+        let longer = deflated(&[&plain[..], &[0]].concat());
+        assert_eq!(Merged::read(&longer, 3).unwrap_err(), "bytes follow its last row");
+        let bomb = deflated(&vec![0; MAX_INFLATED_BYTES as usize + 1]);
+        assert_eq!(Merged::read(&bomb, 3).unwrap_err(), "it is too long");
+        let (head, _) = Numbers(&plain).head().unwrap();
+        let front = &plain[..plain.len() - Numbers(&plain).head().unwrap().1.0.len()];
+        assert!(!head.is_empty());
+        let body = |numbers: &[u64]| {
+            let mut bytes = front.to_vec();
+            numbers.iter().for_each(|n| varint::write(&mut bytes, *n));
+            Merged::read(&deflated(&bytes), 3).unwrap_err()
         };
+        let run = vec![0; run_names().len() + 2 * Timer::COUNT];
+        let row = vec![0; row_names().len()];
+        assert_eq!(body(&[MAX_COUNT + 1]), "its counts are impossible");
+        assert_eq!(body(&run[1..]), "it is cut short");
+        assert_eq!(body(&[&run[..], &[4]].concat()), "its counts do not fit the plan");
+        assert_eq!(body(&[&run[..], &[1, 3]].concat()), "its counts do not fit the plan");
         assert_eq!(
-            change("\"counters\":[7", "\"counters\":[18446744073709551615"),
-            "its counts are impossible"
-        );
-        assert_eq!(change("\"step\":1,\"detail", "\"step\":3,\"detail"), "its counts do not fit the plan");
-        assert_eq!(change("\"saturated\":[0", "\"saturated\":[0,0"), "its counts do not fit the plan");
-        assert_eq!(
-            change("\"saturated\":[0", "\"saturated\":[9000"),
-            "more records saturated than there are"
-        );
-        assert_eq!(
-            change("\"step\":1,\"counters", "\"step\":0,\"counters"),
+            body(&[&run[..], &[2, 2], &row, &[0, 0, 0, 0, 0]].concat()),
             "its counts do not fit the plan"
         );
-        assert_eq!(change("\"retried\"", "\"tried\""), "it lacks the counter `retried`");
-        assert_eq!(change("\"retried\",", "\"retried\",\"new\","), "it has an unknown counter `new`");
-        assert_eq!(change("\"retried\",", "\"retried\",\"retried\","), "it names a counter twice");
-        assert_eq!(change("\"service_time\"", "\"x\""), "it lacks the row timer `service_time`");
+        let row = |rest: &[u64]| body(&[&run[..], &[1, 0], &row, rest].concat());
+        assert_eq!(row(&[901]), "its counts do not fit the plan");
+        assert_eq!(row(&[1, 900, 1]), "its counts do not fit the plan");
+        assert_eq!(row(&[0, 0, u64::MAX]), "its counts do not fit the plan");
+        assert_eq!(row(&[0, 1, 1, 5, 0]), "it counts to zero");
+        assert_eq!(row(&[0, 2, 1, 5, 1]), "more records saturated than there are");
+        assert_eq!(row(&[0, 0, 2, 0, MAX_COUNT, 0, 1]), "its counts are impossible");
+    }
+
+    #[test]
+    fn damaged_bytes_are_refused_without_panic() {
+        let (good, plain) = (written(&some(1)), some(1).plain());
         let mut rng = fastrand::Rng::with_seed(1);
         for _ in 0..500 {
             let mut bytes = good.clone();
             let at = rng.usize(..bytes.len());
-            bytes[at] = rng.u8(..);
+            bytes[at] ^= rng.u8(1..);
             bytes.truncate(rng.usize(..=good.len()));
-            let _ = Tally::read(&bytes, 3);
+            let _ = Merged::read(&bytes, 3);
+            let mut bytes = plain.clone();
+            let at = rng.usize(plain.len() / 4..bytes.len());
+            bytes[at] = rng.u8(..);
+            let _ = Merged::read(&deflated(&bytes), 3);
         }
     }
 }

@@ -1,18 +1,23 @@
-//! A histogram in HdrHistogram's V2 encoding, deflated: written, and read from bytes of elsewhere.
+//! A histogram as HdrHistogram's V2 encoding, deflated, and back.
+//!
+//! It is written from the buckets that were hit, byte for byte as HdrHistogram writes it, without one of its
+//! dense histograms being made.
 //!
 //! Bytes from a file or a peer are not trusted: a header of 52 bytes may claim gigabytes. So the
 //! inflated size is bounded and the header is held against our own fixed bounds before anything is
 //! built from it; other bounds could not be compared without loss anyway.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use flate2::Compression;
 use flate2::read::ZlibDecoder;
-use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
+use flate2::write::ZlibEncoder;
+use hdrhistogram::serialization::Deserializer;
 
-use super::Histogram;
-use super::histogram::{DIGITS, HIGHEST_NS, LOWEST_NS};
+use super::bucket::{self, BUCKETS, DIGITS, HIGHEST_NS, LOWEST_NS};
+use super::{Histogram, varint};
 
 /// Cookie, length of what follows, zlib stream.
 const DEFLATED_COOKIE: u32 = 0x1c84_9314;
@@ -21,17 +26,50 @@ const PLAIN_COOKIE: u32 = 0x1c84_9313;
 const HEADER_BYTES: usize = 40;
 /// The most bytes one count or run of zeros takes.
 const MAX_COUNT_BYTES: usize = 9;
-/// Counts that are believed, in one histogram: above it sums would no longer be exact as `f64`.
-const MAX_COUNT: u64 = 1 << 53;
+/// Counts that are believed, in one histogram: a million a second for four years.
+const MAX_COUNT: u64 = 1 << 47;
 
 impl Histogram {
-    /// Encoded as V2, deflated, in base64.
+    /// Its V2 encoding, deflated, in base64.
     pub fn to_base64(&self) -> String {
-        let mut bytes = Vec::new();
-        V2DeflateSerializer::new()
-            .serialize(&self.to_hdr(), &mut bytes)
-            .expect("writing to memory does not fail and no count reaches 2^63");
-        BASE64.encode(bytes)
+        BASE64.encode(self.to_v2_deflate())
+    }
+
+    /// Its V2 encoding, deflated.
+    pub fn to_v2_deflate(&self) -> Vec<u8> {
+        let mut stream =
+            ZlibEncoder::new([&DEFLATED_COOKIE.to_be_bytes()[..], &[0; 4]].concat(), Compression::default());
+        let deflated = stream.write_all(&self.to_v2()).and_then(|()| stream.finish());
+        let mut bytes = deflated.expect("writing to memory does not fail");
+        let length = (bytes.len() - 8) as u32;
+        bytes[4..8].copy_from_slice(&length.to_be_bytes());
+        bytes
+    }
+
+    fn to_v2(&self) -> Vec<u8> {
+        let mut counts = Vec::new();
+        let mut next = 0;
+        for (index, n) in self.counts() {
+            match index - next {
+                0 => {}
+                1 => varint::write(&mut counts, 0),
+                zeros => varint::write(&mut counts, varint::zig_zag(-(zeros as i64))),
+            }
+            varint::write(&mut counts, varint::zig_zag(n as i64));
+            next = index + 1;
+        }
+        if counts.is_empty() {
+            counts.push(0);
+        }
+        let mut bytes = Vec::with_capacity(HEADER_BYTES + counts.len());
+        for word in [PLAIN_COOKIE, counts.len() as u32, 0, DIGITS.into()] {
+            bytes.extend_from_slice(&word.to_be_bytes());
+        }
+        for long in [LOWEST_NS, HIGHEST_NS, 1f64.to_bits()] {
+            bytes.extend_from_slice(&long.to_be_bytes());
+        }
+        bytes.extend_from_slice(&counts);
+        bytes
     }
 
     /// The histogram that was encoded as V2, deflated, with our bounds.
@@ -45,7 +83,7 @@ impl Histogram {
         if word(bytes, 0) != Some(DEFLATED_COOKIE) {
             return Err("not a deflated HdrHistogram V2".to_owned());
         }
-        let most = HEADER_BYTES + MAX_COUNT_BYTES * Self::new().hdr().distinct_values();
+        let most = HEADER_BYTES + MAX_COUNT_BYTES * BUCKETS;
         let mut plain = Vec::new();
         let mut stream = ZlibDecoder::new(bytes.get(8..).unwrap_or_default()).take(most as u64 + 1);
         stream.read_to_end(&mut plain).map_err(|e| format!("its compression is damaged: {e}"))?;
@@ -66,16 +104,18 @@ impl Histogram {
         if counts.is_none_or(|n| n > MAX_COUNT || n != read.len()) {
             return Err("its counts are impossible".to_owned());
         }
-        Ok(Self::of(read))
+        // A bucket that begins within the bounds may end above them.
+        let index = |ns: u64| bucket::index(ns.min(HIGHEST_NS));
+        Ok(Self::of(
+            read.iter_recorded().map(|step| (index(step.value_iterated_to()), step.count_at_value())),
+        ))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flate2::{Compression, write::ZlibEncoder};
-    use hdrhistogram::serialization::V2Serializer;
-    use std::io::Write;
+    use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer, V2Serializer};
 
     fn encoded(histogram: &hdrhistogram::Histogram<u64>) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -108,14 +148,15 @@ mod tests {
     #[test]
     fn what_was_encoded_is_read_bit_for_bit() {
         for h in [some(), Histogram::new()] {
-            assert_eq!(Histogram::from_v2_deflate(&encoded(h.hdr())), Ok(h));
+            assert_eq!(h.to_v2_deflate(), encoded(&h.to_hdr()), "as HdrHistogram writes it");
+            assert_eq!(Histogram::from_v2_deflate(&encoded(&h.to_hdr())), Ok(h));
         }
     }
 
     #[test]
     fn a_header_that_claims_more_than_there_is_or_other_bounds_is_refused_unbuilt() {
         let mut plain = Vec::new();
-        V2Serializer::new().serialize(some().hdr(), &mut plain).unwrap();
+        V2Serializer::new().serialize(&some().to_hdr(), &mut plain).unwrap();
         for (at, value, expected) in [
             (4, u32::MAX, "its length"),
             (12, 5, "its bounds"),
@@ -135,7 +176,7 @@ mod tests {
 
     #[test]
     fn damaged_bytes_are_refused_without_panic() {
-        let good = encoded(some().hdr());
+        let good = encoded(&some().to_hdr());
         let mut rng = fastrand::Rng::with_seed(1);
         for _ in 0..2_000 {
             let mut bytes = good.clone();
@@ -145,7 +186,7 @@ mod tests {
             let _ = Histogram::from_v2_deflate(&bytes);
         }
         let mut plain = Vec::new();
-        V2Serializer::new().serialize(some().hdr(), &mut plain).unwrap();
+        V2Serializer::new().serialize(&some().to_hdr(), &mut plain).unwrap();
         for _ in 0..2_000 {
             let mut bytes = plain.clone();
             let at = rng.usize(HEADER_BYTES..bytes.len());

@@ -1,23 +1,24 @@
-//! A latency histogram with fixed bounds, so that any two merge without loss.
+//! A latency histogram with fixed bounds, so that any two merge without loss. It holds the buckets that were
+//! hit and no others: of HdrHistogram's 27,648 most are never touched.
 //!
-//! What stays out: percentiles as text, confidence intervals, anything that allocates on the hot path.
+//! One word a bucket, sorted: 8 bytes for each distinct time, and never more than a dense histogram. What
+//! records on the hot path is a [`super::Tally`]; this is what windows are merged into and figures are read
+//! from. What stays out: percentiles as text, confidence intervals.
 
 use hdrhistogram::Histogram as Hdr;
 
-/// The finest difference the histogram is built to tell, in nanoseconds (HdrHistogram rounds it
-/// down to a power of two: 64 ns).
-pub const LOWEST_NS: u64 = 100;
-/// The longest time it holds, in nanoseconds: one hour. Longer ones are recorded as this and counted.
-pub const HIGHEST_NS: u64 = 3_600_000_000_000;
-/// Significant decimal digits kept of each value.
-pub const DIGITS: u8 = 3;
+use super::bucket::{self, BUCKETS, DIGITS, HIGHEST_NS, LOWEST_NS};
+
+/// A bucket's number above its count: nothing ever counts to 2^48, nine years of a million a second.
+const COUNT_BITS: u32 = 48;
+const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
 
 /// Times in nanoseconds, 64 ns to one hour, three significant digits.
-///
-/// Counts are `u64`: at a million records a second a bucket overflows after half a million years.
-#[derive(Clone)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Histogram {
-    hdr: Hdr<u64>,
+    /// Bucket and count of each bucket that was hit, ascending.
+    entries: Vec<u64>,
+    count: u64,
     pub(super) saturated: u64,
 }
 
@@ -34,12 +35,10 @@ pub struct Bucket {
     pub count: u64,
 }
 
-impl PartialEq for Histogram {
-    /// The same counts in the same buckets.
-    fn eq(&self, other: &Self) -> bool {
-        self.saturated == other.saturated
-            && self.count() == other.count()
-            && self.buckets().eq(other.buckets())
+impl Bucket {
+    fn new(index: usize, count: u64) -> Self {
+        let (lowest_ns, width_ns) = bucket::lowest_and_width(index);
+        Self { lowest_ns, middle_ns: lowest_ns + width_ns / 2, highest_ns: lowest_ns + width_ns - 1, count }
     }
 }
 
@@ -49,54 +48,131 @@ impl std::fmt::Debug for Histogram {
     }
 }
 
-impl Default for Histogram {
-    fn default() -> Self {
-        Self::new()
-    }
+/// An entry of [`Histogram::merge_entries`]. Counts stop at 2^48 rather than reach the bucket's number.
+pub(super) fn entry(index: usize, count: u64) -> u64 {
+    (index as u64) << COUNT_BITS | count.min(COUNT_MASK)
+}
+
+fn index_of(entry: u64) -> usize {
+    (entry >> COUNT_BITS) as usize
+}
+
+fn count_of(entry: u64) -> u64 {
+    entry & COUNT_MASK
+}
+
+fn sum(a: u64, b: u64) -> u64 {
+    entry(index_of(a), count_of(a) + count_of(b))
 }
 
 impl Histogram {
-    /// An empty histogram. The only place that allocates.
-    pub fn new() -> Self {
-        let hdr = Hdr::new_with_bounds(LOWEST_NS, HIGHEST_NS, DIGITS)
-            .expect("constant bounds satisfy HdrHistogram's low >= 1, high >= 2 * low, digits <= 5");
-        Self { hdr, saturated: 0 }
+    /// An empty histogram; takes no memory of its own.
+    pub const fn new() -> Self {
+        Self { entries: Vec::new(), count: 0, saturated: 0 }
     }
 
     /// Record one time in nanoseconds; above one hour it saturates and is counted in [`Self::saturated`].
-    #[inline]
     pub fn record(&mut self, ns: u64) {
-        if ns > HIGHEST_NS {
-            self.saturated += 1;
-        }
-        self.hdr.record(ns.min(HIGHEST_NS)).expect("the bound itself is in range");
+        self.saturated += u64::from(ns > HIGHEST_NS);
+        self.merge_entries(&[entry(bucket::index(ns.min(HIGHEST_NS)), 1)]);
     }
 
     /// Add every count of `other`: the result equals one histogram of all samples, bit for bit.
     pub fn merge(&mut self, other: &Self) {
-        if other.hdr.is_empty() {
-            return;
-        }
-        self.hdr.add(&other.hdr).expect("both have the same fixed bounds");
+        self.merge_entries(&other.entries);
         self.saturated += other.saturated;
     }
 
-    /// The one with these counts, whose bounds the caller has compared.
-    pub(super) fn of(hdr: Hdr<u64>) -> Self {
-        Self { hdr, saturated: 0 }
+    /// The counts of all of them together.
+    pub fn sum<'a>(histograms: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut histograms = histograms.into_iter().filter(|h| h.count > 0);
+        let Some(mut first) = histograms.next().cloned() else { return Self::new() };
+        let Some(second) = histograms.next() else { return first };
+        first.merge(second);
+        let Some(third) = histograms.next() else { return first };
+        // Of many, each of which touches few buckets, a dense sum is the shorter way.
+        let mut dense = vec![0u64; BUCKETS];
+        let mut saturated = first.saturated;
+        for entry in &first.entries {
+            dense[index_of(*entry)] = count_of(*entry);
+        }
+        for histogram in std::iter::once(third).chain(histograms) {
+            saturated += histogram.saturated;
+            histogram.entries.iter().for_each(|entry| dense[index_of(*entry)] += count_of(*entry));
+        }
+        let hit = dense.iter().enumerate().filter(|(_, n)| **n > 0);
+        let mut all = Self::of(hit.map(|(index, n)| (index, *n)));
+        all.saturated = saturated;
+        all
     }
 
-    /// Forget everything; keeps the memory. An empty one is left untouched, page for page.
-    pub fn clear(&mut self) {
-        if !self.hdr.is_empty() {
-            self.hdr.reset();
+    /// The one with these counts, whose buckets ascend.
+    pub(super) fn of(counts: impl Iterator<Item = (usize, u64)>) -> Self {
+        let entries: Vec<u64> = counts.map(|(index, n)| entry(index, n)).collect();
+        let count = entries.iter().map(|entry| count_of(*entry)).sum();
+        Self { entries, count, saturated: 0 }
+    }
+
+    /// Add `theirs`, whose buckets ascend. Takes no memory unless a bucket is hit for the first time.
+    pub(super) fn merge_entries(&mut self, theirs: &[u64]) {
+        self.count += theirs.iter().map(|entry| count_of(*entry)).sum::<u64>();
+        let mut missing = 0;
+        let mut from = 0;
+        for theirs in theirs {
+            match self.find(index_of(*theirs), from) {
+                Ok(at) => {
+                    self.entries[at] = sum(self.entries[at], *theirs);
+                    from = at + 1;
+                }
+                Err(at) => (missing, from) = (missing + 1, at),
+            }
         }
-        self.saturated = 0;
+        if missing > 0 {
+            self.insert(theirs, missing);
+        }
+    }
+
+    /// Where the bucket stands at or after `from`, by doubling steps: the next one is near.
+    fn find(&self, index: usize, from: usize) -> Result<usize, usize> {
+        let rest = &self.entries[from..];
+        let mut step = 1;
+        while step < rest.len() && index_of(rest[step]) < index {
+            step *= 2;
+        }
+        let within = step / 2..rest.len().min(step + 1);
+        let found = rest[within.clone()].binary_search_by_key(&index, |entry| index_of(*entry));
+        found.map(|at| from + within.start + at).map_err(|at| from + within.start + at)
+    }
+
+    /// Make room for those of `theirs` that are missing, and merge them in from the end.
+    fn insert(&mut self, theirs: &[u64], missing: usize) {
+        let mut read = self.entries.len();
+        if self.entries.capacity() < read + missing {
+            self.entries.reserve_exact(missing + read / 8);
+        }
+        self.entries.resize(read + missing, 0);
+        let mut write = read + missing;
+        for theirs in theirs.iter().rev() {
+            while read > 0 && index_of(self.entries[read - 1]) > index_of(*theirs) {
+                (read, write) = (read - 1, write - 1);
+                self.entries[write] = self.entries[read];
+            }
+            if read == 0 || index_of(self.entries[read - 1]) < index_of(*theirs) {
+                write -= 1;
+                self.entries[write] = *theirs;
+            }
+        }
+    }
+
+    /// Forget everything; keeps the memory.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        (self.count, self.saturated) = (0, 0);
     }
 
     /// Number of recorded times.
     pub fn count(&self) -> u64 {
-        self.hdr.len()
+        self.count
     }
 
     /// How many records lay above one hour.
@@ -104,59 +180,75 @@ impl Histogram {
         self.saturated
     }
 
-    /// The value in nanoseconds at quantile `q` in 0..=1, never above [`Self::max`]; `None` when nothing
-    /// was recorded.
+    /// The value in nanoseconds at quantile `q` in 0..=1, as HdrHistogram has it; `None` when nothing was
+    /// recorded.
     pub fn quantile(&self, q: f64) -> Option<u64> {
-        // HdrHistogram's maximum of zeroes is 0, its quantiles are the end of their bucket.
-        (!self.hdr.is_empty()).then(|| self.hdr.value_at_quantile(q).min(self.hdr.max()))
+        let rank = ((q.min(1.0) * self.count as f64).ceil() as u64).max(1);
+        let mut below = 0;
+        let reached = self.buckets().find(|bucket| {
+            below += bucket.count;
+            below >= rank
+        });
+        reached.map(|bucket| if q == 0.0 { bucket.lowest_ns } else { bucket.highest_ns })
     }
 
     /// Smallest recorded value in nanoseconds, to the histogram's resolution.
     pub fn min(&self) -> Option<u64> {
-        (!self.hdr.is_empty()).then(|| self.hdr.min())
+        self.entries.first().map(|entry| bucket::lowest_and_width(index_of(*entry)).0)
     }
 
     /// Largest recorded value in nanoseconds, to the histogram's resolution.
     pub fn max(&self) -> Option<u64> {
-        (!self.hdr.is_empty()).then(|| self.hdr.max())
+        self.entries.last().map(|entry| Bucket::new(index_of(*entry), 1).highest_ns)
     }
 
     /// Mean in nanoseconds, computed from the buckets' mid-points.
     pub fn mean(&self) -> Option<f64> {
-        (!self.hdr.is_empty()).then(|| self.hdr.mean())
+        let all = self.count as f64;
+        let mean = self.buckets().fold(0.0, |sum, b| sum + b.middle_ns as f64 * b.count as f64 / all);
+        (self.count > 0).then_some(mean)
     }
 
     /// Standard deviation in nanoseconds, computed from the buckets' mid-points.
     pub fn stddev(&self) -> Option<f64> {
-        (!self.hdr.is_empty()).then(|| self.hdr.stdev())
+        let mean = self.mean()?;
+        let squares = self.buckets().fold(0.0, |sum, b| {
+            let deviation = b.middle_ns as f64 - mean;
+            sum + deviation * deviation * b.count as f64
+        });
+        Some((squares / self.count as f64).sqrt())
     }
 
     /// What was recorded, bucket by bucket, shortest times first.
     pub fn buckets(&self) -> impl Iterator<Item = Bucket> + '_ {
-        self.hdr.iter_recorded().map(|step| {
-            let highest_ns = step.value_iterated_to();
-            Bucket {
-                lowest_ns: self.hdr.lowest_equivalent(highest_ns),
-                middle_ns: self.hdr.median_equivalent(highest_ns),
-                highest_ns,
-                count: step.count_at_value(),
-            }
-        })
+        self.counts().map(|(index, count)| Bucket::new(index, count))
+    }
+
+    /// The number and count of each bucket that was hit, ascending.
+    pub(super) fn counts(&self) -> impl ExactSizeIterator<Item = (usize, u64)> + '_ {
+        self.entries.iter().map(|entry| (index_of(*entry), count_of(*entry)))
+    }
+
+    /// Bucket and count of each of these entries.
+    pub(super) fn entries(entries: &[u64]) -> impl Iterator<Item = (usize, u64)> {
+        entries.iter().map(|entry| (index_of(*entry), count_of(*entry)))
     }
 
     /// The lowest time that is recorded in the same bucket as this one.
     pub fn lowest_equivalent(&self, ns: u64) -> u64 {
-        self.hdr.lowest_equivalent(ns)
+        bucket::lowest_and_width(bucket::index(ns.min(HIGHEST_NS))).0
     }
 
     /// An HdrHistogram of the same counts.
     pub fn to_hdr(&self) -> Hdr<u64> {
-        self.hdr.clone()
-    }
-
-    /// The underlying HdrHistogram, for serialisation.
-    pub(super) fn hdr(&self) -> &Hdr<u64> {
-        &self.hdr
+        let mut hdr = Hdr::new_with_bounds(LOWEST_NS, HIGHEST_NS, DIGITS)
+            .expect("constant bounds satisfy HdrHistogram's low >= 1, high >= 2 * low, digits <= 5");
+        for bucket in self.buckets() {
+            // The end of a bucket may be above the bound.
+            let ns = bucket.highest_ns.min(HIGHEST_NS);
+            hdr.record_n(ns, bucket.count).expect("every bucket begins within the bounds");
+        }
+        hdr
     }
 }
 
@@ -164,19 +256,60 @@ impl Histogram {
 mod tests {
     use super::*;
 
+    fn random_ns(rng: &mut fastrand::Rng) -> u64 {
+        1u64 << rng.u32(0..45) | rng.u64(0..1 << 20)
+    }
+
     #[test]
-    fn merged_equals_one_histogram_of_all_samples() {
+    fn merged_equals_one_hdr_histogram_of_all_samples() {
         let mut rng = fastrand::Rng::with_seed(7);
-        let (mut parts, mut whole) = (vec![Histogram::new(); 5], Histogram::new());
+        let mut parts = vec![Histogram::new(); 5];
+        let mut whole = Hdr::<u64>::new_with_bounds(LOWEST_NS, HIGHEST_NS, DIGITS).unwrap();
         for i in 0..100_000 {
-            let ns = 1u64 << rng.u32(0..45) | rng.u64(0..1 << 20);
+            let ns = random_ns(&mut rng);
             parts[i % 5].record(ns);
-            whole.record(ns);
+            whole.record(ns.min(HIGHEST_NS)).unwrap();
         }
         let mut merged = Histogram::new();
         parts.iter().for_each(|p| merged.merge(p));
-        assert_eq!(merged, whole);
-        assert!(whole.saturated() > 0, "the test must reach the bound");
+        assert_eq!(merged, Histogram::sum(&parts));
+        assert_eq!(merged.to_hdr(), whole);
+        assert!(merged.saturated() > 0, "the test must reach the bound");
+        assert_eq!(merged.count(), whole.len());
+        assert_eq!((merged.min(), merged.max()), (Some(whole.min()), Some(whole.max())));
+        assert_eq!((merged.mean(), merged.stddev()), (Some(whole.mean()), Some(whole.stdev())));
+        for i in 0..=1000 {
+            let q = f64::from(i) / 1000.0;
+            assert_eq!(merged.quantile(q), Some(whole.value_at_quantile(q)), "at {q}");
+        }
+    }
+
+    #[test]
+    fn a_sum_is_what_merging_one_by_one_gives() {
+        let mut rng = fastrand::Rng::with_seed(3);
+        for n in 0..6 {
+            let mut parts = vec![Histogram::new(); n];
+            parts.iter_mut().for_each(|h| (0..rng.u32(..300)).for_each(|_| h.record(random_ns(&mut rng))));
+            let mut merged = Histogram::new();
+            parts.iter().for_each(|p| merged.merge(p));
+            assert_eq!(Histogram::sum(&parts), merged);
+        }
+    }
+
+    #[test]
+    fn memory_is_eight_bytes_a_bucket_that_was_hit() {
+        let mut h = Histogram::new();
+        assert_eq!(h.entries.capacity(), 0);
+        (0..10).for_each(|_| (0..100).for_each(|i| h.record(1_000_000 + i * 2_000)));
+        assert_eq!((h.count(), h.entries.len()), (1_000, 100));
+        assert!(h.entries.capacity() <= 113, "{}", h.entries.capacity());
+    }
+
+    #[test]
+    fn a_count_stops_before_it_reaches_the_bucket() {
+        let mut h = Histogram::of([(5, COUNT_MASK)].into_iter());
+        h.merge(&h.clone());
+        assert_eq!(h.counts().collect::<Vec<_>>(), [(5, COUNT_MASK)]);
     }
 
     #[test]
@@ -193,7 +326,10 @@ mod tests {
     fn no_quantile_of_zeroes_lies_above_their_maximum() {
         let mut h = Histogram::new();
         h.record(0);
-        assert_eq!((h.quantile(0.5), h.max()), (Some(0), Some(0)));
+        assert_eq!(
+            (h.quantile(0.0), h.quantile(0.5), h.min(), h.max()),
+            (Some(0), Some(63), Some(0), Some(63))
+        );
     }
 
     #[test]

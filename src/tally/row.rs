@@ -1,4 +1,4 @@
-//! What one step's exchanges did.
+//! What one step's exchanges did, merged.
 
 use super::counters::{ROW_SLOTS, RowCount, RowCounter, RowTimer};
 use super::{Histogram, Outcome};
@@ -12,26 +12,27 @@ pub(super) const STATUS_SLOTS: usize = 900;
 pub struct Row {
     pub(super) counters: [u64; ROW_SLOTS],
     pub(super) timers: [Histogram; RowTimer::COUNT],
-    pub(super) status: Box<[u64; STATUS_SLOTS]>,
+    /// Codes that were seen, ascending, with their counts.
+    pub(super) status: Vec<(u16, u64)>,
 }
 
 impl Row {
     pub(super) fn new() -> Self {
         Self {
             counters: [0; ROW_SLOTS],
-            timers: std::array::from_fn(|_| Histogram::new()),
-            status: Box::new([0; STATUS_SLOTS]),
+            timers: [const { Histogram::new() }; RowTimer::COUNT],
+            status: Vec::new(),
         }
     }
 
     /// Whether nothing was counted or timed.
     pub(super) fn is_empty(&self) -> bool {
-        self.counters.iter().chain(&self.status[..]).all(|n| *n == 0)
+        self.counters.iter().all(|n| *n == 0)
+            && self.status.is_empty()
             && self.timers.iter().all(|timer| timer.count() == 0)
     }
 
     /// How often this was counted.
-    #[inline]
     pub fn counter(&self, which: impl RowCount) -> u64 {
         self.counters[which.slot()]
     }
@@ -43,7 +44,7 @@ impl Row {
 
     /// The status codes that were seen, ascending, with their counts.
     pub fn status_codes(&self) -> impl Iterator<Item = (u16, u64)> {
-        (STATUS_FIRST..).zip(self.status.iter()).filter(|(_, n)| **n > 0).map(|(code, n)| (code, *n))
+        self.status.iter().copied()
     }
 
     /// Exchanges that ended well.
@@ -58,16 +59,15 @@ impl Row {
 
     /// Exchanges that ended.
     pub fn ended(&self) -> u64 {
-        Outcome::ALL.iter().map(|outcome| self.counter(*outcome)).sum()
+        ended(&self.counters)
     }
 
     /// Exchanges that ended and requests that were dropped: what is no longer outstanding.
     pub fn settled(&self) -> u64 {
-        self.ended() + self.counter(RowCounter::Dropped)
+        settled(&self.counters)
     }
 
     /// Count `n` more.
-    #[inline]
     pub fn add(&mut self, which: impl RowCount, n: u64) {
         self.counters[which.slot()] += n;
     }
@@ -78,30 +78,49 @@ impl Row {
     }
 
     /// Record one time in nanoseconds.
-    #[inline]
     pub fn record(&mut self, which: RowTimer, ns: u64) {
         self.timers[which.index()].record(ns);
     }
 
     /// Count a complete response's status code (100..=999; others are ignored, the decoder refuses them).
-    #[inline]
     pub fn count_status(&mut self, code: u16) {
-        if let Some(slot) = self.status.get_mut(usize::from(code.wrapping_sub(STATUS_FIRST))) {
-            *slot += 1;
+        if usize::from(code.wrapping_sub(STATUS_FIRST)) < STATUS_SLOTS {
+            self.add_status(code, 1);
+        }
+    }
+
+    pub(super) fn add_status(&mut self, code: u16, n: u64) {
+        match self.status.binary_search_by_key(&code, |(code, _)| *code) {
+            Ok(at) => self.status[at].1 += n,
+            Err(at) => {
+                self.status.reserve_exact(1);
+                self.status.insert(at, (code, n));
+            }
         }
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
         add_each(&mut self.counters, &other.counters);
-        add_each(&mut self.status[..], &other.status[..]);
+        other.status.iter().for_each(|(code, n)| self.add_status(*code, *n));
         self.timers.iter_mut().zip(&other.timers).for_each(|(mine, theirs)| mine.merge(theirs));
     }
 
     pub(super) fn clear(&mut self) {
-        self.counters.fill(0);
-        self.status.fill(0);
-        self.timers.iter_mut().for_each(Histogram::clear);
+        let Self { counters, timers, status } = self;
+        counters.fill(0);
+        timers.iter_mut().for_each(Histogram::clear);
+        status.clear();
     }
+}
+
+/// Of a row's counters those of exchanges that ended.
+pub(super) fn ended(counters: &[u64; ROW_SLOTS]) -> u64 {
+    Outcome::ALL.iter().map(|outcome| counters[outcome.slot()]).sum()
+}
+
+/// Of a row's counters those of what is no longer outstanding.
+pub(super) fn settled(counters: &[u64; ROW_SLOTS]) -> u64 {
+    ended(counters) + counters[RowCounter::Dropped.slot()]
 }
 
 pub(super) fn add_each(mine: &mut [u64], theirs: &[u64]) {

@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::plan::{DEFAULT_OPEN_CONNECTIONS, Load, Model, Plan};
 use crate::schedule::{Arrivals, Picker, Piece};
-use crate::tally::Histogram;
+use crate::tally::{Merged, Row, RowTimer, Tally, Timer};
 use crate::units::{plural, print_bytes, print_count};
 
 /// File descriptors kept for ourselves beside those already open: pollers, reports, the status server's clients.
@@ -19,21 +19,18 @@ pub const CONNECTION_BYTES: u64 = 4096;
 pub const TLS_CONNECTION_BYTES: u64 = 12 * 1024;
 /// Tallies a load thread owns: one it fills, one on its way back, one spare.
 pub const TALLIES_PER_THREAD: u64 = 3;
-/// Tallies of the collector: the total, and one for each window that some threads have not closed yet.
-pub const TALLIES_SHARED: u64 = 1 + OPEN_WINDOWS_MAX;
 /// Windows that may be open at a time: threads close theirs within a fraction of one, so two but for a
 /// thread that is far behind.
 pub const OPEN_WINDOWS_MAX: u64 = 3;
 /// Our memory for a due request that waits.
 pub const BACKLOG_ENTRY_BYTES: u64 = 16;
-/// Histograms per tally and scenario: response and service time.
-const HISTOGRAMS_PER_SCENARIO: u64 = 2;
-/// Histograms per tally: slip, send delay, receive delay, connect time, TLS time, first byte time.
-const HISTOGRAMS_PER_TALLY: u64 = 6;
-/// Counters per tally and scenario: 900 status codes and a few more, eight bytes each.
-const COUNTER_BYTES_PER_SCENARIO: u64 = 8 * 1024;
-/// Counters per tally, and what was seen first.
-const COUNTER_BYTES_PER_TALLY: u64 = 2 * 1024;
+/// Buckets that the times of a step are expected to hit at the most over a run: two powers of two. Fewer, where
+/// fewer requests are asked.
+const BUCKETS_PER_TIMER: u64 = 2_048;
+/// The same of a single window.
+const BUCKETS_PER_TIMER_AND_WINDOW: u64 = 256;
+/// A bucket that was hit.
+const BUCKET_BYTES: u64 = 8;
 /// How long a local port of a closed connection stays taken (Linux: TIME_WAIT is a constant 60 s).
 const TIME_WAIT_S: f64 = 60.0;
 
@@ -268,18 +265,32 @@ fn memory(plan: &Plan, connections: u32, threads: usize, machine: &Machine, flig
     }
 }
 
-/// The most our own memory may grow to: every bucket of every histogram touched, every connection open.
+/// What our own memory may grow to: each load thread's tallies touched from end to end, every connection open,
+/// and of the merged counts as many buckets as a long run hits.
 fn memory_bytes(plan: &Plan, connections: u32, threads: usize) -> u64 {
-    let histogram = Histogram::new().to_hdr().distinct_values() as u64 * size_of::<u64>() as u64;
-    let (scenarios, threads) = (plan.scenarios.len() as u64, threads as u64);
-    let tally = scenarios * (HISTOGRAMS_PER_SCENARIO * histogram + COUNTER_BYTES_PER_SCENARIO)
-        + HISTOGRAMS_PER_TALLY * histogram
-        + COUNTER_BYTES_PER_TALLY;
+    let (steps, threads) = (plan.scenarios.len() as u64, threads as u64);
+    // What a tally takes for each connection is among those bytes.
+    let tally = Tally::bytes(plan.scenarios.len(), 0) as u64;
+    let samples = expected_requests(&plan.load).map_or(u64::MAX, |n| n.div_ceil(steps.max(1)));
+    let total = merged_bytes(steps, samples.min(BUCKETS_PER_TIMER));
     let requests: u64 = plan.scenarios.iter().map(request_bytes).sum();
-    tally * (TALLIES_PER_THREAD * threads + TALLIES_SHARED)
+    tally * TALLIES_PER_THREAD * threads
+        + total
+        + window_bytes(plan.scenarios.len()) * OPEN_WINDOWS_MAX
         + requests * (threads + 1)
         + u64::from(connections) * (CONNECTION_BYTES + plan.tls.as_ref().map_or(0, |_| TLS_CONNECTION_BYTES))
         + longest_backlog(&plan.load) * BACKLOG_ENTRY_BYTES
+}
+
+/// What the merged counts of one window of a plan of `steps` steps are expected to take.
+pub fn window_bytes(steps: usize) -> u64 {
+    merged_bytes(steps as u64, BUCKETS_PER_TIMER_AND_WINDOW)
+}
+
+/// Merged counts with so many buckets of each timer.
+fn merged_bytes(steps: u64, buckets: u64) -> u64 {
+    let row = size_of::<Row>() as u64 + RowTimer::COUNT as u64 * buckets * BUCKET_BYTES;
+    size_of::<Merged>() as u64 + Timer::COUNT as u64 * buckets * BUCKET_BYTES + steps * row
 }
 
 /// The most due requests that wait at a time.

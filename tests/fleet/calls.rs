@@ -11,7 +11,7 @@ use loadtester::fleet::messages::{
 use loadtester::fleet::report::{LastSpan, Report, Span};
 use loadtester::fleet::worker::Window as _;
 use loadtester::plan::Slice;
-use loadtester::tally::{Outcome, RowCounter, RowTimer, StepId, Tally, ThreadHealth};
+use loadtester::tally::{Merged, Outcome, RowCounter, RowTimer, StepId, ThreadHealth};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -83,7 +83,7 @@ impl Hand {
 
     /// A second of the schedule in which `count` requests came and ended.
     fn window(&self, second: u64, count: u64, last: Option<LastSpan>) -> Report {
-        let mut tally = Tally::new(1);
+        let mut tally = Merged::new(1);
         let scenario = tally.row_mut(StepId(0));
         scenario.set(RowCounter::Due, count);
         scenario.set(RowCounter::Sent, count);

@@ -4,7 +4,7 @@ use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use loadtester::fleet::worker::Exit;
-use loadtester::tally::{RowCounter, StepId, Tally};
+use loadtester::tally::{Merged, RowCounter, StepId};
 
 use crate::simulated::{Part, Simulated, Told, full_window};
 use crate::stage::{Log, Room};
@@ -17,7 +17,7 @@ fn five_hundred_workers_that_join_within_a_second_are_all_taken_in() {
     let plan = room.plan(log.addr, &format!("{{concurrency: {WORKERS}, duration: 1s}}"), "fail");
     let (mut coordinator, url) = room.coordinator(&plan, &WORKERS.to_string(), &[]);
     let addr = url.trim_start_matches("http://").parse().expect("an address");
-    let part = Part::new(addr, 1, Tally::new(1));
+    let part = Part::new(addr, 1, Merged::new(1));
     let together = Arc::new(Barrier::new(WORKERS as usize + 1));
     let start = |number| {
         let (part, together) = (part.clone(), together.clone());

@@ -7,7 +7,7 @@ use hdrhistogram::serialization::Deserializer;
 use loadtester::fleet::messages::Key;
 use loadtester::fleet::report::Report;
 use loadtester::journal::Journal;
-use loadtester::tally::{RowTimer, StepId, Tally};
+use loadtester::tally::{Merged, RowTimer, StepId};
 use serde_json::Value;
 
 use crate::instrument::schedule_fit;
@@ -112,7 +112,7 @@ fn merged_percentiles_are_those_of_the_union_of_what_workers_measured() {
     assert_eq!(workers.len(), WORKERS);
     for timer in RowTimer::ALL {
         let key = timer.name();
-        let pick = |tally: &Tally| tally.row(StepId(0)).timer(timer).to_hdr();
+        let pick = |tally: &Merged| tally.row(StepId(0)).timer(timer).to_hdr();
         let mut union = Buckets::new();
         windows.iter().for_each(|window| add(&mut union, &pick(&window.tally)));
         let count: u64 = union.values().sum();

@@ -74,17 +74,17 @@ impl Bench {
     }
 
     fn count(&self, outcome: Outcome) -> u64 {
-        self.client.tally().row(StepId(0)).counter(outcome)
+        self.client.tally().merged().row(StepId(0)).counter(outcome)
     }
 
     /// How many connections were closed for each reason that occurred.
     fn closes(&self) -> Vec<(Close, u64)> {
-        let all = Close::ALL.into_iter().map(|why| (why, self.client.tally().counter(why)));
+        let all = Close::ALL.into_iter().map(|why| (why, self.client.tally().merged().counter(why)));
         all.filter(|(_, n)| *n > 0).collect()
     }
 
     fn detail(&self, outcome: Outcome) -> Detail {
-        self.client.tally().first_seen(outcome).expect("it was seen").detail
+        self.client.tally().merged().first_seen(outcome).expect("it was seen").detail
     }
 }
 
@@ -102,7 +102,7 @@ fn without_keep_alive_each_request_has_its_own_connection_and_says_so() {
         bench.reopen();
         assert!(bench.send().contains("\r\nConnection: close\r\n"));
         assert_eq!(bench.closes(), [(Close::KeepAliveOff, n)]);
-        assert_eq!(bench.client.tally().counter(Counter::Reconnects), n);
+        assert_eq!(bench.client.tally().merged().counter(Counter::Reconnects), n);
     }
 }
 
@@ -121,8 +121,8 @@ fn without_keep_alive_the_open_model_connects_when_a_request_is_due() {
     bench.send();
     bench.answer(0, OK);
     // The connecting is a part of the request's time.
-    near(bench.client.tally().row(StepId(0)).timer(RowTimer::ResponseTime).max(), MS / 2);
-    near(bench.client.tally().timer(Timer::Slip).max(), MS / 4);
+    near(bench.client.tally().merged().row(StepId(0)).timer(RowTimer::ResponseTime).max(), MS / 2);
+    near(bench.client.tally().merged().timer(Timer::Slip).max(), MS / 4);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn why_the_target_ended_a_connection_is_told_apart() {
         bench.closes(),
         [(Close::TargetAsked, 1), (Close::TargetIdle, 1), (Close::OutOfStep, 1), (Close::Failure, 1)]
     );
-    let errors = |error| bench.client.tally().counter(error);
+    let errors = |error| bench.client.tally().merged().counter(error);
     assert_eq!(errors(ProtocolError::ConflictingLengths), 1);
     let all: u64 = ProtocolError::ALL.into_iter().map(errors).sum();
     assert_eq!(all, bench.count(Outcome::ProtocolError));
@@ -191,19 +191,19 @@ fn a_timeout_says_which_deadline_fired() {
     assert_eq!(bench.client.wait_until(0), Some(30 * MS));
     bench.client.advance(30 * MS);
     assert_eq!(bench.count(Outcome::FirstByteTimeout), 1);
-    near(bench.client.tally().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 30 * MS);
+    near(bench.client.tally().merged().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 30 * MS);
     // A byte comes in time, the rest does not.
     let mut bench = Bench::begin(plan.clone());
     bench.answer(29 * MS, "H");
     assert_eq!(bench.client.wait_until(bench.now), Some(100 * MS));
     bench.client.advance(100 * MS);
     assert_eq!(bench.count(Outcome::Timeout), 1);
-    near(bench.client.tally().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 100 * MS);
+    near(bench.client.tally().merged().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 100 * MS);
     // All of it comes, too late; the deadline was not looked at before.
     let mut bench = Bench::begin(plan.clone());
     bench.answer(31 * MS, OK);
     assert_eq!(bench.count(Outcome::FirstByteTimeout), 1);
-    near(bench.client.tally().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 30 * MS);
+    near(bench.client.tally().merged().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 30 * MS);
     // The request was not taken.
     let mut bench = Bench::begin(plan);
     bench.answer(MS, OK);
@@ -236,10 +236,10 @@ fn each_of_many_timeouts_fires_at_its_own_time() {
     for (ended, ms) in (1..).zip(10..10 + u64::from(SCENARIOS)) {
         assert_eq!(client.wait_until(0), Some(ms * MS));
         client.advance(ms * MS);
-        assert_eq!(client.tally().ended(), ended);
+        assert_eq!(client.tally().merged().ended(), ended);
     }
     for i in 0..SCENARIOS {
-        near(client.tally().row(StepId(i)).timer(RowTimer::ResponseTime).max(), timeout_ns(i));
+        near(client.tally().merged().row(StepId(i)).timer(RowTimer::ResponseTime).max(), timeout_ns(i));
     }
 }
 
@@ -254,7 +254,7 @@ fn a_connection_attempt_has_a_deadline_of_its_own() {
     assert_eq!(bench.client.wait_until(bench.now), Some(6 * MS));
     bench.client.advance(6 * MS);
     assert_eq!(bench.count(Outcome::ConnectTimeout), 1);
-    near(bench.client.tally().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 5 * MS);
+    near(bench.client.tally().merged().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 5 * MS);
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn a_redirect_is_an_answer_unless_the_plan_follows_it() {
     let mut bench = Bench::begin(closed());
     bench.answer(MS, &redirect(302, "/c"));
     assert_eq!(bench.count(Outcome::Ok), 1);
-    assert_eq!(bench.client.tally().counter(Counter::Redirects), 0);
+    assert_eq!(bench.client.tally().merged().counter(Counter::Redirects), 0);
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn times_cover_all_hops_and_the_last_response_is_judged() {
     bench.answer(MS, &redirect(307, "http://target:8080/d"));
     assert!(bench.send().starts_with("GET /d HTTP/1.1\r\n"));
     bench.answer(MS, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
-    let tally = bench.client.tally();
+    let tally = bench.client.tally().merged();
     assert_eq!(tally.row(StepId(0)).status_codes().collect::<Vec<_>>(), [(404, 1)]);
     assert_eq!(
         (
@@ -344,7 +344,7 @@ fn where_a_redirect_can_not_be_followed_the_exchange_has_failed() {
         assert_eq!(bench.count(Outcome::RedirectFailed), 1, "{why:?}");
         assert_eq!(bench.detail(Outcome::RedirectFailed), Detail::Redirect(why));
         assert_eq!(
-            bench.client.tally().row(StepId(0)).timer(RowTimer::ResponseTime).count(),
+            bench.client.tally().merged().row(StepId(0)).timer(RowTimer::ResponseTime).count(),
             1,
             "its response was complete"
         );
@@ -378,7 +378,7 @@ fn one_deadline_covers_all_hops() {
     assert_eq!(bench.client.wait_until(bench.now), Some(100 * MS));
     bench.client.advance(100 * MS);
     assert_eq!(bench.count(Outcome::Timeout), 1);
-    near(bench.client.tally().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 100 * MS);
+    near(bench.client.tally().merged().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 100 * MS);
 }
 
 /// Targets end connections without a word, right behind a whole response; then more of them are to be
@@ -424,7 +424,7 @@ fn many_connections_that_end_behind_their_responses_are_each_opened_once() {
         }
         assert_eq!(client.established(), 0);
     }
-    assert_eq!(client.tally().row(StepId(0)).counter(Outcome::Ok), 3 * u64::from(N));
+    assert_eq!(client.tally().merged().row(StepId(0)).counter(Outcome::Ok), 3 * u64::from(N));
 }
 
 #[test]
@@ -442,7 +442,7 @@ fn a_response_that_never_pauses_ends_at_its_deadline() {
             }
         }
         assert_eq!(bench.count(Outcome::Timeout), 1);
-        near(bench.client.tally().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 100 * MS);
+        near(bench.client.tally().merged().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 100 * MS);
         assert_eq!(bench.next(), Some(Action::Close(0)));
     }
 }

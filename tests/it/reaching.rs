@@ -14,7 +14,7 @@ use loadtester::client::RunSpec;
 use loadtester::load::{self, Control, Job, Route, TALLIES_PER_THREAD};
 use loadtester::plan::{self, Overrides, Slice};
 use loadtester::sys::{Address, Clock};
-use loadtester::tally::Tally;
+use loadtester::tally::{Merged, Tally};
 
 use crate::run::{Ended, Room, run, run_plan};
 use crate::script::{Script, Step, response};
@@ -266,7 +266,7 @@ fn redirects_are_followed_over_the_wire() {
 }
 
 /// A load thread on `route` for as long as `watch` says so; what it counted.
-fn load_thread(load: &str, route: &Arc<Route>, mut watch: impl FnMut() -> bool) -> Tally {
+fn load_thread(load: &str, route: &Arc<Route>, mut watch: impl FnMut() -> bool) -> Merged {
     let text = format!("base_url: http://127.0.0.1:1\nload: {load}\nscenarios: [{{path: /}}]\n");
     let plan = plan::parse(&text, "x", &Overrides::default(), &|_| None).unwrap();
     let share = plan::share(&plan, Slice { slot: 0, of: 1 });
@@ -297,9 +297,9 @@ fn load_thread(load: &str, route: &Arc<Route>, mut watch: impl FnMut() -> bool) 
     .unwrap();
     assert_eq!(settled.recv().unwrap().reached, Ok(true));
     control.start(clock.now() + 1);
-    let mut total = Tally::new(1);
+    let mut total = Merged::new(1);
     while let Ok(mut window) = windows.recv() {
-        total.merge(&window.tally);
+        total.merge_window(&window.tally);
         if !watch() {
             control.stop();
         }

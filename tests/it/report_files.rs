@@ -6,7 +6,7 @@ use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use loadtester::report::hlog;
 use loadtester::report::{csv, json};
 use loadtester::run::Intervals;
-use loadtester::tally::{RowTimer, StepId, Tally, Timer};
+use loadtester::tally::{Merged, RowTimer, StepId, Timer};
 use serde_json::Value;
 
 use super::report::{clean_closed_run, troubled_open_run, trusted};
@@ -41,9 +41,9 @@ fn decode(encoded: &str) -> Histogram<u64> {
 fn the_intervals_of_each_tag_add_up_to_the_whole_run() {
     let mut snapshot = clean_closed_run();
     let mut intervals = Intervals::new(["Get users", "Create user"]);
-    let mut whole = Tally::new(2);
+    let mut whole = Merged::new(2);
     for second in 0..5u64 {
-        let mut window = Tally::new(2);
+        let mut window = Merged::new(2);
         (0..100 * second)
             .for_each(|i| window.record_row(StepId(0), RowTimer::ResponseTime, 1_000_000 + i * 10_000));
         (0..10).for_each(|i| {

@@ -11,7 +11,7 @@ use loadtester::plan::{
 };
 use loadtester::schedule::{Arrivals, Piece};
 use loadtester::tally::{
-    Close, Counter, Detail, Histogram, Outcome, Row, RowCounter, RowTimer, StepId, Tally, Timer,
+    Close, Counter, Detail, Histogram, Merged, Outcome, Row, RowCounter, RowTimer, StepId, Tally, Timer,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -69,7 +69,7 @@ struct World {
     serial: u64,
     epochs: Vec<u64>,
     open: Vec<bool>,
-    total: Tally,
+    total: Merged,
     law_checks: u64,
     /// Until when the client may send, and whether that ever changes in this run.
     permitted_until: u64,
@@ -92,7 +92,7 @@ impl World {
             serial: 0,
             epochs: vec![0; n],
             open: vec![false; n],
-            total: Tally::new(scenarios),
+            total: Merged::new(scenarios),
             law_checks: 0,
             permitted_until: u64::MAX,
             lapses: seed.is_multiple_of(3),
@@ -257,7 +257,7 @@ impl World {
         self.drain();
         if self.chance(1) {
             let full = self.client.swap_tally(Box::new(Tally::new(self.total.rows().len())));
-            self.total.merge(&full);
+            self.total.merge_window(&full);
         }
     }
 
@@ -273,7 +273,7 @@ impl World {
         for _ in 0..2_000_000 {
             if self.client.is_done(self.now) {
                 let outstanding = self.client.outstanding();
-                self.total.merge(self.client.tally());
+                self.total.merge_window(self.client.tally());
                 assert!(self.law_checks > 0);
                 let actions = hex(self.actions);
                 return Played {
@@ -293,7 +293,7 @@ impl World {
 
 /// What a run came to.
 struct Played {
-    tally: Tally,
+    tally: Merged,
     outstanding: u64,
     /// The same and every action, a line each.
     figures: String,
@@ -304,7 +304,7 @@ fn hex(hash: Sha256) -> String {
 }
 
 /// A run's figures, each with its name: independent of how a tally keeps them.
-fn figures(tally: &Tally, outstanding: u64, actions: &str) -> String {
+fn figures(tally: &Merged, outstanding: u64, actions: &str) -> String {
     let mut lines = vec![format!("actions {actions}"), format!("outstanding {outstanding}")];
     let histogram = |name: String, h: &Histogram, lines: &mut Vec<String>| {
         lines.push(format!("{name}.count {}", h.count()));
@@ -496,7 +496,7 @@ fn response_time_counts_from_due_and_service_time_from_send() {
     assert_eq!(client.next(now), None);
     client.received(0, RESPONSES[0].as_bytes(), Some(now - 5_000), now);
     assert_eq!(client.next(now), Some(Action::Send(0)));
-    let tally = client.tally();
+    let tally = client.tally().merged();
     assert_eq!(tally.sum(RowCounter::Due), 11);
     assert_eq!(client.backlog(), 9);
     let near =

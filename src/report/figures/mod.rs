@@ -19,7 +19,7 @@ pub use self::unsent::{dropped_because, turned_away};
 pub use self::wire::{Connections, explain, protocol_errors, tls_faults};
 use crate::plan::Metric;
 use crate::run::{Ending, Snapshot, State};
-use crate::tally::{Counter, Outcome, Row, RowCounter, RowTimer, Tally, Timer};
+use crate::tally::{Counter, Merged, Outcome, Row, RowCounter, RowTimer, Timer};
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
 /// What was judged elsewhere of this tool as a measuring device.
@@ -218,7 +218,7 @@ impl Outcomes {
     }
 
     /// Over all scenarios.
-    pub fn over(tally: &Tally) -> Self {
+    pub fn over(tally: &Merged) -> Self {
         Self::of(|outcome| tally.sum(outcome))
     }
 }
@@ -230,7 +230,7 @@ impl Serialize for Outcomes {
 }
 
 /// Responses by status code, over all scenarios.
-pub fn status_codes(tally: &Tally) -> BTreeMap<u16, u64> {
+pub fn status_codes(tally: &Merged) -> BTreeMap<u16, u64> {
     let mut codes = BTreeMap::new();
     for (code, n) in tally.rows().iter().flat_map(Row::status_codes) {
         *codes.entry(code).or_default() += n;

@@ -1,10 +1,10 @@
 //! Requests that were due and never sent, and why, as far as the picture tells.
 
 use crate::run::Snapshot;
-use crate::tally::{Outcome, Tally};
+use crate::tally::{Merged, Outcome};
 
 /// Requests that came to no connection: attempted, but never sent.
-pub fn turned_away(tally: &Tally) -> u64 {
+pub fn turned_away(tally: &Merged) -> u64 {
     let ended = |outcome: Outcome| tally.sum(outcome);
     ended(Outcome::ConnectRefused) + ended(Outcome::ConnectUnreachable) + ended(Outcome::ConnectTimeout)
 }

@@ -7,22 +7,22 @@ use serde::Serialize;
 
 use crate::http1::ProtocolError;
 use crate::report::format::count;
-use crate::tally::{Close, Counter, Outcome, Tally, TlsFault};
+use crate::tally::{Close, Counter, Merged, Outcome, TlsFault};
 
 /// Protocol errors by what was wrong, those that occurred.
-pub fn protocol_errors(tally: &Tally) -> BTreeMap<&'static str, u64> {
+pub fn protocol_errors(tally: &Merged) -> BTreeMap<&'static str, u64> {
     let named = ProtocolError::ALL.into_iter().map(|e| (e.name(), tally.counter(e)));
     named.filter(|(_, n)| *n > 0).collect()
 }
 
 /// Failures of TLS by why, those that occurred.
-pub fn tls_faults(tally: &Tally) -> BTreeMap<&'static str, u64> {
+pub fn tls_faults(tally: &Merged) -> BTreeMap<&'static str, u64> {
     let named = TlsFault::ALL.into_iter().map(|fault| (fault.name(), tally.counter(fault)));
     named.filter(|(_, n)| *n > 0).collect()
 }
 
 /// The sentence that explains `outcome`, with its reasons and their counts where there are several kinds.
-pub fn explain(outcome: Outcome, tally: &Tally) -> String {
+pub fn explain(outcome: Outcome, tally: &Merged) -> String {
     let mut text = outcome.explain().to_owned();
     let reasons = match outcome {
         Outcome::ProtocolError => protocol_errors(tally),
@@ -51,7 +51,7 @@ pub struct Connections {
 
 impl Connections {
     /// Of all threads.
-    pub fn of(tally: &Tally) -> Self {
+    pub fn of(tally: &Merged) -> Self {
         let closed = Close::ALL.into_iter().map(|why| (why.name(), tally.counter(why)));
         Self {
             opened: tally.counter(Counter::ConnectionsOpened),
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_protocol_error_is_explained_with_its_reasons() {
-        let mut tally = Tally::new(1);
+        let mut tally = Merged::new(1);
         assert_eq!(explain(Outcome::ProtocolError, &tally), Outcome::ProtocolError.explain());
         tally.set(ProtocolError::ConflictingLengths, 2_000);
         tally.set(ProtocolError::BadChunk, 1);

@@ -1,0 +1,171 @@
+//! Windows added up: those of all threads, of all workers, of the whole run. Takes memory for what was seen.
+
+use super::counters::{RUN_SLOTS, RowCount, RowTimer, RunCount, StepId, Timer};
+use super::row::add_each;
+use super::seen::Seen;
+use super::{FirstSeen, Histogram, Outcome, Row, Specimen, Tally};
+use crate::http::CapturedResponse;
+
+/// Counts and histograms of one or more windows, with a row for each step of the plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Merged {
+    pub(super) rows: Vec<Row>,
+    pub(super) counters: [u64; RUN_SLOTS],
+    pub(super) timers: [Histogram; Timer::COUNT],
+    pub(super) seen: Seen,
+}
+
+impl Merged {
+    /// Nothing yet, for a plan of `steps` steps.
+    pub fn new(steps: usize) -> Self {
+        Self {
+            rows: vec![Row::new(); steps],
+            counters: [0; RUN_SLOTS],
+            timers: [const { Histogram::new() }; Timer::COUNT],
+            seen: Seen::default(),
+        }
+    }
+
+    // ── reading ──
+
+    /// How often this was counted.
+    pub fn counter(&self, which: impl RunCount) -> u64 {
+        self.counters[which.slot()]
+    }
+
+    /// The times that were recorded.
+    pub fn timer(&self, which: Timer) -> &Histogram {
+        &self.timers[which.index()]
+    }
+
+    /// The rows, in the order of the plan's steps.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The row of a step.
+    pub fn row(&self, step: StepId) -> &Row {
+        &self.rows[step.index()]
+    }
+
+    /// The sum of one counter over all rows.
+    pub fn sum(&self, which: impl RowCount) -> u64 {
+        self.rows.iter().map(|row| row.counter(which)).sum()
+    }
+
+    /// Exchanges that ended well.
+    pub fn completed(&self) -> u64 {
+        self.sum(Outcome::Ok)
+    }
+
+    /// Exchanges that ended in any other way.
+    pub fn failed(&self) -> u64 {
+        self.ended() - self.completed()
+    }
+
+    /// Exchanges that ended.
+    pub fn ended(&self) -> u64 {
+        self.rows.iter().map(Row::ended).sum()
+    }
+
+    /// Exchanges that ended and requests that were dropped: what is no longer outstanding.
+    pub fn settled(&self) -> u64 {
+        self.rows.iter().map(Row::settled).sum()
+    }
+
+    /// The times of all rows together.
+    pub fn over_rows(&self, which: RowTimer) -> Histogram {
+        Histogram::sum(self.rows.iter().map(|row| row.timer(which)))
+    }
+
+    /// Where an exchange that ended like that was seen first.
+    pub fn first_seen(&self, outcome: Outcome) -> Option<&FirstSeen> {
+        self.seen.first[outcome.index()].as_ref()
+    }
+
+    /// The first responses that broke an expectation, see [`Tally::keep_specimen`].
+    pub fn specimens(&self) -> &[Specimen] {
+        &self.seen.specimens
+    }
+
+    /// The last response, where the client was to keep it.
+    pub fn last_captured(&self) -> Option<&CapturedResponse> {
+        self.seen.captured.as_deref()
+    }
+
+    // ── changing ──
+
+    /// Count `n` more.
+    pub fn add(&mut self, which: impl RunCount, n: u64) {
+        self.counters[which.slot()] += n;
+    }
+
+    /// Set a counter to `n`.
+    pub fn set(&mut self, which: impl RunCount, n: u64) {
+        self.counters[which.slot()] = n;
+    }
+
+    /// Record one time in nanoseconds.
+    pub fn record(&mut self, which: Timer, ns: u64) {
+        self.timers[which.index()].record(ns);
+    }
+
+    /// Count `n` more of a step.
+    pub fn add_row(&mut self, step: StepId, which: impl RowCount, n: u64) {
+        self.row_mut(step).add(which, n);
+    }
+
+    /// Record one time of a step in nanoseconds.
+    pub fn record_row(&mut self, step: StepId, which: RowTimer, ns: u64) {
+        self.row_mut(step).record(which, ns);
+    }
+
+    /// Count a complete response's status code.
+    pub fn count_status(&mut self, step: StepId, code: u16) {
+        self.row_mut(step).count_status(code);
+    }
+
+    /// The row of a step.
+    pub fn row_mut(&mut self, step: StepId) -> &mut Row {
+        &mut self.rows[step.index()]
+    }
+
+    /// The times that were recorded.
+    pub fn timer_mut(&mut self, which: Timer) -> &mut Histogram {
+        &mut self.timers[which.index()]
+    }
+
+    /// Add everything `other` counted.
+    ///
+    /// # Panics
+    /// When the two were made for plans of different length.
+    pub fn merge(&mut self, other: &Self) {
+        assert_eq!(self.rows.len(), other.rows.len(), "counts of one plan");
+        self.rows.iter_mut().zip(&other.rows).for_each(|(mine, theirs)| mine.merge(theirs));
+        add_each(&mut self.counters, &other.counters);
+        self.timers.iter_mut().zip(&other.timers).for_each(|(mine, theirs)| mine.merge(theirs));
+        self.seen.merge(&other.seen);
+    }
+
+    /// Add everything that a window counted.
+    ///
+    /// # Panics
+    /// When it was made for a plan of another length.
+    pub fn merge_window(&mut self, window: &Tally) {
+        window.merge_into(self);
+    }
+
+    /// Forget everything; keeps the memory.
+    pub fn clear(&mut self) {
+        let Self { rows, counters, timers, seen } = self;
+        rows.iter_mut().for_each(Row::clear);
+        counters.fill(0);
+        timers.iter_mut().for_each(Histogram::clear);
+        seen.clear();
+    }
+
+    /// Count the instants of what was seen from `start_ns` on.
+    pub fn count_from(&mut self, start_ns: u64) {
+        self.seen.count_from(start_ns);
+    }
+}

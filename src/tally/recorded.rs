@@ -1,0 +1,372 @@
+//! One window of one thread, as it is being recorded. Nothing here allocates after [`Tally::new`], but for the
+//! few specimens of broken expectations.
+
+use super::bucket::{self, BUCKETS, HIGHEST_NS};
+use super::counters::{ROW_SLOTS, RUN_SLOTS, RowCount, RowTimer, RunCount, StepId, Timer};
+use super::histogram::entry;
+use super::pages::{MAX_PAGES, PAGE, PagedCounts};
+use super::row::{STATUS_FIRST, STATUS_SLOTS, add_each, settled};
+use super::seen::Seen;
+use super::{FirstSeen, Histogram, Merged, Outcome, Specimen};
+use crate::http::CapturedResponse;
+
+/// Buckets of a series, and one for records above the bound; in pages.
+const TIMER_PAGES: usize = (BUCKETS + 1).div_ceil(PAGE);
+/// Where records above the bound are counted, beside the last bucket.
+const SATURATED: usize = BUCKETS;
+/// Status codes of a row, in pages.
+const STATUS_PAGES: usize = STATUS_SLOTS.div_ceil(PAGE);
+/// Samples of one exchange: six times, two of its row, and its status code.
+const SAMPLES_PER_EXCHANGE: usize = Timer::COUNT + RowTimer::COUNT + 1;
+/// Exchanges that may begin and end between two looks at [`Tally::wants_shipping`], beside one for each
+/// connection: what two rounds of events bring, and room to spare.
+const EXCHANGES_BETWEEN: usize = 1024;
+
+/// Counts and times of one window, with a row for each step of the plan.
+///
+/// Times and status codes are series of counts in one [`PagedCounts`]: first the timers of the run, then two
+/// of each row, then the rows' status codes. When the pages run out, the owner has to exchange this for an
+/// empty one: see [`Self::wants_shipping`].
+#[derive(Clone, Debug)]
+pub struct Tally {
+    rows: Box<[[u64; ROW_SLOTS]]>,
+    counters: [u64; RUN_SLOTS],
+    times: PagedCounts,
+    /// Series of times.
+    series: usize,
+    seen: Seen,
+}
+
+impl Tally {
+    /// An empty tally for a plan of `steps` steps and a thread of few connections.
+    pub fn new(steps: usize) -> Self {
+        Self::for_connections(steps, 0)
+    }
+
+    /// An empty tally for a plan of `steps` steps and a thread of `connections`, all of whose exchanges may
+    /// end at once. The only place that allocates.
+    pub fn for_connections(steps: usize, connections: usize) -> Self {
+        Self::with_pages(steps, MAX_PAGES, spill(connections))
+    }
+
+    /// The same with a pool of at most `pages`.
+    pub fn with_pages(steps: usize, pages: usize, spill: usize) -> Self {
+        Self {
+            rows: vec![[0; ROW_SLOTS]; steps].into(),
+            counters: [0; RUN_SLOTS],
+            times: PagedCounts::new(slots(steps), pages, spill),
+            series: series(steps),
+            seen: Seen::default(),
+        }
+    }
+
+    /// The bytes that [`Self::for_connections`] asks for. They are resident only as far as they are touched.
+    pub const fn bytes(steps: usize, connections: usize) -> usize {
+        let pages = PagedCounts::bytes(slots(steps), MAX_PAGES, spill(connections));
+        size_of::<Self>() + steps * ROW_SLOTS * size_of::<u64>() + pages
+    }
+
+    // ── recording ──
+
+    /// Count one more.
+    #[inline]
+    pub fn count(&mut self, which: impl RunCount) {
+        self.add(which, 1);
+    }
+
+    /// Count `n` more.
+    #[inline]
+    pub fn add(&mut self, which: impl RunCount, n: u64) {
+        self.counters[which.slot()] += n;
+    }
+
+    /// Record one time in nanoseconds.
+    #[inline]
+    pub fn record(&mut self, which: Timer, ns: u64) {
+        self.record_series(which.index(), ns);
+    }
+
+    /// Count one more of a step.
+    #[inline]
+    pub fn count_row(&mut self, step: StepId, which: impl RowCount) {
+        self.add_row(step, which, 1);
+    }
+
+    /// Count `n` more of a step.
+    #[inline]
+    pub fn add_row(&mut self, step: StepId, which: impl RowCount, n: u64) {
+        self.rows[step.index()][which.slot()] += n;
+    }
+
+    /// Record one time of a step in nanoseconds.
+    #[inline]
+    pub fn record_row(&mut self, step: StepId, which: RowTimer, ns: u64) {
+        self.record_series(Timer::COUNT + step.index() * RowTimer::COUNT + which.index(), ns);
+    }
+
+    #[inline]
+    fn record_series(&mut self, series: usize, ns: u64) {
+        if ns > HIGHEST_NS {
+            return self.saturate(series);
+        }
+        let index = bucket::index(ns);
+        self.times.add(index / PAGE * self.series + series, index % PAGE);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn saturate(&mut self, series: usize) {
+        for index in [bucket::index(HIGHEST_NS), SATURATED] {
+            self.times.add(index / PAGE * self.series + series, index % PAGE);
+        }
+    }
+
+    /// Count an exchange of a step that ended.
+    #[inline]
+    pub fn end_row(&mut self, step: StepId, outcome: Outcome) {
+        self.count_row(step, outcome);
+    }
+
+    /// Count a complete response's status code (100..=999; others are ignored, the decoder refuses them).
+    #[inline]
+    pub fn count_status(&mut self, step: StepId, code: u16) {
+        let index = usize::from(code.wrapping_sub(STATUS_FIRST));
+        if index < STATUS_SLOTS {
+            let slot = TIMER_PAGES * self.series + index / PAGE * self.rows.len() + step.index();
+            self.times.add(slot, index % PAGE);
+        }
+    }
+
+    /// Keep `seen` unless an exchange ended like that before.
+    pub fn see_first(&mut self, outcome: Outcome, seen: FirstSeen) {
+        self.seen.first[outcome.index()].get_or_insert(seen);
+    }
+
+    /// Keep a response that broke an expectation: of each step the earliest of each kind, and
+    /// [`super::MAX_SPECIMENS`] kinds.
+    pub fn keep_specimen(&mut self, specimen: Specimen) {
+        self.seen.keep_specimen(specimen);
+    }
+
+    /// Keep this response as the last one.
+    pub fn capture_last(&mut self, response: Box<CapturedResponse>) {
+        self.seen.captured = Some(response);
+    }
+
+    // ── windows ──
+
+    /// Whether this should soon be exchanged for an empty one, because it has few pages left.
+    #[inline]
+    pub fn wants_shipping(&self) -> bool {
+        self.times.wants_shipping()
+    }
+
+    /// Whether this has to be exchanged for an empty one, even if that has to be waited for.
+    #[inline]
+    pub fn must_ship(&self) -> bool {
+        self.times.must_ship()
+    }
+
+    /// The sum of one counter over all rows.
+    pub fn sum(&self, which: impl RowCount) -> u64 {
+        self.rows.iter().map(|row| row[which.slot()]).sum()
+    }
+
+    /// Exchanges that ended and requests that were dropped: what is no longer outstanding.
+    pub fn settled(&self) -> u64 {
+        self.rows.iter().map(settled).sum()
+    }
+
+    /// The same counts, to be read.
+    pub fn merged(&self) -> Merged {
+        let mut merged = Merged::new(self.rows.len());
+        self.merge_into(&mut merged);
+        merged
+    }
+
+    /// Add everything to `merged`. Takes as long as there are pages in use.
+    pub(super) fn merge_into(&self, merged: &mut Merged) {
+        assert_eq!(self.rows.len(), merged.rows.len(), "counts of one plan");
+        add_each(&mut merged.counters, &self.counters);
+        merged.rows.iter_mut().zip(&self.rows).for_each(|(row, mine)| add_each(&mut row.counters, mine));
+        merged.seen.merge(&self.seen);
+        let mut pages: Vec<_> = self.times.pages().map(|(slot, page)| (self.place(slot), page)).collect();
+        pages.sort_unstable_by_key(|(place, _)| *place);
+        let mut entries = Vec::new();
+        for pages in pages.chunk_by(|(a, _), (b, _)| a.0 == b.0) {
+            entries.clear();
+            for ((_, page), counts) in pages {
+                let counts = (page * PAGE..).zip(*counts).filter(|(_, n)| **n > 0);
+                entries.extend(counts.map(|(index, n)| entry(index, u64::from(*n))));
+            }
+            self.merge_series(pages[0].0.0, &entries, merged);
+        }
+        for (slot, offset, n) in self.times.others() {
+            let (series, page) = self.place(slot);
+            self.merge_series(series, &[entry(page * PAGE + offset, n)], merged);
+        }
+    }
+
+    /// The series that a slot belongs to, and which of its pages it is. Status codes are the series behind
+    /// those of the timers.
+    fn place(&self, slot: usize) -> (usize, usize) {
+        match slot.checked_sub(TIMER_PAGES * self.series) {
+            None => (slot % self.series, slot / self.series),
+            Some(status) => (self.series + status % self.rows.len(), status / self.rows.len()),
+        }
+    }
+
+    fn merge_series(&self, series: usize, entries: &[u64], merged: &mut Merged) {
+        if let Some(step) = series.checked_sub(self.series) {
+            let codes = Histogram::entries(entries);
+            return codes.for_each(|(index, n)| merged.rows[step].add_status(STATUS_FIRST + index as u16, n));
+        }
+        let timer = match series.checked_sub(Timer::COUNT) {
+            None => &mut merged.timers[series],
+            Some(of_row) => &mut merged.rows[of_row / RowTimer::COUNT].timers[of_row % RowTimer::COUNT],
+        };
+        let saturated = entries.iter().rposition(|e| *e < entry(SATURATED, 0)).map_or(0, |last| last + 1);
+        let (within, above) = entries.split_at(saturated);
+        timer.merge_entries(within);
+        timer.saturated += Histogram::entries(above).map(|(_, n)| n).sum::<u64>();
+    }
+
+    /// Forget everything; keeps the memory.
+    pub fn clear(&mut self) {
+        let Self { rows, counters, times, series: _, seen } = self;
+        rows.fill([0; ROW_SLOTS]);
+        counters.fill(0);
+        times.clear();
+        seen.clear();
+    }
+}
+
+const fn series(steps: usize) -> usize {
+    Timer::COUNT + steps * RowTimer::COUNT
+}
+
+const fn slots(steps: usize) -> usize {
+    TIMER_PAGES * series(steps) + STATUS_PAGES * steps
+}
+
+const fn spill(connections: usize) -> usize {
+    (connections + EXCHANGES_BETWEEN) * SAMPLES_PER_EXCHANGE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tally::{Counter, RowCounter};
+
+    /// Every bucket of every series and every status code, in an order of chance, shipped when asked.
+    #[test]
+    fn every_bucket_of_every_row_is_counted_with_a_pool_that_is_far_too_small() {
+        const STEPS: usize = 2;
+        const PAGES: usize = 64;
+        let mut places: Vec<(usize, usize)> =
+            (0..series(STEPS)).flat_map(|series| (0..BUCKETS).map(move |i| (series, i))).collect();
+        places.extend((0..STEPS).flat_map(|step| (0..STATUS_SLOTS).map(move |i| (series(STEPS) + step, i))));
+        fastrand::Rng::with_seed(1).shuffle(&mut places);
+        let mut tally = Tally::with_pages(STEPS, PAGES, 16);
+        let room = tally.times.room();
+        let (mut shipped, mut merged, mut truth) = (0, Merged::new(STEPS), Merged::new(STEPS));
+        for (i, (series, index)) in places.into_iter().enumerate() {
+            let ns = bucket::lowest_and_width(index).0.min(HIGHEST_NS);
+            let code = STATUS_FIRST + index as u16;
+            if let Some(step) = series.checked_sub(tally.series) {
+                tally.count_status(StepId::new(step), code);
+                truth.count_status(StepId::new(step), code);
+            } else if let Some(timer) = Timer::ALL.get(series) {
+                tally.record(*timer, ns);
+                truth.record(*timer, ns);
+            } else {
+                let (step, timer) = ((series - Timer::COUNT) / 2, RowTimer::ALL[(series - Timer::COUNT) % 2]);
+                tally.record_row(StepId::new(step), timer, ns);
+                truth.record_row(StepId::new(step), timer, ns);
+            }
+            // An empty one is at hand only now and then.
+            if tally.wants_shipping() && i % 32 == 0 {
+                merged.merge_window(&tally);
+                tally.clear();
+                shipped += 1;
+            }
+        }
+        merged.merge_window(&tally);
+        assert_eq!(merged, truth);
+        assert_eq!(merged.row(StepId(1)).status_codes().count(), STATUS_SLOTS);
+        assert!(shipped > 1_000, "{shipped}");
+        assert_eq!(tally.times.room(), room, "the list of samples without a page is long enough");
+    }
+
+    #[test]
+    fn a_sample_is_not_lost_though_nobody_ships() {
+        let mut tally = Tally::with_pages(1, 4, 2);
+        let mut truth = Merged::new(1);
+        for i in 0..1_000 {
+            tally.record(Timer::Slip, i * 10_000);
+            truth.record(Timer::Slip, i * 10_000);
+        }
+        assert!(tally.must_ship() && tally.merged() == truth);
+    }
+
+    #[test]
+    fn a_pool_with_a_page_for_each_slot_never_asks_to_be_shipped() {
+        let mut tally = Tally::new(1);
+        assert!(slots(1) <= MAX_PAGES);
+        for index in 0..BUCKETS {
+            let ns = bucket::lowest_and_width(index).0.min(HIGHEST_NS);
+            RowTimer::ALL.iter().for_each(|timer| tally.record_row(StepId(0), *timer, ns));
+            Timer::ALL.iter().for_each(|timer| tally.record(*timer, ns));
+        }
+        assert!(!tally.wants_shipping());
+    }
+
+    #[test]
+    fn a_count_that_overflows_is_carried() {
+        let mut tally = Tally::new(1);
+        tally.record_row(StepId(0), RowTimer::ServiceTime, 1_000);
+        let (series, index) = (Timer::COUNT + RowTimer::ServiceTime.index(), bucket::index(1_000));
+        tally.times.fill(index / PAGE * tally.series + series, index % PAGE);
+        assert!(!tally.must_ship());
+        (0..3).for_each(|_| tally.record_row(StepId(0), RowTimer::ServiceTime, 1_000));
+        assert!(tally.must_ship());
+        assert_eq!(tally.merged().row(StepId(0)).timer(RowTimer::ServiceTime).count(), (1 << 32) + 2);
+    }
+
+    #[test]
+    fn times_above_the_bound_and_foreign_status_codes_are_told_apart() {
+        let mut tally = Tally::new(3);
+        tally.record_row(StepId(2), RowTimer::ResponseTime, HIGHEST_NS * 2);
+        tally.record_row(StepId(2), RowTimer::ResponseTime, HIGHEST_NS);
+        [99, 100, 999, 1_000, 0].into_iter().for_each(|code| tally.count_status(StepId(2), code));
+        let merged = tally.merged();
+        let row = merged.row(StepId(2));
+        assert_eq!(
+            (row.timer(RowTimer::ResponseTime).count(), row.timer(RowTimer::ResponseTime).saturated()),
+            (2, 1)
+        );
+        assert_eq!(row.status_codes().collect::<Vec<_>>(), [(100, 1), (999, 1)]);
+        assert!(merged.row(StepId(1)).is_empty());
+    }
+
+    #[test]
+    fn what_was_cleared_is_as_good_as_new() {
+        let mut tally = Tally::new(2);
+        let mut rng = fastrand::Rng::with_seed(1);
+        for _ in 0..3 {
+            let mut truth = Merged::new(2);
+            for _ in 0..2_000 {
+                let (step, ns) = (StepId(rng.u32(..2)), rng.u64(..1 << 30));
+                tally.count_row(step, RowCounter::Due);
+                truth.add_row(step, RowCounter::Due, 1);
+                tally.record_row(step, RowTimer::ResponseTime, ns);
+                truth.record_row(step, RowTimer::ResponseTime, ns);
+                tally.count(Counter::Retried);
+                truth.add(Counter::Retried, 1);
+            }
+            assert_eq!((tally.merged(), tally.sum(RowCounter::Due)), (truth, 2_000));
+            tally.clear();
+            assert_eq!(tally.merged(), Merged::new(2));
+        }
+    }
+}
