@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::format::{count, percent, rate, short_count, time, whole_seconds};
+use super::format::{count, percent, rate, seconds, short_count, time, whole_seconds};
 use super::shown::harmless;
 use crate::fleet::coordinator::{Awaited, Mark, Row, Waiting};
 use crate::fleet::messages::{WorkerId, WorkerState};
@@ -317,10 +317,6 @@ fn share(row: &Row) -> String {
 
 fn send_delay(row: &Row) -> String {
     row.health.send_delay_p99_ns.map_or("–".to_owned(), time)
-}
-
-fn seconds(ns: u64) -> f64 {
-    ns as f64 / 1e9
 }
 
 #[cfg(test)]

@@ -52,6 +52,11 @@ fn scaled(n: f64, units: &[&str]) -> String {
     format!("{number} {}", units[step]).trim_end().to_owned()
 }
 
+/// Nanoseconds as seconds.
+pub fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,9 +13,10 @@ use serde::Serialize;
 use super::figures::{
     BaselineFigures, BrokenExpectation, Connections, Histograms, Instrument, InstrumentFigures, Latency,
     Outcomes, Point, Rate, Scenario, Threshold, Tls, Totals, Verdict, protocol_errors, public_source,
-    seconds, status_codes, timeline,
+    status_codes, timeline,
 };
 use super::fleet::FleetFigures;
+use super::format::seconds;
 use crate::run::Fleet;
 use crate::run::Snapshot;
 use crate::tally::{Counter, RowTimer, Timer};

@@ -14,7 +14,7 @@ use super::{Failure, baseline_file, plan_form};
 use crate::cli::Options;
 use crate::collector::{Merger, Part};
 use crate::fleet::coordinator::terms::{Config, Terms};
-use crate::fleet::coordinator::{Answer, Closing, Coordinator, Effect, Event, Note, Record, StopReason};
+use crate::fleet::coordinator::{Answer, Coordinator, Effect, Event, Note, Record, RunEnd, StopReason};
 use crate::fleet::messages::{Key, PlanText, WorkerId};
 use crate::fleet::report::Report;
 use crate::fleet::{Refusal, worker::Window as _};
@@ -47,7 +47,7 @@ pub struct CoordinatorService {
     threads: usize,
     clock: Clock,
     epoch_ns: u64,
-    sealed: Option<Closing>,
+    sealed: Option<RunEnd>,
     /// The run goes on with another process.
     left: bool,
     stopped: Option<StopReason>,

@@ -72,6 +72,11 @@ impl Snapshot {
         }
     }
 
+    /// Whether nothing will change any more.
+    pub fn is_final(&self) -> bool {
+        self.state == State::Finished
+    }
+
     /// The time that the counts are out of, in nanoseconds: the denominator of every rate.
     pub const fn counted_ns(&self) -> u64 {
         self.measured_ns + self.ahead_ns

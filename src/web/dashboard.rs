@@ -42,7 +42,7 @@ pub fn knows(path: &str) -> bool {
 pub fn answer(path: &str, site: &Site) -> ResponseBox {
     let board = &*site.board;
     if let Some(part) = part_at(path) {
-        let (body, last) = board.read(|s| (dashboard::part(part, s), dashboard::is_last(s)));
+        let (body, last) = board.read(|s| (dashboard::part(part, s), s.is_final()));
         return page(if last { STOP_POLLING } else { 200 }, HTML, body);
     }
     if let Some((extension, format)) = format_at(path) {
@@ -76,7 +76,7 @@ fn format_at(path: &str) -> Option<(&'static str, Format)> {
 /// The result as a file to keep; it is drawn when it is asked for.
 fn report(extension: &str, format: Format, board: &SharedSnapshot) -> ResponseBox {
     let drawn = board.read(|snapshot| match snapshot {
-        s if !dashboard::is_last(s) => Err((409, "the run has not ended; /status has the figures so far\n")),
+        s if !s.is_final() => Err((409, "the run has not ended; /status has the figures so far\n")),
         s if format == Format::Hlog && s.intervals.is_none() => {
             Err((404, "no histogram log was kept: start the run with --report FILE.hlog\n"))
         }

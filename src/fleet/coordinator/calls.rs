@@ -2,20 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Answer, Coordinator, Effects, Note, Present, Record};
+use super::event::{Answer, Effects, Note, Reply};
+use super::member::MemberStatus;
+use super::{Coordinator, Record};
 use crate::fleet::Refusal;
 use crate::fleet::messages::*;
-
-/// An answer that is made when everything the call led to has been taken in.
-pub(super) enum Reply {
-    /// Nobody asked.
-    Nothing,
-    /// To an operator.
-    Done,
-    Joined(WorkerId),
-    Orders(WorkerId),
-    Acked(WorkerId),
-}
 
 impl Coordinator {
     pub(super) fn join(&mut self, join: &Join, now: u64, effects: &mut Effects) -> Result<Reply, Refusal> {
@@ -41,7 +32,7 @@ impl Coordinator {
         }
         let Join { key, host, threads, .. } = join.clone();
         self.record(Record::Joined { key, slot, host, threads, at_ns: now }, effects);
-        self.present.push(Present::new(now));
+        self.present.push(MemberStatus::new(now));
         let worker = WorkerId(self.present.len() as u32 - 1);
         effects.note(Note::Joined(worker));
         Ok(Reply::Joined(worker))

@@ -1,7 +1,8 @@
 //! What a coordinator knows for good. Changed by records alone, so that a journal's records give it back.
 
+use super::ending::{RunEnd, StopReason};
+use super::record::{Record, Share};
 use super::terms::Terms;
-use super::{Closing, Record, Share, StopReason};
 use crate::fleet::messages::{Final, Key, MAX_INCARNATIONS, MAX_TURNS, PlanText, Totals, Turn, WorkerId};
 
 /// The lasting state of a run.
@@ -24,7 +25,7 @@ pub struct Ledger {
     /// Why and when load was stopped early.
     pub stopped: Option<(StopReason, u64)>,
     /// How and when the result became final.
-    pub sealed: Option<(Closing, u64)>,
+    pub sealed: Option<(RunEnd, u64)>,
     /// The exit code with which people were told of it.
     pub told: Option<u8>,
 }

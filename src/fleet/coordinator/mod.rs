@@ -16,176 +16,33 @@
 //! epoch, on a clock that only moves forward while the process lives.
 
 mod calls;
+mod ending;
+mod event;
 mod ledger;
+mod member;
 mod phases;
 mod record;
 mod sharing;
+mod status;
 mod view;
 
 pub mod terms;
 
+pub use ending::{RunEnd, StopReason};
+pub use event::{Answer, Effect, Event, Note};
 pub use ledger::{Gone, Member};
 pub use record::{Record, Share};
+pub use status::{Awaited, Mark, Row, Waiting};
 pub use terms::{Config, Dealing, OnWorkerLoss, Terms};
-pub use view::{Awaited, Mark, Row, Waiting};
 
 use super::Refusal;
-use super::messages::{
-    Acked, Final, Health, Heartbeat, Join, Joined, Key, Orders, PlanText, Totals, WorkerId, WorkerState,
-};
-use crate::plan::Slice;
-use calls::Reply;
+use super::messages::{Key, PlanText, WorkerId, WorkerState};
+use event::{Effects, Reply};
 use ledger::Ledger;
+use member::MemberStatus;
 
 /// No heartbeat that grants a lease was longer under way.
 pub const CALL_TIMEOUT_NS: u64 = 2_000_000_000;
-
-/// What happens to a coordinator.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// Time has passed; due by [`Coordinator::wait_until`], harmless earlier.
-    Tick,
-    /// There is a plan: the coordinator's own at the start, or the first one that a worker brings
-    /// (feed it before that worker's `Join`).
-    Plan(PlanText, Terms),
-    /// `POST /workers`
-    Join(Box<Join>),
-    /// `POST /workers/{id}/heartbeat`
-    Heartbeat(WorkerId, Box<Heartbeat>),
-    /// `POST /workers/{id}/reports/{seq}`, read and found whole. The caller keeps its bytes at hand while
-    /// it carries the effects out.
-    Report {
-        /// Whose.
-        worker: WorkerId,
-        /// Its key, as the report says.
-        key: Key,
-        /// The window's number, from 1.
-        seq: u64,
-        /// What it counts.
-        totals: Totals,
-    },
-    /// `POST /workers/{id}/final`
-    Final(WorkerId, Box<Final>),
-    /// `POST /run/start`: begin with those that have joined.
-    Start,
-    /// Make no new requests.
-    Stop(StopReason),
-    /// A `Persist` could not be carried out: nothing may be acknowledged any more.
-    JournalFailed,
-}
-
-/// What is to be done, in this order.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
-    /// Append it to the journal (with the report's bytes, if it is one); nothing to do without one. It has to be
-    /// on the disk before a later answer leaves.
-    Persist(Record),
-    /// Merge the report at hand into the result.
-    Merge(WorkerId, u64),
-    /// Answer the call at hand. There is exactly one for each event that is a call, and it is the last;
-    /// for others only when they are refused.
-    Answer(Result<Answer, Refusal>),
-    /// The state shown to people has changed: the run started, a worker was lost, and so on.
-    Note(Note),
-    /// The result is final: write the reports, judge, answer calls until the workers had time to hear it.
-    Seal(Closing),
-}
-
-/// What a call is answered with.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
-    /// To a join.
-    Joined(Joined),
-    /// To a heartbeat; set `t2_ns` when it leaves.
-    Orders(Box<Orders>),
-    /// To a report or a final report.
-    Acked(Acked),
-    /// To an operator's call.
-    Done,
-}
-
-/// Why load was stopped before its time.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StopReason {
-    /// The operator's call.
-    Operator,
-    /// A signal ended the coordinator.
-    Interrupted,
-    /// A threshold that was to stop the run has failed; which, by its place.
-    Threshold(usize),
-    /// A worker was lost and the plan says `fail`.
-    WorkerLost(WorkerId),
-    /// A worker left before the end, as it said itself, and the plan says `fail`.
-    WorkerLeft(WorkerId),
-    /// A worker could not do its part; why.
-    WorkerFailed(WorkerId, String),
-    /// No worker is left.
-    NobodyLeft,
-    /// Too few joined, or not all became ready, before their time was up; what was missing.
-    NotGathered(String),
-    /// The journal can not be written.
-    JournalFailed,
-}
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Closing {
-    /// Why load was stopped early; `None`: the plan was carried out.
-    pub stopped: Option<StopReason>,
-    /// Whether load ever began.
-    pub started: bool,
-    /// Workers whose last word never came: what they did after their last report is not known.
-    pub missing: Vec<WorkerId>,
-    /// Workers whose final totals are not the sum of their windows.
-    pub unequal: Vec<WorkerId>,
-}
-
-/// Something people should hear of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
-    /// A worker joined.
-    Joined(WorkerId),
-    /// A new process took the place of this one.
-    Replaced(WorkerId),
-    /// Nothing was heard of it for longer than its lease.
-    Lost(WorkerId),
-    /// It said itself that it ends before the time; why.
-    Left(WorkerId, String),
-    /// All are told to open connections.
-    Preparing,
-    /// Load begins at this instant.
-    Starting(u64),
-    /// A new sharing-out was decided: its epoch, and from which time of the schedule on.
-    Shared(u32, u64),
-    /// Load is stopped.
-    Stopping(StopReason),
-}
-
-impl std::fmt::Display for StopReason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Operator => f.write_str("stopped by the operator"),
-            Self::Interrupted => f.write_str("the coordinator was interrupted"),
-            Self::Threshold(_) => f.write_str("a threshold that stops the run has failed"),
-            Self::WorkerLost(id) => write!(
-                f,
-                "worker {} was lost and the plan does not say `on_worker_loss: continue` or `redistribute`",
-                id.0
-            ),
-            Self::WorkerLeft(id) => write!(
-                f,
-                "worker {} left before the end and the plan does not say `on_worker_loss: continue` or \
-                 `redistribute`",
-                id.0
-            ),
-            Self::WorkerFailed(id, why) => write!(f, "worker {} could not do its part: {why}", id.0),
-            Self::NobodyLeft => f.write_str("no worker is left"),
-            Self::NotGathered(what) => f.write_str(what),
-            Self::JournalFailed => f.write_str("the journal can not be written: look at the --state-dir"),
-        }
-    }
-}
 
 /// The coordinator of one run.
 #[derive(Clone, Debug)]
@@ -193,7 +50,7 @@ pub struct Coordinator {
     config: Config,
     ledger: Ledger,
     /// What is known of each member only while this process lives, by number.
-    present: Vec<Present>,
+    present: Vec<MemberStatus>,
     /// When this process took the run up.
     opened_ns: u64,
     /// When the last event came.
@@ -210,47 +67,6 @@ pub struct Coordinator {
     ahead_ns: Option<i64>,
     /// The journal can not be written.
     broken: bool,
-}
-
-/// A member as it was last heard.
-#[derive(Clone, Copy, Debug)]
-struct Present {
-    heard_ns: u64,
-    state: WorkerState,
-    health: Health,
-    prepared: Option<Slice>,
-    start_error_ns: Option<u64>,
-    ahead_ns: Option<i64>,
-    /// It was answered since the result is sealed.
-    told_end: bool,
-}
-
-impl Present {
-    fn new(now: u64) -> Self {
-        Self {
-            heard_ns: now,
-            state: WorkerState::Joined,
-            health: Health::default(),
-            prepared: None,
-            start_error_ns: None,
-            ahead_ns: None,
-            told_end: false,
-        }
-    }
-}
-
-/// Effects in the order in which they have to be carried out.
-#[derive(Default)]
-struct Effects(Vec<Effect>);
-
-impl Effects {
-    fn note(&mut self, note: Note) {
-        self.0.push(Effect::Note(note));
-    }
-
-    fn merge(&mut self, worker: WorkerId, seq: u64) {
-        self.0.push(Effect::Merge(worker, seq));
-    }
 }
 
 impl Coordinator {
@@ -291,7 +107,7 @@ impl Coordinator {
         }
         // Who was heard last when is not written down: everybody, just now, is the longest ago it can be
         // taken for without calling somebody lost who is not.
-        coordinator.present = vec![Present::new(now); coordinator.ledger.members.len()];
+        coordinator.present = vec![MemberStatus::new(now); coordinator.ledger.members.len()];
         // What a worker said of itself in its last word counts still: its throttling, for one.
         for (present, member) in coordinator.present.iter_mut().zip(&coordinator.ledger.members) {
             if let Some(last) = &member.last {
@@ -397,6 +213,7 @@ impl Coordinator {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fleet::messages::{Final, Health, Totals};
 
     #[test]
     fn what_a_worker_said_last_of_itself_outlives_the_coordinator() {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::event::Effects;
 use super::sharing::deal;
 use super::{
-    Awaited, Closing, Coordinator, Dealing, Effect, Effects, Note, OnWorkerLoss, Record, StopReason, Waiting,
+    Awaited, Coordinator, Dealing, Effect, Member, Note, OnWorkerLoss, Record, RunEnd, StopReason, Waiting,
 };
 use crate::fleet::messages::{Phase, WorkerId};
 use crate::plan::Slice;
@@ -249,11 +250,11 @@ impl Coordinator {
     fn seal(&mut self, now: u64, effects: &mut Effects) {
         let members = || (0..).map(WorkerId).zip(&self.ledger.members).filter(|(_, m)| m.had_share);
         let missing = members().filter(|(_, m)| m.last.is_none()).map(|(id, _)| id).collect();
-        let is_unequal = |m: &super::Member| m.last.as_ref().is_some_and(|last| last.totals != m.totals);
+        let is_unequal = |m: &Member| m.last.as_ref().is_some_and(|last| last.totals != m.totals);
         let unequal = members().filter(|(_, m)| is_unequal(m)).map(|(id, _)| id).collect();
         let stopped = self.ledger.stopped.as_ref().map(|(reason, _)| reason.clone());
         let started = self.ledger.start_at_ns.is_some();
-        let closing = Closing { stopped, started, missing, unequal };
+        let closing = RunEnd { stopped, started, missing, unequal };
         self.record(Record::Sealed(closing.clone(), now), effects);
         effects.0.push(Effect::Seal(closing));
     }

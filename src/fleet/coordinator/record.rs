@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Closing, StopReason, terms::Terms};
+use super::ending::{RunEnd, StopReason};
+use super::terms::Terms;
 use crate::fleet::messages::{Final, Key, PlanText, Totals, WorkerId};
 use crate::plan::Slice;
 
@@ -74,7 +75,7 @@ pub enum Record {
     /// Load is stopped before its time.
     Stopped(StopReason, u64),
     /// The result is final.
-    Sealed(Closing, u64),
+    Sealed(RunEnd, u64),
     /// Its reports are written and people were told: with this exit code. Always last.
     Told(u8),
 }

@@ -1,6 +1,8 @@
 //! Who owns which part of the schedule: at the start, and anew when workers are lost or come late.
 
-use super::{CALL_TIMEOUT_NS, Coordinator, Dealing, Effects, Note, OnWorkerLoss, Record, Share};
+use super::event::Effects;
+use super::member::MemberStatus;
+use super::{CALL_TIMEOUT_NS, Coordinator, Dealing, Note, OnWorkerLoss, Record, Share};
 use crate::fleet::messages::{MAX_WORKERS, WorkerId, WorkerState};
 use crate::plan::Slice;
 
@@ -57,7 +59,7 @@ impl Coordinator {
         if self.restored && self.ahead_ns.is_none() {
             return None;
         }
-        let of_workers = |f: fn(&super::Present) -> u64| self.present.iter().map(f).max().unwrap_or(0);
+        let of_workers = |f: fn(&MemberStatus) -> u64| self.present.iter().map(f).max().unwrap_or(0);
         let start_error_ns = of_workers(|p| p.start_error_ns.unwrap_or(0)).min(self.config.lease_ns);
         let mut ahead_ns = self.config.lease_ns + self.config.margin_ns + start_error_ns;
         if self.restored {

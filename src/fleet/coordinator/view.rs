@@ -1,116 +1,13 @@
-//! What people are shown of the fleet: one row for each process that ever joined.
+//! What a coordinator shows of its fleet: one row for each process that ever joined.
 
 use std::collections::BTreeSet;
 
-use super::{Coordinator, Gone, Terms};
-use crate::fleet::messages::{Health, Key, PlanText, Totals, WorkerId, WorkerState};
-use crate::plan::Slice;
-
-/// A worker as it is now.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Row {
-    /// Its number.
-    pub worker: WorkerId,
-    /// Its place.
-    pub slot: u32,
-    /// Where it runs.
-    pub host: String,
-    /// Its load threads.
-    pub threads: u32,
-    /// Where it stands.
-    pub mark: Mark,
-    /// Its part by the newest sharing-out.
-    pub share: Option<Slice>,
-    /// What it last said of itself.
-    pub health: Health,
-    /// When it was last heard, on the coordinator's clock.
-    pub heard_ns: u64,
-    /// Its last window that was applied.
-    pub acked_seq: u64,
-    /// The sum of its windows.
-    pub totals: Totals,
-    /// How and when it left before the end.
-    pub gone: Option<Gone>,
-    /// Its start lay at most this far from the asked one.
-    pub start_error_ns: Option<u64>,
-    /// Whether it ever owned a part of the schedule.
-    pub had_share: bool,
-}
-
-/// What a run that has not begun waits for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    /// For what.
-    pub what: Awaited,
-    /// Workers that are there, or ready.
-    pub there: u32,
-    /// Of so many.
-    pub wanted: u32,
-    /// Those that were lost and whose places nobody has taken; or those that are not ready.
-    pub missing: Vec<WorkerId>,
-    /// Until when, on the coordinator's clock.
-    pub until_ns: u64,
-}
-
-/// What is waited for before the start, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Awaited {
-    /// That somebody brings a plan.
-    Plan,
-    /// That enough workers join.
-    Workers,
-    /// That each of them has its connections open.
-    Ready,
-}
-
-impl Awaited {
-    /// Every name there is.
-    pub const NAMES: [&str; 3] = ["plan", "workers", "ready"];
-
-    /// The name in `/status`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Plan => "plan",
-            Self::Workers => "workers",
-            Self::Ready => "ready",
-        }
-    }
-}
-
-/// Where a worker stands, as people are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
-    /// As it says itself.
-    Present(WorkerState),
-    /// Silent for longer than its lease.
-    Lost,
-    /// Another process took its place.
-    Replaced,
-    /// Ended before the time, and said so.
-    Left,
-}
-
-impl Mark {
-    /// Every name there is: the values of the metric's label.
-    pub const NAMES: [&str; 10] =
-        ["joined", "preparing", "ready", "running", "draining", "done", "failed", "lost", "replaced", "left"];
-
-    /// The name in `/status`, `/metrics` and reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Present(WorkerState::Joined) => "joined",
-            Self::Present(WorkerState::Preparing) => "preparing",
-            Self::Present(WorkerState::Ready) => "ready",
-            Self::Present(WorkerState::Running) => "running",
-            Self::Present(WorkerState::Draining) => "draining",
-            Self::Present(WorkerState::Done) => "done",
-            Self::Present(WorkerState::Failed) => "failed",
-            Self::Lost => "lost",
-            Self::Replaced => "replaced",
-            Self::Left => "left",
-        }
-    }
-}
+use super::ending::RunEnd;
+use super::ledger::Member;
+use super::member::MemberStatus;
+use super::status::{Mark, Row};
+use super::{Coordinator, Terms};
+use crate::fleet::messages::{Key, PlanText, Totals, WorkerId, WorkerState};
 
 impl Coordinator {
     /// One row per worker, by number.
@@ -122,7 +19,7 @@ impl Coordinator {
         // One that was lost before it owned anything is not missed once another has its place.
         let taken: BTreeSet<u32> =
             self.ledger.members.iter().filter(|m| m.had_share).map(|m| m.slot).collect();
-        let row = |((worker, member), present): ((WorkerId, &super::Member), &super::Present)| Row {
+        let row = |((worker, member), present): ((WorkerId, &Member), &MemberStatus)| Row {
             worker,
             slot: member.slot,
             host: member.host.clone(),
@@ -182,7 +79,7 @@ impl Coordinator {
     }
 
     /// How the run ended, once its result is final.
-    pub fn closing(&self) -> Option<&super::Closing> {
+    pub fn closing(&self) -> Option<&RunEnd> {
         self.ledger.sealed.as_ref().map(|(closing, _)| closing)
     }
 

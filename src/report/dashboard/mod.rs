@@ -8,7 +8,7 @@
 //! The page is drawn on the server and means something without any script: then it loads itself anew
 //! from time to time. With the scripts its parts are exchanged in place, which keeps the focus, the
 //! places scrolled to and every element that has not changed. When the run is over the parts say so
-//! ([`is_last`]) and are asked for no more. What stays out: how it gets to the browser (web).
+//! ([`Snapshot::is_final`]) and are asked for no more. What stays out: how it gets to the browser (web).
 
 mod now;
 
@@ -88,16 +88,11 @@ impl Part {
     }
 }
 
-/// Whether this picture is the last one of its run.
-pub fn is_last(snapshot: &Snapshot) -> bool {
-    snapshot.state == State::Finished
-}
-
 /// The whole page.
 pub fn page(snapshot: &Snapshot, offer: &Offer) -> String {
     let (judged, thresholds) = (snapshot.instrument(), Threshold::all(snapshot));
     let source = Source::new(snapshot, &judged, &thresholds);
-    let live = !is_last(snapshot);
+    let live = !snapshot.is_final();
     let reload = html! { meta http-equiv="refresh" content=(RELOAD_S); };
     let markup = html! {
         (DOCTYPE)
@@ -201,7 +196,7 @@ fn drawn(part: Part, source: &Source) -> Markup {
 }
 
 fn charts_of(source: &Source) -> Markup {
-    if is_last(source.snapshot) {
+    if source.snapshot.is_final() {
         return charts::all(source);
     }
     let view = charts::View {

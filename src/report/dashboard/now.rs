@@ -2,18 +2,18 @@
 
 use maud::{Markup, html};
 
-use super::is_last;
 use crate::report::figures::Rate;
 use crate::report::format::{count, percent, rate as per_second, whole_seconds};
 use crate::report::headline::{Headline, Tone};
-use crate::report::html::sections::{figure, key_figures, optional, own_error, plural, sentence, share};
+use crate::report::html::sections::{figure, key_figures, optional, own_error, sentence, share};
 use crate::report::html::{Source, doubts, heading, insecure, sections, workers};
 use crate::report::{EXTENSIONS, Format};
 use crate::run::{Snapshot, State};
 use crate::tally::{RowTimer, ThreadHealth, quantile};
+use crate::units::plural;
 
 fn headline(source: &Source) -> Headline {
-    match is_last(source.snapshot) {
+    match source.snapshot.is_final() {
         true => Headline::of(source.snapshot, source.instrument),
         false => Headline::so_far(source.snapshot, source.instrument),
     }
@@ -31,7 +31,7 @@ pub fn title(source: &Source) -> Markup {
 }
 
 pub fn all(source: &Source) -> Markup {
-    let over = is_last(source.snapshot);
+    let over = source.snapshot.is_final();
     html! {
         (top(source))
         @if over { (key_figures(source)) } @else { (figures(source)) }
@@ -42,7 +42,7 @@ pub fn all(source: &Source) -> Markup {
 
 fn top(source: &Source) -> Markup {
     let headline = headline(source);
-    let over = is_last(source.snapshot);
+    let over = source.snapshot.is_final();
     let (tone, mark) = match headline.tone {
         Tone::Good if over => ("good", "✓"),
         Tone::Good => ("calm", "▸"),

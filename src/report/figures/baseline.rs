@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::seconds;
+use crate::report::format::seconds;
 use crate::run::Snapshot;
 use crate::verdict::baseline::{Change, Figure};
 

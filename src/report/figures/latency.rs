@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::seconds;
+use crate::report::format::seconds;
 use crate::tally::{Histogram, quantile};
 
 /// The percentiles every summary holds: key, quantile.

@@ -17,6 +17,7 @@ pub use self::baseline::BaselineFigures;
 pub use self::latency::{Histograms, Latency, PERCENTILES};
 pub use self::unsent::{dropped_because, turned_away};
 pub use self::wire::{Connections, explain, protocol_errors, tls_faults};
+use super::format::seconds;
 use crate::plan::Metric;
 use crate::run::{Ending, Snapshot, State};
 use crate::tally::{Counter, Merged, Outcome, Row, RowCounter, RowTimer, Timer};
@@ -466,11 +467,6 @@ pub fn public_source(source: &str) -> String {
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     format!("{scheme}://{host}{path}")
-}
-
-/// Nanoseconds as seconds.
-pub fn seconds(ns: u64) -> f64 {
-    ns as f64 / 1e9
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::Source;
 use super::sections::{sentence, table};
+use super::source::Source;
 use crate::report::compared::{self, Meaning};
+use crate::units::plural;
 use crate::verdict::baseline::Change;
 
 /// Changes shown without being asked: all together, and what is significant; the rest opens on demand.
@@ -29,7 +30,7 @@ pub fn section(source: &Source) -> Markup {
             @if !told.is_empty() { (table("Against the baseline", &HEADER, rows(&told, limit))) }
             @if !other.is_empty() {
                 details {
-                    summary { (super::sections::plural(other.len() as u64, "figure")) " of scenarios without a significant difference" }
+                    summary { (plural(other.len() as u64, "figure")) " of scenarios without a significant difference" }
                     (table("Without a significant difference", &HEADER, rows(&other, limit)))
                 }
             }

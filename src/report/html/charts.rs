@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::Source;
+use super::source::Source;
 use crate::report::format;
 use crate::report::svg::{
     Axis, Chart, MAX_POINTS, Place, Scale, Series, chart, count_ticks, empty, percentile_ticks, second_ticks,

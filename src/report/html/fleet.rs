@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::Source;
 use super::sections::table;
+use super::source::Source;
 use crate::report::format::{count, percent, time};
 use crate::report::shown::harmless;
 

@@ -2,12 +2,13 @@
 
 use maud::{Markup, html};
 
-use super::Source;
-use super::sections::{facts_list, optional, plural, table};
+use super::sections::{facts_list, optional, table};
+use super::source::Source;
 use crate::report::format::{count, percent, time};
 use crate::report::shown::{harmless, unbroken};
 use crate::run::State;
 use crate::tally::{Counter, Timer, quantile};
+use crate::units::plural;
 
 /// Load threads listed without being asked; the rest opens on demand.
 const MOST_OPEN_THREADS: usize = 8;

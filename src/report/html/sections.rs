@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::Source;
+use super::source::Source;
 use crate::report::figures::{Outcomes, Rate, Threshold, Tls, dropped_because, explain, status_codes};
 use crate::report::format::{bytes, count, percent, rate as per_second, time, time_in_interval};
 use crate::report::json::rfc3339;
@@ -10,6 +10,7 @@ use crate::report::shown::{harmless, unbroken};
 use crate::report::threshold;
 use crate::run::State;
 use crate::tally::{Counter, Histogram, RowCounter, RowTimer, Timer, quantile};
+use crate::units::plural;
 
 /// Rows of the latency table.
 const PERCENTILES: [(&str, f64); 7] = [
@@ -26,10 +27,6 @@ const PERCENTILES: [(&str, f64); 7] = [
 pub fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
-}
-
-pub fn plural(n: u64, noun: &str) -> String {
-    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
 pub fn optional(ns: Option<u64>) -> String {

@@ -2,11 +2,12 @@
 
 use maud::{Markup, html};
 
-use super::Source;
-use super::sections::{plural, table};
+use super::sections::table;
+use super::source::Source;
 use crate::report::fleet::{FleetFigures, WorkerFigures};
 use crate::report::format::{count, percent, time};
 use crate::report::shown::harmless;
+use crate::units::plural;
 
 /// Nothing where there is no fleet.
 pub fn section(source: &Source) -> Markup {

@@ -9,6 +9,7 @@ use crate::report::format::{bytes, count, percent, rate as per_second, short_cou
 use crate::report::shown::harmless;
 use crate::run::{RunInfo, Snapshot};
 use crate::tally::{Counter, Histogram, RowCounter, RowTimer, Timer, quantile};
+use crate::units::plural;
 
 /// Percentiles of the latency table; p99.99 is left to the report file.
 const ROWS: [(&str, f64); 6] =
@@ -336,8 +337,4 @@ pub fn own_error(page: &mut Page, snapshot: &Snapshot) {
         let periods = plural(snapshot.throttled_periods, "period");
         page.field("throttled", &[format!("{} of CPU time in {periods}", time(snapshot.throttled_ns))]);
     }
-}
-
-fn plural(n: u64, noun: &str) -> String {
-    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 use loadtester::fleet::coordinator::{
-    self, Answer as Told, Awaited, Closing, Coordinator, Dealing, Effect, Event, OnWorkerLoss, Record, Row,
+    self, Answer as Told, Awaited, Coordinator, Dealing, Effect, Event, OnWorkerLoss, Record, Row, RunEnd,
     Terms,
 };
 use loadtester::fleet::messages::{Key, PlanText, Totals, WorkerId};
@@ -55,7 +55,7 @@ pub struct World {
     is_gone: bool,
     era: u32,
     checked: usize,
-    sealed: Option<(Closing, Vec<Totals>)>,
+    sealed: Option<(RunEnd, Vec<Totals>)>,
     down_until: Option<u64>,
     /// When each run's schedule began, in truth.
     started: HashMap<u32, u64>,
@@ -540,7 +540,7 @@ impl World {
     }
 
     /// How the run ended.
-    pub fn closing(&self) -> Closing {
+    pub fn closing(&self) -> RunEnd {
         self.sealed.clone().expect("the run has ended").0
     }
 

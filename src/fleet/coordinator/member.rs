@@ -1,0 +1,31 @@
+//! What is known of a member only while this process lives.
+
+use crate::fleet::messages::{Health, WorkerState};
+use crate::plan::Slice;
+
+/// A member as it was last heard.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MemberStatus {
+    pub heard_ns: u64,
+    pub state: WorkerState,
+    pub health: Health,
+    pub prepared: Option<Slice>,
+    pub start_error_ns: Option<u64>,
+    pub ahead_ns: Option<i64>,
+    /// It was answered since the result is sealed.
+    pub told_end: bool,
+}
+
+impl MemberStatus {
+    pub fn new(now: u64) -> Self {
+        Self {
+            heard_ns: now,
+            state: WorkerState::Joined,
+            health: Health::default(),
+            prepared: None,
+            start_error_ns: None,
+            ahead_ns: None,
+            told_end: false,
+        }
+    }
+}

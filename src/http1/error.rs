@@ -1,0 +1,40 @@
+//! Why what came is not a response.
+
+named_enum! {
+    /// Why what came is not a response we can account for.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub enum ProtocolError {
+        /// The head does not parse as HTTP/1.x.
+        BadHead = "bad_head",
+        /// The head is longer than [`super::MAX_HEAD_BYTES`].
+        HeadTooLarge = "head_too_large",
+        /// The head has more than [`MAX_FIELDS`] fields.
+        TooManyFields = "too_many_fields",
+        /// The status code is outside 100..=999, or 101 to a request that asked for no upgrade.
+        BadStatus = "bad_status",
+        /// A Content-Length that is not a number, or overflows.
+        BadLength = "bad_length",
+        /// Content-Lengths that differ.
+        ConflictingLengths = "conflicting_lengths",
+        /// A Transfer-Encoding that names chunked more than once or not last.
+        BadTransferEncoding = "bad_transfer_encoding",
+        /// Chunked framing that does not parse.
+        BadChunk = "bad_chunk",
+    }
+}
+
+impl ProtocolError {
+    /// What was wrong, in a few words.
+    pub const fn explain(self) -> &'static str {
+        match self {
+            Self::BadHead => "the head does not parse as HTTP/1.x",
+            Self::HeadTooLarge => "the head is longer than 64 KiB",
+            Self::TooManyFields => "the head has more than 256 fields",
+            Self::BadStatus => "the status code makes no sense here",
+            Self::BadLength => "Content-Length is not a valid number",
+            Self::ConflictingLengths => "several Content-Length values differ",
+            Self::BadTransferEncoding => "Transfer-Encoding names chunked twice or not last",
+            Self::BadChunk => "the chunked framing does not parse",
+        }
+    }
+}

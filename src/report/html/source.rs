@@ -1,0 +1,26 @@
+//! What every section of a page is drawn from.
+
+use crate::report::figures::{InstrumentFigures, Threshold, Totals};
+use crate::report::shown;
+use crate::run::{RunInfo, Snapshot};
+
+/// What every section is drawn from.
+pub(in crate::report) struct Source<'a> {
+    pub snapshot: &'a Snapshot,
+    pub instrument: &'a InstrumentFigures,
+    pub thresholds: &'a [Threshold],
+    /// The run's words, safe to show.
+    pub run: RunInfo,
+    pub totals: Totals,
+}
+
+impl<'a> Source<'a> {
+    pub fn new(
+        snapshot: &'a Snapshot,
+        instrument: &'a InstrumentFigures,
+        thresholds: &'a [Threshold],
+    ) -> Self {
+        let (run, totals) = (shown::run(&snapshot.run), Totals::of(snapshot));
+        Self { snapshot, instrument, thresholds, run, totals }
+    }
+}
