@@ -1,8 +1,8 @@
-//! The map of this house, in reading order.
+//! A load generator for HTTP APIs: the modules, in reading order.
 //!
-//! The crate is a tower with a waterline. Rooms above it only compute: they are handed bytes and a
-//! `now` and answer with bytes, numbers and "wait until". Rooms below it touch the world. A room
-//! imports only rooms above it in this list; `tests/it/house.rs` reads the list and holds that rule.
+//! A module imports only modules above it in this list, and no files import each other in a cycle. Modules
+//! above the I/O boundary are pure: they are handed bytes and a `now` and answer with bytes, numbers and
+//! "wait until". `tests/it/architecture.rs` checks all of it.
 //!
 //! Times are `u64` nanoseconds since the start of the run's clock unless a name says otherwise.
 
@@ -23,7 +23,7 @@ pub mod fleet;
 pub mod run;
 pub mod report;
 pub mod cli;
-// ══ waterline: no socket, clock, thread, file or environment above this line ══
+// ══ I/O boundary: no socket, clock, thread, file or environment above this line ══
 pub mod sys;
 pub mod load;
 pub mod collector;

@@ -1,4 +1,4 @@
-//! Front door: parse, pick a role, print errors, choose the exit code.
+//! The entry: parse, pick a role, print errors, choose the exit code.
 
 use std::process::ExitCode;
 

@@ -287,6 +287,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "each flag and its value")]
     fn all_values_arrive() {
         let options = parse_words(&[
             "http://x/",
@@ -373,6 +374,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn a_usage_error_names_the_flag_and_the_remedy() {
         let cases: [(&[&str], &str); 61] = [
             (&[], "nothing to do: give a plan or a URL, or try --demo\n  loadtester --plan"),

@@ -69,7 +69,7 @@ impl Thread {
     pub(super) fn read(&mut self, c: u32, hung_up: bool, mut now: u64) -> u64 {
         for _ in 0..READS_IN_A_ROW {
             let Some(transport) = &mut self.transports[c as usize] else { return now };
-            if !self.client.is_established(c) && !(transport.is_tls() && self.client.is_connecting(c)) {
+            if !(self.client.is_established(c) || transport.is_tls() && self.client.is_connecting(c)) {
                 return now; // closed, or connecting again
             }
             let request = transport.next_read(&self.client, c);

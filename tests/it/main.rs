@@ -1,6 +1,7 @@
 //! Everything that is tested from outside the crate: one binary, a module for each topic.
 //! Beside it stands only tests/alloc.rs, which needs an allocator of its own.
 
+mod architecture;
 mod baseline;
 mod cgroup;
 mod dashboard;
@@ -11,7 +12,6 @@ mod connecting;
 mod fleet;
 mod frontend;
 mod gates;
-mod house;
 #[path = "../../benches/instrument/mod.rs"]
 #[allow(dead_code, reason = "the programs in benches/ use the rest")]
 mod instrument;

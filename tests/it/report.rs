@@ -163,6 +163,37 @@ fn a_strict_run_whose_instrument_was_at_fault_is_inconclusive_everywhere() {
     assert!(github::annotations(&s, &instrument, &[]).starts_with("::error title=loadtester::INCONCLUSIVE"));
 }
 
+fn troubled_timeline() -> Vec<TimelinePoint> {
+    vec![
+        TimelinePoint {
+            t: 1.0,
+            due: 363,
+            sent: 362,
+            completed: 340,
+            failed: 20,
+            dropped: 0,
+            p50_ns: Some(11 * MS),
+            p99_ns: None,
+            service_p50_ns: Some(10 * MS),
+            service_p99_ns: None,
+            slip_p99_ns: Some(5_000),
+        },
+        TimelinePoint {
+            t: 1.5,
+            due: 124,
+            sent: 4,
+            completed: 0,
+            failed: 3,
+            dropped: 120,
+            p50_ns: None,
+            p99_ns: None,
+            service_p50_ns: None,
+            service_p99_ns: None,
+            slip_p99_ns: None,
+        },
+    ]
+}
+
 pub fn troubled_open_run() -> (Snapshot, InstrumentFigures) {
     let run = RunInfo {
         model: "open",
@@ -206,34 +237,7 @@ pub fn troubled_open_run() -> (Snapshot, InstrumentFigures) {
     (s.throttled_ns, s.throttled_periods) = (120 * MS, 5);
     s.threads[0] =
         ThreadHealth { busy_ns: 12 * SECOND, observed_ns: s.measured_ns, ..ThreadHealth::default() };
-    s.timeline = vec![
-        TimelinePoint {
-            t: 1.0,
-            due: 363,
-            sent: 362,
-            completed: 340,
-            failed: 20,
-            dropped: 0,
-            p50_ns: Some(11 * MS),
-            p99_ns: None,
-            service_p50_ns: Some(10 * MS),
-            service_p99_ns: None,
-            slip_p99_ns: Some(5_000),
-        },
-        TimelinePoint {
-            t: 1.5,
-            due: 124,
-            sent: 4,
-            completed: 0,
-            failed: 3,
-            dropped: 120,
-            p50_ns: None,
-            p99_ns: None,
-            service_p50_ns: None,
-            service_p99_ns: None,
-            slip_p99_ns: None,
-        },
-    ];
+    s.timeline = troubled_timeline();
     s.first_failures = vec![
         FirstFailure { scenario: 1, outcome: Outcome::UnexpectedStatus, t: 0.012, detail: "503".to_owned() },
         FirstFailure {
