@@ -1,9 +1,10 @@
 //! Windows added up: those of all threads, of all workers, of the whole run. Takes memory for what was seen.
 
-use super::counters::{RUN_SLOTS, RowCount, RowTimer, RunCount, StepId, Timer};
+use super::counters::{RUN_SLOTS, RowCount, RowTimer, RunCount, Timer};
 use super::row::add_each;
 use super::seen::Seen;
-use super::{FirstSeen, Histogram, Outcome, Row, Specimen, Tally};
+use super::step::StepId;
+use super::{FirstSeen, Histogram, Outcome, Row, Specimen};
 use crate::http::CapturedResponse;
 
 /// Counts and histograms of one or more windows, with a row for each step of the plan.
@@ -83,7 +84,7 @@ impl Merged {
         self.seen.first[outcome.index()].as_ref()
     }
 
-    /// The first responses that broke an expectation, see [`Tally::keep_specimen`].
+    /// The first responses that broke an expectation, see [`super::Tally::keep_specimen`].
     pub fn specimens(&self) -> &[Specimen] {
         &self.seen.specimens
     }
@@ -145,14 +146,6 @@ impl Merged {
         add_each(&mut self.counters, &other.counters);
         self.timers.iter_mut().zip(&other.timers).for_each(|(mine, theirs)| mine.merge(theirs));
         self.seen.merge(&other.seen);
-    }
-
-    /// Add everything that a window counted.
-    ///
-    /// # Panics
-    /// When it was made for a plan of another length.
-    pub fn merge_window(&mut self, window: &Tally) {
-        window.merge_into(self);
     }
 
     /// Forget everything; keeps the memory.

@@ -2,11 +2,12 @@
 //! few specimens of broken expectations.
 
 use super::bucket::{self, BUCKETS, HIGHEST_NS};
-use super::counters::{ROW_SLOTS, RUN_SLOTS, RowCount, RowTimer, RunCount, StepId, Timer};
+use super::counters::{ROW_SLOTS, RUN_SLOTS, RowCount, RowTimer, RunCount, Timer};
 use super::histogram::entry;
 use super::pages::{MAX_PAGES, PAGE, PagedCounts};
 use super::row::{STATUS_FIRST, STATUS_SLOTS, add_each, settled};
 use super::seen::Seen;
+use super::step::StepId;
 use super::{FirstSeen, Histogram, Merged, Outcome, Specimen};
 use crate::http::CapturedResponse;
 
@@ -251,6 +252,16 @@ const fn slots(steps: usize) -> usize {
 
 const fn spill(connections: usize) -> usize {
     (connections + EXCHANGES_BETWEEN) * SAMPLES_PER_EXCHANGE
+}
+
+impl Merged {
+    /// Add everything that a window counted.
+    ///
+    /// # Panics
+    /// When it was made for a plan of another length.
+    pub fn merge_window(&mut self, window: &Tally) {
+        window.merge_into(self);
+    }
 }
 
 #[cfg(test)]
