@@ -13,7 +13,7 @@ use loadtester::client::{Action, Client, RunSpec};
 use loadtester::load::{self, Control, Job, Pem, Route, TALLIES_PER_THREAD, tls_config};
 use loadtester::plan::{self, Overrides, Share, Slice};
 use loadtester::sys::{Address, Clock};
-use loadtester::tally::{Outcome, Tally};
+use loadtester::tally::{Outcome, RowTimer, Tally};
 
 use script::{Script, Step, response, send};
 
@@ -184,6 +184,17 @@ fn check_thread(load: &str, response: &str) {
 
 /// The allocations of a real load thread between its first and its third window, and the exchanges in them.
 fn allocations_of_thread(url: &str, files: Option<&Pem>, load: &str) -> (u64, u64) {
+    allocations_in_windows(url, files, load, 3, || Tally::new(2))
+}
+
+/// The same up to another window, with tallies made by `tally`.
+fn allocations_in_windows(
+    url: &str,
+    files: Option<&Pem>,
+    load: &str,
+    last: usize,
+    tally: impl Fn() -> Tally,
+) -> (u64, u64) {
     // Threads are found by name: one at a time.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -193,7 +204,7 @@ fn allocations_of_thread(url: &str, files: Option<&Pem>, load: &str) -> (u64, u6
     let (close, windows) = bounded(TALLIES_PER_THREAD);
     let (give_back, empties) = bounded(TALLIES_PER_THREAD);
     for _ in 1..TALLIES_PER_THREAD {
-        give_back.send(Box::new(Tally::new(2))).expect("there is room");
+        give_back.send(Box::new(tally())).expect("there is room");
     }
     let (control, clock) = (Arc::new(Control::default()), Clock::start());
     let host: IpAddr = spec.plan.target.host.parse().expect("an address");
@@ -222,18 +233,21 @@ fn allocations_of_thread(url: &str, files: Option<&Pem>, load: &str) -> (u64, u6
     // Its name is gone with it: the last window's count is nobody's.
     while let Ok(mut window) = windows.recv() {
         counts.extend(allocations_of("load-0").filter(|_| window.last.is_none()));
-        if matches!(counts.len(), 2 | 3) && window.last.is_none() {
+        if (2..=last).contains(&counts.len()) && window.last.is_none() {
             ok += window.tally.sum(Outcome::Ok);
         }
-        if counts.len() == 3 {
+        let counted = window.tally.merged();
+        let timed = counted.over_rows(RowTimer::ResponseTime).count();
+        assert_eq!(timed, counted.completed(), "each exchange is timed in its window");
+        if counts.len() == last {
             control.stop();
         }
         window.tally.clear();
         let _ = give_back.send(window.tally);
     }
     thread.join().expect("it ends well");
-    assert!(counts.len() >= 3 && ok > 50, "{} windows, {ok} exchanges", counts.len());
-    (counts[2] - counts[0], ok)
+    assert!(counts.len() >= last && ok > 50, "{} windows, {ok} exchanges", counts.len());
+    (counts[last - 1] - counts[0], ok)
 }
 
 #[test]
@@ -244,6 +258,18 @@ fn a_load_thread_allocates_nothing_in_the_closed_model() {
 #[test]
 fn a_load_thread_allocates_nothing_in_the_open_model() {
     check_thread("{ rate: 1000/s, concurrency: 8, duration: 30s }", CHUNKED);
+}
+
+#[test]
+fn a_load_thread_allocates_nothing_when_its_tallies_run_out_of_pages() {
+    let script = Script::play([Step::Read, send(&response("200 OK", "hello"))]);
+    let load = "{ concurrency: 4, duration: 30s }";
+    let began = std::time::Instant::now();
+    let (allocated, ok) =
+        allocations_in_windows(&script.url(), None, load, 20, || Tally::with_pages(2, 8, 9_000));
+    assert_eq!(allocated, 0, "allocations while {ok} exchanges went by");
+    // The tally that the thread began with lasts for a second each time, the two small ones do not.
+    assert!(began.elapsed().as_secs() < 15, "windows are shipped before their second is over");
 }
 
 #[test]
