@@ -82,6 +82,7 @@ fn refuse_beside_once(options: &Options) -> Result<(), UsageError> {
         (options.strict, "--strict"),
         (options.listen.is_some(), "--listen"),
         (options.linger_ns > 0, "--linger"),
+        (options.metrics_scenarios.is_some(), "--metrics-scenarios"),
         (options.threads.is_some(), "--threads"),
     ];
     match senseless.iter().find(|(given, _)| *given) {
@@ -109,6 +110,7 @@ fn refuse_beside_target(options: &Options) -> Result<(), UsageError> {
         (options.strict, "--strict"),
         (options.busy_poll, "--busy-poll"),
         (options.linger_ns > 0, "--linger"),
+        (options.metrics_scenarios.is_some(), "--metrics-scenarios"),
         (options.seed.is_some(), "--seed"),
     ];
     match senseless.iter().find(|(given, _)| *given) {

@@ -63,6 +63,8 @@ pub struct Options {
     pub listen: Option<SocketAddr>,
     /// `--no-listen`.
     pub no_listen: bool,
+    /// `--metrics-scenarios`.
+    pub metrics_scenarios: Option<usize>,
     /// `--report`, in order.
     pub reports: Vec<Report>,
     /// `--baseline`.

@@ -12,7 +12,7 @@ use super::error::UsageError;
 use super::options::{Options, Role, Timestamps};
 use super::shell::Shell;
 use super::{arguments, fleet, report, table};
-use crate::plan::{UrlTls, check_header, quoted};
+use crate::plan::{MAX_SCENARIOS, UrlTls, check_header, quoted};
 use crate::units;
 
 /// The most load threads: more cores than a machine has.
@@ -52,6 +52,9 @@ pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
             insecure: taken.has("--insecure"),
         },
         listen: taken.read("--listen", address)?,
+        metrics_scenarios: taken.read("--metrics-scenarios", |text| {
+            count_up_to(text, MAX_SCENARIOS as u64).map(|n| n as usize)
+        })?,
         reports: taken.read_all("--report", report::report)?,
         baseline: taken.read("--baseline", |text| Ok(PathBuf::from(text)))?,
         max_regression: taken.read("--max-regression", units::parse_percent)?,

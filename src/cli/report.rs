@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::report::{EXTENSIONS, Format};
+use crate::report::Format;
 
 /// One `--report`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,12 +35,10 @@ pub(super) fn report(text: &str) -> Result<Report, String> {
         return Ok(Report { format: Format::Json, path: None });
     }
     let path = PathBuf::from(text);
-    let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
-    let known = EXTENSIONS.iter().find(|(known, _)| extension.as_deref() == Some(known));
-    match known {
-        Some((_, format)) => Ok(Report { format: *format, path: Some(path) }),
+    match path.file_name().and_then(|name| Format::of_file(name.to_str()?)) {
+        Some(format) => Ok(Report { format, path: Some(path) }),
         None => Err("the format is chosen by the name's end: write a name that ends in \
-                     .json, .html, .xml (JUnit), .csv or .hlog, or `-` for JSON on standard output"
+                     .json, .html, .xml (JUnit), .csv (timeline), .scenarios.csv or .hlog, or `-` for JSON on standard output"
             .to_owned()),
     }
 }

@@ -95,7 +95,7 @@ pub(super) fn find(typed: &str) -> Option<&'static Flag> {
 use Group::{Fleet, HowMuch, Measurement, Other, Request, Results, What};
 
 /// All flags, in the order of the help.
-pub(super) static FLAGS: [Flag; 45] = [
+pub(super) static FLAGS: [Flag; 46] = [
     flag("--plan", "FILE", What, "the load plan, a YAML file; `-` reads standard input"),
     flag("--demo", "", What, "start a target of its own and load it with a sample plan"),
     flag("--role", "ROLE", What, "`standalone`, `worker`, `coordinator`, or `target` for the demo target alone")
@@ -120,7 +120,7 @@ pub(super) static FLAGS: [Flag; 45] = [
         "--report",
         "FILE",
         Results,
-        "write the result, the format by the name's end: .json .html .xml (JUnit) .csv (timeline) .hlog; \
+        "write the result, the format by the name's end: .json .html .xml (JUnit) .csv (timeline) .scenarios.csv .hlog; \
          `-` is JSON on standard output",
     )
     .repeatable(),
@@ -133,6 +133,8 @@ pub(super) static FLAGS: [Flag; 45] = [
     flag("--listen", "ADDR", Results, "address of the status server or demo target")
         .default("status server 127.0.0.1:8089; coordinator 0.0.0.0:8080, without tokens 127.0.0.1:8080; target: a free port"),
     flag("--no-listen", "", Results, "no status server"),
+    flag("--metrics-scenarios", "N", Results, "scenarios with rows of their own in /metrics and /status, the first ones of the plan; /metrics has the rest as `_other`")
+        .default("100"),
     flag("--linger", "DURATION", Results, "keep the status server up for so long after the end")
         .default("0s"),
     flag("--quiet", "", Results, "print the result only, no progress"),

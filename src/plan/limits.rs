@@ -4,8 +4,8 @@
 /// bodies of 1 KiB.
 pub const MAX_PLAN_BYTES: usize = 8 << 20;
 
-/// The most scenarios one plan may hold: each keeps two histograms per thread and window.
-pub const MAX_SCENARIOS: usize = 256;
+/// The most scenarios one plan may hold.
+pub const MAX_SCENARIOS: usize = 5_000;
 /// The most connections one plan may ask for: more than the ports of 16 source addresses.
 pub const MAX_CONNECTIONS: u32 = 1_000_000;
 /// The most stages one plan may hold.
@@ -39,7 +39,7 @@ pub const MAX_SOURCE_ADDRESSES: usize = 256;
 pub const MAX_CONNECT_TO: usize = 100;
 /// The most entries of one list or mapping of expectations: each is checked on every response.
 pub(super) const MAX_EXPECTATIONS: usize = 100;
-/// The most thresholds one plan may hold: four for each scenario.
-pub const MAX_THRESHOLDS: usize = 4 * MAX_SCENARIOS;
+/// The most thresholds one plan may hold: each is judged ten times a second.
+pub const MAX_THRESHOLDS: usize = 1_024;
 /// How long a URL without `-n` and `-d` is loaded, in nanoseconds.
 pub const DEFAULT_URL_DURATION_NS: u64 = 10_000_000_000;

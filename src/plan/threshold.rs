@@ -6,6 +6,7 @@
 //!
 //! What a threshold is held against, and the judgement, stay out.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::fault::{did_you_mean, quoted};
@@ -129,12 +130,8 @@ pub(super) fn all<'a>(
 ) -> Vec<Threshold> {
     // A scenario with a fault is known by its name all the same.
     let typed = document.scenarios.iter().flatten().filter_map(|form| form.name.as_deref());
-    let checked = names.len();
-    for name in typed {
-        if !names[..checked].contains(&name) {
-            names.push(name);
-        }
-    }
+    let checked: BTreeSet<&str> = names.iter().copied().collect();
+    names.extend(typed.filter(|name| !checked.contains(name)));
     let count = document.thresholds.as_ref().map_or(0, Vec::len);
     let each = (0..count).filter_map(|i| one(reader, &Path::of("thresholds").index(i), &names));
     each.collect()

@@ -14,8 +14,8 @@ use crate::units::print_bytes;
 
 /// Nesting allowed in a plan: its own form needs 5 levels.
 const MAX_DEPTH: usize = 24;
-/// Values in a plan, aliases expanded: 256 full scenarios with 100 headers each fit twice.
-const MAX_NODES: usize = 100_000;
+/// Values in a plan, aliases expanded: 5,000 scenarios with 60 values each, or 1,000 with 100 headers.
+const MAX_NODES: usize = 300_000;
 /// Text in a plan, aliases expanded: two plans of the largest size.
 const MAX_EXPANDED_BYTES: usize = 2 * MAX_PLAN_BYTES;
 /// Times a plan may refer to its anchors. Each repeats at most the text of one plan.

@@ -93,13 +93,11 @@ fn figures(n: usize) -> String {
     if n == 1 { "1 figure is".to_owned() } else { format!("{n} figures are") }
 }
 
-/// How the figures of one scenario (`None`: all together) that are too much worse came to be so; `None`:
-/// there are none. `p99 10.0 ms -> 12.1 ms (+21.0 %)`.
-pub fn regressions(against: &Against, compared: &Compared, scenario: Option<&str>) -> Option<String> {
-    let told: Vec<String> = compared
-        .changes
-        .iter()
-        .filter(|c| c.scenario.as_deref() == scenario)
+/// How those of `changes` that are too much worse came to be so; `None`: there are none.
+/// `p99 10.0 ms -> 12.1 ms (+21.0 %)`.
+pub fn regressions<'a>(against: &Against, changes: impl IntoIterator<Item = &'a Change>) -> Option<String> {
+    let told: Vec<String> = changes
+        .into_iter()
         .filter(|c| Meaning::of(c, against.max_regression) == Meaning::Worse)
         .map(|c| {
             let [before, now] = values(c);

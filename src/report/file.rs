@@ -2,7 +2,7 @@
 
 use super::figures::{self, InstrumentFigures};
 use super::file_format::Format;
-use super::{csv, hlog, html, json, junit};
+use super::{csv, hlog, html, json, junit, scenarios_csv};
 use crate::run::Snapshot;
 
 /// The result of a finished run in the form of a file, with what was judged of it.
@@ -17,6 +17,7 @@ pub fn file(
         Format::Html => html::page(snapshot, instrument, thresholds),
         Format::Junit => junit::report(snapshot, instrument, thresholds, snapshot.run.strict),
         Format::Csv => csv::text(snapshot),
+        Format::ScenariosCsv => scenarios_csv::text(snapshot),
         Format::Hlog => hlog::text(snapshot),
     }
 }

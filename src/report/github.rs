@@ -9,13 +9,15 @@ use super::figures::{InstrumentFigures, Rate, Threshold, Totals, Verdict};
 use super::format::{count, percent, rate as per_second, time};
 use super::headline::{Headline, Tone};
 use super::shown::{self, harmless};
-use super::threshold;
+use super::{scenario_rows, threshold};
 use crate::run::Snapshot;
 use crate::tally::{Row, RowCounter, RowTimer, quantile};
 use crate::verdict::threshold::Outcome as Gate;
 
 /// Title of every annotation.
 const TITLE: &str = "loadtester";
+/// Scenarios in the job summary; a summary may have 1 MiB.
+const MOST_SCENARIOS: usize = 100;
 
 /// Workflow commands, a line each: errors for what failed or could not be judged, warnings for each
 /// reason to doubt the measurement. Nothing for a run in order.
@@ -134,9 +136,14 @@ fn scenarios(snapshot: &Snapshot, named: &[(String, u32)]) -> String {
         vec![cell(name), count(ok), count(failed), count(dropped), at(0.5), at(0.9), at(0.99)]
     };
     let tallies: Vec<&Row> = snapshot.tally.rows().iter().collect();
-    let mut rows: Vec<Vec<String>> =
-        named.iter().zip(&tallies).map(|((name, _), s)| row(name, std::slice::from_ref(s))).collect();
-    if rows.len() > 1 {
+    let chosen = scenario_rows::choose(snapshot, MOST_SCENARIOS);
+    let rows = chosen.shown.iter().map(|place| row(&named[*place].0, &tallies[*place..=*place]));
+    let mut rows: Vec<Vec<String>> = rows.collect();
+    if !chosen.rest.is_empty() {
+        let rest: Vec<&Row> = chosen.rest.iter().map(|place| tallies[*place]).collect();
+        rows.push(row(&format!("{} more", count(rest.len() as u64)), &rest));
+    }
+    if tallies.len() > 1 {
         rows.push(row("all", &tallies));
     }
     table(&["scenario", "ok", "failed", "dropped", "p50", "p90", "p99"], rows)

@@ -17,6 +17,7 @@ use super::figures::{
 };
 use super::fleet::FleetFigures;
 use super::format::seconds;
+use super::scenario_rows;
 use crate::run::Fleet;
 use crate::run::Snapshot;
 use crate::tally::{Counter, RowTimer, Timer};
@@ -126,6 +127,9 @@ struct Status<'a> {
     rate: Rate,
     response_time: Latency,
     scenarios: Vec<Scenario<'a>>,
+    /// How many scenarios are not among them; not there where all are.
+    #[serde(skip_serializing_if = "is_zero")]
+    scenarios_left_out: usize,
     instrument: Instrument<'a>,
     thresholds: Vec<Threshold>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -163,7 +167,7 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         redirects: tally.counter(Counter::Redirects),
         connections: Connections::of(tally),
         status_codes: status_codes(tally),
-        scenarios: Scenario::all(snapshot, true),
+        scenarios: Scenario::all(snapshot),
         broken_expectations: BrokenExpectation::all(snapshot),
         instrument: Instrument::of(snapshot, instrument),
         thresholds: Threshold::all(snapshot),
@@ -186,7 +190,8 @@ pub fn status(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         totals: Totals::of(snapshot),
         rate: Rate::of(snapshot),
         response_time: Latency::of(&snapshot.tally.over_rows(RowTimer::ResponseTime)),
-        scenarios: Scenario::all(snapshot, false),
+        scenarios: Scenario::own(snapshot),
+        scenarios_left_out: scenario_rows::others(snapshot).count(),
         instrument: Instrument::of(snapshot, instrument),
         thresholds: Threshold::all(snapshot),
         fleet: snapshot.fleet.as_ref().map(Fleet::figures),
@@ -206,6 +211,10 @@ fn tidy(schema: &mut Schema) {
     if let Some(serde_json::Value::String(text)) = object.get_mut("description") {
         *text = text.replace('\n', " ");
     }
+}
+
+const fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 fn pretty(figures: &impl Serialize) -> String {

@@ -11,6 +11,7 @@
 //! the one of Jenkins), which is why the details stand in the suite's `system-out`. What stays out:
 //! judging.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::figures::{InstrumentFigures, Threshold, Totals, Verdict};
@@ -21,6 +22,7 @@ use super::shown::{self, harmless};
 use super::{compared, terminal, threshold};
 use crate::run::{Snapshot, State};
 use crate::tally::{Outcome, Row};
+use crate::verdict::baseline::Change;
 use crate::verdict::threshold::Outcome as Gate;
 
 /// How a test case ended, other than well.
@@ -160,17 +162,19 @@ fn compared_cases(snapshot: &Snapshot) -> Vec<Case> {
     let (Some(against), Some(compared)) = (snapshot.run.baseline.as_deref(), snapshot.comparison()) else {
         return Vec::new();
     };
-    let mut whose: Vec<Option<&str>> = vec![None];
+    let mut whose: Vec<(Option<&str>, Vec<&Change>)> = vec![(None, Vec::new())];
+    let mut place_of: BTreeMap<Option<&str>, usize> = BTreeMap::from([(None, 0)]);
     for change in &compared.changes {
         let scenario = change.scenario.as_deref();
-        if !whose.contains(&scenario) {
-            whose.push(scenario);
+        let place = *place_of.entry(scenario).or_insert(whose.len());
+        if place == whose.len() {
+            whose.push((scenario, Vec::new()));
         }
+        whose[place].1.push(change);
     }
     let allowed = format!("at most {} worse is allowed", percent(against.max_regression));
-    let case = |scenario: Option<&str>| {
-        let worse =
-            compared::regressions(against, &compared, scenario).map(|told| format!("{told}; {allowed}"));
+    let case = |(scenario, changes): (Option<&str>, Vec<&Change>)| {
+        let worse = compared::regressions(against, changes).map(|told| format!("{told}; {allowed}"));
         // What has no scenario speaks for the comparison as a whole.
         let undecided = compared.outcome == Gate::Inconclusive && (worse.is_some() || scenario.is_none());
         let reason = compared.reason.clone().filter(|_| undecided);

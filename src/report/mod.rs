@@ -20,6 +20,8 @@ pub mod json;
 pub mod junit;
 pub mod prometheus;
 pub mod once;
+mod scenario_rows;
+pub mod scenarios_csv;
 mod shown;
 pub mod svg;
 pub mod terminal;

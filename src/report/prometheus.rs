@@ -1,11 +1,14 @@
 //! The snapshot in Prometheus' text format, version 0.0.4.
 //!
 //! Base units (seconds, bytes, ratios), `_total` on counters, HELP and TYPE for each family. Counters
-//! and buckets come from tallies that only grow within a run, so they never decrease. What stays out:
-//! who asks for it and how (the status server).
+//! and buckets come from tallies that only grow within a run, so they never decrease. Scenarios beyond
+//! the first [`RunInfo::metrics_scenarios`](crate::run::RunInfo) of the plan are one row, `_other`. What stays
+//! out: who asks for it and how (the status server).
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
+use super::scenario_rows::{self, OTHER};
 use crate::http1::ProtocolError;
 use crate::run::Snapshot;
 use crate::tally::{Close, Counter, Histogram, Outcome, Row, RowCounter, RowTimer, Timer, TlsFault};
@@ -49,20 +52,32 @@ pub fn text(snapshot: &Snapshot) -> String {
 }
 
 fn requests(page: &mut Page, snapshot: &Snapshot) {
+    let others: Vec<&Row> = scenario_rows::others(snapshot).collect();
     page.family("loadtester_requests_total", "counter", "Ended exchanges by scenario and outcome.");
-    for (name, tally) in scenarios(snapshot) {
+    let mut outcomes = |name, count: &dyn Fn(Outcome) -> u64| {
         for outcome in Outcome::ALL {
-            let count = tally.counter(outcome);
+            let count = count(outcome);
             if count > 0 || outcome.is_ok() {
                 page.sample(&[("scenario", name), ("outcome", outcome.name())], count);
             }
         }
+    };
+    scenario_rows::own(snapshot).for_each(|(name, _, row)| outcomes(name, &|outcome| row.counter(outcome)));
+    if !others.is_empty() {
+        outcomes(OTHER, &|outcome| others.iter().map(|row| row.counter(outcome)).sum());
     }
     page.family("loadtester_responses_total", "counter", "Complete responses by scenario and status code.");
-    for (name, tally) in scenarios(snapshot) {
-        for (code, count) in tally.status_codes() {
+    for (name, _, row) in scenario_rows::own(snapshot) {
+        for (code, count) in row.status_codes() {
             page.sample(&[("scenario", name), ("code", &code.to_string())], count);
         }
+    }
+    let mut codes: BTreeMap<u16, u64> = BTreeMap::new();
+    for (code, count) in others.iter().flat_map(|row| row.status_codes()) {
+        *codes.entry(code).or_default() += count;
+    }
+    for (code, count) in codes {
+        page.sample(&[("scenario", OTHER), ("code", &code.to_string())], count);
     }
     let help = "Exchanges that ended as a protocol error, by what was wrong with the response.";
     page.family("loadtester_protocol_errors_total", "counter", help);
@@ -80,18 +95,27 @@ fn requests(page: &mut Page, snapshot: &Snapshot) {
 fn times(page: &mut Page, snapshot: &Snapshot) {
     let help = "From the instant a request was due to the last byte of its response.";
     page.family("loadtester_response_time_seconds", "histogram", help);
-    scenarios(snapshot)
-        .for_each(|(name, tally)| page.histogram(&[("scenario", name)], tally.timer(RowTimer::ResponseTime)));
+    row_times(page, snapshot, RowTimer::ResponseTime);
     let help = "From the send of a request to the last byte of its response.";
     page.family("loadtester_service_time_seconds", "histogram", help);
-    scenarios(snapshot)
-        .for_each(|(name, tally)| page.histogram(&[("scenario", name)], tally.timer(RowTimer::ServiceTime)));
+    row_times(page, snapshot, RowTimer::ServiceTime);
     let help = "From the instant a request was due to its send, the wait for a free connection included.";
     page.family("loadtester_slip_seconds", "histogram", help);
     page.histogram(&[], snapshot.tally.timer(Timer::Slip));
     let help = "From the last byte's arrival in the kernel to our reading it: this tool's own error.";
     page.family("loadtester_receive_delay_seconds", "histogram", help);
     page.histogram(&[], snapshot.tally.timer(Timer::ReceiveDelay));
+}
+
+/// A histogram of each scenario with a row of its own, and one of all others.
+fn row_times(page: &mut Page, snapshot: &Snapshot, timer: RowTimer) {
+    for (name, _, row) in scenario_rows::own(snapshot) {
+        page.histogram(&[("scenario", name)], row.timer(timer));
+    }
+    let mut others = scenario_rows::others(snapshot).peekable();
+    if others.peek().is_some() {
+        page.histogram(&[("scenario", OTHER)], &Histogram::sum(others.map(|row| row.timer(timer))));
+    }
 }
 
 fn volumes(page: &mut Page, snapshot: &Snapshot) {
@@ -195,10 +219,6 @@ fn thresholds(page: &mut Page, snapshot: &Snapshot) {
             page.sample(&[("expression", expression)], u8::from(evaluation.outcome == Gate::Passed));
         }
     }
-}
-
-fn scenarios(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &Row)> {
-    snapshot.run.scenarios.iter().map(|(name, _)| name.as_str()).zip(snapshot.tally.rows())
 }
 
 /// The text so far; samples belong to the family begun last.

@@ -163,6 +163,7 @@ mod tests {
             connections: 1,
             insecure: None,
             thresholds: Vec::new(),
+            metrics_scenarios: 100,
             strict: false,
             baseline: None,
         };

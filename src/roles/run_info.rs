@@ -3,7 +3,7 @@
 use crate::cli::{Options, Timestamps};
 use crate::fleet::messages::Key;
 use crate::plan::{Model, Plan};
-use crate::run::RunInfo;
+use crate::run::{DEFAULT_METRICS_SCENARIOS, RunInfo};
 
 /// What is known of a run of `plan` before it starts.
 pub(super) fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunInfo {
@@ -29,6 +29,7 @@ pub(super) fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u
         timestamps: if options.timestamps == Timestamps::Kernel { "kernel" } else { "user" },
         connections,
         insecure: plan.tls.as_ref().map(|tls| tls.insecure),
+        metrics_scenarios: options.metrics_scenarios.unwrap_or(DEFAULT_METRICS_SCENARIOS),
         thresholds: plan.thresholds.clone(),
         strict: options.strict,
         baseline: None,

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use crate::plan::Threshold;
 use crate::verdict::baseline::Against;
 
+/// [`RunInfo::metrics_scenarios`] where nobody says otherwise.
+pub const DEFAULT_METRICS_SCENARIOS: usize = 100;
+
 /// What is known of a run before it starts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunInfo {
@@ -36,6 +39,8 @@ pub struct RunInfo {
     pub connections: u32,
     /// Whether any certificate is accepted; `None`: no TLS is spoken.
     pub insecure: Option<bool>,
+    /// Scenarios that have a row of their own in `/metrics` and `/status`: the first so many of the plan.
+    pub metrics_scenarios: usize,
     /// What the run has to keep to.
     pub thresholds: Vec<Threshold>,
     /// A measurement that is not trustworthy supports no verdict.
@@ -62,6 +67,7 @@ impl RunInfo {
             timestamps: "kernel",
             connections: 0,
             insecure: None,
+            metrics_scenarios: DEFAULT_METRICS_SCENARIOS,
             thresholds: Vec::new(),
             strict: false,
             baseline: None,

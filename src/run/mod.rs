@@ -11,7 +11,7 @@ mod timeline;
 
 pub use failure::{FirstFailure, detail_text};
 pub use fleet::Fleet;
-pub use info::RunInfo;
+pub use info::{DEFAULT_METRICS_SCENARIOS, RunInfo};
 pub use intervals::Intervals;
 pub use shared::SharedSnapshot;
 pub use snapshot::Snapshot;

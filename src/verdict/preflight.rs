@@ -24,6 +24,8 @@ pub const TALLIES_PER_THREAD: u64 = 3;
 pub const OPEN_WINDOWS_MAX: u64 = 3;
 /// Our memory for a due request that waits.
 pub const BACKLOG_ENTRY_BYTES: u64 = 16;
+/// Scenarios without a request that are named one by one.
+const MOST_STARVED: usize = 10;
 /// Buckets that the times of a step are expected to hit at the most over a run: two powers of two. Fewer, where
 /// fewer requests are asked.
 const BUCKETS_PER_TIMER: u64 = 2_048;
@@ -313,14 +315,15 @@ fn starved_scenarios(plan: &Plan) -> Vec<String> {
     let Ok(picker) = Picker::new(&plan.weights(), 0) else { return Vec::new() };
     let shares = picker.shares(requests, plan.scenarios.len());
     let starved = plan.scenarios.iter().zip(shares).filter(|(_, n)| *n == 0);
-    starved
-        .map(|(scenario, _)| {
-            format!(
-                "scenario `{}` gets none of {} by its weight: ask for at least {}, or raise its weight",
-                scenario.name,
-                plural(requests, "request"),
-                print_count(picker.period()),
-            )
-        })
-        .collect()
+    let starved: Vec<&str> = starved.map(|(scenario, _)| scenario.name.as_str()).collect();
+    let remedy = format!("ask for at least {}", print_count(picker.period()));
+    let requests = plural(requests, "request");
+    let warning = |name| {
+        format!("scenario `{name}` gets none of {requests} by its weight: {remedy}, or raise its weight")
+    };
+    let mut warnings: Vec<String> = starved.iter().take(MOST_STARVED).map(warning).collect();
+    if let more @ 1.. = starved.len().saturating_sub(MOST_STARVED) {
+        warnings.push(format!("{} get none either: {remedy}", plural(more as u64, "more scenario")));
+    }
+    warnings
 }

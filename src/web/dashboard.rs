@@ -86,7 +86,7 @@ fn report(extension: &str, format: Format, board: &SharedSnapshot) -> ResponseBo
         Format::Json => JSON,
         Format::Html => HTML,
         Format::Junit => XML,
-        Format::Csv => CSV,
+        Format::Csv | Format::ScenariosCsv => CSV,
         Format::Hlog => TEXT,
     };
     match drawn {

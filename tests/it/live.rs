@@ -33,6 +33,7 @@ pub fn snapshot() -> Snapshot {
         connections: 50,
         insecure: None,
         thresholds: Vec::new(),
+        metrics_scenarios: 100,
         strict: false,
         baseline: None,
     };

@@ -39,6 +39,7 @@ pub fn run_info() -> RunInfo {
         connections: 50,
         insecure: None,
         thresholds: Vec::new(),
+        metrics_scenarios: 100,
         strict: false,
         baseline: None,
     }

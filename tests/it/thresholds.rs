@@ -39,6 +39,7 @@ fn run(thresholds: &[&str]) -> Snapshot {
         connections: 50,
         insecure: None,
         thresholds: read(thresholds),
+        metrics_scenarios: 100,
         strict: false,
         baseline: None,
     };

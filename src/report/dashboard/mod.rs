@@ -186,7 +186,7 @@ fn drawn(part: Part, source: &Source) -> Markup {
         Part::Now => now::all(source),
         Part::Charts => charts_of(source),
         Part::Details => html! {
-            (sections::scenarios(source))
+            (sections::scenarios(source, sections::Rest::Elsewhere))
             (sections::latency(source))
             (sections::outcomes(source))
             (instrument::section(source))

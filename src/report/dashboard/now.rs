@@ -107,6 +107,7 @@ fn downloads(snapshot: &Snapshot) -> Markup {
         Format::Json => "JSON",
         Format::Junit => "JUnit XML",
         Format::Csv => "CSV timeline",
+        Format::ScenariosCsv => "CSV of scenarios",
         Format::Hlog => "HDR histogram log",
     };
     let kept = |format| format != Format::Hlog || snapshot.intervals.is_some();

@@ -20,6 +20,7 @@ fn end_of(duration_s: Option<u64>, measured_s: f64) -> f64 {
         connections: 1,
         insecure: None,
         thresholds: Vec::new(),
+        metrics_scenarios: 100,
         strict: false,
         baseline: None,
     };

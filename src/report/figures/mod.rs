@@ -18,6 +18,7 @@ pub use self::latency::{Histograms, Latency, PERCENTILES};
 pub use self::unsent::{dropped_because, turned_away};
 pub use self::wire::{Connections, explain, protocol_errors, tls_faults};
 use super::format::seconds;
+use super::scenario_rows;
 use crate::plan::Metric;
 use crate::run::{Ending, Snapshot, State};
 use crate::tally::{Counter, Merged, Outcome, Row, RowCounter, RowTimer, Timer};
@@ -262,12 +263,22 @@ pub struct Scenario<'a> {
 }
 
 impl<'a> Scenario<'a> {
-    /// All scenarios in the plan's order.
-    pub fn all(snapshot: &'a Snapshot, with_histograms: bool) -> Vec<Self> {
+    /// All scenarios in the plan's order, with their distributions.
+    pub fn all(snapshot: &'a Snapshot) -> Vec<Self> {
         let named = snapshot.run.scenarios.iter().zip(snapshot.tally.rows());
-        let figures = named.map(|((name, weight), tally)| Self {
+        named.map(|((name, weight), row)| Self::of(snapshot, name, *weight, row, true)).collect()
+    }
+
+    /// Those that have a row of their own in `/metrics`.
+    pub fn own(snapshot: &'a Snapshot) -> Vec<Self> {
+        let own = scenario_rows::own(snapshot);
+        own.map(|(name, weight, row)| Self::of(snapshot, name, weight, row, false)).collect()
+    }
+
+    fn of(snapshot: &Snapshot, name: &'a str, weight: u32, tally: &Row, with_histograms: bool) -> Self {
+        Self {
             name,
-            weight: *weight,
+            weight,
             totals: Totals::of_scenario(tally, snapshot.state),
             response_time: Latency::of(tally.timer(RowTimer::ResponseTime)),
             service_time: Latency::of(tally.timer(RowTimer::ServiceTime)),
@@ -276,8 +287,7 @@ impl<'a> Scenario<'a> {
             histograms: with_histograms.then(|| {
                 Histograms::of(tally.timer(RowTimer::ResponseTime), tally.timer(RowTimer::ServiceTime))
             }),
-        });
-        figures.collect()
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use super::source::Source;
 use crate::report::figures::{Outcomes, Rate, Threshold, Tls, dropped_because, explain, status_codes};
 use crate::report::format::{bytes, count, percent, rate as per_second, time, time_in_interval};
 use crate::report::json::rfc3339;
+use crate::report::scenario_rows;
 use crate::report::shown::{harmless, unbroken};
 use crate::report::threshold;
 use crate::run::State;
@@ -22,6 +23,11 @@ const PERCENTILES: [(&str, f64); 7] = [
     ("99.9 %", 0.999),
     ("99.99 %", 0.9999),
 ];
+
+/// Scenarios in the table that is open; the others are one click away.
+const MOST_SCENARIOS: usize = 100;
+const SCENARIO_HEADER: [&str; 11] =
+    ["scenario", "weight", "sent", "ok", "failed", "dropped", "ok rate", "50 %", "90 %", "99 %", "max"];
 
 /// `text` with its first letter in upper case.
 pub fn sentence(text: &str) -> String {
@@ -234,10 +240,44 @@ fn with_interval(histogram: &Histogram, q: f64) -> String {
     }
 }
 
-pub fn scenarios(source: &Source) -> Markup {
-    let tallies = source.snapshot.tally.rows();
-    let rows = html! {
-        @for ((name, weight), s) in source.run.scenarios.iter().zip(tallies) {
+/// What becomes of the scenarios that the table has no room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// They are in a table of their own that is drawn when it is opened.
+    Folded,
+    /// The page says where they are.
+    Elsewhere,
+}
+
+pub fn scenarios(source: &Source, rest: Rest) -> Markup {
+    let chosen = scenario_rows::choose(source.snapshot, MOST_SCENARIOS);
+    let more = plural(chosen.rest.len() as u64, "more scenario");
+    html! {
+        section aria-labelledby="scenarios" {
+            h2 id="scenarios" { "Scenarios" }
+            (table("Scenarios", &SCENARIO_HEADER, scenario_rows(source, &chosen.shown)))
+            @if !chosen.rest.is_empty() {
+                p class="note" {
+                    "Above: those with the most failures, then those with the most requests."
+                    @if rest == Rest::Elsewhere {
+                        " The " (more) " are in the reports: " code { ".json" } " and " code { ".scenarios.csv" } "."
+                    }
+                }
+            }
+            @if !chosen.rest.is_empty() && rest == Rest::Folded {
+                details {
+                    summary { (more) }
+                    (table("More scenarios", &SCENARIO_HEADER, scenario_rows(source, &chosen.rest)))
+                }
+            }
+        }
+    }
+}
+
+fn scenario_rows(source: &Source, places: &[usize]) -> Markup {
+    html! {
+        @for place in places {
+            @let ((name, weight), s) = (&source.run.scenarios[*place], &source.snapshot.tally.rows()[*place]);
             tr {
                 th scope="row" { (name) }
                 td { (weight) }
@@ -249,14 +289,6 @@ pub fn scenarios(source: &Source) -> Markup {
                 @for q in [0.5, 0.9, 0.99] { td { (optional(quantile::percentile(s.timer(RowTimer::ResponseTime), q))) } }
                 td { (optional(s.timer(RowTimer::ResponseTime).max())) }
             }
-        }
-    };
-    let header =
-        ["scenario", "weight", "sent", "ok", "failed", "dropped", "ok rate", "50 %", "90 %", "99 %", "max"];
-    html! {
-        section aria-labelledby="scenarios" {
-            h2 id="scenarios" { "Scenarios" }
-            (table("Scenarios", &header, rows))
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::report::figures::{
     turned_away,
 };
 use crate::report::format::{bytes, count, percent, rate as per_second, short_count, time, time_in_interval};
+use crate::report::scenario_rows;
 use crate::report::shown::harmless;
 use crate::run::{RunInfo, Snapshot};
 use crate::tally::{Counter, Histogram, RowCounter, RowTimer, Timer, quantile};
@@ -173,10 +174,12 @@ pub fn scenarios(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
         return;
     }
     page.blank();
-    let named = run.scenarios.iter().zip(snapshot.tally.rows());
-    let rows: Vec<Vec<String>> = named
-        .take(MOST_SCENARIOS)
-        .map(|((name, weight), s)| {
+    let chosen = scenario_rows::choose(snapshot, MOST_SCENARIOS);
+    let rows: Vec<Vec<String>> = chosen
+        .shown
+        .iter()
+        .map(|place| {
+            let ((name, weight), s) = (&run.scenarios[*place], &snapshot.tally.rows()[*place]);
             vec![
                 name.clone(),
                 weight.to_string(),
@@ -190,8 +193,10 @@ pub fn scenarios(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
         })
         .collect();
     page.table(&["scenario", "weight", "sent", "ok", "failed", "ok rate", "p50", "p99"], &rows);
-    if let more @ 1.. = run.scenarios.len().saturating_sub(MOST_SCENARIOS) {
-        page.paragraph(Ink::Plain, 0, &format!("and {more} more: --report FILE.json holds them all"));
+    if let more @ 1.. = chosen.rest.len() {
+        let order = "those with the most failures, then those with the most requests";
+        let all = "--report FILE.scenarios.csv holds them all";
+        page.paragraph(Ink::Plain, 0, &format!("and {} more (above: {order}): {all}", count(more as u64)));
     }
 }
 

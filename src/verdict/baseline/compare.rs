@@ -1,6 +1,8 @@
 //! Compares a run with an earlier one, figure by figure, and judges what it finds.
 
-use super::measurement::{Baseline, Figure, Measurement};
+use std::collections::BTreeMap;
+
+use super::measurement::{Baseline, Figure, Measurement, Side};
 use super::noise::{self, Variance, probability};
 use crate::plan::{Statistic, Timing};
 use crate::verdict::threshold::{
@@ -51,8 +53,9 @@ pub fn compare(before: &Measurement, now: &Measurement) -> Result<Vec<Change>, S
             ));
         }
     }
-    let same = |name: &String| now.scenarios.iter().find(|(n, _)| n == name);
-    let pairs = before.scenarios.iter().filter_map(|(name, b)| Some((Some(name), b, &same(name)?.1)));
+    let by_name: BTreeMap<&str, &Side> = now.scenarios.iter().map(|(n, side)| (n.as_str(), side)).collect();
+    let same = |name: &str| by_name.get(name).copied();
+    let pairs = before.scenarios.iter().filter_map(|(name, b)| Some((Some(name), b, same(name)?)));
     // With one scenario it is the whole run.
     let several = before.scenarios.len() > 1 || now.scenarios.len() > 1;
     let all = std::iter::once((None, &before.total, &now.total)).chain(pairs.filter(|_| several));

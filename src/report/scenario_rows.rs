@@ -1,0 +1,95 @@
+//! Which scenarios have a row where there is no room for all.
+
+use std::cmp::Reverse;
+
+use crate::run::{Snapshot, State};
+use crate::tally::{Row, RowCounter};
+
+/// What `/metrics` calls the scenarios that have no row of their own.
+pub(super) const OTHER: &str = "_other";
+
+/// The places of scenarios in the plan: those to show, and those there is no room for.
+pub(super) struct Chosen {
+    /// Those with the most failures first, then those with the most requests; in the plan's order where
+    /// there is room for all, and before the end, so that no row jumps while it is looked at.
+    pub shown: Vec<usize>,
+    /// In the plan's order.
+    pub rest: Vec<usize>,
+}
+
+/// The scenarios to show where there is room for `most`.
+pub(super) fn choose(snapshot: &Snapshot, most: usize) -> Chosen {
+    let rows = snapshot.tally.rows();
+    let mut places: Vec<usize> = (0..rows.len().min(snapshot.run.scenarios.len())).collect();
+    if places.len() <= most {
+        return Chosen { shown: places, rest: Vec::new() };
+    }
+    places.sort_by_cached_key(|place| {
+        let row = &rows[*place];
+        (Reverse(row.failed()), Reverse(row.counter(RowCounter::Due)), *place)
+    });
+    let mut rest = places.split_off(most);
+    rest.sort_unstable();
+    if snapshot.state != State::Finished {
+        places.sort_unstable();
+    }
+    Chosen { shown: places, rest }
+}
+
+/// Whether each scenario has a row of its own in `/metrics` and `/status`: the plan's first ones. It never
+/// changes within a run, or counters would fall. One that is called [`OTHER`] is among the others.
+pub(super) fn have_own_row(snapshot: &Snapshot) -> impl Iterator<Item = bool> + '_ {
+    let run = &snapshot.run;
+    let all_fit = run.scenarios.len() <= run.metrics_scenarios;
+    let named = run.scenarios.iter().enumerate();
+    named.map(move |(i, (name, _))| all_fit || (i < run.metrics_scenarios && name != OTHER))
+}
+
+/// The scenarios with a row of their own: name, weight and row.
+pub(super) fn own(snapshot: &Snapshot) -> impl Iterator<Item = (&str, u32, &Row)> {
+    let named = snapshot.run.scenarios.iter().zip(snapshot.tally.rows());
+    let kept = named.zip(have_own_row(snapshot)).filter(|(_, own)| *own);
+    kept.map(|(((name, weight), row), _)| (name.as_str(), *weight, row))
+}
+
+/// The rows of all others; none where each scenario has its own.
+pub(super) fn others(snapshot: &Snapshot) -> impl Iterator<Item = &Row> {
+    snapshot.tally.rows().iter().zip(have_own_row(snapshot)).filter(|(_, own)| !own).map(|(row, _)| row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::RunInfo;
+    use crate::tally::{Outcome, StepId};
+
+    fn snapshot(names: &[&str]) -> Snapshot {
+        let scenarios = names.iter().map(|name| ((*name).to_owned(), 1)).collect();
+        Snapshot::new(RunInfo { scenarios, metrics_scenarios: 2, ..RunInfo::unknown() }, 1, 0.0)
+    }
+
+    #[test]
+    fn failures_come_first_and_then_the_most_requests() {
+        let mut s = snapshot(&["a", "b", "c", "d", "e"]);
+        for (place, due) in [5, 9, 7, 6, 8].into_iter().enumerate() {
+            s.tally.add_row(StepId::new(place), RowCounter::Due, due);
+        }
+        s.tally.add_row(StepId::new(3), Outcome::Timeout, 1);
+        let chosen = choose(&s, 3);
+        assert_eq!((chosen.shown, chosen.rest), (vec![1, 3, 4], vec![0, 2]));
+        s.state = State::Finished;
+        assert_eq!(choose(&s, 3).shown, [3, 1, 4]);
+        assert_eq!(choose(&s, 5).shown, [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn the_first_ones_of_the_plan_have_rows_of_their_own() {
+        let names = |s: &Snapshot| own(s).map(|(name, ..)| name.to_owned()).collect::<Vec<_>>();
+        let s = snapshot(&["a", "b", "c", "d"]);
+        assert_eq!((names(&s), others(&s).count()), (vec!["a".to_owned(), "b".to_owned()], 2));
+        let s = snapshot(&["a", "_other", "c"]);
+        assert_eq!((names(&s), others(&s).count()), (vec!["a".to_owned()], 2));
+        let s = snapshot(&["a", "_other"]);
+        assert_eq!((names(&s).len(), others(&s).count()), (2, 0));
+    }
+}
