@@ -262,7 +262,7 @@ fn a_load_thread_allocates_nothing_in_the_open_model() {
 
 #[test]
 fn a_load_thread_allocates_nothing_when_its_tallies_run_out_of_pages() {
-    let script = Script::play([Step::Read, send(&response("200 OK", "hello"))]);
+    let script = Script::play([Step::Read, send(response("200 OK", "hello"))]);
     let load = "{ concurrency: 4, duration: 30s }";
     let began = std::time::Instant::now();
     let (allocated, ok) =

@@ -3,8 +3,8 @@
 //! The thread is not pinned, and asks to go before the load threads, so that no load starves the lease
 //! they live by. What stays out: which call is made when and what follows from its answer (fleet).
 
-mod line;
-mod names;
+mod timed_transport;
+mod sticky_resolver;
 
 use std::io;
 use std::thread::JoinHandle;
@@ -18,12 +18,12 @@ use crate::fleet::messages::{
 };
 use crate::fleet::{Checked as _, Refusal, Refused, worker::Exchange};
 use crate::sys::{self, Clock};
-use line::{Lines, Stopwatch};
-use names::Names;
+use sticky_resolver::StickyResolver;
+use timed_transport::{ClockSampler, TimedConnector};
 
 /// How much nicer than others to this thread: it does next to nothing, but that at once.
 const NICE: i32 = -10;
-/// Calls that wait for this thread: the machine has at most one under way on each link.
+/// Calls that wait for this thread: the machine has at most one under way on each client.
 const QUEUE: usize = 2;
 
 /// A call to make.
@@ -59,14 +59,14 @@ pub enum Trouble {
     Unreachable(String),
 }
 
-/// A running link. Dropping it ends the thread once its present call is over.
+/// The thread that makes calls. Dropping it ends the thread once its present call is over.
 #[derive(Debug)]
-pub struct Link {
+pub struct CoordinatorClient {
     calls: Sender<Call>,
     _thread: JoinHandle<()>,
 }
 
-impl Link {
+impl CoordinatorClient {
     /// Calls go to `coordinator` (`http://HOST:PORT`) with `token`, if there is one; what comes of them goes
     /// to `tell`, with instants of `clock`.
     ///
@@ -83,7 +83,7 @@ impl Link {
         let base = format!("{coordinator}{PATH}");
         let authorization = token.map(|token| format!("Bearer {token}"));
         let work = move || {
-            sys::go_first(NICE);
+            sys::set_nice(NICE);
             let caller = Caller::new(base, authorization, clock);
             queue.iter().for_each(|call| tell(caller.make(&call)));
         };
@@ -103,13 +103,13 @@ struct Caller {
     agent: ureq::Agent,
     base: String,
     authorization: Option<String>,
-    stopwatch: Stopwatch,
-    names: Names,
+    sampler: ClockSampler,
+    resolver: StickyResolver,
 }
 
 impl Caller {
     fn new(base: String, authorization: Option<String>, clock: Clock) -> Self {
-        let (stopwatch, names) = (Stopwatch::new(clock), Names::default());
+        let (sampler, resolver) = (ClockSampler::new(clock), StickyResolver::default());
         let config = ureq::Agent::config_builder()
             // The environment's proxy is for the web; it would be handed our token.
             .proxy(None)
@@ -119,8 +119,8 @@ impl Caller {
             // The coordinator answers one request a connection.
             .max_idle_connections(0)
             .build();
-        let agent = ureq::Agent::with_parts(config, Lines(stopwatch.clone()), names.clone());
-        Self { agent, base, authorization, stopwatch, names }
+        let agent = ureq::Agent::with_parts(config, TimedConnector(sampler.clone()), resolver.clone());
+        Self { agent, base, authorization, sampler, resolver }
     }
 
     fn make(&self, call: &Call) -> Outcome {
@@ -128,11 +128,11 @@ impl Caller {
         let answer = self.ask(call, &mut stay);
         let answer = answer.unwrap_or_else(|e| Err(Trouble::Unreachable(explain(&e, call.timeout))));
         match answer {
-            Err(Trouble::Unreachable(_)) => self.names.doubt(),
-            _ => self.names.trust(),
+            Err(Trouble::Unreachable(_)) => self.resolver.doubt(),
+            _ => self.resolver.trust(),
         }
         let exchange = stay
-            .zip(self.stopwatch.times())
+            .zip(self.sampler.times())
             .map(|(Stay { t1_ns, t2_ns }, (t0_ns, t3_ns))| Exchange { t0_ns, t1_ns, t2_ns, t3_ns });
         Outcome { number: call.number, answer, exchange }
     }
@@ -234,7 +234,7 @@ mod tests {
             String::new(),
         ]);
         let (tell, told) = bounded(8);
-        let link = Link::open("test", &url, Some("secret"), Clock::start(), move |outcome| {
+        let link = CoordinatorClient::open("test", &url, Some("secret"), Clock::start(), move |outcome| {
             tell.send(outcome).unwrap()
         })
         .unwrap();
@@ -272,7 +272,9 @@ mod tests {
             coordinator(vec![clock("5", "7"), clock("7", "5"), clock("x", "7"), http("200 OK", "{}")]);
         let (tell, told) = bounded(8);
         let clock = Clock::start();
-        let link = Link::open("test", &url, None, clock, move |outcome| tell.send(outcome).unwrap()).unwrap();
+        let link =
+            CoordinatorClient::open("test", &url, None, clock, move |outcome| tell.send(outcome).unwrap())
+                .unwrap();
         let exchange = |number| {
             let before_ns = clock.now();
             let timeout = Duration::from_secs(9);

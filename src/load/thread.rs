@@ -90,7 +90,7 @@ impl Thread {
 
     pub fn run(mut self) {
         self.pinned = self.job.core.is_some_and(sys::cores::pin);
-        sys::sharpen_timers();
+        sys::set_timer_slack();
         self.client.open();
         while !self.client.is_settled() && !self.job.control.is_stopped() {
             self.step(LONGEST_WAIT_NS);

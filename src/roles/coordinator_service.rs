@@ -13,7 +13,7 @@ use super::timing::wall_clock;
 use super::{Failure, baseline_file, plan_form};
 use crate::cli::Options;
 use crate::collector::{Merger, Part};
-use crate::fleet::coordinator::terms::{Config, Terms};
+use crate::fleet::coordinator::terms::{Config, RunTerms};
 use crate::fleet::coordinator::{Answer, Coordinator, Effect, Event, Note, Record, RunEnd, StopReason};
 use crate::fleet::messages::{Key, PlanText, WorkerId};
 use crate::fleet::report::Report;
@@ -285,7 +285,7 @@ impl CoordinatorService {
     }
 
     fn take_plan(&mut self, plan: Plan, travels: PlanText) -> Result<(), Refusal> {
-        let terms = Terms::of(&plan);
+        let terms = RunTerms::of(&plan);
         self.feed(Event::Plan(travels, terms), None)?;
         if self.plan.is_none() {
             self.show_plan(plan).map_err(Refusal::NotNow)?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use super::target::{ANNOUNCEMENT, LEASH};
+use super::target::{ANNOUNCEMENT, PARENT_GUARD};
 
 /// The plan a demo runs; its `base_url` is the variable [`PLAN_VARIABLE`].
 pub const PLAN: &str = include_str!("demo_plan.yaml");
@@ -50,7 +50,7 @@ impl DemoTarget {
         let mut command = Command::new(program);
         command
             .args(["--role", "target", "--listen", "127.0.0.1:0"])
-            .env(LEASH, "1")
+            .env(PARENT_GUARD, "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Out of the terminal's group: at Ctrl-C the run still drains, and needs its target.

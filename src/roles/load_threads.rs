@@ -74,7 +74,7 @@ impl LoadThreads {
     pub fn start(task: Task<'_>) -> Result<Self, Failure> {
         let Task { options, spec, part, threads, route, tls, clock } = task;
         let stamps = options.timestamps == Timestamps::Kernel;
-        let stamping = if stamps { sys::keep_stamping() } else { None };
+        let stamping = if stamps { sys::hold_timestamping() } else { None };
         let resolver = Resolver::start(&spec.plan, &route)?;
         let (settle, settled) = bounded(threads.count);
         let (close, windows) = bounded(threads.count * TALLIES_PER_THREAD);

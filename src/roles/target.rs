@@ -12,7 +12,7 @@ use signal_hook::iterator::Signals;
 
 /// Set in the environment of a target that is to end with the process that started it: at the end of
 /// its standard input, or by the kernel's hand when the thread that started it is gone.
-pub const LEASH: &str = "LOADTESTER_TARGET_LEASH";
+pub const PARENT_GUARD: &str = "LOADTESTER_TARGET_LEASH";
 
 /// Where it listens when nothing is said: any free port of this machine alone.
 pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -27,7 +27,7 @@ pub const ANNOUNCEMENT: &str = "listening on http://";
 /// When the address cannot be listened on or the line cannot be printed.
 pub fn run(listen: SocketAddr) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    if std::env::var_os(LEASH).is_some() {
+    if std::env::var_os(PARENT_GUARD).is_some() {
         set_parent_process_death_signal(Some(Signal::KILL))?;
         std::thread::spawn(stop_at_end_of_input);
     }

@@ -28,7 +28,7 @@ use crate::fleet::messages::{Acked, Health, Joined, Key, Orders, PlanText, Turn}
 use crate::fleet::report::{LastSpan, Report, Span};
 use crate::fleet::worker::{self, Answer, Effect, Event, Request, Trouble, Worker};
 use crate::fleet::{Checked as _, Refusal};
-use crate::link::{self, Call, Link};
+use crate::link::{self, Call, CoordinatorClient};
 use crate::load::{Pem, Route, WINDOW_NS};
 use crate::plan::{Plan, Slice};
 use crate::run::SharedSnapshot;
@@ -118,8 +118,8 @@ struct WorkerService<'a> {
     plan: Option<(Plan, Pem)>,
     run: Option<Key>,
     board: Arc<SharedSnapshot>,
-    control: Link,
-    reports: Link,
+    control: CoordinatorClient,
+    reports: CoordinatorClient,
     under_way: HashMap<u64, Asked>,
     tell: Sender<News>,
     load_threads: Option<LoadThreads>,
@@ -154,7 +154,9 @@ impl<'a> WorkerService<'a> {
         let clock = Clock::with_past(PAST_NS);
         let link = |name: &str| {
             let tell = tell.clone();
-            Link::open(name, url, token, clock, move |outcome| drop(tell.send(News::Outcome(outcome))))
+            CoordinatorClient::open(name, url, token, clock, move |outcome| {
+                drop(tell.send(News::Outcome(outcome)))
+            })
         };
         Ok(Self {
             options,
@@ -185,7 +187,7 @@ impl<'a> WorkerService<'a> {
 
     /// Until the machine says that all is done.
     fn work(&mut self, told: &Receiver<News>, interrupts: &Interrupts) -> Result<Exit, Failure> {
-        sys::go_first(-5);
+        sys::set_nice(-5);
         let mut interrupted = false;
         self.feed(Event::Tick)?;
         while self.exit.is_none() {

@@ -111,14 +111,14 @@ impl RealtimeOffset {
 
 /// Ask the scheduler to let this thread go before others by `nice` (negative: before them). Where that
 /// is not ours to ask, it stays as it is.
-pub fn go_first(nice: i32) {
+pub fn set_nice(nice: i32) {
     let own = rustix::thread::gettid();
     let _ = rustix::process::setpriority_process(Some(own), nice);
 }
 
 /// Ask the kernel to wake this thread as exactly as it can: timer slack of 1 ns instead of 50 µs.
 /// A kernel that refuses leaves the default, which shows in the slip.
-pub fn sharpen_timers() {
+pub fn set_timer_slack() {
     // SAFETY: PR_SET_TIMERSLACK takes one integer and touches no memory of ours.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1) };
 }

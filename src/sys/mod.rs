@@ -13,9 +13,9 @@ mod tls;
 mod watch;
 
 pub use addresses::{Address, Addresses};
-pub use clock::{Clock, RealtimeOffset, go_first, sharpen_timers};
+pub use clock::{Clock, RealtimeOffset, set_nice, set_timer_slack};
 pub use poller::{Epoll, MAX_EVENTS, Poller, Ready};
 pub use socket::{Received, Socket, check_source, unacknowledged};
-pub use stamp::keep_stamping;
+pub use stamp::hold_timestamping;
 pub use tls::{PemFile, Session, ThreadTls, TlsConfig, TlsError, TlsOptions, is_a_ca_as_server};
 pub use watch::{Watch, ask_for_stamps};

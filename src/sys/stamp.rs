@@ -17,7 +17,7 @@ struct Control([u8; 64]);
 /// Linux stamps only while some socket asks for it, and switches with a delay: with connections that come
 /// and go, packets would go by unstamped. `None` where the kernel refuses; then responses without a stamp
 /// are counted as such.
-pub fn keep_stamping() -> Option<OwnedFd> {
+pub fn hold_timestamping() -> Option<OwnedFd> {
     let family = rustix::net::AddressFamily::INET;
     let flags = rustix::net::SocketFlags::CLOEXEC;
     let fd = rustix::net::socket_with(family, rustix::net::SocketType::DGRAM, flags, None).ok()?;

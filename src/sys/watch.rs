@@ -21,7 +21,7 @@ pub struct Watch {
 impl Watch {
     /// Look at `clock`.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, offset: RealtimeOffset::measure(&clock), _stamping: stamp::keep_stamping() }
+        Self { clock, offset: RealtimeOffset::measure(&clock), _stamping: stamp::hold_timestamping() }
     }
 
     /// Nanoseconds on the clock.

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use loadtester::roles::demo_target::{DemoTarget, PLAN, PLAN_VARIABLE};
-use loadtester::roles::target::LEASH;
+use loadtester::roles::target::PARENT_GUARD;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_loadtester");
 /// Long past anything a noisy machine needs; only a hang reaches it.
@@ -238,7 +238,7 @@ fn a_program_that_is_no_target_is_an_error() {
 #[test]
 fn on_a_leash_it_ends_when_its_input_does() {
     let mut command = Command::new(PROGRAM);
-    command.args(["--role", "target"]).env(LEASH, "1");
+    command.args(["--role", "target"]).env(PARENT_GUARD, "1");
     let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut bare = Bare(child);
     let mut line = String::new();
@@ -253,7 +253,7 @@ fn on_a_leash_it_ends_when_its_input_does() {
 #[test]
 fn on_a_leash_it_ends_when_its_parent_is_killed() {
     let mut shell = Command::new("/bin/sh");
-    shell.args(["-c", r#"exec 3<&0; "$0" --role target <&3 & wait"#, PROGRAM]).env(LEASH, "1");
+    shell.args(["-c", r#"exec 3<&0; "$0" --role target <&3 & wait"#, PROGRAM]).env(PARENT_GUARD, "1");
     let mut bare = Bare(shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
     let mut line = String::new();
     BufReader::new(bare.0.stdout.take().unwrap()).read_line(&mut line).unwrap();

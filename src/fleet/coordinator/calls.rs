@@ -10,9 +10,9 @@ use crate::fleet::messages::*;
 
 impl Coordinator {
     pub(super) fn join(&mut self, join: &Join, now: u64, effects: &mut Effects) -> Result<Reply, Refusal> {
-        let same = self.ledger.members.iter().rposition(|m| m.key == join.key);
+        let same = self.state.members.iter().rposition(|m| m.key == join.key);
         if let Some(i) = same {
-            let member = &self.ledger.members[i];
+            let member = &self.state.members[i];
             match member.gone {
                 Some(gone) if gone.replaced => return Err(Refusal::Replaced),
                 Some(_) if member.last.is_none() => return Err(Refusal::Lost),
@@ -22,12 +22,12 @@ impl Coordinator {
             return Ok(Reply::Joined(WorkerId(i as u32)));
         }
         self.may_join(join)?;
-        let taken: BTreeMap<u32, WorkerId> = self.ledger.live().map(|(id, m)| (m.slot, id)).collect();
+        let taken: BTreeMap<u32, WorkerId> = self.state.live().map(|(id, m)| (m.slot, id)).collect();
         let slot = join.slot.or_else(|| (0..MAX_SLOT).find(|slot| !taken.contains_key(slot)));
         let slot = slot.ok_or(Refusal::Full)?;
         if let Some(old) = taken.get(&slot).copied() {
             self.leave(old, true, now, effects);
-        } else if self.ledger.live().count() >= MAX_WORKERS {
+        } else if self.state.live().count() >= MAX_WORKERS {
             return Err(Refusal::Full);
         }
         let Join { key, host, threads, .. } = join.clone();
@@ -43,10 +43,10 @@ impl Coordinator {
     /// # Errors
     /// Why not.
     pub fn may_join(&self, join: &Join) -> Result<(), Refusal> {
-        if self.ledger.sealed.is_some() {
+        if self.state.sealed.is_some() {
             return Err(Refusal::Sealed);
         }
-        if self.ledger.stopped.is_some() {
+        if self.state.stopped.is_some() {
             return Err(Refusal::NotNow("the run is being stopped: join the next one".to_owned()));
         }
         if join.run.is_some() {
@@ -56,18 +56,18 @@ impl Coordinator {
             let (ours, theirs) = (self.config.version.clone(), join.version.clone());
             return Err(Refusal::OtherVersion { ours, theirs });
         }
-        if let (Some((ours, _)), Some(theirs)) = (&self.ledger.plan, &join.plan)
+        if let (Some((ours, _)), Some(theirs)) = (&self.state.plan, &join.plan)
             && ours.digest != theirs.digest
         {
             let (ours, theirs) = (ours.digest.clone(), theirs.digest.clone());
             return Err(Refusal::OtherPlan { ours, theirs });
         }
-        if self.ledger.members.len() >= MAX_INCARNATIONS { Err(Refusal::Full) } else { Ok(()) }
+        if self.state.members.len() >= MAX_INCARNATIONS { Err(Refusal::Full) } else { Ok(()) }
     }
 
     /// The member a call speaks for.
     fn speaker(&self, worker: WorkerId, key: Key) -> Result<usize, Refusal> {
-        let member = self.ledger.member(worker).ok_or(Refusal::UnknownWorker)?;
+        let member = self.state.member(worker).ok_or(Refusal::UnknownWorker)?;
         if member.key == key { Ok(worker.0 as usize) } else { Err(Refusal::OtherKey) }
     }
 
@@ -78,15 +78,15 @@ impl Coordinator {
         now: u64,
         effects: &mut Effects,
     ) -> Result<Reply, Refusal> {
-        if beat.run != self.ledger.run {
+        if beat.run != self.state.run {
             return Err(Refusal::OtherRun);
         }
         let i = self.speaker(worker, beat.key)?;
-        if self.ledger.sealed.is_some() {
+        if self.state.sealed.is_some() {
             self.present[i].told_end = true;
             return Ok(Reply::Orders(worker));
         }
-        let member = &self.ledger.members[i];
+        let member = &self.state.members[i];
         match member.gone {
             Some(gone) if gone.replaced => return Err(Refusal::Replaced),
             Some(_) if member.last.is_none() => return Err(Refusal::Lost),
@@ -96,13 +96,13 @@ impl Coordinator {
         present.heard_ns = now;
         (present.state, present.health, present.prepared) = (beat.state, beat.health, beat.prepared);
         present.start_error_ns = beat.start_error_ns.or(present.start_error_ns);
-        if let (Some(at_ns), Some(start_at_ns)) = (beat.at_ns, self.ledger.start_at_ns) {
+        if let (Some(at_ns), Some(start_at_ns)) = (beat.at_ns, self.state.start_at_ns) {
             // What lies between its clock and ours: the best of them has come with the least delay.
             let ahead = at_ns - (now as i64 - start_at_ns as i64);
             present.ahead_ns = Some(ahead);
             self.ahead_ns = Some(self.ahead_ns.map_or(ahead, |most| most.max(ahead)));
         }
-        if beat.state == WorkerState::Failed && self.ledger.members[i].is_live() && !self.is_over(now) {
+        if beat.state == WorkerState::Failed && self.state.members[i].is_live() && !self.is_over(now) {
             self.failed(
                 worker,
                 beat.why.clone().unwrap_or_else(|| "no reason given".to_owned()),
@@ -122,18 +122,18 @@ impl Coordinator {
         effects: &mut Effects,
     ) -> Result<Reply, Refusal> {
         let i = self.speaker(worker, key)?;
-        let member = &self.ledger.members[i];
+        let member = &self.state.members[i];
         if seq <= member.acked_seq {
             return Ok(Reply::Acked(worker));
         }
-        if self.ledger.sealed.is_some() {
+        if self.state.sealed.is_some() {
             self.present[i].told_end = true;
             return Err(Refusal::Sealed);
         }
         if seq > member.acked_seq + 1 {
             return Err(Refusal::Gap { expected_seq: member.acked_seq + 1 });
         }
-        if member.last.is_some() || self.ledger.start_at_ns.is_none() {
+        if member.last.is_some() || self.state.start_at_ns.is_none() {
             return Err(Refusal::Malformed("a report before the start or after the final one".to_owned()));
         }
         totals.check().map_err(Refusal::Malformed)?;
@@ -150,13 +150,13 @@ impl Coordinator {
         effects: &mut Effects,
     ) -> Result<Reply, Refusal> {
         let i = self.speaker(worker, last.key)?;
-        let member = &self.ledger.members[i];
+        let member = &self.state.members[i];
         if let Some(before) = &member.last {
             let same = before.totals == last.totals && before.last_seq == last.last_seq;
             let other = || Refusal::Malformed("another final report than before".to_owned());
             return same.then_some(Reply::Acked(worker)).ok_or_else(other);
         }
-        if self.ledger.sealed.is_some() {
+        if self.state.sealed.is_some() {
             self.present[i].told_end = true;
             return Err(Refusal::Sealed);
         }
@@ -171,7 +171,7 @@ impl Coordinator {
         // One that ends in the middle leaves its part to nobody, however politely it says so.
         if let Some(why) = &last.why
             && !is_gone
-            && self.ledger.stopped.is_none()
+            && self.state.stopped.is_none()
             && !self.is_over(now)
         {
             self.part_with(worker, false, now, effects);
@@ -185,33 +185,33 @@ impl Coordinator {
             Reply::Nothing => return None,
             Reply::Done => Answer::Done,
             Reply::Joined(worker) => {
-                let slot = self.ledger.members[worker.0 as usize].slot;
-                let plan_digest = self.ledger.plan.as_ref().map(|(plan, _)| plan.digest.clone());
-                Answer::Joined(Joined { worker, run: self.ledger.run, slot, plan_digest })
+                let slot = self.state.members[worker.0 as usize].slot;
+                let plan_digest = self.state.plan.as_ref().map(|(plan, _)| plan.digest.clone());
+                Answer::Joined(Joined { worker, run: self.state.run, slot, plan_digest })
             }
             Reply::Orders(worker) => Answer::Orders(Box::new(self.orders(worker, now))),
             Reply::Acked(worker) => {
-                Answer::Acked(Acked { acked_seq: self.ledger.members[worker.0 as usize].acked_seq })
+                Answer::Acked(Acked { acked_seq: self.state.members[worker.0 as usize].acked_seq })
             }
         })
     }
 
     fn orders(&self, worker: WorkerId, now: u64) -> Orders {
-        let ledger = &self.ledger;
-        let member = &ledger.members[worker.0 as usize];
+        let state = &self.state;
+        let member = &state.members[worker.0 as usize];
         let phase = self.phase(now);
         let may_send = phase == Phase::Run && member.is_live();
         let start_at_ns = self.told_start_ns(now);
-        let length_ns = ledger.plan.as_ref().and_then(|(_, terms)| terms.length_ns);
-        let why = ledger.stopped.as_ref().map(|(reason, _)| reason.to_string());
+        let length_ns = state.plan.as_ref().and_then(|(_, terms)| terms.length_ns);
+        let why = state.stopped.as_ref().map(|(reason, _)| reason.to_string());
         Orders {
-            run: ledger.run,
+            run: state.run,
             phase,
-            plan_digest: ledger.plan.as_ref().map(|(plan, _)| plan.digest.clone()),
+            plan_digest: state.plan.as_ref().map(|(plan, _)| plan.digest.clone()),
             prepare: self.prepare_for(worker),
             start_at_ns,
             stop_at_ns: start_at_ns.zip(length_ns).map(|(start, length)| start + length),
-            turns: ledger.turns(worker),
+            turns: state.turns(worker),
             lease_ns: if may_send { self.config.lease_ns } else { 0 },
             // What was applied last may not be on the disk, and never will be.
             acked_seq: if self.broken { 0 } else { member.acked_seq },
@@ -228,7 +228,7 @@ impl Coordinator {
         let usual_ns = self.config.lease_ns / 5;
         match phase {
             Phase::Run => usual_ns,
-            _ => (2_000_000 * self.ledger.live().count() as u64).clamp(usual_ns / 4, usual_ns),
+            _ => (2_000_000 * self.state.live().count() as u64).clamp(usual_ns / 4, usual_ns),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ending::{RunEnd, StopReason};
 use super::record::Record;
-use super::terms::Terms;
+use super::terms::RunTerms;
 use crate::fleet::Refusal;
 use crate::fleet::messages::{
     Acked, Final, Heartbeat, Join, Joined, Key, Orders, PlanText, Totals, WorkerId,
@@ -15,7 +15,7 @@ pub enum Event {
     Tick,
     /// There is a plan: the coordinator's own at the start, or the first one that a worker brings
     /// (feed it before that worker's `Join`).
-    Plan(PlanText, Terms),
+    Plan(PlanText, RunTerms),
     /// `POST /workers`
     Join(Box<Join>),
     /// `POST /workers/{id}/heartbeat`

@@ -18,7 +18,7 @@
 mod calls;
 mod ending;
 mod event;
-mod ledger;
+mod durable_state;
 mod member;
 mod phases;
 mod record;
@@ -28,17 +28,17 @@ mod view;
 
 pub mod terms;
 
+pub use durable_state::{Gone, Member};
 pub use ending::{RunEnd, StopReason};
 pub use event::{Answer, Effect, Event, Note};
-pub use ledger::{Gone, Member};
 pub use record::{Record, Share};
 pub use status::{Awaited, Mark, Row, Waiting};
-pub use terms::{Config, Dealing, OnWorkerLoss, Terms};
+pub use terms::{Config, OnWorkerLoss, Partitioning, RunTerms};
 
 use super::Refusal;
 use super::messages::{Key, PlanText, WorkerId, WorkerState};
+use durable_state::DurableState;
 use event::{Effects, Reply};
-use ledger::Ledger;
 use member::MemberStatus;
 
 /// No heartbeat that grants a lease was longer under way.
@@ -48,7 +48,7 @@ pub const CALL_TIMEOUT_NS: u64 = 2_000_000_000;
 #[derive(Clone, Debug)]
 pub struct Coordinator {
     config: Config,
-    ledger: Ledger,
+    state: DurableState,
     /// What is known of each member only while this process lives, by number.
     present: Vec<MemberStatus>,
     /// When this process took the run up.
@@ -56,7 +56,7 @@ pub struct Coordinator {
     /// When the last event came.
     now_ns: u64,
     /// Who is told to get ready, by slot, and since when.
-    roster: Option<(u64, Vec<WorkerId>)>,
+    preparing: Option<(u64, Vec<WorkerId>)>,
     /// When a worker was first lost of those that were told to get ready.
     broken_up_ns: Option<u64>,
     /// Taken up from a journal that tells of a start: another process's clock has fixed it.
@@ -74,11 +74,11 @@ impl Coordinator {
     pub fn new(config: Config, run: Key, now: u64) -> (Self, Record) {
         let coordinator = Self {
             config,
-            ledger: Ledger::new(run),
+            state: DurableState::new(run),
             present: Vec::new(),
             opened_ns: now,
             now_ns: now.saturating_sub(1),
-            roster: None,
+            preparing: None,
             broken_up_ns: None,
             restored: false,
             settled_ns: now,
@@ -103,22 +103,22 @@ impl Coordinator {
         };
         let (mut coordinator, _) = Self::new(config, run, now);
         for (i, record) in records {
-            coordinator.ledger.apply(&record).map_err(|why| (i, why))?;
+            coordinator.state.apply(&record).map_err(|why| (i, why))?;
         }
         // Who was heard last when is not written down: everybody, just now, is the longest ago it can be
         // taken for without calling somebody lost who is not.
-        coordinator.present = vec![MemberStatus::new(now); coordinator.ledger.members.len()];
+        coordinator.present = vec![MemberStatus::new(now); coordinator.state.members.len()];
         // What a worker said of itself in its last word counts still: its throttling, for one.
-        for (present, member) in coordinator.present.iter_mut().zip(&coordinator.ledger.members) {
+        for (present, member) in coordinator.present.iter_mut().zip(&coordinator.state.members) {
             if let Some(last) = &member.last {
                 (present.state, present.health) = (WorkerState::Done, last.health);
             }
         }
         // Those who were here once are not waited for as if they had yet to come.
-        let was_complete = coordinator.ledger.most_live >= coordinator.enough();
+        let was_complete = coordinator.state.most_live >= coordinator.enough();
         coordinator.broken_up_ns = was_complete.then_some(now);
         coordinator.settled_ns = now + coordinator.silence_ns();
-        coordinator.restored = coordinator.ledger.start_at_ns.is_some();
+        coordinator.restored = coordinator.state.start_at_ns.is_some();
         Ok(coordinator)
     }
 
@@ -167,8 +167,13 @@ impl Coordinator {
         }
     }
 
-    fn take_plan(&mut self, plan: PlanText, terms: Terms, effects: &mut Effects) -> Result<Reply, Refusal> {
-        match &self.ledger.plan {
+    fn take_plan(
+        &mut self,
+        plan: PlanText,
+        terms: RunTerms,
+        effects: &mut Effects,
+    ) -> Result<Reply, Refusal> {
+        match &self.state.plan {
             None => self.record(Record::Plan(plan, terms), effects),
             Some((ours, _)) if ours.digest == plan.digest => {}
             Some((ours, _)) => {
@@ -180,16 +185,16 @@ impl Coordinator {
 
     fn start_when_ready(&mut self, effects: &mut Effects) -> Result<Reply, Refusal> {
         let not_now = |why: &str| Err(Refusal::NotNow(why.to_owned()));
-        if self.ledger.sealed.is_some() || self.ledger.stopped.is_some() {
+        if self.state.sealed.is_some() || self.state.stopped.is_some() {
             return not_now("the run is over: start a new coordinator");
         }
-        if self.ledger.plan.is_none() {
+        if self.state.plan.is_none() {
             return Err(Refusal::NoPlan);
         }
-        if self.ledger.live().next().is_none() {
+        if self.state.live().next().is_none() {
             return not_now("no worker has joined: start some first");
         }
-        if !self.ledger.told_to_start && self.ledger.start_at_ns.is_none() {
+        if !self.state.told_to_start && self.state.start_at_ns.is_none() {
             self.record(Record::ToldToStart, effects);
         }
         Ok(Reply::Done)
@@ -197,7 +202,7 @@ impl Coordinator {
 
     /// Make a change that has to outlive this process.
     fn record(&mut self, record: Record, effects: &mut Effects) {
-        let applied = self.ledger.apply(&record);
+        let applied = self.state.apply(&record);
         debug_assert_eq!(applied, Ok(()), "{record:?}");
         if !self.broken {
             effects.0.push(Effect::Persist(record));

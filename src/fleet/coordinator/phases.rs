@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::event::Effects;
 use super::sharing::deal;
 use super::{
-    Awaited, Coordinator, Dealing, Effect, Member, Note, OnWorkerLoss, Record, RunEnd, StopReason, Waiting,
+    Awaited, Coordinator, Effect, Member, Note, OnWorkerLoss, Partitioning, Record, RunEnd, StopReason,
+    Waiting,
 };
 use crate::fleet::messages::{Phase, WorkerId};
 use crate::plan::Slice;
@@ -13,11 +14,11 @@ use crate::plan::Slice;
 impl Coordinator {
     /// When a [`super::Event::Tick`] is due though nobody calls; `None`: never again.
     pub fn wait_until(&self) -> Option<u64> {
-        if self.ledger.sealed.is_some() {
+        if self.state.sealed.is_some() {
             return None;
         }
         let silent =
-            self.ledger.live().map(|(id, _)| self.present[id.0 as usize].heard_ns + self.silence_ns() + 1);
+            self.state.live().map(|(id, _)| self.present[id.0 as usize].heard_ns + self.silence_ns() + 1);
         let gathered = self.waiting().map(|waiting| waiting.until_ns);
         let over = self.over_ns();
         let last = self.last_call_ns();
@@ -27,24 +28,24 @@ impl Coordinator {
     }
 
     pub(super) fn tick(&mut self, now: u64, effects: &mut Effects) {
-        if self.ledger.sealed.is_some() {
+        if self.state.sealed.is_some() {
             return;
         }
         let silence_ns = self.silence_ns();
         let is_silent = |id: &WorkerId| now > self.present[id.0 as usize].heard_ns + silence_ns;
-        let silent: Vec<WorkerId> = self.ledger.live().map(|(id, _)| id).filter(is_silent).collect();
+        let silent: Vec<WorkerId> = self.state.live().map(|(id, _)| id).filter(is_silent).collect();
         silent.into_iter().for_each(|id| self.leave(id, false, now, effects));
         self.fail_if_lost(now, effects);
-        if self.ledger.start_at_ns.is_none() && !self.is_over(now) {
+        if self.state.start_at_ns.is_none() && !self.is_over(now) {
             self.gather(now, effects);
         }
-        if self.ledger.start_at_ns.is_some() && !self.is_over(now) && !self.ends_early(now, effects) {
+        if self.state.start_at_ns.is_some() && !self.is_over(now) && !self.ends_early(now, effects) {
             self.share_anew(now, effects);
         }
         if self.is_over(now) {
-            let nobody = self.ledger.live().next().is_none();
+            let nobody = self.state.live().next().is_none();
             let waited = self.last_call_ns().is_some_and(|at| now >= at);
-            if nobody || waited || self.ledger.start_at_ns.is_none() || self.broken {
+            if nobody || waited || self.state.start_at_ns.is_none() || self.broken {
                 self.seal(now, effects);
             }
         }
@@ -52,21 +53,21 @@ impl Coordinator {
 
     /// Towards the start: enough workers, then all of them ready.
     fn gather(&mut self, now: u64, effects: &mut Effects) {
-        let is_live = |id: &WorkerId| self.ledger.members[id.0 as usize].is_live();
-        if self.roster.as_ref().is_some_and(|(_, roster)| !roster.iter().all(is_live)) {
-            self.roster = None;
+        let is_live = |id: &WorkerId| self.state.members[id.0 as usize].is_live();
+        if self.preparing.as_ref().is_some_and(|(_, preparing)| !preparing.iter().all(is_live)) {
+            self.preparing = None;
             self.broken_up_ns.get_or_insert(now);
         }
         // The parts are fixed before anybody gets ready for one; whoever joins meanwhile comes later.
-        if self.roster.is_none() && !self.is_short() {
-            let live = self.ledger.live().map(|(id, _)| id).collect();
-            self.roster = Some((now, self.by_slot(live)));
+        if self.preparing.is_none() && !self.is_short() {
+            let live = self.state.live().map(|(id, _)| id).collect();
+            self.preparing = Some((now, self.by_slot(live)));
             effects.note(Note::Preparing);
         }
         let Some(waiting) = self.waiting() else { return };
-        if let (Some((_, roster)), true) = (&self.roster, waiting.missing.is_empty()) {
+        if let (Some((_, preparing)), true) = (&self.preparing, waiting.missing.is_empty()) {
             let start_at_ns = now + self.config.start_lead_ns;
-            let shares = deal(roster);
+            let shares = deal(preparing);
             self.record(Record::Started { start_at_ns, shares }, effects);
             effects.note(Note::Starting(start_at_ns));
         } else if now >= waiting.until_ns {
@@ -97,53 +98,53 @@ impl Coordinator {
 
     /// What a run that has not begun waits for; `None`: it has, or it is over.
     pub fn waiting(&self) -> Option<Waiting> {
-        let ledger = &self.ledger;
-        if ledger.start_at_ns.is_some() || ledger.stopped.is_some() || ledger.sealed.is_some() {
+        let state = &self.state;
+        if state.start_at_ns.is_some() || state.stopped.is_some() || state.sealed.is_some() {
             return None;
         }
         let replaced_by = self.broken_up_ns.map(|at| at + self.config.replace_ns);
-        if let Some((since, roster)) = &self.roster {
-            let of = roster.len() as u32;
+        if let Some((since, preparing)) = &self.preparing {
+            let of = preparing.len() as u32;
             let is_ready = |(slot, id): &(u32, WorkerId)| {
                 let part = Some(Slice { slot: *slot, of });
                 self.is_able(*id) && self.present[id.0 as usize].prepared == part
             };
-            let missing = (0..).zip(roster.iter().copied()).filter(|each| !is_ready(each));
+            let missing = (0..).zip(preparing.iter().copied()).filter(|each| !is_ready(each));
             let missing: Vec<WorkerId> = missing.map(|(_, id)| id).collect();
             let until_ns = (since + self.config.prepare_ns).min(replaced_by.unwrap_or(u64::MAX));
             let there = of - missing.len() as u32;
             return Some(Waiting { what: Awaited::Ready, there, wanted: of, missing, until_ns });
         }
-        let what = if ledger.plan.is_none() { Awaited::Plan } else { Awaited::Workers };
-        let taken: BTreeSet<u32> = ledger.live().map(|(_, m)| m.slot).collect();
-        let all = (0..).map(WorkerId).zip(&ledger.members);
+        let what = if state.plan.is_none() { Awaited::Plan } else { Awaited::Workers };
+        let taken: BTreeSet<u32> = state.live().map(|(_, m)| m.slot).collect();
+        let all = (0..).map(WorkerId).zip(&state.members);
         let lost = all.filter(|(_, m)| m.gone.is_some_and(|gone| !gone.replaced) && !taken.contains(&m.slot));
         let missing = lost.map(|(id, _)| id).collect();
         let until_ns = replaced_by.unwrap_or(self.opened_ns + self.config.gather_ns);
-        let (there, wanted) = (ledger.live().count() as u32, self.enough() as u32);
+        let (there, wanted) = (state.live().count() as u32, self.enough() as u32);
         Some(Waiting { what, there, wanted, missing, until_ns })
     }
 
     pub(super) fn enough(&self) -> usize {
-        if self.ledger.told_to_start { 1 } else { self.config.workers as usize }
+        if self.state.told_to_start { 1 } else { self.config.workers as usize }
     }
 
     fn is_short(&self) -> bool {
-        self.ledger.plan.is_none() || self.ledger.live().count() < self.enough()
+        self.state.plan.is_none() || self.state.live().count() < self.enough()
     }
 
     /// Seal or stop a run whose owners have all ended before its time; whether it was.
     fn ends_early(&mut self, now: u64, effects: &mut Effects) -> bool {
-        let members = &self.ledger.members;
-        let owners = self.ledger.epochs.last().into_iter().flat_map(|e| &e.shares);
+        let members = &self.state.members;
+        let owners = self.state.epochs.last().into_iter().flat_map(|e| &e.shares);
         let owners: Vec<_> = owners.map(|s| &members[s.worker.0 as usize]).collect();
         if owners.iter().any(|m| m.is_live()) {
             return false;
         }
         let all_done = owners.iter().all(|m| m.gone.is_none());
-        let dealing = self.ledger.plan.as_ref().map(|(_, terms)| terms.dealing);
+        let dealing = self.state.plan.as_ref().map(|(_, terms)| terms.dealing);
         // Somebody new may take the lost ones' places.
-        if !all_done && dealing != Some(Dealing::Requests) && self.ledger.live().next().is_some() {
+        if !all_done && dealing != Some(Partitioning::Requests) && self.state.live().next().is_some() {
             return false;
         }
         if owners.iter().all(|m| m.gone.is_some()) {
@@ -170,9 +171,9 @@ impl Coordinator {
     /// crashed before it came to that.
     fn fail_if_lost(&mut self, now: u64, effects: &mut Effects) {
         if self.fails() && !self.is_over(now) {
-            let lost = self.ledger.members.iter().position(|m| m.had_share && m.gone.is_some());
+            let lost = self.state.members.iter().position(|m| m.had_share && m.gone.is_some());
             if let Some(i) = lost {
-                let (id, left) = (WorkerId(i as u32), self.ledger.members[i].left);
+                let (id, left) = (WorkerId(i as u32), self.state.members[i].left);
                 let reason = if left { StopReason::WorkerLeft(id) } else { StopReason::WorkerLost(id) };
                 self.stop(reason, now, effects);
             }
@@ -181,12 +182,12 @@ impl Coordinator {
 
     /// Whether the loss of a worker fails the run.
     fn fails(&self) -> bool {
-        self.ledger.plan.as_ref().is_none_or(|(_, terms)| terms.on_worker_loss == OnWorkerLoss::Fail)
+        self.state.plan.as_ref().is_none_or(|(_, terms)| terms.on_worker_loss == OnWorkerLoss::Fail)
     }
 
     /// A worker says that it can not do its part.
     pub(super) fn failed(&mut self, worker: WorkerId, why: String, now: u64, effects: &mut Effects) {
-        let mattered = self.ledger.start_at_ns.is_none() || self.ledger.members[worker.0 as usize].had_share;
+        let mattered = self.state.start_at_ns.is_none() || self.state.members[worker.0 as usize].had_share;
         if self.fails() && mattered {
             self.stop(StopReason::WorkerFailed(worker, why), now, effects);
         }
@@ -194,7 +195,7 @@ impl Coordinator {
     }
 
     pub(super) fn stop(&mut self, reason: StopReason, now: u64, effects: &mut Effects) {
-        if self.ledger.stopped.is_none() && self.ledger.sealed.is_none() {
+        if self.state.stopped.is_none() && self.state.sealed.is_none() {
             self.record(Record::Stopped(reason.clone(), now), effects);
             effects.note(Note::Stopping(reason));
         }
@@ -202,12 +203,12 @@ impl Coordinator {
 
     /// What is wanted of the workers now.
     pub(super) fn phase(&self, now: u64) -> Phase {
-        match (&self.ledger.sealed, &self.ledger.stopped, self.ledger.start_at_ns) {
+        match (&self.state.sealed, &self.state.stopped, self.state.start_at_ns) {
             (Some(_), _, _) => Phase::Finished,
             (None, Some(_), _) => Phase::Stop,
             (None, None, Some(_)) if self.is_over(now) => Phase::Drain,
             (None, None, Some(_)) => Phase::Run,
-            (None, None, None) if self.roster.is_some() => Phase::Prepare,
+            (None, None, None) if self.preparing.is_some() => Phase::Prepare,
             (None, None, None) => Phase::Wait,
         }
     }
@@ -215,7 +216,7 @@ impl Coordinator {
     /// When the schedule begins by our clock: as it was written down, or, if another process did that, as
     /// the workers that keep to it show.
     pub(super) fn start_at_ns(&self) -> Option<u64> {
-        let at_ns = self.ledger.start_at_ns?;
+        let at_ns = self.state.start_at_ns?;
         let shift_ns = self.ahead_ns.filter(|_| self.restored).unwrap_or(0);
         Some(at_ns.saturating_add_signed(-shift_ns))
     }
@@ -229,10 +230,10 @@ impl Coordinator {
 
     /// When load ends, stopped or not; `None`: not known, or when all requests were made.
     fn over_ns(&self) -> Option<u64> {
-        if let Some((_, at_ns)) = &self.ledger.stopped {
+        if let Some((_, at_ns)) = &self.state.stopped {
             return Some(*at_ns);
         }
-        let (_, terms) = self.ledger.plan.as_ref()?;
+        let (_, terms) = self.state.plan.as_ref()?;
         Some(self.start_at_ns()? + terms.length_ns?)
     }
 
@@ -242,18 +243,18 @@ impl Coordinator {
 
     /// When final reports are no longer waited for.
     fn last_call_ns(&self) -> Option<u64> {
-        let drain_ns = self.ledger.plan.as_ref().map_or(0, |(_, terms)| terms.drain_ns);
+        let drain_ns = self.state.plan.as_ref().map_or(0, |(_, terms)| terms.drain_ns);
         // One that hears of the stop late may go on until its lease is over.
         Some(self.over_ns()? + self.config.lease_ns + drain_ns + self.config.final_ns)
     }
 
     fn seal(&mut self, now: u64, effects: &mut Effects) {
-        let members = || (0..).map(WorkerId).zip(&self.ledger.members).filter(|(_, m)| m.had_share);
+        let members = || (0..).map(WorkerId).zip(&self.state.members).filter(|(_, m)| m.had_share);
         let missing = members().filter(|(_, m)| m.last.is_none()).map(|(id, _)| id).collect();
         let is_unequal = |m: &Member| m.last.as_ref().is_some_and(|last| last.totals != m.totals);
         let unequal = members().filter(|(_, m)| is_unequal(m)).map(|(id, _)| id).collect();
-        let stopped = self.ledger.stopped.as_ref().map(|(reason, _)| reason.clone());
-        let started = self.ledger.start_at_ns.is_some();
+        let stopped = self.state.stopped.as_ref().map(|(reason, _)| reason.clone());
+        let started = self.state.start_at_ns.is_some();
         let closing = RunEnd { stopped, started, missing, unequal };
         self.record(Record::Sealed(closing.clone(), now), effects);
         effects.0.push(Effect::Seal(closing));

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ending::{RunEnd, StopReason};
-use super::terms::Terms;
+use super::terms::RunTerms;
 use crate::fleet::messages::{Final, Key, PlanText, Totals, WorkerId};
 use crate::plan::Slice;
 
@@ -18,7 +18,7 @@ pub enum Record {
         run: Key,
     },
     /// The plan that is run.
-    Plan(PlanText, Terms),
+    Plan(PlanText, RunTerms),
     /// A worker was taken in; its number is the number of those before it.
     Joined {
         /// Its key.

@@ -2,7 +2,7 @@
 
 use super::event::Effects;
 use super::member::MemberStatus;
-use super::{CALL_TIMEOUT_NS, Coordinator, Dealing, Note, OnWorkerLoss, Record, Share};
+use super::{CALL_TIMEOUT_NS, Coordinator, Note, OnWorkerLoss, Partitioning, Record, Share};
 use crate::fleet::messages::{MAX_WORKERS, WorkerId, WorkerState};
 use crate::plan::Slice;
 
@@ -14,15 +14,15 @@ impl Coordinator {
 
     /// Workers that could send, by slot.
     fn able(&self) -> Vec<WorkerId> {
-        self.by_slot(self.ledger.live().map(|(id, _)| id).filter(|id| self.is_able(*id)).collect())
+        self.by_slot(self.state.live().map(|(id, _)| id).filter(|id| self.is_able(*id)).collect())
     }
 
     /// The part that a worker without one is to get ready for: the one it will most likely get.
     pub(super) fn prepare_for(&self, worker: WorkerId) -> Option<Slice> {
-        let Some(last) = self.ledger.epochs.last() else {
-            let (_, roster) = self.roster.as_ref()?;
-            let slot = roster.iter().position(|id| *id == worker)?;
-            return Some(Slice { slot: slot as u32, of: roster.len() as u32 });
+        let Some(last) = self.state.epochs.last() else {
+            let (_, preparing) = self.preparing.as_ref()?;
+            let slot = preparing.iter().position(|id| *id == worker)?;
+            return Some(Slice { slot: slot as u32, of: preparing.len() as u32 });
         };
         if last.share_of(worker).is_some() {
             return None;
@@ -30,7 +30,7 @@ impl Coordinator {
         let of = last.shares.first()?.of;
         let is_free = |slot: &u32| {
             let owner = last.shares.iter().find(|s| s.slot == *slot);
-            owner.is_none_or(|s| self.ledger.members[s.worker.0 as usize].gone.is_some())
+            owner.is_none_or(|s| self.state.members[s.worker.0 as usize].gone.is_some())
         };
         let most = MAX_WORKERS as u32;
         let slice = (0..of).find(is_free).map_or(Slice { slot: of, of: of + 1 }, |slot| Slice { slot, of });
@@ -41,7 +41,7 @@ impl Coordinator {
     pub(super) fn share_anew(&mut self, now: u64, effects: &mut Effects) {
         let Some(from_ns) = self.next_epoch_from(now) else { return };
         let Some(shares) = self.wanted_shares() else { return };
-        let epoch = self.ledger.epochs.last().map_or(1, |e| e.epoch + 1);
+        let epoch = self.state.epochs.last().map_or(1, |e| e.epoch + 1);
         self.record(Record::Shared { epoch, from_ns, shares }, effects);
         effects.note(Note::Shared(epoch, from_ns));
     }
@@ -49,7 +49,7 @@ impl Coordinator {
     /// The earliest time of the schedule from which a new epoch may hold: when every lease that was
     /// granted without knowledge of it has run out. `None`: none may be decided now.
     fn next_epoch_from(&self, now: u64) -> Option<u64> {
-        let (start_at_ns, last) = (self.start_at_ns()?, self.ledger.epochs.last()?);
+        let (start_at_ns, last) = (self.start_at_ns()?, self.state.epochs.last()?);
         let at_ns = now as i64 - start_at_ns as i64;
         // One at a time, and none by a coordinator that has not heard everybody since it came back.
         if now < self.settled_ns || at_ns < last.from_ns as i64 {
@@ -67,17 +67,17 @@ impl Coordinator {
             ahead_ns += CALL_TIMEOUT_NS;
         }
         let from_ns = u64::try_from(at_ns).ok()? + ahead_ns;
-        let (_, terms) = self.ledger.plan.as_ref()?;
+        let (_, terms) = self.state.plan.as_ref()?;
         (terms.length_ns.is_none_or(|length| from_ns < length)).then_some(from_ns)
     }
 
     /// The sharing-out that fits those who could send; `None`: the present one does, or nothing better may
     /// be done.
     fn wanted_shares(&self) -> Option<Vec<Share>> {
-        let (_, terms) = self.ledger.plan.as_ref()?;
-        let last = self.ledger.epochs.last()?;
+        let (_, terms) = self.state.plan.as_ref()?;
+        let last = self.state.epochs.last()?;
         // One that is done has carried its part out.
-        let is_here = |id: WorkerId| self.ledger.member(id).is_some_and(|m| m.gone.is_none());
+        let is_here = |id: WorkerId| self.state.member(id).is_some_and(|m| m.gone.is_none());
         let kept: Vec<Share> = last.shares.iter().copied().filter(|s| is_here(s.worker)).collect();
         // By number: asked after each event, of a thousand workers.
         let mut owns = vec![false; self.present.len()];
@@ -85,7 +85,7 @@ impl Coordinator {
         let new: Vec<WorkerId> = self.able().into_iter().filter(|id| !owns[id.0 as usize]).collect();
         let of = last.shares.first()?.of;
         let is_short = kept.len() < of as usize;
-        let redeal = terms.dealing == Dealing::Arrivals
+        let redeal = terms.dealing == Partitioning::Arrivals
             && (is_short && terms.on_worker_loss == OnWorkerLoss::Redistribute
                 || !is_short && !new.is_empty());
         if redeal {
@@ -93,7 +93,7 @@ impl Coordinator {
             let owners: Vec<WorkerId> = owners.collect();
             return (!owners.is_empty()).then(|| deal(&self.by_slot(owners)));
         }
-        if !is_short || new.is_empty() || terms.dealing == Dealing::Requests {
+        if !is_short || new.is_empty() || terms.dealing == Partitioning::Requests {
             return None;
         }
         let is_free = |slot: &u32| kept.iter().all(|s| s.slot != *slot);
@@ -102,7 +102,7 @@ impl Coordinator {
     }
 
     pub(super) fn by_slot(&self, mut workers: Vec<WorkerId>) -> Vec<WorkerId> {
-        workers.sort_by_key(|id| self.ledger.members[id.0 as usize].slot);
+        workers.sort_by_key(|id| self.state.members[id.0 as usize].slot);
         workers
     }
 }

@@ -1,6 +1,6 @@
 //! What people are shown of a fleet.
 
-use super::ledger::Gone;
+use super::durable_state::Gone;
 use crate::fleet::messages::{Health, Totals, WorkerId, WorkerState};
 use crate::plan::Slice;
 

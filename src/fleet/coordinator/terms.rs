@@ -9,9 +9,9 @@ const S: u64 = 1_000_000_000;
 
 /// What the plan says that matters for sharing it out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Terms {
+pub struct RunTerms {
     /// What can be shared out anew in the middle of a run.
-    pub dealing: Dealing,
+    pub dealing: Partitioning,
     /// What the loss of a worker means.
     pub on_worker_loss: OnWorkerLoss,
     /// Warm-up and measured time; `None`: a number of requests ends the run.
@@ -23,7 +23,7 @@ pub struct Terms {
 /// What a plan deals out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Dealing {
+pub enum Partitioning {
     /// Open model: arrivals of a schedule. May be shared out anew over any number of workers.
     Arrivals,
     /// Closed model ended by time: connections. A lost worker's place may be taken by a new one.
@@ -77,13 +77,13 @@ impl Config {
     }
 }
 
-impl Terms {
+impl RunTerms {
     /// The terms of a plan.
     pub fn of(plan: &Plan) -> Self {
         let dealing = match (&plan.load.model, plan.load.requests) {
-            (Model::Open { .. }, _) => Dealing::Arrivals,
-            (Model::Closed { .. }, None) => Dealing::Connections,
-            (Model::Closed { .. }, Some(_)) => Dealing::Requests,
+            (Model::Open { .. }, _) => Partitioning::Arrivals,
+            (Model::Closed { .. }, None) => Partitioning::Connections,
+            (Model::Closed { .. }, Some(_)) => Partitioning::Requests,
         };
         let length_ns = plan.load.duration_ns.map(|d| d + plan.load.warmup_ns);
         Self { dealing, on_worker_loss: plan.on_worker_loss, length_ns, drain_ns: plan.load.drain_ns }

@@ -2,23 +2,23 @@
 
 use std::collections::BTreeSet;
 
+use super::durable_state::Member;
 use super::ending::RunEnd;
-use super::ledger::Member;
 use super::member::MemberStatus;
 use super::status::{Mark, Row};
-use super::{Coordinator, Terms};
+use super::{Coordinator, RunTerms};
 use crate::fleet::messages::{Key, PlanText, Totals, WorkerId, WorkerState};
 
 impl Coordinator {
     /// One row per worker, by number.
     pub fn rows(&self) -> Vec<Row> {
         let mut shares = vec![None; self.present.len()];
-        let newest = self.ledger.epochs.last().into_iter().flat_map(|e| &e.shares);
+        let newest = self.state.epochs.last().into_iter().flat_map(|e| &e.shares);
         newest.for_each(|share| shares[share.worker.0 as usize] = Some(share.slice()));
-        let each = (0..).map(WorkerId).zip(&self.ledger.members).zip(&self.present);
+        let each = (0..).map(WorkerId).zip(&self.state.members).zip(&self.present);
         // One that was lost before it owned anything is not missed once another has its place.
         let taken: BTreeSet<u32> =
-            self.ledger.members.iter().filter(|m| m.had_share).map(|m| m.slot).collect();
+            self.state.members.iter().filter(|m| m.had_share).map(|m| m.slot).collect();
         let row = |((worker, member), present): ((WorkerId, &Member), &MemberStatus)| Row {
             worker,
             slot: member.slot,
@@ -47,7 +47,7 @@ impl Coordinator {
     /// Two workers' starts lie at most this far apart: the two least certain ones'; `None` while fewer than
     /// two have said how certain they are.
     pub fn start_skew_bound_ns(&self) -> Option<u64> {
-        let had_share = self.ledger.members.iter().zip(&self.present).filter(|(m, _)| m.had_share);
+        let had_share = self.state.members.iter().zip(&self.present).filter(|(m, _)| m.had_share);
         let mut errors: Vec<u64> = had_share.filter_map(|(_, p)| p.start_error_ns).collect();
         errors.sort_unstable_by(|a, b| b.cmp(a));
         (errors.len() >= 2).then(|| errors[0] + errors[1])
@@ -55,22 +55,22 @@ impl Coordinator {
 
     /// From which time of the schedule on a worker owns a part of it; `None`: it never did.
     pub fn part_begins_ns(&self, worker: WorkerId) -> Option<u64> {
-        self.ledger.turns(worker).first().map(|turn| turn.from_ns)
+        self.state.turns(worker).first().map(|turn| turn.from_ns)
     }
 
     /// A worker's last applied window and the sum of its windows; `None`: there is no such worker.
     pub fn applied(&self, worker: WorkerId) -> Option<(u64, Totals)> {
-        self.ledger.member(worker).map(|member| (member.acked_seq, member.totals))
+        self.state.member(worker).map(|member| (member.acked_seq, member.totals))
     }
 
     /// The run's name.
     pub fn run(&self) -> Key {
-        self.ledger.run
+        self.state.run
     }
 
     /// The plan that is run, when there is one.
-    pub fn plan(&self) -> Option<(&PlanText, &Terms)> {
-        self.ledger.plan.as_ref().map(|(plan, terms)| (plan, terms))
+    pub fn plan(&self) -> Option<(&PlanText, &RunTerms)> {
+        self.state.plan.as_ref().map(|(plan, terms)| (plan, terms))
     }
 
     /// When the schedule begins, once that is known.
@@ -80,18 +80,18 @@ impl Coordinator {
 
     /// How the run ended, once its result is final.
     pub fn closing(&self) -> Option<&RunEnd> {
-        self.ledger.sealed.as_ref().map(|(closing, _)| closing)
+        self.state.sealed.as_ref().map(|(closing, _)| closing)
     }
 
     /// The exit code with which people were told of the result; `None`: a process has yet to do it.
     pub fn told(&self) -> Option<u8> {
-        self.ledger.told
+        self.state.told
     }
 
     /// Workers that take part still and were not told that the result is sealed; no more of them when they have
     /// been silent for longer than a lease.
     pub fn unheard(&self, now: u64) -> usize {
-        let live = self.ledger.live().map(|(id, _)| &self.present[id.0 as usize]);
+        let live = self.state.live().map(|(id, _)| &self.present[id.0 as usize]);
         live.filter(|p| !p.told_end && now <= p.heard_ns + self.silence_ns()).count()
     }
 
@@ -102,6 +102,6 @@ impl Coordinator {
 
     /// Workers that take part, by the number of those a start waits for.
     pub fn gathered(&self) -> (u32, u32) {
-        (self.ledger.live().count() as u32, self.config.workers)
+        (self.state.live().count() as u32, self.config.workers)
     }
 }

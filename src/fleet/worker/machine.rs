@@ -5,8 +5,8 @@
 //!                      └───────────── stopped, refused, failed, interrupted ──────────┘   final report, exit
 //! ```
 
+use super::call_slot::{CallSlot, UnderWay};
 use super::clock::Comparison;
-use super::lane::{Lane, UnderWay};
 use super::outbox::Outbox;
 use super::{Answer, Effect, Event, Exit, Request, Trouble, Window};
 use crate::fleet::Refusal;
@@ -97,9 +97,9 @@ pub struct Worker<W> {
     pub(super) config: Config,
     rng: fastrand::Rng,
     last_call: u64,
-    pub(super) control: Lane<Asked>,
+    pub(super) control: CallSlot<Asked>,
     /// A window's number; 0: the final report.
-    reports: Lane<u64>,
+    reports: CallSlot<u64>,
     pub(super) clocks: Comparison,
     pub(super) outbox: Outbox<W>,
     /// Its number, while the coordinator knows it.
@@ -150,8 +150,8 @@ impl<W: Window> Worker<W> {
             config,
             rng,
             last_call: 0,
-            control: Lane::default(),
-            reports: Lane::default(),
+            control: CallSlot::default(),
+            reports: CallSlot::default(),
             clocks: Comparison::default(),
             outbox: Outbox::new(),
             id: None,

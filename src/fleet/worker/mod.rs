@@ -6,7 +6,7 @@
 
 mod clock;
 mod event;
-mod lane;
+mod call_slot;
 mod machine;
 mod orders;
 mod outbox;

@@ -1,6 +1,6 @@
 //! What answers of the control lane change.
 
-use super::lane::UnderWay;
+use super::call_slot::UnderWay;
 use super::machine::{Asked, BEGIN_NS, PlanStage};
 use super::{Answer, Effect, Exchange, Exit, Window, Worker};
 use crate::fleet::Refusal;

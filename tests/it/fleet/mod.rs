@@ -6,7 +6,7 @@
 mod process;
 mod world;
 
-use loadtester::fleet::coordinator::{Dealing, OnWorkerLoss, StopReason};
+use loadtester::fleet::coordinator::{OnWorkerLoss, Partitioning, StopReason};
 use loadtester::fleet::worker::Exit;
 use world::{REPLACE_NS, World};
 
@@ -71,7 +71,7 @@ struct Deed {
 struct Plot {
     workers: u32,
     policy: OnWorkerLoss,
-    dealing: Dealing,
+    dealing: Partitioning,
     /// In percent.
     loss: u32,
     delay: u64,
@@ -94,7 +94,7 @@ impl Plot {
         Self {
             workers,
             policy,
-            dealing: Dealing::Arrivals,
+            dealing: Partitioning::Arrivals,
             loss: 0,
             delay: 5 * MS,
             has_disk: true,
@@ -112,7 +112,12 @@ impl Plot {
     fn of(seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(!seed);
         let policies = [OnWorkerLoss::Fail, OnWorkerLoss::Continue, OnWorkerLoss::Redistribute];
-        let dealings = [Dealing::Arrivals, Dealing::Arrivals, Dealing::Connections, Dealing::Requests];
+        let dealings = [
+            Partitioning::Arrivals,
+            Partitioning::Arrivals,
+            Partitioning::Connections,
+            Partitioning::Requests,
+        ];
         let kinds = [Kind::Kill, Kind::Pause, Kind::Cut, Kind::Spawn, Kind::Crash, Kind::Pause, Kind::Cut];
         let mut deeds: Vec<Deed> = (0..rng.usize(..6))
             .map(|_| Deed {
@@ -291,7 +296,8 @@ fn an_operator_who_does_not_wait_starts_those_that_are_there() {
 fn a_coordinator_that_goes_leaves_nobody_who_has_not_heard_of_the_end() {
     for seed in 0..400 {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let dealing = [Dealing::Arrivals, Dealing::Connections, Dealing::Requests][rng.usize(..3)];
+        let dealing =
+            [Partitioning::Arrivals, Partitioning::Connections, Partitioning::Requests][rng.usize(..3)];
         let delay = [MS, 20 * MS, 300 * MS][rng.usize(..3)];
         let unable = (0..3).filter(|_| rng.u32(..8) == 0).collect();
         let calm = Plot::calm(rng.u32(1..=5), OnWorkerLoss::Continue);
@@ -310,15 +316,15 @@ fn a_coordinator_that_goes_leaves_nobody_who_has_not_heard_of_the_end() {
 #[test]
 fn a_closed_plan_is_dealt_out_and_a_place_of_connections_may_be_taken() {
     let plot = |dealing, policy| Plot { dealing, ..Plot::calm(3, policy) };
-    let all = play(1, plot(Dealing::Requests, OnWorkerLoss::Fail)).unwrap();
+    let all = play(1, plot(Partitioning::Requests, OnWorkerLoss::Fail)).unwrap();
     assert_eq!((all.closing().stopped, all.left_out()), (None, vec![]));
-    let killed = plot(Dealing::Requests, OnWorkerLoss::Continue).with(9 * S, Kind::Kill, 1, 0);
+    let killed = plot(Partitioning::Requests, OnWorkerLoss::Continue).with(9 * S, Kind::Kill, 1, 0);
     let left = play(1, killed.with(16 * S, Kind::Spawn, 1, 2)).unwrap().left_out();
     assert!(
         !left.is_empty() && left.iter().all(|k| k % 3 == left[0] % 3),
         "nobody repeats a stretch: {left:?}"
     );
-    let killed = plot(Dealing::Connections, OnWorkerLoss::Continue).with(9 * S, Kind::Kill, 1, 0);
+    let killed = plot(Partitioning::Connections, OnWorkerLoss::Continue).with(9 * S, Kind::Kill, 1, 0);
     let world = play(1, killed.with(12 * S, Kind::Spawn, 1, 2)).unwrap();
     let (kept, new) = (world.processes[0].truth.sent, world.processes[3].truth.sent);
     assert!(kept == ARRIVALS && (100..ARRIVALS).contains(&new), "{kept} {new}");

@@ -1,6 +1,6 @@
 //! A worker process of the simulation: its machine, its clock, and load threads that do as they are told.
 
-use loadtester::fleet::coordinator::Dealing;
+use loadtester::fleet::coordinator::Partitioning;
 use loadtester::fleet::messages::{PlanText, Totals, Turn, WorkerId};
 use loadtester::fleet::worker::{Config, Effect, Event, Exit, Request, Window, Worker};
 use loadtester::plan::Slice;
@@ -60,7 +60,7 @@ pub struct Process {
 }
 
 struct Load {
-    dealing: Dealing,
+    dealing: Partitioning,
     /// Of a stretch of requests, how many were made.
     made: u64,
     preparing: Option<(u64, Slice)>,
@@ -76,7 +76,7 @@ struct Load {
 }
 
 impl Process {
-    pub fn new(place: usize, config: Config, dealing: Dealing, rng: &mut fastrand::Rng) -> Self {
+    pub fn new(place: usize, config: Config, dealing: Partitioning, rng: &mut fastrand::Rng) -> Self {
         Self {
             place,
             slot: config.slot,
@@ -122,7 +122,7 @@ impl Process {
         }
         let load = &self.load;
         let arrival = load.start.filter(|_| load.ends_at.is_none());
-        let last_k = if load.dealing == Dealing::Requests { u64::MAX } else { ARRIVALS };
+        let last_k = if load.dealing == Partitioning::Requests { u64::MAX } else { ARRIVALS };
         let arrival = arrival.map(|start| start + load.next_k.min(last_k) * GAP);
         let window = load.start.filter(|_| !load.ended).map(|_| load.window_ends);
         let ready = load.preparing.map(|(at, _)| at);
@@ -172,7 +172,7 @@ impl Process {
                     Effect::Start { at_ns } => {
                         assert!(self.load.start.is_none(), "started twice");
                         self.load.start = Some(at_ns);
-                        let has_end = self.load.dealing != Dealing::Requests;
+                        let has_end = self.load.dealing != Partitioning::Requests;
                         self.load.stop_at = if has_end { at_ns + ARRIVALS * GAP } else { u64::MAX };
                         self.load.window_ends = at_ns.max(own) + S;
                         // What fell due before there was a lease is not sent any more.
@@ -205,13 +205,13 @@ impl Process {
         let share = load.turns.iter().rfind(|t| t.from_ns <= k * GAP).and_then(|t| t.share)?;
         let (slot, of) = (u64::from(share.slot), u64::from(share.of));
         let k = match load.dealing {
-            Dealing::Arrivals if k % of != slot => return None,
-            Dealing::Arrivals => k,
+            Partitioning::Arrivals if k % of != slot => return None,
+            Partitioning::Arrivals => k,
             // Without a lease a connection only waits.
             _ if !may_send => return None,
-            Dealing::Connections => k,
-            Dealing::Requests if slot + of * load.made >= ARRIVALS => return None,
-            Dealing::Requests => {
+            Partitioning::Connections => k,
+            Partitioning::Requests if slot + of * load.made >= ARRIVALS => return None,
+            Partitioning::Requests => {
                 load.made += 1;
                 slot + of * (load.made - 1)
             }
@@ -230,7 +230,7 @@ impl Process {
     fn is_through(&self, own: u64) -> bool {
         let load = &self.load;
         match (load.dealing, load.turns.iter().find_map(|t| t.share)) {
-            (Dealing::Requests, Some(share)) => {
+            (Partitioning::Requests, Some(share)) => {
                 u64::from(share.slot) + u64::from(share.of) * load.made >= ARRIVALS
             }
             _ => load.next_k == ARRIVALS && own >= load.stop_at,
@@ -247,7 +247,7 @@ impl Process {
         if let Some(start) = self.load.start
             && self.load.ends_at.is_none()
         {
-            let most_k = if self.load.dealing == Dealing::Requests { u64::MAX } else { ARRIVALS };
+            let most_k = if self.load.dealing == Partitioning::Requests { u64::MAX } else { ARRIVALS };
             while self.load.next_k < most_k && start + self.load.next_k * GAP <= own {
                 let leased = own < self.load.lease_until || mutation == Mutation::LeaseIgnored;
                 let in_time = own < self.load.stop_at || mutation == Mutation::SentAfterTheEnd;
@@ -280,7 +280,7 @@ impl Process {
 }
 
 impl Load {
-    fn new(dealing: Dealing) -> Self {
+    fn new(dealing: Partitioning) -> Self {
         Self {
             dealing,
             made: 0,

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 use loadtester::fleet::coordinator::{
-    self, Answer as Told, Awaited, Coordinator, Dealing, Effect, Event, OnWorkerLoss, Record, Row, RunEnd,
-    Terms,
+    self, Answer as Told, Awaited, Coordinator, Effect, Event, OnWorkerLoss, Partitioning, Record, Row,
+    RunEnd, RunTerms,
 };
 use loadtester::fleet::messages::{Key, PlanText, Totals, WorkerId};
 use loadtester::fleet::worker::{self, Answer, MAX_WAITING, Request, Trouble};
@@ -113,10 +113,10 @@ impl World {
         (self.journal, self.unsettled, self.merged) = (vec![opened], 1, Vec::new());
         (self.era, self.sealed) = (self.era + 1, None);
         self.coordinator = Some(coordinator);
-        let terms = Terms {
+        let terms = RunTerms {
             dealing: self.plot.dealing,
             on_worker_loss: self.plot.policy,
-            length_ns: (self.plot.dealing != Dealing::Requests).then_some(ARRIVALS * GAP),
+            length_ns: (self.plot.dealing != Partitioning::Requests).then_some(ARRIVALS * GAP),
             drain_ns: S,
         };
         let digest = format!("sha256:{:064x}", 7);
@@ -479,7 +479,7 @@ impl World {
         if !leased {
             return Err(format!("{sent:?} without a lease, the last of {:?}", process.granted));
         }
-        if self.plot.dealing == Dealing::Connections {
+        if self.plot.dealing == Partitioning::Connections {
             let holders = self.holders.entry((process.era, sent.slot)).or_default();
             match holders.iter().position(|by| *by == sent.by) {
                 None => holders.push(sent.by),
@@ -491,7 +491,7 @@ impl World {
         }
         let started = *self.started.get(&process.era).ok_or("sent before a start was fixed")?;
         // By the worker's own clock, exactly; in truth, as far as clocks could be compared.
-        let length = if self.plot.dealing == Dealing::Requests { LIMIT } else { ARRIVALS * GAP };
+        let length = if self.plot.dealing == Partitioning::Requests { LIMIT } else { ARRIVALS * GAP };
         if sent.own_ns < 0 || sent.own_ns > length as i64 {
             return Err(format!("{sent:?} outside of its schedule"));
         }

@@ -5,7 +5,7 @@ const FIRST_BACKOFF_NS: u64 = 200_000_000;
 
 /// Calls of one kind, one after the other.
 #[derive(Debug)]
-pub struct Lane<T> {
+pub struct CallSlot<T> {
     under_way: Option<UnderWay<T>>,
     /// When the next call may be made.
     pub due_ns: u64,
@@ -25,13 +25,13 @@ pub struct UnderWay<T> {
     pub what: T,
 }
 
-impl<T> Default for Lane<T> {
+impl<T> Default for CallSlot<T> {
     fn default() -> Self {
         Self { under_way: None, due_ns: 0, failures: 0 }
     }
 }
 
-impl<T: Copy> Lane<T> {
+impl<T: Copy> CallSlot<T> {
     /// Whether a call may be made.
     pub fn is_free(&self, now: u64) -> bool {
         self.under_way.is_none() && now >= self.due_ns
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_their_bound_and_differ() {
-        let (mut lane, mut rng) = (Lane::<()>::default(), fastrand::Rng::with_seed(3));
+        let (mut lane, mut rng) = (CallSlot::<()>::default(), fastrand::Rng::with_seed(3));
         let mut waits = Vec::new();
         for _ in 0..40 {
             lane.failed(0, 5_000_000_000, &mut rng);
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_nobody_waits_for_is_none() {
-        let mut lane = Lane::default();
+        let mut lane = CallSlot::default();
         lane.begin(7, 'x', 100, 50);
         assert_eq!(lane.end(6), None);
         assert_eq!(lane.expire(199), None);

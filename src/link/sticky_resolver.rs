@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The addresses of one name, the coordinator's.
 #[derive(Clone, Debug, Default)]
-pub struct Names(Arc<Known>);
+pub struct StickyResolver(Arc<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -25,7 +25,7 @@ struct Known {
     ask: DefaultResolver,
 }
 
-impl Names {
+impl StickyResolver {
     /// Nobody was reached at the addresses there are.
     pub fn doubt(&self) {
         self.0.in_doubt.store(true, Ordering::Relaxed);
@@ -37,7 +37,7 @@ impl Names {
     }
 }
 
-impl Resolver for Names {
+impl Resolver for StickyResolver {
     fn resolve(
         &self,
         uri: &Uri,
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_not_found_any_more_keeps_its_addresses() {
-        let names = Names::default();
+        let names = StickyResolver::default();
         let look = |url: &str| names.resolve(&url.parse().unwrap(), &Config::default(), timeout());
         assert!(look("http://nowhere.invalid:1").is_err());
         let here = look("http://127.0.0.1:7").unwrap();

@@ -2,16 +2,16 @@
 
 use super::ending::{RunEnd, StopReason};
 use super::record::{Record, Share};
-use super::terms::Terms;
+use super::terms::RunTerms;
 use crate::fleet::messages::{Final, Key, MAX_INCARNATIONS, MAX_TURNS, PlanText, Totals, Turn, WorkerId};
 
 /// The lasting state of a run.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ledger {
+pub struct DurableState {
     /// Its name.
     pub run: Key,
     /// What is run.
-    pub plan: Option<(PlanText, Terms)>,
+    pub plan: Option<(PlanText, RunTerms)>,
     /// Every process that ever joined, by number.
     pub members: Vec<Member>,
     /// The most that were live at once.
@@ -93,7 +93,7 @@ impl Member {
     }
 }
 
-impl Ledger {
+impl DurableState {
     /// A run that nobody has joined.
     pub fn new(run: Key) -> Self {
         Self {
@@ -134,7 +134,7 @@ impl Ledger {
     /// Take a record in.
     ///
     /// # Errors
-    /// What in it can not follow on what was before; the ledger is unchanged then.
+    /// What in it can not follow on what was before; the state is unchanged then.
     pub fn apply(&mut self, record: &Record) -> Result<(), &'static str> {
         if self.sealed.is_some() != matches!(record, Record::Told(_)) || self.told.is_some() {
             return Err("a record on the wrong side of the seal");

@@ -19,7 +19,7 @@ use crate::sys::{self, Clock, Watch};
 
 /// When the last request left and its answer came, on the worker's clock.
 #[derive(Clone)]
-pub struct Stopwatch(Arc<Mutex<Noted>>);
+pub struct ClockSampler(Arc<Mutex<Noted>>);
 
 struct Noted {
     watch: Watch,
@@ -27,7 +27,7 @@ struct Noted {
     came_ns: Option<u64>,
 }
 
-impl Stopwatch {
+impl ClockSampler {
     /// On this clock.
     pub fn new(clock: Clock) -> Self {
         Self(Arc::new(Mutex::new(Noted { watch: Watch::new(clock), left_ns: 0, came_ns: None })))
@@ -45,27 +45,31 @@ impl Stopwatch {
     }
 }
 
-impl fmt::Debug for Stopwatch {
+impl fmt::Debug for ClockSampler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stopwatch").finish_non_exhaustive()
+        f.debug_struct("ClockSampler").finish_non_exhaustive()
     }
 }
 
-/// Opens a line for each call.
+/// Opens a connection for each call.
 #[derive(Debug)]
-pub struct Lines(pub Stopwatch);
+pub struct TimedConnector(pub ClockSampler);
 
-impl Connector<()> for Lines {
-    type Out = Line;
+impl Connector<()> for TimedConnector {
+    type Out = TimedTransport;
 
-    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Line>, Error> {
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        _: Option<()>,
+    ) -> Result<Option<TimedTransport>, Error> {
         let stream = connect(details)?;
         stream.set_nodelay(true)?;
         sys::ask_for_stamps(&stream);
         self.0.noted().came_ns = None;
         let buffers =
             LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
-        Ok(Some(Line { stream, buffers, stopwatch: self.0.clone() }))
+        Ok(Some(TimedTransport { stream, buffers, sampler: self.0.clone() }))
     }
 }
 
@@ -89,19 +93,19 @@ fn connect(details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
 }
 
 /// One connection.
-pub struct Line {
+pub struct TimedTransport {
     stream: TcpStream,
     buffers: LazyBuffers,
-    stopwatch: Stopwatch,
+    sampler: ClockSampler,
 }
 
-impl fmt::Debug for Line {
+impl fmt::Debug for TimedTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Line").field("stream", &self.stream).finish_non_exhaustive()
+        f.debug_struct("TimedTransport").field("stream", &self.stream).finish_non_exhaustive()
     }
 }
 
-impl Transport for Line {
+impl Transport for TimedTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         &mut self.buffers
     }
@@ -110,7 +114,7 @@ impl Transport for Line {
         let timeout = timeout.for_write();
         self.stream.set_write_timeout(timeout.not_zero().map(|after| *after))?;
         {
-            let mut noted = self.stopwatch.noted();
+            let mut noted = self.sampler.noted();
             (noted.left_ns, noted.came_ns) = (noted.watch.now(), None);
         }
         self.stream.write_all(&self.buffers.output()[..amount]).map_err(|e| told(e, timeout.reason))
@@ -125,7 +129,7 @@ impl Transport for Line {
                 return Err(Error::Timeout(timeout.reason));
             }
             wait(&self.stream, left).map_err(|e| told(e, timeout.reason))?;
-            let mut noted = self.stopwatch.noted();
+            let mut noted = self.sampler.noted();
             match noted.watch.receive(&self.stream, self.buffers.input_append_buf()) {
                 Ok((bytes, at_ns)) => {
                     noted.came_ns.get_or_insert(at_ns);
