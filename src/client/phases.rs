@@ -29,10 +29,9 @@ impl Phases {
         }
     }
 
-    /// The next of them after `now`.
+    /// When load ends, or waiting if it has; `u64::MAX`: nobody knows.
     #[inline]
-    pub fn next_end(&self, now: u64) -> Option<u64> {
-        let end = if now < self.stop { self.stop } else { self.give_up };
-        (end != u64::MAX).then_some(end)
+    pub fn next_end(&self, now: u64) -> u64 {
+        if now < self.stop { self.stop } else { self.give_up }
     }
 }

@@ -73,6 +73,8 @@ pub struct Pool {
     /// Connections that have a request reserved for them, and in the closed model those that may have one.
     ready: VecDeque<u32>,
     connecting: u32,
+    /// Connections that pause after an attempt that failed.
+    pausing: u32,
     established: u32,
     was_reached: bool,
     first_failure: Option<(Outcome, Detail)>,
@@ -92,6 +94,7 @@ impl Pool {
             free: VecDeque::with_capacity(capacity),
             ready: VecDeque::with_capacity(capacity),
             connecting: 0,
+            pausing: 0,
             established: 0,
             was_reached: false,
             first_failure: None,
@@ -212,6 +215,7 @@ impl Pool {
         if self.is_closed_model {
             let pause_ns = (FIRST_BACKOFF_NS << doublings).min(MAX_BACKOFF_NS);
             self.deadlines.set(c, BACKOFF, now + pause_ns);
+            self.pausing += 1;
         } else {
             self.deadlines.clear(c);
             self.spare.push(c);
@@ -348,7 +352,13 @@ impl Pool {
     /// The earliest deadline: of an attempt, or the end of a pause.
     #[inline]
     pub fn next_deadline(&self) -> Option<u64> {
-        self.deadlines.earliest()
+        if self.has_deadlines() { self.deadlines.earliest() } else { None }
+    }
+
+    /// Whether any is set: in the course of a run mostly not.
+    #[inline]
+    pub fn has_deadlines(&self) -> bool {
+        self.connecting > 0 || self.pausing > 0
     }
 
     /// The earliest deadline that has come by `now`, but for connections that are `held`.
@@ -360,6 +370,7 @@ impl Pool {
     /// The pause of `c` is over.
     pub fn pause_over(&mut self, c: u32) {
         self.deadlines.clear(c);
+        self.pausing -= 1;
         self.make_ready(c);
     }
 }

@@ -61,6 +61,13 @@ impl Client {
         }
     }
 
+    /// Whether [`Self::outgoing`] has bytes for `c`.
+    #[inline]
+    pub fn has_outgoing(&self, c: u32) -> bool {
+        let wire = &self.pool.get(c).wire;
+        wire.exchange().is_some() && !wire.is_sent()
+    }
+
     /// Response bytes that may be discarded from `c` unseen. Where the response ends with them this is
     /// one more: if that one is there too, the target sent something after it.
     #[inline]

@@ -18,7 +18,8 @@ impl Client {
     #[inline]
     pub fn advance_except(&mut self, now: u64, held: impl Fn(u32) -> bool) {
         loop {
-            match (self.exchanges.expired(now, &held), self.pool.expired(now, &held)) {
+            let of_pool = if self.pool.has_deadlines() { self.pool.expired(now, &held) } else { None };
+            match (self.exchanges.expired(now, &held), of_pool) {
                 (Some((id, at_ns)), other) if other.is_none_or(|(_, other_ns)| at_ns <= other_ns) => {
                     self.exchange_expired(id, at_ns, now);
                 }
@@ -34,7 +35,7 @@ impl Client {
             // It was sent before; the attempt to send it again ends with it.
             return self.attempt_failed(c, (Outcome::Timeout, Detail::None), at_ns, now);
         }
-        let outcome = if !self.outgoing(c).is_empty() {
+        let outcome = if self.has_outgoing(c) {
             Outcome::WriteTimeout
         } else if self.exchanges.awaits_first_byte(id) {
             Outcome::FirstByteTimeout
@@ -56,12 +57,13 @@ impl Client {
     /// The instant by which to call again if nothing happens.
     #[inline]
     pub fn wait_until(&self, now: u64) -> Option<u64> {
-        let due = match &self.demand {
-            Some(Demand::Open(open)) => open.next_due(&self.phases),
-            _ => None,
-        };
-        let deadlines = [self.exchanges.next_deadline(), self.pool.next_deadline()];
-        deadlines.into_iter().chain([due, self.phases.next_end(now)]).flatten().min()
+        let mut until = self.phases.next_end(now);
+        if let Some(Demand::Open(open)) = &self.demand {
+            until = until.min(open.next_due(&self.phases).unwrap_or(u64::MAX));
+        }
+        until = until.min(self.exchanges.next_deadline().unwrap_or(u64::MAX));
+        until = until.min(self.pool.next_deadline().unwrap_or(u64::MAX));
+        (until != u64::MAX).then_some(until)
     }
 
     /// Time between the schedule's last request and its next one; endless in the closed model.

@@ -46,7 +46,7 @@ impl Thread {
     #[inline]
     fn wants_write(&self, c: u32) -> bool {
         let is_tls = self.transports[c as usize].as_ref().is_some_and(Transport::is_tls);
-        is_tls || !self.client.outgoing(c).is_empty()
+        is_tls || self.client.has_outgoing(c)
     }
 
     /// TCP is there: tell the client, or begin the TLS handshake.
@@ -143,7 +143,7 @@ impl Thread {
     fn write_failed(&mut self, c: u32, error: &io::Error, now: u64) {
         let Some(transport) = &self.transports[c as usize] else { return };
         let is_tls = transport.is_tls();
-        let was_sending = !self.client.outgoing(c).is_empty();
+        let was_sending = self.client.has_outgoing(c);
         // What the target said before it hung up lies in the kernel: the answer to a part of the request, or
         // an alert.
         if is_tls || self.client.written(c).1 > 0 {
@@ -151,7 +151,7 @@ impl Thread {
         }
         let Some(transport) = &self.transports[c as usize] else { return };
         let handshaking = transport.is_tls() && self.client.is_connecting(c);
-        if handshaking || (was_sending && !self.client.outgoing(c).is_empty()) {
+        if handshaking || (was_sending && self.client.has_outgoing(c)) {
             self.ended(c, End::Reset(error.raw_os_error().unwrap_or_default()), now);
         }
     }
