@@ -4,7 +4,6 @@
 //! however many requests are in it. So both runs have to be over within the first window; one that was
 //! not, because the machine was busy, is repeated.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::cases::{Case, Length, Target, job};
@@ -14,7 +13,7 @@ use super::instrument::child::{Job, Scratch};
 /// Requests of the short run: connections are open and histograms have their pages by then.
 const SHORT: u64 = 1_000;
 /// Requests of the long run: under callgrind they take half a second.
-const LONG: u64 = 5_000;
+const LONG: u64 = 4_000;
 /// Seconds a run may measure without a window being closed in it.
 const WITHIN: f64 = 0.9;
 /// How often a run is repeated that took longer.
@@ -22,43 +21,34 @@ const ATTEMPTS: usize = 10;
 /// Runs of which the smallest count is taken: what else the machine does only adds.
 const BEST_OF: usize = 3;
 
+/// A name that only functions of load threads have.
+const ONLY_IN_LOAD_THREADS: &str = "http1::response";
+
 /// What one run counted, and its requests.
-struct Counted<T> {
+struct Counted {
     requests: f64,
-    count: T,
+    count: f64,
 }
 
-/// Instructions per request, of the load thread and of all others, by callgrind.
+impl Counted {
+    /// Per request, with what `short` counted as well left out.
+    fn less(&self, short: &Self) -> f64 {
+        (self.count - short.count) / (self.requests - short.requests)
+    }
+}
+
+/// Instructions per request of the load thread, by callgrind.
 pub fn instructions(case: &Case, target: &Target, program: &Path) -> Result<Vec<(String, f64)>, String> {
-    let [short, long] = [SHORT, LONG].map(|n| {
-        let mut least = instructions_once(case, target, program, n)?;
-        for _ in 1..BEST_OF {
-            for (thread, count) in instructions_once(case, target, program, n)?.count {
-                least.count.entry(thread).and_modify(|known| *known = count.min(*known)).or_insert(count);
-            }
-        }
-        Ok::<_, String>(least)
-    });
-    let (short, long) = (short?, long?);
-    let requests = long.requests - short.requests;
-    let each: Vec<f64> = long
-        .count
-        .iter()
-        .map(|(thread, n)| n - short.count.get(thread).copied().unwrap_or_default())
-        .map(|difference| difference / requests)
-        .collect();
-    // Of the threads, the one that does more when there are more requests is the load thread.
-    let load = each.iter().copied().fold(0.0, f64::max);
-    Ok(vec![("instructions".to_owned(), load), ("instructions, all threads".to_owned(), each.iter().sum())])
+    let (short, long) = (
+        least(|| instructions_once(case, target, program, SHORT))?,
+        least(|| instructions_once(case, target, program, LONG))?,
+    );
+    Ok(vec![("instructions".to_owned(), long.less(&short))])
 }
 
-/// Instructions of each thread of one run.
-fn instructions_once(
-    case: &Case,
-    target: &Target,
-    program: &Path,
-    requests: u64,
-) -> Result<Counted<BTreeMap<String, f64>>, String> {
+/// Instructions of the load thread in one run. The others merge windows and look at the clock, which has
+/// nothing to do with how many requests there are.
+fn instructions_once(case: &Case, target: &Target, program: &Path, n: u64) -> Result<Counted, String> {
     let scratch = Scratch::new()?;
     let out = scratch.path().join("counts");
     let this = std::env::current_exe().map_err(|e| e.to_string())?;
@@ -69,32 +59,39 @@ fn instructions_once(
         .args("--tool=callgrind --separate-threads=yes")
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(program.display().to_string());
-    let requests = run(case, target, job, requests, &scratch)?;
-    let mut count = BTreeMap::new();
+    let requests = run(case, target, job, n, &scratch)?;
+    let mut count = None;
     for entry in std::fs::read_dir(scratch.path()).map_err(|e| e.to_string())?.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(thread) = name.strip_prefix("counts-") else { continue };
+        if !entry.file_name().to_string_lossy().starts_with("counts-") {
+            continue;
+        }
         let text = std::fs::read_to_string(entry.path()).map_err(|e| e.to_string())?;
-        let total = text.lines().find_map(|l| l.strip_prefix("totals: ")?.trim().parse().ok());
-        count.insert(thread.to_owned(), total.ok_or("callgrind wrote no totals")?);
+        if text.contains(ONLY_IN_LOAD_THREADS) {
+            count = text.lines().find_map(|l| l.strip_prefix("totals: ")?.trim().parse().ok());
+        }
     }
-    Ok(Counted { requests, count })
+    Ok(Counted { requests, count: count.ok_or("callgrind counted no load thread")? })
+}
+
+/// The smallest of a few counts.
+fn least(once: impl Fn() -> Result<Counted, String>) -> Result<Counted, String> {
+    let mut least = once()?;
+    for _ in 1..BEST_OF {
+        let counted = once()?;
+        least.count = least.count.min(counted.count);
+    }
+    Ok(least)
 }
 
 /// System calls per request, of all threads: by `perf stat`, which costs little; where the kernel does
 /// not allow it, by strace, which is too slow for the open model's rate.
 pub fn syscalls(case: &Case, target: &Target, program: &Path) -> Result<Vec<(String, f64)>, String> {
     let once = |n| by_perf(case, target, program, n).or_else(|_| by_strace(case, target, program, n));
-    let count = |n| {
-        let runs: Vec<_> = (0..BEST_OF).map(|_| once(n)).collect::<Result<_, _>>()?;
-        Ok::<_, String>(runs.into_iter().min_by(|a, b| a.count.total_cmp(&b.count)).expect("there are some"))
-    };
-    let (short, long) = (count(SHORT)?, count(LONG)?);
-    let each = (long.count - short.count) / (long.requests - short.requests);
-    Ok(vec![("system calls".to_owned(), each)])
+    let (short, long) = (least(|| once(SHORT))?, least(|| once(LONG))?);
+    Ok(vec![("system calls".to_owned(), long.less(&short))])
 }
 
-fn by_perf(case: &Case, target: &Target, program: &Path, requests: u64) -> Result<Counted<f64>, String> {
+fn by_perf(case: &Case, target: &Target, program: &Path, requests: u64) -> Result<Counted, String> {
     let scratch = Scratch::new()?;
     let out = scratch.path().join("counts");
     let job = job(Path::new("perf"))
@@ -109,7 +106,7 @@ fn by_perf(case: &Case, target: &Target, program: &Path, requests: u64) -> Resul
     Ok(Counted { requests, count })
 }
 
-fn by_strace(case: &Case, target: &Target, program: &Path, requests: u64) -> Result<Counted<f64>, String> {
+fn by_strace(case: &Case, target: &Target, program: &Path, requests: u64) -> Result<Counted, String> {
     let scratch = Scratch::new()?;
     let out = scratch.path().join("counts");
     let job = job(Path::new("strace"))
