@@ -481,7 +481,7 @@ fn scenarios_that_can_not_be_sent_are_refused_with_a_remedy() {
     let many: String = (0..=plan::MAX_SCENARIOS).map(|i| format!("- path: /{i}\n")).collect();
     let faults =
         parse(&format!("base_url: http://x\nload: {{requests: 1}}\nscenarios:\n{many}")).unwrap_err();
-    assert!(faults.to_string().contains("scenarios: has 257 entries: at most 256"), "{faults}");
+    assert!(faults.to_string().contains("scenarios: has 5001 entries: at most 5000"), "{faults}");
 }
 
 #[test]
