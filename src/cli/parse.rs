@@ -447,7 +447,10 @@ mod tests {
             (&["http://x", "--threads", "1025"], "at most 1024"),
             (&["http://x", "--seed", "-1"], "--seed needs a value"),
             (&["http://x", "--timestamps", "nic"], "kernel or user"),
-            (&["http://x", "--report", "a.txt"], "ends in .json, .html, .xml (JUnit), .csv or .hlog"),
+            (
+                &["http://x", "--report", "a.txt"],
+                "ends in .json, .html, .xml (JUnit), .csv (timeline), .scenarios.csv or .hlog",
+            ),
             (&["--completions", "csh"], "write bash, zsh or fish"),
             (&["http://x", "--report", "a.json", "--report", "a.json"], "--report `a.json` is given twice"),
         ];

@@ -2,6 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::TryRecvError;
 
 use super::job::{Job, Last, Settled, WINDOW_NS, Window};
 use super::transport::{BUFFER_BYTES, Transport};
@@ -21,6 +25,9 @@ const START_WAIT_NS: u64 = 200_000;
 /// and coming back takes longer.
 const NO_SLEEP_NS: u64 = 2_000;
 const NO_SLEEP_NS_PER_EVENT: u64 = 150;
+
+/// Between looks for an empty tally, where there has to be one.
+const EMPTY_TALLY_WAIT: Duration = Duration::from_micros(50);
 
 /// One load thread and everything it owns.
 pub(super) struct Thread {
@@ -168,12 +175,15 @@ impl Thread {
     /// empty tally is better than to go without: what is sent late meanwhile is measured as send delay.
     #[cold]
     fn ship_early(&mut self) {
-        let empty = match self.client.tally().must_ship() {
-            true => self.job.empties.recv().ok(),
-            false => self.job.empties.try_recv().ok(),
-        };
-        if let Some(empty) = empty {
-            self.send_window(empty, self.job.clock.now(), None);
+        loop {
+            match self.job.empties.try_recv() {
+                Ok(empty) => return self.send_window(empty, self.job.clock.now(), None),
+                // Sleeping allocates nothing, as waiting on the channel would.
+                Err(TryRecvError::Empty) if self.client.tally().must_ship() => {
+                    thread::sleep(EMPTY_TALLY_WAIT)
+                }
+                Err(_) => return,
+            }
         }
     }
 

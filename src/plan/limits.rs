@@ -10,7 +10,7 @@ pub const MAX_SCENARIOS: usize = 5_000;
 pub const MAX_CONNECTIONS: u32 = 1_000_000;
 /// The most stages one plan may hold.
 pub const MAX_STAGES: usize = 1_000;
-/// The most due requests that may wait: 64 bytes each, and a longer queue is no longer a wait.
+/// The most due requests that may wait: 16 bytes each, and a longer queue is no longer a wait.
 pub const MAX_BACKLOG: u32 = 1_000_000;
 /// The most header fields of one mapping: servers refuse more than 100.
 pub const MAX_HEADERS: usize = 200;

@@ -13,7 +13,7 @@ use crate::mutate::{Corpus, bent};
 const FEW: u64 = 3_000;
 /// Held at most for each byte of text; and besides, by a text whose aliases make it as large as a plan may be.
 const HELD_BYTES_PER_BYTE: u64 = 64;
-const HELD_BYTES: u64 = 40 << 20;
+const HELD_BYTES: u64 = 10 * plan::MAX_PLAN_BYTES as u64;
 /// What `${TOKEN}` stands for, and no message may say.
 const SECRET: &str = "s3cr3t-v4lue";
 
