@@ -32,8 +32,9 @@ pub const PATH: &str = "/api/v1";
 pub const MAX_CONTROL_BYTES: usize = 16 << 10;
 /// The largest plan as it travels: its text, escaped, with its variables and files.
 pub const MAX_PLAN_MESSAGE_BYTES: usize = 2 * MAX_PLAN_BYTES - (64 << 10);
-/// The largest report: 256 scenarios with two full histograms each stay far below.
-pub const MAX_REPORT_BYTES: usize = 8 << 20;
+/// The largest report: windows of a worker that could not be reached for long, of thousands of scenarios, each of
+/// whose two timers have hit a thousand buckets.
+pub const MAX_REPORT_BYTES: usize = 16 << 20;
 /// Workers at once. A coordinator merges a report of each in each second.
 pub const MAX_WORKERS: usize = 1_000;
 /// Processes that join one run in the course of it, replaced ones included: each keeps a row of its own.

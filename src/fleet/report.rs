@@ -153,6 +153,7 @@ impl Window for Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::MAX_SCENARIOS;
     use crate::tally::StepId;
 
     fn some() -> Report {
@@ -181,6 +182,27 @@ mod tests {
         };
         report.span.threads = vec![full; MAX_THREADS as usize];
         assert_eq!(Report::read(&report.write(), 2), Ok(report));
+    }
+
+    /// What a second of 5,000 scenarios takes, and what comes of a worker that was out of reach for an hour.
+    #[test]
+    fn reports_of_as_many_scenarios_as_a_plan_may_hold_fit() {
+        let sizes = [40, 1_000].map(|buckets| {
+            let mut report = some();
+            report.tally = Merged::new(MAX_SCENARIOS);
+            for step in (0..MAX_SCENARIOS).map(StepId::new) {
+                let row = report.tally.row_mut(step);
+                RowCounter::ALL.into_iter().for_each(|counter| row.add(counter, buckets));
+                row.count_status(200);
+                for timer in RowTimer::ALL {
+                    (0..buckets).for_each(|i| row.record(timer, 150_000 + i * 301));
+                }
+            }
+            let bytes = report.write();
+            assert_eq!(Report::read(&bytes, MAX_SCENARIOS), Ok(report));
+            bytes.len()
+        });
+        assert!(sizes[0] < 1 << 20 && sizes[1] < MAX_REPORT_BYTES, "{sizes:?}");
     }
 
     #[test]

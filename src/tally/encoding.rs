@@ -321,7 +321,7 @@ mod tests {
         let detail = Detail::Broken(Broken::Status(3));
         let seen = FirstSeen { at_ns: 5, step: StepId(1), detail };
         merged.seen.first[Outcome::ExpectationFailed.index()] = Some(seen);
-        merged.seen.keep_specimen(Specimen {
+        merged.seen.specimens.push(Specimen {
             at_ns: 5,
             step: StepId(1),
             broken: Broken::NotJson,

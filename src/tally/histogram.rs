@@ -180,8 +180,8 @@ impl Histogram {
         self.saturated
     }
 
-    /// The value in nanoseconds at quantile `q` in 0..=1, as HdrHistogram has it; `None` when nothing was
-    /// recorded.
+    /// The value in nanoseconds at quantile `q` in 0..=1, as HdrHistogram has it but never above [`Self::max`];
+    /// `None` when nothing was recorded.
     pub fn quantile(&self, q: f64) -> Option<u64> {
         let rank = ((q.min(1.0) * self.count as f64).ceil() as u64).max(1);
         let mut below = 0;
@@ -189,7 +189,8 @@ impl Histogram {
             below += bucket.count;
             below >= rank
         });
-        reached.map(|bucket| if q == 0.0 { bucket.lowest_ns } else { bucket.highest_ns })
+        let value = reached.map(|bucket| if q == 0.0 { bucket.lowest_ns } else { bucket.highest_ns });
+        value.min(self.max())
     }
 
     /// Smallest recorded value in nanoseconds, to the histogram's resolution.
@@ -197,9 +198,11 @@ impl Histogram {
         self.entries.first().map(|entry| bucket::lowest_and_width(index_of(*entry)).0)
     }
 
-    /// Largest recorded value in nanoseconds, to the histogram's resolution.
+    /// Largest recorded value in nanoseconds, to the histogram's resolution. What is all in the first bucket
+    /// is taken for zero: the slip of the closed model is nothing else.
     pub fn max(&self) -> Option<u64> {
-        self.entries.last().map(|entry| Bucket::new(index_of(*entry), 1).highest_ns)
+        let last = index_of(*self.entries.last()?);
+        Some(if last == 0 { 0 } else { Bucket::new(last, 1).highest_ns })
     }
 
     /// Mean in nanoseconds, computed from the buckets' mid-points.
@@ -328,8 +331,10 @@ mod tests {
         h.record(0);
         assert_eq!(
             (h.quantile(0.0), h.quantile(0.5), h.min(), h.max()),
-            (Some(0), Some(63), Some(0), Some(63))
+            (Some(0), Some(0), Some(0), Some(0))
         );
+        h.record(1_000);
+        assert_eq!((h.quantile(0.5), h.min()), (Some(63), Some(0)));
     }
 
     #[test]

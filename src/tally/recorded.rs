@@ -143,10 +143,10 @@ impl Tally {
         self.seen.first[outcome.index()].get_or_insert(seen);
     }
 
-    /// Keep a response that broke an expectation: of each step the earliest of each kind, and
-    /// [`super::MAX_SPECIMENS`] kinds.
+    /// Keep a response that broke an expectation; the caller has seen to it that there is no other of its kind.
+    /// Merging keeps of each step the earliest of each kind, and [`super::MAX_SPECIMENS`] kinds.
     pub fn keep_specimen(&mut self, specimen: Specimen) {
-        self.seen.keep_specimen(specimen);
+        self.seen.specimens.push(specimen);
     }
 
     /// Keep this response as the last one.

@@ -38,7 +38,7 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 const LINGER: Duration = Duration::from_secs(1);
 /// How long after [`Frontend::stop`] answers may still be on their way.
 const STOP_DEADLINE: Duration = Duration::from_millis(500);
-/// Bytes of requests and answers held for all clients together: eight of the largest requests. Looked
+/// Bytes of requests and answers held for all clients together: four of the largest requests. Looked
 /// at after each round; who holds most makes room.
 const HELD_BYTES: usize = 64 * 1024 * 1024;
 /// Connections accepted in a row before the ones at hand get their turn: those whose requests are there are

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv6Addr};
 /// The longest request head, in bytes: ten times what browsers send to a page without cookies.
 pub const HEAD_BYTES: usize = 16 * 1024;
 /// The longest request body, in bytes: one closed window of a worker with all its scenarios.
-pub const BODY_BYTES: usize = 8 * 1024 * 1024;
+pub const BODY_BYTES: usize = 16 * 1024 * 1024;
 /// The most header fields; browsers send some twenty.
 const MAX_FIELDS: usize = 64;
 const HEAD_END: &[u8] = b"\r\n\r\n";

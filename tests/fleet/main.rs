@@ -9,6 +9,7 @@ mod faults;
 #[allow(dead_code, reason = "the programs in benches/ use the rest")]
 mod instrument;
 mod joins;
+mod many;
 mod refusals;
 mod secrets;
 #[path = "../it/secure_target.rs"]
