@@ -73,7 +73,7 @@ const LENGTH_REQUIRED: Refusal = Refusal {
     remedy: "send Content-Length; Transfer-Encoding is not taken",
 };
 const BODY_TOO_LARGE: Refusal =
-    Refusal { status: 413, reason: "Content Too Large", remedy: "a body may have 8 MiB" };
+    Refusal { status: 413, reason: "Content Too Large", remedy: "a body may have 16 MiB" };
 const WRONG_HOST: Refusal = Refusal {
     status: 421,
     reason: "Misdirected Request",
@@ -324,7 +324,7 @@ mod tests {
             ("Content-Length: 0x1\r\n", 400),
             ("Content-Length:\r\n", 400),
             ("Content-Length: 18446744073709551616\r\n", 413),
-            ("Content-Length: 8388609\r\n", 413),
+            ("Content-Length: 16777217\r\n", 413),
             ("Transfer-Encoding: chunked\r\n", 411),
             ("Transfer-Encoding: chunked\r\nContent-Length: 1\r\n", 400),
             ("Host: 127.0.0.1\r\n", 400),
