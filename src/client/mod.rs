@@ -178,14 +178,14 @@ impl Client {
     }
 
     /// At the end: count the requests that were due before load ended and that this thread never came
-    /// to, because it was held up past the drain. They stay unfinished; returns how many they are.
-    pub fn count_unreached(&mut self) -> u64 {
-        let Some(demand) = &mut self.demand else { return 0 };
-        demand.count_unreached(&self.spec, &self.phases, &mut self.tally)
+    /// to, because it was held up past the drain. They stay unfinished.
+    pub fn count_unreached(&mut self) {
+        let Some(demand) = &mut self.demand else { return };
+        demand.count_unreached(&self.spec, &self.phases, &mut self.tally);
     }
 
     /// Measured requests that are due and have not ended: backlog and in flight. Looks at every
-    /// exchange: for the end of a run and for tests.
+    /// exchange: for tests.
     pub fn outstanding(&self) -> u64 {
         let waiting = match &self.demand {
             Some(Demand::Open(open)) => open.backlog.iter().filter(|start| start.measured).count(),

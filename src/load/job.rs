@@ -144,6 +144,4 @@ pub struct Window {
 pub struct Last {
     /// When it stopped making requests, or ended its last one if that was earlier.
     pub load_ended_at_ns: u64,
-    /// Measured requests that had not ended.
-    pub unfinished: u64,
 }

@@ -154,8 +154,8 @@ impl Thread {
                 self.ship_early();
             }
         };
-        let unfinished = self.client.outstanding() + self.client.count_unreached();
-        let last = Last { load_ended_at_ns, unfinished };
+        self.client.count_unreached();
+        let last = Last { load_ended_at_ns };
         let now = self.job.clock.now();
         // The load is over: waiting for an empty tally holds nobody up. None will come when the
         // collector is gone, and then nobody wants ours.

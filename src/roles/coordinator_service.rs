@@ -353,10 +353,7 @@ impl CoordinatorService {
             ended_at_ns: report.span.to_ns,
             tally: &report.tally,
             threads: &threads,
-            last: report
-                .span
-                .last
-                .map(|last| Last { load_ended_at_ns: last.load_ended_ns, unfinished: last.unfinished }),
+            last: report.span.last.map(|last| Last { load_ended_at_ns: last.load_ended_ns }),
         });
     }
 

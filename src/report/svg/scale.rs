@@ -53,11 +53,6 @@ impl Scale {
         Self::linear(0.0, (most / step - 1e-9).ceil().max(1.0) * step)
     }
 
-    /// Whether equal steps are equal factors.
-    pub fn is_logarithmic(&self) -> bool {
-        self.logarithmic
-    }
-
     /// Where `value` stands, kept within 0..=1.
     pub fn place(&self, value: f64) -> f64 {
         let at = |v: f64| if self.logarithmic { v.max(self.low).ln() } else { v };
@@ -191,10 +186,10 @@ mod tests {
     #[test]
     fn times_that_differ_widely_get_a_logarithmic_axis_and_others_one_from_zero() {
         let wide = Scale::for_spread(42_000.0, 31_000_000.0);
-        assert!(wide.is_logarithmic());
+        assert!(wide.logarithmic);
         assert_eq!(labels(time_ticks(&wide)), ["100 µs", "1 ms", "10 ms"]);
         let narrow = Scale::for_spread(1_900_000.0, 4_600_000.0);
-        assert!(!narrow.is_logarithmic());
+        assert!(!narrow.logarithmic);
         assert_eq!(labels(time_ticks(&narrow)), ["0", "1 ms", "2 ms", "3 ms", "4 ms", "5 ms"]);
         assert!(wide.place(1_300_000.0) > 0.4 && wide.place(1_300_000.0) < 0.6);
     }
