@@ -16,34 +16,34 @@ use crate::sys::Clock;
 use crate::sys::cgroup::{Groups, Throttle};
 use crate::tally::Tally;
 
-pub use merger::{Closed, Merger, Part};
+pub(crate) use merger::{Closed, Merger, Part};
 
 /// How often the picture's state and elapsed time move on when no window comes.
 const TICK: Duration = Duration::from_millis(100);
 
 /// What the collector of a run is given.
-pub struct Collector {
+pub(crate) struct Collector {
     /// Where it publishes.
-    pub board: Arc<SharedSnapshot>,
+    pub(crate) board: Arc<SharedSnapshot>,
     /// The run's clock.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
     /// When load begins on it.
-    pub start_at_ns: u64,
+    pub(crate) start_at_ns: u64,
     /// When these threads' part of it begins.
-    pub from_ns: u64,
+    pub(crate) from_ns: u64,
     /// Windows of all threads.
-    pub windows: Receiver<Window>,
+    pub(crate) windows: Receiver<Window>,
     /// The way back of each thread's tallies.
-    pub empties: Vec<Sender<Box<Tally>>>,
+    pub(crate) empties: Vec<Sender<Box<Tally>>>,
     /// Our control group, if there is one to be throttled in.
-    pub group: Option<Groups>,
+    pub(crate) group: Option<Groups>,
     /// Told of each window that all threads have closed.
-    pub closed: Option<Sender<Closed>>,
+    pub(crate) closed: Option<Sender<Closed>>,
 }
 
 impl Collector {
     /// Merge windows until every thread has sent its last one, then show the finished run.
-    pub fn run(self) {
+    pub(crate) fn run(self) {
         let warmup_ns = self.board.read(|s| s.run.warmup_ns);
         let measure_from_ns = self.start_at_ns + warmup_ns;
         let mut merger = Merger::new(self.board.clone(), self.start_at_ns, measure_from_ns);

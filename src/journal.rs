@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Records are appended in memory and written as groups, since a disk takes as long for one record as for a
-//! hundred: what [`Journal::append`] was given is on the disk when a [`Writer::write`] that began later has
+//! hundred: what `Journal::append` was given is on the disk when a `Writer::write` that began later has
 //! returned, and only then may anybody be told of it. A group is written, and waited for, before the next one
 //! begins. So a crash may leave the last group torn: none of it was acknowledged, and it is cut off. Damage with
 //! whole groups behind it is another matter: something that was acknowledged is gone, and the journal is
@@ -49,7 +49,7 @@ pub struct Journal {
 
 /// What takes records to the disk, one caller at a time, while others append.
 #[derive(Debug)]
-pub struct Writer(Mutex<Option<File>>);
+pub(crate) struct Writer(Mutex<Option<File>>);
 
 impl Journal {
     /// Open the journal in `directory`, which is made if need be; `take` is given each record in order.
@@ -111,7 +111,7 @@ impl Journal {
     ///
     /// # Errors
     /// When it is too long.
-    pub fn append(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+    pub(crate) fn append(&mut self, parts: &[&[u8]]) -> io::Result<()> {
         let length: usize = parts.iter().map(|part| part.len()).sum();
         if length > MAX_RECORD_BYTES {
             return Err(io::Error::other("the record is too long"));
@@ -121,12 +121,12 @@ impl Journal {
     }
 
     /// Everything that was appended since the last time: for [`Writer::write`] alone.
-    pub fn take(&mut self) -> Vec<Vec<u8>> {
+    pub(crate) fn take(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.pending)
     }
 
     /// What takes it to the disk.
-    pub fn writer(&self) -> Arc<Writer> {
+    pub(crate) fn writer(&self) -> Arc<Writer> {
         self.writer.clone()
     }
 }
@@ -138,7 +138,7 @@ impl Writer {
     ///
     /// # Errors
     /// What the system says, or that an earlier write has failed.
-    pub fn write(&self, take: impl FnOnce() -> Vec<Vec<u8>>) -> io::Result<()> {
+    pub(crate) fn write(&self, take: impl FnOnce() -> Vec<Vec<u8>>) -> io::Result<()> {
         let mut turn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let records = take();
         let mut rest = &records[..];
@@ -171,7 +171,7 @@ fn first_group(records: &[Vec<u8>]) -> usize {
 #[cfg(test)]
 impl Journal {
     /// One on a disk that is full.
-    pub fn full() -> Self {
+    pub(crate) fn full() -> Self {
         let open = || OpenOptions::new().write(true).open("/dev/full").expect("Linux has one");
         Self { pending: Vec::new(), writer: Arc::new(Writer(Mutex::new(Some(open())))), _lock: open() }
     }

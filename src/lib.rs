@@ -10,7 +10,7 @@
 mod named;
 
 // ── parts ──
-pub mod units;
+pub(crate) mod units;
 pub mod http;
 pub mod http1;
 pub mod schedule;
@@ -26,9 +26,9 @@ pub mod cli;
 // ══ I/O boundary: no socket, clock, thread, file or environment above this line ══
 pub mod sys;
 pub mod load;
-pub mod collector;
+pub(crate) mod collector;
 pub mod web;
-pub mod link;
+pub(crate) mod link;
 pub mod journal;
-pub mod target;
+pub(crate) mod target;
 pub mod roles;

@@ -35,7 +35,7 @@ const USER: &str = r#"{"id":1,"name":"John","email":"john@example.com"}"#;
 ///
 /// # Errors
 /// When the address cannot be listened on, naming it and the remedy.
-pub fn start(listen: SocketAddr) -> io::Result<SocketAddr> {
+pub(crate) fn start(listen: SocketAddr) -> io::Result<SocketAddr> {
     let (reserved, address) = reserve(listen).map_err(|e| cannot_listen(listen, &e))?;
     raise_descriptor_limit();
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);

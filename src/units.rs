@@ -10,13 +10,13 @@ const NS_PER_M: u64 = 60 * NS_PER_S;
 const NS_PER_H: u64 = 60 * NS_PER_M;
 
 /// What [`parse_duration`] accepts, as a regular expression for schemas.
-pub const DURATION_PATTERN: &str = r"^([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|ns))+$";
+pub(crate) const DURATION_PATTERN: &str = r"^([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|ns))+$";
 /// What [`parse_rate`] accepts, as a regular expression for schemas.
-pub const RATE_PATTERN: &str = r"^[0-9]+(\.[0-9]+)?[kMG]?/(s|m|h)$";
+pub(crate) const RATE_PATTERN: &str = r"^[0-9]+(\.[0-9]+)?[kMG]?/(s|m|h)$";
 /// What [`parse_count`] accepts, as a regular expression for schemas.
-pub const COUNT_PATTERN: &str = r"^[0-9]+(\.[0-9]+)?[kMG]?$";
+pub(crate) const COUNT_PATTERN: &str = r"^[0-9]+(\.[0-9]+)?[kMG]?$";
 /// What [`parse_bytes`] accepts, and plain digits, as a regular expression for schemas.
-pub const BYTES_PATTERN: &str = r"^[0-9]+((\.[0-9]+)?(B|KiB|MiB|GiB|kB|MB|GB))?$";
+pub(crate) const BYTES_PATTERN: &str = r"^[0-9]+((\.[0-9]+)?(B|KiB|MiB|GiB|kB|MB|GB))?$";
 
 /// Fraction digits that count; those after them are dropped.
 const FRACTION_DIGITS: usize = 18;
@@ -65,7 +65,7 @@ impl Decimal {
 ///
 /// # Errors
 /// What is wrong and what to write instead, as half a sentence.
-pub fn parse_duration(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<u64, String> {
     let (mut rest, mut total) = (text, 0u64);
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
         return Err(format!("a duration needs a unit: write {text}s or {text}ms"));
@@ -96,7 +96,7 @@ fn not_a_duration() -> String {
 }
 
 /// A duration exactly, in the spelling [`parse_duration`] reads: `2m30s`, `1.5s`, `250ms`.
-pub fn print_duration(ns: u64) -> String {
+pub(crate) fn print_duration(ns: u64) -> String {
     let mut text = String::new();
     let mut rest = ns;
     for (unit, name) in [(NS_PER_H, "h"), (NS_PER_M, "m")] {
@@ -127,7 +127,7 @@ const MINUTES_FROM_NS: u64 = 2 * NS_PER_M;
 
 /// A measured time with three significant digits: `0 s`, `640 ns`, `12.3 µs`, `1.20 ms`, `90.0 s`, `2 min 5 s`,
 /// `1 h 0 min`. The blank tells it from a duration that somebody typed.
-pub fn print_time(ns: u64) -> String {
+pub(crate) fn print_time(ns: u64) -> String {
     if ns == 0 {
         return "0 s".to_owned();
     }
@@ -144,7 +144,7 @@ pub fn print_time(ns: u64) -> String {
 }
 
 /// A time and the interval it lies in, in one unit: `12.1 ms [11.8, 12.6]`.
-pub fn print_time_in_interval(ns: u64, low_ns: u64, high_ns: u64) -> String {
+pub(crate) fn print_time_in_interval(ns: u64, low_ns: u64, high_ns: u64) -> String {
     if ns >= MINUTES_FROM_NS {
         return format!("{} [{}, {}]", print_time(ns), print_time(low_ns), print_time(high_ns));
     }
@@ -155,7 +155,7 @@ pub fn print_time_in_interval(ns: u64, low_ns: u64, high_ns: u64) -> String {
 }
 
 /// A time of which tenths would only flicker, rounded up: `12 s`, `2 min 5 s`.
-pub fn print_whole_seconds(ns: u64) -> String {
+pub(crate) fn print_whole_seconds(ns: u64) -> String {
     if ns < MINUTES_FROM_NS { format!("{} s", ns.div_ceil(NS_PER_S)) } else { print_time(ns) }
 }
 
@@ -187,7 +187,7 @@ fn three_digits(value: f64) -> String {
 ///
 /// # Errors
 /// What is wrong and what to write instead.
-pub fn parse_rate(text: &str) -> Result<f64, String> {
+pub(crate) fn parse_rate(text: &str) -> Result<f64, String> {
     const NOT_A_RATE: &str = "not a rate: write a number and /s, /m or /h, like 500/s or 1.5k/s";
     let Some((amount, per)) = text.split_once('/') else {
         return Err(match amount_f64(text) {
@@ -208,13 +208,13 @@ pub fn parse_rate(text: &str) -> Result<f64, String> {
 ///
 /// # Errors
 /// What is wrong and what to write instead.
-pub fn parse_rate_flag(text: &str) -> Result<f64, String> {
+pub(crate) fn parse_rate_flag(text: &str) -> Result<f64, String> {
     amount_f64(text).map_or_else(|| parse_rate(text), Ok)
 }
 
 /// A rate in the spelling [`parse_rate`] reads, to three decimals: `500/s`, `0.5/s`, `1234.568/s`;
 /// rates below 0.1/s per hour.
-pub fn print_rate(per_second: f64) -> String {
+pub(crate) fn print_rate(per_second: f64) -> String {
     if per_second > 0.0 && per_second < 0.1 {
         return trim_zeros(&format!("{:.3}", per_second * 3600.0)) + "/h";
     }
@@ -248,7 +248,7 @@ fn amount_f64(text: &str) -> Option<f64> {
 ///
 /// # Errors
 /// What is wrong and what to write instead.
-pub fn parse_count(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
     let count = || {
         let (number, suffix) = Decimal::split(text)?;
         let unit = multiplier(suffix)?;
@@ -259,7 +259,7 @@ pub fn parse_count(text: &str) -> Result<u64, String> {
 }
 
 /// A count with thousands separators: `1,234,567`.
-pub fn print_count(count: u64) -> String {
+pub(crate) fn print_count(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
@@ -272,7 +272,7 @@ pub fn print_count(count: u64) -> String {
 }
 
 /// `1 request`, `2 requests`, `1,500 requests`.
-pub fn plural(n: u64, noun: &str) -> String {
+pub(crate) fn plural(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", print_count(n), if n == 1 { "" } else { "s" })
 }
 
@@ -280,7 +280,7 @@ pub fn plural(n: u64, noun: &str) -> String {
 ///
 /// # Errors
 /// What is wrong and what to write instead.
-pub fn parse_bytes(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
     let bytes = || {
         let (number, suffix) = Decimal::split(text)?;
         let unit = match suffix {
@@ -299,7 +299,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
 }
 
 /// Bytes with three significant digits: `512 B`, `64.0 KiB`, `1.50 MiB`.
-pub fn print_bytes(bytes: u64) -> String {
+pub(crate) fn print_bytes(bytes: u64) -> String {
     if bytes < 1 << 10 {
         return format!("{bytes} B");
     }
@@ -316,7 +316,7 @@ pub fn print_bytes(bytes: u64) -> String {
 ///
 /// # Errors
 /// What is wrong and what to write instead.
-pub fn parse_percent(text: &str) -> Result<f64, String> {
+pub(crate) fn parse_percent(text: &str) -> Result<f64, String> {
     match Decimal::split(text) {
         Some((number, "%")) => Ok(number.as_f64() / 100.0),
         Some((_, "")) => Err(format!("a share needs its unit: write {text}%")),
@@ -326,7 +326,7 @@ pub fn parse_percent(text: &str) -> Result<f64, String> {
 
 /// A share of 0..=1: `41.0 %`, `0.10 %`; what is neither none nor all never looks like it: `<0.01 %`,
 /// `>99.99 %`. `–` for what is not a number.
-pub fn print_percent(share: f64) -> String {
+pub(crate) fn print_percent(share: f64) -> String {
     match share * 100.0 {
         p if !p.is_finite() => "–".to_owned(),
         0.0 => "0 %".to_owned(),

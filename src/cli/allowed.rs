@@ -4,11 +4,11 @@ use std::fmt;
 
 /// A target that a worker may load.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Allowed {
+pub(crate) struct Allowed {
     /// A host name or an IP address without brackets, in lower case.
-    pub host: String,
+    pub(crate) host: String,
     /// Only this port; `None`: any.
-    pub port: Option<u16>,
+    pub(crate) port: Option<u16>,
 }
 
 impl Allowed {
@@ -33,7 +33,7 @@ impl Allowed {
     }
 
     /// Whether it allows this target.
-    pub fn allows(&self, host: &str, port: u16) -> bool {
+    pub(crate) fn allows(&self, host: &str, port: u16) -> bool {
         self.host.eq_ignore_ascii_case(host) && self.port.is_none_or(|allowed| allowed == port)
     }
 }

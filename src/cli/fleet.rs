@@ -7,7 +7,7 @@ use super::error::UsageError;
 use super::options::{Options, Role};
 
 /// The most workers of one coordinator: it merges a report of each in each second.
-pub const MAX_WORKERS: u64 = crate::fleet::messages::MAX_WORKERS as u64;
+pub(crate) const MAX_WORKERS: u64 = crate::fleet::messages::MAX_WORKERS as u64;
 
 /// `http://HOST:PORT`, without a path.
 pub(super) fn coordinator(text: &str) -> Result<String, String> {

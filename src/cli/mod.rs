@@ -16,11 +16,9 @@ mod report;
 mod shell;
 mod table;
 
-pub use allowed::Allowed;
 pub use completions::completions;
-pub use error::UsageError;
 pub use help::{help, markdown_table};
-pub use options::{Options, Role, Timestamps};
+pub(crate) use options::Timestamps;
+pub use options::{Options, Role};
 pub use parse::parse;
-pub use report::Report;
 pub use shell::Shell;

@@ -24,7 +24,7 @@ pub enum Role {
 
 /// Where receive times come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Timestamps {
+pub(crate) enum Timestamps {
     /// `SO_TIMESTAMPNS`: when the kernel had the bytes.
     #[default]
     Kernel,
@@ -36,79 +36,79 @@ pub enum Timestamps {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
     /// `--plan`: a file, or `-` for standard input.
-    pub plan: Option<String>,
+    pub(crate) plan: Option<String>,
     /// The URL of the form without a plan file.
-    pub url: Option<String>,
+    pub(crate) url: Option<String>,
     /// `--role`.
     pub role: Role,
     /// `--demo`.
     pub demo: bool,
     /// `-c`.
-    pub concurrency: Option<u32>,
+    pub(crate) concurrency: Option<u32>,
     /// `-r`, requests per second; not bounded yet.
-    pub rate: Option<f64>,
+    pub(crate) rate: Option<f64>,
     /// `-n`.
-    pub requests: Option<u64>,
+    pub(crate) requests: Option<u64>,
     /// `-d`, nanoseconds.
-    pub duration_ns: Option<u64>,
+    pub(crate) duration_ns: Option<u64>,
     /// `-m`.
-    pub method: Option<String>,
+    pub(crate) method: Option<String>,
     /// `-H`, in order.
-    pub headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     /// `-b`, as typed (`@file` not yet read).
-    pub body: Option<String>,
+    pub(crate) body: Option<String>,
     /// `--cacert`, `--cert`, `--key`, `--insecure`.
-    pub tls: UrlTls,
+    pub(crate) tls: UrlTls,
     /// `--listen`.
     pub listen: Option<SocketAddr>,
     /// `--no-listen`.
-    pub no_listen: bool,
+    pub(crate) no_listen: bool,
     /// `--metrics-scenarios`.
-    pub metrics_scenarios: Option<usize>,
+    pub(crate) metrics_scenarios: Option<usize>,
     /// `--report`, in order.
-    pub reports: Vec<Report>,
+    pub(crate) reports: Vec<Report>,
     /// `--baseline`.
-    pub baseline: Option<PathBuf>,
+    pub(crate) baseline: Option<PathBuf>,
     /// `--max-regression`, a share.
-    pub max_regression: Option<f64>,
+    pub(crate) max_regression: Option<f64>,
     /// `--baseline-any-plan`.
-    pub baseline_any_plan: bool,
+    pub(crate) baseline_any_plan: bool,
     /// `--threads`; at least 1.
-    pub threads: Option<usize>,
+    pub(crate) threads: Option<usize>,
     /// `--no-pin`.
-    pub no_pin: bool,
+    pub(crate) no_pin: bool,
     /// `--timestamps`.
-    pub timestamps: Timestamps,
+    pub(crate) timestamps: Timestamps,
     /// `--busy-poll`.
-    pub busy_poll: bool,
+    pub(crate) busy_poll: bool,
     /// `--seed`.
-    pub seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
     /// `--coordinator`, `http://HOST:PORT`.
-    pub coordinator: Option<String>,
+    pub(crate) coordinator: Option<String>,
     /// `--workers`; at least 1.
-    pub workers: Option<u32>,
+    pub(crate) workers: Option<u32>,
     /// `--join-timeout`.
-    pub join_timeout_ns: Option<u64>,
+    pub(crate) join_timeout_ns: Option<u64>,
     /// `--slot`.
-    pub slot: Option<u32>,
+    pub(crate) slot: Option<u32>,
     /// `--state-dir`.
-    pub state_dir: Option<PathBuf>,
+    pub(crate) state_dir: Option<PathBuf>,
     /// `--allow-target`, in order; empty: any.
-    pub allowed_targets: Vec<Allowed>,
+    pub(crate) allowed_targets: Vec<Allowed>,
     /// `--token-file`.
-    pub token_file: Option<PathBuf>,
+    pub(crate) token_file: Option<PathBuf>,
     /// `--operator-token-file`.
-    pub operator_token_file: Option<PathBuf>,
+    pub(crate) operator_token_file: Option<PathBuf>,
     /// `--public-status`.
-    pub public_status: bool,
+    pub(crate) public_status: bool,
     /// `--strict`.
-    pub strict: bool,
+    pub(crate) strict: bool,
     /// `--linger`, nanoseconds.
-    pub linger_ns: u64,
+    pub(crate) linger_ns: u64,
     /// `--check`.
-    pub check: bool,
+    pub(crate) check: bool,
     /// `--once`.
-    pub once: bool,
+    pub(crate) once: bool,
     /// `--schema`.
     pub schema: bool,
     /// `--report-schema`.
@@ -116,9 +116,9 @@ pub struct Options {
     /// `--completions`.
     pub completions: Option<Shell>,
     /// `--quiet`.
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// `--no-color`.
-    pub no_color: bool,
+    pub(crate) no_color: bool,
     /// `--version`.
     pub version: bool,
     /// `--help`.

@@ -7,15 +7,15 @@ use crate::report::Format;
 
 /// One `--report`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
+pub(crate) struct Report {
     /// In which form.
-    pub format: Format,
+    pub(crate) format: Format,
     path: Option<PathBuf>,
 }
 
 impl Report {
     /// The file; `None`: standard output.
-    pub fn path(&self) -> Option<&Path> {
+    pub(crate) fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 }

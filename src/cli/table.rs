@@ -4,19 +4,19 @@
 #[derive(Debug)]
 pub(super) struct Flag {
     /// As typed, with its dashes.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Another way to type it, or nothing.
-    pub alias: &'static str,
+    pub(crate) alias: &'static str,
     /// What its value is called in the help; empty: it takes none.
-    pub value: &'static str,
+    pub(crate) value: &'static str,
     /// What it is for.
-    pub group: Group,
+    pub(crate) group: Group,
     /// What it does, in half a sentence.
-    pub help: &'static str,
+    pub(crate) help: &'static str,
     /// What holds without it; empty: nothing.
-    pub default: &'static str,
+    pub(crate) default: &'static str,
     /// How often it may be given.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
 }
 
 /// Purposes, in the help's order.
@@ -32,7 +32,7 @@ pub(super) enum Group {
 }
 
 impl Group {
-    pub const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::What,
         Self::HowMuch,
         Self::Request,
@@ -42,7 +42,7 @@ impl Group {
         Self::Other,
     ];
 
-    pub const fn title(self) -> &'static str {
+    pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::What => "What to do",
             Self::HowMuch => "How much load (instead of what the plan says)",
@@ -82,7 +82,7 @@ impl Flag {
     }
 
     /// Whether `typed` is this flag.
-    pub fn is(&self, typed: &str) -> bool {
+    pub(crate) fn is(&self, typed: &str) -> bool {
         self.name == typed || (!self.alias.is_empty() && self.alias == typed)
     }
 }

@@ -13,7 +13,7 @@ use super::wire::Wire;
 
 /// Where a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     /// No socket.
     Down,
     /// A connection attempt is under way.
@@ -24,34 +24,34 @@ pub enum State {
 
 /// A connection and the protocol on it.
 #[derive(Debug)]
-pub struct Connection {
-    pub state: State,
-    pub wire: Wire,
+pub(crate) struct Connection {
+    pub(crate) state: State,
+    pub(crate) wire: Wire,
     /// The exchange that will be sent on it next: it waits for the connection to be established, or is sent
     /// again, or follows a redirect.
-    pub reserved: Option<ExchangeId>,
+    pub(crate) reserved: Option<ExchangeId>,
     /// Bytes the kernel has taken since it was established.
-    pub written: u64,
+    pub(crate) written: u64,
     /// Responses since it was established after which it stayed open.
-    pub served: u64,
+    pub(crate) served: u64,
     /// Whether it was established before.
-    pub reopened: bool,
+    pub(crate) reopened: bool,
     /// When it was established.
-    pub opened_ns: u64,
+    pub(crate) opened_ns: u64,
     /// Connection attempts that failed in a row.
-    pub failures: u32,
+    pub(crate) failures: u32,
     /// Whether it stands in the queue of free connections (where it may have gone stale).
-    pub is_queued: bool,
+    pub(crate) is_queued: bool,
     /// Whether it stands in the queue of ready connections, where none stands twice.
-    pub is_ready: bool,
+    pub(crate) is_ready: bool,
     /// When the current attempt began.
-    pub connecting_since_ns: u64,
+    pub(crate) connecting_since_ns: u64,
     /// Since when the target has left it free: the last byte of the last response.
-    pub idle_since_ns: u64,
+    pub(crate) idle_since_ns: u64,
 }
 
 impl Connection {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             state: State::Down,
             wire: Wire::new(),
@@ -70,7 +70,7 @@ impl Connection {
 
     /// Whether an exchange may start on it that was not reserved for it.
     #[inline]
-    pub fn is_free(&self) -> bool {
+    pub(crate) fn is_free(&self) -> bool {
         self.state == State::Established && self.wire.capacity() > 0 && self.reserved.is_none()
     }
 }

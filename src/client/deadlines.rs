@@ -24,13 +24,13 @@ struct Ends {
 
 /// The deadlines of a fixed number of things in a fixed number of lists.
 #[derive(Debug)]
-pub struct Deadlines {
+pub(crate) struct Deadlines {
     nodes: Box<[Node]>,
     lists: Box<[Ends]>,
 }
 
 impl Deadlines {
-    pub fn new(things: usize, lists: usize) -> Self {
+    pub(crate) fn new(things: usize, lists: usize) -> Self {
         Self {
             nodes: vec![UNSET; things].into(),
             lists: vec![Ends { first: NONE, last: NONE }; lists].into(),
@@ -40,7 +40,7 @@ impl Deadlines {
     /// Set `id`'s deadline in `list`, replacing any it had. Cheap when `at_ns` is not before
     /// the others of that list.
     #[inline]
-    pub fn set(&mut self, id: u32, list: usize, at_ns: u64) {
+    pub(crate) fn set(&mut self, id: u32, list: usize, at_ns: u64) {
         self.clear(id);
         let mut after = self.lists[list].last;
         while after != NONE && self.nodes[after as usize].at_ns > at_ns {
@@ -54,7 +54,7 @@ impl Deadlines {
 
     /// Forget `id`'s deadline, if it has one.
     #[inline]
-    pub fn clear(&mut self, id: u32) {
+    pub(crate) fn clear(&mut self, id: u32) {
         let node = self.nodes[id as usize];
         if node.list == NONE {
             return;
@@ -66,19 +66,19 @@ impl Deadlines {
 
     /// `id`'s deadline, if it has one.
     #[inline]
-    pub fn of(&self, id: u32) -> Option<u64> {
+    pub(crate) fn of(&self, id: u32) -> Option<u64> {
         let node = self.nodes[id as usize];
         (node.list != NONE).then_some(node.at_ns)
     }
 
     /// The earliest deadline.
     #[inline]
-    pub fn earliest(&self) -> Option<u64> {
+    pub(crate) fn earliest(&self) -> Option<u64> {
         self.firsts().map(|(_, at_ns)| at_ns).min()
     }
 
     /// The earliest deadline that has come by `now`, but for those that are `held`: whose, and when it was.
-    pub fn expired(&self, now: u64, held: impl Fn(u32) -> bool) -> Option<(u32, u64)> {
+    pub(crate) fn expired(&self, now: u64, held: impl Fn(u32) -> bool) -> Option<(u32, u64)> {
         let firsts = self.lists.iter().filter_map(|ends| self.from(ends.first).find(|(id, _)| !held(*id)));
         firsts.filter(|(_, at_ns)| *at_ns <= now).min_by_key(|(_, at_ns)| *at_ns)
     }

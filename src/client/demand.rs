@@ -11,14 +11,14 @@ use crate::tally::{StepId, Tally};
 
 /// Where requests come from.
 #[derive(Debug)]
-pub enum Demand {
+pub(crate) enum Demand {
     Closed(Closed),
     Open(Box<Open>),
 }
 
 /// Each user starts the next request when their last one has ended and a connection can carry it.
 #[derive(Debug)]
-pub struct Closed {
+pub(crate) struct Closed {
     /// Users who have no request under way.
     idle_users: u32,
     /// Place of the next request in the picker's sequence, before and after the warm-up.
@@ -29,14 +29,14 @@ pub struct Closed {
 
 /// Requests are due by a schedule.
 #[derive(Debug)]
-pub struct Open {
+pub(crate) struct Open {
     timetable: Timetable,
     /// What takes its place, from when on, in order of time.
     next: VecDeque<(u64, Timetable)>,
     /// When the last request was due.
     last_due_ns: u64,
     /// Due requests that wait for a free connection, oldest first.
-    pub backlog: VecDeque<Start>,
+    pub(crate) backlog: VecDeque<Start>,
     capacity: usize,
     limited: bool,
 }
@@ -54,7 +54,13 @@ pub struct Timetable {
 impl Timetable {
     /// Slot `slice.0` of `slice.1`, without what is due before `from_ns`; load begins at `start_ns`.
     /// `None`: the closed model has none. Walks Poisson arrivals one by one.
-    pub fn new(load: &Load, slice: (u64, u64), seed: u64, start_ns: u64, from_ns: u64) -> Option<Self> {
+    pub(crate) fn new(
+        load: &Load,
+        slice: (u64, u64),
+        seed: u64,
+        start_ns: u64,
+        from_ns: u64,
+    ) -> Option<Self> {
         let Model::Open { pieces, arrivals, .. } = &load.model else { return None };
         let rate = pieces.first().map_or(0.0, |p| p.from);
         let level = [Piece { from: rate, to: rate, length_ns: load.warmup_ns }];
@@ -66,7 +72,7 @@ impl Timetable {
     }
 
     /// One in which nothing is ever due; `None`: the closed model has none.
-    pub fn nothing(load: &Load) -> Option<Self> {
+    pub(crate) fn nothing(load: &Load) -> Option<Self> {
         let Model::Open { arrivals, .. } = &load.model else { return None };
         let empty = || Schedule::new(&[], *arrivals, 0, (0, 1), 0, None);
         Some(Self { warm_up: empty(), measured: empty() })
@@ -93,7 +99,14 @@ impl Timetable {
 impl Demand {
     /// This slot's demand: load begins at `start_ns`, this slot's part of it at `from_ns`. Allocates the
     /// backlog.
-    pub fn new(load: &Load, share: &Share, period: u64, seed: u64, start_ns: u64, from_ns: u64) -> Self {
+    pub(crate) fn new(
+        load: &Load,
+        share: &Share,
+        period: u64,
+        seed: u64,
+        start_ns: u64,
+        from_ns: u64,
+    ) -> Self {
         match Timetable::new(load, share.arrivals, seed, start_ns, from_ns) {
             None => {
                 // Slots begin at different places of the sequence, so that they do not move in step.
@@ -121,14 +134,14 @@ impl Demand {
 impl Demand {
     /// A request has ended.
     #[inline]
-    pub fn request_ended(&mut self) {
+    pub(crate) fn request_ended(&mut self) {
         if let Self::Closed(closed) = self {
             closed.idle_users += 1;
         }
     }
 
     /// Whether no request will start any more.
-    pub fn is_over(&self, now: u64, phases: &Phases) -> bool {
+    pub(crate) fn is_over(&self, now: u64, phases: &Phases) -> bool {
         match self {
             Self::Closed(closed) => now >= phases.stop || closed.is_empty(),
             Self::Open(open) => {
@@ -140,7 +153,7 @@ impl Demand {
 
     /// At the end: count the requests that were due before load ended and that this thread never came
     /// to, because it was held up past the drain. They stay unfinished.
-    pub fn count_unreached(&mut self, spec: &RunSpec, phases: &Phases, tally: &mut Tally) {
+    pub(crate) fn count_unreached(&mut self, spec: &RunSpec, phases: &Phases, tally: &mut Tally) {
         let Self::Open(open) = self else { return };
         while open.arrival(u64::MAX, spec, phases, tally).is_some() {}
     }
@@ -149,7 +162,13 @@ impl Demand {
 impl Closed {
     /// An idle user's next request, due `now`; `None` when load has ended or all were handed out.
     #[inline]
-    pub fn start(&mut self, now: u64, spec: &RunSpec, phases: &Phases, tally: &mut Tally) -> Option<Start> {
+    pub(crate) fn start(
+        &mut self,
+        now: u64,
+        spec: &RunSpec,
+        phases: &Phases,
+        tally: &mut Tally,
+    ) -> Option<Start> {
         if now >= phases.stop {
             return None;
         }
@@ -186,13 +205,19 @@ impl Open {
 
     /// When the next request is due, unless load ends before.
     #[inline]
-    pub fn next_due(&self, phases: &Phases) -> Option<u64> {
+    pub(crate) fn next_due(&self, phases: &Phases) -> Option<u64> {
         self.peek().map(|(due, _)| due.at_ns).filter(|at_ns| *at_ns < phases.stop)
     }
 
     /// The next request that was due by `now`, counted.
     #[inline]
-    pub fn arrival(&mut self, now: u64, spec: &RunSpec, phases: &Phases, tally: &mut Tally) -> Option<Start> {
+    pub(crate) fn arrival(
+        &mut self,
+        now: u64,
+        spec: &RunSpec,
+        phases: &Phases,
+        tally: &mut Tally,
+    ) -> Option<Start> {
         let (due, measured) = self.peek()?;
         if due.at_ns > now || due.at_ns >= phases.stop {
             return None;
@@ -202,7 +227,7 @@ impl Open {
     }
 
     /// Have `start` wait for a connection, or drop it when as many wait as may.
-    pub fn enqueue(&mut self, start: Start, tally: &mut Tally) {
+    pub(crate) fn enqueue(&mut self, start: Start, tally: &mut Tally) {
         if self.backlog.len() < self.capacity {
             self.backlog.push_back(start);
         } else {
@@ -212,7 +237,7 @@ impl Open {
 
     /// Without permission to send: drop what waits and what is due by `now`.
     #[cold]
-    pub fn drop_unpermitted(&mut self, now: u64, spec: &RunSpec, phases: &Phases, tally: &mut Tally) {
+    pub(crate) fn drop_unpermitted(&mut self, now: u64, spec: &RunSpec, phases: &Phases, tally: &mut Tally) {
         self.backlog.drain(..).for_each(|waiting| waiting.dropped(tally));
         while let Some(start) = self.arrival(now, spec, phases, tally) {
             start.dropped(tally);
@@ -230,7 +255,7 @@ impl Open {
     }
 
     /// Let `timetable` decide from `from_ns` on, in the place of whatever was to decide then.
-    pub fn follow(&mut self, from_ns: u64, timetable: Timetable) {
+    pub(crate) fn follow(&mut self, from_ns: u64, timetable: Timetable) {
         while self.next.back().is_some_and(|(later_ns, _)| *later_ns >= from_ns) {
             self.next.pop_back();
         }
@@ -250,7 +275,7 @@ impl Open {
 
     /// Time between the last arrival and the next one.
     #[inline]
-    pub fn gap_ns(&self) -> u64 {
+    pub(crate) fn gap_ns(&self) -> u64 {
         self.peek().map_or(u64::MAX, |(due, _)| due.at_ns.saturating_sub(self.last_due_ns))
     }
 }

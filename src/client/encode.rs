@@ -5,12 +5,18 @@ use crate::http1::{self, Request};
 use crate::plan::{Plan, Scenario};
 
 /// The request of `scenario` as the wire carries it.
-pub fn encode(plan: &Plan, scenario: &Scenario) -> Request {
+pub(crate) fn encode(plan: &Plan, scenario: &Scenario) -> Request {
     encode_to(plan, scenario, &scenario.method, &scenario.path, true)
 }
 
 /// The same with another method and target, and without what describes the content where it has none.
-pub fn encode_to(plan: &Plan, scenario: &Scenario, method: &str, path: &str, with_body: bool) -> Request {
+pub(crate) fn encode_to(
+    plan: &Plan,
+    scenario: &Scenario,
+    method: &str,
+    path: &str,
+    with_body: bool,
+) -> Request {
     let mut fields = scenario.headers.clone();
     if !with_body {
         fields.retain(|(name, _)| !describes_content(name));

@@ -17,7 +17,7 @@ impl Client {
     }
 
     /// The attempt on `c` has a TCP connection; its TLS handshake begins. The attempt's deadline stays.
-    pub fn handshaking(&mut self, c: u32, now: u64) {
+    pub(crate) fn handshaking(&mut self, c: u32, now: u64) {
         let connection = self.pool.get_mut(c);
         let took = now - connection.connecting_since_ns;
         connection.connecting_since_ns = now;
@@ -25,7 +25,7 @@ impl Client {
     }
 
     /// The TLS handshake on `c` succeeded, and with it the attempt. `resumed`: it took up an earlier session.
-    pub fn secured(&mut self, c: u32, resumed: bool, now: u64) {
+    pub(crate) fn secured(&mut self, c: u32, resumed: bool, now: u64) {
         let took = now - self.pool.get(c).connecting_since_ns;
         self.tally.record(Timer::TlsTime, took);
         self.tally.count(if resumed { Counter::HandshakesResumed } else { Counter::HandshakesFull });
@@ -166,7 +166,7 @@ impl Client {
     }
 
     /// TLS on `c`, established, is broken: a fatal alert, or bytes that are not what the target sealed.
-    pub fn broken(&mut self, c: u32, fault: TlsFault, now: u64) {
+    pub(crate) fn broken(&mut self, c: u32, fault: TlsFault, now: u64) {
         let connection = self.pool.get(c);
         match (connection.state, connection.wire.exchange()) {
             (State::Down | State::Connecting, _) => {}

@@ -6,7 +6,7 @@ use crate::tally::{Counter, Detail, FirstSeen, Outcome, RowCounter, RowTimer, St
 
 /// How a complete response is judged when its scenario expects nothing else.
 #[inline]
-pub fn by_status(status: u16) -> (Outcome, Detail) {
+pub(crate) fn by_status(status: u16) -> (Outcome, Detail) {
     (
         if Status(status).is_failure() { Outcome::UnexpectedStatus } else { Outcome::Ok },
         Detail::Status(status),
@@ -15,19 +15,19 @@ pub fn by_status(status: u16) -> (Outcome, Detail) {
 
 /// A request that is due.
 #[derive(Clone, Copy, Debug)]
-pub struct Start {
+pub(crate) struct Start {
     /// What it is a request of.
-    pub step: StepId,
+    pub(crate) step: StepId,
     /// Whether it belongs to the measured time: it was due after the warm-up.
-    pub measured: bool,
+    pub(crate) measured: bool,
     /// When it was due.
-    pub due_ns: u64,
+    pub(crate) due_ns: u64,
 }
 
 impl Start {
     /// A request of `step` is due at `due_ns`; counts it.
     #[inline]
-    pub fn due(step: StepId, due_ns: u64, measured: bool, tally: &mut Tally) -> Self {
+    pub(crate) fn due(step: StepId, due_ns: u64, measured: bool, tally: &mut Tally) -> Self {
         if measured {
             tally.count_row(step, RowCounter::Due);
         }
@@ -35,7 +35,7 @@ impl Start {
     }
 
     /// It will not be sent; counts it.
-    pub fn dropped(self, tally: &mut Tally) {
+    pub(crate) fn dropped(self, tally: &mut Tally) {
         if self.measured {
             tally.count_row(self.step, RowCounter::Dropped);
         }
@@ -44,46 +44,46 @@ impl Start {
 
 /// An exchange under way. Instants are nanoseconds on the run's clock.
 #[derive(Clone, Copy, Debug)]
-pub struct Exchange {
+pub(crate) struct Exchange {
     /// What it is a request of.
-    pub step: StepId,
+    pub(crate) step: StepId,
     /// Whether it belongs to the measured time: it was due after the warm-up.
-    pub measured: bool,
+    pub(crate) measured: bool,
     /// Whether it met a connection the target had already closed and was sent again.
-    pub retried: bool,
+    pub(crate) retried: bool,
     /// Redirects it has followed.
-    pub redirects: u8,
+    pub(crate) redirects: u8,
     /// Whether it is a place without an exchange.
-    pub is_vacant: bool,
+    pub(crate) is_vacant: bool,
     /// The connection it is on or waits for.
-    pub connection: u32,
+    pub(crate) connection: u32,
     /// When it was due.
-    pub due_ns: u64,
+    pub(crate) due_ns: u64,
     /// When its first send call began.
-    pub sent_ns: Option<u64>,
+    pub(crate) sent_ns: Option<u64>,
     /// When the first byte of the response was there.
-    pub first_byte_ns: Option<u64>,
+    pub(crate) first_byte_ns: Option<u64>,
     /// The last read of the response.
-    pub last: Option<Arrival>,
+    pub(crate) last: Option<Arrival>,
     /// Response bytes so far.
-    pub received: u64,
+    pub(crate) received: u64,
 }
 
 /// When a read's last byte was there.
 #[derive(Clone, Copy, Debug)]
-pub struct Arrival {
+pub(crate) struct Arrival {
     /// By the kernel's stamp where there is a believable one, else by our reading.
-    pub at_ns: u64,
+    pub(crate) at_ns: u64,
     /// How long the kernel had held it, by a believable stamp.
-    pub delay_ns: Option<u64>,
+    delay_ns: Option<u64>,
     /// A stamp was there and could not be true.
-    pub absurd: bool,
+    absurd: bool,
 }
 
 impl Arrival {
     /// A stamp is believed when it lies between the send and the read.
     #[inline]
-    pub fn judge(stamp_ns: Option<u64>, not_before: u64, now: u64) -> Self {
+    pub(crate) fn judge(stamp_ns: Option<u64>, not_before: u64, now: u64) -> Self {
         match stamp_ns {
             Some(stamp) if stamp >= not_before && stamp <= now => {
                 Self { at_ns: stamp, delay_ns: Some(now - stamp), absurd: false }
@@ -95,7 +95,7 @@ impl Arrival {
 
 impl Exchange {
     /// A place without an exchange.
-    pub const VACANT: Self = Self {
+    pub(crate) const VACANT: Self = Self {
         step: StepId(0),
         measured: false,
         retried: false,
@@ -111,7 +111,7 @@ impl Exchange {
 
     /// A request that is due, to go over `connection`.
     #[inline]
-    pub fn new(start: Start, connection: u32) -> Self {
+    pub(crate) fn new(start: Start, connection: u32) -> Self {
         let Start { step, measured, due_ns } = start;
         Self { step, measured, due_ns, connection, is_vacant: false, ..Self::VACANT }
     }
@@ -119,7 +119,7 @@ impl Exchange {
     /// Its (first or second) send call begins. `possible_ns`: since when a connection was free for it,
     /// where send_delay is to be recorded.
     #[inline]
-    pub fn send_begins(&mut self, now: u64, possible_ns: Option<u64>, tally: &mut Tally) {
+    pub(crate) fn send_begins(&mut self, now: u64, possible_ns: Option<u64>, tally: &mut Tally) {
         if self.sent_ns.is_some() {
             return; // sent again: a user feels one request
         }
@@ -135,21 +135,21 @@ impl Exchange {
 
     /// The kernel has taken `n` bytes of its request.
     #[inline]
-    pub fn sent(&self, n: usize, tally: &mut Tally) {
+    pub(crate) fn sent(&self, n: usize, tally: &mut Tally) {
         if self.measured {
             tally.add_row(self.step, RowCounter::BytesSent, n as u64);
         }
     }
 
     /// It met a connection that the target had closed, and is sent again.
-    pub fn retries(&mut self, tally: &mut Tally) {
+    pub(crate) fn retries(&mut self, tally: &mut Tally) {
         self.retried = true;
         tally.add(Counter::Retried, u64::from(self.measured));
     }
 
     /// `n` bytes of its response were read.
     #[inline]
-    pub fn arrived(&mut self, n: usize, stamp_ns: Option<u64>, now: u64) -> Arrival {
+    pub(crate) fn arrived(&mut self, n: usize, stamp_ns: Option<u64>, now: u64) -> Arrival {
         let arrival = Arrival::judge(stamp_ns, self.sent_ns.unwrap_or(self.due_ns), now);
         self.received += n as u64;
         self.first_byte_ns.get_or_insert(arrival.at_ns);
@@ -159,7 +159,7 @@ impl Exchange {
 
     /// It ended with a complete response.
     #[inline]
-    pub fn completes(
+    pub(crate) fn completes(
         &self,
         head: Head,
         (outcome, detail): (Outcome, Detail),
@@ -184,7 +184,7 @@ impl Exchange {
     }
 
     /// It ended without a complete response.
-    pub fn fails(&self, outcome: Outcome, at_ns: u64, detail: Detail, tally: &mut Tally) {
+    pub(crate) fn fails(&self, outcome: Outcome, at_ns: u64, detail: Detail, tally: &mut Tally) {
         if outcome.is_timeout() && self.measured {
             self.record_times(at_ns, tally);
         }

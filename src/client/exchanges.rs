@@ -13,7 +13,7 @@ use crate::tally::{Counter, Tally};
 
 /// An exchange under way. The same id is used again after it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExchangeId(u32);
+pub(crate) struct ExchangeId(u32);
 
 /// Deadline lists, each looked at in every turn. Lengths beyond so many share lists with their neighbors: setting
 /// such a deadline may walk past others.
@@ -33,7 +33,7 @@ struct Timeouts {
 
 /// A fixed number of places for exchanges.
 #[derive(Debug)]
-pub struct Exchanges {
+pub(crate) struct Exchanges {
     places: Box<[Exchange]>,
     free: Vec<u32>,
     deadlines: Deadlines,
@@ -47,7 +47,7 @@ pub struct Exchanges {
 
 impl Exchanges {
     /// Room for `capacity` exchanges at once.
-    pub fn new(spec: &RunSpec, capacity: usize) -> Self {
+    pub(crate) fn new(spec: &RunSpec, capacity: usize) -> Self {
         let scenarios = &spec.plan.scenarios;
         let of_scenario = |s: &Scenario| [Some(s.timeout_ns), s.first_byte_timeout_ns];
         let mut lengths: Vec<u64> = scenarios.iter().flat_map(of_scenario).flatten().collect();
@@ -75,7 +75,7 @@ impl Exchanges {
 
     /// Take in a request that is due, to go over `connection`.
     #[inline]
-    pub fn insert(&mut self, start: Start, connection: u32) -> ExchangeId {
+    pub(crate) fn insert(&mut self, start: Start, connection: u32) -> ExchangeId {
         let id = self.free.pop().expect("no more exchanges than connections can carry");
         self.places[id as usize] = Exchange::new(start, connection);
         ExchangeId(id)
@@ -83,7 +83,7 @@ impl Exchanges {
 
     /// It has ended: forget its deadline and hand out its instants.
     #[inline]
-    pub fn remove(&mut self, id: ExchangeId) -> &Exchange {
+    pub(crate) fn remove(&mut self, id: ExchangeId) -> &Exchange {
         self.deadlines.clear(id.0);
         self.free.push(id.0);
         let place = &mut self.places[id.0 as usize];
@@ -92,28 +92,28 @@ impl Exchanges {
     }
 
     #[inline]
-    pub fn get(&self, id: ExchangeId) -> &Exchange {
+    pub(crate) fn get(&self, id: ExchangeId) -> &Exchange {
         &self.places[id.0 as usize]
     }
 
     #[inline]
-    pub fn get_mut(&mut self, id: ExchangeId) -> &mut Exchange {
+    pub(crate) fn get_mut(&mut self, id: ExchangeId) -> &mut Exchange {
         &mut self.places[id.0 as usize]
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.places.len() - self.free.len()
     }
 
     /// How many of them belong to the measured time. Looks at every place.
-    pub fn measured(&self) -> usize {
+    pub(crate) fn measured(&self) -> usize {
         self.places.iter().filter(|exchange| exchange.measured && !exchange.is_vacant).count()
     }
 
     /// What it sends now.
     #[inline]
-    pub fn request<'a>(&'a self, spec: &'a RunSpec, id: ExchangeId) -> &'a Request {
+    pub(crate) fn request<'a>(&'a self, spec: &'a RunSpec, id: ExchangeId) -> &'a Request {
         let exchange = self.get(id);
         if exchange.redirects > 0
             && let Some(redirected) = &self.redirected[id.0 as usize]
@@ -127,7 +127,7 @@ impl Exchanges {
     ///
     /// # Errors
     /// Why it does not.
-    pub fn redirect(
+    pub(crate) fn redirect(
         &mut self,
         spec: &RunSpec,
         id: ExchangeId,
@@ -151,20 +151,20 @@ impl Exchanges {
 
     /// What was kept of its response; `None`: nobody looks into responses.
     #[inline]
-    pub fn captured(&self, id: ExchangeId) -> Option<&CapturedResponse> {
+    pub(crate) fn captured(&self, id: ExchangeId) -> Option<&CapturedResponse> {
         self.captured.get(id.0 as usize)
     }
 
     /// The same, to be written.
     #[inline]
-    pub fn captured_mut(&mut self, id: ExchangeId) -> Option<&mut CapturedResponse> {
+    pub(crate) fn captured_mut(&mut self, id: ExchangeId) -> Option<&mut CapturedResponse> {
         self.captured.get_mut(id.0 as usize)
     }
 
     /// Its send call begins at `now`: from here its response is waited for. `possible_ns`: since when a
     /// connection was free for it, where the send delay is to be recorded.
     #[inline]
-    pub fn send_begins(
+    pub(crate) fn send_begins(
         &mut self,
         spec: &RunSpec,
         id: ExchangeId,
@@ -186,7 +186,7 @@ impl Exchanges {
     }
 
     /// Its connection is opened anew: what was sent before is waited for as long as before.
-    pub fn await_again(&mut self, id: ExchangeId) {
+    pub(crate) fn await_again(&mut self, id: ExchangeId) {
         let exchange = &self.places[id.0 as usize];
         if let Some(sent_ns) = exchange.sent_ns {
             let (list, length) = self.timeouts[exchange.step.index()].whole;
@@ -195,19 +195,19 @@ impl Exchanges {
     }
 
     /// Wait for nothing until it is sent again.
-    pub fn suspend(&mut self, id: ExchangeId) {
+    pub(crate) fn suspend(&mut self, id: ExchangeId) {
         self.deadlines.clear(id.0);
     }
 
     /// Its deadline, if that came before `at_ns`.
     #[inline]
-    pub fn missed_deadline(&self, id: ExchangeId, at_ns: u64) -> Option<u64> {
+    pub(crate) fn missed_deadline(&self, id: ExchangeId, at_ns: u64) -> Option<u64> {
         self.deadlines.of(id.0).filter(|deadline_ns| at_ns > *deadline_ns)
     }
 
     /// Whether the first byte of its response is what is waited for.
     #[inline]
-    pub fn awaits_first_byte(&self, id: ExchangeId) -> bool {
+    pub(crate) fn awaits_first_byte(&self, id: ExchangeId) -> bool {
         let exchange = self.get(id);
         exchange.first_byte_ns.is_none() && self.timeouts[exchange.step.index()].first_byte.is_some()
     }
@@ -217,7 +217,7 @@ impl Exchanges {
     /// # Errors
     /// The deadline that came before.
     #[inline]
-    pub fn first_byte_arrived(&mut self, id: ExchangeId, at_ns: u64) -> Result<(), u64> {
+    pub(crate) fn first_byte_arrived(&mut self, id: ExchangeId, at_ns: u64) -> Result<(), u64> {
         let exchange = &self.places[id.0 as usize];
         let timeouts = &self.timeouts[exchange.step.index()];
         if timeouts.first_byte.is_none() {
@@ -234,13 +234,13 @@ impl Exchanges {
 
     /// The earliest deadline.
     #[inline]
-    pub fn next_deadline(&self) -> Option<u64> {
+    pub(crate) fn next_deadline(&self) -> Option<u64> {
         self.deadlines.earliest()
     }
 
     /// The earliest deadline that has come by `now`, but for exchanges on connections that are `held`.
     #[inline]
-    pub fn expired(&self, now: u64, held: impl Fn(u32) -> bool) -> Option<(ExchangeId, u64)> {
+    pub(crate) fn expired(&self, now: u64, held: impl Fn(u32) -> bool) -> Option<(ExchangeId, u64)> {
         let held = |id: u32| held(self.places[id as usize].connection);
         self.deadlines.expired(now, held).map(|(id, at_ns)| (ExchangeId(id), at_ns))
     }

@@ -11,7 +11,7 @@ use crate::tally::{Broken, Detail, MAX_SPECIMENS, Outcome, Specimen, Tally};
 const SHOWN_BODY_BYTES: usize = 64 << 10;
 
 /// Whether anybody looks into this plan's responses.
-pub fn looks_into_responses(spec: &RunSpec) -> bool {
+pub(crate) fn looks_into_responses(spec: &RunSpec) -> bool {
     spec.capture_last
         || spec.plan.scenarios.iter().any(|s| {
             s.follow_redirects > 0
@@ -20,7 +20,7 @@ pub fn looks_into_responses(spec: &RunSpec) -> bool {
 }
 
 /// Capture of the coming response what `exchange`'s scenario looks at.
-pub fn begin(captured: &mut CapturedResponse, spec: &RunSpec, exchange: &Exchange) {
+pub(crate) fn begin(captured: &mut CapturedResponse, spec: &RunSpec, exchange: &Exchange) {
     let scenario = &spec.plan.scenarios[exchange.step.index()];
     let (head, body) = match &scenario.expect {
         Some(expect) => (expect.wants_head(), expect.most_body_bytes()),
@@ -32,20 +32,20 @@ pub fn begin(captured: &mut CapturedResponse, spec: &RunSpec, exchange: &Exchang
 
 /// Judges complete responses, and keeps the first of each kind of failure to be shown.
 #[derive(Debug)]
-pub struct Judge {
+pub(crate) struct Judge {
     /// The broken expectations that were reported, for each scenario.
     reported: Vec<Vec<Broken>>,
 }
 
 impl Judge {
     /// For a plan of `scenarios` scenarios.
-    pub fn new(scenarios: usize) -> Self {
+    pub(crate) fn new(scenarios: usize) -> Self {
         Self { reported: vec![Vec::new(); scenarios] }
     }
 
     /// How `exchange`, complete with `status` at `at_ns`, is judged.
     #[inline]
-    pub fn judge(
+    pub(crate) fn judge(
         &mut self,
         spec: &RunSpec,
         exchange: &Exchange,

@@ -42,7 +42,7 @@ use judge::Judge;
 use phases::Phases;
 use pool::Pool;
 
-pub use demand::Timetable;
+pub(crate) use demand::Timetable;
 pub use spec::RunSpec;
 
 /// What the caller has to do next.
@@ -116,7 +116,7 @@ impl Client {
     ///
     /// # Errors
     /// Why the first attempt failed, when none has succeeded.
-    pub fn reached_target(&self) -> Result<bool, (Outcome, Detail)> {
+    pub(crate) fn reached_target(&self) -> Result<bool, (Outcome, Detail)> {
         self.pool.reached()
     }
 
@@ -126,7 +126,7 @@ impl Client {
     }
 
     /// Take part from `from_ns` on in a run whose load began at `start_ns`.
-    pub fn join(&mut self, start_ns: u64, from_ns: u64) {
+    pub(crate) fn join(&mut self, start_ns: u64, from_ns: u64) {
         let load = &self.spec.plan.load;
         self.phases = Phases::new(load, start_ns);
         let period = self.spec.picker.period();
@@ -145,7 +145,7 @@ impl Client {
     }
 
     /// Open model: from `from_ns` on, requests are due by `timetable`. The closed model has none to change.
-    pub fn follow(&mut self, from_ns: u64, timetable: Timetable) {
+    pub(crate) fn follow(&mut self, from_ns: u64, timetable: Timetable) {
         if let Some(Demand::Open(open)) = &mut self.demand {
             open.follow(from_ns, timetable);
         }
@@ -165,7 +165,7 @@ impl Client {
 
     /// When requests stopped being made: the instant load ended, or `now` if the last one ended before.
     /// A schedule lasts to its end, though nothing may be due in its last moments.
-    pub fn load_ended(&self, now: u64) -> u64 {
+    pub(crate) fn load_ended(&self, now: u64) -> u64 {
         match &self.demand {
             Some(Demand::Open(_)) if self.spec.plan.load.requests.is_none() => self.phases.stop,
             _ => now.min(self.phases.stop),
@@ -173,13 +173,13 @@ impl Client {
     }
 
     /// When requests stop being made.
-    pub fn stops_at_ns(&self) -> u64 {
+    pub(crate) fn stops_at_ns(&self) -> u64 {
         self.phases.stop
     }
 
     /// At the end: count the requests that were due before load ended and that this thread never came
     /// to, because it was held up past the drain. They stay unfinished.
-    pub fn count_unreached(&mut self) {
+    pub(crate) fn count_unreached(&mut self) {
         let Some(demand) = &mut self.demand else { return };
         demand.count_unreached(&self.spec, &self.phases, &mut self.tally);
     }

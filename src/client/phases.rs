@@ -4,25 +4,25 @@ use crate::plan::Load;
 
 /// When results start, load ends, and nothing is waited for any more.
 #[derive(Clone, Copy, Debug)]
-pub struct Phases {
-    pub measure_from: u64,
-    pub stop: u64,
-    pub give_up: u64,
+pub(crate) struct Phases {
+    pub(crate) measure_from: u64,
+    pub(crate) stop: u64,
+    pub(crate) give_up: u64,
 }
 
 impl Phases {
     /// Of a run that has not started.
-    pub const UNKNOWN: Self = Self { measure_from: u64::MAX, stop: u64::MAX, give_up: u64::MAX };
+    pub(crate) const UNKNOWN: Self = Self { measure_from: u64::MAX, stop: u64::MAX, give_up: u64::MAX };
 
     /// Of a run whose load begins at `start_ns`.
-    pub fn new(load: &Load, start_ns: u64) -> Self {
+    pub(crate) fn new(load: &Load, start_ns: u64) -> Self {
         let measure_from = start_ns + load.warmup_ns;
         let stop = load.duration_ns.map_or(u64::MAX, |d| measure_from + d);
         Self { measure_from, stop, give_up: stop.saturating_add(load.drain_ns) }
     }
 
     /// End load at `at_ns`, if that is earlier; what is outstanding then has `drain_ns`.
-    pub fn stop(&mut self, at_ns: u64, drain_ns: u64) {
+    pub(crate) fn stop(&mut self, at_ns: u64, drain_ns: u64) {
         if at_ns < self.stop {
             self.stop = at_ns;
             self.give_up = at_ns.saturating_add(drain_ns);
@@ -31,7 +31,7 @@ impl Phases {
 
     /// When load ends, or waiting if it has; `u64::MAX`: nobody knows.
     #[inline]
-    pub fn next_end(&self, now: u64) -> u64 {
+    pub(crate) fn next_end(&self, now: u64) -> u64 {
         if now < self.stop { self.stop } else { self.give_up }
     }
 }

@@ -56,7 +56,7 @@ impl Policy {
 
 /// The connections of one thread to one target.
 #[derive(Debug)]
-pub struct Pool {
+pub(crate) struct Pool {
     connections: Box<[Connection]>,
     policy: Policy,
     deadlines: Deadlines,
@@ -82,7 +82,7 @@ pub struct Pool {
 
 impl Pool {
     /// Room for `capacity` connections, none of them open.
-    pub fn new(plan: &Plan, capacity: usize) -> Self {
+    pub(crate) fn new(plan: &Plan, capacity: usize) -> Self {
         Self {
             connections: (0..capacity).map(|_| Connection::new()).collect(),
             policy: Policy::new(plan),
@@ -102,17 +102,17 @@ impl Pool {
     }
 
     #[inline]
-    pub fn get(&self, c: u32) -> &Connection {
+    pub(crate) fn get(&self, c: u32) -> &Connection {
         &self.connections[c as usize]
     }
 
     #[inline]
-    pub fn get_mut(&mut self, c: u32) -> &mut Connection {
+    pub(crate) fn get_mut(&mut self, c: u32) -> &mut Connection {
         &mut self.connections[c as usize]
     }
 
     /// Before the start: open all connections, or the first one where they are opened on demand.
-    pub fn open(&mut self) {
+    pub(crate) fn open(&mut self) {
         let all = self.connections.len() as u32;
         let first = if self.policy.on_demand { all.min(1) } else { all };
         self.wanted.extend(0..first);
@@ -120,7 +120,7 @@ impl Pool {
     }
 
     /// The closed model's load begins: attempts under way go on, all other connections wait for users.
-    pub fn await_users(&mut self) {
+    pub(crate) fn await_users(&mut self) {
         self.is_closed_model = true;
         self.wanted.clear();
         for c in 0..self.connections.len() as u32 {
@@ -131,7 +131,7 @@ impl Pool {
     }
 
     /// Whether nothing is left to open or every attempt is in vain, and none is under way.
-    pub fn is_settled(&self, started: bool) -> bool {
+    pub(crate) fn is_settled(&self, started: bool) -> bool {
         (self.wanted.is_empty() || self.is_hopeless(started)) && self.connecting == 0
     }
 
@@ -142,36 +142,36 @@ impl Pool {
     }
 
     /// Whether any connection was ever established; if not, why the first attempt failed.
-    pub fn reached(&self) -> Result<bool, (Outcome, Detail)> {
+    pub(crate) fn reached(&self) -> Result<bool, (Outcome, Detail)> {
         match self.first_failure {
             Some(failure) if !self.was_reached => Err(failure),
             _ => Ok(self.was_reached),
         }
     }
 
-    pub fn established(&self) -> u32 {
+    pub(crate) fn established(&self) -> u32 {
         self.established
     }
 
     /// Whether there is something to close, open or send.
     #[inline]
-    pub fn has_work(&self) -> bool {
+    pub(crate) fn has_work(&self) -> bool {
         !self.closing.is_empty() || !self.wanted.is_empty() || !self.ready.is_empty()
     }
 
     #[inline]
-    pub fn next_to_close(&mut self) -> Option<u32> {
+    pub(crate) fn next_to_close(&mut self) -> Option<u32> {
         self.closing.pop_front()
     }
 
     /// Whether [`Self::begin_connecting`] has a connection to open now.
     #[inline]
-    pub fn may_connect(&self, started: bool) -> bool {
+    pub(crate) fn may_connect(&self, started: bool) -> bool {
         !self.wanted.is_empty() && self.connecting < MAX_CONNECTING && !self.is_hopeless(started)
     }
 
     /// Begin an attempt for the connection that has been wanted longest.
-    pub fn begin_connecting(&mut self, now: u64) -> Option<u32> {
+    pub(crate) fn begin_connecting(&mut self, now: u64) -> Option<u32> {
         if self.connecting >= MAX_CONNECTING {
             return None;
         }
@@ -185,7 +185,7 @@ impl Pool {
     }
 
     /// The attempt on `c` succeeded.
-    pub fn establish(&mut self, c: u32, now: u64, tally: &mut Tally) {
+    pub(crate) fn establish(&mut self, c: u32, now: u64, tally: &mut Tally) {
         let connection = &mut self.connections[c as usize];
         debug_assert_eq!(connection.state, State::Connecting);
         (connection.state, connection.failures) = (State::Established, 0);
@@ -204,7 +204,7 @@ impl Pool {
     }
 
     /// The attempt on `c` failed: in the closed model there is another one after a pause.
-    pub fn attempt_failed(&mut self, c: u32, failure: (Outcome, Detail), now: u64) {
+    pub(crate) fn attempt_failed(&mut self, c: u32, failure: (Outcome, Detail), now: u64) {
         self.closing.push_back(c);
         let connection = &mut self.connections[c as usize];
         connection.state = State::Down;
@@ -223,7 +223,7 @@ impl Pool {
     }
 
     /// Keep `c` for `exchange`, which goes on over it: at once if it is open, else once it is.
-    pub fn reserve(&mut self, c: u32, exchange: ExchangeId) {
+    pub(crate) fn reserve(&mut self, c: u32, exchange: ExchangeId) {
         self.connections[c as usize].reserved = Some(exchange);
         match self.get(c).state {
             State::Established => self.make_ready(c),
@@ -233,7 +233,7 @@ impl Pool {
 
     /// The response on `c` is complete and the connection stays open, free since `since_ns`.
     #[inline]
-    pub fn served(&mut self, c: u32, since_ns: u64) {
+    pub(crate) fn served(&mut self, c: u32, since_ns: u64) {
         let connection = &mut self.connections[c as usize];
         connection.served += 1;
         connection.idle_since_ns = since_ns;
@@ -245,7 +245,7 @@ impl Pool {
     /// # Errors
     /// Why it has to be closed.
     #[inline]
-    pub fn stays_open(&self, c: u32, keep_alive: bool, clean: bool, at_ns: u64) -> Result<(), Close> {
+    pub(crate) fn stays_open(&self, c: u32, keep_alive: bool, clean: bool, at_ns: u64) -> Result<(), Close> {
         let connection = &self.connections[c as usize];
         let policy = &self.policy;
         if !policy.keep_alive {
@@ -265,7 +265,7 @@ impl Pool {
 
     /// Offer `c`, established, for the next request, or for the one that is reserved for it.
     #[inline]
-    pub fn make_free(&mut self, c: u32) {
+    pub(crate) fn make_free(&mut self, c: u32) {
         let connection = &mut self.connections[c as usize];
         if self.is_closed_model || connection.reserved.is_some() {
             self.make_ready(c);
@@ -277,14 +277,14 @@ impl Pool {
     /// Have `c` looked at when something is to be sent. It may stand there already: a response is complete
     /// and the end of the stream read before anything is done.
     #[inline]
-    pub fn make_ready(&mut self, c: u32) {
+    fn make_ready(&mut self, c: u32) {
         if !std::mem::replace(&mut self.connections[c as usize].is_ready, true) {
             self.ready.push_back(c);
         }
     }
 
     #[inline]
-    pub fn take_ready(&mut self) -> Option<u32> {
+    pub(crate) fn take_ready(&mut self) -> Option<u32> {
         let c = self.ready.pop_front()?;
         self.connections[c as usize].is_ready = false;
         Some(c)
@@ -292,7 +292,7 @@ impl Pool {
 
     /// The connection that has been free longest and still is.
     #[inline]
-    pub fn take_free(&mut self) -> Option<u32> {
+    pub(crate) fn take_free(&mut self) -> Option<u32> {
         while let Some(c) = self.free.pop_front() {
             let connection = &mut self.connections[c as usize];
             connection.is_queued = false;
@@ -304,7 +304,7 @@ impl Pool {
     }
 
     /// Open one more connection for `waiting` requests, unless enough are on their way for them.
-    pub fn open_for(&mut self, waiting: usize) {
+    pub(crate) fn open_for(&mut self, waiting: usize) {
         let on_their_way = self.connecting as usize + self.wanted.len();
         if on_their_way < waiting
             && self.connecting < MAX_CONNECTING
@@ -316,7 +316,7 @@ impl Pool {
 
     /// Close `c`, on which nothing is outstanding. A request that was about to be sent on it goes over
     /// a new connection.
-    pub fn close_idle(&mut self, c: u32, why: Close, tally: &mut Tally) {
+    pub(crate) fn close_idle(&mut self, c: u32, why: Close, tally: &mut Tally) {
         if self.get(c).reserved.is_none() {
             return self.close(c, why, tally);
         }
@@ -328,7 +328,7 @@ impl Pool {
     }
 
     /// Close `c`, whatever it did, and have it go on as the model wants.
-    pub fn close(&mut self, c: u32, why: Close, tally: &mut Tally) {
+    pub(crate) fn close(&mut self, c: u32, why: Close, tally: &mut Tally) {
         self.retire(c, why, tally);
         if self.is_closed_model {
             self.make_ready(c);
@@ -342,7 +342,7 @@ impl Pool {
     }
 
     /// Close `c`, whose place is kept.
-    pub fn retire(&mut self, c: u32, why: Close, tally: &mut Tally) {
+    pub(crate) fn retire(&mut self, c: u32, why: Close, tally: &mut Tally) {
         tally.count(why);
         self.closing.push_back(c);
         self.connections[c as usize].state = State::Down;
@@ -351,24 +351,24 @@ impl Pool {
 
     /// The earliest deadline: of an attempt, or the end of a pause.
     #[inline]
-    pub fn next_deadline(&self) -> Option<u64> {
+    pub(crate) fn next_deadline(&self) -> Option<u64> {
         if self.has_deadlines() { self.deadlines.earliest() } else { None }
     }
 
     /// Whether any is set: in the course of a run mostly not.
     #[inline]
-    pub fn has_deadlines(&self) -> bool {
+    pub(crate) fn has_deadlines(&self) -> bool {
         self.connecting > 0 || self.pausing > 0
     }
 
     /// The earliest deadline that has come by `now`, but for connections that are `held`.
     #[inline]
-    pub fn expired(&self, now: u64, held: impl Fn(u32) -> bool) -> Option<(u32, u64)> {
+    pub(crate) fn expired(&self, now: u64, held: impl Fn(u32) -> bool) -> Option<(u32, u64)> {
         self.deadlines.expired(now, held)
     }
 
     /// The pause of `c` is over.
-    pub fn pause_over(&mut self, c: u32) {
+    pub(crate) fn pause_over(&mut self, c: u32) {
         self.deadlines.clear(c);
         self.pausing -= 1;
         self.make_ready(c);

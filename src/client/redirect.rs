@@ -10,11 +10,11 @@ use crate::plan::{Plan, Scenario};
 
 /// The request that a redirect asks for.
 #[derive(Clone, Debug)]
-pub struct RedirectedRequest {
+pub(crate) struct RedirectedRequest {
     method: String,
     path: String,
     has_body: bool,
-    pub request: Request,
+    pub(crate) request: Request,
 }
 
 /// What redirects stay within.
@@ -33,7 +33,7 @@ impl RedirectedRequest {
     ///
     /// # Errors
     /// Why the redirect is not followed.
-    pub fn new(
+    pub(crate) fn new(
         plan: &Plan,
         scenario: &Scenario,
         last: Option<Self>,

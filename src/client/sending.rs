@@ -35,13 +35,13 @@ impl Client {
     /// Whether asking [`Client::next`] again may give something. With this a caller saves a reading of
     /// its clock; it may be wrong on the side of asking.
     #[inline]
-    pub fn may_have_more(&self) -> bool {
+    pub(crate) fn may_have_more(&self) -> bool {
         self.pool.has_work() || matches!(self.demand, Some(Demand::Open(_)))
     }
 
     /// Whether an attempt to connect `c` is under way.
     #[inline]
-    pub fn is_connecting(&self, c: u32) -> bool {
+    pub(crate) fn is_connecting(&self, c: u32) -> bool {
         self.pool.get(c).state == State::Connecting
     }
 
@@ -63,7 +63,7 @@ impl Client {
 
     /// Whether [`Self::outgoing`] has bytes for `c`.
     #[inline]
-    pub fn has_outgoing(&self, c: u32) -> bool {
+    pub(crate) fn has_outgoing(&self, c: u32) -> bool {
         let wire = &self.pool.get(c).wire;
         wire.exchange().is_some() && !wire.is_sent()
     }
@@ -83,18 +83,18 @@ impl Client {
 
     /// Whether the head of a response is what comes next on `c`.
     #[inline]
-    pub fn expects_head(&self, c: u32) -> bool {
+    pub(crate) fn expects_head(&self, c: u32) -> bool {
         self.pool.get(c).wire.expects_head()
     }
 
     /// Bytes sent on `c` since it was established, and those of the current request.
-    pub fn written(&self, c: u32) -> (u64, u64) {
+    pub(crate) fn written(&self, c: u32) -> (u64, u64) {
         let connection = self.pool.get(c);
         (connection.written, connection.wire.written() as u64)
     }
 
     /// Whether the request on `c` is a head alone.
-    pub fn sends_no_body(&self, c: u32) -> bool {
+    pub(crate) fn sends_no_body(&self, c: u32) -> bool {
         let exchange = self.pool.get(c).wire.exchange();
         exchange.is_some_and(|id| !self.exchanges.request(&self.spec, id).has_body)
     }

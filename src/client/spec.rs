@@ -11,13 +11,13 @@ pub struct RunSpec {
     /// The checked plan.
     pub plan: Plan,
     /// Requests as bytes, indexed like the plan's scenarios.
-    pub requests: Box<[Request]>,
+    pub(crate) requests: Box<[Request]>,
     /// Which scenario the k-th request is.
     pub picker: Picker,
     /// Seed of all randomness.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Whether the last response is to be kept whole, to be shown.
-    pub capture_last: bool,
+    pub(crate) capture_last: bool,
 }
 
 impl RunSpec {

@@ -16,7 +16,7 @@ impl Client {
     /// The same for all connections but those that are `held`: what had come for them by `now` has not all
     /// been fed.
     #[inline]
-    pub fn advance_except(&mut self, now: u64, held: impl Fn(u32) -> bool) {
+    pub(crate) fn advance_except(&mut self, now: u64, held: impl Fn(u32) -> bool) {
         loop {
             let of_pool = if self.pool.has_deadlines() { self.pool.expired(now, &held) } else { None };
             match (self.exchanges.expired(now, &held), of_pool) {
@@ -68,7 +68,7 @@ impl Client {
 
     /// Time between the schedule's last request and its next one; endless in the closed model.
     #[inline]
-    pub fn gap_ns(&self) -> u64 {
+    pub(crate) fn gap_ns(&self) -> u64 {
         match &self.demand {
             Some(Demand::Open(open)) => open.gap_ns(),
             _ => u64::MAX,

@@ -7,25 +7,25 @@ use crate::http1::{self, Fed, Head, HeadMemo, ProtocolError, Request, Skippable}
 
 /// One connection's protocol.
 #[derive(Debug)]
-pub enum Wire {
+pub(crate) enum Wire {
     Http1(Http1),
 }
 
 /// HTTP/1.1, and whose exchange is on it.
 #[derive(Debug, Default)]
-pub struct Http1 {
+pub(crate) struct Http1 {
     connection: http1::Connection,
     exchange: Option<ExchangeId>,
 }
 
 impl Wire {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::Http1(Http1::default())
     }
 
     /// How many more exchanges may start now.
     #[inline]
-    pub fn capacity(&self) -> u32 {
+    pub(crate) fn capacity(&self) -> u32 {
         match self {
             Self::Http1(http1) => u32::from(http1.exchange.is_none()),
         }
@@ -33,7 +33,7 @@ impl Wire {
 
     /// The exchange on it, if there is one.
     #[inline]
-    pub fn exchange(&self) -> Option<ExchangeId> {
+    pub(crate) fn exchange(&self) -> Option<ExchangeId> {
         match self {
             Self::Http1(http1) => http1.exchange,
         }
@@ -41,7 +41,7 @@ impl Wire {
 
     /// Begin `exchange` by sending `request`.
     #[inline]
-    pub fn start(&mut self, exchange: ExchangeId, request: &Request) {
+    pub(crate) fn start(&mut self, exchange: ExchangeId, request: &Request) {
         match self {
             Self::Http1(http1) => {
                 debug_assert!(http1.exchange.is_none());
@@ -53,14 +53,14 @@ impl Wire {
 
     /// The exchange on it has ended, well or not.
     #[inline]
-    pub fn end(&mut self) -> Option<ExchangeId> {
+    pub(crate) fn end(&mut self) -> Option<ExchangeId> {
         match self {
             Self::Http1(http1) => http1.exchange.take(),
         }
     }
 
     /// A new connection was established: nothing of an earlier one counts.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         match self {
             Self::Http1(http1) => http1.connection.reset(),
         }
@@ -68,7 +68,7 @@ impl Wire {
 
     /// The bytes of `request`, the current one, that the kernel has not taken yet.
     #[inline]
-    pub fn outgoing<'a>(&'a self, request: &'a Request) -> &'a [u8] {
+    pub(crate) fn outgoing<'a>(&'a self, request: &'a Request) -> &'a [u8] {
         match self {
             Self::Http1(http1) => http1.connection.outgoing(request),
         }
@@ -76,7 +76,7 @@ impl Wire {
 
     /// The kernel has taken `n` more bytes.
     #[inline]
-    pub fn sent(&mut self, n: usize) {
+    pub(crate) fn sent(&mut self, n: usize) {
         match self {
             Self::Http1(http1) => http1.connection.sent(n),
         }
@@ -84,7 +84,7 @@ impl Wire {
 
     /// Bytes of the current request that the kernel has taken.
     #[inline]
-    pub fn written(&self) -> usize {
+    pub(crate) fn written(&self) -> usize {
         match self {
             Self::Http1(http1) => http1.connection.written(),
         }
@@ -92,14 +92,14 @@ impl Wire {
 
     /// Whether the kernel has taken the whole current request.
     #[inline]
-    pub fn is_sent(&self) -> bool {
+    pub(crate) fn is_sent(&self) -> bool {
         match self {
             Self::Http1(http1) => http1.connection.is_sent(),
         }
     }
 
     /// Whether any of the current response has come.
-    pub fn is_heard(&self) -> bool {
+    pub(crate) fn is_heard(&self) -> bool {
         match self {
             Self::Http1(http1) => http1.connection.is_heard(),
         }
@@ -110,7 +110,7 @@ impl Wire {
     /// # Errors
     /// When it cannot be a response.
     #[inline]
-    pub fn feed(
+    pub(crate) fn feed(
         &mut self,
         bytes: &[u8],
         memo: &mut HeadMemo,
@@ -123,7 +123,7 @@ impl Wire {
 
     /// `n` bytes, at most [`Self::skippable`], were discarded; whether the response is complete.
     #[inline]
-    pub fn skip(&mut self, n: u64) -> bool {
+    pub(crate) fn skip(&mut self, n: u64) -> bool {
         match self {
             Self::Http1(http1) => http1.connection.skip(n),
         }
@@ -131,7 +131,7 @@ impl Wire {
 
     /// Bytes that may be discarded unseen.
     #[inline]
-    pub fn skippable(&self) -> Skippable {
+    pub(crate) fn skippable(&self) -> Skippable {
         match self {
             Self::Http1(http1) => http1.connection.skippable(),
         }
@@ -139,14 +139,14 @@ impl Wire {
 
     /// Whether a response's head comes next.
     #[inline]
-    pub fn expects_head(&self) -> bool {
+    pub(crate) fn expects_head(&self) -> bool {
         match self {
             Self::Http1(http1) => http1.connection.expects_head(),
         }
     }
 
     /// Whether an end of the stream here completes the response.
-    pub fn ends_here(&self) -> bool {
+    pub(crate) fn ends_here(&self) -> bool {
         match self {
             Self::Http1(http1) => http1.connection.ends_here(),
         }
@@ -154,7 +154,7 @@ impl Wire {
 
     /// The head of the current final response, once it was seen.
     #[inline]
-    pub fn head(&self) -> Option<Head> {
+    pub(crate) fn head(&self) -> Option<Head> {
         match self {
             Self::Http1(http1) => http1.connection.head(),
         }

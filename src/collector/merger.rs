@@ -15,32 +15,32 @@ const MAX_TIMELINE_POINTS: usize = 130_000;
 
 /// A closed window of one source.
 #[derive(Debug)]
-pub struct Part<'a> {
+pub(crate) struct Part<'a> {
     /// Whose: as [`Merger::add`] has named it.
-    pub source: usize,
+    pub(crate) source: usize,
     /// When it began; `None`: where the source's last window ended.
-    pub began_at_ns: Option<u64>,
+    pub(crate) began_at_ns: Option<u64>,
     /// When it ended.
-    pub ended_at_ns: u64,
+    pub(crate) ended_at_ns: u64,
     /// What was counted in it.
-    pub tally: &'a Merged,
+    pub(crate) tally: &'a Merged,
     /// What the source's threads say of themselves; as many as the source has.
-    pub threads: &'a [ThreadHealth],
+    pub(crate) threads: &'a [ThreadHealth],
     /// Set in the source's last window.
-    pub last: Option<Last>,
+    pub(crate) last: Option<Last>,
 }
 
 /// A window that all sources have closed.
 #[derive(Debug)]
-pub struct Closed {
+pub(crate) struct Closed {
     /// Its place in the measured time, from 0: each is [`WINDOW_NS`] long.
-    pub place: u64,
+    pub(crate) place: u64,
     /// What was counted in it.
-    pub tally: Merged,
+    pub(crate) tally: Merged,
 }
 
 /// What has been merged and what is still open. Instants are of one clock, which [`Self::tick`] is told too.
-pub struct Merger {
+pub(crate) struct Merger {
     board: Arc<SharedSnapshot>,
     start_at_ns: u64,
     measure_from_ns: u64,
@@ -71,7 +71,7 @@ struct Source {
 
 impl Merger {
     /// Nothing merged yet; load begins at `start_at_ns`, the measured time at `measure_from_ns`.
-    pub fn new(board: Arc<SharedSnapshot>, start_at_ns: u64, measure_from_ns: u64) -> Self {
+    pub(crate) fn new(board: Arc<SharedSnapshot>, start_at_ns: u64, measure_from_ns: u64) -> Self {
         Self {
             board,
             start_at_ns,
@@ -85,13 +85,13 @@ impl Merger {
     }
 
     /// The same, with room for `windows` that some source has not closed: for sources that may be late.
-    pub fn with_patience(self, windows: usize) -> Self {
+    pub(crate) fn with_patience(self, windows: usize) -> Self {
         Self { most_open: windows.max(OPEN_WINDOWS_MAX as usize), ..self }
     }
 
     /// Take in a source, whose first window begins at `from_ns` and whose threads have these places in the
     /// snapshot. Its number is that of those before it.
-    pub fn add(&mut self, threads: Range<usize>, from_ns: u64) -> usize {
+    pub(crate) fn add(&mut self, threads: Range<usize>, from_ns: u64) -> usize {
         self.board.update(|snapshot| {
             let most = snapshot.threads.len().max(threads.end);
             snapshot.threads.resize(most, ThreadHealth::default());
@@ -103,12 +103,12 @@ impl Merger {
     }
 
     /// Whether any source may still send windows.
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.sources.iter().any(|source| source.end_ns.is_some())
     }
 
     /// Merge a window; those that are now closed by all sources.
-    pub fn merge(&mut self, part: &Part<'_>) -> Vec<Closed> {
+    pub(crate) fn merge(&mut self, part: &Part<'_>) -> Vec<Closed> {
         let source = &mut self.sources[part.source];
         // A thread closes its window a little after the second is over: its middle says which it was.
         // What a source far behind has counted is shown in the oldest window still open.
@@ -141,7 +141,7 @@ impl Merger {
     }
 
     /// Wait for no more windows of `source`. What it had under way stays unfinished, unless it is told late.
-    pub fn give_up(&mut self, source: usize) -> Vec<Closed> {
+    pub(crate) fn give_up(&mut self, source: usize) -> Vec<Closed> {
         let source = &mut self.sources[source];
         source.given_up = true;
         let Some(end_ns) = source.end_ns.take() else { return Vec::new() };
@@ -205,7 +205,7 @@ impl Merger {
     }
 
     /// Move state and elapsed time on.
-    pub fn tick(&mut self, now: u64) {
+    pub(crate) fn tick(&mut self, now: u64) {
         self.board.update(|snapshot| {
             snapshot.elapsed_ns = now.saturating_sub(self.start_at_ns);
             let ends = snapshot.run.duration_ns.map(|d| self.measure_from_ns + d);
@@ -219,7 +219,7 @@ impl Merger {
     }
 
     /// Show the finished run.
-    pub fn finish(mut self) {
+    pub(crate) fn finish(mut self) {
         for source in 0..self.sources.len() {
             self.give_up(source);
         }

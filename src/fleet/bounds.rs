@@ -131,7 +131,7 @@ impl Totals {
     ///
     /// # Errors
     /// Which bound.
-    pub fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         self.each().into_iter().try_for_each(|n| within("a count", n, 0, MAX_COUNT))
     }
 }

@@ -11,7 +11,7 @@
 //! | `POST /workers/{id}/final` | [`Final`] | [`Acked`] |
 //! | `POST /run/start`, `POST /run/stop` | | `{}` |
 //!
-//! Every call names the protocol in [`PROTOCOL_HEADER`]; a refusal is a [`super::Refused`]. The bytes of a
+//! Every call names the protocol in `PROTOCOL_HEADER`; a refusal is a [`super::Refused`]. The bytes of a
 //! message are bounded before it is parsed, and its fields right after, both in [`super::Checked::read`]: nobody else does.
 
 use std::fmt;
@@ -23,39 +23,39 @@ use crate::plan::{MAX_PLAN_BYTES, Slice};
 /// The protocol's version: peers speak the same one or not at all.
 pub const PROTOCOL: u32 = 2;
 /// The header that carries it.
-pub const PROTOCOL_HEADER: &str = "Loadtester-Protocol";
+pub(crate) const PROTOCOL_HEADER: &str = "Loadtester-Protocol";
 /// The header in which each answer that is no refusal carries a [`Stay`].
-pub const CLOCK_HEADER: &str = "Loadtester-Clock";
+pub(crate) const CLOCK_HEADER: &str = "Loadtester-Clock";
 /// What every call's path begins with.
 pub const PATH: &str = "/api/v1";
 /// The largest heartbeat, final report or answer: none is larger than a few hundred bytes.
-pub const MAX_CONTROL_BYTES: usize = 16 << 10;
+pub(crate) const MAX_CONTROL_BYTES: usize = 16 << 10;
 /// The largest plan as it travels: its text, escaped, with its variables and files.
-pub const MAX_PLAN_MESSAGE_BYTES: usize = 2 * MAX_PLAN_BYTES - (64 << 10);
+pub(crate) const MAX_PLAN_MESSAGE_BYTES: usize = 2 * MAX_PLAN_BYTES - (64 << 10);
 /// The largest report: windows of a worker that could not be reached for long, of thousands of scenarios, each of
 /// whose two timers have hit a thousand buckets.
-pub const MAX_REPORT_BYTES: usize = 16 << 20;
+pub(crate) const MAX_REPORT_BYTES: usize = 16 << 20;
 /// Workers at once. A coordinator merges a report of each in each second.
-pub const MAX_WORKERS: usize = 1_000;
+pub(crate) const MAX_WORKERS: usize = 1_000;
 /// Processes that join one run in the course of it, replaced ones included: each keeps a row of its own.
-pub const MAX_INCARNATIONS: usize = 4_000;
+pub(crate) const MAX_INCARNATIONS: usize = 4_000;
 /// A worker's place, below this.
-pub const MAX_SLOT: u32 = 100_000;
+pub(crate) const MAX_SLOT: u32 = 100_000;
 /// Load threads of one worker.
-pub const MAX_THREADS: u32 = 1_024;
+pub(crate) const MAX_THREADS: u32 = 1_024;
 /// A name or a sentence in a message, in bytes.
-pub const MAX_TEXT_BYTES: usize = 512;
+pub(crate) const MAX_TEXT_BYTES: usize = 512;
 /// Turns that an answer carries: the present one and those decided for the next few seconds.
-pub const MAX_TURNS: usize = 8;
+pub(crate) const MAX_TURNS: usize = 8;
 
 /// No instant is later: the year 2116, and sums of two still fit an `i64`.
-pub const MAX_TIME_NS: u64 = i64::MAX as u64 / 2;
+pub(crate) const MAX_TIME_NS: u64 = i64::MAX as u64 / 2;
 /// No lease is longer: what a peer says must not let a worker send without being asked for hours.
-pub const MAX_LEASE_NS: u64 = 60_000_000_000;
+pub(crate) const MAX_LEASE_NS: u64 = 60_000_000_000;
 /// No heartbeats come closer together.
-pub const MIN_NEXT_NS: u64 = 10_000_000;
+pub(crate) const MIN_NEXT_NS: u64 = 10_000_000;
 /// A count that is believed: sums over all windows of a thousand workers can not overflow.
-pub const MAX_COUNT: u64 = 1 << 53;
+pub(crate) const MAX_COUNT: u64 = 1 << 53;
 
 /// Names a process or a run: random, so that two never share one. Thirty-two hex digits in JSON.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -115,10 +115,10 @@ pub struct Joined {
     /// The run it takes part in from now on.
     pub run: Key,
     /// Its place.
-    pub slot: u32,
+    pub(crate) slot: u32,
     /// The digest of the plan, when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plan_digest: Option<String>,
+    pub(crate) plan_digest: Option<String>,
 }
 
 /// How far a worker is.
@@ -218,7 +218,7 @@ pub enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turn {
     /// Which sharing-out this is part of; from 1, each begins later than the one before.
-    pub epoch: u32,
+    pub(crate) epoch: u32,
     /// Requests due at this time of the schedule and later, until the next turn. In nanoseconds since its
     /// first instant, warm-up included.
     pub from_ns: u64,
@@ -231,12 +231,12 @@ pub struct Turn {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Orders {
     /// The run.
-    pub run: Key,
+    pub(crate) run: Key,
     /// What is wanted.
     pub phase: Phase,
     /// Digest of the plan, when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plan_digest: Option<String>,
+    pub(crate) plan_digest: Option<String>,
     /// The part to make load threads for, before any turn says what is owned.
     #[serde(default, with = "slice_form", skip_serializing_if = "Option::is_none")]
     pub prepare: Option<Slice>,
@@ -245,37 +245,37 @@ pub struct Orders {
     pub start_at_ns: Option<u64>,
     /// When it ends at the latest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stop_at_ns: Option<u64>,
-    /// What it owns: the present turn and those decided, by `from_ns`; at most [`MAX_TURNS`].
+    pub(crate) stop_at_ns: Option<u64>,
+    /// What it owns: the present turn and those decided, by `from_ns`; at most `MAX_TURNS`.
     pub turns: Vec<Turn>,
     /// The right to send, counted from the heartbeat's `t0`; 0: none.
     pub lease_ns: u64,
     /// The last window of this worker that was applied.
-    pub acked_seq: u64,
+    pub(crate) acked_seq: u64,
     /// When the heartbeat came, on the coordinator's clock.
-    pub t1_ns: u64,
+    pub(crate) t1_ns: u64,
     /// When the answer left.
     pub t2_ns: u64,
     /// When the next heartbeat is wanted, from the last one on.
-    pub next_ns: u64,
+    pub(crate) next_ns: u64,
     /// With `stop`: why, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
+    pub(crate) why: Option<String>,
 }
 
 /// When a call came and when its answer left, on the coordinator's clock and as near to the wire as can be
 /// told: [`Orders`] say the same as the machine saw it, with its own queueing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stay {
+pub(crate) struct Stay {
     /// When the call came.
-    pub t1_ns: u64,
+    pub(crate) t1_ns: u64,
     /// When the answer left.
-    pub t2_ns: u64,
+    pub(crate) t2_ns: u64,
 }
 
 impl Stay {
     /// From the value of [`CLOCK_HEADER`]; `None`: it is none, or out of bounds.
-    pub fn read(text: &str) -> Option<Self> {
+    pub(crate) fn read(text: &str) -> Option<Self> {
         let (t1, t2) = text.split_once(", ")?;
         let (t1_ns, t2_ns) = (t1.parse().ok()?, t2.parse().ok()?);
         (t1_ns <= t2_ns && t2_ns <= MAX_TIME_NS).then_some(Self { t1_ns, t2_ns })
@@ -331,7 +331,7 @@ pub struct Final {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acked {
     /// The last window of this worker that was applied.
-    pub acked_seq: u64,
+    pub(crate) acked_seq: u64,
 }
 
 impl Totals {
@@ -385,11 +385,11 @@ impl<'de> Deserialize<'de> for Key {
 mod slice_form {
     use super::{Deserialize, Deserializer, Serialize, Serializer, Slice};
 
-    pub fn serialize<S: Serializer>(share: &Option<Slice>, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(share: &Option<Slice>, to: S) -> Result<S::Ok, S::Error> {
         share.map(|s| [s.slot, s.of]).serialize(to)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Slice>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Slice>, D::Error> {
         let pair = <Option<[u32; 2]>>::deserialize(from)?;
         Ok(pair.map(|[slot, of]| Slice { slot, of }))
     }

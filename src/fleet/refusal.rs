@@ -83,17 +83,17 @@ pub enum Refusal {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
     /// The stable name.
-    pub error: String,
+    pub(crate) error: String,
     /// The sentence.
-    pub message: String,
+    pub(crate) message: String,
     /// With `gap`: the number that is wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expected_seq: Option<u64>,
+    pub(crate) expected_seq: Option<u64>,
 }
 
 impl Refusal {
     /// The stable name in JSON.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
@@ -120,7 +120,7 @@ impl Refusal {
     }
 
     /// The HTTP status it is answered with.
-    pub fn status(&self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         match self {
             Self::Malformed(_) => 400,
             Self::Unauthorized => 401,
@@ -189,7 +189,7 @@ impl Refusal {
     }
 
     /// Whether asking again, later and unchanged, may help.
-    pub fn may_pass(&self) -> bool {
+    pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::NoPlan | Self::Full | Self::JournalFailed | Self::UnknownWorker | Self::Gap { .. } => true,
             Self::Told { lasting, .. } => !lasting,

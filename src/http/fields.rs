@@ -10,12 +10,12 @@ const CONTENT_FIELDS: [&str; 4] =
     ["content-type", "content-encoding", "content-language", "content-location"];
 
 /// Whether `name` describes a request's content.
-pub fn describes_content(name: &str) -> bool {
+pub(crate) fn describes_content(name: &str) -> bool {
     CONTENT_FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field))
 }
 
 /// Accepts fields that continue on the next line: obsolete, but still to be understood (RFC 9112, section 5.2).
-pub fn parser_config() -> httparse::ParserConfig {
+pub(crate) fn parser_config() -> httparse::ParserConfig {
     let mut config = httparse::ParserConfig::default();
     config.allow_obsolete_multiline_headers_in_responses(true);
     config
@@ -23,7 +23,7 @@ pub fn parser_config() -> httparse::ParserConfig {
 
 /// Show every field of a whole head to `look`, name and value; a continued value in one line. Nothing
 /// when it does not parse: such a head never was a response.
-pub fn each_field(head: &[u8], mut look: impl FnMut(&str, &[u8])) {
+pub(crate) fn each_field(head: &[u8], mut look: impl FnMut(&str, &[u8])) {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut []);
     if parser_config().parse_response_with_uninit_headers(&mut response, head, &mut fields).is_ok() {

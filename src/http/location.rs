@@ -19,7 +19,7 @@ pub enum RedirectError {
 
 impl RedirectError {
     /// What was wrong, in a few words.
-    pub const fn explain(self) -> &'static str {
+    pub(crate) const fn explain(self) -> &'static str {
         match self {
             Self::TooMany => "one redirect more than `follow_redirects` allows",
             Self::OtherOrigin => "a redirect to another scheme, host or port, which is not followed",
@@ -30,13 +30,13 @@ impl RedirectError {
 
 /// Scheme and authority of a target: redirects are followed within one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Origin<'a> {
+pub(crate) struct Origin<'a> {
     /// `http` or `https`.
-    pub scheme: &'a str,
+    pub(crate) scheme: &'a str,
     /// Host name or address, IPv6 in brackets.
-    pub host: &'a str,
+    pub(crate) host: &'a str,
     /// TCP port.
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 /// The request target that the `Location` of `head`, a whole response head, leads to from `path` on
@@ -44,7 +44,7 @@ pub struct Origin<'a> {
 ///
 /// # Errors
 /// Why it can not be followed: no or several locations, another origin, unreadable.
-pub fn follow(head: &[u8], origin: Origin<'_>, path: &str) -> Result<String, RedirectError> {
+pub(crate) fn follow(head: &[u8], origin: Origin<'_>, path: &str) -> Result<String, RedirectError> {
     let (mut location, mut several) = (None, false);
     each_field(head, |name, value| {
         if name.eq_ignore_ascii_case("location") {

@@ -2,27 +2,27 @@
 
 /// A request method. Methods are case-sensitive (RFC 9110, section 9.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Method<'a>(pub &'a str);
+pub(crate) struct Method<'a>(pub(crate) &'a str);
 
 impl<'a> Method<'a> {
     /// Whether the response carries no content whatever its head says (RFC 9110, section 9.3.2).
-    pub fn is_head(self) -> bool {
+    pub(crate) fn is_head(self) -> bool {
         self.0 == "HEAD"
     }
 
     /// Whether sending the request twice has the effect of sending it once (RFC 9110, section 9.2.2).
-    pub fn is_idempotent(self) -> bool {
+    pub(crate) fn is_idempotent(self) -> bool {
         matches!(self.0, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS" | "TRACE")
     }
 
     /// Whether servers expect a `Content-Length` even where there is no content (RFC 9110, section 8.6).
-    pub fn anticipates_content(self) -> bool {
+    pub(crate) fn anticipates_content(self) -> bool {
         matches!(self.0, "POST" | "PUT" | "PATCH")
     }
 
     /// The method after a redirect of `status`, and whether the content goes along. 303 turns everything but
     /// HEAD into GET; 301 and 302 turn POST into GET, as browsers do (RFC 9110, section 15.4).
-    pub fn after_redirect(self, status: u16) -> (Method<'a>, bool) {
+    pub(crate) fn after_redirect(self, status: u16) -> (Method<'a>, bool) {
         let becomes_get = match status {
             303 => !matches!(self.0, "HEAD" | "GET"),
             301 | 302 => self.0 == "POST",

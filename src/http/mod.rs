@@ -7,8 +7,11 @@ mod method;
 mod response;
 mod status;
 
-pub use fields::{MAX_FIELDS, describes_content, each_field, parser_config};
-pub use location::{Origin, RedirectError, follow};
-pub use method::Method;
-pub use response::{CapturedResponse, ResponseSink, ResponseView};
-pub use status::Status;
+pub use fields::MAX_FIELDS;
+pub(crate) use fields::{describes_content, each_field, parser_config};
+pub use location::RedirectError;
+pub(crate) use location::{Origin, follow};
+pub(crate) use method::Method;
+pub use response::CapturedResponse;
+pub(crate) use response::{ResponseSink, ResponseView};
+pub(crate) use status::Status;

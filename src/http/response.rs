@@ -25,15 +25,15 @@ const MAX_IDLE_BYTES: usize = 64 << 10;
 
 /// A complete response, to be judged.
 #[derive(Clone, Copy, Debug)]
-pub struct ResponseView<'a> {
+pub(crate) struct ResponseView<'a> {
     /// Its status.
-    pub status: Status,
+    pub(crate) status: Status,
     /// The final head, if it was captured; see [`each_field`](super::each_field).
-    pub head: &'a [u8],
+    pub(crate) head: &'a [u8],
     /// The start of the body: all of it, unless it is longer than was captured.
-    pub body: &'a [u8],
+    pub(crate) body: &'a [u8],
     /// The length of the whole body, where body bytes were captured.
-    pub body_bytes: u64,
+    pub(crate) body_bytes: u64,
 }
 
 /// The part of one response that is wanted. Reused: [`Self::begin`] forgets the last one.
@@ -59,12 +59,12 @@ impl CapturedResponse {
     }
 
     /// Whether body bytes have to come by here.
-    pub fn wants_body(&self) -> bool {
+    pub(crate) fn wants_body(&self) -> bool {
         self.most_body_bytes > 0
     }
 
     /// The final head, if it was wanted.
-    pub fn head(&self) -> &[u8] {
+    pub(crate) fn head(&self) -> &[u8] {
         &self.head
     }
 
@@ -74,12 +74,12 @@ impl CapturedResponse {
     }
 
     /// The length of the whole body, where body bytes were wanted.
-    pub fn body_bytes(&self) -> u64 {
+    pub(crate) fn body_bytes(&self) -> u64 {
         self.body_bytes
     }
 
     /// The complete response, whose status is `status`.
-    pub fn view(&self, status: u16) -> ResponseView<'_> {
+    pub(crate) fn view(&self, status: u16) -> ResponseView<'_> {
         ResponseView {
             status: Status(status),
             head: &self.head,

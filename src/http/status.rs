@@ -2,31 +2,31 @@
 
 /// A response's status code, 100 to 999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Status(pub u16);
+pub(crate) struct Status(pub(crate) u16);
 
 impl Status {
     /// Whether the final response is still to come (1xx).
     #[inline]
-    pub const fn is_interim(self) -> bool {
+    pub(crate) const fn is_interim(self) -> bool {
         self.0 < 200
     }
 
     /// Whether a client may follow it elsewhere. 300 leaves the choice to people, 304 is an answer; 305 and
     /// 306 are no longer used.
     #[inline]
-    pub const fn is_redirect(self) -> bool {
+    pub(crate) const fn is_redirect(self) -> bool {
         matches!(self.0, 301 | 302 | 303 | 307 | 308)
     }
 
     /// Whether it counts as failed where the plan expects nothing else: 400 and above.
     #[inline]
-    pub const fn is_failure(self) -> bool {
+    pub(crate) const fn is_failure(self) -> bool {
         self.0 >= 400
     }
 
     /// Whether a response with it has no content, whatever its head says (RFC 9110, section 6.4.1).
     #[inline]
-    pub const fn is_without_content(self) -> bool {
+    pub(crate) const fn is_without_content(self) -> bool {
         self.is_interim() || matches!(self.0, 204 | 304)
     }
 }

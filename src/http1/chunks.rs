@@ -41,7 +41,7 @@ enum State {
 
 /// The decoder's state between reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Chunks {
+pub(crate) struct Chunks {
     state: State,
     /// The size being read, then the data bytes still to come.
     left: u64,
@@ -50,14 +50,18 @@ pub struct Chunks {
 }
 
 impl Chunks {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { state: State::Size { digits: 0 }, left: 0, line: 0 }
     }
 
     /// Consume as much of `bytes` as belongs to this body; returns how many. [`Self::is_done`] tells
     /// whether the body ended there.
     /// The data goes to `sink`.
-    pub fn feed(&mut self, bytes: &[u8], sink: &mut impl ResponseSink) -> Result<usize, ProtocolError> {
+    pub(crate) fn feed(
+        &mut self,
+        bytes: &[u8],
+        sink: &mut impl ResponseSink,
+    ) -> Result<usize, ProtocolError> {
         let mut at = 0;
         while at < bytes.len() && self.state != State::Done {
             if self.state == State::Data {
@@ -73,17 +77,17 @@ impl Chunks {
         Ok(at)
     }
 
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.state == State::Done
     }
 
     /// Data bytes of the current chunk that are still to come: nobody needs to look at them.
-    pub fn skippable(&self) -> u64 {
+    pub(crate) fn skippable(&self) -> u64 {
         if self.state == State::Data { self.left } else { 0 }
     }
 
     /// `n` bytes of data went by, at most [`Self::skippable`].
-    pub fn skip(&mut self, n: u64) {
+    pub(crate) fn skip(&mut self, n: u64) {
         self.left -= n;
         if self.left == 0 {
             self.state = State::DataCr;

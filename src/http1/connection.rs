@@ -5,7 +5,7 @@ use crate::http::CapturedResponse;
 
 /// The state of the current exchange.
 #[derive(Debug, Default)]
-pub struct Connection {
+pub(crate) struct Connection {
     decoder: Decoder,
     /// Bytes of the current request, and how many of them the kernel has taken.
     request_bytes: usize,
@@ -17,13 +17,13 @@ pub struct Connection {
 
 impl Connection {
     /// A new connection was established: nothing was written to it.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.written = 0;
     }
 
     /// Begin an exchange with `request`.
     #[inline]
-    pub fn begin(&mut self, request: &Request) {
+    pub(crate) fn begin(&mut self, request: &Request) {
         self.decoder.begin();
         (self.request_bytes, self.written) = (request.bytes.len(), 0);
         (self.to_head_request, self.heard) = (request.is_head, false);
@@ -31,30 +31,30 @@ impl Connection {
 
     /// The bytes of `request`, the current one, that the kernel has not taken yet.
     #[inline]
-    pub fn outgoing<'a>(&self, request: &'a Request) -> &'a [u8] {
+    pub(crate) fn outgoing<'a>(&self, request: &'a Request) -> &'a [u8] {
         &request.bytes[self.written..]
     }
 
     /// The kernel has taken `n` more of the request's bytes.
     #[inline]
-    pub fn sent(&mut self, n: usize) {
+    pub(crate) fn sent(&mut self, n: usize) {
         self.written += n;
     }
 
     /// How many of the request's bytes the kernel has taken.
     #[inline]
-    pub fn written(&self) -> usize {
+    pub(crate) fn written(&self) -> usize {
         self.written
     }
 
     /// Whether the kernel has taken the whole request.
     #[inline]
-    pub fn is_sent(&self) -> bool {
+    pub(crate) fn is_sent(&self) -> bool {
         self.written == self.request_bytes
     }
 
     /// Whether any of the response has come.
-    pub fn is_heard(&self) -> bool {
+    pub(crate) fn is_heard(&self) -> bool {
         self.heard
     }
 
@@ -63,7 +63,7 @@ impl Connection {
     /// # Errors
     /// When it cannot be a response; the connection is of no use afterwards.
     #[inline]
-    pub fn feed(
+    pub(crate) fn feed(
         &mut self,
         bytes: &[u8],
         memo: &mut HeadMemo,
@@ -78,30 +78,30 @@ impl Connection {
 
     /// `n` bytes of the body, at most [`Self::skippable`], went by unseen; whether the response is complete.
     #[inline]
-    pub fn skip(&mut self, n: u64) -> bool {
+    pub(crate) fn skip(&mut self, n: u64) -> bool {
         self.decoder.skip(n)
     }
 
     /// Body bytes that need not be looked at.
     #[inline]
-    pub fn skippable(&self) -> Skippable {
+    pub(crate) fn skippable(&self) -> Skippable {
         self.decoder.skippable()
     }
 
     /// Whether a response's head comes next.
     #[inline]
-    pub fn expects_head(&self) -> bool {
+    pub(crate) fn expects_head(&self) -> bool {
         self.decoder.expects_head()
     }
 
     /// Whether an end of the stream here completes the response.
-    pub fn ends_here(&self) -> bool {
+    pub(crate) fn ends_here(&self) -> bool {
         self.decoder.ends_here()
     }
 
     /// The head of the final response, once it was seen.
     #[inline]
-    pub fn head(&self) -> Option<Head> {
+    pub(crate) fn head(&self) -> Option<Head> {
         self.decoder.head()
     }
 }

@@ -8,7 +8,7 @@ named_enum! {
         BadHead = "bad_head",
         /// The head is longer than [`super::MAX_HEAD_BYTES`].
         HeadTooLarge = "head_too_large",
-        /// The head has more than [`MAX_FIELDS`] fields.
+        /// The head has more than `MAX_FIELDS` fields.
         TooManyFields = "too_many_fields",
         /// The status code is outside 100..=999, or 101 to a request that asked for no upgrade.
         BadStatus = "bad_status",

@@ -35,7 +35,7 @@ pub struct Head {
 ///
 /// # Errors
 /// By the table above.
-pub fn parse(bytes: &[u8], to_head_request: bool) -> Result<Option<(Head, usize)>, ProtocolError> {
+pub(crate) fn parse(bytes: &[u8], to_head_request: bool) -> Result<Option<(Head, usize)>, ProtocolError> {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut []);
     let length = match parser_config().parse_response_with_uninit_headers(&mut response, bytes, &mut fields) {

@@ -15,8 +15,9 @@ mod head;
 mod request;
 mod response;
 
-pub use connection::Connection;
+pub(crate) use connection::Connection;
 pub use error::ProtocolError;
 pub use head::{Framing, Head, MAX_HEAD_BYTES};
 pub use request::{Request, encode};
-pub use response::{Decoder, Fed, HeadMemo, Skippable};
+pub use response::{Decoder, HeadMemo};
+pub(crate) use response::{Fed, Skippable};

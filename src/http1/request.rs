@@ -6,13 +6,13 @@ use crate::http::Method;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Head and body, ready to send.
-    pub bytes: Box<[u8]>,
+    pub(crate) bytes: Box<[u8]>,
     /// Whether the response carries no body whatever its head says (RFC 9110, section 9.3.2).
-    pub is_head: bool,
+    pub(crate) is_head: bool,
     /// Whether sending it twice means the same as sending it once (RFC 9110, section 9.2.2).
-    pub is_idempotent: bool,
+    pub(crate) is_idempotent: bool,
     /// Whether bytes follow the head.
-    pub has_body: bool,
+    pub(crate) has_body: bool,
 }
 
 /// Encode a request: request line, `Host` (unless given), the fields in order, `Content-Length`

@@ -48,7 +48,7 @@ pub struct Skippable {
     /// How many; 0: the next byte has to be looked at.
     pub bytes: u64,
     /// Whether the response ends with them.
-    pub ends_response: bool,
+    pub(crate) ends_response: bool,
 }
 
 /// The last head a thread parsed. The same bytes parse the same way, so a repeated head costs one
@@ -192,7 +192,7 @@ impl Decoder {
 
     /// Whether a head is expected: nothing of the response has come, or only interim ones.
     #[inline]
-    pub fn expects_head(&self) -> bool {
+    pub(crate) fn expects_head(&self) -> bool {
         self.state == State::Head
     }
 

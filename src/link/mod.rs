@@ -28,31 +28,31 @@ const QUEUE: usize = 2;
 
 /// A call to make.
 #[derive(Debug)]
-pub struct Call {
+pub(crate) struct Call {
     /// Comes back with the answer.
-    pub number: u64,
+    pub(crate) number: u64,
     /// Below [`PATH`], beginning with `/`.
-    pub path: String,
+    pub(crate) path: String,
     /// What to send with POST; `None`: GET.
-    pub body: Option<Vec<u8>>,
+    pub(crate) body: Option<Vec<u8>>,
     /// How long it may take altogether.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
 }
 
 /// What came of a call.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The call's.
-    pub number: u64,
+    pub(crate) number: u64,
     /// The body of a good answer.
-    pub answer: Result<Vec<u8>, Trouble>,
+    pub(crate) answer: Result<Vec<u8>, Trouble>,
     /// When request and answer left and came, if the coordinator told its part.
-    pub exchange: Option<Exchange>,
+    pub(crate) exchange: Option<Exchange>,
 }
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Trouble {
+pub(crate) enum Trouble {
     /// The coordinator said no.
     Refused(Refusal),
     /// It could not be reached, or not in time, or what came is no answer; why, for people.
@@ -61,7 +61,7 @@ pub enum Trouble {
 
 /// The thread that makes calls. Dropping it ends the thread once its present call is over.
 #[derive(Debug)]
-pub struct CoordinatorClient {
+pub(crate) struct CoordinatorClient {
     calls: Sender<Call>,
     _thread: JoinHandle<()>,
 }
@@ -72,7 +72,7 @@ impl CoordinatorClient {
     ///
     /// # Errors
     /// When there is no room for a thread.
-    pub fn open(
+    pub(crate) fn open(
         name: &str,
         coordinator: &str,
         token: Option<&str>,
@@ -92,7 +92,7 @@ impl CoordinatorClient {
     }
 
     /// Have a call made.
-    pub fn call(&self, call: Call) {
+    pub(crate) fn call(&self, call: Call) {
         // The thread lives as long as we do, and has room for what may be under way.
         let _ = self.calls.send(call);
     }

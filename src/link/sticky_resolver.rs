@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The addresses of one name, the coordinator's.
 #[derive(Clone, Debug, Default)]
-pub struct StickyResolver(Arc<Known>);
+pub(crate) struct StickyResolver(Arc<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -27,12 +27,12 @@ struct Known {
 
 impl StickyResolver {
     /// Nobody was reached at the addresses there are.
-    pub fn doubt(&self) {
+    pub(crate) fn doubt(&self) {
         self.0.in_doubt.store(true, Ordering::Relaxed);
     }
 
     /// Somebody was.
-    pub fn trust(&self) {
+    pub(crate) fn trust(&self) {
         self.0.in_doubt.store(false, Ordering::Relaxed);
     }
 }

@@ -19,7 +19,7 @@ use crate::sys::{self, Clock, Watch};
 
 /// When the last request left and its answer came, on the worker's clock.
 #[derive(Clone)]
-pub struct ClockSampler(Arc<Mutex<Noted>>);
+pub(crate) struct ClockSampler(Arc<Mutex<Noted>>);
 
 struct Noted {
     watch: Watch,
@@ -29,13 +29,13 @@ struct Noted {
 
 impl ClockSampler {
     /// On this clock.
-    pub fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock) -> Self {
         Self(Arc::new(Mutex::new(Noted { watch: Watch::new(clock), left_ns: 0, came_ns: None })))
     }
 
     /// Before the last bytes of the request were handed to the kernel, and when it had what was read first of
     /// the answer, to its last byte: nanoseconds; `None` if nothing came.
-    pub fn times(&self) -> Option<(u64, u64)> {
+    pub(crate) fn times(&self) -> Option<(u64, u64)> {
         let noted = self.noted();
         noted.came_ns.map(|came_ns| (noted.left_ns, came_ns))
     }
@@ -53,7 +53,7 @@ impl fmt::Debug for ClockSampler {
 
 /// Opens a connection for each call.
 #[derive(Debug)]
-pub struct TimedConnector(pub ClockSampler);
+pub(crate) struct TimedConnector(pub(crate) ClockSampler);
 
 impl Connector<()> for TimedConnector {
     type Out = TimedTransport;
@@ -93,7 +93,7 @@ fn connect(details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
 }
 
 /// One connection.
-pub struct TimedTransport {
+pub(crate) struct TimedTransport {
     stream: TcpStream,
     buffers: LazyBuffers,
     sampler: ClockSampler,

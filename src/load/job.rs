@@ -13,7 +13,7 @@ use crate::tally::{Detail, Outcome, Tally, ThreadHealth};
 use crate::verdict::preflight;
 
 /// How long a window is: what the timeline, the live view and a scrape can tell apart.
-pub const WINDOW_NS: u64 = 1_000_000_000;
+pub(crate) const WINDOW_NS: u64 = 1_000_000_000;
 /// Tallies that go round between one load thread and the collector.
 pub const TALLIES_PER_THREAD: usize = preflight::TALLIES_PER_THREAD as usize;
 
@@ -51,7 +51,7 @@ impl Control {
     }
 
     /// Let these threads take part from `from_ns` on in a run whose load began at `start_ns`; neither is 0.
-    pub fn join(&self, start_ns: u64, from_ns: u64) {
+    pub(crate) fn join(&self, start_ns: u64, from_ns: u64) {
         self.from_ns.store(from_ns, Ordering::Relaxed);
         self.start_at_ns.store(start_ns, Ordering::Release);
     }
@@ -62,18 +62,18 @@ impl Control {
     }
 
     /// Make no new requests from `at_ns` on.
-    pub fn stop_at(&self, at_ns: u64) {
+    fn stop_at(&self, at_ns: u64) {
         self.stop_at_ns.fetch_min(at_ns, Ordering::AcqRel);
     }
 
     /// Requests may be sent until `until_ns`; the threads look before each one. They may for ever unless
     /// this says otherwise.
-    pub fn permit(&self, until_ns: u64) {
+    pub(crate) fn permit(&self, until_ns: u64) {
         self.permitted_until_ns.store(until_ns, Ordering::Release);
     }
 
     /// Have the threads look for the timetables they were sent.
-    pub fn timetables_sent(&self) {
+    pub(crate) fn timetables_sent(&self) {
         self.timetables.fetch_add(1, Ordering::Release);
     }
 
@@ -128,13 +128,13 @@ pub struct Settled {
 #[derive(Debug)]
 pub struct Window {
     /// Which thread.
-    pub thread: usize,
+    pub(crate) thread: usize,
     /// When it ended, on the run's clock.
-    pub ended_at_ns: u64,
+    pub(crate) ended_at_ns: u64,
     /// What was counted since the thread's last window.
     pub tally: Box<Tally>,
     /// What the thread says of itself.
-    pub health: ThreadHealth,
+    pub(crate) health: ThreadHealth,
     /// Set in the thread's last window.
     pub last: Option<Last>,
 }
@@ -143,5 +143,5 @@ pub struct Window {
 #[derive(Clone, Copy, Debug)]
 pub struct Last {
     /// When it stopped making requests, or ended its last one if that was earlier.
-    pub load_ended_at_ns: u64,
+    pub(crate) load_ended_at_ns: u64,
 }

@@ -17,7 +17,8 @@ use std::thread::JoinHandle;
 use crate::sys::{Epoll, Poller};
 use thread::Thread;
 
-pub use job::{Control, Job, Last, Settled, TALLIES_PER_THREAD, WINDOW_NS, Window};
+pub use job::{Control, Job, TALLIES_PER_THREAD, Window};
+pub(crate) use job::{Last, Settled, WINDOW_NS};
 pub use route::Route;
 pub use tls::{Pem, tls_config};
 

@@ -33,7 +33,7 @@ impl Route {
     }
 
     /// Where connections come from.
-    pub fn sources(&self) -> Arc<[IpAddr]> {
+    pub(crate) fn sources(&self) -> Arc<[IpAddr]> {
         self.sources.clone()
     }
 

@@ -63,7 +63,7 @@ pub(super) struct Thread {
 }
 
 impl Thread {
-    pub fn new(job: Job, poller: Poller) -> Self {
+    pub(crate) fn new(job: Job, poller: Poller) -> Self {
         let n = job.share.connections as usize;
         let tally = Box::new(Tally::for_connections(job.spec.plan.scenarios.len(), n));
         Self {
@@ -95,7 +95,7 @@ impl Thread {
         }
     }
 
-    pub fn run(mut self) {
+    pub(crate) fn run(mut self) {
         self.pinned = self.job.core.is_some_and(sys::cores::pin);
         sys::set_timer_slack();
         self.client.open();

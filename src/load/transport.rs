@@ -40,7 +40,7 @@ pub(super) struct TlsStream {
 #[derive(Clone, Copy)]
 pub(super) struct ReadRequest {
     /// The most bytes it may return.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Throw them away in the kernel.
     discard: bool,
 }
@@ -48,14 +48,14 @@ pub(super) struct ReadRequest {
 /// What became of TLS after a read.
 pub(super) struct TlsState {
     /// The target announced the end of its data (close_notify).
-    pub closed: bool,
+    pub(crate) closed: bool,
     /// TLS has records of its own to send.
-    pub wants_write: bool,
+    pub(crate) wants_write: bool,
 }
 
 impl Transport {
     /// Begin TLS over this established TCP connection.
-    pub fn into_tls(self, session: Session) -> Self {
+    pub(crate) fn into_tls(self, session: Session) -> Self {
         match self {
             Self::Plain(socket) => Self::Tls(Box::new(TlsStream { socket, session })),
             tls @ Self::Tls(_) => tls,
@@ -63,11 +63,11 @@ impl Transport {
     }
 
     #[inline]
-    pub const fn is_tls(&self) -> bool {
+    pub(crate) const fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
     }
 
-    pub const fn socket(&self) -> &Socket {
+    pub(crate) const fn socket(&self) -> &Socket {
         match self {
             Self::Plain(socket) => socket,
             Self::Tls(stream) => &stream.socket,
@@ -76,7 +76,7 @@ impl Transport {
 
     /// What the next read of connection `c` should ask for.
     #[inline]
-    pub fn next_read(&self, client: &Client, c: u32) -> ReadRequest {
+    pub(crate) fn next_read(&self, client: &Client, c: u32) -> ReadRequest {
         let Self::Plain(socket) = self else {
             return ReadRequest { bytes: BUFFER_BYTES as u64, discard: false };
         };
@@ -91,7 +91,7 @@ impl Transport {
     /// # Errors
     /// `WouldBlock` when there is nothing; otherwise why the connection is gone.
     #[inline]
-    pub fn receive(&self, request: ReadRequest, buffer: &mut [u8]) -> io::Result<Received> {
+    pub(crate) fn receive(&self, request: ReadRequest, buffer: &mut [u8]) -> io::Result<Received> {
         if request.discard {
             return self.socket().discard(request.bytes);
         }
@@ -103,7 +103,7 @@ impl Transport {
     /// # Errors
     /// What is wrong with the TLS records.
     #[inline]
-    pub fn deliver(
+    pub(crate) fn deliver(
         &mut self,
         client: &mut Client,
         c: u32,
@@ -124,7 +124,7 @@ impl Transport {
     /// # Errors
     /// `WouldBlock` when its buffer is full; otherwise why the connection is gone.
     #[inline]
-    pub fn write(&mut self, client: &mut Client, c: u32) -> io::Result<()> {
+    pub(crate) fn write(&mut self, client: &mut Client, c: u32) -> io::Result<()> {
         match self {
             Self::Plain(socket) => {
                 let sent = socket.send(client.outgoing(c))?;
@@ -136,7 +136,7 @@ impl Transport {
     }
 
     /// Bytes the kernel has taken since the connection was established, and those of the current request.
-    pub fn written(&self, client: &Client, c: u32) -> (u64, u64) {
+    pub(crate) fn written(&self, client: &Client, c: u32) -> (u64, u64) {
         match self {
             Self::Plain(_) => client.written(c),
             Self::Tls(stream) => stream.session.taken(),
@@ -144,14 +144,14 @@ impl Transport {
     }
 
     /// Send the TLS records that wait, as far as the socket takes them: an alert, mostly.
-    pub fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         if let Self::Tls(stream) = self {
             let _ = stream.session.flush(&mut &stream.socket);
         }
     }
 
     /// Tell a TLS peer that no more will come, as far as the socket takes it.
-    pub fn close(mut self) {
+    pub(crate) fn close(mut self) {
         if let Self::Tls(stream) = &mut self {
             stream.session.close();
         }

@@ -19,11 +19,11 @@ use crate::tally::Broken;
 use crate::units::{parse_bytes, print_bytes};
 
 /// Bytes of a body that are kept to be looked into when the plan does not say.
-pub const DEFAULT_MAX_BODY_BYTES: u64 = 1 << 20;
+pub(crate) const DEFAULT_MAX_BODY_BYTES: u64 = 1 << 20;
 /// The most a plan may ask for: each connection keeps its own.
 const MAX_MAX_BODY_BYTES: u64 = 64 << 20;
 /// How much of a response is shown to people, in bytes.
-pub const EXCERPT_BYTES: usize = 200;
+pub(crate) const EXCERPT_BYTES: usize = 200;
 /// Statuses that are expected when a scenario says nothing.
 const DEFAULT_STATUSES: RangeInclusive<u16> = 100..=399;
 
@@ -66,11 +66,11 @@ pub enum HeaderRule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonRule {
     /// Where it is.
-    pub pointer: String,
+    pub(crate) pointer: String,
     /// What it is: text, number, true, false or null.
-    pub value: Json,
+    pub(crate) value: Json,
     /// The value as typed.
-    pub shown: String,
+    pub(crate) shown: String,
 }
 
 /// A status below 400 and nothing else: what holds where a scenario says nothing.
@@ -89,12 +89,12 @@ impl Default for Expect {
 
 impl Expect {
     /// Whether heads have to be kept.
-    pub fn wants_head(&self) -> bool {
+    pub(crate) fn wants_head(&self) -> bool {
         !self.headers.is_empty()
     }
 
     /// How much of each body has to be kept.
-    pub fn most_body_bytes(&self) -> usize {
+    pub(crate) fn most_body_bytes(&self) -> usize {
         match self.body_bytes {
             _ if self.wants_content() => self.max_body_bytes as usize,
             Some(_) => EXCERPT_BYTES,
@@ -110,7 +110,7 @@ impl Expect {
     ///
     /// # Errors
     /// The first expectation it broke.
-    pub fn judge(&self, response: &ResponseView<'_>) -> Result<(), Broken> {
+    pub(crate) fn judge(&self, response: &ResponseView<'_>) -> Result<(), Broken> {
         let status = response.status.0;
         if !self.statuses.iter().any(|range| range.contains(&status)) {
             return Err(Broken::Status(status));
@@ -153,7 +153,7 @@ impl Expect {
     }
 
     /// What was expected and what came, in a sentence; for people, not for the fast.
-    pub fn explain(&self, broken: Broken, response: &ResponseView<'_>) -> String {
+    pub(crate) fn explain(&self, broken: Broken, response: &ResponseView<'_>) -> String {
         match broken {
             Broken::Status(status) => format!("status {status}"),
             Broken::Header(i) => self.headers.get(usize::from(i)).map_or(String::new(), |(name, rule)| {
@@ -222,7 +222,7 @@ fn same(a: &Json, b: &Json) -> bool {
 }
 
 /// How `bytes` begin, for people: bounded, control characters escaped.
-pub fn excerpt(bytes: &[u8]) -> String {
+pub(crate) fn excerpt(bytes: &[u8]) -> String {
     let kept = &bytes[..bytes.len().min(EXCERPT_BYTES)];
     let mut text = String::new();
     for c in String::from_utf8_lossy(kept).chars() {

@@ -10,7 +10,7 @@ use crate::units::print_bytes;
 
 impl Expect {
     /// What is expected of every response, an expectation each; never anything from the environment.
-    pub fn told(&self) -> Vec<String> {
+    pub(crate) fn told(&self) -> Vec<String> {
         let mut told = vec![format!("status {}", statuses(&self.statuses))];
         told.extend(self.headers.iter().map(|(name, rule)| match rule {
             HeaderRule::Equals(text) => format!("header {name} is {}", text.shown),
@@ -23,7 +23,7 @@ impl Expect {
     }
 
     /// How a complete response stands to each of [`Expect::told`]; an `Err` says what came instead.
-    pub fn judge_each(&self, response: &ResponseView<'_>) -> Vec<(String, Result<(), String>)> {
+    pub(crate) fn judge_each(&self, response: &ResponseView<'_>) -> Vec<(String, Result<(), String>)> {
         let alone = |change: fn(&mut Self)| {
             let mut one = Self {
                 statuses: vec![0..=u16::MAX],

@@ -17,18 +17,18 @@ pub struct Position {
     /// From 1.
     pub line: u32,
     /// From 1, in characters.
-    pub column: u32,
+    pub(crate) column: u32,
 }
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The plan's name as shown to people, or `command line`.
-    pub source: String,
+    pub(crate) source: String,
     /// Where in the text, when it stands there.
     pub position: Option<Position>,
     /// The key's path, like `scenarios[1].weight`, or the flag; empty for the whole plan.
-    pub path: String,
+    pub(crate) path: String,
     /// What is wrong and what to write instead.
     pub message: String,
 }
@@ -117,7 +117,7 @@ impl fmt::Display for Faults {
 impl std::error::Error for Faults {}
 
 /// `text` in backticks for a message: shortened, control characters escaped.
-pub fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut shown = String::from("`");
     for (i, c) in text.chars().enumerate() {
         if i == MAX_QUOTED_CHARS {
@@ -134,7 +134,7 @@ pub fn quoted(text: &str) -> String {
 }
 
 /// `, did you mean …?` for the candidate nearest to `typed`, or nothing when none is near.
-pub fn did_you_mean<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn did_you_mean<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     // A slip of the fingers is one edit in three characters; longer words than this are not slips.
     if typed.len() > 40 {
         return String::new();

@@ -7,39 +7,39 @@ pub const MAX_PLAN_BYTES: usize = 8 << 20;
 /// The most scenarios one plan may hold.
 pub const MAX_SCENARIOS: usize = 5_000;
 /// The most connections one plan may ask for: more than the ports of 16 source addresses.
-pub const MAX_CONNECTIONS: u32 = 1_000_000;
+pub(crate) const MAX_CONNECTIONS: u32 = 1_000_000;
 /// The most stages one plan may hold.
-pub const MAX_STAGES: usize = 1_000;
+pub(crate) const MAX_STAGES: usize = 1_000;
 /// The most due requests that may wait: 16 bytes each, and a longer queue is no longer a wait.
-pub const MAX_BACKLOG: u32 = 1_000_000;
+pub(crate) const MAX_BACKLOG: u32 = 1_000_000;
 /// The most header fields of one mapping: servers refuse more than 100.
-pub const MAX_HEADERS: usize = 200;
+pub(crate) const MAX_HEADERS: usize = 200;
 /// The highest rate a plan may ask for, in requests per second: over ten times what one machine sends.
-pub const MAX_RATE: f64 = 10_000_000.0;
+pub(crate) const MAX_RATE: f64 = 10_000_000.0;
 /// A request's deadline when the plan names none.
-pub const DEFAULT_TIMEOUT_NS: u64 = 30_000_000_000;
+pub(crate) const DEFAULT_TIMEOUT_NS: u64 = 30_000_000_000;
 /// The longest an attempt to connect may take when the plan does not say: two retransmissions of a lost
 /// SYN, after 1 and 3 s, and the third one's turn at 7 s.
-pub const DEFAULT_CONNECT_TIMEOUT_NS: u64 = 10_000_000_000;
+pub(crate) const DEFAULT_CONNECT_TIMEOUT_NS: u64 = 10_000_000_000;
 /// How long in-flight requests may take at the end when the plan names nothing.
-pub const DEFAULT_DRAIN_NS: u64 = 5_000_000_000;
+pub(crate) const DEFAULT_DRAIN_NS: u64 = 5_000_000_000;
 /// Closed model without `concurrency`: connections.
-pub const DEFAULT_CONCURRENCY: u32 = 10;
+pub(crate) const DEFAULT_CONCURRENCY: u32 = 10;
 /// Open model without `concurrency`: the most connections.
-pub const DEFAULT_OPEN_CONNECTIONS: u32 = 1_000;
+pub(crate) const DEFAULT_OPEN_CONNECTIONS: u32 = 1_000;
 /// Open model without `backlog`: due requests that may wait for a free connection.
-pub const DEFAULT_BACKLOG: u32 = 1_000;
+pub(crate) const DEFAULT_BACKLOG: u32 = 1_000;
 /// The longest measurement, in nanoseconds: 30 days.
 pub(super) const MAX_DURATION_NS: u64 = 30 * 24 * 3_600 * 1_000_000_000;
 /// The longest timeout and drain, in nanoseconds: an hour, where histograms end.
 pub(super) const MAX_TIMEOUT_NS: u64 = 3_600 * 1_000_000_000;
 /// The most source addresses one plan may name: over a million ports to one target.
-pub const MAX_SOURCE_ADDRESSES: usize = 256;
+pub(crate) const MAX_SOURCE_ADDRESSES: usize = 256;
 /// The most entries of `connect_to`.
-pub const MAX_CONNECT_TO: usize = 100;
+pub(crate) const MAX_CONNECT_TO: usize = 100;
 /// The most entries of one list or mapping of expectations: each is checked on every response.
 pub(super) const MAX_EXPECTATIONS: usize = 100;
 /// The most thresholds one plan may hold: each is judged ten times a second.
-pub const MAX_THRESHOLDS: usize = 1_024;
+pub(crate) const MAX_THRESHOLDS: usize = 1_024;
 /// How long a URL without `-n` and `-d` is loaded, in nanoseconds.
-pub const DEFAULT_URL_DURATION_NS: u64 = 10_000_000_000;
+pub(crate) const DEFAULT_URL_DURATION_NS: u64 = 10_000_000_000;

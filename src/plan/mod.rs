@@ -34,24 +34,23 @@ mod token;
 mod url;
 mod variables;
 mod yaml;
-pub mod secrets;
+pub(crate) mod secrets;
 
 pub use connections::Connections;
-pub use expect::{DEFAULT_MAX_BODY_BYTES, EXCERPT_BYTES, Expect, HeaderRule, JsonRule, Text, excerpt};
-pub use fault::{Fault, Faults, Position, did_you_mean, quoted};
+pub(crate) use expect::excerpt;
+pub use expect::{Expect, Text};
+pub use fault::Faults;
+pub(crate) use fault::{did_you_mean, quoted};
 pub use json_schema::schema;
-pub use limits::{
-    DEFAULT_BACKLOG, DEFAULT_CONCURRENCY, DEFAULT_CONNECT_TIMEOUT_NS, DEFAULT_DRAIN_NS,
-    DEFAULT_OPEN_CONNECTIONS, DEFAULT_TIMEOUT_NS, DEFAULT_URL_DURATION_NS, MAX_BACKLOG, MAX_CONNECT_TO,
-    MAX_CONNECTIONS, MAX_HEADERS, MAX_PLAN_BYTES, MAX_RATE, MAX_SCENARIOS, MAX_SOURCE_ADDRESSES, MAX_STAGES,
-    MAX_THRESHOLDS,
-};
+pub(crate) use limits::DEFAULT_OPEN_CONNECTIONS;
+pub use limits::{MAX_PLAN_BYTES, MAX_SCENARIOS};
 pub use model::{Load, Model, OnWorkerLoss, Plan, Scenario};
 pub use overrides::Overrides;
 pub use parse::{UrlForm, UrlTls, from_url, parse};
-pub use scenario::check_header;
+pub(crate) use scenario::check_header;
 pub use secrets::Secrets;
 pub use share::{Share, Slice, share, share_within};
-pub use threshold::{Comparison, Metric, Statistic, Threshold, Timing};
+pub use threshold::Threshold;
+pub(crate) use threshold::{Comparison, Metric, Statistic, Timing};
 pub use tls::{ClientFiles, Tls, Versions};
 pub use url::Target;

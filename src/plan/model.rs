@@ -30,7 +30,7 @@ pub struct Plan {
     pub connections: Connections,
     /// At least one; at most [`super::MAX_SCENARIOS`].
     pub scenarios: Vec<Scenario>,
-    /// What the run has to keep to, all of it; at most [`super::MAX_THRESHOLDS`].
+    /// What the run has to keep to, all of it; at most `MAX_THRESHOLDS`.
     pub thresholds: Vec<Threshold>,
     /// What a coordinator does when a worker is lost.
     pub on_worker_loss: OnWorkerLoss,
@@ -68,7 +68,7 @@ pub enum Model {
         pieces: Vec<Piece>,
         /// How arrivals are spaced.
         arrivals: Arrivals,
-        /// The most connections; `None`: as needed, up to [`super::DEFAULT_OPEN_CONNECTIONS`].
+        /// The most connections; `None`: as needed, up to `DEFAULT_OPEN_CONNECTIONS`.
         connections: Option<u32>,
         /// Due requests that may wait for a free connection, over all threads.
         backlog: u32,
@@ -143,7 +143,7 @@ impl Plan {
     }
 
     /// How long an attempt to connect may take: as given, else as long as the most patient scenario, but
-    /// no longer than [`DEFAULT_CONNECT_TIMEOUT_NS`].
+    /// no longer than `DEFAULT_CONNECT_TIMEOUT_NS`.
     pub fn connect_timeout_ns(&self) -> u64 {
         let most_patient = self.scenarios.iter().map(|s| s.timeout_ns).max();
         let default = most_patient.unwrap_or(u64::MAX).min(DEFAULT_CONNECT_TIMEOUT_NS);

@@ -18,31 +18,31 @@ pub(super) enum Step {
 
 impl Path {
     /// The path of a top-level key, or of a flag.
-    pub fn of(key: &str) -> Self {
+    pub(crate) fn of(key: &str) -> Self {
         Self::default().key(key)
     }
 
     /// One key further down.
-    pub fn key(&self, key: &str) -> Self {
+    pub(crate) fn key(&self, key: &str) -> Self {
         let mut steps = self.0.clone();
         steps.push(Step::Key(key.to_owned()));
         Self(steps)
     }
 
     /// One place further down.
-    pub fn index(&self, index: usize) -> Self {
+    pub(crate) fn index(&self, index: usize) -> Self {
         let mut steps = self.0.clone();
         steps.push(Step::Index(index));
         Self(steps)
     }
 
     /// The steps from the top.
-    pub fn steps(&self) -> &[Step] {
+    pub(crate) fn steps(&self) -> &[Step] {
         &self.0
     }
 
     /// The last key, when the path ends in one.
-    pub fn last_key(&self) -> Option<&str> {
+    pub(crate) fn last_key(&self) -> Option<&str> {
         match self.0.last() {
             Some(Step::Key(key)) => Some(key),
             _ => None,
@@ -50,7 +50,7 @@ impl Path {
     }
 
     /// Whether this names a part of the command line.
-    pub fn is_flag(&self) -> bool {
+    pub(crate) fn is_flag(&self) -> bool {
         matches!(self.0.as_slice(), [Step::Key(key)] if key.starts_with('-') || key == "URL")
     }
 }

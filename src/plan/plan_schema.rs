@@ -34,30 +34,30 @@ const TLS_VERSION_PATTERN: &str = "^1\\.[23]$";
 pub(super) struct Document {
     /// What the plan is called: every report shows it.
     #[schemars(example = "Checkout, evening peak")]
-    pub plan: Option<String>,
+    pub(crate) plan: Option<String>,
     /// The target: scheme (http or https), host, port and, if all paths share one, a path prefix. Or a Unix
     /// socket: `unix:/run/app.sock`, `unix:@name`, with a prefix `unix:/run/app.sock:/v1`.
     #[schemars(required, example = "http://127.0.0.1:8081")]
-    pub base_url: Option<String>,
+    pub(crate) base_url: Option<String>,
     /// What scenarios and load use when they say nothing themselves.
-    pub defaults: Option<Defaults>,
+    pub(crate) defaults: Option<Defaults>,
     /// How much load. Absent: the closed model with `defaults.concurrency` and `defaults.requests`.
-    pub load: Option<LoadForm>,
+    pub(crate) load: Option<LoadForm>,
     /// How an https target is spoken to and believed.
-    pub tls: Option<TlsForm>,
+    pub(crate) tls: Option<TlsForm>,
     /// Where connections go instead of to the host and port of `base_url`, as curl's `--connect-to` says it:
     /// `host:port:to_host:to_port`. The first entry for the target counts; an empty part is any, or the same.
     #[schemars(length(max = MAX_CONNECT_TO))]
-    pub connect_to: Option<Vec<ConnectToForm>>,
+    pub(crate) connect_to: Option<Vec<ConnectToForm>>,
     /// What is sent. Requests are shared over scenarios by weight, exactly and evenly interleaved.
     #[schemars(required, length(min = 1, max = MAX_SCENARIOS))]
-    pub scenarios: Option<Vec<ScenarioForm>>,
+    pub(crate) scenarios: Option<Vec<ScenarioForm>>,
     /// What the run has to keep to, all of it: `[scenario:] [service] figure < | <= | > | >= | == limit`.
     /// Figures: p50 to p99.99, mean, max, error_rate, rate, dropped, count.
     #[schemars(length(max = MAX_THRESHOLDS))]
-    pub thresholds: Option<Vec<ThresholdForm>>,
+    pub(crate) thresholds: Option<Vec<ThresholdForm>>,
     /// What concerns a coordinator and its workers.
-    pub fleet: Option<FleetForm>,
+    pub(crate) fleet: Option<FleetForm>,
 }
 
 /// What concerns a coordinator and its workers.
@@ -67,7 +67,7 @@ pub(super) struct FleetForm {
     /// When a worker is lost in the middle of a run: `fail` ends it, `continue` goes on with less, `redistribute`
     /// deals its share to the others (open model).
     #[schemars(extend("default" = "fail"))]
-    pub on_worker_loss: Option<OnWorkerLossForm>,
+    pub(crate) on_worker_loss: Option<OnWorkerLossForm>,
 }
 
 /// What to do when a worker is lost.
@@ -89,28 +89,28 @@ pub(super) enum OnWorkerLossForm {
 pub(super) struct Defaults {
     /// Request method.
     #[schemars(example = &"GET", extend("default" = "GET"))]
-    pub method: Option<String>,
+    pub(crate) method: Option<String>,
     /// Header fields of every scenario. A scenario's own field of the same name takes its place.
     #[allow(dead_code, reason = "read from the tree, which knows their order")]
     #[schemars(extend("maxProperties" = MAX_HEADERS))]
-    pub headers: Option<BTreeMap<String, HeaderValue>>,
+    pub(crate) headers: Option<BTreeMap<String, HeaderValue>>,
     /// From send to last byte, at most 1h; the connection is closed when it passes.
     #[schemars(extend("default" = "30s"))]
-    pub timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     /// From send to first byte, at most 1h, where it is shorter than `timeout`. Absent: only `timeout` counts.
-    pub first_byte_timeout: Option<Duration>,
+    pub(crate) first_byte_timeout: Option<Duration>,
     /// Redirects followed within the target's origin; one more, or one that leads elsewhere, is a failure.
     /// 0: a redirect is an answer like any other.
     #[schemars(range(min = 0, max = 20), extend("default" = 0))]
-    pub follow_redirects: Option<u8>,
+    pub(crate) follow_redirects: Option<u8>,
     /// What every response has to be like. A scenario's own `expect` takes its place as a whole.
     #[allow(dead_code, reason = "read from the tree, which knows its places")]
-    pub expect: Option<ExpectForm>,
+    pub(crate) expect: Option<ExpectForm>,
     /// Connections; `load.concurrency` goes before it.
     #[schemars(range(min = 1, max = MAX_CONNECTIONS), example = 10)]
-    pub concurrency: Option<u32>,
+    pub(crate) concurrency: Option<u32>,
     /// Requests of the whole run, when `load` does not say how long it is.
-    pub requests: Option<Count>,
+    pub(crate) requests: Option<Count>,
 }
 
 /// How much load. With a rate or stages: the open model, requests are due by a schedule. Without:
@@ -121,46 +121,46 @@ pub(super) struct LoadForm {
     /// Closed model: connections, each with at most one request in flight (default 10). Open
     /// model: the most connections (default: as needed, up to 1000).
     #[schemars(range(min = 1, max = MAX_CONNECTIONS), example = 50)]
-    pub concurrency: Option<u32>,
+    pub(crate) concurrency: Option<u32>,
     /// How long to measure, at most 720h; warm-up and drain come on top.
-    pub duration: Option<Duration>,
+    pub(crate) duration: Option<Duration>,
     /// Stop after this many measured requests, or with `duration`, whichever comes first.
-    pub requests: Option<Count>,
+    pub(crate) requests: Option<Count>,
     /// Requests due per second, at most 10M/s. Needs `duration`.
-    pub rate: Option<Rate>,
+    pub(crate) rate: Option<Rate>,
     /// Open model: how requests are spaced.
     #[schemars(extend("default" = "even"))]
-    pub arrivals: Option<ArrivalsForm>,
+    pub(crate) arrivals: Option<ArrivalsForm>,
     /// Open model by pieces, instead of `rate` and `duration`. Each stage moves in a straight line
     /// from the rate before it to its own; the first begins at 0/s, `for: 0s` jumps.
     #[schemars(length(min = 1, max = MAX_STAGES))]
-    pub stages: Option<Vec<Stage>>,
+    pub(crate) stages: Option<Vec<Stage>>,
     /// Load is applied this long before results start; in the open model at the rate the schedule begins with.
     #[schemars(extend("default" = "0s"))]
-    pub warmup: Option<Duration>,
+    pub(crate) warmup: Option<Duration>,
     /// How long requests in flight may take at the end, at most 1h.
     #[schemars(extend("default" = "5s"))]
-    pub drain: Option<Duration>,
+    pub(crate) drain: Option<Duration>,
     /// How long an attempt to connect may take, TLS included, at most 1h. Absent: as long as the longest
     /// `timeout`, but no longer than 10s.
-    pub connect_timeout: Option<Duration>,
+    pub(crate) connect_timeout: Option<Duration>,
     /// Whether a connection carries more than one request. `false`: each request opens its own, says so with
     /// `Connection: close`, and its time includes the opening.
     #[schemars(extend("default" = true))]
-    pub keep_alive: Option<bool>,
+    pub(crate) keep_alive: Option<bool>,
     /// A connection is closed after this many requests. Absent: none is.
-    pub requests_per_connection: Option<Count>,
+    pub(crate) requests_per_connection: Option<Count>,
     /// A connection is closed after the response in which it becomes this old, at most 720h. Absent: none is.
-    pub connection_age: Option<Duration>,
+    pub(crate) connection_age: Option<Duration>,
     /// How often the target's name is resolved again, at least 1s; new connections then go to the new
     /// addresses. Absent: only at the start.
-    pub resolve_every: Option<Duration>,
+    pub(crate) resolve_every: Option<Duration>,
     /// Addresses of this machine that connections come from, in turn: each has its own local ports.
     #[schemars(length(min = 1, max = MAX_SOURCE_ADDRESSES))]
-    pub source_addresses: Option<Vec<IpForm>>,
+    pub(crate) source_addresses: Option<Vec<IpForm>>,
     /// Open model: due requests that may wait for a free connection; one more is dropped and counted.
     #[schemars(range(min = 1, max = MAX_BACKLOG), extend("default" = DEFAULT_BACKLOG))]
-    pub backlog: Option<u32>,
+    pub(crate) backlog: Option<u32>,
 }
 
 /// How an https target is spoken to and believed. Files are named from the plan's folder and hold PEM.
@@ -169,26 +169,26 @@ pub(super) struct LoadForm {
 pub(super) struct TlsForm {
     /// Certificates of the CAs that are trusted, instead of the system's.
     #[schemars(example = "ca.pem")]
-    pub ca: Option<String>,
+    pub(crate) ca: Option<String>,
     /// Our own certificate, with its chain, for a target that wants one. Needs `key`.
     #[schemars(example = "client.pem")]
-    pub cert: Option<String>,
+    pub(crate) cert: Option<String>,
     /// The private key of `cert`.
     #[schemars(example = "client.key")]
-    pub key: Option<String>,
+    pub(crate) key: Option<String>,
     /// Trust any certificate. Whoever is between can then read and change everything.
     #[schemars(extend("default" = false))]
-    pub insecure: Option<bool>,
+    pub(crate) insecure: Option<bool>,
     /// The name asked for and looked for in the certificate, instead of the host of `base_url`.
     #[schemars(example = "api.example.com")]
-    pub server_name: Option<String>,
+    pub(crate) server_name: Option<String>,
     /// Take up earlier sessions in new connections, as browsers do. Without: a full handshake each time.
     #[schemars(extend("default" = true))]
-    pub resumption: Option<bool>,
+    pub(crate) resumption: Option<bool>,
     /// The oldest version spoken, 1.2 or 1.3.
-    pub min_version: Option<TlsVersionForm>,
+    pub(crate) min_version: Option<TlsVersionForm>,
     /// The newest version spoken, 1.2 or 1.3.
-    pub max_version: Option<TlsVersionForm>,
+    pub(crate) max_version: Option<TlsVersionForm>,
 }
 
 /// How requests of the open model are spaced.
@@ -209,10 +209,10 @@ pub(super) struct Stage {
     /// How long it takes to get there; `0s` jumps.
     #[serde(rename = "for")]
     #[schemars(required)]
-    pub length: Option<Duration>,
+    pub(crate) length: Option<Duration>,
     /// The rate at its end.
     #[schemars(required)]
-    pub rate: Option<Rate>,
+    pub(crate) rate: Option<Rate>,
 }
 
 /// A named request with a weight.
@@ -221,34 +221,34 @@ pub(super) struct Stage {
 pub(super) struct ScenarioForm {
     /// Unique; how reports call it. Absent: method and path.
     #[schemars(example = "Get users")]
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Its share of the requests, against the other scenarios' weights.
     #[schemars(range(min = 1, max = MAX_PERIOD), extend("default" = 1))]
-    pub weight: Option<u32>,
+    pub(crate) weight: Option<u32>,
     /// Path and query, percent-encoded, put after `base_url`.
     #[schemars(required, example = "/v1/users?page=1")]
-    pub path: Option<String>,
+    pub(crate) path: Option<String>,
     /// Request method.
     #[schemars(example = &"POST", extend("default" = "GET"))]
-    pub method: Option<String>,
+    pub(crate) method: Option<String>,
     /// Header fields. `Connection`, `Content-Length` and `Transfer-Encoding` are set by the tool.
     #[allow(dead_code, reason = "read from the tree, which knows their order")]
     #[schemars(extend("maxProperties" = MAX_HEADERS))]
-    pub headers: Option<BTreeMap<String, HeaderValue>>,
+    pub(crate) headers: Option<BTreeMap<String, HeaderValue>>,
     /// Request body, sent as it stands.
-    pub body: Option<String>,
+    pub(crate) body: Option<String>,
     /// From send to last byte, at most 1h; the connection is closed when it passes.
     #[schemars(extend("default" = "30s"))]
-    pub timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     /// From send to first byte, at most 1h, where it is shorter than `timeout`. Absent: only `timeout` counts.
-    pub first_byte_timeout: Option<Duration>,
+    pub(crate) first_byte_timeout: Option<Duration>,
     /// Redirects followed within the target's origin; one more, or one that leads elsewhere, is a failure.
     /// 0: a redirect is an answer like any other.
     #[schemars(range(min = 0, max = 20), extend("default" = 0))]
-    pub follow_redirects: Option<u8>,
+    pub(crate) follow_redirects: Option<u8>,
     /// What every response has to be like, or it counts as failed. Absent: a status below 400.
     #[allow(dead_code, reason = "read from the tree, which knows its places")]
-    pub expect: Option<ExpectForm>,
+    pub(crate) expect: Option<ExpectForm>,
 }
 
 /// What a response has to be like; all of it has to hold. Only what looks at bodies costs more than a comparison.
@@ -257,20 +257,20 @@ pub(super) struct ScenarioForm {
 #[allow(dead_code, reason = "read from the tree, which knows its places")]
 pub(super) struct ExpectForm {
     /// The status, or one of several; `2xx` is all from 200 to 299. Absent: a status below 400.
-    pub status: Option<StatusForm>,
+    pub(crate) status: Option<StatusForm>,
     /// By the field's name, its exact value, or `{contains: text}`. Of several fields of a name one will do.
     #[schemars(extend("maxProperties" = MAX_EXPECTATIONS))]
-    pub header: Option<BTreeMap<String, HeaderRuleForm>>,
+    pub(crate) header: Option<BTreeMap<String, HeaderRuleForm>>,
     /// A text that the body contains, or several.
-    pub body_contains: Option<BodyContainsForm>,
+    pub(crate) body_contains: Option<BodyContainsForm>,
     /// By JSON pointer (RFC 6901), the value in a JSON body.
     #[schemars(extend("maxProperties" = MAX_EXPECTATIONS))]
-    pub json: Option<BTreeMap<String, JsonForm>>,
+    pub(crate) json: Option<BTreeMap<String, JsonForm>>,
     /// The body's length: a size, or the least and the most.
-    pub body_bytes: Option<BodyBytesForm>,
+    pub(crate) body_bytes: Option<BodyBytesForm>,
     /// How much of a body is kept to be looked into; a larger one fails unchecked, as `body_too_large`.
     #[schemars(extend("default" = "1MiB"))]
-    pub max_body: Option<Size>,
+    pub(crate) max_body: Option<Size>,
 }
 
 /// A text whose form the schema describes.

@@ -10,25 +10,25 @@ use crate::units;
 
 /// Reads values of a plan and notes what is wrong with them, each with its place.
 pub(super) struct PlanReader<'a> {
-    pub root: &'a Node,
-    pub faults: &'a mut Faults,
+    pub(crate) root: &'a Node,
+    pub(crate) faults: &'a mut Faults,
 }
 
 impl PlanReader<'_> {
     /// Notes what is wrong with the value at `path`, or with what should stand there.
-    pub fn fault(&mut self, path: &Path, message: impl Into<String>) {
+    pub(crate) fn fault(&mut self, path: &Path, message: impl Into<String>) {
         let at = self.root.find(path).and_then(|node| node.at);
         self.faults.add(at, path, message);
     }
 
     /// Whether anything stands at `path`, right or wrong.
-    pub fn is_given(&self, path: &Path) -> bool {
+    pub(crate) fn is_given(&self, path: &Path) -> bool {
         self.root.find(path).is_some()
     }
 
     /// Notes that `result`'s value can not be read. The message is not shown when the text came
     /// from the environment, as it may repeat it.
-    pub fn read<T>(&mut self, path: &Path, form: &str, result: Result<T, String>) -> Option<T> {
+    pub(crate) fn read<T>(&mut self, path: &Path, form: &str, result: Result<T, String>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(message) => {
@@ -46,13 +46,13 @@ impl PlanReader<'_> {
     }
 
     /// A duration in `least..=most` nanoseconds; `least` is 0 or 1.
-    pub fn duration(&mut self, path: &Path, text: &str, least: u64, most: u64) -> Option<u64> {
+    pub(crate) fn duration(&mut self, path: &Path, text: &str, least: u64, most: u64) -> Option<u64> {
         let ns = self.read(path, "a duration like `30s`", units::parse_duration(text))?;
         self.duration_in(path, ns, least, most)
     }
 
     /// The same, of a duration already read.
-    pub fn duration_in(&mut self, path: &Path, ns: u64, least: u64, most: u64) -> Option<u64> {
+    pub(crate) fn duration_in(&mut self, path: &Path, ns: u64, least: u64, most: u64) -> Option<u64> {
         if ns < least {
             self.fault(path, "must be longer than nothing: write a duration like `30s`");
         } else if ns > most {

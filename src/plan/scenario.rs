@@ -225,7 +225,7 @@ fn headers(reader: &mut PlanReader<'_>, at: &Path) -> Vec<(String, String)> {
 ///
 /// # Errors
 /// Why not, and what to do instead. The value is not repeated.
-pub fn check_header(name: &str, value: &str) -> Result<(), String> {
+pub(crate) fn check_header(name: &str, value: &str) -> Result<(), String> {
     if !is_token(name) {
         return Err(format!("{} is not a header name: use letters, digits and `-`", quoted(name)));
     }

@@ -55,7 +55,7 @@ impl Secrets {
     }
 
     /// Remember the credential in the header field `name`, if it is one: a target may send it back.
-    pub fn add_header(&mut self, name: &str, value: &str) {
+    pub(crate) fn add_header(&mut self, name: &str, value: &str) {
         let credential = after_scheme(value).map_or(value, |(_, rest)| rest);
         if is_telling(name) && credential.len() >= LEAST_ECHO_BYTES {
             self.replace(credential, MASK.to_owned());
@@ -74,18 +74,18 @@ impl Secrets {
     }
 
     /// `text`, which we send, with `${NAME}` for each value.
-    pub fn mask(&self, text: &str) -> String {
+    pub(crate) fn mask(&self, text: &str) -> String {
         self.masked(text, 1, usize::MAX)
     }
 
     /// The beginning of `text`, which we send, likewise masked: at least `bytes` bytes, where it has so
     /// many. A value that reaches beyond is masked, too.
-    pub fn mask_start(&self, text: &str, bytes: usize) -> String {
+    pub(crate) fn mask_start(&self, text: &str, bytes: usize) -> String {
         self.masked(text, 1, bytes)
     }
 
     /// `text`, which came back, with `${NAME}` for each value that is long enough to be told.
-    pub fn mask_echo(&self, text: &str) -> String {
+    pub(crate) fn mask_echo(&self, text: &str) -> String {
         self.masked(text, LEAST_ECHO_BYTES, usize::MAX)
     }
 
@@ -109,13 +109,13 @@ impl Secrets {
 }
 
 /// Whether a header, parameter or field of this name holds a credential.
-pub fn is_telling(name: &str) -> bool {
+fn is_telling(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace('_', "-");
     TELLING_WHOLE.contains(&name.as_str()) || TELLING.iter().any(|part| name.contains(part))
 }
 
 /// The value of the header field `name`, without what is secret by its name.
-pub fn header_value(name: &str, value: &str) -> String {
+pub(crate) fn header_value(name: &str, value: &str) -> String {
     if !is_telling(name) {
         return value.to_owned();
     }
@@ -128,7 +128,7 @@ fn after_scheme(value: &str) -> Option<(&str, &str)> {
 }
 
 /// A path with its query, without parameters that are secret by their names.
-pub fn path(text: &str) -> String {
+pub(crate) fn path(text: &str) -> String {
     match text.split_once('?') {
         Some((path, query)) => format!("{path}?{}", parameters(query)),
         None => text.to_owned(),
@@ -136,7 +136,7 @@ pub fn path(text: &str) -> String {
 }
 
 /// A body, without fields that are secret by their names: of JSON, or of a form.
-pub fn body(text: &str) -> String {
+pub(crate) fn body(text: &str) -> String {
     match text.trim_start().chars().next() {
         Some('{' | '[') => json_fields(text),
         _ if text.contains('=') && !text.contains(char::is_whitespace) => parameters(text),

@@ -30,18 +30,18 @@ pub struct Threshold {
     /// Index of the scenario it is about; `None`: the whole run.
     pub scenario: Option<usize>,
     /// The figure.
-    pub metric: Metric,
+    pub(crate) metric: Metric,
     /// How it has to stand to the limit.
-    pub comparison: Comparison,
+    pub(crate) comparison: Comparison,
     /// The limit: nanoseconds for times, a share for `error_rate`, requests per second for `rate`.
     pub limit: f64,
     /// The run is stopped once it has failed for so long without a break.
-    pub abort_after_ns: Option<u64>,
+    pub(crate) abort_after_ns: Option<u64>,
 }
 
 /// A figure that can be limited.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Metric {
+pub(crate) enum Metric {
     /// A time: which one, and what of its distribution.
     Time(Timing, Statistic),
     /// Failed ÷ (completed + failed). A dropped request is no error of the target.
@@ -56,7 +56,7 @@ pub enum Metric {
 
 /// Which time of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Timing {
+pub(crate) enum Timing {
     /// Due to last byte: what a user feels.
     Response,
     /// Send to last byte: what the target did.
@@ -65,7 +65,7 @@ pub enum Timing {
 
 /// What of a distribution.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Statistic {
+pub(crate) enum Statistic {
     /// The value at this quantile, in 0..1.
     Quantile(f64),
     /// The mean.
@@ -76,7 +76,7 @@ pub enum Statistic {
 
 /// How a figure has to stand to its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Comparison {
+pub(crate) enum Comparison {
     /// `<`
     Below,
     /// `<=`
@@ -100,7 +100,7 @@ impl Comparison {
     ];
 
     /// Whether `observed` stands to `limit` as it has to.
-    pub fn holds(self, observed: f64, limit: f64) -> bool {
+    pub(crate) fn holds(self, observed: f64, limit: f64) -> bool {
         match self {
             Self::Below => observed < limit,
             Self::AtMost => observed <= limit,
@@ -111,7 +111,7 @@ impl Comparison {
     }
 
     /// Whether more can turn a limit that holds into one that does not.
-    pub fn is_upper_bound(self) -> bool {
+    pub(crate) fn is_upper_bound(self) -> bool {
         matches!(self, Self::Below | Self::AtMost | Self::Equal)
     }
 }
@@ -160,7 +160,7 @@ fn one(reader: &mut PlanReader<'_>, at: &Path, names: &[&str]) -> Option<Thresho
 ///
 /// # Errors
 /// What is wrong and what to write instead.
-pub fn parse(text: &str, names: &[&str]) -> Result<Threshold, String> {
+pub(crate) fn parse(text: &str, names: &[&str]) -> Result<Threshold, String> {
     let text = text.trim();
     if text.chars().any(char::is_control) {
         return Err("a threshold stands on one line, like `p99 < 250ms`".to_owned());

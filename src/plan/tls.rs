@@ -47,7 +47,7 @@ pub enum Versions {
 
 impl Versions {
     /// The versions in a word.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Both => "1.2-1.3",
             Self::Only12 => "1.2",

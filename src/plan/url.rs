@@ -24,18 +24,18 @@ pub struct Target {
 /// A URL's parts; the rest begins with `/`, or is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Url {
-    pub target: Target,
+    pub(crate) target: Target,
     /// Whether it is https.
-    pub is_secure: bool,
+    pub(crate) is_secure: bool,
     /// The Unix socket that is the target: a path, or `@` and a name.
-    pub unix: Option<String>,
+    pub(crate) unix: Option<String>,
     /// Path and query as typed.
-    pub rest: String,
+    pub(crate) rest: String,
 }
 
 impl Url {
     /// The URL without its path.
-    pub fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         if let Some(socket) = &self.unix {
             return format!("unix:{socket}");
         }

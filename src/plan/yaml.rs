@@ -25,9 +25,9 @@ const MAX_ALIASES: usize = 1_000;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Node {
     /// Where it is written; of an alias, where the anchor is.
-    pub at: Option<Position>,
+    pub(crate) at: Option<Position>,
     /// What it is.
-    pub value: Value,
+    pub(crate) value: Value,
 }
 
 /// The kinds of value.
@@ -49,20 +49,20 @@ pub(super) enum Value {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Key {
     /// Where it is written.
-    pub at: Option<Position>,
+    pub(crate) at: Option<Position>,
     /// Its text; `None` for a list or a mapping.
-    pub text: Option<String>,
+    pub(crate) text: Option<String>,
 }
 
 /// A single value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scalar {
     /// What it says: the text between quotes, or a plain value letter by letter.
-    pub text: String,
+    pub(crate) text: String,
     /// What stands in the plan where variables were filled in; `None`: `text` is what stands there.
-    pub with_variables: Option<String>,
+    pub(crate) with_variables: Option<String>,
     /// What it may be.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
 }
 
 /// What a scalar may be.
@@ -82,26 +82,26 @@ pub(super) enum Kind {
 
 impl Node {
     /// A text that stands in no file.
-    pub fn text(text: &str) -> Self {
+    pub(crate) fn text(text: &str) -> Self {
         let scalar = Scalar { text: text.to_owned(), with_variables: None, kind: Kind::Text };
         Self { at: None, value: Value::Scalar(scalar) }
     }
 
     /// `true`, standing in no file.
-    pub fn yes() -> Self {
+    pub(crate) fn yes() -> Self {
         let scalar = Scalar { text: "true".to_owned(), with_variables: None, kind: Kind::Bool(true) };
         Self { at: None, value: Value::Scalar(scalar) }
     }
 
     /// A mapping that stands in no file.
-    pub fn map(entries: Vec<(&str, Node)>) -> Self {
+    pub(crate) fn map(entries: Vec<(&str, Node)>) -> Self {
         let key = |text: &str| Key { at: None, text: Some(text.to_owned()) };
         let entries = entries.into_iter().map(|(text, node)| (key(text), node)).collect();
         Self { at: None, value: Value::Map(entries) }
     }
 
     /// The value at the end of `path`; of duplicate keys, the first.
-    pub fn find(&self, path: &Path) -> Option<&Node> {
+    pub(crate) fn find(&self, path: &Path) -> Option<&Node> {
         path.steps().iter().try_fold(self, |node, step| match (&node.value, step) {
             (Value::Map(entries), Step::Key(key)) => {
                 entries.iter().find(|(k, _)| k.text.as_ref() == Some(key)).map(|(_, node)| node)
@@ -302,7 +302,7 @@ impl<'de> Visitor<'de> for Anything {
 
 impl Scalar {
     /// What stands in the plan, for messages: never anything from the environment.
-    pub fn typed(&self) -> &str {
+    pub(crate) fn typed(&self) -> &str {
         self.with_variables.as_ref().unwrap_or(&self.text)
     }
 }

@@ -6,7 +6,7 @@ use crate::verdict::baseline::{Against, Change, Compared, Figure};
 
 /// What a change means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Meaning {
+pub(crate) enum Meaning {
     /// Significant, and worse by more than is allowed.
     Worse,
     /// Significant and worse, but within what is allowed.
@@ -19,7 +19,7 @@ pub enum Meaning {
 
 impl Meaning {
     /// Of a change where figures may be worse by `max_regression`.
-    pub fn of(change: &Change, max_regression: f64) -> Self {
+    pub(crate) fn of(change: &Change, max_regression: f64) -> Self {
         match change.regression() {
             _ if !change.significant => Self::Chance,
             worse if worse > max_regression => Self::Worse,
@@ -29,7 +29,7 @@ impl Meaning {
     }
 
     /// In words.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Worse => "worse",
             Self::Allowed => "worse, within what is allowed",
@@ -40,12 +40,12 @@ impl Meaning {
 }
 
 /// Whose figure it is.
-pub fn whose(change: &Change) -> String {
+pub(crate) fn whose(change: &Change) -> String {
     harmless(change.scenario.as_deref().unwrap_or("all"))
 }
 
 /// The figure then and now.
-pub fn values(change: &Change) -> [String; 2] {
+pub(crate) fn values(change: &Change) -> [String; 2] {
     [change.before, change.now].map(|value| match change.figure {
         Figure::Rate => rate(value),
         _ => time(value.round() as u64),
@@ -53,19 +53,19 @@ pub fn values(change: &Change) -> [String; 2] {
 }
 
 /// How far it moved, with its sign.
-pub fn moved(change: &Change) -> String {
+pub(crate) fn moved(change: &Change) -> String {
     let sign = if change.change < 0.0 { "-" } else { "+" };
     format!("{sign}{}", percent(change.change.abs()))
 }
 
 /// What the run was held against: file and date.
-pub fn against(against: &Against) -> String {
+pub(crate) fn against(against: &Against) -> String {
     let when = against.baseline.started_at.as_deref().map_or(String::new(), |at| format!(" of {at}"));
     harmless(&format!("{}{when}", against.source))
 }
 
 /// What has to be known beside the figures.
-pub fn remarks(against: &Against, compared: &Compared) -> Vec<String> {
+pub(crate) fn remarks(against: &Against, compared: &Compared) -> Vec<String> {
     let mut remarks: Vec<String> = Vec::new();
     remarks.extend(compared.reason.clone());
     remarks.extend(against.baseline.doubt.clone());
@@ -74,7 +74,7 @@ pub fn remarks(against: &Against, compared: &Compared) -> Vec<String> {
 }
 
 /// The answer in a sentence.
-pub fn answer(against: &Against, compared: &Compared) -> String {
+pub(crate) fn answer(against: &Against, compared: &Compared) -> String {
     let count = |meaning| {
         compared.changes.iter().filter(|c| Meaning::of(c, against.max_regression) == meaning).count()
     };
@@ -95,7 +95,10 @@ fn figures(n: usize) -> String {
 
 /// How those of `changes` that are too much worse came to be so; `None`: there are none.
 /// `p99 10.0 ms -> 12.1 ms (+21.0 %)`.
-pub fn regressions<'a>(against: &Against, changes: impl IntoIterator<Item = &'a Change>) -> Option<String> {
+pub(crate) fn regressions<'a>(
+    against: &Against,
+    changes: impl IntoIterator<Item = &'a Change>,
+) -> Option<String> {
     let told: Vec<String> = changes
         .into_iter()
         .filter(|c| Meaning::of(c, against.max_regression) == Meaning::Worse)

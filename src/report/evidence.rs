@@ -13,7 +13,7 @@ use crate::verdict::threshold::{self, Context, Evaluation, Figures};
 
 impl Snapshot {
     /// Whether the measurement may be believed, by what the run says of itself so far.
-    pub fn judge(&self) -> Instrument {
+    pub(crate) fn judge(&self) -> Instrument {
         self.with_evidence(|evidence| self.judged(evidence))
     }
 
@@ -31,7 +31,7 @@ impl Snapshot {
 
     /// Where receive times really come from: `user` also when the kernel was asked and more than one
     /// response in a hundred came without a stamp.
-    pub fn timestamps(&self) -> &'static str {
+    pub(crate) fn timestamps(&self) -> &'static str {
         let stamped = self.tally.timer(Timer::ReceiveDelay).count();
         if self.tally.counter(Counter::Unstamped) * 99 > stamped { "user" } else { self.run.timestamps }
     }
@@ -88,7 +88,7 @@ impl Snapshot {
     }
 
     /// How a finished run stands to the baseline; `None`: there is none.
-    pub fn comparison(&self) -> Option<Compared> {
+    pub(crate) fn comparison(&self) -> Option<Compared> {
         let against = self.run.baseline.as_deref()?;
         let side = |times: &Histogram, rate| Side { response_time: times.clone(), rate };
         let seconds = self.measured_ns as f64 / 1e9;

@@ -6,7 +6,7 @@ use super::{csv, hlog, html, json, junit, scenarios_csv};
 use crate::run::Snapshot;
 
 /// The result of a finished run in the form of a file, with what was judged of it.
-pub fn file(
+pub(crate) fn file(
     format: Format,
     snapshot: &Snapshot,
     instrument: &InstrumentFigures,

@@ -2,7 +2,7 @@
 
 /// A form of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// Every figure, for programs.
     Json,
     /// A page, for people.
@@ -18,7 +18,7 @@ pub enum Format {
 }
 
 /// Each format by the extension that chooses it.
-pub const EXTENSIONS: [(&str, Format); 6] = [
+pub(crate) const EXTENSIONS: [(&str, Format); 6] = [
     ("json", Format::Json),
     ("html", Format::Html),
     ("xml", Format::Junit),
@@ -29,7 +29,7 @@ pub const EXTENSIONS: [(&str, Format); 6] = [
 
 impl Format {
     /// The format that a file of this name has; of `a.scenarios.csv` the longer extension counts.
-    pub fn of_file(name: &str) -> Option<Self> {
+    pub(crate) fn of_file(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
         let has = |extension: &str| {
             let stem = name.strip_suffix(extension).and_then(|stem| stem.strip_suffix('.'));

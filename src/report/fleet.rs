@@ -21,84 +21,84 @@ const MOST_NAMED: usize = 3;
 
 /// The fleet as figures: times in seconds.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
-pub struct FleetFigures {
+pub(crate) struct FleetFigures {
     /// One entry for each process that ever joined, in the order in which they did.
-    pub workers: Vec<WorkerFigures>,
+    pub(crate) workers: Vec<WorkerFigures>,
     /// Two workers' starts lie at most this far apart.
-    pub start_skew_bound: Option<f64>,
+    pub(crate) start_skew_bound: Option<f64>,
     /// What load waits for before it begins.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub waiting: Option<WaitingFigures>,
+    pub(crate) waiting: Option<WaitingFigures>,
     /// Why load was stopped before its time.
-    pub stopped: Option<String>,
+    pub(crate) stopped: Option<String>,
     /// Workers whose last word never came: what they did after their last report is not known.
-    pub missing: Vec<u32>,
+    pub(crate) missing: Vec<u32>,
     /// Workers whose final totals are not the sum of their windows.
-    pub unequal: Vec<u32>,
+    pub(crate) unequal: Vec<u32>,
 }
 
 /// What a run that has not begun waits for.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
-pub struct WaitingFigures {
+pub(crate) struct WaitingFigures {
     /// A plan, workers that join, or that those that have joined are ready.
     #[serde(rename = "for")]
     #[schemars(extend("enum" = Awaited::NAMES))]
-    pub what: &'static str,
+    pub(crate) what: &'static str,
     /// Workers that are there, or ready.
-    pub there: u32,
+    pub(crate) there: u32,
     /// Of so many.
-    pub wanted: u32,
+    pub(crate) wanted: u32,
     /// Workers that were lost and whose places nobody has taken; or that are not ready.
-    pub missing: Vec<u32>,
+    pub(crate) missing: Vec<u32>,
     /// For how much longer.
-    pub seconds_left: f64,
+    seconds_left: f64,
     /// The same in a sentence.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// One worker.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
-pub struct WorkerFigures {
+pub(crate) struct WorkerFigures {
     /// Its number.
-    pub worker: u32,
+    pub(crate) worker: u32,
     /// Its place.
-    pub slot: u32,
+    pub(crate) slot: u32,
     /// Where it runs.
-    pub host: String,
+    pub(crate) host: String,
     /// Where it stands.
     #[schemars(extend("enum" = Mark::NAMES))]
-    pub state: &'static str,
+    pub(crate) state: &'static str,
     /// Its part by the newest sharing-out: slot of a number of slots.
-    pub share: Option<[u32; 2]>,
+    pub(crate) share: Option<[u32; 2]>,
     /// Requests that fell due for it.
-    pub due: u64,
+    pub(crate) due: u64,
     /// Requests it sent.
-    pub sent: u64,
+    pub(crate) sent: u64,
     /// Its exchanges that ended well.
-    pub completed: u64,
+    pub(crate) completed: u64,
     /// Its exchanges that ended otherwise.
-    pub failed: u64,
+    pub(crate) failed: u64,
     /// Requests it did not send: no connection was free, or it had no lease.
-    pub dropped: u64,
+    pub(crate) dropped: u64,
     /// Busy share of its busiest thread.
-    pub busy: f64,
+    pub(crate) busy: f64,
     /// 99th percentile of its send delay; `None` where the sample does not support it.
-    pub send_delay_p99: Option<f64>,
+    send_delay_p99: Option<f64>,
     /// CPU throttling of its control group in the measured time.
-    pub cpu_throttled_seconds: f64,
+    pub(crate) cpu_throttled_seconds: f64,
     /// Time for which it had no lease though it should have sent.
-    pub unleased_seconds: f64,
+    unleased_seconds: f64,
     /// Since it was last heard.
-    pub last_seen_ago: f64,
+    pub(crate) last_seen_ago: f64,
     /// Whether it was not heard for two seconds or more, though it has more to say and does not count as lost.
-    pub silent: bool,
+    pub(crate) silent: bool,
     /// When it was last heard before it was lost or replaced, since the schedule began.
-    pub gone_from: Option<f64>,
+    pub(crate) gone_from: Option<f64>,
 }
 
 impl Fleet {
     /// Its figures.
-    pub fn figures(&self) -> FleetFigures {
+    pub(crate) fn figures(&self) -> FleetFigures {
         FleetFigures {
             workers: self.rows.iter().map(|row| self.worker(row)).collect(),
             start_skew_bound: self.start_skew_bound_ns.map(seconds),
@@ -157,7 +157,7 @@ impl Fleet {
     }
 
     /// What its workers say of themselves, for the verdict on the instrument.
-    pub fn evidence(&self) -> Vec<WorkerEvidence> {
+    pub(crate) fn evidence(&self) -> Vec<WorkerEvidence> {
         let with_part = self.rows.iter().filter(|row| row.had_share);
         let incomplete = |id: &u32| self.missing.contains(id) || self.unequal.contains(id);
         with_part
@@ -173,23 +173,23 @@ impl Fleet {
     }
 
     /// Whether a worker was lost or replaced, or had no lease for a while.
-    pub fn was_cut_off(&self) -> bool {
+    pub(crate) fn was_cut_off(&self) -> bool {
         self.rows.iter().any(|row| row.gone.is_some() || row.health.unleased_ns > 0)
     }
 
     /// How many workers there are of those that are waited for; `None`: no more are needed.
-    pub fn awaited(&self) -> Option<(u32, u32)> {
+    pub(crate) fn awaited(&self) -> Option<(u32, u32)> {
         let waiting = self.waiting.as_ref().filter(|waiting| waiting.what != Awaited::Ready)?;
         (waiting.there < waiting.wanted).then_some((waiting.there, waiting.wanted))
     }
 
     /// Workers by state: every state there is, with its number.
-    pub fn by_state(&self) -> impl Iterator<Item = (&'static str, usize)> {
+    pub(crate) fn by_state(&self) -> impl Iterator<Item = (&'static str, usize)> {
         Mark::NAMES.iter().map(|name| (*name, self.rows.iter().filter(|r| r.mark.name() == *name).count()))
     }
 
     /// What makes the result less than what was asked for, a sentence each.
-    pub fn shortcomings(&self) -> Vec<String> {
+    pub(crate) fn shortcomings(&self) -> Vec<String> {
         let mut said: Vec<String> = self.stopped.iter().map(|why| format!("stopped early: {why}")).collect();
         for row in self.rows.iter().filter(|row| row.had_share) {
             let (worker, host) = (row.worker.0, harmless(&row.host));
@@ -221,7 +221,7 @@ impl Fleet {
     }
 
     /// What is waited for before load begins, whom it lacks, and for how long, in a sentence.
-    pub fn waits_for(&self) -> Option<String> {
+    pub(crate) fn waits_for(&self) -> Option<String> {
         let waiting = self.waiting.as_ref()?;
         let Waiting { there, wanted, .. } = *waiting;
         let named = |id: &WorkerId| {
@@ -250,7 +250,7 @@ impl Fleet {
 
     /// A line for each worker while the run lasts, under a heading, of at most 80 columns. Of many workers
     /// those that are gone or silent come first, then those that send latest.
-    pub fn live_rows(&self) -> Vec<String> {
+    pub(crate) fn live_rows(&self) -> Vec<String> {
         let mut rows: Vec<&Row> = self.rows.iter().collect();
         if rows.len() > MOST_LIVE_ROWS {
             let is_well = |row: &Row| row.gone.is_none() && !self.is_silent(row);
@@ -283,7 +283,7 @@ impl Fleet {
     }
 
     /// A line for each worker, under a heading, and one for each shortcoming.
-    pub fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let heading = ["worker", "state", "share", "sent", "busy", "send delay p99", "seen ago"];
         let mut lines = vec![columns(&heading.map(str::to_owned))];
         lines.extend(self.rows.iter().map(|row| {
@@ -322,7 +322,7 @@ fn send_delay(row: &Row) -> String {
 #[cfg(test)]
 impl Fleet {
     /// So many workers that all run well.
-    pub fn example(workers: u32) -> Self {
+    pub(crate) fn example(workers: u32) -> Self {
         tests::fleet((0..workers).map(|i| tests::row(i, Mark::Present(WorkerState::Running))).collect())
     }
 }
@@ -334,7 +334,7 @@ mod tests {
     use crate::fleet::messages::{Health, Totals};
     use crate::plan::Slice;
 
-    pub fn row(worker: u32, mark: Mark) -> Row {
+    pub(crate) fn row(worker: u32, mark: Mark) -> Row {
         let gone = (mark == Mark::Lost).then_some(Gone {
             at_ns: 7_000_000_000,
             heard_ns: 1_000_000_000,
@@ -361,7 +361,7 @@ mod tests {
         }
     }
 
-    pub fn fleet(rows: Vec<Row>) -> Fleet {
+    pub(crate) fn fleet(rows: Vec<Row>) -> Fleet {
         let rates = vec![1_000.0; rows.len()];
         Fleet {
             rows,

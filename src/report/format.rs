@@ -1,14 +1,14 @@
 //! Numbers as people read them: three significant digits and a unit. Never rounded across a
 //! boundary that changes the meaning, such as 99.99 % into 100 %.
 
-pub use crate::units::print_count as count;
-pub use crate::units::print_percent as percent;
-pub use crate::units::print_time as time;
-pub use crate::units::print_time_in_interval as time_in_interval;
-pub use crate::units::print_whole_seconds as whole_seconds;
+pub(crate) use crate::units::print_count as count;
+pub(crate) use crate::units::print_percent as percent;
+pub(crate) use crate::units::print_time as time;
+pub(crate) use crate::units::print_time_in_interval as time_in_interval;
+pub(crate) use crate::units::print_whole_seconds as whole_seconds;
 
 /// A rate per second: `0.50/s`, `12.3/s`, `499.8/s`, `9,876/s`; `–` for what is not a number.
-pub fn rate(per_second: f64) -> String {
+pub(crate) fn rate(per_second: f64) -> String {
     match per_second {
         r if !r.is_finite() => "–".to_owned(),
         r if r < 9.995 => format!("{:.2}/s", r.max(0.0)),
@@ -19,12 +19,12 @@ pub fn rate(per_second: f64) -> String {
 }
 
 /// A size in decimal units: `12 B`, `1.20 kB`, `3.40 GB`.
-pub fn bytes(n: u64) -> String {
+pub(crate) fn bytes(n: u64) -> String {
     scaled(n as f64, &["B", "kB", "MB", "GB", "TB", "PB", "EB"])
 }
 
 /// A count that fits a narrow column: exact below ten million, else `12.3 M`.
-pub fn short_count(n: u64) -> String {
+pub(crate) fn short_count(n: u64) -> String {
     if n < 10_000_000 { count(n) } else { scaled(n as f64, &["", "k", "M", "G", "T", "P", "E"]) }
 }
 
@@ -53,7 +53,7 @@ fn scaled(n: f64, units: &[&str]) -> String {
 }
 
 /// Nanoseconds as seconds.
-pub fn seconds(ns: u64) -> f64 {
+pub(crate) fn seconds(ns: u64) -> f64 {
     ns as f64 / 1e9
 }
 

@@ -8,7 +8,7 @@ use crate::run::{Ending, Fleet, Snapshot, State};
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
 /// What every page says of a run that believed any certificate.
-pub const INSECURE: &str =
+pub(crate) const INSECURE: &str =
     "insecure: any certificate was accepted, so who answered may not have been the target";
 
 /// The word for a run that passed while the instrument was at fault: whoever reads nothing else must not
@@ -17,7 +17,7 @@ const IN_DOUBT: &str = "PASSED, NOT TRUSTWORTHY";
 
 /// How good the news is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tone {
+pub(crate) enum Tone {
     /// As hoped.
     Good,
     /// To be looked at.
@@ -28,20 +28,20 @@ pub enum Tone {
 
 /// What happened, and whether to believe it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Headline {
+pub(crate) struct Headline {
     /// How good the news is.
-    pub tone: Tone,
+    pub(crate) tone: Tone,
     /// The verdict in one word, in capitals.
-    pub word: &'static str,
+    pub(crate) word: &'static str,
     /// What has to be said with it; may be empty.
-    pub but: String,
+    pub(crate) but: String,
     /// Whether the measurement may be believed, as half a sentence.
-    pub trust: &'static str,
+    pub(crate) trust: &'static str,
 }
 
 impl Headline {
     /// What stands between the word and what has to be said with it.
-    pub fn joint(&self) -> &'static str {
+    pub(crate) fn joint(&self) -> &'static str {
         match self.word {
             _ if self.but.is_empty() => "",
             "PASSED" | IN_DOUBT => ", ",
@@ -50,7 +50,7 @@ impl Headline {
     }
 
     /// Of a run that has not ended: where it stands, and what is amiss so far.
-    pub fn so_far(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Self {
+    pub(crate) fn so_far(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Self {
         let awaited = snapshot.fleet.as_ref().and_then(Fleet::awaited);
         let word = match snapshot.state {
             State::Starting if awaited.is_some() => "WAITING FOR WORKERS",
@@ -80,7 +80,7 @@ impl Headline {
     }
 
     /// Of a finished run.
-    pub fn of(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Self {
+    pub(crate) fn of(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Self {
         let totals = Totals::of(snapshot);
         let amiss = totals.failed + totals.dropped + totals.unfinished;
         let in_doubt = !instrument.trustworthy && totals.ok + totals.failed > 0;

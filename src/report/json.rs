@@ -23,7 +23,7 @@ use crate::run::Snapshot;
 use crate::tally::{Counter, RowTimer, Timer};
 
 /// The version of report.json's keys.
-pub const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 /// The result of a load test as loadtester's `--report FILE.json` writes it. Times are in seconds, rates per second,
 /// shares 0 to 1; null is what was not measured or what the sample does not support. Keys may be added.

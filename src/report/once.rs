@@ -19,25 +19,25 @@ const LABEL: usize = 10;
 
 /// One exchange that has ended.
 #[derive(Debug)]
-pub struct Trial<'a> {
+pub(crate) struct Trial<'a> {
     /// A plan of one scenario.
-    pub plan: &'a Plan,
+    pub(crate) plan: &'a Plan,
     /// The request as the wire carried it.
-    pub request: &'a [u8],
+    pub(crate) request: &'a [u8],
     /// What was counted and timed, and the response.
-    pub tally: &'a Merged,
+    pub(crate) tally: &'a Merged,
     /// What was seen when it did not end well, in a few words.
-    pub failure: &'a str,
+    pub(crate) failure: &'a str,
 }
 
 impl Trial<'_> {
     /// Whether it ended as it should.
-    pub fn is_well(&self) -> bool {
+    pub(crate) fn is_well(&self) -> bool {
         self.tally.row(StepId(0)).completed() == 1
     }
 
     /// Both sides, times and judgement, ending in a line break.
-    pub fn page(&self) -> String {
+    pub(crate) fn page(&self) -> String {
         let mut page = format!("{}\n", harmless(&self.plan.scenarios[0].name));
         self.sent(&mut page);
         self.came(&mut page);

@@ -12,9 +12,9 @@ pub(super) const OTHER: &str = "_other";
 pub(super) struct Chosen {
     /// Those with the most failures first, then those with the most requests; in the plan's order where
     /// there is room for all, and before the end, so that no row jumps while it is looked at.
-    pub shown: Vec<usize>,
+    pub(crate) shown: Vec<usize>,
     /// In the plan's order.
-    pub rest: Vec<usize>,
+    pub(crate) rest: Vec<usize>,
 }
 
 /// The scenarios to show where there is room for `most`.

@@ -41,7 +41,7 @@ pub const HEADER: [&str; 21] = [
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
 
 /// The scenarios; lines end in CR LF, as the RFC says.
-pub fn text(snapshot: &Snapshot) -> String {
+pub(crate) fn text(snapshot: &Snapshot) -> String {
     let mut text = HEADER.join(",") + "\r\n";
     for ((name, weight), row) in snapshot.run.scenarios.iter().zip(snapshot.tally.rows()) {
         let t = Totals::of_scenario(row, snapshot.state);

@@ -7,7 +7,7 @@ use crate::run::RunInfo;
 
 /// `text` as one harmless line: control characters, those that change the writing direction, and those
 /// that XML does not know become `?`.
-pub fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     let turns =
         |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let harms = |c: char| c.is_control() || turns(c) || matches!(c, '\u{fffe}' | '\u{ffff}');
@@ -19,7 +19,7 @@ const UNITS: [&str; 15] =
     ["%", "ns", "µs", "ms", "s", "min", "h", "B", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB"];
 
 /// `text` in which no figure is parted from its unit at the end of a line.
-pub fn unbroken(text: &str) -> String {
+pub(crate) fn unbroken(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     for word in text.split_inclusive(' ') {
         let unit = word.trim_end_matches(|c: char| c == ' ' || ",;:.)]".contains(c));
@@ -36,7 +36,7 @@ pub fn unbroken(text: &str) -> String {
 }
 
 /// The run's words, harmless and without what may be secret.
-pub fn run(run: &RunInfo) -> RunInfo {
+pub(crate) fn run(run: &RunInfo) -> RunInfo {
     let scenarios = run.scenarios.iter().map(|(name, weight)| (harmless(name), *weight));
     RunInfo {
         plan_name: run.plan_name.as_deref().map(harmless),

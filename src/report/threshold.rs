@@ -4,13 +4,13 @@ use super::figures::Threshold;
 use super::format;
 
 /// What was measured: `13.1 ms`, `0.42 %`, `499.8/s`; a dash when nothing was.
-pub fn measured(threshold: &Threshold) -> String {
+pub(crate) fn measured(threshold: &Threshold) -> String {
     threshold.observed.map_or("–".to_owned(), |value| in_unit(&threshold.expression, value))
 }
 
 /// How far the measured figure was from the limit: `missed by 12.0 ms`, `3.10 ms to spare`. Nothing when
 /// that is not known.
-pub fn distance(threshold: &Threshold) -> Option<String> {
+pub(crate) fn distance(threshold: &Threshold) -> Option<String> {
     let margin = threshold.margin.filter(|m| m.is_finite())?;
     let by = in_unit(&threshold.expression, (threshold.observed? - threshold.limit).abs());
     Some(match margin {

@@ -5,7 +5,7 @@ use crate::verdict::threshold::Watch;
 
 /// Looks at the thresholds whenever there is something new to judge.
 #[derive(Debug, Default)]
-pub struct Abort {
+pub(crate) struct Abort {
     watch: Watch,
     looked_at_ns: u64,
     done: bool,
@@ -13,7 +13,7 @@ pub struct Abort {
 
 impl Abort {
     /// The threshold (by its place) whose failing ends the run now; told once.
-    pub fn look(&mut self, board: &SharedSnapshot) -> Option<usize> {
+    pub(crate) fn look(&mut self, board: &SharedSnapshot) -> Option<usize> {
         let ripe = board.read(|snapshot| {
             let may_abort = snapshot.run.thresholds.iter().any(|t| t.abort_after_ns.is_some());
             let is_news = snapshot.measured_ns > self.looked_at_ns;

@@ -15,7 +15,7 @@ use crate::verdict::baseline::{self, Against, DEFAULT_MAX_REGRESSION, MAX_FILE_B
 ///
 /// # Errors
 /// Why it can not be, and what to do.
-pub fn read(options: &Options, plan: &Plan) -> Result<Option<Arc<Against>>, String> {
+pub(crate) fn read(options: &Options, plan: &Plan) -> Result<Option<Arc<Against>>, String> {
     let Some(path) = &options.baseline else { return Ok(None) };
     let shown = path.display();
     let text = text(path).map_err(|why| format!("--baseline {shown}: {why}"))?;

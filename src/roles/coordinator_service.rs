@@ -2,7 +2,7 @@
 //! carried out, one call after the other.
 
 mod calls;
-pub mod handle;
+pub(crate) mod handle;
 mod past;
 
 use std::sync::Arc;
@@ -35,7 +35,7 @@ const OPEN_WINDOWS_BYTES: usize = 64 << 20;
 const MOST_OPEN_WINDOWS: usize = 60;
 
 /// What the main thread and the calls share.
-pub struct CoordinatorService {
+pub(crate) struct CoordinatorService {
     options: Options,
     coordinator: Coordinator,
     journal: Option<Journal>,
@@ -61,7 +61,7 @@ impl CoordinatorService {
     ///
     /// # Errors
     /// When the journal can not be used, or is of another plan.
-    pub fn open(
+    pub(crate) fn open(
         options: &Options,
         board: Arc<SharedSnapshot>,
         own: Option<(Plan, PlanText)>,
@@ -155,7 +155,7 @@ impl CoordinatorService {
     }
 
     /// Let time pass; whether the result is sealed.
-    pub fn tick(&mut self) -> bool {
+    pub(crate) fn tick(&mut self) -> bool {
         let now = self.now();
         if self.sealed.is_none() && self.coordinator.wait_until().is_some_and(|at| at <= now) {
             // Nobody asks.
@@ -170,7 +170,7 @@ impl CoordinatorService {
     }
 
     /// Make no new requests.
-    pub fn stop(&mut self, reason: StopReason) {
+    pub(crate) fn stop(&mut self, reason: StopReason) {
         let _ = self.feed(Event::Stop(reason), None);
     }
 
@@ -178,13 +178,13 @@ impl CoordinatorService {
     ///
     /// # Errors
     /// Why it can not be now.
-    pub fn start(&mut self) -> Result<(), String> {
+    pub(crate) fn start(&mut self) -> Result<(), String> {
         self.feed(Event::Start, None).map(|_| ()).map_err(|refusal| refusal.message())
     }
 
     /// Leave the run to the next process with the same journal; whether that is possible. What is called for
     /// meanwhile is still written down.
-    pub fn leave(&mut self) -> bool {
+    pub(crate) fn leave(&mut self) -> bool {
         self.left = self.journal.is_some() && self.sealed.is_none() && !self.coordinator.is_broken();
         if self.left {
             self.say("left as it is: a coordinator with the same --state-dir takes the run up; workers wait 2 min for it");
@@ -193,12 +193,12 @@ impl CoordinatorService {
     }
 
     /// Whether the run was left to another process.
-    pub fn is_left(&self) -> bool {
+    pub(crate) fn is_left(&self) -> bool {
         self.left
     }
 
     /// Show what was measured until the run was left.
-    pub fn show_left(&mut self) {
+    pub(crate) fn show_left(&mut self) {
         self.show_fleet();
         if let Some(merger) = self.merger.take() {
             self.board.update(|s| s.ending = Ending::Interrupted);
@@ -207,19 +207,19 @@ impl CoordinatorService {
     }
 
     /// Whether some worker has yet to hear that the run is over.
-    pub fn is_awaited(&self) -> bool {
+    pub(crate) fn is_awaited(&self) -> bool {
         self.coordinator.unheard(self.now()) > 0
     }
 
     /// Why load never began, when it did not.
-    pub fn never_began(&self) -> Option<String> {
+    pub(crate) fn never_began(&self) -> Option<String> {
         let closing = self.sealed.as_ref().filter(|closing| !closing.started)?;
         let why = closing.stopped.as_ref().map_or("no reason".to_owned(), ToString::to_string);
         Some(format!("the run never began: {why}; nothing was sent"))
     }
 
     /// The clock that workers compare theirs with: a clock, and what is added to it, in nanoseconds.
-    pub fn clock(&self) -> (Clock, u64) {
+    pub(crate) fn clock(&self) -> (Clock, u64) {
         (self.clock, self.epoch_ns)
     }
 
@@ -442,7 +442,7 @@ impl CoordinatorService {
     }
 
     /// Show the finished run, once its end is on the disk or can not be.
-    pub fn seal(&mut self) {
+    pub(crate) fn seal(&mut self) {
         self.show_fleet();
         let Some(merger) = self.merger.take() else {
             return self.board.update(|s| s.state = State::Finished);

@@ -38,14 +38,14 @@ impl DemoTarget {
     ///
     /// # Errors
     /// When the process cannot be started or does not announce its address within 10 s.
-    pub fn start(load_cores: Option<&[usize]>) -> io::Result<Self> {
+    pub(crate) fn start(load_cores: Option<&[usize]>) -> io::Result<Self> {
         Self::start_program(&std::env::current_exe()?, load_cores)
     }
 
-    /// [`Self::start`] with the program's path given.
+    /// `start` with the program's path given.
     ///
     /// # Errors
-    /// As [`Self::start`].
+    /// As `start`.
     pub fn start_program(program: &Path, load_cores: Option<&[usize]>) -> io::Result<Self> {
         let mut command = Command::new(program);
         command

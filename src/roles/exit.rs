@@ -36,7 +36,7 @@ impl Failure {
     }
 
     /// The run could not be carried out.
-    pub fn incomplete(message: impl Into<String>) -> Self {
+    pub(crate) fn incomplete(message: impl Into<String>) -> Self {
         Self { message: message.into(), exit: Exit::Incomplete }
     }
 }

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 /// The job this process runs in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Job {
+pub(crate) struct Job {
     step_summary: Option<PathBuf>,
 }
 
 impl Job {
     /// The job that the environment speaks of, if any.
-    pub fn from_environment() -> Option<Self> {
+    pub(crate) fn from_environment() -> Option<Self> {
         Self::from_variables(|name| std::env::var_os(name))
     }
 
@@ -27,7 +27,7 @@ impl Job {
     ///
     /// # Errors
     /// The variable and what the system says.
-    pub fn summarise(&self, markdown: &str) -> Result<(), String> {
+    pub(crate) fn summarise(&self, markdown: &str) -> Result<(), String> {
         let Some(path) = &self.step_summary else { return Ok(()) };
         append(path, markdown)
             .map_err(|e| format!("GITHUB_STEP_SUMMARY {}: not written: {e}", path.display()))

@@ -19,13 +19,13 @@ const REDRAW_EVERY: Duration = Duration::from_millis(250);
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Draws how a run goes.
-pub struct Live {
+pub(crate) struct Live {
     surface: Surface,
     next: Instant,
 }
 
 /// Lines on standard error that do not get in the way of what is redrawn there.
-pub enum Notes {
+pub(crate) enum Notes {
     /// Nobody wants them.
     Nowhere,
     /// One after the other.
@@ -36,7 +36,7 @@ pub enum Notes {
 
 impl Notes {
     /// Write a line.
-    pub fn say(&self, line: &str) {
+    pub(crate) fn say(&self, line: &str) {
         // Standard error may be gone; the run goes on.
         let write = || drop(writeln!(std::io::stderr(), "{line}"));
         match self {
@@ -55,7 +55,7 @@ enum Surface {
 
 impl Live {
     /// A view on standard error; `tty`: whether that is a terminal.
-    pub fn new(quiet: bool, tty: bool) -> Self {
+    pub(crate) fn new(quiet: bool, tty: bool) -> Self {
         let surface = match (quiet, tty) {
             (true, _) => Surface::Nothing,
             (false, true) => Surface::Redrawn(spinner(ProgressDrawTarget::stderr())),
@@ -71,7 +71,7 @@ impl Live {
 
     /// Show the picture on the board if it is time to; cheap when it is not. Call it several times a
     /// second. The board is let go before anything is drawn: a stopped terminal stops nothing else.
-    pub fn tick(&mut self, board: &SharedSnapshot) {
+    pub(crate) fn tick(&mut self, board: &SharedSnapshot) {
         self.tick_at(Instant::now(), board);
     }
 
@@ -102,7 +102,7 @@ impl Live {
     }
 
     /// Where lines go that stay.
-    pub fn notes(&self) -> Notes {
+    pub(crate) fn notes(&self) -> Notes {
         match &self.surface {
             Surface::Nothing => Notes::Nowhere,
             Surface::Lines(_) => Notes::Plain,
@@ -111,7 +111,7 @@ impl Live {
     }
 
     /// Take the view away, so that the summary starts on a clean line.
-    pub fn finish(self) {
+    pub(crate) fn finish(self) {
         if let Surface::Redrawn(line) = self.surface {
             line.finish_and_clear();
         }

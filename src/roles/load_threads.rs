@@ -27,32 +27,32 @@ use crate::verdict::Threads;
 const TIMETABLES: usize = 16;
 
 /// What load threads are to do.
-pub struct Task<'a> {
+pub(crate) struct Task<'a> {
     /// What was typed.
-    pub options: &'a Options,
+    pub(crate) options: &'a Options,
     /// What is sent.
-    pub spec: Arc<RunSpec>,
+    pub(crate) spec: Arc<RunSpec>,
     /// This process's part of the plan.
-    pub part: Slice,
+    pub(crate) part: Slice,
     /// How many threads, and where.
-    pub threads: &'a Threads,
+    pub(crate) threads: &'a Threads,
     /// Where the target is.
-    pub route: Arc<Route>,
+    pub(crate) route: Arc<Route>,
     /// How connections are encrypted.
-    pub tls: Option<TlsConfig>,
+    pub(crate) tls: Option<TlsConfig>,
     /// The run's clock.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
 }
 
 /// The load threads of a run and the channels to them.
-pub struct LoadThreads {
+pub(crate) struct LoadThreads {
     handles: Vec<JoinHandle<()>>,
     /// What the threads are told.
-    pub control: Arc<Control>,
+    pub(crate) control: Arc<Control>,
     /// The run's clock.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
     /// What it carries out.
-    pub spec: Arc<RunSpec>,
+    pub(crate) spec: Arc<RunSpec>,
     settled: Receiver<Settled>,
     /// Of the threads, how many have settled; whether one reached the target, and why one did not.
     count: usize,
@@ -71,7 +71,7 @@ impl LoadThreads {
     ///
     /// # Errors
     /// When the machine has no room for them.
-    pub fn start(task: Task<'_>) -> Result<Self, Failure> {
+    pub(crate) fn start(task: Task<'_>) -> Result<Self, Failure> {
         let Task { options, spec, part, threads, route, tls, clock } = task;
         let stamps = options.timestamps == Timestamps::Kernel;
         let stamping = if stamps { sys::hold_timestamping() } else { None };
@@ -131,7 +131,7 @@ impl LoadThreads {
 
     /// Wait a while until every thread's first attempts have ended. `None`: not yet; an error: no thread
     /// has a connection, and why.
-    pub fn settle(&mut self, patience: Duration) -> Option<Result<(), Failure>> {
+    pub(crate) fn settle(&mut self, patience: Duration) -> Option<Result<(), Failure>> {
         while self.count < self.handles.len() {
             match self.settled.recv_timeout(patience) {
                 Ok(Settled { reached }) => {
@@ -158,7 +158,7 @@ impl LoadThreads {
     ///
     /// # Errors
     /// Why none has, or that a signal came.
-    pub fn reach_target(&mut self, stop: &Stop) -> Result<(), Failure> {
+    pub(crate) fn reach_target(&mut self, stop: &Stop) -> Result<(), Failure> {
         loop {
             match self.settle(LOOK_EVERY) {
                 Some(settled) => return settled,
@@ -176,7 +176,7 @@ impl LoadThreads {
     ///
     /// # Errors
     /// As [`Self::reach_target`].
-    pub fn try_out(mut self, interrupts: &Interrupts) -> Result<Merged, Failure> {
+    pub(crate) fn try_out(mut self, interrupts: &Interrupts) -> Result<Merged, Failure> {
         self.reach_target(&Stop::new(interrupts))?;
         self.control.start(self.clock.now() + START_LEAD_NS);
         let mut whole: Option<Merged> = None;
@@ -226,7 +226,7 @@ impl LoadThreads {
 
     /// From `from_ns` on (a time of the schedule, which began at `start_ns`) let the threads own `part` of
     /// it, or nothing.
-    pub fn deal(&self, part: Option<Slice>, start_ns: u64, from_ns: u64) {
+    pub(crate) fn deal(&self, part: Option<Slice>, start_ns: u64, from_ns: u64) {
         let load = &self.spec.plan.load;
         let of = self.timetables.len() as u64;
         for (thread, send) in (0..).zip(&self.timetables) {
@@ -247,7 +247,7 @@ impl LoadThreads {
     ///
     /// # Errors
     /// When the machine has no room for it.
-    pub fn collect(
+    pub(crate) fn collect(
         &mut self,
         board: &Arc<SharedSnapshot>,
         (start_at_ns, from_ns): (u64, u64),
@@ -271,7 +271,7 @@ impl LoadThreads {
     ///
     /// # Errors
     /// When one of them panicked.
-    pub fn join(self) -> Result<(), Failure> {
+    pub(crate) fn join(self) -> Result<(), Failure> {
         // One that never began waits for nobody.
         drop(self.windows);
         drop(self.empties);

@@ -1,31 +1,31 @@
 //! Roles: which threads and processes a job of the command line starts, and how they end.
 
-pub mod abort;
-pub mod baseline_file;
+pub(crate) mod abort;
+pub(crate) mod baseline_file;
 pub mod coordinator;
-pub mod coordinator_service;
+pub(crate) mod coordinator_service;
 pub mod demo;
 pub mod demo_target;
 mod exit;
-pub mod github;
-pub mod live;
-pub mod load_threads;
+pub(crate) mod github;
+pub(crate) mod live;
+pub(crate) mod load_threads;
 mod machine;
-pub mod once;
-pub mod place;
-pub mod plan_form;
-pub mod plan_source;
-pub mod report_files;
-pub mod resolver;
+pub(crate) mod once;
+pub(crate) mod place;
+pub(crate) mod plan_form;
+pub(crate) mod plan_source;
+pub(crate) mod report_files;
+pub(crate) mod resolver;
 mod run_info;
-pub mod signals;
+pub(crate) mod signals;
 pub mod standalone;
-pub mod stop;
-pub mod summary;
+pub(crate) mod stop;
+pub(crate) mod summary;
 pub mod target;
 mod timing;
-pub mod tls_files;
-pub mod tokens;
+pub(crate) mod tls_files;
+pub(crate) mod tokens;
 pub mod worker;
 
 pub use exit::{Exit, Failure};

@@ -21,7 +21,12 @@ use crate::verdict;
 ///
 /// # Errors
 /// When the target is not reached, or a signal came.
-pub fn run(options: &Options, plan: &Plan, seed: u64, interrupts: &Interrupts) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    options: &Options,
+    plan: &Plan,
+    seed: u64,
+    interrupts: &Interrupts,
+) -> Result<Exit, Failure> {
     let threads = verdict::threads_for(&machine::look(), Some(1), true, 1).map_err(Failure::usage)?;
     let tls = tls_files::read(plan, tls_files::folder(options.plan.as_deref())).map_err(Failure::usage)?;
     warn_of_insecure(plan);

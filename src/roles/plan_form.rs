@@ -57,7 +57,7 @@ impl Files {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn of(options: &Options) -> Result<Option<(Plan, PlanText)>, Failure> {
+pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanText)>, Failure> {
     let Some(path) = &options.plan else { return Ok(None) };
     let text = plan_source::read(path).map_err(Failure::usage)?;
     let variables = RefCell::new(BTreeMap::new());
@@ -101,7 +101,7 @@ pub fn of(options: &Options) -> Result<Option<(Plan, PlanText)>, Failure> {
 ///
 /// # Errors
 /// What is wrong with it, or that it is not the one its digest says.
-pub fn read(travels: &PlanText) -> Result<Plan, String> {
+pub(crate) fn read(travels: &PlanText) -> Result<Plan, String> {
     let Form { text, variables, concurrency, rate, requests, duration_ns, pem } = form(travels)?;
     let overrides = Overrides { concurrency, rate, requests, duration_ns };
     let plan = plan::parse(&text, &travels.source, &overrides, &|name| variables.get(name).cloned());
@@ -117,7 +117,7 @@ pub fn read(travels: &PlanText) -> Result<Plan, String> {
 ///
 /// # Errors
 /// When `plan` names one and there is no token.
-pub fn guard(plan: &Plan, token: Option<&str>) -> Result<(), Failure> {
+pub(crate) fn guard(plan: &Plan, token: Option<&str>) -> Result<(), Failure> {
     match (plan.tls.as_ref().and_then(|tls| tls.client.as_ref()), token) {
         (Some(client), None) => Err(Failure::usage(format!(
             "tls.key: {} would travel with the plan to whoever asks for it: set LOADTESTER_TOKEN or \
@@ -150,7 +150,7 @@ fn digest(plan: &Plan, pem: &Pem) -> String {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn files(travels: &PlanText) -> Result<Pem, String> {
+pub(crate) fn files(travels: &PlanText) -> Result<Pem, String> {
     form(travels)?.pem.unpack()
 }
 

@@ -11,7 +11,7 @@ use crate::units::print_bytes;
 ///
 /// # Errors
 /// What stood in the way and what to do about it, in a sentence.
-pub fn read(path: &str) -> Result<String, String> {
+pub(crate) fn read(path: &str) -> Result<String, String> {
     if path == "-" {
         return read_all(io::stdin().lock(), "standard input");
     }
@@ -33,7 +33,7 @@ pub fn read(path: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// Why the file cannot be read.
-pub fn body(typed: Option<&str>) -> Result<Vec<u8>, String> {
+pub(crate) fn body(typed: Option<&str>) -> Result<Vec<u8>, String> {
     let Some(typed) = typed else { return Ok(Vec::new()) };
     let Some(path) = typed.strip_prefix('@') else { return Ok(typed.as_bytes().to_vec()) };
     let read = File::open(path).and_then(|file| {

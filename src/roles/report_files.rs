@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// Which file, why, and the flag to change.
-pub fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), String> {
+pub(crate) fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), String> {
     paths.into_iter().try_for_each(|path| {
         check(path).map_err(|e| format!("--report {}: cannot be written: {e}", path.display()))
     })
@@ -38,7 +38,7 @@ fn check(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// What the system says; what was at `path` is then still there.
-pub fn write(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
     let (at, existing) = match Place::of(path)? {
         Place::Special => return OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes()),
         Place::File { at, existing } => (at, existing),

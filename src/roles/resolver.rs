@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// When the name has no address, or one of our own is not this machine's.
-pub fn route(plan: &Plan) -> Result<Arc<Route>, Failure> {
+pub(crate) fn route(plan: &Plan) -> Result<Arc<Route>, Failure> {
     let sources = &plan.connections.source_addresses;
     for source in sources {
         sys::check_source(*source).map_err(|e| {
@@ -63,7 +63,7 @@ fn resolve(plan: &Plan) -> Result<Vec<Address>, Failure> {
 
 /// Resolves the name again for as long as it is held.
 #[derive(Debug)]
-pub struct Resolver {
+pub(crate) struct Resolver {
     over: Arc<AtomicBool>,
 }
 
@@ -72,7 +72,7 @@ impl Resolver {
     ///
     /// # Errors
     /// When the machine has no room for a thread.
-    pub fn start(plan: &Plan, route: &Arc<Route>) -> Result<Option<Self>, Failure> {
+    pub(crate) fn start(plan: &Plan, route: &Arc<Route>) -> Result<Option<Self>, Failure> {
         let Some(every_ns) = plan.connections.resolve_every_ns else { return Ok(None) };
         let plan = plan.clone();
         let look_up = move || resolve(&plan).map_err(|failure| failure.message);

@@ -11,7 +11,7 @@ use super::Exit;
 
 /// How often we were asked to end.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupts {
+pub(crate) struct Interrupts {
     count: Arc<AtomicUsize>,
     /// Whether SIGTERM was one of them.
     by_term: Arc<AtomicBool>,
@@ -22,7 +22,7 @@ impl Interrupts {
     ///
     /// # Errors
     /// When the system refuses the handlers.
-    pub fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         let count = Arc::new(AtomicUsize::new(0));
         let (asked, by_term) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         for signal in [SIGINT, SIGTERM] {
@@ -43,17 +43,17 @@ impl Interrupts {
     }
 
     /// Whether we were asked to end.
-    pub fn any(&self) -> bool {
+    pub(crate) fn any(&self) -> bool {
         self.count() > 0
     }
 
     /// How often.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
 
     /// Whether it was SIGTERM: what moves processes elsewhere sends that, and nobody at a keyboard.
-    pub fn by_term(&self) -> bool {
+    pub(crate) fn by_term(&self) -> bool {
         self.by_term.load(Ordering::Relaxed)
     }
 }

@@ -70,7 +70,7 @@ fn plan_of(options: &Options) -> Result<Plan, Failure> {
 ///
 /// # Errors
 /// As [`run`].
-pub fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Result<Exit, Failure> {
+pub(crate) fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Result<Exit, Failure> {
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1 << 53)); // exact in JSON's numbers
     let machine = machine::look();
     if options.once {

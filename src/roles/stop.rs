@@ -9,24 +9,24 @@ use super::tokens::OPERATOR_TOKEN;
 use crate::web::{Operator, Token};
 
 /// Whether the run is to end.
-pub struct Stop<'a> {
+pub(crate) struct Stop<'a> {
     interrupts: &'a Interrupts,
     by_operator: Arc<AtomicBool>,
 }
 
 impl<'a> Stop<'a> {
     /// Not yet.
-    pub fn new(interrupts: &'a Interrupts) -> Self {
+    pub(crate) fn new(interrupts: &'a Interrupts) -> Self {
         Self { interrupts, by_operator: Arc::default() }
     }
 
     /// Whether a signal came or the operator asked.
-    pub fn asked(&self) -> bool {
+    pub(crate) fn asked(&self) -> bool {
         self.interrupts.any() || self.by_operator.load(Ordering::Relaxed)
     }
 
     /// Whether it was a signal, so that the next one ends the process.
-    pub fn by_signal(&self) -> bool {
+    pub(crate) fn by_signal(&self) -> bool {
         self.interrupts.any()
     }
 
@@ -34,7 +34,7 @@ impl<'a> Stop<'a> {
     ///
     /// # Errors
     /// When the token is none, naming the variable.
-    pub fn operator(&self) -> Result<Option<Operator>, Failure> {
+    pub(crate) fn operator(&self) -> Result<Option<Operator>, Failure> {
         let Some(text) = std::env::var_os(OPERATOR_TOKEN) else { return Ok(None) };
         let token = text.to_str().ok_or_else(|| "a token is text".to_owned()).and_then(Token::new);
         let token = token.map_err(|why| Failure::usage(format!("{OPERATOR_TOKEN}: {why}")))?;

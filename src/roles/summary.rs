@@ -17,7 +17,7 @@ use crate::run::Snapshot;
 ///
 /// # Errors
 /// Which file, why, and the flag to change.
-pub fn check_writable(options: &Options) -> Result<(), String> {
+pub(crate) fn check_writable(options: &Options) -> Result<(), String> {
     report_files::check_writable(options.reports.iter().filter_map(|report| report.path()))
 }
 
@@ -34,7 +34,7 @@ struct Said {
 ///
 /// # Errors
 /// When a report cannot be written; the summary is printed all the same.
-pub fn conclude(options: &Options, board: &SharedSnapshot) -> Result<Exit, Failure> {
+pub(crate) fn conclude(options: &Options, board: &SharedSnapshot) -> Result<Exit, Failure> {
     let job = Job::from_environment();
     let to_stdout = options.reports.iter().any(|report| report.path().is_none());
     let terminal = if to_stdout { io::stderr().is_terminal() } else { io::stdout().is_terminal() };

@@ -18,7 +18,7 @@ pub const PARENT_GUARD: &str = "LOADTESTER_TARGET_LEASH";
 pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// What stands before the address in the one line the target prints.
-pub const ANNOUNCEMENT: &str = "listening on http://";
+pub(crate) const ANNOUNCEMENT: &str = "listening on http://";
 
 /// Serve on `listen`, print `listening on http://ADDRESS` once connections are accepted, and return
 /// on SIGTERM, SIGINT or, on a leash, when the parent lets go.

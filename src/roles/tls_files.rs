@@ -17,7 +17,7 @@ const MAX_PEM_BYTES: usize = 4 << 20;
 ///
 /// # Errors
 /// The key, the file, why, and what to do about it.
-pub fn read(plan: &Plan, folder: &Path) -> Result<Option<TlsConfig>, String> {
+pub(crate) fn read(plan: &Plan, folder: &Path) -> Result<Option<TlsConfig>, String> {
     config(plan, &contents(plan, folder)?)
 }
 
@@ -25,7 +25,7 @@ pub fn read(plan: &Plan, folder: &Path) -> Result<Option<TlsConfig>, String> {
 ///
 /// # Errors
 /// What is wrong with a file, and what to do about it.
-pub fn config(plan: &Plan, pem: &Pem) -> Result<Option<TlsConfig>, String> {
+pub(crate) fn config(plan: &Plan, pem: &Pem) -> Result<Option<TlsConfig>, String> {
     plan.tls.as_ref().map(|tls| tls_config(tls, pem)).transpose()
 }
 
@@ -33,7 +33,7 @@ pub fn config(plan: &Plan, pem: &Pem) -> Result<Option<TlsConfig>, String> {
 ///
 /// # Errors
 /// The key, the file, why, and what to do about it.
-pub fn contents(plan: &Plan, folder: &Path) -> Result<Pem, String> {
+pub(crate) fn contents(plan: &Plan, folder: &Path) -> Result<Pem, String> {
     let Some(tls) = &plan.tls else { return Ok(Pem::default()) };
     let file = |key, name: Option<&String>| name.map(|name| pem(key, &folder.join(name))).transpose();
     Ok(Pem {
@@ -60,7 +60,7 @@ fn pem(key: &str, path: &Path) -> Result<Vec<u8>, String> {
 
 /// The folder that the files of a plan read from `source` are named from: its own, or, of a plan that is
 /// not a file, the present one.
-pub fn folder(source: Option<&str>) -> &Path {
+pub(crate) fn folder(source: Option<&str>) -> &Path {
     let own = source.filter(|source| *source != "-").and_then(|source| Path::new(source).parent());
     own.unwrap_or(Path::new(""))
 }

@@ -8,9 +8,9 @@ use super::Failure;
 use crate::web::Token;
 
 /// Where a worker's token is read from when no file is named.
-pub const WORKER_TOKEN: &str = "LOADTESTER_TOKEN";
+const WORKER_TOKEN: &str = "LOADTESTER_TOKEN";
 /// Where the operator's token is read from. Never from the command line: that is shown to everybody.
-pub const OPERATOR_TOKEN: &str = "LOADTESTER_OPERATOR_TOKEN";
+pub(crate) const OPERATOR_TOKEN: &str = "LOADTESTER_OPERATOR_TOKEN";
 /// The longest token file read.
 const MAX_TOKEN_BYTES: u64 = 4096;
 
@@ -18,7 +18,7 @@ const MAX_TOKEN_BYTES: u64 = 4096;
 ///
 /// # Errors
 /// When it can not be read or is none, naming flag or variable.
-pub fn worker(file: Option<&Path>) -> Result<Option<String>, Failure> {
+pub(crate) fn worker(file: Option<&Path>) -> Result<Option<String>, Failure> {
     read("--token-file", file, WORKER_TOKEN)
 }
 
@@ -26,12 +26,12 @@ pub fn worker(file: Option<&Path>) -> Result<Option<String>, Failure> {
 ///
 /// # Errors
 /// As [`worker`].
-pub fn operator(file: Option<&Path>) -> Result<Option<String>, Failure> {
+pub(crate) fn operator(file: Option<&Path>) -> Result<Option<String>, Failure> {
     read("--operator-token-file", file, OPERATOR_TOKEN)
 }
 
 /// The value of an environment variable for a plan; a plan may not send our own secrets somewhere.
-pub fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     if matches!(name, WORKER_TOKEN | OPERATOR_TOKEN) { None } else { std::env::var(name).ok() }
 }
 

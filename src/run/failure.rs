@@ -16,7 +16,7 @@ pub struct FirstFailure {
 }
 
 /// What was seen, in a few words.
-pub fn detail_text(detail: Detail, outcome: Outcome) -> String {
+pub(crate) fn detail_text(detail: Detail, outcome: Outcome) -> String {
     match detail {
         Detail::None => outcome.explain().to_owned(),
         Detail::Status(code) => format!("status {code}"),

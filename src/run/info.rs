@@ -6,7 +6,7 @@ use crate::plan::Threshold;
 use crate::verdict::baseline::Against;
 
 /// [`RunInfo::metrics_scenarios`] where nobody says otherwise.
-pub const DEFAULT_METRICS_SCENARIOS: usize = 100;
+pub(crate) const DEFAULT_METRICS_SCENARIOS: usize = 100;
 
 /// What is known of a run before it starts.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +51,7 @@ pub struct RunInfo {
 
 impl RunInfo {
     /// Of a process that has no plan yet.
-    pub fn unknown() -> Self {
+    pub(crate) fn unknown() -> Self {
         Self {
             plan_name: None,
             plan_source: "–".to_owned(),

@@ -48,7 +48,7 @@ impl Intervals {
     }
 
     /// All lines of the log.
-    pub fn lines(&self) -> String {
+    pub(crate) fn lines(&self) -> String {
         let mut lines = self.lines.clone();
         if let Some(Rest { from_s, to_s, scenarios }) = &self.rest {
             write_lines(&mut lines, &self.tags, [*from_s, *to_s], scenarios.iter());

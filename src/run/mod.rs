@@ -9,9 +9,11 @@ mod snapshot;
 mod state;
 mod timeline;
 
-pub use failure::{FirstFailure, detail_text};
+pub use failure::FirstFailure;
+pub(crate) use failure::detail_text;
 pub use fleet::Fleet;
-pub use info::{DEFAULT_METRICS_SCENARIOS, RunInfo};
+pub(crate) use info::DEFAULT_METRICS_SCENARIOS;
+pub use info::RunInfo;
 pub use intervals::Intervals;
 pub use shared::SharedSnapshot;
 pub use snapshot::Snapshot;

@@ -73,17 +73,17 @@ impl Snapshot {
     }
 
     /// Whether nothing will change any more.
-    pub fn is_final(&self) -> bool {
+    pub(crate) fn is_final(&self) -> bool {
         self.state == State::Finished
     }
 
     /// The time that the counts are out of, in nanoseconds: the denominator of every rate.
-    pub const fn counted_ns(&self) -> u64 {
+    pub(crate) const fn counted_ns(&self) -> u64 {
         self.measured_ns + self.ahead_ns
     }
 
     /// Share of the run that is done, 0..=1: by requests or by time, whichever is further.
-    pub fn progress(&self) -> f64 {
+    pub(crate) fn progress(&self) -> f64 {
         if self.state == State::Finished {
             return 1.0;
         }
@@ -98,7 +98,7 @@ impl Snapshot {
 
     /// Time until the plan's end in nanoseconds: the sooner of its duration and, at the pace so far, its
     /// requests. `None` when no load is applied or nobody can tell.
-    pub fn left_ns(&self) -> Option<u64> {
+    pub(crate) fn left_ns(&self) -> Option<u64> {
         if !matches!(self.state, State::WarmingUp | State::Running) {
             return None;
         }

@@ -17,7 +17,7 @@ pub enum State {
 
 impl State {
     /// The name in `/status`.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Starting => "starting",
             Self::WarmingUp => "warming_up",

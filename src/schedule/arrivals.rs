@@ -23,12 +23,12 @@ pub struct Piece {
 
 impl Piece {
     /// Arrivals it asks for.
-    pub fn arrivals(&self) -> f64 {
+    pub(crate) fn arrivals(&self) -> f64 {
         (self.from + self.to) / 2.0 * self.length_ns as f64 / NS_PER_S
     }
 
     /// Its beginning, `length_ns` long; itself where it is not longer.
-    pub fn until(&self, length_ns: u64) -> Self {
+    pub(crate) fn until(&self, length_ns: u64) -> Self {
         if length_ns >= self.length_ns {
             return *self;
         }
@@ -62,9 +62,9 @@ pub struct Schedule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
     /// Place in the whole schedule, from 0.
-    pub k: u64,
+    pub(crate) k: u64,
     /// The instant, in nanoseconds on the clock of the schedule's origin.
-    pub at_ns: u64,
+    pub(crate) at_ns: u64,
 }
 
 /// A piece and what came before it.
@@ -152,7 +152,7 @@ impl Schedule {
 
     /// The same slice without its arrivals due before `at_ns`. Even arrivals are stepped over at once,
     /// Poisson ones one by one (20 ns each): not for a thread that has to send meanwhile.
-    pub fn beginning(mut self, at_ns: u64) -> Self {
+    pub(crate) fn beginning(mut self, at_ns: u64) -> Self {
         // One less than the level, should rounding have put that arrival at `at_ns` or later.
         let surely_before = (self.level_at(at_ns) - 1.0).max(0.0) as u64;
         if let Process::Even { k } = &mut self.process {

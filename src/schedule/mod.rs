@@ -4,5 +4,7 @@
 mod arrivals;
 mod picker;
 
-pub use arrivals::{Arrivals, Due, Piece, Schedule};
-pub use picker::{MAX_PERIOD, Picker};
+pub(crate) use arrivals::Due;
+pub use arrivals::{Arrivals, Piece, Schedule};
+pub(crate) use picker::MAX_PERIOD;
+pub use picker::Picker;

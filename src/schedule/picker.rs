@@ -7,7 +7,7 @@
 //! divisor. (M. Balinski, H. P. Young, "Fair Representation", 2001, ch. 8 and appendix A.)
 
 /// The longest period a picker keeps, in requests: 2 MiB of table.
-pub const MAX_PERIOD: u64 = 1 << 20;
+pub(crate) const MAX_PERIOD: u64 = 1 << 20;
 
 /// The scenario of each request of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ impl Picker {
     /// who comes first among equals.
     ///
     /// # Errors
-    /// The period's length, when it is over [`MAX_PERIOD`].
+    /// The period's length, when it is over `MAX_PERIOD`.
     pub fn new(weights: &[u32], seed: u64) -> Result<Self, u64> {
         let divisor = weights.iter().fold(0, |a, w| gcd(a, u64::from(*w))).max(1);
         let reduced: Vec<u64> = weights.iter().map(|w| u64::from(*w) / divisor).collect();
@@ -46,7 +46,7 @@ impl Picker {
     }
 
     /// Requests after which the sequence repeats.
-    pub fn period(&self) -> u64 {
+    pub(crate) fn period(&self) -> u64 {
         self.period.len() as u64
     }
 

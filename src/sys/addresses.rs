@@ -23,7 +23,7 @@ impl Address {
     ///
     /// # Errors
     /// When it is longer than the kernel takes.
-    pub fn unix(socket: &str) -> io::Result<Self> {
+    pub(crate) fn unix(socket: &str) -> io::Result<Self> {
         let address = match socket.strip_prefix('@') {
             Some(name) => SocketAddrUnix::new_abstract_name(name.as_bytes())?,
             None => SocketAddrUnix::new(socket)?,
@@ -32,7 +32,7 @@ impl Address {
     }
 
     /// Whether a connection to it can come from `source`.
-    pub fn is_reached_from(&self, source: IpAddr) -> bool {
+    pub(crate) fn is_reached_from(&self, source: IpAddr) -> bool {
         matches!(self, Self::Inet(address) if address.is_ipv4() == source.is_ipv4())
     }
 }
@@ -55,7 +55,7 @@ const NOWHERE: usize = usize::MAX;
 
 /// The addresses of a target, as one thread knows them, and ours.
 #[derive(Debug)]
-pub struct Addresses {
+pub(crate) struct Addresses {
     all: Arc<[Address]>,
     /// Whether each was ever reached, and whether it is passed over.
     reached: Box<[bool]>,
@@ -71,14 +71,14 @@ pub struct Addresses {
 impl Addresses {
     /// `all` (at least one) for a number of connections, which come from `sources` in turn. `turn`: how many
     /// turns others take before; threads of few connections would all begin with the first address.
-    pub fn new(all: Arc<[Address]>, sources: Arc<[IpAddr]>, connections: usize, turn: usize) -> Self {
+    pub(crate) fn new(all: Arc<[Address]>, sources: Arc<[IpAddr]>, connections: usize, turn: usize) -> Self {
         let none = vec![false; all.len()];
         let of = vec![NOWHERE; connections].into();
         Self { reached: none.clone().into(), passed_over: none.into(), of, all, sources, turn }
     }
 
     /// From now on the target is at `all` (at least one). What is known of those it was at before stays known.
-    pub fn replace(&mut self, all: Arc<[Address]>) {
+    pub(crate) fn replace(&mut self, all: Arc<[Address]>) {
         let place = |of: &usize| {
             let address = self.all.get(*of)?;
             all.iter().position(|other| other == address)
@@ -97,7 +97,7 @@ impl Addresses {
     }
 
     /// The address for `c`'s next attempt, and the one it comes from.
-    pub fn choose(&mut self, c: u32) -> (&Address, Option<IpAddr>) {
+    pub(crate) fn choose(&mut self, c: u32) -> (&Address, Option<IpAddr>) {
         let left = self.passed_over.iter().filter(|over| !**over).count().max(1);
         let nth = self.turn % left;
         let chosen = (0..self.all.len()).filter(|i| !self.passed_over[*i]).nth(nth).unwrap_or(0);
@@ -114,7 +114,7 @@ impl Addresses {
     }
 
     /// `c`'s attempt succeeded.
-    pub fn reached(&mut self, c: u32) {
+    pub(crate) fn reached(&mut self, c: u32) {
         if let Some(reached) = self.reached.get_mut(self.of[c as usize]) {
             *reached = true;
         }
@@ -122,7 +122,7 @@ impl Addresses {
 
     /// Nobody answered `c`'s attempt: whether to try another address before that is a failure. Not where
     /// somebody once answered: then the target is failing.
-    pub fn try_another(&mut self, c: u32) -> bool {
+    pub(crate) fn try_another(&mut self, c: u32) -> bool {
         let at = self.of[c as usize];
         if self.reached.get(at).is_none_or(|reached| *reached) {
             return false;

@@ -41,7 +41,7 @@ pub struct Throttle {
 
 impl Throttle {
     /// What came after `earlier`.
-    pub fn since(self, earlier: Self) -> Self {
+    pub(crate) fn since(self, earlier: Self) -> Self {
         Self { ns: self.ns.saturating_sub(earlier.ns), periods: self.periods.saturating_sub(earlier.periods) }
     }
 }

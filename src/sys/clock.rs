@@ -15,7 +15,7 @@ impl Clock {
     }
 
     /// A clock that reads `past_ns` now: instants up to so long ago have a number, too.
-    pub fn with_past(past_ns: u64) -> Self {
+    pub(crate) fn with_past(past_ns: u64) -> Self {
         // Wraps where the past is longer than the system is up; reading it wraps back.
         Self { origin_ns: read(ClockId::Monotonic).wrapping_sub(past_ns) }
     }
@@ -104,21 +104,21 @@ impl RealtimeOffset {
     }
 
     /// The same at its latest, as far as the offset is known.
-    pub fn translate_late(&self, stamp_ns: u64) -> u64 {
+    pub(crate) fn translate_late(&self, stamp_ns: u64) -> u64 {
         self.translate(stamp_ns).saturating_add(self.uncertainty_ns)
     }
 }
 
 /// Ask the scheduler to let this thread go before others by `nice` (negative: before them). Where that
 /// is not ours to ask, it stays as it is.
-pub fn set_nice(nice: i32) {
+pub(crate) fn set_nice(nice: i32) {
     let own = rustix::thread::gettid();
     let _ = rustix::process::setpriority_process(Some(own), nice);
 }
 
 /// Ask the kernel to wake this thread as exactly as it can: timer slack of 1 ns instead of 50 µs.
 /// A kernel that refuses leaves the default, which shows in the slip.
-pub fn set_timer_slack() {
+pub(crate) fn set_timer_slack() {
     // SAFETY: PR_SET_TIMERSLACK takes one integer and touches no memory of ours.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1) };
 }

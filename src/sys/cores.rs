@@ -17,7 +17,7 @@ pub fn allowed() -> Vec<usize> {
 /// Keep the calling thread on `core`. `false`: the kernel refused (no such core, or not ours), and
 /// the thread runs where it did before.
 #[must_use]
-pub fn pin(core: usize) -> bool {
+pub(crate) fn pin(core: usize) -> bool {
     core < CORES_MAX && core_affinity::set_for_current(CoreId { id: core })
 }
 

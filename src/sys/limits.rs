@@ -9,7 +9,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::cgroup::Groups;
 
 /// Soft and hard limit on open file descriptors; `u64::MAX`: none.
-pub fn file_descriptors() -> (u64, u64) {
+pub(crate) fn file_descriptors() -> (u64, u64) {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     (current.unwrap_or(u64::MAX), maximum.unwrap_or(u64::MAX))
 }
@@ -18,26 +18,26 @@ pub fn file_descriptors() -> (u64, u64) {
 ///
 /// # Errors
 /// The kernel's, when `soft` is over the hard limit.
-pub fn raise_file_descriptors(soft: u64) -> io::Result<()> {
+pub(crate) fn raise_file_descriptors(soft: u64) -> io::Result<()> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     Ok(setrlimit(Resource::Nofile, Rlimit { current: Some(soft), maximum })?)
 }
 
 /// Descriptors this process has open; 0 when `/proc` does not say.
-pub fn file_descriptors_in_use() -> u64 {
+pub(crate) fn file_descriptors_in_use() -> u64 {
     // The listing holds one open itself.
     fs::read_dir("/proc/self/fd").map_or(0, |listing| (listing.count() as u64).saturating_sub(1))
 }
 
 /// What the machine has left, or what our control groups leave us of it.
-pub fn memory_available(root: &Path) -> Option<u64> {
+pub(crate) fn memory_available(root: &Path) -> Option<u64> {
     let machine = read("/proc/meminfo").and_then(|text| parse_available(&text));
     let groups = Groups::find(root, "memory").and_then(|groups| groups.memory_left_bytes());
     machine.into_iter().chain(groups).min()
 }
 
 /// First and last local port that the kernel picks from.
-pub fn local_ports() -> Option<(u16, u16)> {
+pub(crate) fn local_ports() -> Option<(u16, u16)> {
     read("/proc/sys/net/ipv4/ip_local_port_range").and_then(|text| parse_port_range(&text))
 }
 

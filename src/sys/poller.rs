@@ -7,37 +7,37 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::time::Timespec;
 
 /// Events taken from the kernel at once. More would let a batch grow stale before it is served.
-pub const MAX_EVENTS: usize = 256;
+pub(crate) const MAX_EVENTS: usize = 256;
 
 /// What became possible on one socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ready {
+pub(crate) struct Ready {
     /// The token given to [`Poller::add`].
-    pub token: u64,
+    pub(crate) token: u64,
     /// There is something to read, or the stream ended.
-    pub readable: bool,
+    pub(crate) readable: bool,
     /// There is room to write, or a connection attempt ended.
-    pub writable: bool,
+    pub(crate) writable: bool,
     /// The peer closed or reset, or a connection attempt failed: read until the end, or ask why.
-    pub hung_up: bool,
+    pub(crate) hung_up: bool,
 }
 
 /// One thread's epoll instance.
-pub struct Poller {
+pub(crate) struct Poller {
     epoll: OwnedFd,
     events: Vec<Event>,
 }
 
 /// An epoll instance that no thread has taken yet.
 #[derive(Debug)]
-pub struct Epoll(OwnedFd);
+pub(crate) struct Epoll(OwnedFd);
 
 impl Epoll {
     /// A new instance.
     ///
     /// # Errors
     /// When the process is out of file descriptors, or the kernel has no `epoll_pwait2`.
-    pub fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let fd = epoll::create(CreateFlags::CLOEXEC)?;
         let mut none = Vec::with_capacity(1);
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -55,7 +55,7 @@ impl Epoll {
 
 impl Poller {
     /// Take `epoll` into this thread.
-    pub fn new(epoll: Epoll) -> Self {
+    pub(crate) fn new(epoll: Epoll) -> Self {
         Self { epoll: epoll.0, events: Vec::with_capacity(MAX_EVENTS) }
     }
 
@@ -64,7 +64,7 @@ impl Poller {
     ///
     /// # Errors
     /// When the kernel is out of memory or watches.
-    pub fn add(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
+    pub(crate) fn add(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
         let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         Ok(epoll::add(&self.epoll, fd, EventData::new_u64(token), flags)?)
     }
@@ -74,7 +74,7 @@ impl Poller {
     /// # Errors
     /// None that a correct program meets; an interrupted wait is 0 events.
     #[inline]
-    pub fn wait(&mut self, timeout_ns: u64) -> io::Result<usize> {
+    pub(crate) fn wait(&mut self, timeout_ns: u64) -> io::Result<usize> {
         let timeout = Timespec {
             tv_sec: (timeout_ns / 1_000_000_000) as i64,
             tv_nsec: (timeout_ns % 1_000_000_000) as i64,
@@ -89,7 +89,7 @@ impl Poller {
 
     /// The `i`-th event of the last wait.
     #[inline]
-    pub fn ready(&self, i: usize) -> Ready {
+    pub(crate) fn ready(&self, i: usize) -> Ready {
         let event = self.events[i];
         let flags = event.flags;
         let hung_up = flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);

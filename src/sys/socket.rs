@@ -10,7 +10,7 @@ use super::{Address, stamp};
 
 /// One connection to the target.
 #[derive(Debug)]
-pub struct Socket {
+pub(crate) struct Socket {
     fd: OwnedFd,
     stamped: bool,
     is_tcp: bool,
@@ -18,11 +18,11 @@ pub struct Socket {
 
 /// What one read brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Received {
+pub(crate) struct Received {
     /// Bytes; 0 is the end of the stream.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
     /// When the kernel had the last of them, in nanoseconds of CLOCK_REALTIME.
-    pub stamp_ns: Option<u64>,
+    pub(crate) stamp_ns: Option<u64>,
 }
 
 impl Socket {
@@ -32,7 +32,7 @@ impl Socket {
     ///
     /// # Errors
     /// What the kernel says at once: no ports, no descriptors, refused, unreachable.
-    pub fn connect(address: &Address, source: Option<IpAddr>, stamped: bool) -> io::Result<Self> {
+    pub(crate) fn connect(address: &Address, source: Option<IpAddr>, stamped: bool) -> io::Result<Self> {
         let family = match address {
             Address::Inet(SocketAddr::V4(_)) => AddressFamily::INET,
             Address::Inet(SocketAddr::V6(_)) => AddressFamily::INET6,
@@ -61,7 +61,7 @@ impl Socket {
 
     /// Whether [`Socket::discard`] is possible: only TCP throws away in the kernel.
     #[inline]
-    pub fn can_discard(&self) -> bool {
+    pub(crate) fn can_discard(&self) -> bool {
         self.is_tcp
     }
 
@@ -69,7 +69,7 @@ impl Socket {
     ///
     /// # Errors
     /// Why it failed.
-    pub fn outcome(&self) -> io::Result<()> {
+    pub(crate) fn outcome(&self) -> io::Result<()> {
         Ok(net::sockopt::socket_error(&self.fd)??)
     }
 
@@ -78,7 +78,7 @@ impl Socket {
     /// # Errors
     /// `WouldBlock` when its buffer is full; otherwise why the connection is gone.
     #[inline]
-    pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         Ok(net::send(&self.fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
     }
 
@@ -87,7 +87,7 @@ impl Socket {
     /// # Errors
     /// `WouldBlock` when there is nothing; otherwise why the connection is gone.
     #[inline]
-    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
+    pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
         if self.stamped {
             let length = buffer.len();
             let (bytes, stamp_ns) = stamp::receive(self.fd.as_fd(), buffer, length, false)?;
@@ -102,7 +102,7 @@ impl Socket {
     /// # Errors
     /// As [`Socket::receive`].
     #[inline]
-    pub fn discard(&self, length: u64) -> io::Result<Received> {
+    pub(crate) fn discard(&self, length: u64) -> io::Result<Received> {
         let length = usize::try_from(length).unwrap_or(usize::MAX).min(MAX_DISCARD_BYTES);
         let (bytes, stamp_ns) = stamp::receive(self.fd.as_fd(), &mut [], length, true)?;
         Ok(Received { bytes, stamp_ns: stamp_ns.filter(|_| self.stamped) })
@@ -152,7 +152,7 @@ fn bind(fd: &OwnedFd, source: IpAddr) -> io::Result<()> {
 ///
 /// # Errors
 /// Why not: it is no address of this machine, or its family is off.
-pub fn check_source(source: IpAddr) -> io::Result<()> {
+pub(crate) fn check_source(source: IpAddr) -> io::Result<()> {
     let family = if source.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let fd = net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     bind(&fd, source)
@@ -179,7 +179,7 @@ impl AsFd for Socket {
 /// connection, and one that had read all of them ends it in order (unix(7) says nothing of it; Linux does so
 /// in `unix_release_sock`). So a reset means that the request's end was not read, `unread`; whether its
 /// beginning was, is for the caller to weigh.
-pub fn unacknowledged(socket: &Socket, total: u64, sent: u64, unread: bool) -> bool {
+pub(crate) fn unacknowledged(socket: &Socket, total: u64, sent: u64, unread: bool) -> bool {
     if !socket.is_tcp {
         return unread;
     }

@@ -17,7 +17,7 @@ struct Control([u8; 64]);
 /// Linux stamps only while some socket asks for it, and switches with a delay: with connections that come
 /// and go, packets would go by unstamped. `None` where the kernel refuses; then responses without a stamp
 /// are counted as such.
-pub fn hold_timestamping() -> Option<OwnedFd> {
+pub(crate) fn hold_timestamping() -> Option<OwnedFd> {
     let family = rustix::net::AddressFamily::INET;
     let flags = rustix::net::SocketFlags::CLOEXEC;
     let fd = rustix::net::socket_with(family, rustix::net::SocketType::DGRAM, flags, None).ok()?;
@@ -26,7 +26,7 @@ pub fn hold_timestamping() -> Option<OwnedFd> {
 }
 
 /// Ask for receive timestamps on `fd`.
-pub fn enable(fd: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn enable(fd: BorrowedFd<'_>) -> io::Result<()> {
     let on: libc::c_int = 1;
     // SAFETY: the pointer and length describe `on`, which outlives the call.
     let result = unsafe {
@@ -46,7 +46,7 @@ pub fn enable(fd: BorrowedFd<'_>) -> io::Result<()> {
 ///
 /// `length` may exceed the buffer only with `discard`.
 #[inline]
-pub fn receive(
+pub(crate) fn receive(
     fd: BorrowedFd<'_>,
     buffer: &mut [u8],
     length: usize,

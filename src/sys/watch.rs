@@ -11,7 +11,7 @@ const MAX_AGE_NS: u64 = 5_000_000_000;
 
 /// A clock beside a socket or many.
 #[derive(Debug)]
-pub struct Watch {
+pub(crate) struct Watch {
     clock: Clock,
     offset: RealtimeOffset,
     /// Keeps the kernel stamping.
@@ -20,12 +20,12 @@ pub struct Watch {
 
 impl Watch {
     /// Look at `clock`.
-    pub fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock) -> Self {
         Self { clock, offset: RealtimeOffset::measure(&clock), _stamping: stamp::hold_timestamping() }
     }
 
     /// Nanoseconds on the clock.
-    pub fn now(&self) -> u64 {
+    pub(crate) fn now(&self) -> u64 {
         self.clock.now()
     }
 
@@ -35,7 +35,7 @@ impl Watch {
     ///
     /// # Errors
     /// `WouldBlock` when there is nothing; otherwise why the connection is gone.
-    pub fn receive(&mut self, from: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, u64)> {
+    pub(crate) fn receive(&mut self, from: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, u64)> {
         let length = buffer.len();
         let (bytes, stamp_ns) = stamp::receive(from.as_fd(), buffer, length, false)?;
         let now = self.clock.now();
@@ -47,7 +47,7 @@ impl Watch {
 
 /// Ask the kernel to stamp what comes in on `socket`, and on those accepted from it. Where it refuses, reading
 /// tells when it was read.
-pub fn ask_for_stamps(socket: impl AsFd) {
+pub(crate) fn ask_for_stamps(socket: impl AsFd) {
     let _ = stamp::enable(socket.as_fd());
 }
 

@@ -5,13 +5,13 @@
 
 /// The finest difference that is told apart, in nanoseconds (HdrHistogram rounds it down to a power of
 /// two: 64 ns).
-pub const LOWEST_NS: u64 = 100;
+pub(crate) const LOWEST_NS: u64 = 100;
 /// The longest time, in nanoseconds: one hour. Longer ones are recorded as this and counted.
-pub const HIGHEST_NS: u64 = 3_600_000_000_000;
+pub(crate) const HIGHEST_NS: u64 = 3_600_000_000_000;
 /// Significant decimal digits kept of each time.
-pub const DIGITS: u8 = 3;
+pub(crate) const DIGITS: u8 = 3;
 /// Buckets of a histogram.
-pub const BUCKETS: usize = 27 * HALF;
+pub(crate) const BUCKETS: usize = 27 * HALF;
 
 /// log2 of the width of the finest buckets.
 const UNIT_BITS: u32 = 6;
@@ -23,13 +23,13 @@ const FINEST: u64 = (2 << (HALF_BITS + UNIT_BITS)) - 1;
 
 /// The number of the bucket of a time of at most [`HIGHEST_NS`].
 #[inline]
-pub const fn index(ns: u64) -> usize {
+pub(crate) const fn index(ns: u64) -> usize {
     let doublings = FINEST.leading_zeros() - (ns | FINEST).leading_zeros();
     ((doublings as usize) << HALF_BITS) + (ns >> (doublings + UNIT_BITS)) as usize
 }
 
 /// The shortest time in this bucket, and how many nanoseconds wide it is.
-pub const fn lowest_and_width(index: usize) -> (u64, u64) {
+pub(crate) const fn lowest_and_width(index: usize) -> (u64, u64) {
     let doublings = (index >> HALF_BITS).saturating_sub(1);
     let bits = doublings as u32 + UNIT_BITS;
     (((index - (doublings << HALF_BITS)) as u64) << bits, 1 << bits)

@@ -5,7 +5,7 @@ use super::{Close, Outcome, TlsFault};
 use crate::http1::ProtocolError;
 
 named_enum! {
-    /// What is counted over the whole run, beside the reasons in [`Close`], [`ProtocolError`] and [`TlsFault`].
+    /// What is counted over the whole run, beside the reasons in [`Close`], [`ProtocolError`] and `TlsFault`.
     pub enum Counter {
         /// Connections established.
         ConnectionsOpened = "connections_opened",

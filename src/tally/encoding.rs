@@ -109,7 +109,7 @@ impl Merged {
     ///
     /// # Errors
     /// What is wrong with the bytes, as half a sentence.
-    pub fn read(bytes: &[u8], steps: usize) -> Result<Self, String> {
+    pub(crate) fn read(bytes: &[u8], steps: usize) -> Result<Self, String> {
         let mut stream = ZlibDecoder::new(bytes);
         let mut plain = Vec::new();
         let inflated = stream.by_ref().take(MAX_INFLATED_BYTES + 1).read_to_end(&mut plain);

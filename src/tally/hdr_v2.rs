@@ -31,12 +31,12 @@ const MAX_COUNT: u64 = 1 << 47;
 
 impl Histogram {
     /// Its V2 encoding, deflated, in base64.
-    pub fn to_base64(&self) -> String {
+    pub(crate) fn to_base64(&self) -> String {
         BASE64.encode(self.to_v2_deflate())
     }
 
     /// Its V2 encoding, deflated.
-    pub fn to_v2_deflate(&self) -> Vec<u8> {
+    fn to_v2_deflate(&self) -> Vec<u8> {
         let mut stream =
             ZlibEncoder::new([&DEFLATED_COOKIE.to_be_bytes()[..], &[0; 4]].concat(), Compression::default());
         let deflated = stream.write_all(&self.to_v2()).and_then(|()| stream.finish());
@@ -76,7 +76,7 @@ impl Histogram {
     ///
     /// # Errors
     /// What is wrong with the bytes, as half a sentence.
-    pub fn from_v2_deflate(bytes: &[u8]) -> Result<Self, String> {
+    pub(crate) fn from_v2_deflate(bytes: &[u8]) -> Result<Self, String> {
         let word = |bytes: &[u8], at: usize| {
             bytes.get(at..at + 4).map(|w| u32::from_be_bytes([w[0], w[1], w[2], w[3]]))
         };

@@ -22,7 +22,7 @@ pub struct ThreadHealth {
 
 impl ThreadHealth {
     /// Share of the measured time not spent waiting, 0..=1.
-    pub fn busy_ratio(&self) -> f64 {
+    pub(crate) fn busy_ratio(&self) -> f64 {
         if self.observed_ns == 0 { 0.0 } else { self.busy_ns as f64 / self.observed_ns as f64 }
     }
 }

@@ -26,9 +26,9 @@ pub struct Histogram {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bucket {
     /// The shortest time, in nanoseconds.
-    pub lowest_ns: u64,
+    pub(crate) lowest_ns: u64,
     /// The middle, which means and sums are computed from.
-    pub middle_ns: u64,
+    pub(crate) middle_ns: u64,
     /// The longest.
     pub highest_ns: u64,
     /// Times recorded; at least one.
@@ -84,7 +84,7 @@ impl Histogram {
     }
 
     /// The counts of all of them together.
-    pub fn sum<'a>(histograms: impl IntoIterator<Item = &'a Self>) -> Self {
+    pub(crate) fn sum<'a>(histograms: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut histograms = histograms.into_iter().filter(|h| h.count > 0);
         let Some(mut first) = histograms.next().cloned() else { return Self::new() };
         let Some(second) = histograms.next() else { return first };
@@ -194,7 +194,7 @@ impl Histogram {
     }
 
     /// Smallest recorded value in nanoseconds, to the histogram's resolution.
-    pub fn min(&self) -> Option<u64> {
+    pub(crate) fn min(&self) -> Option<u64> {
         self.entries.first().map(|entry| bucket::lowest_and_width(index_of(*entry)).0)
     }
 
@@ -206,14 +206,14 @@ impl Histogram {
     }
 
     /// Mean in nanoseconds, computed from the buckets' mid-points.
-    pub fn mean(&self) -> Option<f64> {
+    pub(crate) fn mean(&self) -> Option<f64> {
         let all = self.count as f64;
         let mean = self.buckets().fold(0.0, |sum, b| sum + b.middle_ns as f64 * b.count as f64 / all);
         (self.count > 0).then_some(mean)
     }
 
     /// Standard deviation in nanoseconds, computed from the buckets' mid-points.
-    pub fn stddev(&self) -> Option<f64> {
+    pub(crate) fn stddev(&self) -> Option<f64> {
         let mean = self.mean()?;
         let squares = self.buckets().fold(0.0, |sum, b| {
             let deviation = b.middle_ns as f64 - mean;
@@ -238,7 +238,7 @@ impl Histogram {
     }
 
     /// The lowest time that is recorded in the same bucket as this one.
-    pub fn lowest_equivalent(&self, ns: u64) -> u64 {
+    pub(crate) fn lowest_equivalent(&self, ns: u64) -> u64 {
         bucket::lowest_and_width(bucket::index(ns.min(HIGHEST_NS))).0
     }
 

@@ -84,13 +84,13 @@ impl Merged {
         self.seen.first[outcome.index()].as_ref()
     }
 
-    /// The first responses that broke an expectation, see [`super::Tally::keep_specimen`].
+    /// The first responses that broke an expectation, see `Tally::keep_specimen`.
     pub fn specimens(&self) -> &[Specimen] {
         &self.seen.specimens
     }
 
     /// The last response, where the client was to keep it.
-    pub fn last_captured(&self) -> Option<&CapturedResponse> {
+    pub(crate) fn last_captured(&self) -> Option<&CapturedResponse> {
         self.seen.captured.as_deref()
     }
 
@@ -158,7 +158,7 @@ impl Merged {
     }
 
     /// Count the instants of what was seen from `start_ns` on.
-    pub fn count_from(&mut self, start_ns: u64) {
+    pub(crate) fn count_from(&mut self, start_ns: u64) {
         self.seen.count_from(start_ns);
     }
 }

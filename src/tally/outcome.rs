@@ -47,7 +47,7 @@ named_enum! {
 
 impl Outcome {
     /// One sentence for the summary: what happened, in the words of a person reading a report.
-    pub const fn explain(self) -> &'static str {
+    pub(crate) const fn explain(self) -> &'static str {
         match self {
             Self::Ok => "complete response, as expected",
             Self::UnexpectedStatus => "complete response with a status that counts as a failure",
@@ -78,7 +78,7 @@ impl Outcome {
     }
 
     /// Whether a deadline ended the exchange: then its times are recorded at that deadline.
-    pub const fn is_timeout(self) -> bool {
+    pub(crate) const fn is_timeout(self) -> bool {
         matches!(self, Self::FirstByteTimeout | Self::Timeout | Self::WriteTimeout | Self::ConnectTimeout)
     }
 }
@@ -137,7 +137,7 @@ impl Broken {
     }
 
     /// How an exchange whose response broke this ends.
-    pub const fn outcome(self) -> Outcome {
+    pub(crate) const fn outcome(self) -> Outcome {
         match self {
             Self::Status(_) => Outcome::UnexpectedStatus,
             Self::BodyTooLarge => Outcome::BodyTooLarge,
@@ -147,7 +147,7 @@ impl Broken {
 }
 
 /// Different broken expectations kept of each step.
-pub const MAX_SPECIMENS: usize = 5;
+pub(crate) const MAX_SPECIMENS: usize = 5;
 
 /// The first response that broke an expectation, as far as people want to see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,9 +161,9 @@ pub struct Specimen {
     /// Its status code.
     pub status: u16,
     /// What was expected and what came, in a sentence.
-    pub what: String,
+    pub(crate) what: String,
     /// How its body begins, bounded and with control characters escaped; empty where no body was kept.
-    pub excerpt: String,
+    pub(crate) excerpt: String,
 }
 
 /// The first exchange that ended in some way.

@@ -15,9 +15,9 @@
 //! into a list as well.
 
 /// Counts of a page: a cache line of 64 bytes.
-pub const PAGE: usize = 16;
+pub(crate) const PAGE: usize = 16;
 /// Pages of a pool at the most, so that their numbers fit `u16`: 4 MiB.
-pub const MAX_PAGES: usize = u16::MAX as usize;
+pub(crate) const MAX_PAGES: usize = u16::MAX as usize;
 /// Counts that may overflow before anybody looks: each takes 2^32 samples.
 const CARRIES: usize = 64;
 
@@ -26,7 +26,7 @@ type Place = u32;
 
 /// Counts by slot and offset.
 #[derive(Clone, Debug)]
-pub struct PagedCounts {
+pub(crate) struct PagedCounts {
     /// The page of each slot; 0: none.
     slots: Box<[u16]>,
     /// Page 0 is nobody's.
@@ -44,7 +44,7 @@ pub struct PagedCounts {
 impl PagedCounts {
     /// Nothing counted. `slots` as pages of buckets of all series; a pool of at most `pages`, room for `spill`
     /// samples more.
-    pub fn new(slots: usize, pages: usize, spill: usize) -> Self {
+    pub(crate) fn new(slots: usize, pages: usize, spill: usize) -> Self {
         debug_assert!(slots * PAGE <= Place::MAX as usize, "places are numbered");
         let pages = Self::pool(slots, pages);
         Self {
@@ -63,7 +63,7 @@ impl PagedCounts {
     }
 
     /// The bytes that [`Self::new`] asks for.
-    pub const fn bytes(slots: usize, pages: usize, spill: usize) -> usize {
+    pub(crate) const fn bytes(slots: usize, pages: usize, spill: usize) -> usize {
         let pages = if pages < MAX_PAGES { pages } else { MAX_PAGES };
         let pages = if pages < slots { pages } else { slots };
         slots * 2 + (pages + 1) * PAGE * 4 + pages * 4 + (spill + CARRIES) * 4
@@ -71,7 +71,7 @@ impl PagedCounts {
 
     /// Count one more.
     #[inline]
-    pub fn add(&mut self, slot: usize, offset: usize) {
+    pub(crate) fn add(&mut self, slot: usize, offset: usize) {
         let page = usize::from(self.slots[slot]);
         if page == 0 {
             return self.add_first(slot, offset);
@@ -104,30 +104,30 @@ impl PagedCounts {
 
     /// Whether the pool is nearly empty: time to exchange this for an empty one, if there is one.
     #[inline]
-    pub fn wants_shipping(&self) -> bool {
+    pub(crate) fn wants_shipping(&self) -> bool {
         self.owners.len() >= self.enough || self.must_ship()
     }
 
     /// Whether what has no page is being kept: time to wait for an empty one.
     #[inline]
-    pub fn must_ship(&self) -> bool {
+    pub(crate) fn must_ship(&self) -> bool {
         !self.spill.is_empty() || !self.carries.is_empty()
     }
 
     /// The slot and the counts of each page that was handed out, in no order.
-    pub fn pages(&self) -> impl Iterator<Item = (usize, &[u32; PAGE])> {
+    pub(crate) fn pages(&self) -> impl Iterator<Item = (usize, &[u32; PAGE])> {
         self.owners.iter().map(|slot| *slot as usize).zip(&self.counts[1..])
     }
 
     /// What is beside the pages: slot, offset and count, in no order.
-    pub fn others(&self) -> impl Iterator<Item = (usize, usize, u64)> + '_ {
+    pub(crate) fn others(&self) -> impl Iterator<Item = (usize, usize, u64)> + '_ {
         let spilled = self.spill.iter().map(|place| (*place, 1));
         let carried = self.carries.iter().map(|place| (*place, 1 << u32::BITS));
         spilled.chain(carried).map(|(place, n)| (place as usize / PAGE, place as usize % PAGE, n))
     }
 
     /// Forget everything; keeps the memory. Takes as long as there are pages in use.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.owners.iter().for_each(|slot| self.slots[*slot as usize] = 0);
         self.counts[1..=self.owners.len()].fill([0; PAGE]);
         self.owners.clear();
@@ -137,13 +137,13 @@ impl PagedCounts {
 
     /// Let a count be about to overflow.
     #[cfg(test)]
-    pub fn fill(&mut self, slot: usize, offset: usize) {
+    pub(crate) fn fill(&mut self, slot: usize, offset: usize) {
         self.counts[usize::from(self.slots[slot])][offset] = u32::MAX;
     }
 
     /// Where each allocation lies and how much it holds: both change when one grows.
     #[cfg(test)]
-    pub fn room(&self) -> [usize; 2] {
+    pub(crate) fn room(&self) -> [usize; 2] {
         [self.spill.capacity(), self.carries.capacity()]
     }
 }

@@ -11,11 +11,11 @@ use super::Histogram;
 
 /// Samples that must lie beyond a tail percentile for it to be reported: with ten, its rank is known
 /// to about a third of the tail; with one, it is only another name for the maximum.
-pub const SAMPLES_BEYOND: u64 = 10;
+pub(crate) const SAMPLES_BEYOND: u64 = 10;
 /// From this quantile on a percentile is about the tail and needs [`SAMPLES_BEYOND`]. Below it one
 /// sample is enough: the middle of few samples is a fair summary of those few, it is not pushed
 /// around by a single outlier, and its interval (none under six samples) says how little it is worth.
-pub const TAIL_FROM: f64 = 0.9;
+const TAIL_FROM: f64 = 0.9;
 
 /// Probability of each side of a 95 % interval.
 const SIDE: f64 = 0.025;
@@ -29,18 +29,18 @@ const EXACT_UP_TO: f64 = 500.0;
 const ROUNDING: f64 = 1e-6;
 
 /// The fewest samples for which the percentile at quantile `q` in 0..1 is reported.
-pub fn samples_needed(q: f64) -> u64 {
+pub(crate) fn samples_needed(q: f64) -> u64 {
     if q < TAIL_FROM { 1 } else { (SAMPLES_BEYOND as f64 / (1.0 - q) - ROUNDING).ceil() as u64 }
 }
 
 /// The percentile at quantile `q` in nanoseconds; `None` when the sample does not support it.
-pub fn percentile(histogram: &Histogram, q: f64) -> Option<u64> {
+pub(crate) fn percentile(histogram: &Histogram, q: f64) -> Option<u64> {
     (histogram.count() >= samples_needed(q)).then(|| histogram.quantile(q)).flatten()
 }
 
 /// The 95 % confidence interval of the percentile at quantile `q`, as (low, high) in nanoseconds,
 /// widened to the histogram's buckets; `None` when a bound would lie outside the sample.
-pub fn interval(histogram: &Histogram, q: f64) -> Option<(u64, u64)> {
+pub(crate) fn interval(histogram: &Histogram, q: f64) -> Option<(u64, u64)> {
     let (low, high) = interval_ranks(histogram.count(), q)?;
     // Half a rank lower, so that rounding cannot step over to the next one.
     let at_rank = |rank: u64| histogram.quantile((rank as f64 - 0.5) / histogram.count() as f64);
@@ -49,7 +49,7 @@ pub fn interval(histogram: &Histogram, q: f64) -> Option<(u64, u64)> {
 
 /// Ranks (1 = smallest) of the two samples out of `count` that enclose the true quantile `q`, 0 < q < 1,
 /// with a probability of at least 95 %, at most 2.5 % on each side; `None` when the sample has no such rank.
-pub fn interval_ranks(count: u64, q: f64) -> Option<(u64, u64)> {
+fn interval_ranks(count: u64, q: f64) -> Option<(u64, u64)> {
     if !(q > 0.0 && q < 1.0) {
         return None;
     }

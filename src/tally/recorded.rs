@@ -25,9 +25,9 @@ const EXCHANGES_BETWEEN: usize = 1024;
 
 /// Counts and times of one window, with a row for each step of the plan.
 ///
-/// Times and status codes are series of counts in one [`PagedCounts`]: first the timers of the run, then two
+/// Times and status codes are series of counts in one `PagedCounts`: first the timers of the run, then two
 /// of each row, then the rows' status codes. When the pages run out, the owner has to exchange this for an
-/// empty one: see [`Self::wants_shipping`].
+/// empty one: see `wants_shipping`.
 #[derive(Clone, Debug)]
 pub struct Tally {
     rows: Box<[[u64; ROW_SLOTS]]>,
@@ -46,7 +46,7 @@ impl Tally {
 
     /// An empty tally for a plan of `steps` steps and a thread of `connections`, all of whose exchanges may
     /// end at once. The only place that allocates.
-    pub fn for_connections(steps: usize, connections: usize) -> Self {
+    pub(crate) fn for_connections(steps: usize, connections: usize) -> Self {
         Self::with_pages(steps, MAX_PAGES, spill(connections))
     }
 
@@ -62,7 +62,7 @@ impl Tally {
     }
 
     /// The bytes that [`Self::for_connections`] asks for. They are resident only as far as they are touched.
-    pub const fn bytes(steps: usize, connections: usize) -> usize {
+    pub(crate) const fn bytes(steps: usize, connections: usize) -> usize {
         let pages = PagedCounts::bytes(slots(steps), MAX_PAGES, spill(connections));
         size_of::<Self>() + steps * ROW_SLOTS * size_of::<u64>() + pages
     }
@@ -71,13 +71,13 @@ impl Tally {
 
     /// Count one more.
     #[inline]
-    pub fn count(&mut self, which: impl RunCount) {
+    pub(crate) fn count(&mut self, which: impl RunCount) {
         self.add(which, 1);
     }
 
     /// Count `n` more.
     #[inline]
-    pub fn add(&mut self, which: impl RunCount, n: u64) {
+    pub(crate) fn add(&mut self, which: impl RunCount, n: u64) {
         self.counters[which.slot()] += n;
     }
 
@@ -89,13 +89,13 @@ impl Tally {
 
     /// Count one more of a step.
     #[inline]
-    pub fn count_row(&mut self, step: StepId, which: impl RowCount) {
+    pub(crate) fn count_row(&mut self, step: StepId, which: impl RowCount) {
         self.add_row(step, which, 1);
     }
 
     /// Count `n` more of a step.
     #[inline]
-    pub fn add_row(&mut self, step: StepId, which: impl RowCount, n: u64) {
+    pub(crate) fn add_row(&mut self, step: StepId, which: impl RowCount, n: u64) {
         self.rows[step.index()][which.slot()] += n;
     }
 
@@ -139,18 +139,18 @@ impl Tally {
     }
 
     /// Keep `seen` unless an exchange ended like that before.
-    pub fn see_first(&mut self, outcome: Outcome, seen: FirstSeen) {
+    pub(crate) fn see_first(&mut self, outcome: Outcome, seen: FirstSeen) {
         self.seen.first[outcome.index()].get_or_insert(seen);
     }
 
     /// Keep a response that broke an expectation; the caller has seen to it that there is no other of its kind.
     /// Merging keeps of each step the earliest of each kind, and [`super::MAX_SPECIMENS`] kinds.
-    pub fn keep_specimen(&mut self, specimen: Specimen) {
+    pub(crate) fn keep_specimen(&mut self, specimen: Specimen) {
         self.seen.specimens.push(specimen);
     }
 
     /// Keep this response as the last one.
-    pub fn capture_last(&mut self, response: Box<CapturedResponse>) {
+    pub(crate) fn capture_last(&mut self, response: Box<CapturedResponse>) {
         self.seen.captured = Some(response);
     }
 
@@ -158,13 +158,13 @@ impl Tally {
 
     /// Whether this should soon be exchanged for an empty one, because it has few pages left.
     #[inline]
-    pub fn wants_shipping(&self) -> bool {
+    pub(crate) fn wants_shipping(&self) -> bool {
         self.times.wants_shipping()
     }
 
     /// Whether this has to be exchanged for an empty one, even if that has to be waited for.
     #[inline]
-    pub fn must_ship(&self) -> bool {
+    pub(crate) fn must_ship(&self) -> bool {
         self.times.must_ship()
     }
 

@@ -4,7 +4,7 @@ use super::counters::{ROW_SLOTS, RowCount, RowCounter, RowTimer};
 use super::{Histogram, Outcome};
 
 /// Status codes a response can carry: three digits.
-pub const STATUS_FIRST: u16 = 100;
+pub(crate) const STATUS_FIRST: u16 = 100;
 pub(super) const STATUS_SLOTS: usize = 900;
 
 /// Counters, status codes and times of one step.
@@ -48,22 +48,22 @@ impl Row {
     }
 
     /// Exchanges that ended well.
-    pub fn completed(&self) -> u64 {
+    pub(crate) fn completed(&self) -> u64 {
         self.counter(Outcome::Ok)
     }
 
     /// Exchanges that ended in any other way.
-    pub fn failed(&self) -> u64 {
+    pub(crate) fn failed(&self) -> u64 {
         self.ended() - self.completed()
     }
 
     /// Exchanges that ended.
-    pub fn ended(&self) -> u64 {
+    pub(crate) fn ended(&self) -> u64 {
         ended(&self.counters)
     }
 
     /// Exchanges that ended and requests that were dropped: what is no longer outstanding.
-    pub fn settled(&self) -> u64 {
+    pub(crate) fn settled(&self) -> u64 {
         settled(&self.counters)
     }
 

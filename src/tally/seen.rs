@@ -7,11 +7,11 @@ use crate::http::CapturedResponse;
 
 /// Where each outcome was seen first, which expectations were broken, and the last response.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// For each outcome, by its index.
-    pub first: [Option<FirstSeen>; Outcome::COUNT],
-    pub specimens: Vec<Specimen>,
-    pub captured: Option<Box<CapturedResponse>>,
+    pub(crate) first: [Option<FirstSeen>; Outcome::COUNT],
+    pub(crate) specimens: Vec<Specimen>,
+    pub(crate) captured: Option<Box<CapturedResponse>>,
 }
 
 impl Seen {
@@ -37,7 +37,7 @@ impl Seen {
         }
     }
 
-    pub fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         for (mine, theirs) in self.first.iter_mut().zip(&other.first) {
             if let Some(seen) = theirs
                 && mine.is_none_or(|m| seen.at_ns < m.at_ns)
@@ -53,7 +53,7 @@ impl Seen {
         }
     }
 
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         let Self { first, specimens, captured } = self;
         first.fill(None);
         specimens.clear();
@@ -61,7 +61,7 @@ impl Seen {
     }
 
     /// Count instants from `start_ns` on.
-    pub fn count_from(&mut self, start_ns: u64) {
+    pub(crate) fn count_from(&mut self, start_ns: u64) {
         let first = self.first.iter_mut().flatten().map(|seen| &mut seen.at_ns);
         let instants = first.chain(self.specimens.iter_mut().map(|seen| &mut seen.at_ns));
         instants.for_each(|at_ns| *at_ns = at_ns.saturating_sub(start_ns));

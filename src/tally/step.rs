@@ -20,7 +20,7 @@ impl StepId {
 
     /// Its place in the plan.
     #[inline]
-    pub const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
 }

@@ -37,10 +37,10 @@ pub enum TlsFault {
 
 impl TlsFault {
     /// Number of reasons: the length of an array indexed by [`TlsFault::index`].
-    pub const COUNT: usize = Self::ALL.len();
+    pub(crate) const COUNT: usize = Self::ALL.len();
 
     /// Every reason, in the order in which reports list them; alerts count as one, whatever their number.
-    pub const ALL: [TlsFault; 15] = [
+    pub(crate) const ALL: [TlsFault; 15] = [
         Self::UnknownIssuer,
         Self::Expired,
         Self::NotYetValid,
@@ -59,7 +59,7 @@ impl TlsFault {
     ];
 
     /// Its index in [`TlsFault::ALL`].
-    pub const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         match self {
             Self::UnknownIssuer => 0,
             Self::Expired => 1,
@@ -80,7 +80,7 @@ impl TlsFault {
     }
 
     /// The stable name in JSON and metric labels.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::UnknownIssuer => "unknown_issuer",
             Self::Expired => "expired",
@@ -101,7 +101,7 @@ impl TlsFault {
     }
 
     /// What was wrong and, where something of ours can be changed, what to change.
-    pub const fn explain(self) -> &'static str {
+    pub(crate) const fn explain(self) -> &'static str {
         match self {
             Self::UnknownIssuer => {
                 "the target's certificate is from an unknown issuer: name its CA with `tls.ca` (--cacert)"
@@ -130,7 +130,7 @@ impl TlsFault {
     }
 
     /// The fault that a fatal alert of this number tells of; `with_certificate`: a client certificate was given.
-    pub const fn of_alert(number: u8, with_certificate: bool) -> Self {
+    pub(crate) const fn of_alert(number: u8, with_certificate: bool) -> Self {
         match number {
             40 | 70 | 71 => Self::NothingInCommon,
             116 => Self::ClientCertificateRequired,

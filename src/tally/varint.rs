@@ -2,7 +2,7 @@
 //! eight (LEB128-64b9B).
 
 /// Append `n`.
-pub fn write(bytes: &mut Vec<u8>, mut n: u64) {
+pub(crate) fn write(bytes: &mut Vec<u8>, mut n: u64) {
     for _ in 0..8 {
         if n < 0x80 {
             return bytes.push(n as u8);
@@ -14,7 +14,7 @@ pub fn write(bytes: &mut Vec<u8>, mut n: u64) {
 }
 
 /// The number that `bytes` begin with, and move them behind it; `None`: they are cut short.
-pub fn read(bytes: &mut &[u8]) -> Option<u64> {
+pub(crate) fn read(bytes: &mut &[u8]) -> Option<u64> {
     let mut n = 0;
     for i in 0..9 {
         let (byte, rest) = bytes.split_first()?;
@@ -31,7 +31,7 @@ pub fn read(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 /// A number that may be negative, with the small ones of both signs first.
-pub fn zig_zag(n: i64) -> u64 {
+pub(crate) fn zig_zag(n: i64) -> u64 {
     (n << 1 ^ n >> 63) as u64
 }
 

@@ -3,7 +3,7 @@
 use crate::tally::{Histogram, ThreadHealth};
 
 /// The largest share of the time a thread may be busy in the open model: above it, queues form in front of it.
-pub const BUSY_RATIO_MAX: f64 = 0.95;
+pub(crate) const BUSY_RATIO_MAX: f64 = 0.95;
 
 /// What a run says of itself, over the measured time.
 #[derive(Clone, Copy, Debug)]

@@ -6,23 +6,23 @@ use crate::units::{plural, print_percent, print_time};
 
 /// A worker that had a part in the run.
 #[derive(Clone, Debug, PartialEq)]
-pub struct WorkerEvidence {
+pub(crate) struct WorkerEvidence {
     /// Its number.
-    pub worker: u32,
+    pub(crate) worker: u32,
     /// Where it runs, safe to show.
-    pub host: String,
+    pub(crate) host: String,
     /// 99th percentile of its own send delay; `None`: it sent too few requests to know it.
-    pub send_delay_p99_ns: Option<u64>,
+    pub(crate) send_delay_p99_ns: Option<u64>,
     /// Busy share of its busiest thread, 0..=1.
-    pub busy: f64,
+    pub(crate) busy: f64,
     /// Whether the end of what it counted is not known, or does not add up.
-    pub is_incomplete: bool,
+    pub(crate) is_incomplete: bool,
     /// Whether it was lost or replaced, or had no lease for a while.
-    pub is_cut_off: bool,
+    pub(crate) is_cut_off: bool,
 }
 
 /// Add what the workers of a fleet give reason to doubt, and name the worst of them.
-pub fn weigh(judged: &mut Instrument, evidence: &Evidence, workers: &[WorkerEvidence]) {
+pub(crate) fn weigh(judged: &mut Instrument, evidence: &Evidence, workers: &[WorkerEvidence]) {
     let incomplete = workers.iter().filter(|w| w.is_incomplete).count();
     if incomplete > 0 {
         judged.reasons.push(Reason::WorkersIncomplete { workers: incomplete });

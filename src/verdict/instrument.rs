@@ -28,19 +28,20 @@
 use std::fmt;
 
 pub use super::cause::Cause;
-pub use super::evidence::{BUSY_RATIO_MAX, Evidence};
+pub(crate) use super::evidence::BUSY_RATIO_MAX;
+pub use super::evidence::Evidence;
 
 use crate::tally::Histogram;
 use crate::units::{plural, print_percent, print_time};
 
 /// The smallest share of the asked requests that has to be offered.
-pub const OFFERED_RATIO_MIN: f64 = 0.999;
+const OFFERED_RATIO_MIN: f64 = 0.999;
 /// A send delay that is always allowed: what a loaded but healthy machine takes to wake a thread.
-pub const SEND_DELAY_FLOOR_NS: u64 = 1_000_000;
+pub(crate) const SEND_DELAY_FLOOR_NS: u64 = 1_000_000;
 /// The send delay may be one tenth of the median response: an error in the second digit.
-pub const SEND_DELAY_SHARE: u64 = 10;
+const SEND_DELAY_SHARE: u64 = 10;
 /// With kernel timestamps a receive delay up to this is never held against a run: see [`judge`].
-pub const RECEIVE_DELAY_FLOOR_NS: u64 = SEND_DELAY_FLOOR_NS;
+const RECEIVE_DELAY_FLOOR_NS: u64 = SEND_DELAY_FLOOR_NS;
 /// The percentile of our own delays that is judged.
 const JUDGED_QUANTILE: f64 = 0.99;
 
@@ -214,14 +215,14 @@ impl fmt::Display for Reason {
 /// In both models the CPU quota must not have stopped us and this machine must not have run out of
 /// anything. In the open model moreover
 ///
-/// - offered ÷ asked is at least [`OFFERED_RATIO_MIN`];
-/// - no thread was busy for more than [`BUSY_RATIO_MAX`] of the time;
-/// - the send delay's p99 is at most [`SEND_DELAY_FLOOR_NS`] or one tenth of the median response,
+/// - offered ÷ asked is at least `OFFERED_RATIO_MIN`;
+/// - no thread was busy for more than `BUSY_RATIO_MAX` of the time;
+/// - the send delay's p99 is at most `SEND_DELAY_FLOOR_NS` or one tenth of the median response,
 ///   whichever is larger;
 /// - the receive delay's p99 is at most the median service time. With kernel timestamps response
 ///   and service time end at the kernel's stamp, so a receive delay is in no latency: it is judged
 ///   because a thread that leaves responses lying is about to be late with sends. So it may be what
-///   a send delay may be, [`RECEIVE_DELAY_FLOOR_NS`]: a target that wakes from a stall answers all
+///   a send delay may be, `RECEIVE_DELAY_FLOOR_NS`: a target that wakes from a stall answers all
 ///   its connections at once, and to read those answers one after the other takes a multiple of the
 ///   fifteen microseconds in which it gave each. With user timestamps the delay is in every
 ///   latency, and nothing is forgiven.

@@ -5,10 +5,10 @@
 pub mod baseline;
 mod cause;
 mod evidence;
-pub mod fleet;
+pub(crate) mod fleet;
 pub mod instrument;
 pub mod preflight;
 pub mod threshold;
 mod threads;
 
-pub use threads::{MAX_THREADS, PIN_FROM_CORES, Threads, threads_for};
+pub use threads::{Threads, threads_for};

@@ -11,19 +11,19 @@ use crate::tally::{Merged, Row, RowTimer, Tally, Timer};
 use crate::units::{plural, print_bytes, print_count};
 
 /// File descriptors kept for ourselves beside those already open: pollers, reports, the status server's clients.
-pub const RESERVED_FDS: u64 = 256;
+const RESERVED_FDS: u64 = 256;
 /// Our memory for one connection, without what the kernel keeps: the project's own upper bound.
-pub const CONNECTION_BYTES: u64 = 4096;
+const CONNECTION_BYTES: u64 = 4096;
 /// The same of its TLS: keys and buffers, 9 KiB while it is idle. Of the records of 16 KiB that pass through it
 /// few are half there at a time.
-pub const TLS_CONNECTION_BYTES: u64 = 12 * 1024;
+const TLS_CONNECTION_BYTES: u64 = 12 * 1024;
 /// Tallies a load thread owns: one it fills, one on its way back, one spare.
 pub const TALLIES_PER_THREAD: u64 = 3;
 /// Windows that may be open at a time: threads close theirs within a fraction of one, so two but for a
 /// thread that is far behind.
-pub const OPEN_WINDOWS_MAX: u64 = 3;
+pub(crate) const OPEN_WINDOWS_MAX: u64 = 3;
 /// Our memory for a due request that waits.
-pub const BACKLOG_ENTRY_BYTES: u64 = 16;
+const BACKLOG_ENTRY_BYTES: u64 = 16;
 /// Scenarios without a request that are named one by one.
 const MOST_STARVED: usize = 10;
 /// Buckets that the times of a step are expected to hit at the most over a run: two powers of two. Fewer, where
@@ -57,7 +57,7 @@ pub struct Machine {
 
 impl Machine {
     /// The quota when it allows less than the cores do: one that can stop us.
-    pub fn binding_quota(&self) -> Option<f64> {
+    pub(crate) fn binding_quota(&self) -> Option<f64> {
         self.quota_cpus.filter(|quota| *quota < self.cores_allowed.len().max(1) as f64)
     }
 }
@@ -75,7 +75,7 @@ pub enum Resource {
 
 impl Resource {
     /// As people call it.
-    pub const fn label(self) -> &'static str {
+    pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::FileDescriptors => "file descriptors",
             Self::LocalPorts => "local ports",
@@ -92,7 +92,7 @@ pub struct Need {
     /// How much the run may take.
     pub needed: u64,
     /// How much it can have; `None`: unknown.
-    pub available: Option<u64>,
+    pub(crate) available: Option<u64>,
 }
 
 impl fmt::Display for Need {
@@ -143,7 +143,7 @@ pub fn check(plan: &Plan, threads: usize, busy_poll: bool, machine: &Machine) ->
 }
 
 /// The most connections a load opens at a time.
-pub fn most_connections(load: &Load) -> u32 {
+pub(crate) fn most_connections(load: &Load) -> u32 {
     match &load.model {
         Model::Closed { connections } => *connections,
         Model::Open { connections, .. } => connections.unwrap_or(DEFAULT_OPEN_CONNECTIONS),
@@ -162,7 +162,7 @@ pub fn expected_requests(load: &Load) -> Option<u64> {
 }
 
 /// Whether [`expected_requests`] is what will be sent, to the request.
-pub fn count_is_exact(load: &Load) -> bool {
+pub(crate) fn count_is_exact(load: &Load) -> bool {
     match &load.model {
         Model::Closed { .. } => load.requests.is_some() && load.duration_ns.is_none(),
         Model::Open { arrivals, .. } => *arrivals == Arrivals::Even,
@@ -170,7 +170,7 @@ pub fn count_is_exact(load: &Load) -> bool {
 }
 
 /// `1 CPU`, `2.5 CPUs`.
-pub fn plural_cpus(cpus: f64) -> String {
+pub(crate) fn plural_cpus(cpus: f64) -> String {
     format!("{} CPU{}", (cpus * 100.0).round() / 100.0, if cpus == 1.0 { "" } else { "s" })
 }
 
@@ -285,7 +285,7 @@ fn memory_bytes(plan: &Plan, connections: u32, threads: usize) -> u64 {
 }
 
 /// What the merged counts of one window of a plan of `steps` steps are expected to take.
-pub fn window_bytes(steps: usize) -> u64 {
+pub(crate) fn window_bytes(steps: usize) -> u64 {
     merged_bytes(steps as u64, BUCKETS_PER_TIMER_AND_WINDOW)
 }
 

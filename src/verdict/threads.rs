@@ -4,10 +4,10 @@ use super::preflight::{Machine, plural_cpus};
 use crate::units::{plural, print_count};
 
 /// The most load threads: more than the cores of any machine one would send from.
-pub const MAX_THREADS: usize = 1024;
+pub(crate) const MAX_THREADS: usize = 1024;
 /// Below this many cores of our own, pinning takes from the kernel the freedom to get everybody
 /// else (status server, collector, the target on this machine) out of a load thread's way.
-pub const PIN_FROM_CORES: usize = 3;
+pub(crate) const PIN_FROM_CORES: usize = 3;
 
 /// The load threads of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,11 +34,11 @@ impl Threads {
 /// (`--threads`) overrides the CPUs but not the connections: a thread without one could send nothing.
 ///
 /// More threads than CPUs are allowed, for whoever wants to see what that costs, with a note.
-/// Threads are pinned when at least [`PIN_FROM_CORES`] cores are ours. Not under a quota: it grants
+/// Threads are pinned when at least `PIN_FROM_CORES` cores are ours. Not under a quota: it grants
 /// time, not cores, and every container on the machine would choose the same lowest ones.
 ///
 /// # Errors
-/// No threads, or more than [`MAX_THREADS`], were asked for.
+/// No threads, or more than `MAX_THREADS`, were asked for.
 pub fn threads_for(
     machine: &Machine,
     asked: Option<usize>,

@@ -15,7 +15,7 @@
 //! | holds otherwise | passed |
 //! | does not hold otherwise | failed |
 //!
-//! What a figure is made of comes in as [`Figures`], what the run says of itself as [`Evidence`].
+//! What a figure is made of comes in as `Figures`, what the run says of itself as [`Evidence`].
 
 use super::instrument::{BUSY_RATIO_MAX, Cause, Evidence, Instrument, Reason};
 use super::instrument::{may_explain_mean, may_explain_quantile};
@@ -24,34 +24,34 @@ use crate::tally::{Histogram, ThreadHealth, quantile};
 use crate::units::{plural, print_percent, print_rate, print_time};
 
 /// The smallest share of the asked requests that must have been offered for a gate to pass.
-pub const OFFERED_RATIO_TO_PASS: f64 = 0.99;
+pub(crate) const OFFERED_RATIO_TO_PASS: f64 = 0.99;
 
 /// What thresholds of the whole run, or of one scenario, are held against: the measured time.
 #[derive(Clone, Copy, Debug)]
-pub struct Figures<'a> {
+pub(crate) struct Figures<'a> {
     /// Due to last byte.
-    pub response_time: &'a Histogram,
+    pub(crate) response_time: &'a Histogram,
     /// Send to last byte.
-    pub service_time: &'a Histogram,
+    pub(crate) service_time: &'a Histogram,
     /// Exchanges that ended well.
-    pub completed: u64,
+    pub(crate) completed: u64,
     /// Exchanges that ended otherwise.
-    pub failed: u64,
+    pub(crate) failed: u64,
     /// Requests due and never sent.
-    pub dropped: u64,
+    pub(crate) dropped: u64,
     /// Exchanges that ended well per second; `None`: no time was measured.
-    pub rate: Option<f64>,
+    pub(crate) rate: Option<f64>,
     /// The measured time in seconds.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
 }
 
 /// What is known of the instrument.
 #[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// What the run says of itself.
-    pub evidence: &'a Evidence<'a>,
+    pub(crate) evidence: &'a Evidence<'a>,
     /// What was made of it.
-    pub instrument: &'a Instrument,
+    pub(crate) instrument: &'a Instrument,
 }
 
 /// How a threshold came out.
@@ -67,7 +67,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// The name in JSON.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Passed => "passed",
             Self::Failed => "failed",
@@ -91,16 +91,16 @@ pub struct Evaluation {
     /// How it came out.
     pub outcome: Outcome,
     /// The figure, in the unit of [`Threshold::limit`]; `None`: not measured.
-    pub observed: Option<f64>,
+    pub(crate) observed: Option<f64>,
     /// How far on the right side of the limit it is, relative to the limit; negative: on the wrong
     /// side. `None`: not measured, or the limit is 0.
-    pub margin: Option<f64>,
+    pub(crate) margin: Option<f64>,
     /// Why it is inconclusive, or why it failed against its figure.
     pub reason: Option<String>,
 }
 
 /// Hold `threshold` against `figures`.
-pub fn evaluate(threshold: &Threshold, figures: &Figures, context: Context) -> Evaluation {
+pub(crate) fn evaluate(threshold: &Threshold, figures: &Figures, context: Context) -> Evaluation {
     let Threshold { metric, comparison, limit, .. } = *threshold;
     let observed = match observe(metric, figures) {
         Ok(observed) => observed,
@@ -126,7 +126,7 @@ pub fn evaluate(threshold: &Threshold, figures: &Figures, context: Context) -> E
 }
 
 /// A figure in the unit it is limited in, as people read it.
-pub fn print(metric: Metric, value: f64) -> String {
+pub(crate) fn print(metric: Metric, value: f64) -> String {
     match metric {
         Metric::Time(..) => print_time(value.round() as u64),
         Metric::ErrorRate => print_percent(value),

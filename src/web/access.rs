@@ -21,24 +21,24 @@ use crate::fleet::Refusal;
 #[derive(Clone, Debug, Default)]
 pub struct Access {
     /// For workers' calls.
-    pub worker: Option<Token>,
+    pub(crate) worker: Option<Token>,
     /// The operator's, which may read.
-    pub operator: Option<Token>,
+    pub(crate) operator: Option<Token>,
     /// Pages for reading need no token.
-    pub public_status: bool,
+    pub(crate) public_status: bool,
 }
 
 /// Fields of a request that say who calls, and from where.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Caller<'a> {
+pub(crate) struct Caller<'a> {
     /// `Authorization`
-    pub authorization: Option<&'a str>,
+    pub(crate) authorization: Option<&'a str>,
     /// `Host`
-    pub host: Option<&'a str>,
+    pub(crate) host: Option<&'a str>,
     /// `Origin`
-    pub origin: Option<&'a str>,
+    pub(crate) origin: Option<&'a str>,
     /// `Sec-Fetch-Site`
-    pub fetch_site: Option<&'a str>,
+    pub(crate) fetch_site: Option<&'a str>,
 }
 
 /// Whose token was shown.
@@ -55,7 +55,7 @@ impl Access {
     ///
     /// # Errors
     /// [`Refusal::Unauthorized`].
-    pub fn read(&self, caller: &Caller<'_>, on_loopback: bool) -> Result<(), Refusal> {
+    pub(crate) fn read(&self, caller: &Caller<'_>, on_loopback: bool) -> Result<(), Refusal> {
         let is_open = on_loopback || self.public_status || (self.worker.is_none() && self.operator.is_none());
         match self.shown(caller) {
             Shown::Worker | Shown::Operator => Ok(()),
@@ -68,7 +68,7 @@ impl Access {
     ///
     /// # Errors
     /// Why not.
-    pub fn worker(&self, caller: &Caller<'_>) -> Result<(), Refusal> {
+    pub(crate) fn worker(&self, caller: &Caller<'_>) -> Result<(), Refusal> {
         same_site(caller)?;
         match (self.shown(caller), &self.worker, &self.operator) {
             (_, None, None) | (Shown::Worker, ..) => Ok(()),

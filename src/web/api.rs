@@ -43,12 +43,17 @@ pub trait Calls: Send + Sync {
 }
 
 /// Whether `path` lies here.
-pub fn knows(path: &str) -> bool {
+pub(crate) fn knows(path: &str) -> bool {
     path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The answer to a call.
-pub fn answer(request: &Request, body: &[u8], access: &Access, calls: Option<&dyn Calls>) -> ResponseBox {
+pub(crate) fn answer(
+    request: &Request,
+    body: &[u8],
+    access: &Access,
+    calls: Option<&dyn Calls>,
+) -> ResponseBox {
     let path = request.url().split('?').next().unwrap_or_default();
     let (Some(calls), Some(call)) = (calls, parse(request.method(), &path[PATH.len()..], body)) else {
         return page(404, JSON, r#"{"error":"no_such_call","message":"there is no such call here"}"#);
@@ -61,7 +66,7 @@ pub fn answer(request: &Request, body: &[u8], access: &Access, calls: Option<&dy
 }
 
 /// The answer to a call that is refused.
-pub fn refused(refusal: &Refusal) -> ResponseBox {
+pub(crate) fn refused(refusal: &Refusal) -> ResponseBox {
     let text = serde_json::to_string(&Refused::from(refusal)).expect("plain strings");
     let response = page(refusal.status(), JSON, text);
     match refusal {
@@ -79,7 +84,7 @@ fn permit(request: &Request, access: &Access) -> Result<(), Refusal> {
 }
 
 /// Who makes `request`.
-pub fn caller(request: &Request) -> Caller<'_> {
+pub(crate) fn caller(request: &Request) -> Caller<'_> {
     let field = |name: &'static str| field(request, name);
     Caller {
         authorization: field("Authorization"),

@@ -30,7 +30,7 @@ const FETCHED_SCRIPTS: Option<&str> = include!(concat!(env!("OUT_DIR"), "/script
 const OWN_SCRIPT: &str = include_str!("scripts/page.js");
 
 /// Whether [`answer`] has something at `path`.
-pub fn knows(path: &str) -> bool {
+pub(crate) fn knows(path: &str) -> bool {
     match path {
         "/" | "/style.css" | "/icon.svg" => true,
         "/scripts.js" => FETCHED_SCRIPTS.is_some(),
@@ -39,7 +39,7 @@ pub fn knows(path: &str) -> bool {
 }
 
 /// What is at `path`, one that [`knows`] knows.
-pub fn answer(path: &str, site: &Site) -> ResponseBox {
+pub(crate) fn answer(path: &str, site: &Site) -> ResponseBox {
     let board = &*site.board;
     if let Some(part) = part_at(path) {
         let (body, last) = board.read(|s| (dashboard::part(part, s), s.is_final()));

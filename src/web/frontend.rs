@@ -59,14 +59,19 @@ const COMMON_FIELDS: &str = "Connection: close\r\n\
 
 /// The running thread. Dropping it stops it.
 #[derive(Debug)]
-pub struct Frontend {
+pub(crate) struct Frontend {
     wake: Arc<OwnedFd>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Frontend {
     /// Serve `listener` in a thread of its own, answers from `local`, which say by `timing` when they left.
-    pub fn open(listener: TcpListener, hosts: Hosts, local: Local, timing: Timing) -> io::Result<Self> {
+    pub(crate) fn open(
+        listener: TcpListener,
+        hosts: Hosts,
+        local: Local,
+        timing: Timing,
+    ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let state = ServerState {
@@ -83,7 +88,7 @@ impl Frontend {
     }
 
     /// Accept nobody any more, finish the answers being written (half a second at most), end the thread.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         let Some(thread) = self.thread.take() else { return };
         // Only an eventfd counted to 2^64 - 1 refuses this, and then it is readable anyway.
         let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());

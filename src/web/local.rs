@@ -34,20 +34,20 @@ const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 const ANSWER_FIELDS: usize = 32;
 
 /// What requests are answered with.
-pub struct Routes {
+pub(crate) struct Routes {
     /// Draws the answer to a request, given its body. It must not block on anything slow: requests are
     /// answered one after the other.
-    pub draw: Box<Draw>,
+    pub(crate) draw: Box<Draw>,
     /// Called when a group of answers was drawn and before the first of them leaves; what those to calls are
     /// refused with if it fails. Pages for reading leave all the same.
-    pub settle: Box<dyn Fn() -> Result<(), Refusal> + Send + Sync>,
+    pub(crate) settle: Box<dyn Fn() -> Result<(), Refusal> + Send + Sync>,
 }
 
 /// See [`Routes::draw`].
-pub type Draw = dyn Fn(&tiny_http::Request, &[u8]) -> tiny_http::ResponseBox + Send + Sync;
+type Draw = dyn Fn(&tiny_http::Request, &[u8]) -> tiny_http::ResponseBox + Send + Sync;
 
 /// The way to tiny_http.
-pub struct Local {
+pub(crate) struct Local {
     routes: Arc<Routes>,
     link: Option<Link>,
     /// The thread of a link that broke; no new link before it has ended.
@@ -65,13 +65,13 @@ struct Link {
 
 impl Local {
     /// Start tiny_http.
-    pub fn open(routes: Arc<Routes>) -> io::Result<Self> {
+    pub(crate) fn open(routes: Arc<Routes>) -> io::Result<Self> {
         let link = Some(Link::open(Arc::clone(&routes))?);
         Ok(Self { routes, link, retired: None })
     }
 
     /// The whole answer to each of these requests, as bytes. After a failure the next call starts afresh.
-    pub fn exchange(&mut self, requests: &[Request]) -> Vec<io::Result<Vec<u8>>> {
+    pub(crate) fn exchange(&mut self, requests: &[Request]) -> Vec<io::Result<Vec<u8>>> {
         let mut answers = Vec::with_capacity(requests.len());
         if let Err(e) = self.open_link().and_then(|link| link.exchange(requests, &mut answers)) {
             self.retired = self.link.take().map(Link::close).or(self.retired.take());
@@ -95,7 +95,7 @@ impl Local {
     }
 
     /// End tiny_http and wait for its last answer.
-    pub fn close(mut self) {
+    pub(crate) fn close(mut self) {
         if let Some(thread) = self.link.take().map(Link::close) {
             // It catches panics itself, and there is nobody to tell.
             let _ = thread.join();

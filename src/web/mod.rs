@@ -22,10 +22,10 @@ mod site;
 mod timing;
 mod token;
 
-pub use access::{Access, Caller};
-pub use api::{Call, Calls};
+pub(crate) use access::Access;
+pub(crate) use api::{Call, Calls};
 pub use operator::{Action, Operator};
-pub use request::{BODY_BYTES, HEAD_BYTES};
+pub use request::BODY_BYTES;
 pub use server::{DEFAULT_ADDR, Listen, Server, serve};
 pub use site::Site;
 pub use token::Token;

@@ -31,12 +31,12 @@ impl fmt::Debug for Operator {
 }
 
 /// Whether `path` is an operator's.
-pub fn knows(path: &str) -> bool {
+pub(crate) fn knows(path: &str) -> bool {
     matches!(path, "/api/v1/run/start" | "/api/v1/run/stop")
 }
 
 /// The answer to a request for a path that [`knows`] knows.
-pub fn answer(path: &str, request: &Request, operator: Option<&Operator>) -> ResponseBox {
+pub(crate) fn answer(path: &str, request: &Request, operator: Option<&Operator>) -> ResponseBox {
     if *request.method() != Method::Post {
         return page(405, TEXT, "this is done with POST\n").with_header(header("Allow", "POST"));
     }

@@ -7,7 +7,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 /// The longest request head, in bytes: ten times what browsers send to a page without cookies.
-pub const HEAD_BYTES: usize = 16 * 1024;
+pub(crate) const HEAD_BYTES: usize = 16 * 1024;
 /// The longest request body, in bytes: one closed window of a worker with all its scenarios.
 pub const BODY_BYTES: usize = 16 * 1024 * 1024;
 /// The most header fields; browsers send some twenty.
@@ -32,7 +32,7 @@ const NOT_PASSED_ON: [&str; 11] = [
 
 /// Which names a client may use for this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hosts {
+pub(crate) enum Hosts {
     /// Whatever it says: the server is meant to be reached from elsewhere.
     Any,
     /// `localhost` or an IP address. A page on the web can make its own name point at 127.0.0.1, and
@@ -42,13 +42,13 @@ pub enum Hosts {
 
 /// A request that is answered without looking further: status, reason phrase, and what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// Three-digit status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The status in words.
-    pub reason: &'static str,
+    pub(crate) reason: &'static str,
     /// One line for the person at the other end.
-    pub remedy: &'static str,
+    pub(crate) remedy: &'static str,
 }
 
 const fn bad(remedy: &'static str) -> Refusal {
@@ -56,16 +56,16 @@ const fn bad(remedy: &'static str) -> Refusal {
 }
 
 /// The head or the body did not come in time.
-pub const TOO_SLOW: Refusal =
+pub(crate) const TOO_SLOW: Refusal =
     Refusal { status: 408, reason: "Request Timeout", remedy: "send the whole request within 5 seconds" };
 /// There is no room for this client.
-pub const BUSY: Refusal = Refusal {
+pub(crate) const BUSY: Refusal = Refusal {
     status: 503,
     reason: "Service Unavailable",
     remedy: "too many connections wait on this server; try again",
 };
 /// The answer could not be drawn.
-pub const NO_ANSWER: Refusal =
+pub(crate) const NO_ANSWER: Refusal =
     Refusal { status: 503, reason: "Service Unavailable", remedy: "no answer in time; try again" };
 const LENGTH_REQUIRED: Refusal = Refusal {
     status: 411,
@@ -87,16 +87,16 @@ const HEAD_TOO_LARGE: Refusal = Refusal {
 
 /// A complete request, rewritten.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Request {
+pub(crate) struct Request {
     /// Head and body as tiny_http gets them.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// `HEAD`: the answer has no body, whatever its `Content-Length` says.
-    pub is_head: bool,
+    pub(crate) is_head: bool,
 }
 
 /// Bytes of one request, as they come in.
 #[derive(Debug)]
-pub struct Incoming {
+pub(crate) struct Incoming {
     hosts: Hosts,
     /// The head once it was read and found good: rewritten, with the body's length still to come.
     head: Option<Head>,
@@ -113,18 +113,18 @@ struct Head {
 
 impl Incoming {
     /// Nothing read yet.
-    pub fn new(hosts: Hosts) -> Self {
+    pub(crate) fn new(hosts: Hosts) -> Self {
         Self { hosts, head: None, bytes: Vec::new() }
     }
 
     /// Bytes held in memory.
-    pub fn held_bytes(&self) -> usize {
+    pub(crate) fn held_bytes(&self) -> usize {
         self.bytes.len()
     }
 
     /// Take what was read. `Ok(None)`: more is needed. Bytes after the end of the request are ignored:
     /// one connection, one request.
-    pub fn push(&mut self, read: &[u8]) -> Result<Option<Request>, Refusal> {
+    pub(crate) fn push(&mut self, read: &[u8]) -> Result<Option<Request>, Refusal> {
         let seen = self.bytes.len();
         self.bytes.extend_from_slice(read);
         if self.head.is_none() {

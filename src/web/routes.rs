@@ -16,7 +16,7 @@ use crate::run::State;
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The answer to `request`, whose body plays no part in reading.
-pub fn answer(request: &Request, body: &[u8], site: &Site, on_loopback: bool) -> ResponseBox {
+pub(crate) fn answer(request: &Request, body: &[u8], site: &Site, on_loopback: bool) -> ResponseBox {
     let board = &*site.board;
     let path = request.url().split('?').next().unwrap_or_default();
     if operator::knows(path) {

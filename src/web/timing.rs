@@ -11,7 +11,7 @@ use crate::sys::{self, Clock, Watch};
 
 /// The clock that peers are told, if there is one.
 #[derive(Debug)]
-pub struct Timing(Option<Told>);
+pub(crate) struct Timing(Option<Told>);
 
 #[derive(Debug)]
 struct Told {
@@ -22,7 +22,7 @@ struct Told {
 
 impl Timing {
     /// Tell a clock, plus so many nanoseconds, to those who come to `listener`; or none.
-    pub fn new(clock: Option<(Clock, u64)>, listener: &TcpListener) -> Self {
+    pub(crate) fn new(clock: Option<(Clock, u64)>, listener: &TcpListener) -> Self {
         Self(clock.map(|(clock, epoch_ns)| {
             sys::ask_for_stamps(listener);
             Told { watch: Watch::new(clock), epoch_ns }
@@ -33,7 +33,7 @@ impl Timing {
     ///
     /// # Errors
     /// `WouldBlock` when there is nothing; otherwise why the connection is gone.
-    pub fn receive(&mut self, mut from: &TcpStream, buffer: &mut [u8]) -> io::Result<(usize, u64)> {
+    pub(crate) fn receive(&mut self, mut from: &TcpStream, buffer: &mut [u8]) -> io::Result<(usize, u64)> {
         match &mut self.0 {
             Some(told) => told.watch.receive(from, buffer),
             None => from.read(buffer).map(|bytes| (bytes, 0)),
@@ -42,7 +42,7 @@ impl Timing {
 
     /// The header field of `answer`, which leaves now to a request that came at `came_ns`. Nothing if no clock
     /// is told, and to those who are refused: how long that took is not theirs to know.
-    pub fn field(&self, answer: &[u8], came_ns: u64) -> String {
+    pub(crate) fn field(&self, answer: &[u8], came_ns: u64) -> String {
         let Some(told) = self.0.as_ref().filter(|_| answer.starts_with(b"HTTP/1.1 200 ")) else {
             return String::new();
         };

@@ -42,7 +42,7 @@ impl Coordinator {
     ///
     /// # Errors
     /// Why not.
-    pub fn may_join(&self, join: &Join) -> Result<(), Refusal> {
+    pub(crate) fn may_join(&self, join: &Join) -> Result<(), Refusal> {
         if self.state.sealed.is_some() {
             return Err(Refusal::Sealed);
         }

@@ -7,54 +7,54 @@ use crate::fleet::messages::{Final, Key, MAX_INCARNATIONS, MAX_TURNS, PlanText, 
 
 /// The lasting state of a run.
 #[derive(Clone, Debug, PartialEq)]
-pub struct DurableState {
+pub(crate) struct DurableState {
     /// Its name.
-    pub run: Key,
+    pub(crate) run: Key,
     /// What is run.
-    pub plan: Option<(PlanText, RunTerms)>,
+    pub(crate) plan: Option<(PlanText, RunTerms)>,
     /// Every process that ever joined, by number.
-    pub members: Vec<Member>,
+    pub(crate) members: Vec<Member>,
     /// The most that were live at once.
-    pub most_live: usize,
+    pub(crate) most_live: usize,
     /// The operator has said start.
-    pub told_to_start: bool,
+    pub(crate) told_to_start: bool,
     /// When the schedule begins.
-    pub start_at_ns: Option<u64>,
+    pub(crate) start_at_ns: Option<u64>,
     /// The last sharings-out, oldest first; at most [`MAX_TURNS`].
-    pub epochs: Vec<Epoch>,
+    pub(crate) epochs: Vec<Epoch>,
     /// Why and when load was stopped early.
-    pub stopped: Option<(StopReason, u64)>,
+    pub(crate) stopped: Option<(StopReason, u64)>,
     /// How and when the result became final.
-    pub sealed: Option<(RunEnd, u64)>,
+    pub(crate) sealed: Option<(RunEnd, u64)>,
     /// The exit code with which people were told of it.
-    pub told: Option<u8>,
+    pub(crate) told: Option<u8>,
 }
 
 /// A process that joined.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Member {
+pub(crate) struct Member {
     /// Its key.
-    pub key: Key,
+    pub(crate) key: Key,
     /// Its place.
-    pub slot: u32,
+    pub(crate) slot: u32,
     /// Where it runs.
-    pub host: String,
+    pub(crate) host: String,
     /// Its load threads.
-    pub threads: u32,
+    pub(crate) threads: u32,
     /// When it joined.
-    pub joined_ns: u64,
+    joined_ns: u64,
     /// Why it has no part any more.
-    pub gone: Option<Gone>,
+    pub(crate) gone: Option<Gone>,
     /// Its last window that was applied.
-    pub acked_seq: u64,
+    pub(crate) acked_seq: u64,
     /// The sum of its windows.
-    pub totals: Totals,
+    pub(crate) totals: Totals,
     /// Its last word.
-    pub last: Option<Box<Final>>,
+    pub(crate) last: Option<Box<Final>>,
     /// Gone with its last word: it said that it ends before the time.
-    pub left: bool,
+    pub(crate) left: bool,
     /// Whether it ever owned a part of the schedule.
-    pub had_share: bool,
+    pub(crate) had_share: bool,
 }
 
 /// How a worker left before the end.
@@ -70,32 +70,32 @@ pub struct Gone {
 
 /// One sharing-out of the schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Epoch {
+pub(crate) struct Epoch {
     /// Its number, from 1.
-    pub epoch: u32,
+    pub(crate) epoch: u32,
     /// From which time of the schedule on.
-    pub from_ns: u64,
+    pub(crate) from_ns: u64,
     /// Who owns what.
-    pub shares: Vec<Share>,
+    pub(crate) shares: Vec<Share>,
 }
 
 impl Epoch {
     /// A worker's part of it.
-    pub fn share_of(&self, worker: WorkerId) -> Option<Share> {
+    pub(crate) fn share_of(&self, worker: WorkerId) -> Option<Share> {
         self.shares.iter().copied().find(|s| s.worker == worker)
     }
 }
 
 impl Member {
     /// Whether it still takes part: neither gone nor done.
-    pub fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         self.gone.is_none() && self.last.is_none()
     }
 }
 
 impl DurableState {
     /// A run that nobody has joined.
-    pub fn new(run: Key) -> Self {
+    pub(crate) fn new(run: Key) -> Self {
         Self {
             run,
             plan: None,
@@ -111,18 +111,18 @@ impl DurableState {
     }
 
     /// The member with this number.
-    pub fn member(&self, worker: WorkerId) -> Option<&Member> {
+    pub(crate) fn member(&self, worker: WorkerId) -> Option<&Member> {
         self.members.get(worker.0 as usize)
     }
 
     /// Those that still take part.
-    pub fn live(&self) -> impl Iterator<Item = (WorkerId, &Member)> {
+    pub(crate) fn live(&self) -> impl Iterator<Item = (WorkerId, &Member)> {
         let all = self.members.iter().enumerate();
         all.filter(|(_, m)| m.is_live()).map(|(i, m)| (WorkerId(i as u32), m))
     }
 
     /// The turns of one worker: the last epochs, from the first one in which it owns something.
-    pub fn turns(&self, worker: WorkerId) -> Vec<Turn> {
+    pub(crate) fn turns(&self, worker: WorkerId) -> Vec<Turn> {
         let turn = |e: &Epoch| Turn {
             epoch: e.epoch,
             from_ns: e.from_ns,
@@ -135,7 +135,7 @@ impl DurableState {
     ///
     /// # Errors
     /// What in it can not follow on what was before; the state is unchanged then.
-    pub fn apply(&mut self, record: &Record) -> Result<(), &'static str> {
+    pub(crate) fn apply(&mut self, record: &Record) -> Result<(), &'static str> {
         if self.sealed.is_some() != matches!(record, Record::Told(_)) || self.told.is_some() {
             return Err("a record on the wrong side of the seal");
         }

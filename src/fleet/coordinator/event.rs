@@ -95,14 +95,14 @@ pub enum Note {
 
 /// Effects in the order in which they have to be carried out.
 #[derive(Default)]
-pub(super) struct Effects(pub Vec<Effect>);
+pub(super) struct Effects(pub(crate) Vec<Effect>);
 
 impl Effects {
-    pub fn note(&mut self, note: Note) {
+    pub(crate) fn note(&mut self, note: Note) {
         self.0.push(Effect::Note(note));
     }
 
-    pub fn merge(&mut self, worker: WorkerId, seq: u64) {
+    pub(crate) fn merge(&mut self, worker: WorkerId, seq: u64) {
         self.0.push(Effect::Merge(worker, seq));
     }
 }

@@ -6,18 +6,18 @@ use crate::plan::Slice;
 /// A member as it was last heard.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MemberStatus {
-    pub heard_ns: u64,
-    pub state: WorkerState,
-    pub health: Health,
-    pub prepared: Option<Slice>,
-    pub start_error_ns: Option<u64>,
-    pub ahead_ns: Option<i64>,
+    pub(crate) heard_ns: u64,
+    pub(crate) state: WorkerState,
+    pub(crate) health: Health,
+    pub(crate) prepared: Option<Slice>,
+    pub(crate) start_error_ns: Option<u64>,
+    pub(crate) ahead_ns: Option<i64>,
     /// It was answered since the result is sealed.
-    pub told_end: bool,
+    pub(crate) told_end: bool,
 }
 
 impl MemberStatus {
-    pub fn new(now: u64) -> Self {
+    pub(crate) fn new(now: u64) -> Self {
         Self {
             heard_ns: now,
             state: WorkerState::Joined,

@@ -26,12 +26,15 @@ mod sharing;
 mod status;
 mod view;
 
-pub mod terms;
+pub(crate) mod terms;
 
-pub use durable_state::{Gone, Member};
+pub use durable_state::Gone;
+pub(crate) use durable_state::Member;
 pub use ending::{RunEnd, StopReason};
-pub use event::{Answer, Effect, Event, Note};
-pub use record::{Record, Share};
+pub(crate) use event::Note;
+pub use event::{Answer, Effect, Event};
+pub use record::Record;
+pub(crate) use record::Share;
 pub use status::{Awaited, Mark, Row, Waiting};
 pub use terms::{Config, OnWorkerLoss, Partitioning, RunTerms};
 
@@ -42,7 +45,7 @@ use event::{Effects, Reply};
 use member::MemberStatus;
 
 /// No heartbeat that grants a lease was longer under way.
-pub const CALL_TIMEOUT_NS: u64 = 2_000_000_000;
+pub(crate) const CALL_TIMEOUT_NS: u64 = 2_000_000_000;
 
 /// The coordinator of one run.
 #[derive(Clone, Debug)]

@@ -84,16 +84,16 @@ pub enum Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Share {
     /// Whose.
-    pub worker: WorkerId,
+    pub(crate) worker: WorkerId,
     /// Slot of a number of slots; those of an epoch are distinct and of one number.
-    pub slot: u32,
+    pub(crate) slot: u32,
     /// The number of slots.
-    pub of: u32,
+    pub(crate) of: u32,
 }
 
 impl Share {
     /// The part as arithmetic knows it.
-    pub fn slice(self) -> Slice {
+    pub(crate) fn slice(self) -> Slice {
         Slice { slot: self.slot, of: self.of }
     }
 }

@@ -63,10 +63,10 @@ pub enum Awaited {
 
 impl Awaited {
     /// Every name there is.
-    pub const NAMES: [&str; 3] = ["plan", "workers", "ready"];
+    pub(crate) const NAMES: [&str; 3] = ["plan", "workers", "ready"];
 
     /// The name in `/status`.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Plan => "plan",
             Self::Workers => "workers",
@@ -90,11 +90,11 @@ pub enum Mark {
 
 impl Mark {
     /// Every name there is: the values of the metric's label.
-    pub const NAMES: [&str; 10] =
+    pub(crate) const NAMES: [&str; 10] =
         ["joined", "preparing", "ready", "running", "draining", "done", "failed", "lost", "replaced", "left"];
 
     /// The name in `/status`, `/metrics` and reports.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Present(WorkerState::Joined) => "joined",
             Self::Present(WorkerState::Preparing) => "preparing",

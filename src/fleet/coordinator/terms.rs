@@ -36,7 +36,7 @@ pub enum Partitioning {
 /// A coordinator's own bounds. Every wait has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Begin when so many have joined, 1..=[`super::super::messages::MAX_WORKERS`].
+    /// Begin when so many have joined, 1..=`messages::MAX_WORKERS`.
     pub workers: u32,
     /// The program's version; workers have to be the same.
     pub version: String,
@@ -79,7 +79,7 @@ impl Config {
 
 impl RunTerms {
     /// The terms of a plan.
-    pub fn of(plan: &Plan) -> Self {
+    pub(crate) fn of(plan: &Plan) -> Self {
         let dealing = match (&plan.load.model, plan.load.requests) {
             (Model::Open { .. }, _) => Partitioning::Arrivals,
             (Model::Closed { .. }, None) => Partitioning::Connections,

@@ -46,7 +46,7 @@ impl Coordinator {
 
     /// Two workers' starts lie at most this far apart: the two least certain ones'; `None` while fewer than
     /// two have said how certain they are.
-    pub fn start_skew_bound_ns(&self) -> Option<u64> {
+    pub(crate) fn start_skew_bound_ns(&self) -> Option<u64> {
         let had_share = self.state.members.iter().zip(&self.present).filter(|(m, _)| m.had_share);
         let mut errors: Vec<u64> = had_share.filter_map(|(_, p)| p.start_error_ns).collect();
         errors.sort_unstable_by(|a, b| b.cmp(a));
@@ -54,17 +54,17 @@ impl Coordinator {
     }
 
     /// From which time of the schedule on a worker owns a part of it; `None`: it never did.
-    pub fn part_begins_ns(&self, worker: WorkerId) -> Option<u64> {
+    pub(crate) fn part_begins_ns(&self, worker: WorkerId) -> Option<u64> {
         self.state.turns(worker).first().map(|turn| turn.from_ns)
     }
 
     /// A worker's last applied window and the sum of its windows; `None`: there is no such worker.
-    pub fn applied(&self, worker: WorkerId) -> Option<(u64, Totals)> {
+    pub(crate) fn applied(&self, worker: WorkerId) -> Option<(u64, Totals)> {
         self.state.member(worker).map(|member| (member.acked_seq, member.totals))
     }
 
     /// The run's name.
-    pub fn run(&self) -> Key {
+    pub(crate) fn run(&self) -> Key {
         self.state.run
     }
 
@@ -74,7 +74,7 @@ impl Coordinator {
     }
 
     /// When the schedule begins, once that is known.
-    pub fn starts_at_ns(&self) -> Option<u64> {
+    pub(crate) fn starts_at_ns(&self) -> Option<u64> {
         self.start_at_ns()
     }
 
@@ -84,7 +84,7 @@ impl Coordinator {
     }
 
     /// The exit code with which people were told of the result; `None`: a process has yet to do it.
-    pub fn told(&self) -> Option<u8> {
+    pub(crate) fn told(&self) -> Option<u8> {
         self.state.told
     }
 
@@ -96,12 +96,12 @@ impl Coordinator {
     }
 
     /// Whether nothing can be written down any more.
-    pub fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         self.broken
     }
 
     /// Workers that take part, by the number of those a start waits for.
-    pub fn gathered(&self) -> (u32, u32) {
+    pub(crate) fn gathered(&self) -> (u32, u32) {
         (self.state.live().count() as u32, self.config.workers)
     }
 }

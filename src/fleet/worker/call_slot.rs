@@ -5,24 +5,24 @@ const FIRST_BACKOFF_NS: u64 = 200_000_000;
 
 /// Calls of one kind, one after the other.
 #[derive(Debug)]
-pub struct CallSlot<T> {
+pub(crate) struct CallSlot<T> {
     under_way: Option<UnderWay<T>>,
     /// When the next call may be made.
-    pub due_ns: u64,
+    pub(crate) due_ns: u64,
     failures: u32,
 }
 
 /// A call that was not answered yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnderWay<T> {
+pub(crate) struct UnderWay<T> {
     /// Its number.
-    pub call: u64,
+    pub(crate) call: u64,
     /// When it was made.
-    pub sent_ns: u64,
+    pub(crate) sent_ns: u64,
     /// When nobody waits for its answer any longer.
-    pub until_ns: u64,
+    pub(crate) until_ns: u64,
     /// What it asks.
-    pub what: T,
+    pub(crate) what: T,
 }
 
 impl<T> Default for CallSlot<T> {
@@ -33,41 +33,41 @@ impl<T> Default for CallSlot<T> {
 
 impl<T: Copy> CallSlot<T> {
     /// Whether a call may be made.
-    pub fn is_free(&self, now: u64) -> bool {
+    pub(crate) fn is_free(&self, now: u64) -> bool {
         self.under_way.is_none() && now >= self.due_ns
     }
 
     /// A call is made.
-    pub fn begin(&mut self, call: u64, what: T, now: u64, timeout_ns: u64) {
+    pub(crate) fn begin(&mut self, call: u64, what: T, now: u64, timeout_ns: u64) {
         // The caller gives up first; this is for one that forgets to say so.
         self.under_way = Some(UnderWay { call, sent_ns: now, until_ns: now + 2 * timeout_ns, what });
     }
 
     /// The call with this number has ended; `None`: nobody waits for it.
-    pub fn end(&mut self, call: u64) -> Option<UnderWay<T>> {
+    pub(crate) fn end(&mut self, call: u64) -> Option<UnderWay<T>> {
         self.under_way.take_if(|u| u.call == call)
     }
 
     /// Give up a call that nobody has said the end of.
-    pub fn expire(&mut self, now: u64) -> Option<UnderWay<T>> {
+    pub(crate) fn expire(&mut self, now: u64) -> Option<UnderWay<T>> {
         self.under_way.take_if(|u| now >= u.until_ns)
     }
 
     /// The last call was answered; the next one is due at `due_ns`.
-    pub fn succeeded(&mut self, due_ns: u64) {
+    pub(crate) fn succeeded(&mut self, due_ns: u64) {
         self.failures = 0;
         self.due_ns = due_ns;
     }
 
     /// The last call was in vain: wait, longer each time, up to `most_ns`, and not all workers alike.
-    pub fn failed(&mut self, now: u64, most_ns: u64, rng: &mut fastrand::Rng) {
+    pub(crate) fn failed(&mut self, now: u64, most_ns: u64, rng: &mut fastrand::Rng) {
         let backoff_ns = FIRST_BACKOFF_NS.saturating_mul(1 << self.failures.min(16)).min(most_ns);
         self.failures = self.failures.saturating_add(1);
         self.due_ns = now + backoff_ns / 2 + rng.u64(0..=backoff_ns / 2);
     }
 
     /// When something is to be done here.
-    pub fn wait_until(&self) -> u64 {
+    pub(crate) fn wait_until(&self) -> u64 {
         self.under_way.as_ref().map_or(self.due_ns, |u| u.until_ns)
     }
 }

@@ -14,18 +14,18 @@ const DRIFT_PER_MILLION: u64 = 200;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exchange {
     /// When the call left.
-    pub t0_ns: u64,
+    pub(crate) t0_ns: u64,
     /// When it came.
-    pub t1_ns: u64,
+    pub(crate) t1_ns: u64,
     /// When the answer left.
-    pub t2_ns: u64,
+    pub(crate) t2_ns: u64,
     /// When it came.
-    pub t3_ns: u64,
+    pub(crate) t3_ns: u64,
 }
 
 /// The last comparisons of the two clocks.
 #[derive(Clone, Debug, Default)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     kept: VecDeque<Sample>,
 }
 
@@ -48,7 +48,7 @@ impl Sample {
 
 impl Comparison {
     /// Take in one exchange. Stamps that can not be true are ignored.
-    pub fn add(&mut self, exchange: Exchange) {
+    pub(crate) fn add(&mut self, exchange: Exchange) {
         let Exchange { t0_ns: t0, t1_ns: t1, t2_ns: t2, t3_ns: t3 } = exchange;
         let (Some(whole), Some(inside)) = (t3.checked_sub(t0), t2.checked_sub(t1)) else { return };
         let Some(round_trip_ns) = whole.checked_sub(inside) else { return };
@@ -68,7 +68,7 @@ impl Comparison {
     /// An instant of the coordinator's clock on the worker's, and how far it may be off by then or by
     /// `now`, whichever is later; `None` before the first comparison. An instant before the worker's origin
     /// becomes 0.
-    pub fn own(&self, theirs_ns: u64, now: u64) -> Option<(u64, u64)> {
+    pub(crate) fn own(&self, theirs_ns: u64, now: u64) -> Option<(u64, u64)> {
         let best = self.kept.iter().min_by_key(|s| s.error_ns(now))?;
         let own_ns = (theirs_ns as i64 - best.ahead_ns).max(0) as u64;
         Some((own_ns, best.error_ns(now.max(own_ns))))

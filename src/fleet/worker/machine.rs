@@ -197,7 +197,7 @@ impl<W: Window> Worker<W> {
     }
 
     /// Why calls are in vain, and until when they are made all the same; `None`: the last one was answered.
-    pub fn in_vain_until(&self) -> Option<(&str, u64)> {
+    pub(crate) fn in_vain_until(&self) -> Option<(&str, u64)> {
         let limit_ns = if self.run.is_some() { self.config.give_up_ns } else { self.config.join_ns };
         self.unreachable.as_ref().map(|(since, error)| (error.as_str(), since + limit_ns))
     }

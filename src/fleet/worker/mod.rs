@@ -12,7 +12,7 @@ mod orders;
 mod outbox;
 mod window;
 
-pub use clock::Exchange;
+pub(crate) use clock::Exchange;
 pub use event::{Answer, Effect, Event, Exit, Request, Trouble};
 pub use machine::{Config, Worker};
 pub use outbox::MAX_WAITING;

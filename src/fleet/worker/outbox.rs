@@ -12,7 +12,7 @@ pub const MAX_WAITING: usize = 64;
 /// Closed windows on their way. One at a time is under way and frozen: it may have been applied though
 /// its acknowledgement was lost. Those behind it have no number yet and may be merged.
 #[derive(Debug)]
-pub struct Outbox<W> {
+pub(crate) struct Outbox<W> {
     acked_seq: u64,
     frozen: Option<Arc<W>>,
     waiting: VecDeque<W>,
@@ -21,12 +21,12 @@ pub struct Outbox<W> {
 
 impl<W: Window> Outbox<W> {
     /// An empty one.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { acked_seq: 0, frozen: None, waiting: VecDeque::new(), totals: Totals::default() }
     }
 
     /// Take a closed window in.
-    pub fn push(&mut self, window: W) {
+    pub(crate) fn push(&mut self, window: W) {
         self.totals.add(&window.totals());
         if self.waiting.len() == MAX_WAITING {
             // Neighbours in pairs: half as many, each twice as long, none of them lost.
@@ -42,7 +42,7 @@ impl<W: Window> Outbox<W> {
     }
 
     /// The window to send and its number: the same until it is acknowledged.
-    pub fn next(&mut self) -> Option<(u64, Arc<W>)> {
+    pub(crate) fn next(&mut self) -> Option<(u64, Arc<W>)> {
         if self.frozen.is_none() {
             self.frozen = self.waiting.pop_front().map(Arc::new);
         }
@@ -50,29 +50,29 @@ impl<W: Window> Outbox<W> {
     }
 
     /// The coordinator has applied all up to `seq`. What it said earlier and comes later changes nothing.
-    pub fn acked(&mut self, seq: u64) {
+    pub(crate) fn acked(&mut self, seq: u64) {
         if seq == self.acked_seq + 1 && self.frozen.take().is_some() {
             self.acked_seq = seq;
         }
     }
 
     /// The last number that was acknowledged.
-    pub fn acked_seq(&self) -> u64 {
+    pub(crate) fn acked_seq(&self) -> u64 {
         self.acked_seq
     }
 
     /// Whether everything is acknowledged.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Windows not acknowledged.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.waiting.len() + usize::from(self.frozen.is_some())
     }
 
     /// What all windows together count, acknowledged or not.
-    pub fn totals(&self) -> Totals {
+    pub(crate) fn totals(&self) -> Totals {
         self.totals
     }
 }

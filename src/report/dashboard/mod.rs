@@ -8,7 +8,7 @@
 //! The page is drawn on the server and means something without any script: then it loads itself anew
 //! from time to time. With the scripts its parts are exchanged in place, which keeps the focus, the
 //! places scrolled to and every element that has not changed. When the run is over the parts say so
-//! ([`Snapshot::is_final`]) and are asked for no more. What stays out: how it gets to the browser (web).
+//! (`Snapshot::is_final`) and are asked for no more. What stays out: how it gets to the browser (web).
 
 mod now;
 
@@ -19,9 +19,9 @@ use super::html::{Source, charts, instrument, sections};
 use crate::run::{Snapshot, State};
 
 /// The page's style sheet: the report's, and what only a live page has.
-pub const STYLE: &str = concat!(include_str!("../html/report.css"), include_str!("dashboard.css"));
+pub(crate) const STYLE: &str = concat!(include_str!("../html/report.css"), include_str!("dashboard.css"));
 /// The page's icon.
-pub const ICON: &str = include_str!("icon.svg");
+pub(crate) const ICON: &str = include_str!("icon.svg");
 
 /// How htmx is to behave: nothing evaluated, no style elements of its own, nothing stored, nothing asked
 /// of other hosts, and an end to waiting.
@@ -75,7 +75,7 @@ impl Part {
     }
 
     /// The part with this name.
-    pub fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|part| part.name() == name)
     }
 

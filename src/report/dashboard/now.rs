@@ -20,7 +20,7 @@ fn headline(source: &Source) -> Headline {
 }
 
 /// What the browser's tab says.
-pub fn title(source: &Source) -> Markup {
+pub(crate) fn title(source: &Source) -> Markup {
     let word = sentence(&headline(source).word.to_lowercase());
     html! {
         title {
@@ -30,7 +30,7 @@ pub fn title(source: &Source) -> Markup {
     }
 }
 
-pub fn all(source: &Source) -> Markup {
+pub(crate) fn all(source: &Source) -> Markup {
     let over = source.snapshot.is_final();
     html! {
         (top(source))

@@ -9,49 +9,49 @@ use crate::verdict::baseline::{Change, Figure};
 
 /// What the run was held against and what came of it.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
-pub struct BaselineFigures {
+pub(crate) struct BaselineFigures {
     /// The file.
-    pub source: String,
+    pub(crate) source: String,
     /// The digest of its plan.
-    pub digest: String,
+    pub(crate) digest: String,
     /// When it was measured.
-    pub started_at: Option<String>,
+    pub(crate) started_at: Option<String>,
     /// Whether it is of the same plan.
-    pub same_plan: bool,
+    pub(crate) same_plan: bool,
     /// How much worse a figure may be, relative.
-    pub max_regression: f64,
+    pub(crate) max_regression: f64,
     /// `passed`, `failed` or `inconclusive`.
-    pub result: &'static str,
+    pub(crate) result: &'static str,
     /// Why it is inconclusive.
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// Why the baseline itself is in doubt.
-    pub doubt: Option<String>,
+    pub(crate) doubt: Option<String>,
     /// Every figure compared.
-    pub changes: Vec<ChangeFigures>,
+    pub(crate) changes: Vec<ChangeFigures>,
 }
 
 /// One figure then and now; times in seconds, rates per second.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
-pub struct ChangeFigures {
+pub(crate) struct ChangeFigures {
     /// Which scenario; `None`: all together.
-    pub scenario: Option<String>,
+    pub(crate) scenario: Option<String>,
     /// Which figure.
-    pub figure: &'static str,
+    pub(crate) figure: &'static str,
     /// Then.
-    pub before: f64,
+    pub(crate) before: f64,
     /// Now.
-    pub now: f64,
+    pub(crate) now: f64,
     /// Now ÷ before − 1.
-    pub change: f64,
+    pub(crate) change: f64,
     /// The probability of a difference at least as large between equal runs.
-    pub probability: f64,
+    pub(crate) probability: f64,
     /// Whether that is too small to be chance, all figures considered.
-    pub significant: bool,
+    pub(crate) significant: bool,
 }
 
 impl BaselineFigures {
     /// Of a finished run; `None`: it was held against nothing.
-    pub fn of(snapshot: &Snapshot) -> Option<Self> {
+    pub(crate) fn of(snapshot: &Snapshot) -> Option<Self> {
         let against = snapshot.run.baseline.as_deref()?;
         let compared = snapshot.comparison()?;
         Some(Self {

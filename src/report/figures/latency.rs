@@ -9,7 +9,7 @@ use crate::report::format::seconds;
 use crate::tally::{Histogram, quantile};
 
 /// The percentiles every summary holds: key, quantile.
-pub const PERCENTILES: [(&str, f64); 7] = [
+pub(crate) const PERCENTILES: [(&str, f64); 7] = [
     ("p50", 0.5),
     ("p75", 0.75),
     ("p90", 0.9),
@@ -21,40 +21,40 @@ pub const PERCENTILES: [(&str, f64); 7] = [
 
 /// One histogram in a few numbers, in seconds.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
-pub struct Latency {
+pub(crate) struct Latency {
     /// Recorded times.
-    pub count: u64,
+    pub(crate) count: u64,
     /// The smallest.
-    pub min: Option<f64>,
+    pub(crate) min: Option<f64>,
     /// The mean.
-    pub mean: Option<f64>,
+    pub(crate) mean: Option<f64>,
     /// The standard deviation.
-    pub stddev: Option<f64>,
+    pub(crate) stddev: Option<f64>,
     /// The median.
-    pub p50: Option<f64>,
+    pub(crate) p50: Option<f64>,
     /// The 75th percentile; `None` where the sample does not support it.
-    pub p75: Option<f64>,
+    pub(crate) p75: Option<f64>,
     /// The 90th percentile; `None` where the sample does not support it.
-    pub p90: Option<f64>,
+    pub(crate) p90: Option<f64>,
     /// The 95th percentile; `None` where the sample does not support it.
-    pub p95: Option<f64>,
+    pub(crate) p95: Option<f64>,
     /// The 99th percentile; `None` where the sample does not support it.
-    pub p99: Option<f64>,
+    pub(crate) p99: Option<f64>,
     /// The 99.9th percentile; `None` where the sample does not support it.
-    pub p99_9: Option<f64>,
+    p99_9: Option<f64>,
     /// The 99.99th percentile; `None` where the sample does not support it.
-    pub p99_99: Option<f64>,
+    p99_99: Option<f64>,
     /// The largest.
-    pub max: Option<f64>,
+    pub(crate) max: Option<f64>,
     /// Times over the histogram's range of one hour, recorded as one hour.
-    pub saturated: u64,
+    pub(crate) saturated: u64,
     /// 95 % confidence interval of each percentile, low and high; `None` where it cannot be told.
-    pub intervals: BTreeMap<&'static str, Option<[f64; 2]>>,
+    pub(crate) intervals: BTreeMap<&'static str, Option<[f64; 2]>>,
 }
 
 impl Latency {
     /// The summary of a histogram.
-    pub fn of(histogram: &Histogram) -> Self {
+    pub(crate) fn of(histogram: &Histogram) -> Self {
         let percentile = |q| quantile::percentile(histogram, q).map(seconds);
         let interval = |q| {
             quantile::percentile(histogram, q)?;
@@ -83,16 +83,16 @@ impl Latency {
 
 /// Whole distributions in HdrHistogram's V2 encoding, deflated, in base64; values in nanoseconds.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
-pub struct Histograms {
+pub(crate) struct Histograms {
     /// Due to last byte.
-    pub response_time: String,
+    pub(crate) response_time: String,
     /// Send to last byte.
-    pub service_time: String,
+    pub(crate) service_time: String,
 }
 
 impl Histograms {
     /// Both encoded.
-    pub fn of(response_time: &Histogram, service_time: &Histogram) -> Self {
+    pub(crate) fn of(response_time: &Histogram, service_time: &Histogram) -> Self {
         Self { response_time: response_time.to_base64(), service_time: service_time.to_base64() }
     }
 }

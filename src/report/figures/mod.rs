@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-pub use self::baseline::BaselineFigures;
-pub use self::latency::{Histograms, Latency, PERCENTILES};
-pub use self::unsent::{dropped_because, turned_away};
-pub use self::wire::{Connections, explain, protocol_errors, tls_faults};
+pub(crate) use self::baseline::BaselineFigures;
+pub(crate) use self::latency::{Histograms, Latency};
+pub(crate) use self::unsent::{dropped_because, turned_away};
+pub(crate) use self::wire::{Connections, explain, protocol_errors, tls_faults};
 use super::format::seconds;
 use super::scenario_rows;
 use crate::plan::Metric;
@@ -82,7 +82,7 @@ impl Verdict {
 /// Requests and bytes, over all scenarios or of one. At the end
 /// `due = completed + failed + dropped + unfinished`.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
-pub struct Totals {
+pub(crate) struct Totals {
     /// Requests whose due instant came.
     pub due: u64,
     /// Requests whose send call began.
@@ -90,7 +90,7 @@ pub struct Totals {
     /// Exchanges that ended well; the same number as `ok`.
     pub completed: u64,
     /// Exchanges that ended well.
-    pub ok: u64,
+    pub(crate) ok: u64,
     /// Exchanges that ended otherwise.
     pub failed: u64,
     /// Due requests that were never sent: the backlog was full, or a worker had no lease.
@@ -104,15 +104,15 @@ pub struct Totals {
     /// Requests sent a second time because the target had closed the idle connection before it had them;
     /// `None` for one scenario: they are counted with the connections.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub retried: Option<u64>,
+    pub(crate) retried: Option<u64>,
     /// Connections established; `None` for one scenario: scenarios share connections.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub connections_opened: Option<u64>,
+    pub(crate) connections_opened: Option<u64>,
 }
 
 impl Totals {
     /// Over all scenarios.
-    pub fn of(snapshot: &Snapshot) -> Self {
+    pub(crate) fn of(snapshot: &Snapshot) -> Self {
         let tally = &snapshot.tally;
         Self {
             due: tally.sum(RowCounter::Due),
@@ -130,7 +130,7 @@ impl Totals {
     }
 
     /// Of one scenario. What has not ended by the end of the run follows from the law.
-    pub fn of_scenario(tally: &Row, state: State) -> Self {
+    pub(crate) fn of_scenario(tally: &Row, state: State) -> Self {
         let open =
             tally.counter(RowCounter::Due).saturating_sub(tally.ended() + tally.counter(RowCounter::Dropped));
         Self {
@@ -153,18 +153,18 @@ impl Totals {
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Tls {
     /// Those in which the target showed its certificate.
-    pub handshakes_full: u64,
+    pub(crate) handshakes_full: u64,
     /// Those that took up an earlier session.
-    pub handshakes_resumed: u64,
+    pub(crate) handshakes_resumed: u64,
     /// Exchanges that ended in tls_failed, by why; those reasons that occurred.
-    pub failures: BTreeMap<&'static str, u64>,
+    pub(crate) failures: BTreeMap<&'static str, u64>,
     /// Any certificate was accepted: whoever answered may have been somebody else.
     pub insecure: bool,
 }
 
 impl Tls {
     /// Of the run so far; `None`: it speaks no TLS.
-    pub fn of(snapshot: &Snapshot) -> Option<Self> {
+    pub(crate) fn of(snapshot: &Snapshot) -> Option<Self> {
         let tally = &snapshot.tally;
         snapshot.run.insecure.map(|insecure| Self {
             handshakes_full: tally.counter(Counter::HandshakesFull),
@@ -177,18 +177,18 @@ impl Tls {
 
 /// Requests per second of the measured time.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
-pub struct Rate {
+pub(crate) struct Rate {
     /// What the plan asks; `None` in the closed model.
-    pub target: Option<f64>,
+    pub(crate) target: Option<f64>,
     /// Sent; `None`: no time was measured.
-    pub offered: Option<f64>,
+    pub(crate) offered: Option<f64>,
     /// Ended well; in the closed model only while load was applied, so that the drain does not count.
-    pub achieved: Option<f64>,
+    pub(crate) achieved: Option<f64>,
 }
 
 impl Rate {
     /// Of the measured time so far.
-    pub fn of(snapshot: &Snapshot) -> Self {
+    pub(crate) fn of(snapshot: &Snapshot) -> Self {
         let tally = &snapshot.tally;
         let closed = snapshot.run.model == "closed";
         let completed = if closed { tally.counter(Counter::CompletedInTime) } else { tally.completed() };
@@ -202,7 +202,7 @@ impl Rate {
 
 impl Snapshot {
     /// `count` over the time it was counted in, in seconds; `None`: no time was measured.
-    pub fn per_second(&self, count: u64) -> Option<f64> {
+    pub(crate) fn per_second(&self, count: u64) -> Option<f64> {
         (self.measured_ns > 0).then(|| count as f64 / seconds(self.counted_ns()))
     }
 }
@@ -210,17 +210,17 @@ impl Snapshot {
 /// Ended exchanges by outcome: ok, and every other that occurred.
 #[derive(Clone, Debug, JsonSchema, PartialEq)]
 #[schemars(transparent)]
-pub struct Outcomes(#[schemars(with = "BTreeMap<String, u64>")] pub BTreeMap<Outcome, u64>);
+pub(crate) struct Outcomes(#[schemars(with = "BTreeMap<String, u64>")] pub(crate) BTreeMap<Outcome, u64>);
 
 impl Outcomes {
     /// From counts indexed by outcome.
-    pub fn of(counts: impl Fn(Outcome) -> u64) -> Self {
+    pub(crate) fn of(counts: impl Fn(Outcome) -> u64) -> Self {
         let all = Outcome::ALL.into_iter().map(|outcome| (outcome, counts(outcome)));
         Self(all.filter(|(outcome, n)| outcome.is_ok() || *n > 0).collect())
     }
 
     /// Over all scenarios.
-    pub fn over(tally: &Merged) -> Self {
+    pub(crate) fn over(tally: &Merged) -> Self {
         Self::of(|outcome| tally.sum(outcome))
     }
 }
@@ -232,7 +232,7 @@ impl Serialize for Outcomes {
 }
 
 /// Responses by status code, over all scenarios.
-pub fn status_codes(tally: &Merged) -> BTreeMap<u16, u64> {
+pub(crate) fn status_codes(tally: &Merged) -> BTreeMap<u16, u64> {
     let mut codes = BTreeMap::new();
     for (code, n) in tally.rows().iter().flat_map(Row::status_codes) {
         *codes.entry(code).or_default() += n;
@@ -248,29 +248,29 @@ pub struct Scenario<'a> {
     /// As the plan weighs it.
     pub weight: u32,
     /// Its requests.
-    pub totals: Totals,
+    pub(crate) totals: Totals,
     /// Due to last byte.
-    pub response_time: Latency,
+    pub(crate) response_time: Latency,
     /// Send to last byte.
-    pub service_time: Latency,
+    pub(crate) service_time: Latency,
     /// How its exchanges ended.
-    pub outcomes: Outcomes,
+    pub(crate) outcomes: Outcomes,
     /// Its responses.
-    pub status_codes: BTreeMap<u16, u64>,
+    pub(crate) status_codes: BTreeMap<u16, u64>,
     /// Its whole distributions; `None` where only summaries are asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub histograms: Option<Histograms>,
+    pub(crate) histograms: Option<Histograms>,
 }
 
 impl<'a> Scenario<'a> {
     /// All scenarios in the plan's order, with their distributions.
-    pub fn all(snapshot: &'a Snapshot) -> Vec<Self> {
+    pub(crate) fn all(snapshot: &'a Snapshot) -> Vec<Self> {
         let named = snapshot.run.scenarios.iter().zip(snapshot.tally.rows());
         named.map(|((name, weight), row)| Self::of(snapshot, name, *weight, row, true)).collect()
     }
 
     /// Those that have a row of their own in `/metrics`.
-    pub fn own(snapshot: &'a Snapshot) -> Vec<Self> {
+    pub(crate) fn own(snapshot: &'a Snapshot) -> Vec<Self> {
         let own = scenario_rows::own(snapshot);
         own.map(|(name, weight, row)| Self::of(snapshot, name, weight, row, false)).collect()
     }
@@ -293,50 +293,50 @@ impl<'a> Scenario<'a> {
 
 /// This tool as a measuring device.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
-pub struct Instrument<'a> {
+pub(crate) struct Instrument<'a> {
     /// See [`InstrumentFigures::trustworthy`].
     pub trustworthy: bool,
     /// See [`InstrumentFigures::reasons`].
     pub reasons: &'a [String],
     /// See [`InstrumentFigures::reason_names`].
-    pub reason_names: &'a [&'static str],
+    pub(crate) reason_names: &'a [&'static str],
     /// See [`InstrumentFigures::notes`].
     pub notes: &'a [String],
     /// `kernel` or `user`: where receive times come from.
     #[schemars(extend("enum" = ["kernel", "user"]))]
-    pub timestamps: &'static str,
+    pub(crate) timestamps: &'static str,
     /// Due to the start of the send call.
-    pub slip: Latency,
+    pub(crate) slip: Latency,
     /// The part of the slip that is our own: due and a connection free, until the send began.
-    pub send_delay: Latency,
+    pub(crate) send_delay: Latency,
     /// Last byte in the kernel to our read of it.
-    pub receive_delay: Latency,
+    pub(crate) receive_delay: Latency,
     /// See [`InstrumentFigures::offered_ratio`].
     pub offered_ratio: Option<f64>,
     /// Receive timestamps that could not be true and fell back to user time.
-    pub absurd_stamps: u64,
+    pub(crate) absurd_stamps: u64,
     /// Responses that ended at our own reading for want of a kernel timestamp.
-    pub unstamped: u64,
+    pub(crate) unstamped: u64,
     /// One entry per load thread.
-    pub threads: Vec<Thread>,
+    pub(crate) threads: Vec<Thread>,
     /// CPU throttling in the measured time.
-    pub cpu_throttled_seconds: f64,
+    pub(crate) cpu_throttled_seconds: f64,
     /// Enforcement periods with throttling in the measured time.
-    pub cpu_throttled_periods: u64,
+    cpu_throttled_periods: u64,
 }
 
 /// One load thread.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
-pub struct Thread {
+pub(crate) struct Thread {
     /// The core it is pinned to; `None`: not pinned.
-    pub core: Option<usize>,
+    pub(crate) core: Option<usize>,
     /// Share of the measured time not spent waiting.
-    pub busy: f64,
+    pub(crate) busy: f64,
 }
 
 impl<'a> Instrument<'a> {
     /// What the snapshot holds, with what was judged of it.
-    pub fn of(snapshot: &Snapshot, judged: &'a InstrumentFigures) -> Self {
+    pub(crate) fn of(snapshot: &Snapshot, judged: &'a InstrumentFigures) -> Self {
         let threads = snapshot.threads.iter().map(|t| Thread { core: t.core, busy: t.busy_ratio() });
         Self {
             trustworthy: judged.trustworthy,
@@ -404,24 +404,24 @@ impl Threshold {
 
 /// The first response of its kind that broke an expectation of its scenario.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
-pub struct BrokenExpectation<'a> {
+pub(crate) struct BrokenExpectation<'a> {
     /// The scenario's name.
-    pub scenario: &'a str,
+    pub(crate) scenario: &'a str,
     /// The key of the plan that was broken.
-    pub expectation: &'static str,
+    pub(crate) expectation: &'static str,
     /// How such an exchange ends.
-    pub outcome: &'static str,
+    pub(crate) outcome: &'static str,
     /// The response's status code.
-    pub status: u16,
+    pub(crate) status: u16,
     /// What was expected and what came.
-    pub what: &'a str,
+    pub(crate) what: &'a str,
     /// How the response's body begins; empty where no body was kept.
-    pub excerpt: &'a str,
+    pub(crate) excerpt: &'a str,
 }
 
 impl<'a> BrokenExpectation<'a> {
     /// All that were kept, by scenario, the earliest first.
-    pub fn all(snapshot: &'a Snapshot) -> Vec<Self> {
+    pub(crate) fn all(snapshot: &'a Snapshot) -> Vec<Self> {
         let mut specimens: Vec<_> = snapshot.tally.specimens().iter().collect();
         specimens.sort_by_key(|s| (s.step, s.at_ns));
         let named = specimens.into_iter().map(|s| Self {
@@ -438,25 +438,25 @@ impl<'a> BrokenExpectation<'a> {
 
 /// One window of the measured time; times in seconds.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
-pub struct Point {
+pub(crate) struct Point {
     /// Its end, since the measured time began.
-    pub t: f64,
+    pub(crate) t: f64,
     /// Exchanges that ended well in it.
-    pub completed: u64,
+    pub(crate) completed: u64,
     /// Exchanges that ended otherwise in it.
-    pub failed: u64,
+    pub(crate) failed: u64,
     /// Requests dropped in it.
-    pub dropped: u64,
+    pub(crate) dropped: u64,
     /// Response time median.
-    pub p50: Option<f64>,
+    pub(crate) p50: Option<f64>,
     /// Response time 99th percentile.
-    pub p99: Option<f64>,
+    pub(crate) p99: Option<f64>,
     /// Slip 99th percentile.
-    pub slip_p99: Option<f64>,
+    pub(crate) slip_p99: Option<f64>,
 }
 
 /// The measured time, window by window.
-pub fn timeline(snapshot: &Snapshot) -> Vec<Point> {
+pub(crate) fn timeline(snapshot: &Snapshot) -> Vec<Point> {
     let figures = snapshot.timeline.iter().map(|point| Point {
         t: point.t,
         completed: point.completed,
@@ -471,7 +471,7 @@ pub fn timeline(snapshot: &Snapshot) -> Vec<Point> {
 
 /// Where the plan came from, fit to be shown: a URL loses its user name, password, query and fragment,
 /// where secrets travel.
-pub fn public_source(source: &str) -> String {
+pub(crate) fn public_source(source: &str) -> String {
     let Some((scheme, rest)) = source.split_once("://") else { return source.to_owned() };
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));

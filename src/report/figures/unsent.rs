@@ -4,13 +4,13 @@ use crate::run::Snapshot;
 use crate::tally::{Merged, Outcome};
 
 /// Requests that came to no connection: attempted, but never sent.
-pub fn turned_away(tally: &Merged) -> u64 {
+pub(crate) fn turned_away(tally: &Merged) -> u64 {
     let ended = |outcome: Outcome| tally.sum(outcome);
     ended(Outcome::ConnectRefused) + ended(Outcome::ConnectUnreachable) + ended(Outcome::ConnectTimeout)
 }
 
 /// Why requests were dropped: in a fleet also for want of a lease.
-pub fn dropped_because(snapshot: &Snapshot) -> &'static str {
+pub(crate) fn dropped_because(snapshot: &Snapshot) -> &'static str {
     match &snapshot.fleet {
         Some(fleet) if fleet.was_cut_off() => {
             "due while a worker had no lease or its backlog was full, never sent"

@@ -10,19 +10,19 @@ use crate::report::format::count;
 use crate::tally::{Close, Counter, Merged, Outcome, TlsFault};
 
 /// Protocol errors by what was wrong, those that occurred.
-pub fn protocol_errors(tally: &Merged) -> BTreeMap<&'static str, u64> {
+pub(crate) fn protocol_errors(tally: &Merged) -> BTreeMap<&'static str, u64> {
     let named = ProtocolError::ALL.into_iter().map(|e| (e.name(), tally.counter(e)));
     named.filter(|(_, n)| *n > 0).collect()
 }
 
 /// Failures of TLS by why, those that occurred.
-pub fn tls_faults(tally: &Merged) -> BTreeMap<&'static str, u64> {
+pub(crate) fn tls_faults(tally: &Merged) -> BTreeMap<&'static str, u64> {
     let named = TlsFault::ALL.into_iter().map(|fault| (fault.name(), tally.counter(fault)));
     named.filter(|(_, n)| *n > 0).collect()
 }
 
 /// The sentence that explains `outcome`, with its reasons and their counts where there are several kinds.
-pub fn explain(outcome: Outcome, tally: &Merged) -> String {
+pub(crate) fn explain(outcome: Outcome, tally: &Merged) -> String {
     let mut text = outcome.explain().to_owned();
     let reasons = match outcome {
         Outcome::ProtocolError => protocol_errors(tally),
@@ -38,20 +38,20 @@ pub fn explain(outcome: Outcome, tally: &Merged) -> String {
 
 /// What became of connections, those of the warm-up included.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
-pub struct Connections {
+pub(crate) struct Connections {
     /// Established.
-    pub opened: u64,
+    pub(crate) opened: u64,
     /// Those of them that took the place of one that was closed.
-    pub reconnects: u64,
+    pub(crate) reconnects: u64,
     /// Attempts that failed while no request was waiting on them; others are outcomes of their request.
-    pub idle_attempts_failed: u64,
+    idle_attempts_failed: u64,
     /// Why established ones were closed, those reasons that occurred.
-    pub closed: BTreeMap<&'static str, u64>,
+    pub(crate) closed: BTreeMap<&'static str, u64>,
 }
 
 impl Connections {
     /// Of all threads.
-    pub fn of(tally: &Merged) -> Self {
+    pub(crate) fn of(tally: &Merged) -> Self {
         let closed = Close::ALL.into_iter().map(|why| (why.name(), tally.counter(why)));
         Self {
             opened: tally.counter(Counter::ConnectionsOpened),
@@ -62,7 +62,7 @@ impl Connections {
     }
 
     /// Why established ones were closed, in a few words; `None`: none was.
-    pub fn closed_in_words(&self) -> Option<String> {
+    pub(crate) fn closed_in_words(&self) -> Option<String> {
         let named: Vec<String> =
             self.closed.iter().map(|(why, n)| format!("{why} ({})", count(*n))).collect();
         (!named.is_empty()).then(|| format!("closed: {}", named.join(", ")))

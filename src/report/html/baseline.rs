@@ -13,7 +13,7 @@ fn is_told(change: &Change) -> bool {
     change.significant || change.scenario.is_none()
 }
 
-pub fn section(source: &Source) -> Markup {
+pub(crate) fn section(source: &Source) -> Markup {
     let Some(against) = source.snapshot.run.baseline.as_deref() else { return html! {} };
     let Some(compared) = source.snapshot.comparison() else { return html! {} };
     let (told, other): (Vec<&Change>, Vec<&Change>) = compared.changes.iter().partition(|c| is_told(c));

@@ -20,7 +20,7 @@ const MOST_NINES: u32 = 5;
 const LEAST_SHARE_OF_WINDOW: f64 = 0.25;
 
 /// The charts of a finished run, in full.
-pub fn all(source: &Source) -> Markup {
+pub(crate) fn all(source: &Source) -> Markup {
     let view = View { snapshot: source.snapshot, most_points: MAX_POINTS, until_s: None };
     let charts: Vec<Markup> = drawn(&view).into_iter().flatten().collect();
     if charts.is_empty() {
@@ -35,16 +35,16 @@ pub fn all(source: &Source) -> Markup {
 }
 
 /// What is drawn of a run.
-pub struct View<'a> {
-    pub snapshot: &'a Snapshot,
+pub(crate) struct View<'a> {
+    pub(crate) snapshot: &'a Snapshot,
     /// Points of one line at most.
-    pub most_points: usize,
+    pub(crate) most_points: usize,
     /// The least end of the axis of elapsed time, in seconds; `None`: the last window's.
-    pub until_s: Option<f64>,
+    pub(crate) until_s: Option<f64>,
 }
 
 /// The charts' titles, in their order.
-pub const TITLES: [&str; 4] =
+const TITLES: [&str; 4] =
     ["Rate and errors over time", "Latency over time", "Latency by percentile", "Slip over time"];
 
 /// What is said below each title.
@@ -58,7 +58,7 @@ const NOTES: [&str; TITLES.len()] = [
 const NOTE_WITH_RATE: &str = "Requests per second: asked by the plan, offered (sent), and how they ended.";
 
 /// As much room as the chart in this place takes when there is something to draw.
-pub fn waiting(place: usize, snapshot: &Snapshot) -> Markup {
+pub(crate) fn waiting(place: usize, snapshot: &Snapshot) -> Markup {
     let note = if place == 0 { rate_note(snapshot) } else { NOTES[place] };
     let why = match (place, snapshot.run.model) {
         (3, "closed") => "without a schedule nothing is late",
@@ -77,7 +77,7 @@ fn rate_note(snapshot: &Snapshot) -> &'static str {
 }
 
 /// Each chart, in the order of [`TITLES`]; `None`: there is nothing to draw on it.
-pub fn drawn(view: &View) -> [Option<Markup>; TITLES.len()] {
+pub(crate) fn drawn(view: &View) -> [Option<Markup>; TITLES.len()] {
     [throughput(view), over_time(view), by_percentile(view.snapshot), own_error(view)]
 }
 

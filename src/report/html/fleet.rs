@@ -11,7 +11,7 @@ const HEADER: [&str; 9] =
     ["worker", "where", "state", "share", "sent", "dropped", "busy", "send delay 99 %", "throttled"];
 
 /// Nothing for a run without workers.
-pub fn section(source: &Source) -> Markup {
+pub(crate) fn section(source: &Source) -> Markup {
     let Some(fleet) = &source.snapshot.fleet else { return html! {} };
     let rows = html! {
         @for row in &fleet.rows {

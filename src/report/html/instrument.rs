@@ -13,7 +13,7 @@ use crate::units::plural;
 /// Load threads listed without being asked; the rest opens on demand.
 const MOST_OPEN_THREADS: usize = 8;
 
-pub fn section(source: &Source) -> Markup {
+pub(crate) fn section(source: &Source) -> Markup {
     let judged = source.instrument;
     html! {
         section aria-labelledby="instrument" {

@@ -30,21 +30,21 @@ const SCENARIO_HEADER: [&str; 11] =
     ["scenario", "weight", "sent", "ok", "failed", "dropped", "ok rate", "50 %", "90 %", "99 %", "max"];
 
 /// `text` with its first letter in upper case.
-pub fn sentence(text: &str) -> String {
+pub(crate) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
-pub fn optional(ns: Option<u64>) -> String {
+pub(crate) fn optional(ns: Option<u64>) -> String {
     ns.map_or("–".to_owned(), time)
 }
 
-pub fn share(n: u64, of: u64) -> String {
+pub(crate) fn share(n: u64, of: u64) -> String {
     percent(n as f64 / of.max(1) as f64)
 }
 
 /// A table that scrolls by itself where it is wider than the page, by keyboard too.
-pub fn table(label: &str, header: &[&str], rows: Markup) -> Markup {
+pub(crate) fn table(label: &str, header: &[&str], rows: Markup) -> Markup {
     html! {
         div class="scroll" tabindex="0" role="region" aria-label=(label) {
             table {
@@ -56,7 +56,7 @@ pub fn table(label: &str, header: &[&str], rows: Markup) -> Markup {
 }
 
 /// The load in a sentence.
-pub fn what_was_run(source: &Source) -> String {
+pub(crate) fn what_was_run(source: &Source) -> String {
     let (run, snapshot) = (&source.run, source.snapshot);
     let connections = plural(run.connections.into(), "connection");
     let load = match run.target_rate {
@@ -82,7 +82,7 @@ fn plain(rfc3339: &str) -> String {
     format!("{date} {} UTC", clock.split(['.', 'Z']).next().unwrap_or_default())
 }
 
-pub fn key_figures(source: &Source) -> Markup {
+pub(crate) fn key_figures(source: &Source) -> Markup {
     let (totals, tally) = (&source.totals, &source.snapshot.tally);
     let rate = Rate::of(source.snapshot);
     let response = tally.over_rows(RowTimer::ResponseTime);
@@ -110,7 +110,7 @@ pub fn key_figures(source: &Source) -> Markup {
 }
 
 /// The instrument's own error in one figure. Without a schedule nothing is due, and nothing late.
-pub fn own_error(source: &Source) -> (&'static str, String, String) {
+pub(crate) fn own_error(source: &Source) -> (&'static str, String, String) {
     let tally = &source.snapshot.tally;
     let own_99 = |h| optional(quantile::percentile(h, 0.99));
     match source.run.target_rate {
@@ -130,11 +130,11 @@ pub fn own_error(source: &Source) -> (&'static str, String, String) {
 }
 
 /// One figure, and what stands beside it.
-pub fn figure(name: &str, value: String, beside: String) -> Markup {
+pub(crate) fn figure(name: &str, value: String, beside: String) -> Markup {
     html! { div { dt { (name) } dd { strong { (value) } span { (beside) } } } }
 }
 
-pub fn thresholds(source: &Source) -> Markup {
+pub(crate) fn thresholds(source: &Source) -> Markup {
     if source.thresholds.is_empty() {
         return html! {};
     }
@@ -186,7 +186,7 @@ fn result(source: &Source, result: &'static str) -> &'static str {
     }
 }
 
-pub fn latency(source: &Source) -> Markup {
+pub(crate) fn latency(source: &Source) -> Markup {
     let tally = &source.snapshot.tally;
     let (response, service) =
         (tally.over_rows(RowTimer::ResponseTime), tally.over_rows(RowTimer::ServiceTime));
@@ -242,14 +242,14 @@ fn with_interval(histogram: &Histogram, q: f64) -> String {
 
 /// What becomes of the scenarios that the table has no room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rest {
+pub(crate) enum Rest {
     /// They are in a table of their own that is drawn when it is opened.
     Folded,
     /// The page says where they are.
     Elsewhere,
 }
 
-pub fn scenarios(source: &Source, rest: Rest) -> Markup {
+pub(crate) fn scenarios(source: &Source, rest: Rest) -> Markup {
     let chosen = scenario_rows::choose(source.snapshot, MOST_SCENARIOS);
     let more = plural(chosen.rest.len() as u64, "more scenario");
     html! {
@@ -293,7 +293,7 @@ fn scenario_rows(source: &Source, places: &[usize]) -> Markup {
     }
 }
 
-pub fn outcomes(source: &Source) -> Markup {
+pub(crate) fn outcomes(source: &Source) -> Markup {
     let totals = &source.totals;
     let mut endings: Vec<(&str, u64, String)> = Outcomes::over(&source.snapshot.tally)
         .0
@@ -352,7 +352,7 @@ fn first_failures(source: &Source) -> Markup {
     }
 }
 
-pub fn environment(source: &Source) -> Markup {
+pub(crate) fn environment(source: &Source) -> Markup {
     let (run, totals, snapshot) = (&source.run, &source.totals, source.snapshot);
     let flow = |n: u64| match snapshot.per_second(n) {
         Some(rate) => format!("{} ({}/s)", bytes(n), bytes(rate.round() as u64)),
@@ -396,6 +396,6 @@ pub fn environment(source: &Source) -> Markup {
 }
 
 /// Names and values, one below the other.
-pub fn facts_list(facts: &[(&str, String)]) -> Markup {
+pub(crate) fn facts_list(facts: &[(&str, String)]) -> Markup {
     html! { dl class="facts" { @for (name, value) in facts { div { dt { (name) } dd { (value) } } } } }
 }

@@ -6,16 +6,16 @@ use crate::run::{RunInfo, Snapshot};
 
 /// What every section is drawn from.
 pub(in crate::report) struct Source<'a> {
-    pub snapshot: &'a Snapshot,
-    pub instrument: &'a InstrumentFigures,
-    pub thresholds: &'a [Threshold],
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) instrument: &'a InstrumentFigures,
+    pub(crate) thresholds: &'a [Threshold],
     /// The run's words, safe to show.
-    pub run: RunInfo,
-    pub totals: Totals,
+    pub(crate) run: RunInfo,
+    pub(crate) totals: Totals,
 }
 
 impl<'a> Source<'a> {
-    pub fn new(
+    pub(crate) fn new(
         snapshot: &'a Snapshot,
         instrument: &'a InstrumentFigures,
         thresholds: &'a [Threshold],

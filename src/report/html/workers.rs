@@ -10,7 +10,7 @@ use crate::report::shown::harmless;
 use crate::units::plural;
 
 /// Nothing where there is no fleet.
-pub fn section(source: &Source) -> Markup {
+pub(crate) fn section(source: &Source) -> Markup {
     let Some(fleet) = &source.snapshot.fleet else { return html! {} };
     let fleet = fleet.figures();
     let rows = html! {

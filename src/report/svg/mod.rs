@@ -9,8 +9,8 @@ mod thin;
 
 use maud::{Markup, html};
 
-pub use self::scale::{Scale, Tick, count_ticks, percentile_ticks, second_ticks, time_ticks};
-pub use self::thin::{MAX_POINTS, Place, thin};
+pub(crate) use self::scale::{Scale, Tick, count_ticks, percentile_ticks, second_ticks, time_ticks};
+pub(crate) use self::thin::{MAX_POINTS, Place, thin};
 
 /// The size of the drawing in its own units: half a page wide, so that its type stays readable both
 /// there and on the full width of a phone.
@@ -30,43 +30,43 @@ const LEGEND_ROW: f64 = 18.0;
 
 /// One axis.
 #[derive(Clone, Debug)]
-pub struct Axis {
+pub(crate) struct Axis {
     /// From values to places.
-    pub scale: Scale,
+    pub(crate) scale: Scale,
     /// Where lines and labels stand.
-    pub ticks: Vec<Tick>,
+    pub(crate) ticks: Vec<Tick>,
 }
 
 /// One line.
 #[derive(Clone, Debug)]
-pub struct Series {
+pub(crate) struct Series {
     /// What the legend calls it.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Its class in the style sheet.
-    pub class: &'static str,
+    pub(crate) class: &'static str,
     /// Where it goes; `None` interrupts it.
-    pub points: Vec<Option<Place>>,
+    pub(crate) points: Vec<Option<Place>>,
 }
 
 /// One chart.
 #[derive(Clone, Debug)]
-pub struct Chart<'a> {
+pub(crate) struct Chart<'a> {
     /// Unique on the page; the ids of title and description are made from it.
-    pub id: &'a str,
+    pub(crate) id: &'a str,
     /// What it shows.
-    pub title: &'a str,
+    pub(crate) title: &'a str,
     /// What it says, for those who cannot see it.
-    pub description: String,
+    pub(crate) description: String,
     /// To the right.
-    pub x: Axis,
+    pub(crate) x: Axis,
     /// Upwards.
-    pub y: Axis,
+    pub(crate) y: Axis,
     /// The lines, the most important first; it is drawn last, on top.
-    pub series: Vec<Series>,
+    pub(crate) series: Vec<Series>,
 }
 
 /// The chart as an `<svg>` element.
-pub fn chart(chart: &Chart) -> Markup {
+pub(crate) fn chart(chart: &Chart) -> Markup {
     let (title, description) = (format!("{}-title", chart.id), format!("{}-description", chart.id));
     html! {
         svg class="chart" xmlns="http://www.w3.org/2000/svg" role="img"
@@ -82,7 +82,7 @@ pub fn chart(chart: &Chart) -> Markup {
 }
 
 /// The room of a chart on which there is nothing to draw, and why.
-pub fn empty(why: &str) -> Markup {
+pub(crate) fn empty(why: &str) -> Markup {
     let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
     html! {
         svg class="chart" xmlns="http://www.w3.org/2000/svg" role="img" aria-label=(why)

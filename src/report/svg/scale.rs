@@ -14,7 +14,7 @@ const LOGARITHMIC_FROM: f64 = 20.0;
 
 /// From values to 0..=1.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scale {
+pub(crate) struct Scale {
     low: f64,
     high: f64,
     logarithmic: bool,
@@ -22,22 +22,22 @@ pub struct Scale {
 
 /// A labelled place on an axis.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Tick {
+pub(crate) struct Tick {
     /// The value.
-    pub at: f64,
+    pub(crate) at: f64,
     /// What stands beside it.
-    pub label: String,
+    pub(crate) label: String,
 }
 
 impl Scale {
     /// From `low` to `high` in equal steps; an empty range is widened.
-    pub fn linear(low: f64, high: f64) -> Self {
+    pub(crate) fn linear(low: f64, high: f64) -> Self {
         let high = if high > low { high } else { low + 1.0 };
         Self { low, high, logarithmic: false }
     }
 
     /// For values that lie in `least..=most`: logarithmic when they differ widely, else linear from zero.
-    pub fn for_spread(least: f64, most: f64) -> Self {
+    pub(crate) fn for_spread(least: f64, most: f64) -> Self {
         if least > 0.0 && most / least > LOGARITHMIC_FROM {
             return Self { low: round_down(least), high: round_up(most), logarithmic: true };
         }
@@ -45,7 +45,7 @@ impl Scale {
     }
 
     /// From zero to a round value at or above `most`.
-    pub fn from_zero(most: f64) -> Self {
+    pub(crate) fn from_zero(most: f64) -> Self {
         if most.is_nan() || most <= 0.0 {
             return Self::linear(0.0, 1.0);
         }
@@ -54,7 +54,7 @@ impl Scale {
     }
 
     /// Where `value` stands, kept within 0..=1.
-    pub fn place(&self, value: f64) -> f64 {
+    pub(crate) fn place(&self, value: f64) -> f64 {
         let at = |v: f64| if self.logarithmic { v.max(self.low).ln() } else { v };
         let share = (at(value) - at(self.low)) / (at(self.high) - at(self.low));
         if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) }
@@ -103,12 +103,12 @@ fn round_up(value: f64) -> f64 {
 }
 
 /// Ticks of an axis of times in nanoseconds: `200 µs`, `1 ms`.
-pub fn time_ticks(scale: &Scale) -> Vec<Tick> {
+pub(crate) fn time_ticks(scale: &Scale) -> Vec<Tick> {
     ticks(scale, 6, |ns| bare(&format::time(ns.round() as u64)))
 }
 
 /// Ticks of an axis of counts or rates: `500`, `10,000`, `2 M`.
-pub fn count_ticks(scale: &Scale) -> Vec<Tick> {
+pub(crate) fn count_ticks(scale: &Scale) -> Vec<Tick> {
     ticks(scale, 5, |n| match n {
         n if n >= 1e6 => format!("{} M", (n / 1e4).round() / 100.0),
         n if n < 10.0 && n.fract() != 0.0 => format!("{n:.2}").trim_end_matches('0').to_owned(),
@@ -117,7 +117,7 @@ pub fn count_ticks(scale: &Scale) -> Vec<Tick> {
 }
 
 /// Ticks of an axis of elapsed time in seconds, from zero on: `20 s`, `5 min`, `2 h`.
-pub fn second_ticks(scale: &Scale) -> Vec<Tick> {
+pub(crate) fn second_ticks(scale: &Scale) -> Vec<Tick> {
     let rough = scale.high / 6.0;
     let round = CLOCK_STEPS_S.into_iter().find(|step| *step >= rough * 0.999);
     // Below a second and above a day, decades serve as well as clocks do.
@@ -132,7 +132,7 @@ pub fn second_ticks(scale: &Scale) -> Vec<Tick> {
 }
 
 /// Ticks of an axis of percentiles, where `-log10(1 - q)` is the value: 0, 90, 99, 99.9 % …
-pub fn percentile_ticks(nines: u32) -> Vec<Tick> {
+pub(crate) fn percentile_ticks(nines: u32) -> Vec<Tick> {
     let label = |n: u32| match n {
         0 => "0 %".to_owned(),
         1 => "90 %".to_owned(),

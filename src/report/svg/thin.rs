@@ -1,20 +1,20 @@
 //! Fewer points for a long line, such that no peak and no trough is lost.
 
 /// Points drawn of one line at most: more than there are pixels across.
-pub const MAX_POINTS: usize = 600;
+pub(crate) const MAX_POINTS: usize = 600;
 
 /// One point of a line, in the axes' values.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Place {
+pub(crate) struct Place {
     /// To the right.
-    pub x: f64,
+    pub(crate) x: f64,
     /// Upwards.
-    pub y: f64,
+    pub(crate) y: f64,
 }
 
 /// `points` as at most `most` (at least 4) of them: of each run of neighbours the lowest and the highest stay,
 /// in their order. A run of gaps alone stays a gap.
-pub fn thin(points: &[Option<Place>], most: usize) -> Vec<Option<Place>> {
+pub(crate) fn thin(points: &[Option<Place>], most: usize) -> Vec<Option<Place>> {
     if points.len() <= most {
         return points.to_vec();
     }

@@ -18,7 +18,7 @@ const MOST_CHANGES: usize = 20;
 const EXCERPT_COLUMNS: usize = 120;
 
 /// The plan's thresholds: how each came out, the figure and how far it is from the limit.
-pub fn thresholds(page: &mut Page, snapshot: &Snapshot) {
+pub(crate) fn thresholds(page: &mut Page, snapshot: &Snapshot) {
     let evaluations = snapshot.thresholds();
     if evaluations.is_empty() {
         return;
@@ -48,7 +48,7 @@ fn threshold_row((threshold, evaluation): (&Threshold, &Evaluation)) -> (Ink, Ve
 }
 
 /// Which expectations were broken first, and by what.
-pub fn broken_expectations(page: &mut Page, snapshot: &Snapshot) {
+pub(crate) fn broken_expectations(page: &mut Page, snapshot: &Snapshot) {
     let broken = BrokenExpectation::all(snapshot);
     if broken.is_empty() {
         return;
@@ -68,7 +68,7 @@ pub fn broken_expectations(page: &mut Page, snapshot: &Snapshot) {
 }
 
 /// The run held against an earlier one: every significant change, and the others all together.
-pub fn baseline(page: &mut Page, snapshot: &Snapshot) {
+pub(crate) fn baseline(page: &mut Page, snapshot: &Snapshot) {
     let (Some(against), Some(compared)) = (snapshot.run.baseline.as_deref(), snapshot.comparison()) else {
         return;
     };

@@ -38,7 +38,7 @@ pub fn live_line(snapshot: &Snapshot) -> String {
 
 /// What a run waits for that was stopped: what was in flight when the last window closed, for at most `drain_ns`
 /// nanoseconds; `by_signal`: another signal ends the process.
-pub fn stopping_line(snapshot: &Snapshot, drain_ns: u64, by_signal: bool) -> String {
+pub(crate) fn stopping_line(snapshot: &Snapshot, drain_ns: u64, by_signal: bool) -> String {
     let awaited = match snapshot.threads.iter().map(|t| t.in_flight).sum() {
         // The first window has not closed yet.
         0 => "requests".to_owned(),

@@ -8,7 +8,8 @@ mod live;
 mod page;
 mod sections;
 
-pub use live::{live_line, stopping_line};
+pub use live::live_line;
+pub(crate) use live::stopping_line;
 
 use self::page::{Ink, Page};
 use super::figures::{InstrumentFigures, Totals};

@@ -14,7 +14,7 @@ const NAME_LEAST_COLUMNS: usize = 5;
 
 /// What a piece of text means to the eye.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ink {
+pub(crate) enum Ink {
     /// As it is.
     Plain,
     /// A heading or a label.
@@ -42,7 +42,7 @@ impl Ink {
 
 /// Text in the making.
 #[derive(Debug)]
-pub struct Page {
+pub(crate) struct Page {
     text: String,
     width: usize,
     colour: bool,
@@ -50,33 +50,33 @@ pub struct Page {
 
 impl Page {
     /// An empty page of `width` columns.
-    pub fn new(width: usize, colour: bool) -> Self {
+    pub(crate) fn new(width: usize, colour: bool) -> Self {
         Self { text: String::new(), width, colour }
     }
 
     /// What was written, each line ended.
-    pub fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.text
     }
 
     /// An empty line.
-    pub fn blank(&mut self) {
+    pub(crate) fn blank(&mut self) {
         self.text.push('\n');
     }
 
     /// Words, indented, with a deeper indent from the second line on.
-    pub fn paragraph(&mut self, ink: Ink, indent: usize, text: &str) {
+    pub(crate) fn paragraph(&mut self, ink: Ink, indent: usize, text: &str) {
         self.items(ink, &" ".repeat(indent), indent + 2, &[text.to_owned()]);
     }
 
     /// A label and the items that belong to it, comma-separated, never broken within an item that fits.
-    pub fn field(&mut self, label: &str, items: &[String]) {
+    pub(crate) fn field(&mut self, label: &str, items: &[String]) {
         let label = format!("{label:LABEL_COLUMNS$}");
         self.items(Ink::Plain, &label, LABEL_COLUMNS, items);
     }
 
     /// The first column is text and gives way (shortened in its middle); the others are aligned right.
-    pub fn table(&mut self, header: &[&str], rows: &[Vec<String>]) {
+    pub(crate) fn table(&mut self, header: &[&str], rows: &[Vec<String>]) {
         let columns = |i: usize| {
             let cells = rows.iter().filter_map(|row| row.get(i)).map(|cell| cell.width());
             cells.chain([header[i].width()]).max().unwrap_or(0)
@@ -103,7 +103,7 @@ impl Page {
     }
 
     /// Columns to the left: each row's cells are padded to the widest of their column.
-    pub fn columns(&mut self, indent: usize, rows: &[(Ink, Vec<String>)]) {
+    pub(crate) fn columns(&mut self, indent: usize, rows: &[(Ink, Vec<String>)]) {
         let most = rows.iter().map(|(_, row)| row.len()).max().unwrap_or(0);
         let widest = |i: usize| rows.iter().filter_map(|(_, r)| r.get(i)).map(|c| c.width()).max();
         let widths: Vec<usize> = (0..most).map(|i| widest(i).unwrap_or(0)).collect();
@@ -153,7 +153,7 @@ impl Page {
 }
 
 /// At most `columns` columns: what is too long loses its middle, since names differ at their ends.
-pub fn shorten(text: &str, columns: usize) -> String {
+pub(crate) fn shorten(text: &str, columns: usize) -> String {
     const ELLIPSIS: &str = "...";
     if text.width() <= columns {
         return text.to_owned();

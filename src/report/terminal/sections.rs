@@ -24,7 +24,7 @@ const MOST_SCENARIOS: usize = 20;
 const MOST_THREADS: usize = 8;
 
 /// What was run.
-pub fn load(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
+pub(crate) fn load(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
     page.field("target", std::slice::from_ref(&run.target));
     let mut load = vec![format!("{} model", run.model)];
     load.push(match run.model {
@@ -52,7 +52,7 @@ pub fn load(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
 }
 
 /// How much of the asked rate there was.
-pub fn rate(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures) {
+pub(crate) fn rate(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures) {
     let rate = Rate::of(snapshot);
     let (Some(offered), Some(achieved)) = (rate.offered, rate.achieved) else { return };
     let mut items = Vec::new();
@@ -70,7 +70,7 @@ pub fn rate(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures
 }
 
 /// What became of the requests.
-pub fn requests(page: &mut Page, totals: &Totals) {
+pub(crate) fn requests(page: &mut Page, totals: &Totals) {
     let mut items = vec![
         format!("{} due", count(totals.due)),
         format!("{} sent", count(totals.sent)),
@@ -87,7 +87,7 @@ pub fn requests(page: &mut Page, totals: &Totals) {
 }
 
 /// Response time, and service time beside it where it tells something else.
-pub fn latency(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
+pub(crate) fn latency(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
     let response = snapshot.tally.over_rows(RowTimer::ResponseTime);
     let service = snapshot.tally.over_rows(RowTimer::ServiceTime);
     if response.count() == 0 {
@@ -169,7 +169,7 @@ fn left_out(page: &mut Page, response: &Histogram, totals: &Totals) {
 }
 
 /// One line per scenario, when there are several.
-pub fn scenarios(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
+pub(crate) fn scenarios(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
     if run.scenarios.len() < 2 {
         return;
     }
@@ -201,7 +201,7 @@ pub fn scenarios(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
 }
 
 /// Every way in which requests did not end well, and what it means.
-pub fn failures(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
+pub(crate) fn failures(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
     let digits = count(totals.failed.max(totals.dropped).max(totals.unfinished)).len();
     let row = |name: &str, n: u64, what: &str| {
         let share = percent(n as f64 / totals.due.max(1) as f64);
@@ -228,7 +228,7 @@ pub fn failures(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
 }
 
 /// What went wrong first, when, and how often it did in all.
-pub fn first_failures(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
+pub(crate) fn first_failures(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
     if snapshot.first_failures.is_empty() {
         return;
     }
@@ -247,7 +247,7 @@ pub fn first_failures(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
 }
 
 /// What went over the wire and over which connections.
-pub fn traffic(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
+pub(crate) fn traffic(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
     let codes = status_codes(&snapshot.tally);
     if !codes.is_empty() {
         let items: Vec<String> = codes.iter().map(|(code, n)| format!("{code} ({})", count(*n))).collect();
@@ -299,7 +299,7 @@ pub fn traffic(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
 }
 
 /// This tool as a measuring device.
-pub fn own_error(page: &mut Page, snapshot: &Snapshot) {
+pub(crate) fn own_error(page: &mut Page, snapshot: &Snapshot) {
     let tally = &snapshot.tally;
     let figures = |name: &str, h: &Histogram| match h.count() {
         0 => format!("{name} not measured"),

@@ -8,7 +8,7 @@ use crate::fleet::Refusal;
 use crate::journal::{Journal, Writer};
 
 /// A coordinator's service, for one caller at a time.
-pub struct ServiceHandle {
+pub(crate) struct ServiceHandle {
     service: Mutex<CoordinatorService>,
     /// What takes the journal to the disk, without holding the service up.
     writer: Option<Arc<Writer>>,
@@ -18,13 +18,13 @@ pub struct ServiceHandle {
 
 impl ServiceHandle {
     /// Nobody has had a turn yet.
-    pub fn new(service: CoordinatorService) -> Self {
+    pub(crate) fn new(service: CoordinatorService) -> Self {
         let writer = service.journal.as_ref().map(Journal::writer);
         Self { service: Mutex::new(service), writer, is_told: AtomicBool::new(false) }
     }
 
     /// One at a time.
-    pub fn with<T>(&self, act: impl FnOnce(&mut CoordinatorService) -> T) -> T {
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut CoordinatorService) -> T) -> T {
         act(&mut self.service.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -33,7 +33,7 @@ impl ServiceHandle {
     ///
     /// # Errors
     /// When it can not be written: the run is stopped then.
-    pub fn settle(&self) -> Result<(), Refusal> {
+    pub(crate) fn settle(&self) -> Result<(), Refusal> {
         let Some(writer) = &self.writer else { return Ok(()) };
         let unwritten = || self.with(|service| service.journal.as_mut().map_or(Vec::new(), Journal::take));
         writer.write(unwritten).map_err(|e| {
@@ -49,7 +49,7 @@ impl ServiceHandle {
     ///
     /// # Errors
     /// As [`Self::settle`], once.
-    pub fn let_leave(&self) -> Result<(), Refusal> {
+    pub(crate) fn let_leave(&self) -> Result<(), Refusal> {
         let settled = self.settle();
         let was_told = settled.is_err() && self.is_told.swap(true, Ordering::Relaxed);
         if was_told { Ok(()) } else { settled }

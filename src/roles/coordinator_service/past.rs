@@ -44,7 +44,7 @@ impl CoordinatorService {
     }
 
     /// The result is told: no other process is to do it again.
-    pub fn told(&mut self, exit: Exit) {
+    pub(crate) fn told(&mut self, exit: Exit) {
         if self.sealed.is_some()
             && !self.coordinator.is_broken()
             && self.coordinator.told().is_none()

@@ -9,7 +9,7 @@ const AGAIN_NS: u64 = 10_000_000_000;
 const S: u64 = 1_000_000_000;
 
 /// What was said last.
-pub struct Telling {
+pub(crate) struct Telling {
     url: String,
     is_quiet: bool,
     /// When it was last said that the coordinator is away.
@@ -21,13 +21,13 @@ pub struct Telling {
 
 impl Telling {
     /// Of the coordinator at this URL nothing was said yet.
-    pub fn new(url: &str, is_quiet: bool) -> Self {
+    pub(crate) fn new(url: &str, is_quiet: bool) -> Self {
         Self { url: url.to_owned(), is_quiet, said_ns: None, is_away: false, was_reached: false }
     }
 
     /// What is to be said now, if anything: calls are in vain for this reason and tried until then, or were
     /// answered. Nanoseconds.
-    pub fn look(&mut self, in_vain: Option<(&str, u64)>, now: u64) -> Option<String> {
+    pub(crate) fn look(&mut self, in_vain: Option<(&str, u64)>, now: u64) -> Option<String> {
         let url = &self.url;
         let Some((why, until_ns)) = in_vain else {
             let is_back = std::mem::take(&mut self.is_away);
@@ -45,13 +45,13 @@ impl Telling {
     }
 
     /// Say that it has taken this worker in.
-    pub fn joined(&mut self, worker: u32, run: &dyn std::fmt::Display) {
+    pub(crate) fn joined(&mut self, worker: u32, run: &dyn std::fmt::Display) {
         self.was_reached = true;
         self.say(&format!("joined as worker {worker} of run {run}"));
     }
 
     /// A line on standard error.
-    pub fn say(&self, line: &str) {
+    pub(crate) fn say(&self, line: &str) {
         if !self.is_quiet {
             // Standard error may be gone; the run goes on.
             let _ = writeln!(std::io::stderr(), "fleet: {line}");

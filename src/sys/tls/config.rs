@@ -22,32 +22,32 @@ const NO_ROOTS: &str = "install the system's CA certificates (the package is cal
 
 /// A PEM file that was read.
 #[derive(Clone, Debug)]
-pub struct PemFile<'a> {
+pub(crate) struct PemFile<'a> {
     /// Its name, as messages show it.
-    pub name: String,
+    pub(crate) name: String,
     /// What it holds.
-    pub bytes: &'a [u8],
+    pub(crate) bytes: &'a [u8],
 }
 
 /// How TLS is to be spoken.
 #[derive(Clone, Debug)]
-pub struct TlsOptions<'a> {
+pub(crate) struct TlsOptions<'a> {
     /// The CAs that are trusted; `None`: the system's.
-    pub ca: Option<PemFile<'a>>,
+    pub(crate) ca: Option<PemFile<'a>>,
     /// Our own certificate with its chain, and its key; `None`: we show none.
-    pub client: Option<(PemFile<'a>, PemFile<'a>)>,
+    pub(crate) client: Option<(PemFile<'a>, PemFile<'a>)>,
     /// Accept any certificate.
-    pub insecure: bool,
+    pub(crate) insecure: bool,
     /// The name asked for (SNI) and looked for in the certificate.
-    pub server_name: &'a str,
+    pub(crate) server_name: &'a str,
     /// The same, as messages show it.
-    pub shown_name: String,
+    pub(crate) shown_name: String,
     /// Take up earlier sessions.
-    pub resumption: bool,
+    pub(crate) resumption: bool,
     /// Offer TLS 1.2.
-    pub offers_12: bool,
+    pub(crate) offers_12: bool,
     /// Offer TLS 1.3.
-    pub offers_13: bool,
+    pub(crate) offers_13: bool,
 }
 
 /// What the TLS connections of a run share.
@@ -72,7 +72,7 @@ impl TlsConfig {
     ///
     /// # Errors
     /// Which key and file is at fault, why, and what to do about it.
-    pub fn new(options: &TlsOptions<'_>) -> Result<Self, String> {
+    pub(crate) fn new(options: &TlsOptions<'_>) -> Result<Self, String> {
         let provider = Arc::new(ring::default_provider());
         let offered = [(options.offers_13, &version::TLS13), (options.offers_12, &version::TLS12)];
         let versions: Vec<_> =

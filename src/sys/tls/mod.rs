@@ -11,6 +11,6 @@ mod session;
 mod tickets;
 mod trust;
 
-pub use config::{PemFile, ThreadTls, TlsConfig, TlsOptions};
-pub use error::{TlsError, is_a_ca_as_server};
+pub(crate) use config::{PemFile, ThreadTls, TlsConfig, TlsOptions};
+pub(crate) use error::{TlsError, is_a_ca_as_server};
 pub use session::Session;

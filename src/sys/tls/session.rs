@@ -139,17 +139,17 @@ impl Session {
 
     /// A request begins: wire bytes from here on are its own.
     #[inline]
-    pub fn mark(&mut self) {
+    pub(crate) fn mark(&mut self) {
         self.marked = self.taken;
     }
 
     /// Wire bytes taken since the connection began, and those since the last mark.
-    pub fn taken(&self) -> (u64, u64) {
+    pub(crate) fn taken(&self) -> (u64, u64) {
         (self.taken, self.taken - self.marked)
     }
 
     /// Say that no more will come (close_notify, RFC 8446, section 6.1), unless there is nobody to tell.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         if !self.peer_closed && !self.broken && !self.is_handshaking() {
             self.connection.send_close_notify();
         }

@@ -27,7 +27,7 @@ struct Kept {
 }
 
 impl Tickets {
-    pub fn new(connections: u32) -> Self {
+    pub(crate) fn new(connections: u32) -> Self {
         let most = connections.clamp(LEAST_TICKETS, MOST_TICKETS) as usize;
         Self(Mutex::new(Kept { group: None, tls12: None, tls13: VecDeque::with_capacity(most), most }))
     }

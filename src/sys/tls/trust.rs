@@ -17,8 +17,8 @@ use super::error::is_a_ca_as_server;
 /// server's.
 #[derive(Debug)]
 pub(super) struct TrustListed {
-    pub signed: Arc<WebPkiServerVerifier>,
-    pub list: Vec<CertificateDer<'static>>,
+    pub(crate) signed: Arc<WebPkiServerVerifier>,
+    pub(crate) list: Vec<CertificateDer<'static>>,
 }
 
 impl ServerCertVerifier for TrustListed {
@@ -67,7 +67,7 @@ impl ServerCertVerifier for TrustListed {
 
 /// Accepts every certificate, and signatures made with any key: what `insecure` asks for.
 #[derive(Debug)]
-pub(super) struct TrustAnybody(pub Arc<CryptoProvider>);
+pub(super) struct TrustAnybody(pub(crate) Arc<CryptoProvider>);
 
 impl ServerCertVerifier for TrustAnybody {
     fn verify_server_cert(

@@ -10,9 +10,9 @@ use crate::verdict::threshold::{
 };
 
 /// How much worse a figure may be when nothing else is said.
-pub const DEFAULT_MAX_REGRESSION: f64 = 0.1;
+pub(crate) const DEFAULT_MAX_REGRESSION: f64 = 0.1;
 /// The probability with which two equal runs are called different, over all their figures.
-pub const ALPHA: f64 = 0.02;
+pub(crate) const ALPHA: f64 = 0.02;
 
 /// One figure then and now.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,13 +87,13 @@ pub fn compare(before: &Measurement, now: &Measurement) -> Result<Vec<Change>, S
 
 /// What a comparison came to.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Compared {
+pub(crate) struct Compared {
     /// Failed: a figure is worse by more than is allowed, and not by chance.
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
     /// Every figure compared.
-    pub changes: Vec<Change>,
+    pub(crate) changes: Vec<Change>,
     /// Why nothing can be concluded.
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 /// An earlier run that this one is held against.
@@ -111,7 +111,7 @@ pub struct Against {
 
 /// Compare and judge: a figure that is worse by more than is allowed, and not by chance, fails, unless
 /// our own error may be why. As every gate it passes only when the asked load was offered.
-pub fn judge(against: &Against, now: &Measurement, context: Context) -> Compared {
+pub(crate) fn judge(against: &Against, now: &Measurement, context: Context) -> Compared {
     let changes = match compare(&against.baseline.measurement, now) {
         Ok(changes) => changes,
         Err(reason) => {

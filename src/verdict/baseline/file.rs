@@ -10,7 +10,7 @@ use crate::tally::Histogram;
 use crate::verdict::threshold::OFFERED_RATIO_TO_PASS;
 
 /// The largest earlier report that is read, in bytes.
-pub const MAX_FILE_BYTES: u64 = 64 << 20;
+pub(crate) const MAX_FILE_BYTES: u64 = 64 << 20;
 /// The version of report.json that is understood.
 const SCHEMA: u32 = 1;
 
@@ -131,7 +131,7 @@ pub fn read(text: &str) -> Result<Baseline, String> {
 
 /// Whether a window that ends at `t` lies in the measured time as a whole: one of the drain, or the
 /// broken one at the end, is no witness.
-pub fn is_whole(t: f64, measured_seconds: f64) -> bool {
+pub(crate) fn is_whole(t: f64, measured_seconds: f64) -> bool {
     t <= measured_seconds + 1e-6
 }
 

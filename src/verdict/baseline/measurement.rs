@@ -37,17 +37,17 @@ pub struct Window {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Baseline {
     /// The digest of its plan.
-    pub digest: String,
+    pub(crate) digest: String,
     /// When it began, as it says.
-    pub started_at: Option<String>,
+    pub(crate) started_at: Option<String>,
     /// `kernel` or `user`: where its receive times came from.
-    pub timestamps: String,
+    pub(crate) timestamps: String,
     /// Why it is itself in doubt, if it is.
-    pub doubt: Option<String>,
+    pub(crate) doubt: Option<String>,
     /// Whether it offered what it asked, so that it can be held against.
-    pub offered: bool,
+    pub(crate) offered: bool,
     /// Its figures.
-    pub measurement: Measurement,
+    pub(crate) measurement: Measurement,
 }
 
 /// A figure that is compared.
@@ -69,10 +69,10 @@ pub enum Figure {
 
 impl Figure {
     /// All, in the order of reports.
-    pub const ALL: [Self; 6] = [Self::P50, Self::P90, Self::P95, Self::P99, Self::Mean, Self::Rate];
+    pub(crate) const ALL: [Self; 6] = [Self::P50, Self::P90, Self::P95, Self::P99, Self::Mean, Self::Rate];
 
     /// The name in JSON.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::P50 => "p50",
             Self::P90 => "p90",
@@ -84,7 +84,7 @@ impl Figure {
     }
 
     /// The quantile it is.
-    pub const fn quantile(self) -> Option<f64> {
+    pub(crate) const fn quantile(self) -> Option<f64> {
         match self {
             Self::P50 => Some(0.5),
             Self::P90 => Some(0.9),

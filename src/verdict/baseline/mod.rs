@@ -31,7 +31,7 @@
 //! scenario with few samples adds; for the whole run it counts twice, on the safe side.
 //!
 //! The difference over its deviation is held against Student's t with the Welch–Satterthwaite degrees of
-//! freedom (B. L. Welch, Biometrika 34, 1947), and the probabilities against [`ALPHA`] shared out over all
+//! freedom (B. L. Welch, Biometrika 34, 1947), and the probabilities against `ALPHA` shared out over all
 //! figures compared (Bonferroni), so that two equal runs pass as a whole. What that is worth on a machine
 //! `benches/baseline.rs` shows.
 
@@ -40,6 +40,8 @@ mod file;
 mod measurement;
 mod noise;
 
-pub use compare::{ALPHA, Against, Change, Compared, DEFAULT_MAX_REGRESSION, compare, judge};
-pub use file::{MAX_FILE_BYTES, is_whole, read};
-pub use measurement::{Baseline, Figure, Measurement, Side, Window};
+pub use compare::{Against, Change, compare};
+pub(crate) use compare::{Compared, DEFAULT_MAX_REGRESSION, judge};
+pub use file::read;
+pub(crate) use file::{MAX_FILE_BYTES, is_whole};
+pub use measurement::{Figure, Measurement, Side, Window};

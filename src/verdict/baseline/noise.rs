@@ -4,7 +4,7 @@ use super::measurement::{Figure, Side, Window};
 use crate::tally::quantile;
 
 /// Windows without which a run's own variation is not known.
-pub const LEAST_WINDOWS: usize = 2;
+pub(crate) const LEAST_WINDOWS: usize = 2;
 /// Batches without which a longer scale is not looked at: fewer say nothing of how far they lie apart.
 const LEAST_BATCHES: usize = 4;
 /// How far windows usually lie apart, as a deviation of the logarithm, and in the tail. It weighs as
@@ -26,7 +26,7 @@ const STEPS: usize = 2_000;
 
 /// The variance of the logarithm of one run's figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Variance {
+pub(crate) struct Variance {
     /// What the windows show: of their mean, and between runs where that is more than the least.
     shown: f64,
     /// Degrees of freedom of that.
@@ -37,7 +37,7 @@ pub struct Variance {
 
 impl Variance {
     /// Of `figure` of `side`, in a run of these windows; `None`: the sample does not support it.
-    pub fn of(figure: Figure, side: &Side, windows: &[Window]) -> Option<Self> {
+    pub(crate) fn of(figure: Figure, side: &Side, windows: &[Window]) -> Option<Self> {
         // Of the windows' figures the nearest from the tail's side: it varies more.
         let value = |w: &Window| match figure {
             Figure::P50 => w.p50_ns,
@@ -124,7 +124,7 @@ fn of_samples(figure: Figure, side: &Side) -> Option<f64> {
 }
 
 /// The probability that two equal runs differ by at least `difference` in logarithms.
-pub fn probability(difference: f64, runs: [Variance; 2]) -> f64 {
+pub(crate) fn probability(difference: f64, runs: [Variance; 2]) -> f64 {
     let variance: f64 = runs.iter().map(|v| v.shown + v.known).sum();
     // Welch and Satterthwaite; what has no freedom to lose stays out of the denominator.
     let lost: f64 = runs.iter().map(|v| v.shown * v.shown / v.freedom).sum();
