@@ -109,7 +109,7 @@ fn place(names: &[&str], name: &str) -> usize {
 
 /// What a request asks for, decided before its body is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wish {
+enum Route {
     Text(&'static str),
     Document(&'static str),
     Create,
@@ -118,10 +118,10 @@ enum Wish {
     Status(usize),
     Count,
     Nothing,
-    Mistake(&'static str),
+    BadRequest(&'static str),
 }
 
-impl Wish {
+impl Route {
     fn of(method: &str, path: &str, query: &str) -> Self {
         match (method, path) {
             ("POST", "/v1/users") => Self::Create,
@@ -131,16 +131,16 @@ impl Wish {
             ("GET" | "HEAD", "/count") => Self::Count,
             ("GET" | "HEAD", "/slow") => match number(query, "ms") {
                 Some(ms) if ms <= MAX_SLOW_MS => Self::Slow(Duration::from_millis(ms)),
-                _ => Self::Mistake("/slow?ms=N: N is a whole number from 0 to 60000\n"),
+                _ => Self::BadRequest("/slow?ms=N: N is a whole number from 0 to 60000\n"),
             },
             ("GET" | "HEAD", "/bytes") => match number(query, "n") {
                 Some(n) if n <= MAX_BYTES => Self::Bytes(n as usize),
-                _ => Self::Mistake("/bytes?n=N: N is a whole number from 0 to 10485760\n"),
+                _ => Self::BadRequest("/bytes?n=N: N is a whole number from 0 to 10485760\n"),
             },
             // 1xx is no final answer: a client would go on waiting for one.
             (_, "/status") => match number(query, "code") {
                 Some(code) if (200..=599).contains(&code) => Self::Status(code as usize),
-                _ => Self::Mistake("/status?code=N: N is a status code from 200 to 599\n"),
+                _ => Self::BadRequest("/status?code=N: N is a status code from 200 to 599\n"),
             },
             _ => Self::Nothing,
         }
@@ -168,16 +168,16 @@ impl HttpService for Service {
             return Ok(());
         };
         let (path, query) = request.path().split_once('?').unwrap_or((request.path(), ""));
-        let wish = Wish::of(request.method(), path, query);
+        let route = Route::of(request.method(), path, query);
         let counter = self.counts.cell(request.method(), path);
         let received = drain(request)?;
         if received < length {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        if wish != Wish::Count {
+        if route != Route::Count {
             counter.fetch_add(1, Ordering::Relaxed);
         }
-        self.fulfil(wish, received, response);
+        self.fulfil(route, received, response);
         if head_only {
             // The server library would send the body.
             response.body("");
@@ -187,31 +187,31 @@ impl HttpService for Service {
 }
 
 impl Service {
-    fn fulfil(&self, wish: Wish, received: usize, response: &mut Response) {
-        match wish {
-            Wish::Document(text) => response.header(JSON).body(text),
-            Wish::Text(text) => response.header(TEXT).body(text),
-            Wish::Create => {
+    fn fulfil(&self, route: Route, received: usize, response: &mut Response) {
+        match route {
+            Route::Document(text) => response.header(JSON).body(text),
+            Route::Text(text) => response.header(TEXT).body(text),
+            Route::Create => {
                 response.status_code(201, "Created").header(JSON);
                 // Writing to memory does not fail.
                 let _ = write!(response.body_mut(), r#"{{"id":3,"received_bytes":{received}}}"#);
             }
-            Wish::Slow(time) => {
+            Route::Slow(time) => {
                 may::coroutine::sleep(time);
                 response.header(TEXT).body("slow\n");
             }
-            Wish::Bytes(n) => {
+            Route::Bytes(n) => {
                 response.header("Content-Type: application/octet-stream").body_vec(vec![b'x'; n]);
             }
-            Wish::Status(code) => {
+            Route::Status(code) => {
                 response.status_code(code, reason(code));
             }
-            Wish::Count => response.header(JSON).body_vec(self.counts.to_json().into_bytes()),
-            Wish::Nothing => {
+            Route::Count => response.header(JSON).body_vec(self.counts.to_json().into_bytes()),
+            Route::Nothing => {
                 response.status_code(404, reason(404)).header(TEXT);
                 response.body("no such route\n");
             }
-            Wish::Mistake(remedy) => response.status_code(400, reason(400)).header(TEXT).body(remedy),
+            Route::BadRequest(remedy) => response.status_code(400, reason(400)).header(TEXT).body(remedy),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crossbeam_channel::{bounded, unbounded};
 use loadtester::client::{Action, Client, RunSpec};
 use loadtester::load::{self, Control, Job, Pem, Route, TALLIES_PER_THREAD, tls_config};
-use loadtester::plan::{self, Overrides, Share, Slice};
+use loadtester::plan::{self, Overrides, Shard, Share};
 use loadtester::sys::{Address, Clock};
 use loadtester::tally::{Outcome, RowTimer, Tally};
 
@@ -104,7 +104,7 @@ fn spec(base_url: &str, load: &str) -> (Arc<RunSpec>, Share) {
         "base_url: {base_url}\n{tls}load: {load}\nscenarios:\n  - {{ name: a, path: /a, weight: 2 }}\n  - {{ name: b, path: /b, method: POST, body: x }}\n"
     );
     let plan = plan::parse(&text, "test", &Overrides::default(), &|_| None).expect("a valid plan");
-    let share = plan::share(&plan, Slice { slot: 0, of: 1 });
+    let share = plan::share(&plan, Shard { slot: 0, of: 1 });
     (Arc::new(RunSpec::new(plan, 1)), share)
 }
 

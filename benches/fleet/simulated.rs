@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use loadtester::fleet::messages::{Acked, Joined, Key, Orders, PATH, PROTOCOL, PlanText};
+use loadtester::fleet::messages::{Acked, Joined, Key, Orders, PATH, PROTOCOL, PlanBundle};
 use loadtester::fleet::report::{LastSpan, Report, Span};
 use loadtester::fleet::worker::{Answer, Config, Effect, Event, Exit, Request, Trouble, Worker};
 use loadtester::fleet::{Checked, Refused};
@@ -60,7 +60,7 @@ pub struct Part {
     pub windows: u64,
     /// What it counted in each of them.
     pub tally: Arc<Merged>,
-    /// The same as it travels, so that their machine need not write it hundreds of times.
+    /// The same as it bundle, so that their machine need not write it hundreds of times.
     pub written: Arc<Vec<u8>>,
     /// How many workers are between their first window and their last.
     pub under_load: Arc<AtomicU32>,
@@ -308,7 +308,7 @@ fn exchange(to: SocketAddr, request: &[u8], timeout: Duration) -> io::Result<(u1
 fn read(request: &Request<Report>, body: &[u8]) -> Result<Answer, Trouble> {
     let answer = match request {
         Request::Join(_) => Joined::read(body).map(Answer::Joined),
-        Request::Plan => PlanText::read(body).map(Answer::Plan),
+        Request::Plan => PlanBundle::read(body).map(Answer::Plan),
         Request::Heartbeat(..) => Orders::read(body).map(|orders| Answer::Orders(Box::new(orders))),
         Request::Report { .. } | Request::Final(..) => Acked::read(body).map(Answer::Acked),
     };

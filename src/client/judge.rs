@@ -5,7 +5,7 @@ use super::exchange::{Exchange, by_status};
 use super::spec::RunSpec;
 use crate::http::{CapturedResponse, ResponseView};
 use crate::plan::excerpt;
-use crate::tally::{Broken, Detail, MAX_SPECIMENS, Outcome, Specimen, Tally};
+use crate::tally::{Broken, Detail, FailureSample, MAX_FAILURE_SAMPLES, Outcome, Tally};
 
 /// Bytes of a body that are kept to be shown: more than fits a few screens.
 const SHOWN_BODY_BYTES: usize = 64 << 10;
@@ -81,9 +81,9 @@ impl Judge {
         };
         let secrets = &spec.plan.secrets;
         let reported = &mut self.reported[scenario];
-        if exchange.measured && reported.len() < MAX_SPECIMENS && !reported.contains(&broken) {
+        if exchange.measured && reported.len() < MAX_FAILURE_SAMPLES && !reported.contains(&broken) {
             reported.push(broken);
-            tally.keep_specimen(Specimen {
+            tally.keep_failure_sample(FailureSample {
                 at_ns,
                 step: exchange.step,
                 broken,

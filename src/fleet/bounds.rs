@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::messages::*;
 use super::{Refusal, Refused};
-use crate::plan::Slice;
+use crate::plan::Shard;
 
 /// A message whose fields can be out of bounds.
 pub trait Checked: DeserializeOwned {
@@ -41,11 +41,11 @@ impl Checked for Join {
         within("threads", self.threads, 1, MAX_THREADS)?;
         text("version", &self.version)?;
         text("host", &self.host)?;
-        self.plan.as_ref().map_or(Ok(()), PlanText::check)
+        self.plan.as_ref().map_or(Ok(()), PlanBundle::check)
     }
 }
 
-impl Checked for PlanText {
+impl Checked for PlanBundle {
     const MAX_BYTES: usize = MAX_PLAN_MESSAGE_BYTES;
 
     fn check(&self) -> Result<(), String> {
@@ -148,8 +148,8 @@ fn within<T: PartialOrd + fmt::Display + Copy>(
     Err(format!("`{name}` is {value}, not within {least}..={most}"))
 }
 
-fn slice(share: Option<Slice>) -> Result<(), String> {
-    let Some(Slice { slot, of }) = share else { return Ok(()) };
+fn slice(share: Option<Shard>) -> Result<(), String> {
+    let Some(Shard { slot, of }) = share else { return Ok(()) };
     within("of", of, 1, MAX_WORKERS as u32)?;
     within("slot", slot, 0, of - 1)
 }
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn a_plan_travels_with_its_digest_and_no_other() {
         let plan = json!({"source": "p", "digest": format!("sha256:{}", "0f".repeat(32)), "content": {}});
-        refused::<PlanText>(plan.clone(), "/digest", json!("sha256:0f"), "64 hex digits");
+        refused::<PlanBundle>(plan.clone(), "/digest", json!("sha256:0f"), "64 hex digits");
         let mut join = join();
         join["plan"] = plan;
         refused::<Join>(join, "/plan/digest", json!("md5:00"), "64 hex digits");

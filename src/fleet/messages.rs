@@ -5,7 +5,7 @@
 //! | call | asked | answered |
 //! |---|---|---|
 //! | `POST /workers` | [`Join`] | [`Joined`] |
-//! | `GET /plan` | | [`PlanText`] |
+//! | `GET /plan` | | [`PlanBundle`] |
 //! | `POST /workers/{id}/heartbeat` | [`Heartbeat`] | [`Orders`] |
 //! | `POST /workers/{id}/reports/{seq}` | a report | [`Acked`] |
 //! | `POST /workers/{id}/final` | [`Final`] | [`Acked`] |
@@ -18,7 +18,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::plan::{MAX_PLAN_BYTES, Slice};
+use crate::plan::{MAX_PLAN_BYTES, Shard};
 
 /// The protocol's version: peers speak the same one or not at all.
 pub const PROTOCOL: u32 = 2;
@@ -30,7 +30,7 @@ pub(crate) const CLOCK_HEADER: &str = "Loadtester-Clock";
 pub const PATH: &str = "/api/v1";
 /// The largest heartbeat, final report or answer: none is larger than a few hundred bytes.
 pub(crate) const MAX_CONTROL_BYTES: usize = 16 << 10;
-/// The largest plan as it travels: its text, escaped, with its variables and files.
+/// The largest plan as it bundle: its text, escaped, with its variables and files.
 pub(crate) const MAX_PLAN_MESSAGE_BYTES: usize = 2 * MAX_PLAN_BYTES - (64 << 10);
 /// The largest report: windows of a worker that could not be reached for long, of thousands of scenarios, each of
 /// whose two timers have hit a thousand buckets.
@@ -85,12 +85,12 @@ pub struct Join {
     pub run: Option<Key>,
     /// The plan it was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plan: Option<PlanText>,
+    pub plan: Option<PlanBundle>,
 }
 
-/// A plan as it travels: enough to check it with the same code and come to the same digest.
+/// A plan as it bundle: enough to check it with the same code and come to the same digest.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-pub struct PlanText {
+pub struct PlanBundle {
     /// Where it came from, for people.
     pub source: String,
     /// `sha256:` and hex digits, of the plan and of the files that travel with it.
@@ -100,10 +100,10 @@ pub struct PlanText {
 }
 
 /// Without what it holds: that is secret.
-impl fmt::Debug for PlanText {
+impl fmt::Debug for PlanBundle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { source, digest, content: _ } = self;
-        f.debug_struct("PlanText").field("source", source).field("digest", digest).finish_non_exhaustive()
+        f.debug_struct("PlanBundle").field("source", source).field("digest", digest).finish_non_exhaustive()
     }
 }
 
@@ -157,8 +157,8 @@ pub struct Heartbeat {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// The part that its load threads are made for, once they are there.
-    #[serde(default, with = "slice_form", skip_serializing_if = "Option::is_none")]
-    pub prepared: Option<Slice>,
+    #[serde(default, with = "shard_form", skip_serializing_if = "Option::is_none")]
+    pub prepared: Option<Shard>,
     /// When it was sent, on the worker's clock.
     pub t0_ns: u64,
     /// Where in the schedule the worker was then, once it has a start; negative before.
@@ -216,15 +216,15 @@ pub enum Phase {
 
 /// From when on a worker owns which part of the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Turn {
+pub struct Assignment {
     /// Which sharing-out this is part of; from 1, each begins later than the one before.
     pub(crate) epoch: u32,
     /// Requests due at this time of the schedule and later, until the next turn. In nanoseconds since its
     /// first instant, warm-up included.
     pub from_ns: u64,
     /// Its part; `None`: nothing of it.
-    #[serde(with = "slice_form")]
-    pub share: Option<Slice>,
+    #[serde(with = "shard_form")]
+    pub share: Option<Shard>,
 }
 
 /// The answer to a heartbeat: the whole of what is wanted, so that a lost one does no harm.
@@ -238,8 +238,8 @@ pub struct Orders {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) plan_digest: Option<String>,
     /// The part to make load threads for, before any turn says what is owned.
-    #[serde(default, with = "slice_form", skip_serializing_if = "Option::is_none")]
-    pub prepare: Option<Slice>,
+    #[serde(default, with = "shard_form", skip_serializing_if = "Option::is_none")]
+    pub prepare: Option<Shard>,
     /// When the schedule begins, on the coordinator's clock. A worker keeps to the first it was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_at_ns: Option<u64>,
@@ -247,7 +247,7 @@ pub struct Orders {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stop_at_ns: Option<u64>,
     /// What it owns: the present turn and those decided, by `from_ns`; at most `MAX_TURNS`.
-    pub turns: Vec<Turn>,
+    pub turns: Vec<Assignment>,
     /// The right to send, counted from the heartbeat's `t0`; 0: none.
     pub lease_ns: u64,
     /// The last window of this worker that was applied.
@@ -382,15 +382,15 @@ impl<'de> Deserialize<'de> for Key {
 }
 
 /// A part as `[slot, of]`, nothing as `null`.
-mod slice_form {
-    use super::{Deserialize, Deserializer, Serialize, Serializer, Slice};
+mod shard_form {
+    use super::{Deserialize, Deserializer, Serialize, Serializer, Shard};
 
-    pub(crate) fn serialize<S: Serializer>(share: &Option<Slice>, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(share: &Option<Shard>, to: S) -> Result<S::Ok, S::Error> {
         share.map(|s| [s.slot, s.of]).serialize(to)
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Slice>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Shard>, D::Error> {
         let pair = <Option<[u32; 2]>>::deserialize(from)?;
-        Ok(pair.map(|[slot, of]| Slice { slot, of }))
+        Ok(pair.map(|[slot, of]| Shard { slot, of }))
     }
 }

@@ -51,15 +51,15 @@ pub(crate) fn parse(bytes: &[u8], to_head_request: bool) -> Result<Option<(Head,
     if status < 100 || status == 101 {
         return Err(ProtocolError::BadStatus);
     }
-    let told = Told::by(response.headers, version == 1);
+    let summary = HeadSummary::by(response.headers, version == 1);
     let bodyless = to_head_request || Status(status).is_without_content();
-    let framing = if bodyless { Framing::Length(0) } else { told.framing()? };
-    let keep_alive = told.keeps_alive(framing);
+    let framing = if bodyless { Framing::Length(0) } else { summary.framing()? };
+    let keep_alive = summary.keeps_alive(framing);
     Ok(Some((Head { status, framing, keep_alive }, length)))
 }
 
 /// What the fields say, before status and method have their word.
-struct Told {
+struct HeadSummary {
     http_1_1: bool,
     /// The values of Content-Length: none, one and the same, or why there is none to believe.
     length: Result<Option<u64>, ProtocolError>,
@@ -68,26 +68,26 @@ struct Told {
     keep: bool,
 }
 
-impl Told {
+impl HeadSummary {
     fn by(fields: &[httparse::Header<'_>], http_1_1: bool) -> Self {
-        let mut told =
+        let mut summary =
             Self { http_1_1, length: Ok(None), codings: Codings::default(), close: false, keep: false };
         for field in fields {
             let items = field.value.split(|b| *b == b',').map(<[u8]>::trim_ascii);
             if field.name.eq_ignore_ascii_case("content-length") {
                 for item in items {
-                    told.length = told.length.and_then(|before| one_length(before, item));
+                    summary.length = summary.length.and_then(|before| one_length(before, item));
                 }
             } else if field.name.eq_ignore_ascii_case("transfer-encoding") {
-                items.for_each(|item| told.codings.add(item));
+                items.for_each(|item| summary.codings.add(item));
             } else if field.name.eq_ignore_ascii_case("connection") {
                 for item in items {
-                    told.close |= item.eq_ignore_ascii_case(b"close");
-                    told.keep |= item.eq_ignore_ascii_case(b"keep-alive");
+                    summary.close |= item.eq_ignore_ascii_case(b"close");
+                    summary.keep |= item.eq_ignore_ascii_case(b"keep-alive");
                 }
             }
         }
-        told
+        summary
     }
 
     /// By section 6.3: a transfer coding overrides a length.

@@ -49,7 +49,7 @@ pub use overrides::Overrides;
 pub use parse::{UrlForm, UrlTls, from_url, parse};
 pub(crate) use scenario::check_header;
 pub use secrets::Secrets;
-pub use share::{Share, Slice, share, share_within};
+pub use share::{Shard, Share, share, share_within};
 pub use threshold::Threshold;
 pub(crate) use threshold::{Comparison, Metric, Statistic, Timing};
 pub use tls::{ClientFiles, Tls, Versions};

@@ -10,7 +10,7 @@ use super::model::{Model, Plan};
 
 /// One slot out of several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slice {
+pub struct Shard {
     /// Which one, from 0, below `of`.
     pub slot: u32,
     /// How many there are, at least 1.
@@ -34,13 +34,13 @@ pub struct Share {
 }
 
 /// The share of `slice`.
-pub fn share(plan: &Plan, slice: Slice) -> Share {
-    share_within(plan, Slice { slot: 0, of: 1 }, slice)
+pub fn share(plan: &Plan, slice: Shard) -> Share {
+    share_within(plan, Shard { slot: 0, of: 1 }, slice)
 }
 
 /// The share of `slice` within that of `whole`: of a thread within a worker's, whatever the number of
 /// the other workers' threads.
-pub fn share_within(plan: &Plan, whole: Slice, slice: Slice) -> Share {
+pub fn share_within(plan: &Plan, whole: Shard, slice: Shard) -> Share {
     let (slot, of) = (u64::from(whole.slot), u64::from(whole.of));
     let arrivals = (slot + of * u64::from(slice.slot), of * u64::from(slice.of));
     let within = |total: u32| dealt(dealt(total, whole), slice);
@@ -65,7 +65,7 @@ pub fn share_within(plan: &Plan, whole: Slice, slice: Slice) -> Share {
 }
 
 /// As even as possible; the first slots get one more.
-fn dealt(total: u32, slice: Slice) -> u32 {
+fn dealt(total: u32, slice: Shard) -> u32 {
     total / slice.of + u32::from(slice.slot < total % slice.of)
 }
 
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn ten_connections_and_a_hundred_requests_over_three_threads() {
         let plan = plan(Model::Closed { connections: 10 }, Some(100));
-        let shares: Vec<Share> = (0..3).map(|slot| share(&plan, Slice { slot, of: 3 })).collect();
+        let shares: Vec<Share> = (0..3).map(|slot| share(&plan, Shard { slot, of: 3 })).collect();
         assert_eq!(shares.iter().map(|s| s.connections).collect::<Vec<_>>(), [4, 3, 3]);
         let requests: Vec<_> = shares.into_iter().map(|s| s.requests.unwrap()).collect();
         assert_eq!(requests, [0..40, 40..70, 70..100]);
@@ -130,7 +130,7 @@ mod tests {
             let plan = plan(Model::Closed { connections }, Some(n));
             let (mut dealt, mut next) = (0, 0);
             for slot in 0..of {
-                let share = share(&plan, Slice { slot, of });
+                let share = share(&plan, Shard { slot, of });
                 let requests = share.requests.unwrap();
                 prop_assert_eq!(requests.start, next);
                 prop_assert_eq!(requests.is_empty() && n >= u64::from(connections), share.connections == 0 && n >= u64::from(connections));
@@ -149,14 +149,14 @@ mod tests {
             let open = plan(open(None, 1), None);
             let (mut dealt, mut next, mut arrivals) = (0, 0, Vec::new());
             for (slot, m) in (0..).zip(&threads) {
-                let whole = Slice { slot, of: threads.len() as u32 };
+                let whole = Shard { slot, of: threads.len() as u32 };
                 for thread in 0..*m {
-                    let share = share_within(&closed, whole, Slice { slot: thread, of: *m });
+                    let share = share_within(&closed, whole, Shard { slot: thread, of: *m });
                     let requests = share.requests.unwrap();
                     prop_assert_eq!(requests.start, next);
                     next = requests.end;
                     dealt += share.connections;
-                    let (first, stride) = share_within(&open, whole, Slice { slot: thread, of: *m }).arrivals;
+                    let (first, stride) = share_within(&open, whole, Shard { slot: thread, of: *m }).arrivals;
                     arrivals.extend((first..2_000).step_by(stride as usize));
                 }
             }
@@ -168,7 +168,7 @@ mod tests {
         #[test]
         fn every_slot_of_the_open_model_can_send(connections in 1u32..5_000, backlog in 1u32..5_000, of in 1u32..200) {
             let plan = plan(open(Some(connections), backlog), Some(7));
-            let shares: Vec<Share> = (0..of).map(|slot| share(&plan, Slice { slot, of })).collect();
+            let shares: Vec<Share> = (0..of).map(|slot| share(&plan, Shard { slot, of })).collect();
             prop_assert!(shares.iter().all(|s| s.connections >= 1 && s.backlog >= 1 && s.requests == Some(0..7)));
             prop_assert_eq!(shares.iter().map(|s| s.connections).sum::<u32>(), connections.max(of));
             prop_assert_eq!(shares.iter().map(|s| s.backlog).sum::<u32>(), backlog.max(of));

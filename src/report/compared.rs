@@ -1,7 +1,7 @@
 //! A comparison with an earlier run in the words of every page. What stays out: judging.
 
 use super::format::{percent, rate, time};
-use super::shown::harmless;
+use super::sanitize::one_line;
 use crate::verdict::baseline::{Against, Change, Compared, Figure};
 
 /// What a change means.
@@ -41,7 +41,7 @@ impl Meaning {
 
 /// Whose figure it is.
 pub(crate) fn whose(change: &Change) -> String {
-    harmless(change.scenario.as_deref().unwrap_or("all"))
+    one_line(change.scenario.as_deref().unwrap_or("all"))
 }
 
 /// The figure then and now.
@@ -61,7 +61,7 @@ pub(crate) fn moved(change: &Change) -> String {
 /// What the run was held against: file and date.
 pub(crate) fn against(against: &Against) -> String {
     let when = against.baseline.started_at.as_deref().map_or(String::new(), |at| format!(" of {at}"));
-    harmless(&format!("{}{when}", against.source))
+    one_line(&format!("{}{when}", against.source))
 }
 
 /// What has to be known beside the figures.
@@ -70,7 +70,7 @@ pub(crate) fn remarks(against: &Against, compared: &Compared) -> Vec<String> {
     remarks.extend(compared.reason.clone());
     remarks.extend(against.baseline.doubt.clone());
     remarks.extend((!against.same_plan).then(|| "the baseline is of another plan".to_owned()));
-    remarks.iter().map(|remark| harmless(remark)).collect()
+    remarks.iter().map(|remark| one_line(remark)).collect()
 }
 
 /// The answer in a sentence.

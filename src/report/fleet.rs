@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::format::{count, percent, rate, seconds, short_count, time, whole_seconds};
-use super::shown::harmless;
-use crate::fleet::coordinator::{Awaited, Mark, Row, Waiting};
+use super::sanitize::one_line;
+use crate::fleet::coordinator::{AwaitedStep, Mark, Row, Waiting};
 use crate::fleet::messages::{WorkerId, WorkerState};
 use crate::run::Fleet;
 use crate::verdict::fleet::WorkerEvidence;
@@ -42,7 +42,7 @@ pub(crate) struct FleetFigures {
 pub(crate) struct WaitingFigures {
     /// A plan, workers that join, or that those that have joined are ready.
     #[serde(rename = "for")]
-    #[schemars(extend("enum" = Awaited::NAMES))]
+    #[schemars(extend("enum" = AwaitedStep::NAMES))]
     pub(crate) what: &'static str,
     /// Workers that are there, or ready.
     pub(crate) there: u32,
@@ -121,7 +121,7 @@ impl Fleet {
         WorkerFigures {
             worker: row.worker.0,
             slot: row.slot,
-            host: harmless(&row.host),
+            host: one_line(&row.host),
             state: row.mark.name(),
             share: row.share.map(|part| [part.slot, part.of]),
             due: row.totals.due,
@@ -163,7 +163,7 @@ impl Fleet {
         with_part
             .map(|row| WorkerEvidence {
                 worker: row.worker.0,
-                host: harmless(&row.host),
+                host: one_line(&row.host),
                 send_delay_p99_ns: row.health.send_delay_p99_ns,
                 busy: row.health.busy,
                 is_incomplete: incomplete(&row.worker.0),
@@ -179,7 +179,7 @@ impl Fleet {
 
     /// How many workers there are of those that are waited for; `None`: no more are needed.
     pub(crate) fn awaited(&self) -> Option<(u32, u32)> {
-        let waiting = self.waiting.as_ref().filter(|waiting| waiting.what != Awaited::Ready)?;
+        let waiting = self.waiting.as_ref().filter(|waiting| waiting.what != AwaitedStep::Ready)?;
         (waiting.there < waiting.wanted).then_some((waiting.there, waiting.wanted))
     }
 
@@ -192,7 +192,7 @@ impl Fleet {
     pub(crate) fn shortcomings(&self) -> Vec<String> {
         let mut said: Vec<String> = self.stopped.iter().map(|why| format!("stopped early: {why}")).collect();
         for row in self.rows.iter().filter(|row| row.had_share) {
-            let (worker, host) = (row.worker.0, harmless(&row.host));
+            let (worker, host) = (row.worker.0, one_line(&row.host));
             if let (Some(gone), Some(start)) = (row.gone, self.start_at_ns) {
                 let at = seconds(gone.heard_ns.saturating_sub(start));
                 let how = match row.mark {
@@ -225,7 +225,7 @@ impl Fleet {
         let waiting = self.waiting.as_ref()?;
         let Waiting { there, wanted, .. } = *waiting;
         let named = |id: &WorkerId| {
-            let host = self.rows.get(id.0 as usize).map_or(String::new(), |row| harmless(&row.host));
+            let host = self.rows.get(id.0 as usize).map_or(String::new(), |row| one_line(&row.host));
             format!("worker {} ({host})", id.0)
         };
         let mut names: Vec<String> = waiting.missing.iter().take(MOST_NAMED).map(named).collect();
@@ -234,16 +234,16 @@ impl Fleet {
         }
         let names = names.join(", ");
         let what = match waiting.what {
-            Awaited::Plan => "waiting for a plan: give the coordinator or a worker --plan".to_owned(),
-            Awaited::Workers if names.is_empty() => {
+            AwaitedStep::Plan => "waiting for a plan: give the coordinator or a worker --plan".to_owned(),
+            AwaitedStep::Workers if names.is_empty() => {
                 format!("waiting for workers, {there} of {wanted} are there")
             }
-            Awaited::Workers => {
+            AwaitedStep::Workers => {
                 format!(
                     "waiting for others in place of {names}, lost before the start, {there} of {wanted} are there"
                 )
             }
-            Awaited::Ready => format!("waiting for {names} to get ready, {there} of {wanted} are"),
+            AwaitedStep::Ready => format!("waiting for {names} to get ready, {there} of {wanted} are"),
         };
         Some(format!("{what}, {} left", whole_seconds(waiting.until_ns.saturating_sub(self.now_ns))))
     }
@@ -332,7 +332,7 @@ mod tests {
     use super::*;
     use crate::fleet::coordinator::Gone;
     use crate::fleet::messages::{Health, Totals};
-    use crate::plan::Slice;
+    use crate::plan::Shard;
 
     pub(crate) fn row(worker: u32, mark: Mark) -> Row {
         let gone = (mark == Mark::Lost).then_some(Gone {
@@ -346,7 +346,7 @@ mod tests {
             host: "host".to_owned(),
             threads: 1,
             mark,
-            share: Some(Slice { slot: worker, of: 3 }),
+            share: Some(Shard { slot: worker, of: 3 }),
             health: Health {
                 send_delay_p99_ns: Some(12_000),
                 throttled_ns: 250_000_000,
@@ -427,15 +427,15 @@ mod tests {
             fleet.waits_for().unwrap()
         };
         let left = format!("2 of 6 are there, {} left", whole_seconds(112_000_000_000));
-        assert_eq!(awaited(Awaited::Workers, &[]), format!("waiting for workers, {left}"));
-        let lost = awaited(Awaited::Workers, &[1]);
+        assert_eq!(awaited(AwaitedStep::Workers, &[]), format!("waiting for workers, {left}"));
+        let lost = awaited(AwaitedStep::Workers, &[1]);
         assert_eq!(
             lost,
             format!("waiting for others in place of worker 1 (host), lost before the start, {left}")
         );
-        let unready = awaited(Awaited::Ready, &[0, 1, 2, 3, 5]);
+        let unready = awaited(AwaitedStep::Ready, &[0, 1, 2, 3, 5]);
         assert!(unready.contains("worker 2 (host), 2 more to get ready, 2 of 6 are,"), "{unready}");
-        assert!(awaited(Awaited::Plan, &[]).contains("--plan"));
+        assert!(awaited(AwaitedStep::Plan, &[]).contains("--plan"));
         assert_eq!(fleet.figures().waiting.unwrap().seconds_left, 112.0);
     }
 

@@ -8,7 +8,7 @@ use super::compared::{self, Meaning};
 use super::figures::{InstrumentFigures, Rate, Threshold, Totals, Verdict};
 use super::format::{count, percent, rate as per_second, time};
 use super::headline::{Headline, Tone};
-use super::shown::{self, harmless};
+use super::sanitize::{self, one_line};
 use super::{scenario_rows, threshold};
 use crate::run::Snapshot;
 use crate::tally::{Row, RowCounter, RowTimer, quantile};
@@ -58,18 +58,18 @@ fn unmet(t: &Threshold) -> String {
 
 /// One workflow command. Its message may hold anything once `%` and line ends are percent-encoded.
 fn command(level: &str, message: &str) -> String {
-    let message = harmless_lines(message).replace('%', "%25").replace('\n', "%0A");
+    let message = one_line_each(message).replace('%', "%25").replace('\n', "%0A");
     format!("::{level} title={TITLE}::{message}\n")
 }
 
 /// As [`harmless`], but the lines stay apart.
-fn harmless_lines(text: &str) -> String {
-    text.lines().map(harmless).collect::<Vec<_>>().join("\n")
+fn one_line_each(text: &str) -> String {
+    text.lines().map(one_line).collect::<Vec<_>>().join("\n")
 }
 
 /// The job summary: verdict, figures, thresholds, scenarios.
 pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, thresholds: &[Threshold]) -> String {
-    let (headline, run) = (Headline::of(snapshot, instrument), shown::run(&snapshot.run));
+    let (headline, run) = (Headline::of(snapshot, instrument), sanitize::run(&snapshot.run));
     let mark = match headline.tone {
         Tone::Good => "✅",
         Tone::Warn => "⚠️",
@@ -161,7 +161,7 @@ fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String
 /// references.
 fn cell(text: &str) -> String {
     let mut cell = String::new();
-    for c in harmless(text).chars() {
+    for c in one_line(text).chars() {
         match c {
             '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '(' | ')' | '#' | '!' | '|'
             | '&' | '~' | '@' | '$' | '"' => cell += &format!("&#{};", c as u32),

@@ -2,7 +2,7 @@
 
 use super::figures::{InstrumentFigures, Totals, Verdict};
 use super::format::{count, percent};
-use super::shown::harmless;
+use super::sanitize::one_line;
 use crate::fleet::coordinator::{Mark, Row};
 use crate::run::{Ending, Fleet, Snapshot, State};
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
@@ -160,7 +160,7 @@ fn why_inconclusive(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Stri
 fn thresholds_that(snapshot: &Snapshot, outcome: Gate, one: &str, several: &str) -> Option<String> {
     let both = snapshot.run.thresholds.iter().zip(snapshot.thresholds());
     let named: Vec<String> =
-        both.filter(|(_, e)| e.outcome == outcome).map(|(t, _)| harmless(&t.expression)).collect();
+        both.filter(|(_, e)| e.outcome == outcome).map(|(t, _)| one_line(&t.expression)).collect();
     let verb = if named.len() == 1 { one } else { several };
     let of = snapshot.run.thresholds.len();
     match named.as_slice() {

@@ -18,7 +18,7 @@ use super::figures::{InstrumentFigures, Threshold, Totals, Verdict};
 use super::format::{count, percent};
 use super::headline::Headline;
 use super::json::rfc3339;
-use super::shown::{self, harmless};
+use super::sanitize::{self, one_line};
 use super::{compared, terminal, threshold};
 use crate::run::{Snapshot, State};
 use crate::tally::{Outcome, Row};
@@ -90,7 +90,7 @@ pub fn report(
 
 /// The plan's name: results of one plan belong together, wherever they were measured.
 fn suite_name(snapshot: &Snapshot) -> String {
-    let run = shown::run(&snapshot.run);
+    let run = sanitize::run(&snapshot.run);
     run.plan_name.unwrap_or(run.target)
 }
 
@@ -107,7 +107,7 @@ fn element(fault: &Fault) -> String {
 }
 
 fn properties(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
-    let run = shown::run(&snapshot.run);
+    let run = sanitize::run(&snapshot.run);
     vec![
         ("plan", run.plan_source),
         ("target", run.target),
@@ -220,7 +220,7 @@ fn own(instrument: &InstrumentFigures, strict: bool) -> Case {
 /// One line of text as XML character data, fit for an attribute too.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in harmless(text).chars() {
+    for c in one_line(text).chars() {
         match c {
             '&' => escaped += "&amp;",
             '<' => escaped += "&lt;",

@@ -22,7 +22,7 @@ pub mod prometheus;
 pub(crate) mod once;
 mod scenario_rows;
 pub mod scenarios_csv;
-mod shown;
+mod sanitize;
 pub(crate) mod svg;
 pub mod terminal;
 mod threshold;

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::format::{bytes, time};
-use super::shown::harmless;
+use super::sanitize::one_line;
 use crate::http::CapturedResponse;
 use crate::plan::{Plan, secrets};
 use crate::tally::{Merged, Outcome, RowTimer, StepId, Timer};
@@ -38,7 +38,7 @@ impl Trial<'_> {
 
     /// Both sides, times and judgement, ending in a line break.
     pub(crate) fn page(&self) -> String {
-        let mut page = format!("{}\n", harmless(&self.plan.scenarios[0].name));
+        let mut page = format!("{}\n", one_line(&self.plan.scenarios[0].name));
         self.sent(&mut page);
         self.came(&mut page);
         let mut line = |label: &str, text: &str| {
@@ -50,10 +50,10 @@ impl Trial<'_> {
         line("ended", &ended.map_or("not in time".to_owned(), |outcome| self.ending(outcome)));
         for (expectation, judged) in self.expectations() {
             match judged {
-                Ok(()) => line("holds", &harmless(&expectation)),
+                Ok(()) => line("holds", &one_line(&expectation)),
                 Err(came) => {
-                    let came = harmless(&self.plan.secrets.mask_echo(&came));
-                    line("broken", &format!("{}: {came}", harmless(&expectation)));
+                    let came = one_line(&self.plan.secrets.mask_echo(&came));
+                    line("broken", &format!("{}: {came}", one_line(&expectation)));
                 }
             }
         }
@@ -101,7 +101,7 @@ impl Trial<'_> {
         match self.failure {
             "" => what,
             seen if seen == outcome.explain() => what,
-            seen => format!("{what} ({})", harmless(seen)),
+            seen => format!("{what} ({})", one_line(seen)),
         }
     }
 
@@ -119,7 +119,7 @@ impl Trial<'_> {
 
 fn lines(page: &mut String, mark: &str, lines: Vec<String>) {
     for line in lines {
-        *page += (mark.to_owned() + &harmless(&line)).trim_end();
+        *page += (mark.to_owned() + &one_line(&line)).trim_end();
         page.push('\n');
     }
 }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::figures::Totals;
-use super::shown::harmless;
+use super::sanitize::one_line;
 use crate::run::Snapshot;
 use crate::tally::{Histogram, Outcome, Row, RowTimer, quantile};
 
@@ -45,7 +45,7 @@ pub(crate) fn text(snapshot: &Snapshot) -> String {
     let mut text = HEADER.join(",") + "\r\n";
     for ((name, weight), row) in snapshot.run.scenarios.iter().zip(snapshot.tally.rows()) {
         let t = Totals::of_scenario(row, snapshot.state);
-        text += &field(&harmless(name));
+        text += &field(&one_line(name));
         let counts = [t.due, t.sent, t.ok, t.failed, t.dropped, t.unfinished, t.bytes_sent, t.bytes_received];
         for count in [u64::from(*weight)].into_iter().chain(counts) {
             write!(text, ",{count}").expect("writing to memory does not fail");

@@ -15,7 +15,7 @@ use crate::cli::Options;
 use crate::collector::{Merger, Part};
 use crate::fleet::coordinator::terms::{Config, RunTerms};
 use crate::fleet::coordinator::{Answer, Coordinator, Effect, Event, Note, Record, RunEnd, StopReason};
-use crate::fleet::messages::{Key, PlanText, WorkerId};
+use crate::fleet::messages::{Key, PlanBundle, WorkerId};
 use crate::fleet::report::Report;
 use crate::fleet::{Refusal, worker::Window as _};
 use crate::journal::Journal;
@@ -64,7 +64,7 @@ impl CoordinatorService {
     pub(crate) fn open(
         options: &Options,
         board: Arc<SharedSnapshot>,
-        own: Option<(Plan, PlanText)>,
+        own: Option<(Plan, PlanBundle)>,
         notes: Notes,
     ) -> Result<Self, Failure> {
         let mut records: Vec<(Record, Vec<u8>)> = Vec::new();
@@ -118,11 +118,11 @@ impl CoordinatorService {
         };
         match first {
             Some(first) => service.persist(&first, &[])?,
-            None => service.may_take_up(own.as_ref().map(|(_, travels)| travels))?,
+            None => service.may_take_up(own.as_ref().map(|(_, bundle)| bundle))?,
         }
         service.replay(records)?;
-        if let Some((plan, travels)) = own {
-            service.take_plan(plan, travels).map_err(|refusal| Failure::usage(refusal.message()))?;
+        if let Some((plan, bundle)) = own {
+            service.take_plan(plan, bundle).map_err(|refusal| Failure::usage(refusal.message()))?;
         }
         if !is_new {
             service.tell_past();
@@ -133,8 +133,8 @@ impl CoordinatorService {
     fn replay(&mut self, records: Vec<(Record, Vec<u8>)>) -> Result<(), Failure> {
         for (record, bytes) in records {
             match record {
-                Record::Plan(travels, _) => {
-                    let plan = plan_form::read(&travels).map_err(Failure::incomplete)?;
+                Record::Plan(bundle, _) => {
+                    let plan = plan_form::read(&bundle).map_err(Failure::incomplete)?;
                     self.show_plan(plan).map_err(Failure::incomplete)?;
                 }
                 Record::Started { start_at_ns, .. } => self.begin(start_at_ns),
@@ -284,9 +284,9 @@ impl CoordinatorService {
             .map_err(|e| Failure::incomplete(format!("--state-dir: the journal cannot be written: {e}")))
     }
 
-    fn take_plan(&mut self, plan: Plan, travels: PlanText) -> Result<(), Refusal> {
+    fn take_plan(&mut self, plan: Plan, bundle: PlanBundle) -> Result<(), Refusal> {
         let terms = RunTerms::of(&plan);
-        self.feed(Event::Plan(travels, terms), None)?;
+        self.feed(Event::Plan(bundle, terms), None)?;
         if self.plan.is_none() {
             self.show_plan(plan).map_err(Refusal::NotNow)?;
         }
@@ -617,7 +617,7 @@ mod tests {
     fn a_worker_that_is_turned_away_leaves_no_plan_behind() {
         let room = Room::new("plan");
         let mut service = room.service(false);
-        let (_, travels) = plan_form::of(&room.options()).ok().flatten().unwrap();
+        let (_, bundle) = plan_form::of(&room.options()).ok().flatten().unwrap();
         let mut join = Join {
             key: Key(1),
             slot: None,
@@ -625,7 +625,7 @@ mod tests {
             host: "h".into(),
             threads: 1,
             run: None,
-            plan: Some(travels),
+            plan: Some(bundle),
         };
         let bytes = |join: &Join| serde_json::to_vec(join).unwrap();
         assert!(matches!(service.call(Call::Join(&bytes(&join))), Err(Refusal::OtherVersion { .. })));

@@ -17,7 +17,7 @@ use crate::cli::{Options, Timestamps};
 use crate::client::{RunSpec, Timetable};
 use crate::collector::{Closed, Collector};
 use crate::load::{self, Control, Job, Route, Settled, TALLIES_PER_THREAD, Window};
-use crate::plan::{self, Slice};
+use crate::plan::{self, Shard};
 use crate::run::{SharedSnapshot, detail_text};
 use crate::sys::{self, Clock, TlsConfig, cgroup::Groups};
 use crate::tally::{Merged, Outcome, Tally};
@@ -33,7 +33,7 @@ pub(crate) struct Task<'a> {
     /// What is sent.
     pub(crate) spec: Arc<RunSpec>,
     /// This process's part of the plan.
-    pub(crate) part: Slice,
+    pub(crate) part: Shard,
     /// How many threads, and where.
     pub(crate) threads: &'a Threads,
     /// Where the target is.
@@ -83,7 +83,7 @@ impl LoadThreads {
         let (mut handles, mut empties, mut timetables) = (Vec::new(), Vec::new(), Vec::new());
         for thread in 0..threads.count {
             let (give_back, empty) = bounded(TALLIES_PER_THREAD);
-            let own = Slice { slot: thread as u32, of: threads.count as u32 };
+            let own = Shard { slot: thread as u32, of: threads.count as u32 };
             let share = plan::share_within(&spec.plan, part, own);
             for _ in 1..TALLIES_PER_THREAD {
                 let (steps, connections) = (spec.plan.scenarios.len(), share.connections as usize);
@@ -226,12 +226,12 @@ impl LoadThreads {
 
     /// From `from_ns` on (a time of the schedule, which began at `start_ns`) let the threads own `part` of
     /// it, or nothing.
-    pub(crate) fn deal(&self, part: Option<Slice>, start_ns: u64, from_ns: u64) {
+    pub(crate) fn deal(&self, part: Option<Shard>, start_ns: u64, from_ns: u64) {
         let load = &self.spec.plan.load;
         let of = self.timetables.len() as u64;
         for (thread, send) in (0..).zip(&self.timetables) {
             let table = match part {
-                Some(Slice { slot, of: workers }) => {
+                Some(Shard { slot, of: workers }) => {
                     let slice = (u64::from(slot) + u64::from(workers) * thread, u64::from(workers) * of);
                     Timetable::new(load, slice, self.spec.seed, start_ns, start_ns + from_ns)
                 }

@@ -10,7 +10,7 @@ use super::tls_files::{self, warn_of_insecure};
 use super::{Exit, Failure, machine};
 use crate::cli::Options;
 use crate::client::RunSpec;
-use crate::plan::{Expect, Load, Model, Plan, Slice};
+use crate::plan::{Expect, Load, Model, Plan, Shard};
 use crate::report::once::Trial;
 use crate::run::detail_text;
 use crate::sys::Clock;
@@ -35,7 +35,7 @@ pub(crate) fn run(
     for i in 0..plan.scenarios.len() {
         let alone = alone(plan, i);
         let spec = Arc::new(RunSpec { capture_last: true, ..RunSpec::new(alone, seed) });
-        let (part, clock) = (Slice { slot: 0, of: 1 }, Clock::start());
+        let (part, clock) = (Shard { slot: 0, of: 1 }, Clock::start());
         let (threads, route, tls) = (&threads, route.clone(), tls.clone());
         let load_threads =
             LoadThreads::start(Task { options, spec: spec.clone(), part, threads, route, tls, clock })?;

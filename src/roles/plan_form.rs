@@ -1,4 +1,4 @@
-//! A plan as it travels between a coordinator and its workers: its text, what the command line put in the
+//! A plan as it bundle between a coordinator and its workers: its text, what the command line put in the
 //! place of parts of it, the variables it names, and what its PEM files hold. Whoever gets one checks it with
 //! the same code.
 
@@ -12,12 +12,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Failure, plan_source, tls_files, tokens};
 use crate::cli::Options;
-use crate::fleet::messages::{MAX_PLAN_MESSAGE_BYTES, PlanText};
+use crate::fleet::messages::{MAX_PLAN_MESSAGE_BYTES, PlanBundle};
 use crate::load::Pem;
 use crate::plan::{self, Overrides, Plan, quoted};
 use crate::units::print_bytes;
 
-/// The longest name of a plan that travels.
+/// The longest name of a plan that bundle.
 const MAX_SOURCE_BYTES: usize = 200;
 
 #[derive(Serialize, Deserialize)]
@@ -53,11 +53,11 @@ impl Files {
     }
 }
 
-/// The plan that was named on the command line, if one was, checked and as it travels.
+/// The plan that was named on the command line, if one was, checked and as it bundle.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanText)>, Failure> {
+pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanBundle)>, Failure> {
     let Some(path) = &options.plan else { return Ok(None) };
     let text = plan_source::read(path).map_err(Failure::usage)?;
     let variables = RefCell::new(BTreeMap::new());
@@ -85,8 +85,8 @@ pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanText)>, Failure>
     let content = serde_json::to_value(form).map_err(|e| Failure::usage(e.to_string()))?;
     let mut source: String = path.chars().filter(|c| !c.is_control()).collect();
     source.truncate(source.floor_char_boundary(MAX_SOURCE_BYTES));
-    let travels = PlanText { source, digest: digest(&plan, &pem), content };
-    let bytes = serde_json::to_vec(&travels).map_or(usize::MAX, |message| message.len());
+    let bundle = PlanBundle { source, digest: digest(&plan, &pem), content };
+    let bytes = serde_json::to_vec(&bundle).map_or(usize::MAX, |message| message.len());
     if bytes > MAX_PLAN_MESSAGE_BYTES {
         let (bytes, most) = (print_bytes(bytes as u64), print_bytes(MAX_PLAN_MESSAGE_BYTES as u64));
         return Err(Failure::usage(format!(
@@ -94,21 +94,21 @@ pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanText)>, Failure>
              shorten its bodies, or let `tls.ca` hold the target's CA alone"
         )));
     }
-    Ok(Some((plan, travels)))
+    Ok(Some((plan, bundle)))
 }
 
-/// The plan that came as `travels`, checked here.
+/// The plan that came as `bundle`, checked here.
 ///
 /// # Errors
 /// What is wrong with it, or that it is not the one its digest says.
-pub(crate) fn read(travels: &PlanText) -> Result<Plan, String> {
-    let Form { text, variables, concurrency, rate, requests, duration_ns, pem } = form(travels)?;
+pub(crate) fn read(bundle: &PlanBundle) -> Result<Plan, String> {
+    let Form { text, variables, concurrency, rate, requests, duration_ns, pem } = form(bundle)?;
     let overrides = Overrides { concurrency, rate, requests, duration_ns };
-    let plan = plan::parse(&text, &travels.source, &overrides, &|name| variables.get(name).cloned());
+    let plan = plan::parse(&text, &bundle.source, &overrides, &|name| variables.get(name).cloned());
     let plan = plan.map_err(|faults| faults.to_string())?;
     let digest = digest(&plan, &pem.unpack()?);
-    if digest != travels.digest {
-        return Err(format!("the plan is {digest}, and was announced as {}", travels.digest));
+    if digest != bundle.digest {
+        return Err(format!("the plan is {digest}, and was announced as {}", bundle.digest));
     }
     Ok(plan)
 }
@@ -146,14 +146,14 @@ fn digest(plan: &Plan, pem: &Pem) -> String {
     format!("sha256:{hex}")
 }
 
-/// What the files hold that the plan that came as `travels` names.
+/// What the files hold that the plan that came as `bundle` names.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn files(travels: &PlanText) -> Result<Pem, String> {
-    form(travels)?.pem.unpack()
+pub(crate) fn files(bundle: &PlanBundle) -> Result<Pem, String> {
+    form(bundle)?.pem.unpack()
 }
 
-fn form(travels: &PlanText) -> Result<Form, String> {
-    Form::deserialize(&travels.content).map_err(|e| format!("no plan of this version: {e}"))
+fn form(bundle: &PlanBundle) -> Result<Form, String> {
+    Form::deserialize(&bundle.content).map_err(|e| format!("no plan of this version: {e}"))
 }

@@ -19,7 +19,7 @@ use super::timing::{LOOK_EVERY, START_LEAD_NS, linger, wall_clock};
 use super::{Exit, Failure, baseline_file, machine, once, plan_source, summary, tls_files, tokens};
 use crate::cli::Options;
 use crate::client::RunSpec;
-use crate::plan::{self, Overrides, Plan, Slice, UrlForm};
+use crate::plan::{self, Overrides, Plan, Shard, UrlForm};
 use crate::report::Format;
 use crate::report::describe;
 use crate::report::terminal::stopping_line;
@@ -114,7 +114,7 @@ pub(crate) fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) 
             "{own}: start the target first, or move the server with --listen"
         )));
     }
-    let (part, clock) = (Slice { slot: 0, of: 1 }, Clock::start());
+    let (part, clock) = (Shard { slot: 0, of: 1 }, Clock::start());
     let spec = Arc::new(RunSpec::new(plan, seed));
     let task = Task { options, spec, part, threads: &threads, route, tls, clock };
     see_through(LoadThreads::start(task)?, options, &board, &stop)?;

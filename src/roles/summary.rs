@@ -21,8 +21,8 @@ pub(crate) fn check_writable(options: &Options) -> Result<(), String> {
     report_files::check_writable(options.reports.iter().filter_map(|report| report.path()))
 }
 
-/// Everything that is said in the end, drawn at once from one picture.
-struct Said {
+/// Everything that is output in the end, drawn at once from one picture.
+struct FinalOutput {
     summary: String,
     reports: Vec<String>,
     annotations: String,
@@ -39,25 +39,25 @@ pub(crate) fn conclude(options: &Options, board: &SharedSnapshot) -> Result<Exit
     let to_stdout = options.reports.iter().any(|report| report.path().is_none());
     let terminal = if to_stdout { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
     let colour = terminal && !options.no_color && !no_color_asked();
-    let said = board.read(|snapshot| say(options, snapshot, colour, job.is_some()));
-    let mut words = if options.quiet && to_stdout { String::new() } else { said.summary };
-    words += &said.annotations;
+    let output = board.read(|snapshot| render(options, snapshot, colour, job.is_some()));
+    let mut words = if options.quiet && to_stdout { String::new() } else { output.summary };
+    words += &output.annotations;
     // A closed pipe at the other end takes nothing from the reports.
     let _ = match to_stdout {
         true => io::stderr().write_all(words.as_bytes()),
         false => io::stdout().write_all(words.as_bytes()),
     };
-    if let Some(Err(message)) = job.map(|job| job.summarise(&said.job_summary)) {
+    if let Some(Err(message)) = job.map(|job| job.summarise(&output.job_summary)) {
         let _ = writeln!(io::stderr(), "note: {message}");
     }
-    for (report, text) in options.reports.iter().zip(&said.reports) {
+    for (report, text) in options.reports.iter().zip(&output.reports) {
         let written = match report.path() {
             Some(path) => report_files::write(path, text),
             None => io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()),
         };
         written.map_err(|e| Failure::incomplete(format!("--report {report}: not written: {e}")))?;
     }
-    Ok(said.exit)
+    Ok(output.exit)
 }
 
 /// The convention of no-color.org: set to anything but nothing.
@@ -65,13 +65,13 @@ fn no_color_asked() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
-fn say(options: &Options, snapshot: &Snapshot, colour: bool, in_job: bool) -> Said {
+fn render(options: &Options, snapshot: &Snapshot, colour: bool, in_job: bool) -> FinalOutput {
     let instrument = snapshot.instrument();
     let thresholds = Threshold::all(snapshot);
     let for_job = |draw: fn(&Snapshot, &InstrumentFigures, &[Threshold]) -> String| {
         if in_job { draw(snapshot, &instrument, &thresholds) } else { String::new() }
     };
-    Said {
+    FinalOutput {
         summary: terminal::summary(snapshot, &instrument, colour, terminal::DEFAULT_WIDTH),
         reports: options
             .reports

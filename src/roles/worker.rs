@@ -24,13 +24,13 @@ use super::timing::wall_clock;
 use super::{Exit, Failure, machine, plan_form, tokens};
 use crate::cli::Options;
 use crate::collector::Closed;
-use crate::fleet::messages::{Acked, Health, Joined, Key, Orders, PlanText, Turn};
+use crate::fleet::messages::{Acked, Assignment, Health, Joined, Key, Orders, PlanBundle};
 use crate::fleet::report::{LastSpan, Report, Span};
 use crate::fleet::worker::{self, Answer, Effect, Event, Request, Trouble, Worker};
 use crate::fleet::{Checked as _, Refusal};
 use crate::link::{self, Call, CoordinatorClient};
 use crate::load::{Pem, Route, WINDOW_NS};
-use crate::plan::{Plan, Slice};
+use crate::plan::{Plan, Shard};
 use crate::run::SharedSnapshot;
 use crate::run::{RunInfo, Snapshot, State};
 use crate::sys::{self, Clock};
@@ -72,9 +72,9 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     config.slot = slot(options)?;
     config.host = hostname();
     config.threads = threads.count as u32;
-    let (plan, travels) = own.unzip();
-    let pem = travels.as_ref().map(plan_form::files).transpose().map_err(Failure::usage)?;
-    config.plan = travels;
+    let (plan, bundle) = own.unzip();
+    let pem = bundle.as_ref().map(plan_form::files).transpose().map_err(Failure::usage)?;
+    config.plan = bundle;
     let board = Arc::new(SharedSnapshot::new(Snapshot::new(RunInfo::unknown(), threads.count, wall_clock())));
     let server = serve(options, &board, token.as_deref())?;
     let (tell, told) = unbounded();
@@ -96,7 +96,7 @@ enum News {
     /// The collector has ended.
     Ended,
     /// How connections get to the target, for this part of the plan.
-    Route(Slice, Result<Arc<Route>, Failure>),
+    Route(Shard, Result<Arc<Route>, Failure>),
 }
 
 /// What a call under way was for.
@@ -124,14 +124,14 @@ struct WorkerService<'a> {
     tell: Sender<News>,
     load_threads: Option<LoadThreads>,
     /// The part its connections are being opened for.
-    settling: Option<Slice>,
+    settling: Option<Shard>,
     /// The part for which the way to the target is being looked for.
-    routing: Option<Slice>,
+    routing: Option<Shard>,
     collector: Option<JoinHandle<()>>,
     /// When the schedule begins.
     start_ns: u64,
     /// The turns there are, and the newest that the threads know of.
-    turns: Vec<Turn>,
+    turns: Vec<Assignment>,
     dealt: u32,
     health_at_ns: u64,
     /// Until when requests may be sent; `None`: the end of the last lease was told.
@@ -228,8 +228,8 @@ impl<'a> WorkerService<'a> {
     fn carry_out(&mut self, effect: Effect<Report>) -> Result<(), Failure> {
         match effect {
             Effect::Call { call, request, timeout_ns } => self.call(call, &request, timeout_ns),
-            Effect::UsePlan(travels) => {
-                let checked = self.use_plan(&travels);
+            Effect::UsePlan(bundle) => {
+                let checked = self.use_plan(&bundle);
                 return self.feed(Event::PlanChecked(checked));
             }
             Effect::Prepare(part) => {
@@ -307,10 +307,10 @@ impl<'a> WorkerService<'a> {
         Ok(())
     }
 
-    fn use_plan(&mut self, travels: &PlanText) -> Result<(), String> {
-        let plan = plan_form::read(travels)?;
+    fn use_plan(&mut self, bundle: &PlanBundle) -> Result<(), String> {
+        let plan = plan_form::read(bundle)?;
         allowed(self.options, &plan)?;
-        self.plan = Some((plan, plan_form::files(travels)?));
+        self.plan = Some((plan, plan_form::files(bundle)?));
         Ok(())
     }
 
@@ -346,7 +346,7 @@ impl<'a> WorkerService<'a> {
         self.dealt = self.turns.last().map_or(self.dealt, |turn| turn.epoch.max(self.dealt));
     }
 
-    /// A window as it travels: its instants are of the schedule.
+    /// A window as it bundle: its instants are of the schedule.
     fn report(&self, closed: Closed) -> Report {
         let warmup_ns = self.board.read(|s| s.run.warmup_ns);
         let from_ns = warmup_ns + closed.place * WINDOW_NS;
@@ -458,7 +458,7 @@ fn is_usage(refusal: &Refusal) -> bool {
 fn parse(asked: Asked, body: &[u8]) -> Result<Answer, Trouble> {
     let answer = match asked {
         Asked::Join => Joined::read(body).map(Answer::Joined),
-        Asked::Plan => PlanText::read(body).map(Answer::Plan),
+        Asked::Plan => PlanBundle::read(body).map(Answer::Plan),
         Asked::Heartbeat => Orders::read(body).map(|orders| Answer::Orders(Box::new(orders))),
         Asked::Report => Acked::read(body).map(Answer::Acked),
     };

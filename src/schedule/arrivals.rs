@@ -111,7 +111,7 @@ impl Process {
 }
 
 impl Schedule {
-    /// Slice `slot` of `of` of the schedule that begins at `origin_ns` and ends after `limit`
+    /// Shard `slot` of `of` of the schedule that begins at `origin_ns` and ends after `limit`
     /// arrivals or with its last piece. `seed` is the run's: every slice is given the same one.
     pub fn new(
         pieces: &[Piece],

@@ -26,7 +26,8 @@ use super::bucket::BUCKETS;
 use super::counters::{row_names, run_names};
 use super::row::{STATUS_FIRST, STATUS_SLOTS};
 use super::{
-    FirstSeen, Histogram, MAX_SPECIMENS, Merged, Outcome, Row, RowTimer, Specimen, StepId, Timer, varint,
+    FailureSample, FirstSeen, Histogram, MAX_FAILURE_SAMPLES, Merged, Outcome, Row, RowTimer, StepId, Timer,
+    varint,
 };
 
 /// A count that is believed: 16 TiB is more than a window of hours holds, and sums over a run's windows
@@ -34,7 +35,7 @@ use super::{
 const MAX_COUNT: u64 = 1 << 44;
 /// What a window may inflate to: a million buckets that were hit take three or four MiB.
 const MAX_INFLATED_BYTES: u64 = 64 << 20;
-/// A specimen's texts.
+/// A failure_sample's texts.
 const MAX_TEXT_BYTES: usize = 4 << 10;
 
 /// What is no number.
@@ -44,7 +45,7 @@ struct Head {
     steps: usize,
     names: Names,
     first_seen: Vec<(String, FirstSeen)>,
-    specimens: Vec<Specimen>,
+    failure_samples: Vec<FailureSample>,
 }
 
 /// The stable names of what follows in lists.
@@ -128,7 +129,7 @@ impl Merged {
         for (name, first) in head.first_seen {
             merged.seen.first[outcome(&name).expect("it was checked").index()] = Some(first);
         }
-        merged.seen.specimens = head.specimens;
+        merged.seen.failure_samples = head.failure_samples;
         Ok(merged)
     }
 
@@ -158,7 +159,7 @@ impl Merged {
             steps: self.rows.len(),
             names: Names::ours(),
             first_seen: first_seen.collect(),
-            specimens: self.seen.specimens.clone(),
+            failure_samples: self.seen.failure_samples.clone(),
         }
     }
 }
@@ -284,8 +285,8 @@ impl Head {
         }
         let is_step = |step: StepId| step.index() < steps;
         let fit = self.first_seen.iter().all(|(name, first)| outcome(name).is_some() && is_step(first.step))
-            && self.specimens.len() <= MAX_SPECIMENS * steps
-            && self.specimens.iter().all(|s| {
+            && self.failure_samples.len() <= MAX_FAILURE_SAMPLES * steps
+            && self.failure_samples.iter().all(|s| {
                 is_step(s.step) && s.what.len() <= MAX_TEXT_BYTES && s.excerpt.len() <= MAX_TEXT_BYTES
             });
         if fit { Ok(()) } else { Err("its head does not fit the plan".to_owned()) }
@@ -321,7 +322,7 @@ mod tests {
         let detail = Detail::Broken(Broken::Status(3));
         let seen = FirstSeen { at_ns: 5, step: StepId(1), detail };
         merged.seen.first[Outcome::ExpectationFailed.index()] = Some(seen);
-        merged.seen.specimens.push(Specimen {
+        merged.seen.failure_samples.push(FailureSample {
             at_ns: 5,
             step: StepId(1),
             broken: Broken::NotJson,
@@ -412,7 +413,10 @@ mod tests {
             change(&|head| head["names"]["row_timers"][1] = "x".into()),
             "it lacks the row timer `service_time`"
         );
-        assert_eq!(change(&|head| head["specimens"][0]["step"] = 3.into()), "its head does not fit the plan");
+        assert_eq!(
+            change(&|head| head["failure_samples"][0]["step"] = 3.into()),
+            "its head does not fit the plan"
+        );
         assert_eq!(change(&|head| head["first_seen"][0][0] = "x".into()), "its head does not fit the plan");
         assert_eq!(change(&|head| head["steps"] = 4.into()), "it has 4 steps, not the plan's 3");
     }

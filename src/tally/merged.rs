@@ -4,7 +4,7 @@ use super::counters::{RUN_SLOTS, RowCount, RowTimer, RunCount, Timer};
 use super::row::add_each;
 use super::seen::Seen;
 use super::step::StepId;
-use super::{FirstSeen, Histogram, Outcome, Row, Specimen};
+use super::{FailureSample, FirstSeen, Histogram, Outcome, Row};
 use crate::http::CapturedResponse;
 
 /// Counts and histograms of one or more windows, with a row for each step of the plan.
@@ -84,9 +84,9 @@ impl Merged {
         self.seen.first[outcome.index()].as_ref()
     }
 
-    /// The first responses that broke an expectation, see `Tally::keep_specimen`.
-    pub fn specimens(&self) -> &[Specimen] {
-        &self.seen.specimens
+    /// The first responses that broke an expectation, see `Tally::keep_failure_sample`.
+    pub fn failure_samples(&self) -> &[FailureSample] {
+        &self.seen.failure_samples
     }
 
     /// The last response, where the client was to keep it.

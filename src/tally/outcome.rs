@@ -147,11 +147,11 @@ impl Broken {
 }
 
 /// Different broken expectations kept of each step.
-pub(crate) const MAX_SPECIMENS: usize = 5;
+pub(crate) const MAX_FAILURE_SAMPLES: usize = 5;
 
 /// The first response that broke an expectation, as far as people want to see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Specimen {
+pub struct FailureSample {
     /// When, on the run's clock, in nanoseconds.
     pub at_ns: u64,
     /// Its step.

@@ -1,5 +1,5 @@
 //! One window of one thread, as it is being recorded. Nothing here allocates after [`Tally::new`], but for the
-//! few specimens of broken expectations.
+//! few failure_samples of broken expectations.
 
 use super::bucket::{self, BUCKETS, HIGHEST_NS};
 use super::counters::{ROW_SLOTS, RUN_SLOTS, RowCount, RowTimer, RunCount, Timer};
@@ -8,7 +8,7 @@ use super::pages::{MAX_PAGES, PAGE, PagedCounts};
 use super::row::{STATUS_FIRST, STATUS_SLOTS, add_each, settled};
 use super::seen::Seen;
 use super::step::StepId;
-use super::{FirstSeen, Histogram, Merged, Outcome, Specimen};
+use super::{FailureSample, FirstSeen, Histogram, Merged, Outcome};
 use crate::http::CapturedResponse;
 
 /// Buckets of a series, and one for records above the bound; in pages.
@@ -144,9 +144,9 @@ impl Tally {
     }
 
     /// Keep a response that broke an expectation; the caller has seen to it that there is no other of its kind.
-    /// Merging keeps of each step the earliest of each kind, and [`super::MAX_SPECIMENS`] kinds.
-    pub(crate) fn keep_specimen(&mut self, specimen: Specimen) {
-        self.seen.specimens.push(specimen);
+    /// Merging keeps of each step the earliest of each kind, and [`super::MAX_FAILURE_SAMPLES`] kinds.
+    pub(crate) fn keep_failure_sample(&mut self, failure_sample: FailureSample) {
+        self.seen.failure_samples.push(failure_sample);
     }
 
     /// Keep this response as the last one.

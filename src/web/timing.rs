@@ -11,10 +11,10 @@ use crate::sys::{self, Clock, Watch};
 
 /// The clock that peers are told, if there is one.
 #[derive(Debug)]
-pub(crate) struct Timing(Option<Told>);
+pub(crate) struct Timing(Option<ClockSource>);
 
 #[derive(Debug)]
-struct Told {
+struct ClockSource {
     watch: Watch,
     /// What the told clock read when the other one read 0.
     epoch_ns: u64,
@@ -25,7 +25,7 @@ impl Timing {
     pub(crate) fn new(clock: Option<(Clock, u64)>, listener: &TcpListener) -> Self {
         Self(clock.map(|(clock, epoch_ns)| {
             sys::ask_for_stamps(listener);
-            Told { watch: Watch::new(clock), epoch_ns }
+            ClockSource { watch: Watch::new(clock), epoch_ns }
         }))
     }
 

@@ -10,7 +10,7 @@ use loadtester::fleet::messages::{
 };
 use loadtester::fleet::report::{LastSpan, Report, Span};
 use loadtester::fleet::worker::Window as _;
-use loadtester::plan::Slice;
+use loadtester::plan::Shard;
 use loadtester::tally::{Merged, Outcome, RowCounter, RowTimer, StepId, ThreadHealth};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -32,7 +32,7 @@ struct Hand {
     run: Key,
     worker: WorkerId,
     state: WorkerState,
-    prepared: Option<Slice>,
+    prepared: Option<Shard>,
 }
 
 impl Hand {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use loadtester::fleet::coordinator::{Awaited, Gone, Mark, Row, Waiting};
+use loadtester::fleet::coordinator::{AwaitedStep, Gone, Mark, Row, Waiting};
 use loadtester::fleet::messages::{Health, Totals, WorkerId, WorkerState};
 use loadtester::plan::{self, Overrides};
 use loadtester::report::dashboard::{self, Offer, Part};
@@ -323,7 +323,7 @@ fn a_coordinator_that_waits_says_for_how_many() {
         start_at_ns: None,
         start_skew_bound_ns: None,
         waiting: Some(Waiting {
-            what: if there < 2 { Awaited::Workers } else { Awaited::Ready },
+            what: if there < 2 { AwaitedStep::Workers } else { AwaitedStep::Ready },
             there,
             wanted: 2,
             missing: Vec::new(),

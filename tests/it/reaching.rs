@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{bounded, unbounded};
 use loadtester::client::RunSpec;
 use loadtester::load::{self, Control, Job, Route, TALLIES_PER_THREAD};
-use loadtester::plan::{self, Overrides, Slice};
+use loadtester::plan::{self, Overrides, Shard};
 use loadtester::sys::{Address, Clock};
 use loadtester::tally::{Merged, Tally};
 
@@ -269,7 +269,7 @@ fn redirects_are_followed_over_the_wire() {
 fn load_thread(load: &str, route: &Arc<Route>, mut watch: impl FnMut() -> bool) -> Merged {
     let text = format!("base_url: http://127.0.0.1:1\nload: {load}\nscenarios: [{{path: /}}]\n");
     let plan = plan::parse(&text, "x", &Overrides::default(), &|_| None).unwrap();
-    let share = plan::share(&plan, Slice { slot: 0, of: 1 });
+    let share = plan::share(&plan, Shard { slot: 0, of: 1 });
     let (settle, settled) = unbounded();
     let (close, windows) = bounded(TALLIES_PER_THREAD);
     let (give_back, empties) = bounded(TALLIES_PER_THREAD);

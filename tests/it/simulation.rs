@@ -327,9 +327,9 @@ fn figures(tally: &Merged, outstanding: u64, actions: &str) -> String {
     lines.extend(errors.map(|e| format!("protocol_errors.{} {}", e.name(), tally.counter(*e))));
     let first = Outcome::ALL.iter().filter_map(|o| Some((o, tally.first_seen(*o)?)));
     lines.extend(first.map(|(o, seen)| format!("first.{} {} {}", o.name(), seen.at_ns, seen.step.0)));
-    let specimens = tally.specimens().iter();
+    let failure_samples = tally.failure_samples().iter();
     lines.extend(
-        specimens.map(|s| format!("broken.{} {} {} {}", s.broken.name(), s.at_ns, s.step.0, s.status)),
+        failure_samples.map(|s| format!("broken.{} {} {} {}", s.broken.name(), s.at_ns, s.step.0, s.status)),
     );
     lines.join("\n")
 }
@@ -539,9 +539,9 @@ fn expectations_judge_every_complete_response_and_lose_none() {
         }
         assert_eq!(count(other, Outcome::ExpectationFailed), 0);
         assert_eq!(count(other, Outcome::Ok), code(other, 200) + code(other, 204));
-        assert!(tally.specimens().iter().all(|s| s.step == StepId(0)));
+        assert!(tally.failure_samples().iter().all(|s| s.step == StepId(0)));
         let kinds = usize::from(broken > 0) + usize::from(code(judged, 503) > 0);
-        assert_eq!(tally.specimens().len(), kinds, "{:?}", tally.specimens());
+        assert_eq!(tally.failure_samples().len(), kinds, "{:?}", tally.failure_samples());
         figures
     });
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use loadtester::client::{Action, Client, RunSpec};
-use loadtester::plan::{Overrides, Slice, UrlForm, from_url, share};
+use loadtester::plan::{Overrides, Shard, UrlForm, from_url, share};
 use loadtester::sys::{Clock, RealtimeOffset};
 use loadtester::tally::{Counter, RowTimer, StepId, Tally, Timer};
 
@@ -31,7 +31,7 @@ impl Wire {
         let overrides = Overrides { concurrency: Some(1), requests: Some(100), ..Overrides::default() };
         let form = UrlForm { url: "http://127.0.0.1:1/".into(), ..UrlForm::default() };
         let plan = from_url(&form, &overrides).expect("a valid plan");
-        let share = share(&plan, Slice { slot: 0, of: 1 });
+        let share = share(&plan, Shard { slot: 0, of: 1 });
         let client = Client::new(Arc::new(RunSpec::new(plan, 1)), share, Box::new(Tally::new(1)));
         let mut wire = Self { client, clock: Clock::start() };
         wire.client.open();

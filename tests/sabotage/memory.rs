@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use loadtester::client::{Client, RunSpec};
-use loadtester::plan::{Overrides, Plan, Slice, parse, share};
+use loadtester::plan::{Overrides, Plan, Shard, parse, share};
 use loadtester::tally::Tally;
 use loadtester::verdict::preflight::{Machine, Resource, TALLIES_PER_THREAD, check};
 
@@ -85,7 +85,7 @@ pub fn tallies_take_what_the_preflight_reckons() -> Done {
 
 /// What a client takes from its making to its start.
 fn client_of(plan: Plan) -> u64 {
-    let share = share(&plan, Slice { slot: 0, of: 1 });
+    let share = share(&plan, Shard { slot: 0, of: 1 });
     let spec = Arc::new(RunSpec::new(plan, 1));
     let tally = Box::new(Tally::new(1));
     counted(|| {

@@ -3,7 +3,9 @@
 use super::ending::{RunEnd, StopReason};
 use super::record::{Record, Share};
 use super::terms::RunTerms;
-use crate::fleet::messages::{Final, Key, MAX_INCARNATIONS, MAX_TURNS, PlanText, Totals, Turn, WorkerId};
+use crate::fleet::messages::{
+    Assignment, Final, Key, MAX_INCARNATIONS, MAX_TURNS, PlanBundle, Totals, WorkerId,
+};
 
 /// The lasting state of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,7 +13,7 @@ pub(crate) struct DurableState {
     /// Its name.
     pub(crate) run: Key,
     /// What is run.
-    pub(crate) plan: Option<(PlanText, RunTerms)>,
+    pub(crate) plan: Option<(PlanBundle, RunTerms)>,
     /// Every process that ever joined, by number.
     pub(crate) members: Vec<Member>,
     /// The most that were live at once.
@@ -122,8 +124,8 @@ impl DurableState {
     }
 
     /// The turns of one worker: the last epochs, from the first one in which it owns something.
-    pub(crate) fn turns(&self, worker: WorkerId) -> Vec<Turn> {
-        let turn = |e: &Epoch| Turn {
+    pub(crate) fn turns(&self, worker: WorkerId) -> Vec<Assignment> {
+        let turn = |e: &Epoch| Assignment {
             epoch: e.epoch,
             from_ns: e.from_ns,
             share: e.share_of(worker).map(Share::slice),

@@ -5,7 +5,7 @@ use super::record::Record;
 use super::terms::RunTerms;
 use crate::fleet::Refusal;
 use crate::fleet::messages::{
-    Acked, Final, Heartbeat, Join, Joined, Key, Orders, PlanText, Totals, WorkerId,
+    Acked, Final, Heartbeat, Join, Joined, Key, Orders, PlanBundle, Totals, WorkerId,
 };
 
 /// What happens to a coordinator.
@@ -15,7 +15,7 @@ pub enum Event {
     Tick,
     /// There is a plan: the coordinator's own at the start, or the first one that a worker brings
     /// (feed it before that worker's `Join`).
-    Plan(PlanText, RunTerms),
+    Plan(PlanBundle, RunTerms),
     /// `POST /workers`
     Join(Box<Join>),
     /// `POST /workers/{id}/heartbeat`

@@ -1,7 +1,7 @@
 //! What is known of a member only while this process lives.
 
 use crate::fleet::messages::{Health, WorkerState};
-use crate::plan::Slice;
+use crate::plan::Shard;
 
 /// A member as it was last heard.
 #[derive(Clone, Copy, Debug)]
@@ -9,7 +9,7 @@ pub(super) struct MemberStatus {
     pub(crate) heard_ns: u64,
     pub(crate) state: WorkerState,
     pub(crate) health: Health,
-    pub(crate) prepared: Option<Slice>,
+    pub(crate) prepared: Option<Shard>,
     pub(crate) start_error_ns: Option<u64>,
     pub(crate) ahead_ns: Option<i64>,
     /// It was answered since the result is sealed.

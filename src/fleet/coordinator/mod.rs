@@ -35,11 +35,11 @@ pub(crate) use event::Note;
 pub use event::{Answer, Effect, Event};
 pub use record::Record;
 pub(crate) use record::Share;
-pub use status::{Awaited, Mark, Row, Waiting};
+pub use status::{AwaitedStep, Mark, Row, Waiting};
 pub use terms::{Config, OnWorkerLoss, Partitioning, RunTerms};
 
 use super::Refusal;
-use super::messages::{Key, PlanText, WorkerId, WorkerState};
+use super::messages::{Key, PlanBundle, WorkerId, WorkerState};
 use durable_state::DurableState;
 use event::{Effects, Reply};
 use member::MemberStatus;
@@ -172,7 +172,7 @@ impl Coordinator {
 
     fn take_plan(
         &mut self,
-        plan: PlanText,
+        plan: PlanBundle,
         terms: RunTerms,
         effects: &mut Effects,
     ) -> Result<Reply, Refusal> {

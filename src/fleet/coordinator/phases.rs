@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::event::Effects;
 use super::sharing::deal;
 use super::{
-    Awaited, Coordinator, Effect, Member, Note, OnWorkerLoss, Partitioning, Record, RunEnd, StopReason,
+    AwaitedStep, Coordinator, Effect, Member, Note, OnWorkerLoss, Partitioning, Record, RunEnd, StopReason,
     Waiting,
 };
 use crate::fleet::messages::{Phase, WorkerId};
-use crate::plan::Slice;
+use crate::plan::Shard;
 
 impl Coordinator {
     /// When a [`super::Event::Tick`] is due though nobody calls; `None`: never again.
@@ -40,7 +40,7 @@ impl Coordinator {
             self.gather(now, effects);
         }
         if self.state.start_at_ns.is_some() && !self.is_over(now) && !self.ends_early(now, effects) {
-            self.share_anew(now, effects);
+            self.repartition(now, effects);
         }
         if self.is_over(now) {
             let nobody = self.state.live().next().is_none();
@@ -72,7 +72,7 @@ impl Coordinator {
             effects.note(Note::Starting(start_at_ns));
         } else if now >= waiting.until_ns {
             let is_late = self.broken_up_ns.is_some_and(|at| now >= at + self.config.replace_ns);
-            if waiting.what != Awaited::Ready || is_late || (waiting.there as usize) < self.enough() {
+            if waiting.what != AwaitedStep::Ready || is_late || (waiting.there as usize) < self.enough() {
                 return self.stop(StopReason::NotGathered(self.explain(&waiting)), now, effects);
             }
             // Those that are ready are enough.
@@ -90,9 +90,9 @@ impl Coordinator {
             n => format!("{n} workers were lost before the start, and "),
         };
         match waiting.what {
-            Awaited::Plan => "nobody brought a plan: give the coordinator or a worker --plan".to_owned(),
-            Awaited::Workers => format!("{lost}{there} of {wanted} workers have joined in time"),
-            Awaited::Ready => format!("{there} of {wanted} workers were ready to begin in time"),
+            AwaitedStep::Plan => "nobody brought a plan: give the coordinator or a worker --plan".to_owned(),
+            AwaitedStep::Workers => format!("{lost}{there} of {wanted} workers have joined in time"),
+            AwaitedStep::Ready => format!("{there} of {wanted} workers were ready to begin in time"),
         }
     }
 
@@ -106,16 +106,16 @@ impl Coordinator {
         if let Some((since, preparing)) = &self.preparing {
             let of = preparing.len() as u32;
             let is_ready = |(slot, id): &(u32, WorkerId)| {
-                let part = Some(Slice { slot: *slot, of });
+                let part = Some(Shard { slot: *slot, of });
                 self.is_able(*id) && self.present[id.0 as usize].prepared == part
             };
             let missing = (0..).zip(preparing.iter().copied()).filter(|each| !is_ready(each));
             let missing: Vec<WorkerId> = missing.map(|(_, id)| id).collect();
             let until_ns = (since + self.config.prepare_ns).min(replaced_by.unwrap_or(u64::MAX));
             let there = of - missing.len() as u32;
-            return Some(Waiting { what: Awaited::Ready, there, wanted: of, missing, until_ns });
+            return Some(Waiting { what: AwaitedStep::Ready, there, wanted: of, missing, until_ns });
         }
-        let what = if state.plan.is_none() { Awaited::Plan } else { Awaited::Workers };
+        let what = if state.plan.is_none() { AwaitedStep::Plan } else { AwaitedStep::Workers };
         let taken: BTreeSet<u32> = state.live().map(|(_, m)| m.slot).collect();
         let all = (0..).map(WorkerId).zip(&state.members);
         let lost = all.filter(|(_, m)| m.gone.is_some_and(|gone| !gone.replaced) && !taken.contains(&m.slot));

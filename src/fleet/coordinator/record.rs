@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ending::{RunEnd, StopReason};
 use super::terms::RunTerms;
-use crate::fleet::messages::{Final, Key, PlanText, Totals, WorkerId};
-use crate::plan::Slice;
+use crate::fleet::messages::{Final, Key, PlanBundle, Totals, WorkerId};
+use crate::plan::Shard;
 
 /// One line of the journal. Records applied in their order give the coordinator's lasting state; there is
 /// no other way to change it, so a restored coordinator is the one that crashed.
@@ -18,7 +18,7 @@ pub enum Record {
         run: Key,
     },
     /// The plan that is run.
-    Plan(PlanText, RunTerms),
+    Plan(PlanBundle, RunTerms),
     /// A worker was taken in; its number is the number of those before it.
     Joined {
         /// Its key.
@@ -93,7 +93,7 @@ pub struct Share {
 
 impl Share {
     /// The part as arithmetic knows it.
-    pub(crate) fn slice(self) -> Slice {
-        Slice { slot: self.slot, of: self.of }
+    pub(crate) fn slice(self) -> Shard {
+        Shard { slot: self.slot, of: self.of }
     }
 }

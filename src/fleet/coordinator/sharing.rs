@@ -4,7 +4,7 @@ use super::event::Effects;
 use super::member::MemberStatus;
 use super::{CALL_TIMEOUT_NS, Coordinator, Note, OnWorkerLoss, Partitioning, Record, Share};
 use crate::fleet::messages::{MAX_WORKERS, WorkerId, WorkerState};
-use crate::plan::Slice;
+use crate::plan::Shard;
 
 impl Coordinator {
     /// Whether a worker could send.
@@ -18,11 +18,11 @@ impl Coordinator {
     }
 
     /// The part that a worker without one is to get ready for: the one it will most likely get.
-    pub(super) fn prepare_for(&self, worker: WorkerId) -> Option<Slice> {
+    pub(super) fn prepare_for(&self, worker: WorkerId) -> Option<Shard> {
         let Some(last) = self.state.epochs.last() else {
             let (_, preparing) = self.preparing.as_ref()?;
             let slot = preparing.iter().position(|id| *id == worker)?;
-            return Some(Slice { slot: slot as u32, of: preparing.len() as u32 });
+            return Some(Shard { slot: slot as u32, of: preparing.len() as u32 });
         };
         if last.share_of(worker).is_some() {
             return None;
@@ -33,12 +33,12 @@ impl Coordinator {
             owner.is_none_or(|s| self.state.members[s.worker.0 as usize].gone.is_some())
         };
         let most = MAX_WORKERS as u32;
-        let slice = (0..of).find(is_free).map_or(Slice { slot: of, of: of + 1 }, |slot| Slice { slot, of });
+        let slice = (0..of).find(is_free).map_or(Shard { slot: of, of: of + 1 }, |slot| Shard { slot, of });
         (slice.of <= most).then_some(slice)
     }
 
     /// Decide on a new epoch if those who could send are not those who own the schedule.
-    pub(super) fn share_anew(&mut self, now: u64, effects: &mut Effects) {
+    pub(super) fn repartition(&mut self, now: u64, effects: &mut Effects) {
         let Some(from_ns) = self.next_epoch_from(now) else { return };
         let Some(shares) = self.wanted_shares() else { return };
         let epoch = self.state.epochs.last().map_or(1, |e| e.epoch + 1);

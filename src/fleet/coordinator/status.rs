@@ -2,7 +2,7 @@
 
 use super::durable_state::Gone;
 use crate::fleet::messages::{Health, Totals, WorkerId, WorkerState};
-use crate::plan::Slice;
+use crate::plan::Shard;
 
 /// A worker as it is now.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +18,7 @@ pub struct Row {
     /// Where it stands.
     pub mark: Mark,
     /// Its part by the newest sharing-out.
-    pub share: Option<Slice>,
+    pub share: Option<Shard>,
     /// What it last said of itself.
     pub health: Health,
     /// When it was last heard, on the coordinator's clock.
@@ -39,7 +39,7 @@ pub struct Row {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// For what.
-    pub what: Awaited,
+    pub what: AwaitedStep,
     /// Workers that are there, or ready.
     pub there: u32,
     /// Of so many.
@@ -52,7 +52,7 @@ pub struct Waiting {
 
 /// What is waited for before the start, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Awaited {
+pub enum AwaitedStep {
     /// That somebody brings a plan.
     Plan,
     /// That enough workers join.
@@ -61,7 +61,7 @@ pub enum Awaited {
     Ready,
 }
 
-impl Awaited {
+impl AwaitedStep {
     /// Every name there is.
     pub(crate) const NAMES: [&str; 3] = ["plan", "workers", "ready"];
 

@@ -7,7 +7,7 @@ use super::ending::RunEnd;
 use super::member::MemberStatus;
 use super::status::{Mark, Row};
 use super::{Coordinator, RunTerms};
-use crate::fleet::messages::{Key, PlanText, Totals, WorkerId, WorkerState};
+use crate::fleet::messages::{Key, PlanBundle, Totals, WorkerId, WorkerState};
 
 impl Coordinator {
     /// One row per worker, by number.
@@ -69,7 +69,7 @@ impl Coordinator {
     }
 
     /// The plan that is run, when there is one.
-    pub fn plan(&self) -> Option<(&PlanText, &RunTerms)> {
+    pub fn plan(&self) -> Option<(&PlanBundle, &RunTerms)> {
         self.state.plan.as_ref().map(|(plan, terms)| (plan, terms))
     }
 

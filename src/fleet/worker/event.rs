@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::clock::Exchange;
 use crate::fleet::Refusal;
 use crate::fleet::messages::{
-    Acked, Final, Health, Heartbeat, Join, Joined, Key, Orders, PlanText, Turn, WorkerId,
+    Acked, Assignment, Final, Health, Heartbeat, Join, Joined, Key, Orders, PlanBundle, WorkerId,
 };
-use crate::plan::Slice;
+use crate::plan::Shard;
 
 /// What happens to a worker. `W` is a [`super::Window`].
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +28,7 @@ pub enum Event<W> {
     PlanChecked(Result<(), String>),
     /// [`Effect::Prepare`] was carried out for this part: first connection attempts have ended; or the
     /// target was never reached, and why.
-    Prepared(Slice, Result<(), String>),
+    Prepared(Shard, Result<(), String>),
     /// What the threads say of themselves, for the next heartbeat.
     Health(Health),
     /// A window was closed, in order.
@@ -52,10 +52,10 @@ pub enum Effect<W> {
         timeout_ns: u64,
     },
     /// Check this plan with the same code as always and hold its digest against `digest`.
-    UsePlan(PlanText),
+    UsePlan(PlanBundle),
     /// Start load threads for this part and open their connections; load waits for `Start`. Comes again
     /// when another part has to be prepared for: then end the threads there are and start anew.
-    Prepare(Slice),
+    Prepare(Shard),
     /// The schedule begins at this instant (which may lie in the past for one that comes late). Comes half a
     /// second before it; a lease may come earlier.
     Start {
@@ -64,7 +64,7 @@ pub enum Effect<W> {
     },
     /// What is owned from when on: replaces what was told before, by `from_ns`. What is due before the
     /// first turn is not this worker's. Comes before the lease under which it holds.
-    Turns(Vec<Turn>),
+    Turns(Vec<Assignment>),
     /// Requests may be sent until this instant of the worker's clock; never told an earlier one. What falls
     /// due while there is no lease is counted as dropped and never sent.
     Lease {
@@ -108,7 +108,7 @@ pub enum Answer {
     /// To a join.
     Joined(Joined),
     /// To a call for the plan.
-    Plan(PlanText),
+    Plan(PlanBundle),
     /// To a heartbeat.
     Orders(Box<Orders>),
     /// To a report or a final report.

@@ -10,8 +10,10 @@ use super::clock::Comparison;
 use super::outbox::Outbox;
 use super::{Answer, Effect, Event, Exit, Request, Trouble, Window};
 use crate::fleet::Refusal;
-use crate::fleet::messages::{Final, Health, Heartbeat, Join, Key, PlanText, Turn, WorkerId, WorkerState};
-use crate::plan::Slice;
+use crate::fleet::messages::{
+    Assignment, Final, Health, Heartbeat, Join, Key, PlanBundle, WorkerId, WorkerState,
+};
+use crate::plan::Shard;
 
 const S: u64 = 1_000_000_000;
 /// Waits between calls in vain grow up to this. A tenth of it while a lease may run out.
@@ -36,7 +38,7 @@ pub struct Config {
     /// Its load threads.
     pub threads: u32,
     /// The plan it was given, checked.
-    pub plan: Option<PlanText>,
+    pub plan: Option<PlanBundle>,
     /// Seed of the jitter.
     pub seed: u64,
     /// How long a join, heartbeat or plan may take: not longer than the coordinator reckons with.
@@ -109,8 +111,8 @@ pub struct Worker<W> {
     pub(super) plan: PlanStage,
     pub(super) state: WorkerState,
     /// The part that load threads are made for, and whether they are there.
-    pub(super) prepare: Option<Slice>,
-    pub(super) prepared: Option<Slice>,
+    pub(super) prepare: Option<Shard>,
+    pub(super) prepared: Option<Shard>,
     health: Health,
     /// When the schedule begins on our clock, and how far that may be off by then.
     pub(super) start: Option<(u64, u64)>,
@@ -119,7 +121,7 @@ pub struct Worker<W> {
     /// The load threads know of the start: it is final.
     pub(super) begun: bool,
     pub(super) stop_at_ns: Option<u64>,
-    pub(super) turns: Vec<Turn>,
+    pub(super) turns: Vec<Assignment>,
     pub(super) lease_until_ns: u64,
     pub(super) unleased_ns: u64,
     pub(super) beat_ns: u64,

@@ -141,9 +141,9 @@ impl<W: Window> Worker<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::messages::{Joined, Key, PlanText, Totals, Turn, WorkerId};
+    use crate::fleet::messages::{Assignment, Joined, Key, PlanBundle, Totals, WorkerId};
     use crate::fleet::worker::{Config, Event};
-    use crate::plan::Slice;
+    use crate::plan::Shard;
 
     const S: u64 = 1_000_000_000;
     /// The coordinator's clock is so far ahead.
@@ -160,7 +160,7 @@ mod tests {
         }
     }
 
-    const WHOLE: Slice = Slice { slot: 0, of: 1 };
+    const WHOLE: Shard = Shard { slot: 0, of: 1 };
 
     /// A worker and its clock.
     struct Bench(Worker<Nothing>, u64);
@@ -170,7 +170,7 @@ mod tests {
         fn ready() -> Self {
             let digest = "0".repeat(64);
             let source = String::new();
-            let plan = PlanText { source, digest: digest.clone(), content: Default::default() };
+            let plan = PlanBundle { source, digest: digest.clone(), content: Default::default() };
             let config = Config { plan: Some(plan), ..Config::new(Key(1), "1", 7) };
             let mut bench = Self(Worker::new(config), S);
             let call = bench.called();
@@ -221,7 +221,7 @@ mod tests {
                 start_at_ns,
                 stop_at_ns: start_at_ns.map(|at| at + S),
                 turns: start_at_ns
-                    .map(|_| Turn { epoch: 1, from_ns: 0, share: Some(WHOLE) })
+                    .map(|_| Assignment { epoch: 1, from_ns: 0, share: Some(WHOLE) })
                     .into_iter()
                     .collect(),
                 lease_ns: 0,

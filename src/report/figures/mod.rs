@@ -422,9 +422,9 @@ pub(crate) struct BrokenExpectation<'a> {
 impl<'a> BrokenExpectation<'a> {
     /// All that were kept, by scenario, the earliest first.
     pub(crate) fn all(snapshot: &'a Snapshot) -> Vec<Self> {
-        let mut specimens: Vec<_> = snapshot.tally.specimens().iter().collect();
-        specimens.sort_by_key(|s| (s.step, s.at_ns));
-        let named = specimens.into_iter().map(|s| Self {
+        let mut failure_samples: Vec<_> = snapshot.tally.failure_samples().iter().collect();
+        failure_samples.sort_by_key(|s| (s.step, s.at_ns));
+        let named = failure_samples.into_iter().map(|s| Self {
             scenario: snapshot.run.scenarios.get(s.step.index()).map_or("?", |(name, _)| name),
             expectation: s.broken.name(),
             outcome: s.broken.outcome().name(),

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::sections::table;
 use super::source::Source;
 use crate::report::format::{count, percent, time};
-use crate::report::shown::harmless;
+use crate::report::sanitize::one_line;
 
 const HEADER: [&str; 9] =
     ["worker", "where", "state", "share", "sent", "dropped", "busy", "send delay 99 %", "throttled"];
@@ -17,7 +17,7 @@ pub(crate) fn section(source: &Source) -> Markup {
         @for row in &fleet.rows {
             tr {
                 th scope="row" { (row.worker.0) }
-                td class="text" { (harmless(&row.host)) }
+                td class="text" { (one_line(&row.host)) }
                 td class="text" { (row.mark.name()) }
                 td { (row.share.map_or("–".to_owned(), |part| format!("{} of {}", part.slot + 1, part.of))) }
                 td { (count(row.totals.sent)) }
@@ -33,7 +33,7 @@ pub(crate) fn section(source: &Source) -> Markup {
         section aria-labelledby="fleet" {
             h2 id="fleet" { "The fleet" }
             @if !shortcomings.is_empty() {
-                ul class="reasons" { @for what in &shortcomings { li { (harmless(what)) } } }
+                ul class="reasons" { @for what in &shortcomings { li { (one_line(what)) } } }
             }
             (table("Workers", &HEADER, rows))
             @if let Some(bound) = fleet.start_skew_bound_ns {

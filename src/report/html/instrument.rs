@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::sections::{facts_list, optional, table};
 use super::source::Source;
 use crate::report::format::{count, percent, time};
-use crate::report::shown::{harmless, unbroken};
+use crate::report::sanitize::{one_line, unbroken};
 use crate::run::State;
 use crate::tally::{Counter, Timer, quantile};
 use crate::units::plural;
@@ -21,12 +21,12 @@ pub(crate) fn section(source: &Source) -> Markup {
             p { "What the load generator itself added to the figures above, measured in the same run." }
             @if !judged.trustworthy {
                 h3 { "Reasons to doubt the measurement" }
-                ul class="reasons" { @for reason in &judged.reasons { li { (unbroken(&harmless(reason))) } } }
+                ul class="reasons" { @for reason in &judged.reasons { li { (unbroken(&one_line(reason))) } } }
             }
             // Before there is anything measured all that can be said is that there is not.
             @if !judged.notes.is_empty() && (source.snapshot.measured_ns > 0 || source.snapshot.state == State::Finished) {
                 h3 { "Worth knowing" }
-                ul { @for note in &judged.notes { li { (unbroken(&harmless(note))) } } }
+                ul { @for note in &judged.notes { li { (unbroken(&one_line(note))) } } }
             }
             (own_errors(source))
             (facts(source))

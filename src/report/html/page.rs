@@ -9,7 +9,7 @@ use super::source::Source;
 use super::{baseline, charts, fleet, instrument, sections, workers};
 use crate::report::figures::{InstrumentFigures, Threshold};
 use crate::report::headline::{Headline, INSECURE, Tone};
-use crate::report::shown::{harmless, unbroken};
+use crate::report::sanitize::{one_line, unbroken};
 use crate::run::Snapshot;
 
 /// The style sheet of every page; colours by class.
@@ -104,7 +104,7 @@ pub(in crate::report) fn doubts(source: &Source) -> Markup {
         (insecure(source))
         @if !source.instrument.trustworthy {
             ul class="reasons" {
-                @for reason in &source.instrument.reasons { li { (unbroken(&harmless(reason))) } }
+                @for reason in &source.instrument.reasons { li { (unbroken(&one_line(reason))) } }
             }
         }
     }

@@ -6,8 +6,8 @@ use super::source::Source;
 use crate::report::figures::{Outcomes, Rate, Threshold, Tls, dropped_because, explain, status_codes};
 use crate::report::format::{bytes, count, percent, rate as per_second, time, time_in_interval};
 use crate::report::json::rfc3339;
+use crate::report::sanitize::{one_line, unbroken};
 use crate::report::scenario_rows;
-use crate::report::shown::{harmless, unbroken};
 use crate::report::threshold;
 use crate::run::State;
 use crate::tally::{Counter, Histogram, RowCounter, RowTimer, Timer, quantile};
@@ -141,7 +141,7 @@ pub(crate) fn thresholds(source: &Source) -> Markup {
     let rows = html! {
         @for t in source.thresholds {
             tr {
-                th scope="row" { code { (harmless(&t.expression)) } }
+                th scope="row" { code { (one_line(&t.expression)) } }
                 td { span class=(format!("result {}", result_class(source, t.result))) { (result(source, t.result)) } }
                 td { (threshold::measured(t)) }
                 td class="text" {
@@ -161,7 +161,7 @@ pub(crate) fn thresholds(source: &Source) -> Markup {
 /// How far from its limit a threshold is, and why it is not judged.
 fn remark(source: &Source, threshold: &Threshold) -> String {
     let distance = threshold::distance(threshold).filter(|_| !is_pending(source, threshold.result));
-    let parts = distance.into_iter().chain(threshold.reason.as_deref().map(harmless));
+    let parts = distance.into_iter().chain(threshold.reason.as_deref().map(one_line));
     parts.collect::<Vec<_>>().join("; ")
 }
 
@@ -344,7 +344,7 @@ fn first_failures(source: &Source) -> Markup {
                         "after " (time((failure.t.max(0.0) * 1e9) as u64)) ", "
                         b { (source.run.scenarios.get(failure.scenario).map_or("?", |(name, _)| name)) }
                         ", " code { (failure.outcome.name()) }
-                        @if !failure.detail.is_empty() { ": " (harmless(&failure.detail)) }
+                        @if !failure.detail.is_empty() { ": " (one_line(&failure.detail)) }
                     }
                 }
             }

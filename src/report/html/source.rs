@@ -1,7 +1,7 @@
 //! What every section of a page is drawn from.
 
 use crate::report::figures::{InstrumentFigures, Threshold, Totals};
-use crate::report::shown;
+use crate::report::sanitize;
 use crate::run::{RunInfo, Snapshot};
 
 /// What every section is drawn from.
@@ -20,7 +20,7 @@ impl<'a> Source<'a> {
         instrument: &'a InstrumentFigures,
         thresholds: &'a [Threshold],
     ) -> Self {
-        let (run, totals) = (shown::run(&snapshot.run), Totals::of(snapshot));
+        let (run, totals) = (sanitize::run(&snapshot.run), Totals::of(snapshot));
         Self { snapshot, instrument, thresholds, run, totals }
     }
 }

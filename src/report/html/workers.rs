@@ -6,7 +6,7 @@ use super::sections::table;
 use super::source::Source;
 use crate::report::fleet::{FleetFigures, WorkerFigures};
 use crate::report::format::{count, percent, time};
-use crate::report::shown::harmless;
+use crate::report::sanitize::one_line;
 use crate::units::plural;
 
 /// Nothing where there is no fleet.
@@ -65,7 +65,7 @@ fn notes(fleet: &FleetFigures) -> Markup {
     html! {
         @if let Some(waiting) = &fleet.waiting { "Not begun: " (waiting.text) ". " }
         @if let Some(skew) = skew { "Starts lie at most " (skew) " apart. " }
-        @if let Some(why) = &fleet.stopped { strong { "Stopped: " (harmless(why)) ". " } }
+        @if let Some(why) = &fleet.stopped { strong { "Stopped: " (one_line(why)) ". " } }
         @if !fleet.missing.is_empty() {
             strong { (plural(fleet.missing.len() as u64, "worker")) " did not say their last word: what they did after their last report is not counted. " }
         }

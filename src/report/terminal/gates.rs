@@ -1,11 +1,11 @@
 //! The gates of a run in the summary: what decides its exit code.
 
-use super::page::{Ink, Page, shorten};
+use super::page::{Page, Style, shorten};
 use crate::plan::Threshold;
 use crate::report::compared::{self, Meaning};
 use crate::report::figures::BrokenExpectation;
 use crate::report::format::percent;
-use crate::report::shown::harmless;
+use crate::report::sanitize::one_line;
 use crate::run::Snapshot;
 use crate::verdict::baseline::Change;
 use crate::verdict::threshold::{self, Evaluation, Outcome as Gate};
@@ -24,16 +24,16 @@ pub(crate) fn thresholds(page: &mut Page, snapshot: &Snapshot) {
         return;
     }
     page.blank();
-    page.paragraph(Ink::Strong, 0, "thresholds");
+    page.paragraph(Style::Strong, 0, "thresholds");
     let rows: Vec<_> = snapshot.run.thresholds.iter().zip(&evaluations).map(threshold_row).collect();
     page.columns(2, &rows);
 }
 
-fn threshold_row((threshold, evaluation): (&Threshold, &Evaluation)) -> (Ink, Vec<String>) {
-    let ink = match evaluation.outcome {
-        Gate::Passed => Ink::Good,
-        Gate::Failed => Ink::Bad,
-        Gate::Inconclusive => Ink::Warn,
+fn threshold_row((threshold, evaluation): (&Threshold, &Evaluation)) -> (Style, Vec<String>) {
+    let style = match evaluation.outcome {
+        Gate::Passed => Style::Good,
+        Gate::Failed => Style::Bad,
+        Gate::Inconclusive => Style::Warn,
     };
     let observed = evaluation.observed.map_or("–".to_owned(), |v| threshold::print(threshold.metric, v));
     let mut said = Vec::new();
@@ -41,10 +41,10 @@ fn threshold_row((threshold, evaluation): (&Threshold, &Evaluation)) -> (Ink, Ve
         let side = if margin < 0.0 { "over" } else { "to spare" };
         format!("{} {side}", percent(margin.abs()))
     }));
-    said.extend(evaluation.reason.as_deref().map(harmless));
+    said.extend(evaluation.reason.as_deref().map(one_line));
     let cells =
-        [evaluation.outcome.name().to_owned(), harmless(&threshold.expression), observed, said.join("; ")];
-    (ink, cells.into())
+        [evaluation.outcome.name().to_owned(), one_line(&threshold.expression), observed, said.join("; ")];
+    (style, cells.into())
 }
 
 /// Which expectations were broken first, and by what.
@@ -54,16 +54,16 @@ pub(crate) fn broken_expectations(page: &mut Page, snapshot: &Snapshot) {
         return;
     }
     page.blank();
-    page.paragraph(Ink::Strong, 0, "broken expectations (first of each kind)");
+    page.paragraph(Style::Strong, 0, "broken expectations (first of each kind)");
     for one in broken.iter().take(MOST_BROKEN) {
-        page.paragraph(Ink::Plain, 2, &format!("\"{}\": {}", harmless(one.scenario), harmless(one.what)));
+        page.paragraph(Style::Plain, 2, &format!("\"{}\": {}", one_line(one.scenario), one_line(one.what)));
         if !one.excerpt.is_empty() {
-            let excerpt = shorten(&harmless(one.excerpt), EXCERPT_COLUMNS);
-            page.paragraph(Ink::Plain, 4, &format!("status {}, body {excerpt}", one.status));
+            let excerpt = shorten(&one_line(one.excerpt), EXCERPT_COLUMNS);
+            page.paragraph(Style::Plain, 4, &format!("status {}, body {excerpt}", one.status));
         }
     }
     if let more @ 1.. = broken.len().saturating_sub(MOST_BROKEN) {
-        page.paragraph(Ink::Plain, 2, &format!("and {more} more: --report FILE.json holds them all"));
+        page.paragraph(Style::Plain, 2, &format!("and {more} more: --report FILE.json holds them all"));
     }
 }
 
@@ -74,11 +74,11 @@ pub(crate) fn baseline(page: &mut Page, snapshot: &Snapshot) {
     };
     page.blank();
     let title = format!("against {}: {}", compared::against(against), compared.outcome.name());
-    page.paragraph(Ink::Strong, 0, &title);
-    compared::remarks(against, &compared).iter().for_each(|remark| page.paragraph(Ink::Warn, 2, remark));
+    page.paragraph(Style::Strong, 0, &title);
+    compared::remarks(against, &compared).iter().for_each(|remark| page.paragraph(Style::Warn, 2, remark));
     let (told, other): (Vec<&Change>, Vec<&Change>) = compared.changes.iter().partition(|c| c.significant);
     if told.is_empty() && !other.is_empty() {
-        page.paragraph(Ink::Good, 2, &compared::answer(against, &compared));
+        page.paragraph(Style::Good, 2, &compared::answer(against, &compared));
     }
     let all_together: Vec<&Change> = other.into_iter().filter(|c| c.scenario.is_none()).collect();
     let rows: Vec<_> = told
@@ -91,17 +91,17 @@ pub(crate) fn baseline(page: &mut Page, snapshot: &Snapshot) {
         page.columns(2, &rows);
     }
     if let more @ 1.. = told.len().saturating_sub(MOST_CHANGES) {
-        page.paragraph(Ink::Plain, 2, &format!("and {more} more: --report FILE.json holds them all"));
+        page.paragraph(Style::Plain, 2, &format!("and {more} more: --report FILE.json holds them all"));
     }
 }
 
-fn change_row(change: &Change, max_regression: f64) -> (Ink, Vec<String>) {
+fn change_row(change: &Change, max_regression: f64) -> (Style, Vec<String>) {
     let meaning = Meaning::of(change, max_regression);
-    let ink = match meaning {
-        Meaning::Worse => Ink::Bad,
-        Meaning::Allowed => Ink::Warn,
-        Meaning::Better => Ink::Good,
-        Meaning::Chance => Ink::Plain,
+    let style = match meaning {
+        Meaning::Worse => Style::Bad,
+        Meaning::Allowed => Style::Warn,
+        Meaning::Better => Style::Good,
+        Meaning::Chance => Style::Plain,
     };
     let cells = [
         compared::whose(change),
@@ -110,5 +110,5 @@ fn change_row(change: &Change, max_regression: f64) -> (Ink, Vec<String>) {
         compared::moved(change),
         meaning.name().to_owned(),
     ];
-    (ink, cells.into())
+    (style, cells.into())
 }

@@ -11,10 +11,10 @@ mod sections;
 pub use live::live_line;
 pub(crate) use live::stopping_line;
 
-use self::page::{Ink, Page};
+use self::page::{Page, Style};
 use super::figures::{InstrumentFigures, Totals};
 use super::headline::{Headline, INSECURE, Tone};
-use super::shown::{self, harmless};
+use super::sanitize::{self, one_line};
 use crate::run::Snapshot;
 
 /// Columns of a summary when nobody knows better.
@@ -26,7 +26,7 @@ pub const LEAST_WIDTH: usize = 80;
 /// escape sequences for colour only when asked.
 pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, colour: bool, width: usize) -> String {
     let mut page = Page::new(width.max(LEAST_WIDTH), colour);
-    let run = shown::run(&snapshot.run);
+    let run = sanitize::run(&snapshot.run);
     let totals = Totals::of(snapshot);
     verdict(&mut page, snapshot, instrument);
     gates::thresholds(&mut page, snapshot);
@@ -54,19 +54,19 @@ pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, colour: bool
 
 fn verdict(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures) {
     let headline = Headline::of(snapshot, instrument);
-    let ink = match headline.tone {
-        Tone::Good => Ink::Good,
-        Tone::Warn => Ink::Warn,
-        Tone::Bad => Ink::Bad,
+    let style = match headline.tone {
+        Tone::Good => Style::Good,
+        Tone::Warn => Style::Warn,
+        Tone::Bad => Style::Bad,
     };
     let (joint, Headline { word, but, trust, .. }) = (headline.joint(), &headline);
     let end = if instrument.trustworthy { "" } else { ":" };
-    page.paragraph(ink, 0, &format!("{word}{joint}{but}; {trust}{end}"));
+    page.paragraph(style, 0, &format!("{word}{joint}{but}; {trust}{end}"));
     if !instrument.trustworthy {
-        instrument.reasons.iter().for_each(|r| page.paragraph(Ink::Warn, 2, &format!("- {}", harmless(r))));
+        instrument.reasons.iter().for_each(|r| page.paragraph(Style::Warn, 2, &format!("- {}", one_line(r))));
     }
     if snapshot.run.insecure == Some(true) {
-        page.paragraph(Ink::Warn, 0, INSECURE);
+        page.paragraph(Style::Warn, 0, INSECURE);
     }
-    instrument.notes.iter().for_each(|n| page.paragraph(Ink::Plain, 0, &format!("note: {}", harmless(n))));
+    instrument.notes.iter().for_each(|n| page.paragraph(Style::Plain, 0, &format!("note: {}", one_line(n))));
 }

@@ -1,6 +1,6 @@
-//! A page of plain text that keeps to its width: paragraphs, labelled lists, tables, and ink.
+//! A page of plain text that keeps to its width: paragraphs, labelled lists, tables, and style.
 //!
-//! Layout is done on plain text and ink is put on afterwards, so that colour never moves a column.
+//! Layout is done on plain text and style is put on afterwards, so that colour never moves a column.
 //! What stays out: what is written on it.
 
 use unicode_width::UnicodeWidthStr as _;
@@ -14,7 +14,7 @@ const NAME_LEAST_COLUMNS: usize = 5;
 
 /// What a piece of text means to the eye.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ink {
+pub(crate) enum Style {
     /// As it is.
     Plain,
     /// A heading or a label.
@@ -27,7 +27,7 @@ pub(crate) enum Ink {
     Bad,
 }
 
-impl Ink {
+impl Style {
     /// The escape sequence that starts it; empty: none.
     const fn code(self) -> &'static str {
         match self {
@@ -65,14 +65,14 @@ impl Page {
     }
 
     /// Words, indented, with a deeper indent from the second line on.
-    pub(crate) fn paragraph(&mut self, ink: Ink, indent: usize, text: &str) {
-        self.items(ink, &" ".repeat(indent), indent + 2, &[text.to_owned()]);
+    pub(crate) fn paragraph(&mut self, style: Style, indent: usize, text: &str) {
+        self.items(style, &" ".repeat(indent), indent + 2, &[text.to_owned()]);
     }
 
     /// A label and the items that belong to it, comma-separated, never broken within an item that fits.
     pub(crate) fn field(&mut self, label: &str, items: &[String]) {
         let label = format!("{label:LABEL_COLUMNS$}");
-        self.items(Ink::Plain, &label, LABEL_COLUMNS, items);
+        self.items(Style::Plain, &label, LABEL_COLUMNS, items);
     }
 
     /// The first column is text and gives way (shortened in its middle); the others are aligned right.
@@ -85,11 +85,11 @@ impl Page {
         let others: usize = widths[1..].iter().map(|w| w + GAP).sum();
         widths[0] = widths[0].min(self.width.saturating_sub(others).max(NAME_LEAST_COLUMNS));
         let header: Vec<String> = header.iter().map(|h| (*h).to_owned()).collect();
-        self.row(Ink::Strong, &widths, &header);
-        rows.iter().for_each(|row| self.row(Ink::Plain, &widths, row));
+        self.row(Style::Strong, &widths, &header);
+        rows.iter().for_each(|row| self.row(Style::Plain, &widths, row));
     }
 
-    fn row(&mut self, ink: Ink, widths: &[usize], cells: &[String]) {
+    fn row(&mut self, style: Style, widths: &[usize], cells: &[String]) {
         let mut line = String::new();
         for (i, (cell, width)) in cells.iter().zip(widths).enumerate() {
             let cell = shorten(cell, *width);
@@ -99,15 +99,15 @@ impl Page {
                 _ => line.extend([&" ".repeat(GAP), padding.as_str(), &cell]),
             }
         }
-        self.line(ink, line.trim_end());
+        self.line(style, line.trim_end());
     }
 
     /// Columns to the left: each row's cells are padded to the widest of their column.
-    pub(crate) fn columns(&mut self, indent: usize, rows: &[(Ink, Vec<String>)]) {
+    pub(crate) fn columns(&mut self, indent: usize, rows: &[(Style, Vec<String>)]) {
         let most = rows.iter().map(|(_, row)| row.len()).max().unwrap_or(0);
         let widest = |i: usize| rows.iter().filter_map(|(_, r)| r.get(i)).map(|c| c.width()).max();
         let widths: Vec<usize> = (0..most).map(|i| widest(i).unwrap_or(0)).collect();
-        for (ink, row) in rows {
+        for (style, row) in rows {
             let (last, front) = row.split_last().expect("a row has cells");
             let mut start = " ".repeat(indent);
             for (cell, width) in front.iter().zip(&widths) {
@@ -115,11 +115,11 @@ impl Page {
                 start += &" ".repeat(width - cell.width() + GAP);
             }
             let hanging = start.width();
-            self.items(*ink, &start, hanging, std::slice::from_ref(last));
+            self.items(*style, &start, hanging, std::slice::from_ref(last));
         }
     }
 
-    fn items(&mut self, ink: Ink, first: &str, hanging: usize, items: &[String]) {
+    fn items(&mut self, style: Style, first: &str, hanging: usize, items: &[String]) {
         let mut line = first.to_owned();
         // Nothing but a label or an indent so far: do not break, there is nothing to gain.
         let mut bare = true;
@@ -132,7 +132,7 @@ impl Page {
                 let piece = shorten(piece, self.width.saturating_sub(hanging));
                 let space = usize::from(!bare);
                 if !bare && line.width() + space + piece.width() > self.width {
-                    self.line(ink, line.trim_end());
+                    self.line(style, line.trim_end());
                     (line, bare) = (" ".repeat(hanging), true);
                 }
                 if !bare {
@@ -142,11 +142,11 @@ impl Page {
                 bare = false;
             }
         }
-        self.line(ink, line.trim_end());
+        self.line(style, line.trim_end());
     }
 
-    fn line(&mut self, ink: Ink, line: &str) {
-        let code = if self.colour { ink.code() } else { "" };
+    fn line(&mut self, style: Style, line: &str) {
+        let code = if self.colour { style.code() } else { "" };
         let end = if code.is_empty() { "" } else { "\x1b[0m" };
         self.text.extend([code, line, end, "\n"]);
     }

@@ -1,13 +1,13 @@
 //! The parts of the summary, each from the snapshot to a few lines of a page.
 
-use super::page::{Ink, Page};
+use super::page::{Page, Style};
 use crate::report::figures::{
     Connections, InstrumentFigures, Outcomes, Rate, Totals, dropped_because, explain, status_codes,
     turned_away,
 };
 use crate::report::format::{bytes, count, percent, rate as per_second, short_count, time, time_in_interval};
+use crate::report::sanitize::one_line;
 use crate::report::scenario_rows;
-use crate::report::shown::harmless;
 use crate::run::{RunInfo, Snapshot};
 use crate::tally::{Counter, Histogram, RowCounter, RowTimer, Timer, quantile};
 use crate::units::plural;
@@ -91,7 +91,7 @@ pub(crate) fn latency(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
     let response = snapshot.tally.over_rows(RowTimer::ResponseTime);
     let service = snapshot.tally.over_rows(RowTimer::ServiceTime);
     if response.count() == 0 {
-        page.paragraph(Ink::Strong, 0, "latency: no exchange ended, so there are no times to show");
+        page.paragraph(Style::Strong, 0, "latency: no exchange ended, so there are no times to show");
     } else {
         let both = snapshot.run.model == "open" || tell_apart(&response, &service);
         let shown = if both { vec![&response, &service] } else { vec![&response] };
@@ -99,9 +99,9 @@ pub(crate) fn latency(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
         header.extend(both.then(|| "service time [95 %]".to_owned()));
         let row = |label: &str, cell: &dyn Fn(&Histogram) -> String| {
             let cells = shown.iter().map(|h| cell(h));
-            (Ink::Plain, std::iter::once(label.to_owned()).chain(cells).collect::<Vec<_>>())
+            (Style::Plain, std::iter::once(label.to_owned()).chain(cells).collect::<Vec<_>>())
         };
-        let mut rows = vec![(Ink::Strong, header)];
+        let mut rows = vec![(Style::Strong, header)];
         rows.push(row("  min", &|h| optional(h.min())));
         for (label, q) in ROWS {
             rows.push(row(&format!("  {label}"), &|h| percentile(h, q)));
@@ -143,7 +143,7 @@ fn too_few(page: &mut Page, histogram: &Histogram) {
     if !missing.is_empty() {
         let have = plural(n, "sample");
         page.paragraph(
-            Ink::Plain,
+            Style::Plain,
             2,
             &format!("– too few samples: {}; there are {have}", missing.join(", ")),
         );
@@ -160,11 +160,11 @@ fn left_out(page: &mut Page, response: &Histogram, totals: &Totals) {
         missing.push(format!("{} unfinished", count(totals.unfinished)));
     }
     if !missing.is_empty() {
-        page.paragraph(Ink::Warn, 2, &format!("not in these times: {}", missing.join(", ")));
+        page.paragraph(Style::Warn, 2, &format!("not in these times: {}", missing.join(", ")));
     }
     if response.saturated() > 0 {
         let n = count(response.saturated());
-        page.paragraph(Ink::Warn, 2, &format!("{n} over one hour are in as one hour"));
+        page.paragraph(Style::Warn, 2, &format!("{n} over one hour are in as one hour"));
     }
 }
 
@@ -196,7 +196,7 @@ pub(crate) fn scenarios(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
     if let more @ 1.. = chosen.rest.len() {
         let order = "those with the most failures, then those with the most requests";
         let all = "--report FILE.scenarios.csv holds them all";
-        page.paragraph(Ink::Plain, 0, &format!("and {} more (above: {order}): {all}", count(more as u64)));
+        page.paragraph(Style::Plain, 0, &format!("and {} more (above: {order}): {all}", count(more as u64)));
     }
 }
 
@@ -206,7 +206,7 @@ pub(crate) fn failures(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
     let row = |name: &str, n: u64, what: &str| {
         let share = percent(n as f64 / totals.due.max(1) as f64);
         let cells = vec![name.to_owned(), format!("{:>digits$}", count(n)), share, what.to_owned()];
-        (Ink::Plain, cells)
+        (Style::Plain, cells)
     };
     let mut rows: Vec<_> = Outcomes::over(&snapshot.tally)
         .0
@@ -222,7 +222,7 @@ pub(crate) fn failures(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
     }
     if !rows.is_empty() {
         page.blank();
-        page.paragraph(Ink::Strong, 0, "what went wrong (share of due)");
+        page.paragraph(Style::Strong, 0, "what went wrong (share of due)");
         page.columns(2, &rows);
     }
 }
@@ -233,16 +233,16 @@ pub(crate) fn first_failures(page: &mut Page, snapshot: &Snapshot, run: &RunInfo
         return;
     }
     page.blank();
-    page.paragraph(Ink::Strong, 0, "first of each kind");
+    page.paragraph(Style::Strong, 0, "first of each kind");
     for failure in &snapshot.first_failures {
         let name = run.scenarios.get(failure.scenario).map_or("?", |(name, _)| name);
         let tally = snapshot.tally.rows().get(failure.scenario);
         let times = tally.map_or(0, |s| s.counter(failure.outcome));
         let at = time((failure.t.max(0.0) * 1e9) as u64);
-        let (outcome, detail) = (failure.outcome.name(), harmless(&failure.detail));
+        let (outcome, detail) = (failure.outcome.name(), one_line(&failure.detail));
         let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
         let line = format!("after {at}, \"{name}\", {outcome}{detail} ({} in all)", count(times));
-        page.paragraph(Ink::Plain, 2, &line);
+        page.paragraph(Style::Plain, 2, &line);
     }
 }
 

@@ -4,13 +4,13 @@ use std::io::Write as _;
 
 use super::CoordinatorService;
 use crate::fleet::coordinator::Record;
-use crate::fleet::messages::PlanText;
+use crate::fleet::messages::PlanBundle;
 use crate::roles::{Exit, Failure};
 
 impl CoordinatorService {
     /// Whether the run there may be taken up, by a coordinator with this plan of its own. One whose result was
     /// told is not told again: nothing would be sent, and a CI job would pass for ever.
-    pub(super) fn may_take_up(&self, own: Option<&PlanText>) -> Result<(), Failure> {
+    pub(super) fn may_take_up(&self, own: Option<&PlanBundle>) -> Result<(), Failure> {
         let (place, run) = (self.place(), self.coordinator.run());
         if let Some(exit) = self.coordinator.told() {
             return Err(Failure::usage(format!(

@@ -8,7 +8,7 @@ use super::{News, WorkerService};
 use crate::client::RunSpec;
 use crate::fleet::worker::Event;
 use crate::load::Route;
-use crate::plan::Slice;
+use crate::plan::Shard;
 use crate::roles::load_threads::{LoadThreads, Task};
 use crate::roles::run_info::{run_info, seed_of};
 use crate::roles::timing::wall_clock;
@@ -20,7 +20,7 @@ use crate::verdict::preflight;
 impl WorkerService<'_> {
     /// Find the way to the target on a thread of its own: names may take longer to be resolved than a lease
     /// lasts, and heartbeats have to go on.
-    pub(super) fn find_route(&mut self, part: Slice) -> Result<(), Failure> {
+    pub(super) fn find_route(&mut self, part: Shard) -> Result<(), Failure> {
         let Some((plan, _)) = self.plan.clone() else {
             return self.feed(Event::Prepared(part, Err("there is no plan".to_owned())));
         };
@@ -32,7 +32,7 @@ impl WorkerService<'_> {
     }
 
     /// Start the load threads, unless another part has been wanted meanwhile.
-    pub(super) fn go_by(&mut self, part: Slice, route: Result<Arc<Route>, Failure>) -> Result<(), Failure> {
+    pub(super) fn go_by(&mut self, part: Shard, route: Result<Arc<Route>, Failure>) -> Result<(), Failure> {
         if self.routing != Some(part) {
             return Ok(());
         }
@@ -44,7 +44,7 @@ impl WorkerService<'_> {
         Ok(())
     }
 
-    fn prepare(&mut self, part: Slice, route: Arc<Route>) -> Result<LoadThreads, Failure> {
+    fn prepare(&mut self, part: Shard, route: Arc<Route>) -> Result<LoadThreads, Failure> {
         let (plan, pem) = self.plan.clone().ok_or_else(|| Failure::incomplete("there is no plan"))?;
         // All of a fleet are given the same seed: it is in the name of their run.
         let seed = seed_of(self.run.unwrap_or(self.key));

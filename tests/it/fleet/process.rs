@@ -1,9 +1,9 @@
 //! A worker process of the simulation: its machine, its clock, and load threads that do as they are told.
 
 use loadtester::fleet::coordinator::Partitioning;
-use loadtester::fleet::messages::{PlanText, Totals, Turn, WorkerId};
+use loadtester::fleet::messages::{Assignment, PlanBundle, Totals, WorkerId};
 use loadtester::fleet::worker::{Config, Effect, Event, Exit, Request, Window, Worker};
-use loadtester::plan::Slice;
+use loadtester::plan::Shard;
 
 use super::{ARRIVALS, GAP, MS, Mutation, S};
 
@@ -63,10 +63,10 @@ struct Load {
     dealing: Partitioning,
     /// Of a stretch of requests, how many were made.
     made: u64,
-    preparing: Option<(u64, Slice)>,
+    preparing: Option<(u64, Shard)>,
     start: Option<u64>,
     stop_at: u64,
-    turns: Vec<Turn>,
+    turns: Vec<Assignment>,
     lease_until: u64,
     next_k: u64,
     window: Totals,
@@ -165,7 +165,7 @@ impl Process {
                         }
                         calls.push((call, request, timeout_ns));
                     }
-                    Effect::UsePlan(PlanText { .. }) => events.push_back(Event::PlanChecked(Ok(()))),
+                    Effect::UsePlan(PlanBundle { .. }) => events.push_back(Event::PlanChecked(Ok(()))),
                     Effect::Prepare(slice) => {
                         self.load.preparing = Some((own + rng.u64(50 * MS..500 * MS), slice));
                     }

@@ -4,10 +4,10 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 use loadtester::fleet::coordinator::{
-    self, Answer as Told, Awaited, Coordinator, Effect, Event, OnWorkerLoss, Partitioning, Record, Row,
+    self, Answer as Told, AwaitedStep, Coordinator, Effect, Event, OnWorkerLoss, Partitioning, Record, Row,
     RunEnd, RunTerms,
 };
-use loadtester::fleet::messages::{Key, PlanText, Totals, WorkerId};
+use loadtester::fleet::messages::{Key, PlanBundle, Totals, WorkerId};
 use loadtester::fleet::worker::{self, Answer, MAX_WAITING, Request, Trouble};
 use loadtester::fleet::{Refusal, Refused};
 
@@ -120,7 +120,7 @@ impl World {
             drain_ns: S,
         };
         let digest = format!("sha256:{:064x}", 7);
-        let plan = PlanText { source: "plan".into(), digest, content: serde_json::Value::Null };
+        let plan = PlanBundle { source: "plan".into(), digest, content: serde_json::Value::Null };
         let told = self.tell(Event::Plan(plan, terms), None);
         assert!(told.is_none());
     }
@@ -422,7 +422,7 @@ impl World {
                 Ok(Answer::Orders(orders))
             }
             Ok(Told::Done) => unreachable!("workers do not operate"),
-            // As it travels.
+            // As it bundle.
             Err(refusal) => Err(Trouble::Refused(Refused::from(&refusal).into())),
         };
         self.post(Message::Answer { to: from, call, answer });
@@ -466,7 +466,7 @@ impl World {
             return Err(format!("{waiting:?} has {left} ns left"));
         }
         let is_promised = self.promised == Some(self.era);
-        if is_promised && waiting.what == Awaited::Workers && waiting.wanted != 1 {
+        if is_promised && waiting.what == AwaitedStep::Workers && waiting.wanted != 1 {
             return Err(format!("{waiting:?} though the operator has said start"));
         }
         Ok(())

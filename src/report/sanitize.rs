@@ -7,7 +7,7 @@ use crate::run::RunInfo;
 
 /// `text` as one harmless line: control characters, those that change the writing direction, and those
 /// that XML does not know become `?`.
-pub(crate) fn harmless(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let turns =
         |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let harms = |c: char| c.is_control() || turns(c) || matches!(c, '\u{fffe}' | '\u{ffff}');
@@ -37,11 +37,11 @@ pub(crate) fn unbroken(text: &str) -> String {
 
 /// The run's words, harmless and without what may be secret.
 pub(crate) fn run(run: &RunInfo) -> RunInfo {
-    let scenarios = run.scenarios.iter().map(|(name, weight)| (harmless(name), *weight));
+    let scenarios = run.scenarios.iter().map(|(name, weight)| (one_line(name), *weight));
     RunInfo {
-        plan_name: run.plan_name.as_deref().map(harmless),
-        plan_source: harmless(&public_source(&run.plan_source)),
-        target: harmless(&public_source(&run.target)),
+        plan_name: run.plan_name.as_deref().map(one_line),
+        plan_source: one_line(&public_source(&run.plan_source)),
+        target: one_line(&public_source(&run.target)),
         scenarios: scenarios.collect(),
         ..run.clone()
     }
@@ -60,6 +60,6 @@ mod tests {
 
     #[test]
     fn text_from_outside_cannot_drive_the_terminal() {
-        assert_eq!(harmless("a\x1b[31m\r\nb\u{202e}c\u{ffff}"), "a?[31m??b?c?");
+        assert_eq!(one_line("a\x1b[31m\r\nb\u{202e}c\u{ffff}"), "a?[31m??b?c?");
     }
 }
