@@ -35,7 +35,7 @@ use super::{
 const MAX_COUNT: u64 = 1 << 44;
 /// What a window may inflate to: a million buckets that were hit take three or four MiB.
 const MAX_INFLATED_BYTES: u64 = 64 << 20;
-/// A failure_sample's texts.
+/// A failure sample's texts.
 const MAX_TEXT_BYTES: usize = 4 << 10;
 
 /// What is no number.

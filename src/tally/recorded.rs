@@ -1,5 +1,5 @@
 //! One window of one thread, as it is being recorded. Nothing here allocates after [`Tally::new`], but for the
-//! few failure_samples of broken expectations.
+//! few samples of broken expectations.
 
 use super::bucket::{self, BUCKETS, HIGHEST_NS};
 use super::counters::{ROW_SLOTS, RUN_SLOTS, RowCount, RowTimer, RunCount, Timer};

@@ -15,7 +15,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Keep of each step the earliest failure_sample of each kind, and [`MAX_FAILURE_SAMPLES`] kinds.
+    /// Keep of each step the earliest failure of each kind, and [`MAX_FAILURE_SAMPLES`] kinds.
     fn merge_specimens(&mut self, theirs: &[FailureSample]) {
         // Thousands of steps may fail at once: no search through all of them for each.
         let mut places = BTreeMap::<StepId, Vec<usize>>::new();

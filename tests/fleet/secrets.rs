@@ -55,7 +55,7 @@ fn secrets_are_in_no_report_no_answer_and_no_output_and_the_state_is_its_owners(
         assert_eq!(status, 200, "{path}: {body}");
         assert_none(path, body.as_bytes());
     }
-    // Nothing was as expected: reports hold failure_samples of the failures, too.
+    // Nothing was as expected: reports hold samples of the failures, too.
     coordinator.end();
     workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.said()));
     assert!(!log.arrivals().is_empty());
