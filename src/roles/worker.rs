@@ -39,8 +39,8 @@ use crate::verdict::{self, Threads};
 use crate::web::{self, Access, Listen, Site, Token};
 use telling::Telling;
 
-/// How far back this worker's clock can tell: longer than any run, so that one that joins late can name
-/// the instant at which its run began.
+/// How far back this worker's clock can tell: the longest warm-up and the longest measurement, so that one
+/// that joins late can name the instant at which its run began.
 const PAST_NS: u64 = 60 * 24 * 3_600 * 1_000_000_000;
 /// The longest sleep of the main thread.
 const LOOK_EVERY: Duration = Duration::from_millis(50);

@@ -10,7 +10,7 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// The most levels looked at: deeper trees exist on no machine, and each costs a read per window.
+/// The most levels looked at: deeper trees exist on no machine, and each costs a read whenever throttling is looked at.
 const LEVELS_MAX: usize = 32;
 /// Version 1 writes "no limit" as the largest multiple of a page below 2^63; nobody has half that.
 const V1_MEMORY_UNLIMITED: u64 = 1 << 62;

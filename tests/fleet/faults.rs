@@ -9,7 +9,7 @@ use crate::stage::{Log, Process, Room, now_ns};
 
 const S: u64 = 1_000_000_000;
 
-/// Two workers, the second of which is killed two seconds into the run.
+/// Two workers, the second of which is killed five seconds into the run.
 fn kill_one_of_two(loss: &str, seconds: u64) -> (Option<i32>, Value, Process, String) {
     let (log, room) = (Log::start(), Room::new());
     let load = format!("{{rate: 400/s, duration: {seconds}s, concurrency: 20}}");
