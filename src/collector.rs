@@ -24,7 +24,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// What the collector of a run is given.
 pub(crate) struct Collector {
     /// Where it publishes.
-    pub(crate) board: Arc<SharedSnapshot>,
+    pub(crate) shared: Arc<SharedSnapshot>,
     /// The run's clock.
     pub(crate) clock: Clock,
     /// When load begins on it.
@@ -44,9 +44,9 @@ pub(crate) struct Collector {
 impl Collector {
     /// Merge windows until every thread has sent its last one, then show the finished run.
     pub(crate) fn run(self) {
-        let warmup_ns = self.board.read(|s| s.run.warmup_ns);
+        let warmup_ns = self.shared.read(|s| s.run.warmup_ns);
         let measure_from_ns = self.start_at_ns + warmup_ns;
-        let mut merger = Merger::new(self.board.clone(), self.start_at_ns, measure_from_ns);
+        let mut merger = Merger::new(self.shared.clone(), self.start_at_ns, measure_from_ns);
         for thread in 0..self.empties.len() {
             merger.add(thread..thread + 1, measure_from_ns.max(self.from_ns));
         }
@@ -93,7 +93,7 @@ impl Collector {
         merger.tick(now);
         if let (Some(now), Some(before)) = (throttle, *throttle_before) {
             let since = now.since(before);
-            self.board.update(|s| (s.throttled_ns, s.throttled_periods) = (since.ns, since.periods));
+            self.shared.update(|s| (s.throttled_ns, s.throttled_periods) = (since.ns, since.periods));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How far arrivals at the target are from the asked schedule.
 
-use super::instrument::asked::Asked;
 use super::instrument::contestant::Contestant;
+use super::instrument::options::Options;
 use super::instrument::schedule_fit::{Fit, fit};
 use super::instrument::table::{Table, middle};
 use super::run;
@@ -10,7 +10,7 @@ use super::run;
 const HELD: f64 = 0.99;
 
 /// Print the table for one rate.
-pub fn measure(options: &Asked, rate: f64) -> Result<(), String> {
+pub fn measure(options: &Options, rate: f64) -> Result<(), String> {
     println!(
         "\n## Open model, {rate:.0}/s for {} s: distance from the best-fitting even schedule\n",
         options.seconds

@@ -12,11 +12,11 @@ mod instrument;
 mod ramp;
 mod stall;
 
-use instrument::asked::Usual;
 use instrument::child::{Ended, Scratch, Service};
 use instrument::contestant::{Contestant, Load, header};
-use instrument::said::Said;
+use instrument::options::Usual;
 use instrument::target::{Report, read_log};
+use instrument::tool_output::ToolOutput;
 
 const GENERATOR_CORE: usize = 0;
 const TARGET_CORE: usize = 1;
@@ -76,7 +76,7 @@ fn rate(case: &str) -> Option<f64> {
 /// One run against a logging target.
 struct Run {
     ended: Ended,
-    said: Said,
+    output: ToolOutput,
     report: Report,
     /// Ascending.
     arrivals_ns: Vec<u64>,
@@ -102,11 +102,11 @@ fn run(
     let outcome = contestant.run(&load, scratch.path());
     let report = target.stop()?;
     let arrivals_ns = read_log(&log).map_err(|e| format!("cannot read the target's log: {e}"))?;
-    Ok(outcome.and_then(|(ended, said)| {
+    Ok(outcome.and_then(|(ended, output)| {
         if report.unlogged > 0 {
             return Err(format!("sent {} requests beyond what was asked for", report.unlogged));
         }
-        Ok(Run { ended, said, report, arrivals_ns })
+        Ok(Run { ended, output, report, arrivals_ns })
     }))
 }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::instrument::asked::Asked;
 use super::instrument::child::{Job, Scratch};
 use super::instrument::contestant::{Contestant, ours};
+use super::instrument::options::Options;
 use super::instrument::ramp::fit;
 use super::instrument::table::Table;
 use super::{CONNECTIONS, GENERATOR_CORE, logging_target};
@@ -16,7 +16,7 @@ const TOLERANCE: f64 = 0.02;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Print the table.
-pub fn measure(options: &Asked) -> Result<(), String> {
+pub fn measure(options: &Options) -> Result<(), String> {
     if !options.contestants.contains(&Contestant::Ours) {
         return Ok(());
     }

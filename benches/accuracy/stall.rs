@@ -1,7 +1,7 @@
 //! Whether the response time of a target that stalls is reported as it was.
 
-use super::instrument::asked::Asked;
 use super::instrument::contestant::Contestant;
+use super::instrument::options::Options;
 use super::instrument::stall::exact_quantile;
 use super::instrument::table::{Table, middle};
 use super::run;
@@ -37,7 +37,7 @@ impl Column {
 }
 
 /// Print the table.
-pub fn measure(options: &Asked) -> Result<(), String> {
+pub fn measure(options: &Options) -> Result<(), String> {
     println!(
         "\n## Stall: {RATE:.0}/s for {SECONDS:.0} s, the target frozen {FREEZE_MS} ms in each second: response time\n"
     );
@@ -61,8 +61,8 @@ pub fn measure(options: &Asked) -> Result<(), String> {
                     let Some(&from) = run.arrivals_ns.first() else { continue };
                     let to = from + (SECONDS * 1e9) as u64;
                     let exact = |q| exact_quantile(&run.report.freezes, from, to, q);
-                    run.said.p95.into_iter().for_each(|said| p95.add(said, exact(0.95)));
-                    run.said.p99.into_iter().for_each(|said| p99.add(said, exact(0.99)));
+                    run.output.p95.into_iter().for_each(|output| p95.add(output, exact(0.95)));
+                    run.output.p99.into_iter().for_each(|output| p99.add(output, exact(0.99)));
                 }
                 Err(fault) => remarks.push(format!("- {}: {fault}", contestant.name())),
             }

@@ -7,7 +7,7 @@ use super::TARGET_CORE;
 use super::certificates::Certificates;
 use super::instrument::child::{Job, Scratch, Service};
 use super::instrument::contestant::find;
-use super::instrument::said::{self, Said};
+use super::instrument::tool_output::{self, ToolOutput};
 
 /// One run may take this long: callgrind slows a program down about fifty times.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -102,15 +102,15 @@ impl Case {
 
     /// What the run whose report is in `scratch` says of itself, and how many seconds it measured; an
     /// error when it fell short of `asked` requests.
-    pub fn said(&self, asked: Option<u64>, scratch: &Path) -> Result<(Said, f64), String> {
+    pub fn said(&self, asked: Option<u64>, scratch: &Path) -> Result<(ToolOutput, f64), String> {
         let text = std::fs::read_to_string(report(scratch)).map_err(|e| format!("no report: {e}"))?;
-        let said = said::loadtester(&text).ok_or("the report has no figures")?;
+        let output = tool_output::loadtester(&text).ok_or("the report has no figures")?;
         let least = asked.unwrap_or(1) as f64 * LEAST_COMPLETED;
-        if (said.requests as f64) < least {
-            return Err(format!("{} of {} requests completed", said.requests, asked.unwrap_or(1)));
+        if (output.requests as f64) < least {
+            return Err(format!("{} of {} requests completed", output.requests, asked.unwrap_or(1)));
         }
         let report: serde_json::Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-        Ok((said, report["measured_seconds"].as_f64().unwrap_or_default()))
+        Ok((output, report["measured_seconds"].as_f64().unwrap_or_default()))
     }
 }
 

@@ -212,14 +212,14 @@ impl Coordinator {
         }
         // It inherits the core of the thread that starts it.
         pin(COORDINATOR_CORE)?;
-        let said = scratch.join("said");
+        let output = scratch.join("said");
         let out = File::create(scratch.join("out")).map_err(failed)?;
-        command.stdin(Stdio::null()).stdout(out).stderr(File::create(&said).map_err(failed)?);
+        command.stdin(Stdio::null()).stdout(out).stderr(File::create(&output).map_err(failed)?);
         let child = command.spawn().map_err(failed)?;
         let begun = Instant::now();
         let mut coordinator = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         while begun.elapsed() < Duration::from_secs(10) {
-            let lines = BufReader::new(File::open(&said).map_err(failed)?).lines().map_while(Result::ok);
+            let lines = BufReader::new(File::open(&output).map_err(failed)?).lines().map_while(Result::ok);
             let mut urls = lines
                 .filter_map(|line| line.split_once("coordinator at http://").map(|(_, url)| url.to_owned()));
             if let Some(address) = urls.next().and_then(|url| url.split('/').next()?.parse().ok()) {

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::child::{Ended, Job};
-use super::said::{self, Said};
+use super::tool_output::{self, ToolOutput};
 
 /// Beyond the asked duration a generator may take this long to start and to end.
 const GRACE: Duration = Duration::from_secs(30);
@@ -108,15 +108,15 @@ impl Contestant {
     }
 
     /// Run it once; how it ended and what it says. Its files go to `scratch`.
-    pub fn run(self, load: &Load, scratch: &Path) -> Result<(Ended, Said), String> {
+    pub fn run(self, load: &Load, scratch: &Path) -> Result<(Ended, ToolOutput), String> {
         self.run_job(&self.job(load, scratch).ok_or("not installed")?, scratch)
     }
 
     /// Run it once by a command line of its own.
-    pub fn run_job(self, job: &Job, scratch: &Path) -> Result<(Ended, Said), String> {
+    pub fn run_job(self, job: &Job, scratch: &Path) -> Result<(Ended, ToolOutput), String> {
         let ended = job.run(scratch).map_err(|e| format!("cannot start {}: {e}", job.program.display()))?;
-        match self.read(&ended, scratch).filter(|said| said.requests > 0) {
-            Some(said) => Ok((ended, said)),
+        match self.read(&ended, scratch).filter(|output| output.requests > 0) {
+            Some(output) => Ok((ended, output)),
             None => Err(format!("no result ({})", ended.complaint())),
         }
     }
@@ -158,15 +158,15 @@ impl Contestant {
         })
     }
 
-    fn read(self, ended: &Ended, scratch: &Path) -> Option<Said> {
+    fn read(self, ended: &Ended, scratch: &Path) -> Option<ToolOutput> {
         let file = |path: PathBuf| std::fs::read_to_string(path).ok();
         match self {
-            Self::Wrk => said::wrk(&ended.stdout),
-            Self::H2load => said::h2load(&ended.stdout, file(h2load_log(scratch)).as_deref()),
-            Self::Hey => said::hey(&ended.stdout),
-            Self::Oha | Self::OhaCorrected => said::oha(&ended.stdout),
-            Self::Bare => said::bare(&ended.stdout),
-            Self::Ours | Self::OursUser => said::loadtester(&file(our_report(scratch))?),
+            Self::Wrk => tool_output::wrk(&ended.stdout),
+            Self::H2load => tool_output::h2load(&ended.stdout, file(h2load_log(scratch)).as_deref()),
+            Self::Hey => tool_output::hey(&ended.stdout),
+            Self::Oha | Self::OhaCorrected => tool_output::oha(&ended.stdout),
+            Self::Bare => tool_output::bare(&ended.stdout),
+            Self::Ours | Self::OursUser => tool_output::loadtester(&file(our_report(scratch))?),
         }
     }
 }

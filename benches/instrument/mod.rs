@@ -4,13 +4,13 @@
 //! of system calls, the exact answers to compare with, and a runner for other people's tools.
 //! Nothing here is part of the tool: a measurement of it must not lean on its own code.
 
-pub mod asked;
+pub mod options;
 pub mod bare;
 pub mod child;
 pub mod contestant;
 pub mod os;
 pub mod ramp;
-pub mod said;
+pub mod tool_output;
 pub mod schedule_fit;
 pub mod stall;
 pub mod table;

@@ -13,8 +13,8 @@ mod memory;
 mod threads;
 mod throughput;
 
-use instrument::asked::Usual;
 use instrument::contestant::{Contestant, header};
+use instrument::options::Usual;
 
 /// The core generators run on.
 const GENERATOR_CORE: usize = 0;

@@ -3,9 +3,9 @@
 //! Peak resident set with many busy keep-alive connections, minus the one with a single connection.
 //! The kernel's socket buffers are not in it; they are the same for everybody.
 
-use super::instrument::asked::Asked;
 use super::instrument::child::{Scratch, Service};
 use super::instrument::contestant::{Contestant, Load};
+use super::instrument::options::Options;
 use super::instrument::table::{Table, dash};
 use super::{GENERATOR_CORE, TARGET_CORE};
 
@@ -14,7 +14,7 @@ const CONNECTIONS: usize = 8_000;
 const SECONDS: f64 = 5.0;
 
 /// Print the table.
-pub fn compare(options: &Asked) -> Result<(), String> {
+pub fn compare(options: &Options) -> Result<(), String> {
     let mut table = Table::new(["peak resident memory", "c=1 (MB)", "c=8000 (MB)", "per connection (KB)"]);
     let mut remarks = Vec::new();
     for &contestant in &options.contestants {

@@ -1,16 +1,16 @@
 //! What a second thread costs when one would do: CPU time per request at the same asked rate.
 
 use super::TARGET_CORE;
-use super::instrument::asked::Asked;
 use super::instrument::child::{Scratch, Service};
 use super::instrument::contestant::{Contestant, Load};
+use super::instrument::options::Options;
 use super::instrument::table::{Table, middle};
 
 const RATE: f64 = 10_000.0;
 const CONNECTIONS: usize = 50;
 
 /// Print the table.
-pub fn compare(options: &Asked) -> Result<(), String> {
+pub fn compare(options: &Options) -> Result<(), String> {
     let mut cpu_us = [Vec::new(), Vec::new()];
     for _ in 0..options.rounds {
         for (threads, cpu_us) in (1..).zip(&mut cpu_us) {

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::instrument::asked::Asked;
 use super::instrument::child::{Ended, Scratch, Service};
 use super::instrument::contestant::{Contestant, Load, find};
-use super::instrument::said::Said;
+use super::instrument::options::Options;
 use super::instrument::schedule_fit::median;
 use super::instrument::table::{Table, dash, middle};
 use super::instrument::target::Report;
+use super::instrument::tool_output::ToolOutput;
 use super::{GENERATOR_CORE, TARGET_CORE};
 
 /// Bodies nginx sends.
@@ -31,7 +31,7 @@ struct Samples {
 
 /// All runs of some cases, and what went wrong.
 struct Results<'a> {
-    options: &'a Asked,
+    options: &'a Options,
     cases: &'a [(String, usize)],
     samples: BTreeMap<(usize, &'static str), Samples>,
     remarks: BTreeSet<String>,
@@ -40,14 +40,14 @@ struct Results<'a> {
 type Field = fn(&Samples) -> &Vec<f64>;
 
 /// Closed model against our own target.
-pub fn tiny(options: &Asked, cases: &[(String, usize)]) -> Result<(), String> {
+pub fn tiny(options: &Options, cases: &[(String, usize)]) -> Result<(), String> {
     let mut results = Results::new(options, cases);
     results.take_turns(|contestant, load, scratch| {
         let target = Service::target(TARGET_CORE, &[])?;
         let load = Load { url: format!("http://{}/", target.address), ..load };
         let outcome = contestant.run(&load, scratch.path());
         let report = target.stop()?;
-        Ok(outcome.map(|(ended, said)| (ended, said, Some(report))))
+        Ok(outcome.map(|(ended, output)| (ended, output, Some(report))))
     })?;
     results.print("requests/s", |s| &s.rate, |v| format!("{v:.0}"));
     results.print_ratios("requests/s", |s| &s.rate);
@@ -62,7 +62,7 @@ pub fn tiny(options: &Asked, cases: &[(String, usize)]) -> Result<(), String> {
 }
 
 /// Closed model against nginx; requests are as each contestant counts them.
-pub fn large(options: &Asked, cases: &[(String, usize)]) -> Result<(), String> {
+pub fn large(options: &Options, cases: &[(String, usize)]) -> Result<(), String> {
     let Some(nginx) = find("nginx") else {
         println!("nginx is not installed; this case was left out.");
         return Ok(());
@@ -73,7 +73,7 @@ pub fn large(options: &Asked, cases: &[(String, usize)]) -> Result<(), String> {
     let url = format!("http://{}/body", service.address);
     results.take_turns(|contestant, load, scratch| {
         let outcome = contestant.run(&Load { url: url.clone(), ..load }, scratch.path());
-        Ok(outcome.map(|(ended, said)| (ended, said, None)))
+        Ok(outcome.map(|(ended, output)| (ended, output, None)))
     })?;
     results.print("requests/s", |s| &s.rate, |v| format!("{v:.0}"));
     results.print("CPU time per request (µs)", |s| &s.cpu_us, |v| format!("{v:.2}"));
@@ -84,10 +84,10 @@ pub fn large(options: &Asked, cases: &[(String, usize)]) -> Result<(), String> {
 }
 
 /// How one run went: an error ends the comparison, a fault of the contestant is remarked on.
-type Outcome = Result<Result<(Ended, Said, Option<Report>), String>, String>;
+type Outcome = Result<Result<(Ended, ToolOutput, Option<Report>), String>, String>;
 
 impl<'a> Results<'a> {
-    fn new(options: &'a Asked, cases: &'a [(String, usize)]) -> Self {
+    fn new(options: &'a Options, cases: &'a [(String, usize)]) -> Self {
         Self { options, cases, samples: BTreeMap::new(), remarks: BTreeSet::new() }
     }
 
@@ -108,7 +108,7 @@ impl<'a> Results<'a> {
                     };
                     let scratch = Scratch::new()?;
                     match run(contestant, load, &scratch)? {
-                        Ok((ended, said, report)) => self.add(case, contestant, ended, said, report),
+                        Ok((ended, output, report)) => self.add(case, contestant, ended, output, report),
                         Err(fault) => {
                             self.remarks.insert(format!("{}, {name}: {fault}", contestant.name()));
                         }
@@ -119,10 +119,10 @@ impl<'a> Results<'a> {
         Ok(())
     }
 
-    fn add(&mut self, case: usize, by: Contestant, ended: Ended, said: Said, report: Option<Report>) {
+    fn add(&mut self, case: usize, by: Contestant, ended: Ended, output: ToolOutput, report: Option<Report>) {
         let (name, connections) = &self.cases[case];
         let samples = self.samples.entry((case, by.name())).or_default();
-        let (mut requests, mut rate) = (said.requests as f64, said.rate);
+        let (mut requests, mut rate) = (output.requests as f64, output.rate);
         if let Some(report) = report {
             let counted = report.requests as f64;
             // Those in flight at the end are counted by the target alone.
@@ -138,8 +138,8 @@ impl<'a> Results<'a> {
         samples.rate.push(rate);
         samples.cpu_us.push(ended.cpu_s * 1e6 / requests);
         samples.core_percent.push(ended.cpu_s / ended.wall_s * 100.0);
-        samples.p50_us.extend(said.p50.map(|s| s * 1e6));
-        samples.service_p50_us.extend(said.service_p50.map(|s| s * 1e6));
+        samples.p50_us.extend(output.p50.map(|s| s * 1e6));
+        samples.service_p50_us.extend(output.service_p50.map(|s| s * 1e6));
     }
 
     /// One figure of every contestant that has it; nothing when nobody does.

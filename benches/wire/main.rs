@@ -18,12 +18,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use certificates::Certificates;
-use instrument::asked::{Asked, Usual};
 use instrument::child::{Ended, Job, Scratch, Service};
 use instrument::contestant::{Contestant, Load, find, header, ours};
-use instrument::said::Said;
+use instrument::options::{Options, Usual};
 use instrument::schedule_fit::median;
 use instrument::table::{Table, middle};
+use instrument::tool_output::ToolOutput;
 
 const GENERATOR_CORE: usize = 0;
 const TARGET_CORE: usize = 1;
@@ -97,17 +97,17 @@ struct Samples {
     core_percent: Vec<f64>,
 }
 
-fn case_of(asked: &Asked, name: &str, load: &Load, ca: Option<&str>) -> Result<(), String> {
+fn case_of(asked: &Options, name: &str, load: &Load, ca: Option<&str>) -> Result<(), String> {
     let mut samples: BTreeMap<&str, Samples> = BTreeMap::new();
     for round in 1..=asked.rounds {
         for contestant in &asked.contestants {
             eprintln!("{name}, round {round}: {}", contestant.name());
             let scratch = Scratch::new()?;
             match run(*contestant, load, ca, scratch.path())? {
-                Ok((ended, said)) => {
+                Ok((ended, output)) => {
                     let samples = samples.entry(contestant.name()).or_default();
-                    samples.rate.push(said.rate);
-                    samples.cpu_us.push(ended.cpu_s * 1e6 / said.requests as f64);
+                    samples.rate.push(output.rate);
+                    samples.cpu_us.push(ended.cpu_s * 1e6 / output.requests as f64);
                     samples.core_percent.push(ended.cpu_s / ended.wall_s * 100.0);
                 }
                 Err(fault) => println!("- {}, {name}: {fault}", contestant.name()),
@@ -124,7 +124,7 @@ fn run(
     load: &Load,
     ca: Option<&str>,
     scratch: &Path,
-) -> Result<Result<(Ended, Said), String>, String> {
+) -> Result<Result<(Ended, ToolOutput), String>, String> {
     let job = match (contestant, ca) {
         (Contestant::Ours, Some(ca)) => our_job(load, ca, scratch)?,
         _ => contestant.job(load, scratch).ok_or("not installed")?,
@@ -148,7 +148,7 @@ fn our_job(load: &Load, ca: &str, scratch: &Path) -> Result<Job, String> {
     Ok(ours(job, scratch).arg("--plan").arg(plan.display().to_string()))
 }
 
-fn print(asked: &Asked, name: &str, samples: &BTreeMap<&str, Samples>) {
+fn print(asked: &Options, name: &str, samples: &BTreeMap<&str, Samples>) {
     let head = [name, "requests/s", "CPU a request (µs)", "core used (%)", "rate: ours ÷", "CPU: ours ÷"];
     let mut table = Table::new(head);
     let middles = |contestant: &str| {

@@ -41,7 +41,7 @@ pub(crate) struct Closed {
 
 /// What has been merged and what is still open. Instants are of one clock, which [`Self::tick`] is told too.
 pub(crate) struct Merger {
-    board: Arc<SharedSnapshot>,
+    shared: Arc<SharedSnapshot>,
     start_at_ns: u64,
     measure_from_ns: u64,
     /// Windows that some sources have not closed yet, by their place in the measured time.
@@ -60,7 +60,7 @@ struct Source {
     /// The end of its last window; `None`: there will be no more.
     end_ns: Option<u64>,
     /// The end of its newest window.
-    told_to_ns: u64,
+    counted_to_ns: u64,
     /// Requests that fell due in its windows.
     due: u64,
     /// Requests that were due and have neither ended nor been dropped.
@@ -71,9 +71,9 @@ struct Source {
 
 impl Merger {
     /// Nothing merged yet; load begins at `start_at_ns`, the measured time at `measure_from_ns`.
-    pub(crate) fn new(board: Arc<SharedSnapshot>, start_at_ns: u64, measure_from_ns: u64) -> Self {
+    pub(crate) fn new(shared: Arc<SharedSnapshot>, start_at_ns: u64, measure_from_ns: u64) -> Self {
         Self {
-            board,
+            shared,
             start_at_ns,
             measure_from_ns,
             open: BTreeMap::new(),
@@ -92,13 +92,13 @@ impl Merger {
     /// Take in a source, whose first window begins at `from_ns` and whose threads have these places in the
     /// snapshot. Its number is that of those before it.
     pub(crate) fn add(&mut self, threads: Range<usize>, from_ns: u64) -> usize {
-        self.board.update(|snapshot| {
+        self.shared.update(|snapshot| {
             let most = snapshot.threads.len().max(threads.end);
             snapshot.threads.resize(most, ThreadHealth::default());
         });
-        let told_to_ns = from_ns.max(self.measure_from_ns);
-        let end_ns = Some(told_to_ns);
-        self.sources.push(Source { threads, end_ns, told_to_ns, due: 0, outstanding: 0, given_up: false });
+        let counted_to_ns = from_ns.max(self.measure_from_ns);
+        let end_ns = Some(counted_to_ns);
+        self.sources.push(Source { threads, end_ns, counted_to_ns, due: 0, outstanding: 0, given_up: false });
         self.sources.len() - 1
     }
 
@@ -124,15 +124,15 @@ impl Merger {
         // Not below zero over the whole, though a window may end more requests than fell due in it.
         let due = part.tally.sum(RowCounter::Due);
         let ended = part.tally.settled();
-        source.told_to_ns = source.told_to_ns.max(part.ended_at_ns);
+        source.counted_to_ns = source.counted_to_ns.max(part.ended_at_ns);
         source.due += due;
         source.outstanding = (source.outstanding + due).saturating_sub(ended);
         if let Some(last) = part.last {
             self.load_ended_at_ns = self.load_ended_at_ns.max(last.load_ended_at_ns);
         }
         let threads = self.sources[part.source].threads.clone();
-        let board = self.board.clone();
-        board.update(|snapshot| {
+        let shared = self.shared.clone();
+        shared.update(|snapshot| {
             snapshot.tally.merge(part.tally);
             snapshot.threads[threads].copy_from_slice(part.threads);
             snapshot.first_failures = first_failures(&snapshot.tally, self.measure_from_ns);
@@ -147,8 +147,8 @@ impl Merger {
         let Some(end_ns) = source.end_ns.take() else { return Vec::new() };
         self.load_ended_at_ns = self.load_ended_at_ns.max(end_ns);
         let threads = source.threads.clone();
-        let board = self.board.clone();
-        board.update(|snapshot| {
+        let shared = self.shared.clone();
+        shared.update(|snapshot| {
             for thread in &mut snapshot.threads[threads] {
                 (thread.in_flight, thread.backlog, thread.connections) = (0, 0, 0);
             }
@@ -194,7 +194,7 @@ impl Merger {
     /// fell due for each source per second of its own time.
     fn mean_span_ns(&self, slowest_ns: u64, longest_ns: u64) -> u64 {
         let span = |source: &Source| {
-            let until_ns = source.told_to_ns.max(slowest_ns);
+            let until_ns = source.counted_to_ns.max(slowest_ns);
             until_ns.saturating_sub(self.measure_from_ns).min(longest_ns)
         };
         let counted = self.sources.iter().map(|source| (source.due as f64, span(source) as f64));
@@ -206,7 +206,7 @@ impl Merger {
 
     /// Move state and elapsed time on.
     pub(crate) fn tick(&mut self, now: u64) {
-        self.board.update(|snapshot| {
+        self.shared.update(|snapshot| {
             snapshot.elapsed_ns = now.saturating_sub(self.start_at_ns);
             let ends = snapshot.run.duration_ns.map(|d| self.measure_from_ns + d);
             snapshot.state = match ends {
@@ -223,7 +223,7 @@ impl Merger {
         for source in 0..self.sources.len() {
             self.give_up(source);
         }
-        self.board.update(|snapshot| {
+        self.shared.update(|snapshot| {
             let measured_ns = self.load_ended_at_ns.saturating_sub(self.measure_from_ns);
             snapshot.measured_ns = measured_ns.min(snapshot.run.duration_ns.unwrap_or(u64::MAX));
             snapshot.ahead_ns = 0;
@@ -285,11 +285,11 @@ mod tests {
             target_rate: Some(300.0),
             ..RunInfo::unknown()
         };
-        let board = Arc::new(SharedSnapshot::new(Snapshot::new(run, 0, 0.0)));
-        let mut merger = Merger::new(board.clone(), 0, 0).with_patience(20);
+        let shared = Arc::new(SharedSnapshot::new(Snapshot::new(run, 0, 0.0)));
+        let mut merger = Merger::new(shared.clone(), 0, 0).with_patience(20);
         merger.add(0..0, 0);
         merger.add(0..0, 0);
-        (merger, board)
+        (merger, shared)
     }
 
     /// A window of `source` up to the end of second `second`, in which so many requests were sent and answered.
@@ -309,44 +309,44 @@ mod tests {
         });
     }
 
-    fn offered(board: &SharedSnapshot) -> f64 {
-        board.read(|s| Rate::of(s).offered.expect("a measured time").round())
+    fn offered(shared: &SharedSnapshot) -> f64 {
+        shared.read(|s| Rate::of(s).offered.expect("a measured time").round())
     }
 
     #[test]
     fn no_rate_exceeds_what_was_sent_while_one_source_is_silent() {
-        let (mut merger, board) = two_sources();
+        let (mut merger, shared) = two_sources();
         for second in 1..=2 {
             window(&mut merger, 0, second, 150);
             window(&mut merger, 1, second, 150);
         }
-        assert_eq!(offered(&board), 300.0);
+        assert_eq!(offered(&shared), 300.0);
         for second in 3..=8 {
             window(&mut merger, 0, second, 150);
-            assert_eq!(offered(&board), 300.0, "after {second} s, one source silent from 2 s on");
+            assert_eq!(offered(&shared), 300.0, "after {second} s, one source silent from 2 s on");
         }
         assert_eq!(
-            board.read(|s| s.measured_ns),
+            shared.read(|s| s.measured_ns),
             2 * S,
             "no window is closed that one source still has open"
         );
         merger.give_up(1);
         // 8 s of 150/s and 2 s of 150/s more.
-        assert_eq!(offered(&board), 188.0);
+        assert_eq!(offered(&shared), 188.0);
         window(&mut merger, 0, 9, 300);
-        assert_eq!(offered(&board), 200.0);
+        assert_eq!(offered(&shared), 200.0);
         merger.give_up(0);
         merger.finish();
-        assert_eq!(offered(&board), 200.0);
+        assert_eq!(offered(&shared), 200.0);
     }
 
     #[test]
     fn sources_of_unequal_parts_count_each_by_its_own_time() {
-        let (mut merger, board) = two_sources();
+        let (mut merger, shared) = two_sources();
         window(&mut merger, 0, 1, 200);
         window(&mut merger, 1, 1, 100);
         window(&mut merger, 0, 2, 200);
         window(&mut merger, 0, 3, 200);
-        assert_eq!(offered(&board), 300.0);
+        assert_eq!(offered(&shared), 300.0);
     }
 }

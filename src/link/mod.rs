@@ -233,15 +233,15 @@ mod tests {
             "nonsense\r\n\r\n".to_owned(),
             String::new(),
         ]);
-        let (tell, told) = bounded(8);
+        let (sender, outcomes) = bounded(8);
         let link = CoordinatorClient::open("test", &url, Some("secret"), Clock::start(), move |outcome| {
-            tell.send(outcome).unwrap()
+            sender.send(outcome).unwrap()
         })
         .unwrap();
         let call = |number| {
             let (body, timeout) = (Some(b"body".to_vec()), Duration::from_millis(400));
             link.call(Call { number, path: "/workers".into(), body, timeout });
-            let outcome = told.recv().unwrap();
+            let outcome = outcomes.recv().unwrap();
             assert_eq!(outcome.number, number);
             outcome.answer
         };
@@ -270,10 +270,10 @@ mod tests {
         let clock = |t1, t2| http(&format!("200 OK\r\n{CLOCK_HEADER}: {t1}, {t2}"), "{}");
         let (url, _asked) =
             coordinator(vec![clock("5", "7"), clock("7", "5"), clock("x", "7"), http("200 OK", "{}")]);
-        let (tell, told) = bounded(8);
+        let (sender, outcomes) = bounded(8);
         let clock = Clock::start();
         let link =
-            CoordinatorClient::open("test", &url, None, clock, move |outcome| tell.send(outcome).unwrap())
+            CoordinatorClient::open("test", &url, None, clock, move |outcome| sender.send(outcome).unwrap())
                 .unwrap();
         let exchange = |number| {
             let before_ns = clock.now();
@@ -281,7 +281,7 @@ mod tests {
             link.call(Call { number, path: "/workers".into(), body: Some(vec![b'x'; 100]), timeout });
             // It lies there unread for a while.
             std::thread::sleep(Duration::from_millis(300));
-            (before_ns, told.recv().unwrap().exchange)
+            (before_ns, outcomes.recv().unwrap().exchange)
         };
         let (before_ns, found) = exchange(1);
         let Exchange { t0_ns, t1_ns, t2_ns, t3_ns } = found.expect("both sides told");

@@ -117,7 +117,7 @@ impl Transport for TimedTransport {
             let mut noted = self.sampler.noted();
             (noted.left_ns, noted.came_ns) = (noted.watch.now(), None);
         }
-        self.stream.write_all(&self.buffers.output()[..amount]).map_err(|e| told(e, timeout.reason))
+        self.stream.write_all(&self.buffers.output()[..amount]).map_err(|e| to_ureq_error(e, timeout.reason))
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
@@ -128,7 +128,7 @@ impl Transport for TimedTransport {
             if left == Some(Duration::ZERO) {
                 return Err(Error::Timeout(timeout.reason));
             }
-            wait(&self.stream, left).map_err(|e| told(e, timeout.reason))?;
+            wait(&self.stream, left).map_err(|e| to_ureq_error(e, timeout.reason))?;
             let mut noted = self.sampler.noted();
             match noted.watch.receive(&self.stream, self.buffers.input_append_buf()) {
                 Ok((bytes, at_ns)) => {
@@ -158,7 +158,7 @@ fn wait(stream: &TcpStream, at_most: Option<Duration>) -> io::Result<()> {
     }
 }
 
-fn told(error: io::Error, reason: Timeout) -> Error {
+fn to_ureq_error(error: io::Error, reason: Timeout) -> Error {
     match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => Error::Timeout(reason),
         _ => error.into(),

@@ -198,8 +198,8 @@ mod tests {
     }
 
     fn check_fault(base_url: &str, more: &str, expected: &str) {
-        let told = plan(base_url, more).unwrap_err();
-        assert!(told.contains(expected), "{more}: {told}");
+        let faults = plan(base_url, more).unwrap_err();
+        assert!(faults.contains(expected), "{more}: {faults}");
     }
 
     const ENDS: &str = "requests: 1";

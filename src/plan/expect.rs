@@ -157,14 +157,14 @@ impl Expect {
         match broken {
             Broken::Status(status) => format!("status {status}"),
             Broken::Header(i) => self.headers.get(usize::from(i)).map_or(String::new(), |(name, rule)| {
-                let mut said = None;
+                let mut found = None;
                 each_field(response.head, |n, value| {
                     if n.eq_ignore_ascii_case(name) {
-                        said.get_or_insert_with(|| excerpt(value));
+                        found.get_or_insert_with(|| excerpt(value));
                     }
                 });
-                let said = said.map_or("is missing".to_owned(), |value| format!("is `{value}`"));
-                format!("header {name} {said}, expected {rule}")
+                let found = found.map_or("is missing".to_owned(), |value| format!("is `{value}`"));
+                format!("header {name} {found}, expected {rule}")
             }),
             Broken::BodyBytes => {
                 let bytes = response.body_bytes;
@@ -180,9 +180,9 @@ impl Expect {
             Broken::Json(i) => self.json.get(usize::from(i)).map_or(String::new(), |rule| {
                 let json: Option<Json> = serde_json::from_slice(response.body).ok();
                 let found = json.as_ref().and_then(|json| json.pointer(&rule.pointer));
-                let said = found
+                let found = found
                     .map_or("is missing".to_owned(), |v| format!("is {}", excerpt(v.to_string().as_bytes())));
-                format!("json {} {said}, expected {}", quoted(&rule.pointer), rule.shown)
+                format!("json {} {found}, expected {}", quoted(&rule.pointer), rule.shown)
             }),
             Broken::BodyTooLarge => format!(
                 "body of {} is larger than max_body, {}",

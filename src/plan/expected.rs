@@ -10,19 +10,20 @@ use crate::units::print_bytes;
 
 impl Expect {
     /// What is expected of every response, an expectation each; never anything from the environment.
-    pub(crate) fn told(&self) -> Vec<String> {
-        let mut told = vec![format!("status {}", statuses(&self.statuses))];
-        told.extend(self.headers.iter().map(|(name, rule)| match rule {
+    pub(crate) fn descriptions(&self) -> Vec<String> {
+        let mut descriptions = vec![format!("status {}", statuses(&self.statuses))];
+        descriptions.extend(self.headers.iter().map(|(name, rule)| match rule {
             HeaderRule::Equals(text) => format!("header {name} is {}", text.shown),
             HeaderRule::Contains(text) => format!("header {name} contains {}", text.shown),
         }));
-        told.extend(self.body_bytes.iter().map(|range| format!("body of {}", sizes(range))));
-        told.extend(self.body_contains.iter().map(|text| format!("body contains {}", text.shown)));
-        told.extend(self.json.iter().map(|rule| format!("json {} is {}", quoted(&rule.pointer), rule.shown)));
-        told
+        descriptions.extend(self.body_bytes.iter().map(|range| format!("body of {}", sizes(range))));
+        descriptions.extend(self.body_contains.iter().map(|text| format!("body contains {}", text.shown)));
+        descriptions
+            .extend(self.json.iter().map(|rule| format!("json {} is {}", quoted(&rule.pointer), rule.shown)));
+        descriptions
     }
 
-    /// How a complete response stands to each of [`Expect::told`]; an `Err` says what came instead.
+    /// How a complete response stands to each of [`Expect::descriptions`]; an `Err` says what came instead.
     pub(crate) fn judge_each(&self, response: &ResponseView<'_>) -> Vec<(String, Result<(), String>)> {
         let alone = |change: fn(&mut Self)| {
             let mut one = Self {
@@ -48,7 +49,7 @@ impl Expect {
         let judged = each
             .into_iter()
             .map(|one| one.judge(response).map_err(|broken: Broken| one.explain(broken, response)));
-        self.told().into_iter().zip(judged).collect()
+        self.descriptions().into_iter().zip(judged).collect()
     }
 }
 

@@ -120,7 +120,7 @@ pub fn from_url(form: &UrlForm, overrides: &Overrides) -> Result<Plan, Faults> {
     if overrides.requests.is_none() && overrides.duration_ns.is_none() {
         overrides.duration_ns = Some(DEFAULT_URL_DURATION_NS);
     }
-    let mut plan = meaning(&root, &form.url, &overrides, faults).map_err(Faults::told_in_flags)?;
+    let mut plan = meaning(&root, &form.url, &overrides, faults).map_err(Faults::in_terms_of_flags)?;
     plan.scenarios[0].body.clone_from(&form.body);
     plan.digest = digest::digest(&plan);
     Ok(keep_secret(Secrets::default(), plan))
@@ -150,7 +150,7 @@ fn meaning(root: &Node, source: &str, overrides: &Overrides, mut faults: Faults)
 
 impl Faults {
     /// The same, told in the flags of the URL form instead of a plan's keys.
-    fn told_in_flags(mut self) -> Self {
+    fn in_terms_of_flags(mut self) -> Self {
         for fault in self.list_mut() {
             fault.path = flag_of(fault);
             fault.source = "command line".to_owned();

@@ -99,7 +99,7 @@ pub(crate) fn regressions<'a>(
     against: &Against,
     changes: impl IntoIterator<Item = &'a Change>,
 ) -> Option<String> {
-    let told: Vec<String> = changes
+    let regressions: Vec<String> = changes
         .into_iter()
         .filter(|c| Meaning::of(c, against.max_regression) == Meaning::Worse)
         .map(|c| {
@@ -107,5 +107,5 @@ pub(crate) fn regressions<'a>(
             format!("{} {before} -> {now} ({})", c.figure.name(), moved(c))
         })
         .collect();
-    (!told.is_empty()).then(|| told.join(", "))
+    (!regressions.is_empty()).then(|| regressions.join(", "))
 }

@@ -201,7 +201,7 @@ fn details(plan: &Plan, scenario: &Scenario) -> Vec<String> {
             Err(_) => format!("body of {size}, not text"),
         });
     }
-    let expected = scenario.expect.as_ref().map(|expect| expect.told()).unwrap_or_default();
+    let expected = scenario.expect.as_ref().map(|expect| expect.descriptions()).unwrap_or_default();
     lines.extend(expected.iter().map(|one| format!("expects {one}")));
     lines
 }

@@ -190,7 +190,8 @@ impl Fleet {
 
     /// What makes the result less than what was asked for, a sentence each.
     pub(crate) fn shortcomings(&self) -> Vec<String> {
-        let mut said: Vec<String> = self.stopped.iter().map(|why| format!("stopped early: {why}")).collect();
+        let mut remarks: Vec<String> =
+            self.stopped.iter().map(|why| format!("stopped early: {why}")).collect();
         for row in self.rows.iter().filter(|row| row.had_share) {
             let (worker, host) = (row.worker.0, one_line(&row.host));
             if let (Some(gone), Some(start)) = (row.gone, self.start_at_ns) {
@@ -200,24 +201,25 @@ impl Fleet {
                     _ if gone.replaced => "was replaced",
                     _ => "was lost",
                 };
-                said.push(format!("worker {worker} ({host}) {how}: last heard {at:.1} s after the start"));
+                remarks.push(format!("worker {worker} ({host}) {how}: last heard {at:.1} s after the start"));
             }
             if row.health.unleased_ns > 0 {
                 let for_s = seconds(row.health.unleased_ns);
-                said.push(format!("worker {worker} ({host}) sent nothing for {for_s:.1} s: it had no lease"));
+                remarks
+                    .push(format!("worker {worker} ({host}) sent nothing for {for_s:.1} s: it had no lease"));
             }
             if row.health.throttled_ns > 0 {
                 let for_s = seconds(row.health.throttled_ns);
-                said.push(format!("worker {worker} ({host}) was throttled for {for_s:.2} s"));
+                remarks.push(format!("worker {worker} ({host}) was throttled for {for_s:.2} s"));
             }
         }
         for worker in &self.missing {
-            said.push(format!("worker {worker}'s final report never came"));
+            remarks.push(format!("worker {worker}'s final report never came"));
         }
         for worker in &self.unequal {
-            said.push(format!("worker {worker}'s final totals are not the sum of its windows"));
+            remarks.push(format!("worker {worker}'s final totals are not the sum of its windows"));
         }
-        said
+        remarks
     }
 
     /// What is waited for before load begins, whom it lacks, and for how long, in a sentence.

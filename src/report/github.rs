@@ -32,9 +32,9 @@ pub fn annotations(snapshot: &Snapshot, instrument: &InstrumentFigures, threshol
     }
     if let (Some(against), Some(compared)) = (snapshot.run.baseline.as_deref(), snapshot.comparison()) {
         let level = if compared.outcome == Gate::Passed { "notice" } else { "error" };
-        let told = compared.reason.clone().unwrap_or_else(|| compared::answer(against, &compared));
+        let answer = compared.reason.clone().unwrap_or_else(|| compared::answer(against, &compared));
         let to = compared::against(against);
-        text += &command(level, &format!("against {to}: {}, {told}", compared.outcome.name()));
+        text += &command(level, &format!("against {to}: {}, {answer}", compared.outcome.name()));
     }
     let totals = Totals::of(snapshot);
     if totals.failed > 0 {
@@ -105,8 +105,8 @@ fn baseline(snapshot: &Snapshot) -> String {
     let (Some(against), Some(compared)) = (snapshot.run.baseline.as_deref(), snapshot.comparison()) else {
         return String::new();
     };
-    let told = compared.changes.iter().filter(|c| c.significant || c.scenario.is_none());
-    let rows: Vec<Vec<String>> = told
+    let shown = compared.changes.iter().filter(|c| c.significant || c.scenario.is_none());
+    let rows: Vec<Vec<String>> = shown
         .map(|change| {
             let [before, now] = compared::values(change);
             let meaning = Meaning::of(change, against.max_regression).name().to_owned();

@@ -174,7 +174,8 @@ fn compared_cases(snapshot: &Snapshot) -> Vec<Case> {
     }
     let allowed = format!("at most {} worse is allowed", percent(against.max_regression));
     let case = |(scenario, changes): (Option<&str>, Vec<&Change>)| {
-        let worse = compared::regressions(against, changes).map(|told| format!("{told}; {allowed}"));
+        let worse =
+            compared::regressions(against, changes).map(|regressions| format!("{regressions}; {allowed}"));
         // What has no scenario speaks for the comparison as a whole.
         let undecided = compared.outcome == Gate::Inconclusive && (worse.is_some() || scenario.is_none());
         let reason = compared.reason.clone().filter(|_| undecided);

@@ -88,11 +88,11 @@ impl Trial<'_> {
             ("first byte", self.tally.timer(Timer::FirstByteTime)),
             ("last byte", scenario.timer(RowTimer::ServiceTime)),
         ];
-        let told = named.iter().filter_map(|(name, h)| Some(format!("{name} {}", time(h.max()?))));
-        let told: Vec<String> = told.collect();
-        match told.is_empty() {
+        let times = named.iter().filter_map(|(name, h)| Some(format!("{name} {}", time(h.max()?))));
+        let times: Vec<String> = times.collect();
+        match times.is_empty() {
             true => "none".to_owned(),
-            false => told.join(", ") + " (first and last byte from the send on)",
+            false => times.join(", ") + " (first and last byte from the send on)",
         }
     }
 

@@ -210,12 +210,12 @@ fn thresholds(page: &mut Page, snapshot: &Snapshot) {
         return;
     }
     page.family("loadtester_threshold_ok", "gauge", "Whether a threshold holds so far, 1 or 0.");
-    let mut told: Vec<&str> = Vec::new();
+    let mut written: Vec<&str> = Vec::new();
     for (threshold, evaluation) in snapshot.run.thresholds.iter().zip(snapshot.thresholds()) {
         let expression = threshold.expression.as_str();
         // A threshold may stand in a plan twice, a sample may not.
-        if evaluation.outcome != Gate::Inconclusive && !told.contains(&expression) {
-            told.push(expression);
+        if evaluation.outcome != Gate::Inconclusive && !written.contains(&expression) {
+            written.push(expression);
             page.sample(&[("expression", expression)], u8::from(evaluation.outcome == Gate::Passed));
         }
     }

@@ -72,8 +72,8 @@ fn times(text: &mut String, histogram: &Histogram) {
 
 fn failures(row: &Row) -> String {
     let kinds = Outcome::ALL.into_iter().filter(|outcome| !outcome.is_ok());
-    let told = kinds.map(|outcome| (outcome.name(), row.counter(outcome))).filter(|(_, n)| *n > 0);
-    told.map(|(name, n)| format!("{name}={n}")).collect::<Vec<_>>().join(" ")
+    let failures = kinds.map(|outcome| (outcome.name(), row.counter(outcome))).filter(|(_, n)| *n > 0);
+    failures.map(|(name, n)| format!("{name}={n}")).collect::<Vec<_>>().join(" ")
 }
 
 /// `text` as one field: in quotes where it holds what separates fields.

@@ -48,8 +48,8 @@ mod tests {
 
     #[test]
     fn a_figure_is_told_in_the_unit_of_its_expression() {
-        let told = |t: &Threshold| (measured(t), distance(t).unwrap_or_default());
-        let check = |t: &Threshold, m: &str, d: &str| assert_eq!(told(t), (m.to_owned(), d.to_owned()));
+        let shown = |t: &Threshold| (measured(t), distance(t).unwrap_or_default());
+        let check = |t: &Threshold, m: &str, d: &str| assert_eq!(shown(t), (m.to_owned(), d.to_owned()));
         let late = threshold("Get users: p99 < 250ms", 0.262, 0.25, -0.048);
         check(&late, "262 ms", "missed by 12.0 ms");
         check(&threshold("error_rate < 1%", 0.0042, 0.01, 0.58), "0.42 %", "0.58 % to spare");

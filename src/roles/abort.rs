@@ -13,8 +13,8 @@ pub(crate) struct Abort {
 
 impl Abort {
     /// The threshold (by its place) whose failing ends the run now; told once.
-    pub(crate) fn look(&mut self, board: &SharedSnapshot) -> Option<usize> {
-        let ripe = board.read(|snapshot| {
+    pub(crate) fn look(&mut self, shared: &SharedSnapshot) -> Option<usize> {
+        let ripe = shared.read(|snapshot| {
             let may_abort = snapshot.run.thresholds.iter().any(|t| t.abort_after_ns.is_some());
             let is_news = snapshot.measured_ns > self.looked_at_ns;
             if !may_abort || !is_news || self.done {

@@ -35,27 +35,27 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let interrupts = Interrupts::listen()?;
     summary::check_writable(options).map_err(Failure::usage)?;
     let own = plan_form::of(options)?;
-    let board = Arc::new(SharedSnapshot::new(Snapshot::new(RunInfo::unknown(), 0, wall_clock())));
+    let shared = Arc::new(SharedSnapshot::new(Snapshot::new(RunInfo::unknown(), 0, wall_clock())));
     let listen_config = ListenConfig::look(options)?;
     if let Some((plan, _)) = &own {
         plan_form::guard(plan, listen_config.worker.as_deref())?;
     }
     let live = Live::new(options.quiet, io::stderr().is_terminal());
-    let service = CoordinatorService::open(options, board.clone(), own, live.notes())?;
+    let service = CoordinatorService::open(options, shared.clone(), own, live.notes())?;
     let handle = Arc::new(ServiceHandle::new(service));
-    let server = listen_config.open(options, &board, &handle)?;
-    let exit = lead(options, &board, &handle, &interrupts, live);
+    let server = listen_config.open(options, &shared, &handle)?;
+    let exit = lead(options, &shared, &handle, &interrupts, live);
     // Whoever is to take the run up waits for the journal.
     if !handle.with(|service| service.is_left()) {
         let spent = interrupts.count().min(1);
         linger(options, &interrupts, spent);
-        let told = match &exit {
+        let code = match &exit {
             Ok(exit) => Some(*exit),
             Err(failure) => handle.with(|service| service.never_began()).map(|_| failure.exit),
         };
         // One that is moved elsewhere in its last moments may be asked for its result there.
-        if let Some(exit) = told.filter(|_| !interrupts.by_term()) {
-            handle.with(|service| service.told(exit));
+        if let Some(exit) = code.filter(|_| !interrupts.by_term()) {
+            handle.with(|service| service.record_exit(exit));
             // The run has ended; nobody waits for more than this.
             let _ = handle.settle();
         }
@@ -67,7 +67,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
 /// Let time pass until the result is sealed, then judge.
 fn lead(
     options: &Options,
-    board: &Arc<SharedSnapshot>,
+    shared: &Arc<SharedSnapshot>,
     handle: &ServiceHandle,
     interrupts: &Interrupts,
     mut live: Live,
@@ -78,11 +78,11 @@ fn lead(
         if interrupts.any() && !interrupted {
             interrupted = true;
             if interrupts.by_term() && handle.with(CoordinatorService::leave) {
-                return left(options, board, handle, live);
+                return left(options, shared, handle, live);
             }
             handle.with(|service| service.stop(StopReason::Interrupted));
         }
-        if let Some(threshold) = abort.look(board).filter(|_| !interrupted) {
+        if let Some(threshold) = abort.look(shared).filter(|_| !interrupted) {
             handle.with(|service| service.stop(StopReason::Threshold(threshold)));
         }
         let is_sealed = handle.with(CoordinatorService::tick);
@@ -93,7 +93,7 @@ fn lead(
             break;
         }
         std::thread::sleep(LOOK_EVERY);
-        live.tick(board);
+        live.tick(shared);
     }
     live.finish();
     let sealed = Instant::now();
@@ -104,13 +104,13 @@ fn lead(
         let exit = if interrupted { Exit::Interrupted } else { Exit::Incomplete };
         return Err(Failure { message: why, exit });
     }
-    summary::conclude(options, board)
+    summary::conclude(options, shared)
 }
 
 /// End without ending the run: it is all in the journal, for the next process to take up.
 fn left(
     options: &Options,
-    board: &SharedSnapshot,
+    shared: &SharedSnapshot,
     handle: &ServiceHandle,
     live: Live,
 ) -> Result<Exit, Failure> {
@@ -118,12 +118,12 @@ fn left(
     live.finish();
     let incomplete = |refusal: Refusal| Failure::incomplete(refusal.message());
     settled.map_err(incomplete)?;
-    if board.read(|snapshot| snapshot.state == State::Starting) {
+    if shared.read(|snapshot| snapshot.state == State::Starting) {
         let message = "ended before load began; the fleet's state is kept in --state-dir".to_owned();
         return Err(Failure { message, exit: Exit::Interrupted });
     }
     handle.with(CoordinatorService::show_left);
-    summary::conclude(options, board)
+    summary::conclude(options, shared)
 }
 
 /// Where to listen, and who may come in.
@@ -161,7 +161,7 @@ impl ListenConfig {
     fn open(
         &self,
         options: &Options,
-        board: &Arc<SharedSnapshot>,
+        shared: &Arc<SharedSnapshot>,
         handle: &Arc<ServiceHandle>,
     ) -> Result<web::Server, Failure> {
         let token =
@@ -180,7 +180,7 @@ impl ListenConfig {
         });
         let access = Access { worker, operator: own, public_status: options.public_status };
         let clock = Some(handle.with(|service| service.clock()));
-        let site = Site { operator, access, calls: Some(handle.clone()), clock, ..Site::of(board.clone()) };
+        let site = Site { operator, access, calls: Some(handle.clone()), clock, ..Site::of(shared.clone()) };
         let server = web::serve(Listen::At(self.listen), site).map_err(|e| Failure::usage(e.to_string()))?;
         if !options.quiet {
             let why = if self.worker.is_some() { "" } else { " (loopback only: there is no token)" };

@@ -39,7 +39,7 @@ pub(crate) struct CoordinatorService {
     options: Options,
     coordinator: Coordinator,
     journal: Option<Journal>,
-    board: Arc<SharedSnapshot>,
+    shared: Arc<SharedSnapshot>,
     plan: Option<Plan>,
     merger: Option<Merger>,
     /// Each worker's number among the merger's sources, and its outstanding requests.
@@ -63,7 +63,7 @@ impl CoordinatorService {
     /// When the journal can not be used, or is of another plan.
     pub(crate) fn open(
         options: &Options,
-        board: Arc<SharedSnapshot>,
+        shared: Arc<SharedSnapshot>,
         own: Option<(Plan, PlanBundle)>,
         notes: Notes,
     ) -> Result<Self, Failure> {
@@ -103,7 +103,7 @@ impl CoordinatorService {
             options: options.clone(),
             coordinator,
             journal,
-            board,
+            shared,
             plan: None,
             merger: None,
             sources: Vec::new(),
@@ -201,7 +201,7 @@ impl CoordinatorService {
     pub(crate) fn show_left(&mut self) {
         self.show_fleet();
         if let Some(merger) = self.merger.take() {
-            self.board.update(|s| s.ending = Ending::Interrupted);
+            self.shared.update(|s| s.ending = Ending::Interrupted);
             merger.finish();
         }
     }
@@ -301,13 +301,13 @@ impl CoordinatorService {
         info.baseline = baseline;
         let hlog = self.options.reports.iter().any(|report| report.format == Format::Hlog);
         let intervals = hlog.then(|| Intervals::new(plan.scenarios.iter().map(|s| s.name.as_str())));
-        self.board.update(|s| {
+        self.shared.update(|s| {
             let fleet = s.fleet.take();
             *s = Snapshot { intervals, fleet, ..Snapshot::new(info, 0, s.started_at) };
         });
         let each = preflight::window_bytes(plan.scenarios.len()) as usize;
         let patience = (OPEN_WINDOWS_BYTES / each).min(MOST_OPEN_WINDOWS);
-        let merger = Merger::new(self.board.clone(), 0, plan.load.warmup_ns).with_patience(patience);
+        let merger = Merger::new(self.shared.clone(), 0, plan.load.warmup_ns).with_patience(patience);
         self.merger = Some(merger);
         self.plan = Some(plan);
         Ok(())
@@ -315,7 +315,7 @@ impl CoordinatorService {
 
     /// Load begins at this instant of the wall clock.
     fn begin(&mut self, start_at_ns: u64) {
-        self.board.update(|s| s.started_at = start_at_ns as f64 / 1e9);
+        self.shared.update(|s| s.started_at = start_at_ns as f64 / 1e9);
         self.add_sources();
     }
 
@@ -418,7 +418,7 @@ impl CoordinatorService {
         // A run that was stopped is held against what was asked for until then.
         let asked_until_ns = closing.map(|closing| match closing.stopped {
             None => u64::MAX,
-            Some(_) => self.board.read(|s| s.measured_ns),
+            Some(_) => self.shared.read(|s| s.measured_ns),
         });
         let asked = self.plan.as_ref().zip(asked_until_ns).and_then(|(plan, until_ns)| asked(plan, until_ns));
         let rows = self.coordinator.rows();
@@ -438,17 +438,17 @@ impl CoordinatorService {
 
     fn show_fleet(&self) {
         let fleet = self.fleet(self.now());
-        self.board.update(|s| s.fleet = Some(fleet));
+        self.shared.update(|s| s.fleet = Some(fleet));
     }
 
     /// Show the finished run, once its end is on the disk or can not be.
     pub(crate) fn seal(&mut self) {
         self.show_fleet();
         let Some(merger) = self.merger.take() else {
-            return self.board.update(|s| s.state = State::Finished);
+            return self.shared.update(|s| s.state = State::Finished);
         };
         let reason = self.sealed.as_ref().and_then(|closing| closing.stopped.clone());
-        self.board.update(|s| match reason {
+        self.shared.update(|s| match reason {
             None => {}
             Some(StopReason::Threshold(place)) => s.aborted = Some(place),
             Some(StopReason::Operator | StopReason::Interrupted) => s.ending = Ending::Interrupted,
@@ -458,7 +458,7 @@ impl CoordinatorService {
         let throttled = self.coordinator.rows().iter().fold((0, 0), |(ns, periods), row| {
             (ns + row.health.throttled_ns, periods + row.health.throttled_periods)
         });
-        self.board.update(|s| (s.throttled_ns, s.throttled_periods) = throttled);
+        self.shared.update(|s| (s.throttled_ns, s.throttled_periods) = throttled);
         merger.finish();
     }
 }
@@ -553,7 +553,7 @@ mod tests {
         append(&mut service, &Record::Started { start_at_ns: 5_000_000_000, shares: vec![share] });
         drop(service);
         let mut service = room.service(true);
-        assert_eq!(service.board.read(|s| s.started_at), 5.0, "the run's start, not this process's");
+        assert_eq!(service.shared.read(|s| s.started_at), 5.0, "the run's start, not this process's");
         service.journal = Some(Journal::full());
         let last = Final {
             key: Key(1),
@@ -570,7 +570,7 @@ mod tests {
         handle.with(CoordinatorService::seal);
         handle.with(|service| {
             assert_eq!(service.sealed.as_ref().unwrap().stopped, Some(StopReason::JournalFailed));
-            assert_eq!(service.board.read(|s| s.ending), Ending::Incomplete);
+            assert_eq!(service.shared.read(|s| s.ending), Ending::Incomplete);
         });
     }
 

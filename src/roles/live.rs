@@ -69,13 +69,13 @@ impl Live {
         Self { surface, next: now + first }
     }
 
-    /// Show the picture on the board if it is time to; cheap when it is not. Call it several times a
-    /// second. The board is let go before anything is drawn: a stopped terminal stops nothing else.
-    pub(crate) fn tick(&mut self, board: &SharedSnapshot) {
-        self.tick_at(Instant::now(), board);
+    /// Show the picture on the shared snapshot if it is time to; cheap when it is not. Call it several times a
+    /// second. The shared snapshot is let go before anything is drawn: a stopped terminal stops nothing else.
+    pub(crate) fn tick(&mut self, shared: &SharedSnapshot) {
+        self.tick_at(Instant::now(), shared);
     }
 
-    fn tick_at(&mut self, now: Instant, board: &SharedSnapshot) {
+    fn tick_at(&mut self, now: Instant, shared: &SharedSnapshot) {
         if now < self.next {
             return;
         }
@@ -83,14 +83,14 @@ impl Live {
             Surface::Nothing => {}
             Surface::Lines(out) => {
                 self.next = now + LINE_EVERY;
-                let line = board.read(live_line);
+                let line = shared.read(live_line);
                 // Nobody reads any more: the run and its report go on.
                 let _ = writeln!(out, "{line}");
             }
             Surface::Redrawn(line) => {
                 self.next = now + REDRAW_EVERY;
                 let (message, rows) =
-                    board.read(|s| (live_line(s), s.fleet.as_ref().map_or(Vec::new(), Fleet::live_rows)));
+                    shared.read(|s| (live_line(s), s.fleet.as_ref().map_or(Vec::new(), Fleet::live_rows)));
                 line.set_message(message);
                 if !rows.is_empty() {
                     line.set_style(style("{spinner} {wide_msg}\n{prefix}"));
@@ -146,7 +146,7 @@ mod tests {
         }
     }
 
-    fn board() -> SharedSnapshot {
+    fn shared() -> SharedSnapshot {
         let run = RunInfo {
             plan_name: None,
             plan_source: "plan.yaml".to_owned(),
@@ -174,41 +174,41 @@ mod tests {
 
     #[test]
     fn away_from_a_terminal_there_is_one_plain_line_every_five_seconds() {
-        let (paper, board, start) = (Paper::default(), board(), Instant::now());
+        let (paper, shared, start) = (Paper::default(), shared(), Instant::now());
         let mut live = Live::on(Surface::Lines(Box::new(paper.clone())), start);
         for tenth in 0..=110 {
-            live.tick_at(start + Duration::from_millis(100 * tenth), &board);
+            live.tick_at(start + Duration::from_millis(100 * tenth), &shared);
         }
         live.finish();
         let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
-        assert_eq!(text, format!("{0}\n{0}\n", board.read(live_line)));
+        assert_eq!(text, format!("{0}\n{0}\n", shared.read(live_line)));
     }
 
     #[test]
     fn on_a_terminal_the_line_follows_the_board() {
-        let (shown, board, start) = (spinner(ProgressDrawTarget::hidden()), board(), Instant::now());
+        let (shown, shared, start) = (spinner(ProgressDrawTarget::hidden()), shared(), Instant::now());
         let mut live = Live::on(Surface::Redrawn(shown.clone()), start);
-        live.tick_at(start, &board);
-        let first = board.read(live_line);
+        live.tick_at(start, &shared);
+        let first = shared.read(live_line);
         assert_eq!(shown.message(), first);
-        board.update(|snapshot| snapshot.elapsed_ns = 50);
-        live.tick_at(start + REDRAW_EVERY / 2, &board);
+        shared.update(|snapshot| snapshot.elapsed_ns = 50);
+        live.tick_at(start + REDRAW_EVERY / 2, &shared);
         assert_eq!(shown.message(), first, "not yet time to draw again");
-        live.tick_at(start + REDRAW_EVERY, &board);
+        live.tick_at(start + REDRAW_EVERY, &shared);
         assert_ne!(shown.message(), first);
-        assert_eq!(shown.message(), board.read(live_line));
+        assert_eq!(shown.message(), shared.read(live_line));
     }
 
     #[test]
     fn on_a_terminal_a_fleet_has_its_rows_below_the_line() {
-        let (shown, board, start) = (spinner(ProgressDrawTarget::hidden()), board(), Instant::now());
+        let (shown, shared, start) = (spinner(ProgressDrawTarget::hidden()), shared(), Instant::now());
         let mut live = Live::on(Surface::Redrawn(shown.clone()), start);
-        live.tick_at(start, &board);
+        live.tick_at(start, &shared);
         assert_eq!(shown.prefix(), "");
         let fleet = Fleet::example(1);
-        board.update(|snapshot| snapshot.fleet = Some(fleet.clone()));
-        live.tick_at(start + REDRAW_EVERY, &board);
-        assert_eq!(shown.message(), board.read(live_line));
+        shared.update(|snapshot| snapshot.fleet = Some(fleet.clone()));
+        live.tick_at(start + REDRAW_EVERY, &shared);
+        assert_eq!(shown.message(), shared.read(live_line));
         assert_eq!(shown.prefix(), fleet.live_rows().join("\n"));
         assert_eq!(shown.prefix().lines().count(), 2, "a heading and a row");
     }

@@ -249,12 +249,12 @@ impl LoadThreads {
     /// When the machine has no room for it.
     pub(crate) fn collect(
         &mut self,
-        board: &Arc<SharedSnapshot>,
+        shared: &Arc<SharedSnapshot>,
         (start_at_ns, from_ns): (u64, u64),
         closed: Option<Sender<Closed>>,
     ) -> Result<JoinHandle<()>, Failure> {
         let collector = Collector {
-            board: board.clone(),
+            shared: shared.clone(),
             clock: self.clock,
             start_at_ns,
             from_ns,

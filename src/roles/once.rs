@@ -59,7 +59,7 @@ pub(crate) fn run(
 /// The plan of its `i`-th scenario sent once over one connection.
 fn alone(plan: &Plan, i: usize) -> Plan {
     let mut scenario = plan.scenarios[i].clone();
-    // What is expected anyway, said aloud: then it is judged, and told, like everything else.
+    // What is expected anyway, said aloud: then it is judged, and failures, like everything else.
     scenario.expect.get_or_insert_with(|| Box::new(Expect::default()));
     let load = Load {
         model: Model::Closed { connections: 1 },
@@ -74,6 +74,6 @@ fn alone(plan: &Plan, i: usize) -> Plan {
 /// What was seen of the ending, when it was not a good one.
 fn failure(tally: &Merged) -> String {
     let seen = Outcome::ALL.into_iter().map(|outcome| (outcome, tally.first_seen(outcome)));
-    let told = seen.filter_map(|(outcome, first)| Some(detail_text(first?.detail, outcome)));
-    told.collect::<Vec<_>>().join(", ")
+    let failures = seen.filter_map(|(outcome, first)| Some(detail_text(first?.detail, outcome)));
+    failures.collect::<Vec<_>>().join(", ")
 }

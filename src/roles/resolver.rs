@@ -85,10 +85,10 @@ impl Resolver {
         mut look_up: impl FnMut() -> Result<Vec<Address>, String> + Send + 'static,
     ) -> Result<Self, Failure> {
         let over = Arc::new(AtomicBool::new(false));
-        let told = over.clone();
+        let is_over = over.clone();
         let work = move || {
             let (mut next, mut failing) = (Instant::now() + every, false);
-            while !told.load(Ordering::Acquire) {
+            while !is_over.load(Ordering::Acquire) {
                 std::thread::sleep(LOOK_EVERY.min(next.saturating_duration_since(Instant::now())));
                 if Instant::now() < next {
                     continue;
@@ -145,14 +145,14 @@ mod tests {
     fn new_addresses_are_published_and_a_failure_changes_nothing() {
         let route = Arc::new(Route::new(addresses(&[1]), &[]));
         let mut answers = vec![Ok(addresses(&[2])), Err("no".to_owned()), Ok(addresses(&[1]))];
-        let (tell, told) = crossbeam_channel::unbounded();
+        let (sender, lookups) = crossbeam_channel::unbounded();
         let resolver = Resolver::repeat(Duration::from_millis(1), route.clone(), move || {
             let answer = answers.pop().unwrap_or_else(|| Err("no more".to_owned()));
-            let _ = tell.send(());
+            let _ = sender.send(());
             answer
         });
         for _ in 0..4 {
-            told.recv_timeout(Duration::from_secs(10)).expect("it is asked again");
+            lookups.recv_timeout(Duration::from_secs(10)).expect("it is asked again");
         }
         assert_eq!(route.addresses().as_ref(), addresses(&[2]));
         drop(resolver);

@@ -105,9 +105,9 @@ pub(crate) fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) 
         let names = plan.scenarios.iter().map(|s| s.name.as_str());
         snapshot.intervals = Some(Intervals::new(names));
     }
-    let board = Arc::new(SharedSnapshot::new(snapshot));
+    let shared = Arc::new(SharedSnapshot::new(snapshot));
     let stop = Stop::new(interrupts);
-    let server = serve(options, &board, &stop)?;
+    let server = serve(options, &shared, &stop)?;
     if server.as_ref().is_some_and(|server| route.addresses().contains(&Address::Inet(server.addr()))) {
         let own = "base_url is the address of this program's own status server";
         return Err(Failure::usage(format!(
@@ -117,8 +117,8 @@ pub(crate) fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) 
     let (part, clock) = (Shard { slot: 0, of: 1 }, Clock::start());
     let spec = Arc::new(RunSpec::new(plan, seed));
     let task = Task { options, spec, part, threads: &threads, route, tls, clock };
-    see_through(LoadThreads::start(task)?, options, &board, &stop)?;
-    let exit = summary::conclude(options, &board)?;
+    see_through(LoadThreads::start(task)?, options, &shared, &stop)?;
+    let exit = summary::conclude(options, &shared)?;
     if let Some(server) = server {
         // One signal, if it was one, has ended the run already.
         let spent = if exit == Exit::Interrupted { interrupts.count().min(1) } else { 0 };
@@ -132,13 +132,13 @@ pub(crate) fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) 
 fn see_through(
     mut load_threads: LoadThreads,
     options: &Options,
-    board: &Arc<SharedSnapshot>,
+    shared: &Arc<SharedSnapshot>,
     stop: &Stop,
 ) -> Result<(), Failure> {
     load_threads.reach_target(stop)?;
     let start_at_ns = load_threads.clock.now() + START_LEAD_NS;
     load_threads.control.start(start_at_ns);
-    let collector = load_threads.collect(board, (start_at_ns, start_at_ns), None)?;
+    let collector = load_threads.collect(shared, (start_at_ns, start_at_ns), None)?;
     let mut abort = Abort::default();
     let mut live = Live::new(options.quiet, io::stderr().is_terminal());
     let mut interrupted = false;
@@ -150,35 +150,35 @@ fn see_through(
             interrupted = true;
             explain_at = Some(Instant::now() + UNEXPLAINED);
             // Before the last picture is shown: who waits for that one looks no more.
-            board.update(|s| {
+            shared.update(|s| {
                 if s.aborted.is_none() && s.state != State::Finished {
                     s.ending = Ending::Interrupted;
                 }
             });
         }
-        if let Some(threshold) = abort.look(board).filter(|_| !interrupted) {
-            board.update(|s| s.aborted = Some(threshold));
+        if let Some(threshold) = abort.look(shared).filter(|_| !interrupted) {
+            shared.update(|s| s.aborted = Some(threshold));
             load_threads.control.stop();
         }
         if explain_at.take_if(|at| Instant::now() >= *at).is_some() {
             let (drain_ns, by_signal) = (load_threads.spec.plan.load.drain_ns, stop.by_signal());
-            live.notes().say(&board.read(|s| stopping_line(s, drain_ns, by_signal)));
+            live.notes().say(&shared.read(|s| stopping_line(s, drain_ns, by_signal)));
         }
         std::thread::sleep(LOOK_EVERY);
-        live.tick(board);
+        live.tick(shared);
     }
     live.finish();
     collector.join().map_err(|_| Failure::incomplete("a thread of the run panicked; see above"))?;
     load_threads.join()
 }
 
-/// Serve `board`, unless that is not wanted.
+/// Serve `shared`, unless that is not wanted.
 ///
 /// # Errors
 /// When the address cannot be listened on.
 fn serve(
     options: &Options,
-    board: &Arc<SharedSnapshot>,
+    shared: &Arc<SharedSnapshot>,
     stop: &Stop,
 ) -> Result<Option<web::Server>, Failure> {
     if options.no_listen {
@@ -188,7 +188,7 @@ fn serve(
     let operator = stop.operator()?;
     let token = operator.as_ref().map(|operator| operator.token.clone());
     let access = Access { worker: None, operator: token, public_status: options.public_status };
-    let site = Site { operator, access, ..Site::of(board.clone()) };
+    let site = Site { operator, access, ..Site::of(shared.clone()) };
     let server = web::serve(listen, site).map_err(|e| Failure::usage(format!("{e}, or --no-listen")))?;
     if !options.quiet {
         // Standard error may be gone; the run goes on.

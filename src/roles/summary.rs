@@ -34,12 +34,12 @@ struct FinalOutput {
 ///
 /// # Errors
 /// When a report cannot be written; the summary is printed all the same.
-pub(crate) fn conclude(options: &Options, board: &SharedSnapshot) -> Result<Exit, Failure> {
+pub(crate) fn conclude(options: &Options, shared: &SharedSnapshot) -> Result<Exit, Failure> {
     let job = Job::from_environment();
     let to_stdout = options.reports.iter().any(|report| report.path().is_none());
     let terminal = if to_stdout { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
     let colour = terminal && !options.no_color && !no_color_asked();
-    let output = board.read(|snapshot| render(options, snapshot, colour, job.is_some()));
+    let output = shared.read(|snapshot| render(options, snapshot, colour, job.is_some()));
     let mut words = if options.quiet && to_stdout { String::new() } else { output.summary };
     words += &output.annotations;
     // A closed pipe at the other end takes nothing from the reports.

@@ -39,7 +39,7 @@ use crate::verdict::{self, Threads};
 use crate::web::{self, Access, Listen, Site, Token};
 use telling::Telling;
 
-/// How far back this worker's clock can tell: the longest warm-up and the longest measurement, so that one
+/// How far back this worker's clock can sender: the longest warm-up and the longest measurement, so that one
 /// that joins late can name the instant at which its run began.
 const PAST_NS: u64 = 60 * 24 * 3_600 * 1_000_000_000;
 /// The longest sleep of the main thread.
@@ -75,12 +75,13 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let (plan, bundle) = own.unzip();
     let pem = bundle.as_ref().map(plan_form::files).transpose().map_err(Failure::usage)?;
     config.plan = bundle;
-    let board = Arc::new(SharedSnapshot::new(Snapshot::new(RunInfo::unknown(), threads.count, wall_clock())));
-    let server = serve(options, &board, token.as_deref())?;
-    let (tell, told) = unbounded();
+    let shared =
+        Arc::new(SharedSnapshot::new(Snapshot::new(RunInfo::unknown(), threads.count, wall_clock())));
+    let server = serve(options, &shared, token.as_deref())?;
+    let (sender, news) = unbounded();
     let mut service =
-        WorkerService::new(options, config, token.as_deref(), plan.zip(pem), threads, board, tell)?;
-    let exit = service.work(&told, &interrupts);
+        WorkerService::new(options, config, token.as_deref(), plan.zip(pem), threads, shared, sender)?;
+    let exit = service.work(&news, &interrupts);
     if let Some(server) = server {
         server.stop();
     }
@@ -117,11 +118,11 @@ struct WorkerService<'a> {
     /// With what its PEM files hold.
     plan: Option<(Plan, Pem)>,
     run: Option<Key>,
-    board: Arc<SharedSnapshot>,
+    shared: Arc<SharedSnapshot>,
     control: CoordinatorClient,
     reports: CoordinatorClient,
     under_way: HashMap<u64, Asked>,
-    tell: Sender<News>,
+    sender: Sender<News>,
     load_threads: Option<LoadThreads>,
     /// The part its connections are being opened for.
     settling: Option<Shard>,
@@ -147,15 +148,15 @@ impl<'a> WorkerService<'a> {
         token: Option<&str>,
         plan: Option<(Plan, Pem)>,
         threads: Threads,
-        board: Arc<SharedSnapshot>,
-        tell: Sender<News>,
+        shared: Arc<SharedSnapshot>,
+        sender: Sender<News>,
     ) -> Result<Self, Failure> {
         let url = options.coordinator.as_deref().unwrap_or_default();
         let clock = Clock::with_past(PAST_NS);
         let link = |name: &str| {
-            let tell = tell.clone();
+            let sender = sender.clone();
             CoordinatorClient::open(name, url, token, clock, move |outcome| {
-                drop(tell.send(News::Outcome(outcome)))
+                drop(sender.send(News::Outcome(outcome)))
             })
         };
         Ok(Self {
@@ -166,11 +167,11 @@ impl<'a> WorkerService<'a> {
             threads,
             plan,
             run: None,
-            board,
+            shared,
             control: link("link-control")?,
             reports: link("link-reports")?,
             under_way: HashMap::new(),
-            tell,
+            sender,
             load_threads: None,
             settling: None,
             routing: None,
@@ -186,7 +187,7 @@ impl<'a> WorkerService<'a> {
     }
 
     /// Until the machine says that all is done.
-    fn work(&mut self, told: &Receiver<News>, interrupts: &Interrupts) -> Result<Exit, Failure> {
+    fn work(&mut self, incoming: &Receiver<News>, interrupts: &Interrupts) -> Result<Exit, Failure> {
         sys::set_nice(-5);
         let mut interrupted = false;
         self.feed(Event::Tick)?;
@@ -194,7 +195,7 @@ impl<'a> WorkerService<'a> {
             let now = self.clock.now();
             let wait_ns = self.machine.wait_until().map_or(u64::MAX, |at| at.saturating_sub(now));
             let patience = LOOK_EVERY.min(Duration::from_nanos(wait_ns));
-            let news = told.recv_timeout(patience);
+            let news = incoming.recv_timeout(patience);
             if interrupts.any() && !interrupted {
                 interrupted = true;
                 self.feed(Event::Interrupted)?;
@@ -321,11 +322,11 @@ impl<'a> WorkerService<'a> {
         (self.start_ns, self.dealt) = (at_ns, first.map_or(0, |turn| turn.epoch));
         load_threads.control.join(at_ns, from_ns);
         let (send, closed) = bounded(64);
-        let collector = load_threads.collect(&self.board, (at_ns, from_ns), Some(send))?;
-        let tell = self.tell.clone();
+        let collector = load_threads.collect(&self.shared, (at_ns, from_ns), Some(send))?;
+        let sender = self.sender.clone();
         let forward = move || {
-            closed.iter().for_each(|window| drop(tell.send(News::Closed(Box::new(window)))));
-            drop(tell.send(News::Ended));
+            closed.iter().for_each(|window| drop(sender.send(News::Closed(Box::new(window)))));
+            drop(sender.send(News::Ended));
         };
         std::thread::Builder::new().name("windows".to_owned()).spawn(forward)?;
         self.collector = Some(collector);
@@ -348,10 +349,10 @@ impl<'a> WorkerService<'a> {
 
     /// A window as it bundle: its instants are of the schedule.
     fn report(&self, closed: Closed) -> Report {
-        let warmup_ns = self.board.read(|s| s.run.warmup_ns);
+        let warmup_ns = self.shared.read(|s| s.run.warmup_ns);
         let from_ns = warmup_ns + closed.place * WINDOW_NS;
         let to_ns = from_ns + WINDOW_NS;
-        let threads = self.board.read(|s| s.threads.clone());
+        let threads = self.shared.read(|s| s.threads.clone());
         let mut tally = closed.tally;
         tally.count_from(self.start_ns);
         Report { key: self.key, span: Span { from_ns, to_ns, last: None, threads }, tally }
@@ -362,7 +363,7 @@ impl<'a> WorkerService<'a> {
         if panicked {
             return Err(Failure::incomplete("a thread of the run panicked; see above"));
         }
-        let report = self.board.read(|s| {
+        let report = self.shared.read(|s| {
             let ended_ns = s.run.warmup_ns + s.measured_ns;
             let last = LastSpan { load_ended_ns: ended_ns, unfinished: s.unfinished };
             let threads = s.threads.clone();
@@ -384,7 +385,7 @@ impl<'a> WorkerService<'a> {
             return Ok(());
         }
         self.health_at_ns = now + HEALTH_EVERY_NS;
-        let health = self.board.read(|s| Health {
+        let health = self.shared.read(|s| Health {
             busy: s.threads.iter().map(ThreadHealth::busy_ratio).fold(0.0, f64::max).min(1.0),
             in_flight: s.threads.iter().map(|t| t.in_flight).sum(),
             backlog: s.threads.iter().map(|t| t.backlog).sum(),
@@ -420,7 +421,7 @@ impl<'a> WorkerService<'a> {
     }
 
     fn conclude(&mut self) -> Result<Exit, Failure> {
-        self.board.update(|s| s.state = State::Finished);
+        self.shared.update(|s| s.state = State::Finished);
         let failed = |message: String, exit| Err(Failure { message, exit });
         match self.exit.take() {
             None | Some(worker::Exit::Done(None)) => {
@@ -467,7 +468,7 @@ fn parse(asked: Asked, body: &[u8]) -> Result<Answer, Trouble> {
 
 fn serve(
     options: &Options,
-    board: &Arc<SharedSnapshot>,
+    shared: &Arc<SharedSnapshot>,
     token: Option<&str>,
 ) -> Result<Option<web::Server>, Failure> {
     if options.no_listen {
@@ -476,7 +477,7 @@ fn serve(
     let worker = token.map(Token::new).transpose().map_err(Failure::usage)?;
     let access = Access { worker, operator: None, public_status: options.public_status };
     let listen = options.listen.map_or(Listen::Default, Listen::At);
-    let site = Site { access, ..Site::of(board.clone()) };
+    let site = Site { access, ..Site::of(shared.clone()) };
     let server = web::serve(listen, site).map_err(|e| Failure::usage(format!("{e}, or --no-listen")))?;
     if !options.quiet {
         // Standard error may be gone; the run goes on.

@@ -146,11 +146,11 @@ mod tests {
     fn load_that_fell_to_a_lost_worker_is_not_put_down_to_threads() {
         let mut lost = worker(1, 5);
         lost.is_cut_off = true;
-        let said = |workers: &[WorkerEvidence]| weighed_of(5, true, workers).reasons[0].to_string();
-        let of_lost = said(&[worker(0, 5), lost]);
+        let reason = |workers: &[WorkerEvidence]| weighed_of(5, true, workers).reasons[0].to_string();
+        let of_lost = reason(&[worker(0, 5), lost]);
         assert!(of_lost.contains("1 of 2 workers was lost or had no lease for a while"), "{of_lost}");
         assert!(of_lost.contains("5 requests were not sent") && !of_lost.contains("--threads"), "{of_lost}");
-        assert!(said(&[worker(0, 5), worker(1, 5)]).contains("add --threads"));
+        assert!(reason(&[worker(0, 5), worker(1, 5)]).contains("add --threads"));
     }
 
     #[test]

@@ -40,13 +40,13 @@ pub(crate) fn knows(path: &str) -> bool {
 
 /// What is at `path`, one that [`knows`] knows.
 pub(crate) fn answer(path: &str, site: &Site) -> ResponseBox {
-    let board = &*site.board;
+    let shared = &*site.shared;
     if let Some(part) = part_at(path) {
-        let (body, last) = board.read(|s| (dashboard::part(part, s), s.is_final()));
+        let (body, last) = shared.read(|s| (dashboard::part(part, s), s.is_final()));
         return page(if last { STOP_POLLING } else { 200 }, HTML, body);
     }
     if let Some((extension, format)) = format_at(path) {
-        return report(extension, format, board);
+        return report(extension, format, shared);
     }
     match path {
         "/style.css" => page(200, CSS, dashboard::STYLE),
@@ -59,7 +59,7 @@ pub(crate) fn answer(path: &str, site: &Site) -> ResponseBox {
                 stop: operator.is_some(),
                 start: operator.is_some_and(|operator| operator.start.is_some()),
             };
-            page(200, HTML, board.read(|snapshot| dashboard::page(snapshot, &offer)))
+            page(200, HTML, shared.read(|snapshot| dashboard::page(snapshot, &offer)))
         }
     }
 }
@@ -74,8 +74,8 @@ fn format_at(path: &str) -> Option<(&'static str, Format)> {
 }
 
 /// The result as a file to keep; it is drawn when it is asked for.
-fn report(extension: &str, format: Format, board: &SharedSnapshot) -> ResponseBox {
-    let drawn = board.read(|snapshot| match snapshot {
+fn report(extension: &str, format: Format, shared: &SharedSnapshot) -> ResponseBox {
+    let drawn = shared.read(|snapshot| match snapshot {
         s if !s.is_final() => Err((409, "the run has not ended; /status has the figures so far\n")),
         s if format == Format::Hlog && s.intervals.is_none() => {
             Err((404, "no histogram log was kept: start the run with --report FILE.hlog\n"))

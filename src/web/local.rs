@@ -367,14 +367,14 @@ mod tests {
             assert_eq!(settled.load(Ordering::Relaxed), before + round + 1, "once for {n}");
             for (i, answer) in answers.into_iter().enumerate() {
                 let answer = answer.expect("an answer");
-                let told = format!(
+                let expected = format!(
                     "\r\n\r\n/{i}{}",
                     String::from_utf8(vec![b'a' + (i % 26) as u8; 200_000 * (i % 3)]).unwrap()
                 );
                 match i {
                     _ if i == n / 2 => assert!(answer.starts_with(b"HTTP/1.1 500 ")),
                     _ if i == n / 3 => assert!(answer.ends_with(b"\r\n\r\n")),
-                    _ => assert!(answer.ends_with(told.as_bytes()), "{i} of {n}"),
+                    _ => assert!(answer.ends_with(expected.as_bytes()), "{i} of {n}"),
                 }
             }
         }

@@ -1,11 +1,11 @@
 //! The status server: the dashboard at `/`, `/status`, `/metrics`, `/healthz`, `/readyz`.
 //!
 //! ```text
-//! client ──TCP──> frontend ──whole requests, local socket──> tiny_http ──> routes ──> board
+//! client ──TCP──> frontend ──whole requests, local socket──> tiny_http ──> routes ──> shared snapshot
 //! ```
 //!
 //! `frontend` is one small thread between the network and tiny_http, which has no deadlines and no
-//! limits and dies of what careless clients send. Reading from the board never waits for the load
+//! limits and dies of what careless clients send. Reading from the shared snapshot never waits for the load
 //! and never delays it. What stays out: what the pages say (report).
 
 mod access;

@@ -1,6 +1,6 @@
-//! What each path answers, drawn from the board.
+//! What each path answers, drawn from the shared.
 //!
-//! Every answer is drawn into memory while the board is held and sent after it was let go. What stays
+//! Every answer is drawn into memory while the shared snapshot is held and sent after it was let go. What stays
 //! out: sockets, limits, deadlines and the header fields common to all answers (`frontend`).
 
 use tiny_http::{Method, Request, ResponseBox};
@@ -17,7 +17,7 @@ const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The answer to `request`, whose body plays no part in reading.
 pub(crate) fn answer(request: &Request, body: &[u8], site: &Site, on_loopback: bool) -> ResponseBox {
-    let board = &*site.board;
+    let shared = &*site.shared;
     let path = request.url().split('?').next().unwrap_or_default();
     if operator::knows(path) {
         return operator::answer(path, request, site.operator.as_ref());
@@ -41,10 +41,10 @@ pub(crate) fn answer(request: &Request, body: &[u8], site: &Site, on_loopback: b
         return refused.with_header(header("Allow", "GET, HEAD"));
     }
     match path {
-        "/status" => page(200, JSON, board.read(|s| report::json::status(s, &s.instrument()))),
-        "/metrics" => page(200, METRICS, board.read(report::prometheus::text)),
+        "/status" => page(200, JSON, shared.read(|s| report::json::status(s, &s.instrument()))),
+        "/metrics" => page(200, METRICS, shared.read(report::prometheus::text)),
         "/healthz" => page(200, TEXT, "ok\n"),
-        "/readyz" => match board.read(|snapshot| snapshot.state) {
+        "/readyz" => match shared.read(|snapshot| snapshot.state) {
             State::Starting => page(503, TEXT, "starting\n"),
             state => page(200, TEXT, format!("{}\n", state.name())),
         },

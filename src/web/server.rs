@@ -126,10 +126,10 @@ mod tests {
     #[test]
     fn a_peer_is_told_when_its_call_came_and_not_when_its_turn_came() {
         let (clock, epoch_ns) = (Clock::start(), 7_000_000_000_000);
-        let board = Arc::new(SharedSnapshot::new(Snapshot::new(RunInfo::unknown(), 0, 0.0)));
+        let shared = Arc::new(SharedSnapshot::new(Snapshot::new(RunInfo::unknown(), 0, 0.0)));
         let any = Listen::At(SocketAddr::from(([127, 0, 0, 1], 0)));
         let site =
-            Site { calls: Some(Arc::new(Slow)), clock: Some((clock, epoch_ns)), ..Site::of(board.clone()) };
+            Site { calls: Some(Arc::new(Slow)), clock: Some((clock, epoch_ns)), ..Site::of(shared.clone()) };
         let server = serve(any, site).unwrap();
         let send = || {
             let mut stream = TcpStream::connect(server.addr()).unwrap();
@@ -139,7 +139,7 @@ mod tests {
             stream
         };
         // The kernel begins to stamp a while after it was asked to.
-        let is_told = || {
+        let is_stamped_on_arrival = || {
             let first = send();
             // While its answer is drawn nobody reads the second call.
             std::thread::sleep(Duration::from_millis(100));
@@ -154,9 +154,9 @@ mod tests {
             assert!(first.t1_ns + 300_000_000 <= first.t2_ns && second.t2_ns <= epoch_ns + clock.now());
             second.t1_ns <= after_ns + 50_000_000
         };
-        assert!((0..10).any(|_| is_told()), "the second call came when it was its turn");
+        assert!((0..10).any(|_| is_stamped_on_arrival()), "the second call came when it was its turn");
         // Nobody compares clocks with a process that leads no fleet.
-        let server = serve(any, Site::of(board)).unwrap();
+        let server = serve(any, Site::of(shared)).unwrap();
         let mut stream = TcpStream::connect(server.addr()).unwrap();
         write!(stream, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         assert_eq!(stay(stream), None);

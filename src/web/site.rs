@@ -11,7 +11,7 @@ use crate::sys::Clock;
 /// What is served.
 pub struct Site {
     /// What the pages show.
-    pub board: Arc<SharedSnapshot>,
+    pub shared: Arc<SharedSnapshot>,
     /// Who may start and stop the run; `None`: nobody.
     pub operator: Option<Operator>,
     /// Who may read, and make workers' calls.
@@ -25,7 +25,7 @@ pub struct Site {
 
 impl Site {
     /// Pages to look at.
-    pub fn of(board: Arc<SharedSnapshot>) -> Self {
-        Self { board, operator: None, access: Access::default(), calls: None, clock: None }
+    pub fn of(shared: Arc<SharedSnapshot>) -> Self {
+        Self { shared, operator: None, access: Access::default(), calls: None, clock: None }
     }
 }

@@ -29,13 +29,13 @@ impl Timing {
         }))
     }
 
-    /// Read what there is: bytes, and when they came; 0 where no clock is told.
+    /// Read what there is: bytes, and when they came; 0 where no clock is source.
     ///
     /// # Errors
     /// `WouldBlock` when there is nothing; otherwise why the connection is gone.
     pub(crate) fn receive(&mut self, mut from: &TcpStream, buffer: &mut [u8]) -> io::Result<(usize, u64)> {
         match &mut self.0 {
-            Some(told) => told.watch.receive(from, buffer),
+            Some(source) => source.watch.receive(from, buffer),
             None => from.read(buffer).map(|bytes| (bytes, 0)),
         }
     }
@@ -43,10 +43,10 @@ impl Timing {
     /// The header field of `answer`, which leaves now to a request that came at `came_ns`. Nothing if no clock
     /// is told, and to those who are refused: how long that took is not theirs to know.
     pub(crate) fn field(&self, answer: &[u8], came_ns: u64) -> String {
-        let Some(told) = self.0.as_ref().filter(|_| answer.starts_with(b"HTTP/1.1 200 ")) else {
+        let Some(source) = self.0.as_ref().filter(|_| answer.starts_with(b"HTTP/1.1 200 ")) else {
             return String::new();
         };
-        let stay = Stay { t1_ns: told.epoch_ns + came_ns, t2_ns: told.epoch_ns + told.watch.now() };
+        let stay = Stay { t1_ns: source.epoch_ns + came_ns, t2_ns: source.epoch_ns + source.watch.now() };
         format!("{CLOCK_HEADER}: {stay}\r\n")
     }
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::stage::{Log, Room, eventually, now_ns, post};
+use crate::stage::{Log, RunDir, eventually, now_ns, post};
 
 const FIELDS: &str = "Host: 127.0.0.1\r\nLoadtester-Protocol: 2\r\n";
 const S: u64 = 1_000_000_000;
@@ -122,9 +122,9 @@ fn told<T: DeserializeOwned>(url: &str, path: &str, message: &impl Serialize) ->
 
 #[test]
 fn a_report_that_comes_twice_counts_once_and_is_acknowledged_again() {
-    let (log, room) = (Log::start(), Room::new());
-    let plan = room.plan(log.addr, "{rate: 10/s, duration: 3s, concurrency: 2}", "fail");
-    let (mut coordinator, url) = room.coordinator(&plan, "1", &[]);
+    let (log, dir) = (Log::start(), RunDir::new());
+    let plan = dir.plan(log.addr, "{rate: 10/s, duration: 3s, concurrency: 2}", "fail");
+    let (mut coordinator, url) = dir.coordinator(&plan, "1", &[]);
     let mut hand = Hand::join(&url);
     hand.run_for(1);
     let first = hand.window(0, 10, None);
@@ -150,8 +150,8 @@ fn a_report_that_comes_twice_counts_once_and_is_acknowledged_again() {
     let path = format!("/workers/{}/final", hand.worker.0);
     let twice: [Value; 2] = [told(&url, &path, &last), told(&url, &path, &last)];
     assert_eq!(twice, [acked(3).1, acked(3).1]);
-    assert_eq!(coordinator.end(), Some(0), "{}", coordinator.said());
-    let report = room.report();
+    assert_eq!(coordinator.end(), Some(0), "{}", coordinator.output());
+    let report = dir.report();
     let totals = &report["totals"];
     assert_eq!((&totals["due"], &totals["sent"], &totals["ok"]), (&30.into(), &30.into(), &30.into()));
     assert_eq!(report["response_time"]["count"], 30);
@@ -164,9 +164,9 @@ fn a_report_that_comes_twice_counts_once_and_is_acknowledged_again() {
 
 #[test]
 fn a_worker_of_another_version_is_refused_with_both_named() {
-    let (log, room) = (Log::start(), Room::new());
-    let plan = room.plan(log.addr, "{requests: 10, concurrency: 2}", "fail");
-    let (coordinator, url) = room.coordinator(&plan, "1", &[]);
+    let (log, dir) = (Log::start(), RunDir::new());
+    let plan = dir.plan(log.addr, "{requests: 10, concurrency: 2}", "fail");
+    let (coordinator, url) = dir.coordinator(&plan, "1", &[]);
     let ours = env!("CARGO_PKG_VERSION");
     let message = serde_json::to_vec(&join(Key(8), "9.8.7")).expect("JSON");
     let (status, body) = post(&url, "/workers", FIELDS, &message);
@@ -176,8 +176,8 @@ fn a_worker_of_another_version_is_refused_with_both_named() {
     let said = refused["message"].as_str().expect("a sentence");
     assert!(said.contains("9.8.7") && said.contains(ours), "{said}");
     // It took nobody's place.
-    let mut worker = room.worker("w0", &url, &["--threads", "1"]);
-    coordinator.said_after("worker 0");
-    assert_eq!(worker.end(), Some(0), "{}", worker.said());
+    let mut worker = dir.worker("w0", &url, &["--threads", "1"]);
+    coordinator.wait_for_output("worker 0");
+    assert_eq!(worker.end(), Some(0), "{}", worker.output());
     assert_eq!(log.arrivals().len(), 10);
 }

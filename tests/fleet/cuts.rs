@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::Value;
 
-use crate::stage::{Log, Process, Room, now_ns};
+use crate::stage::{Log, Process, RunDir, now_ns};
 
 const S: u64 = 1_000_000_000;
 /// A listener that is not on loopback wants one.
@@ -59,8 +59,8 @@ impl Hosts {
         std::thread::spawn(start).join().expect("a free port")
     }
 
-    fn start(&self, room: &Room, host: &str, name: &str, args: &[&str]) -> Process {
-        room.start_by(&["ip", "netns", "exec", host], name, args, &TOKEN)
+    fn start(&self, dir: &RunDir, host: &str, name: &str, args: &[&str]) -> Process {
+        dir.start_by(&["ip", "netns", "exec", host], name, args, &TOKEN)
     }
 }
 
@@ -91,19 +91,19 @@ struct Cut {
 
 /// 400/s from two workers, one at home and one away; after four seconds the latter is cut off for `length`.
 fn cut_off(case: &str, length: Duration, seconds: u64, loss: &str) -> Cut {
-    let (hosts, room) = (Hosts::new(case), Room::new());
+    let (hosts, dir) = (Hosts::new(case), RunDir::new());
     let log = hosts.target();
     let load = format!("{{rate: 400/s, duration: {seconds}s, concurrency: 20}}");
-    let (plan, report) = (room.plan(log.addr, &load, loss), room.path("report.json"));
+    let (plan, report) = (dir.plan(log.addr, &load, loss), dir.path("report.json"));
     let run = ["--role", "coordinator", "--plan", &plan, "--workers", "2", "--report", &report];
     let listen = ["--listen", "10.77.0.1:8080"];
-    let mut coordinator = hosts.start(&room, &hosts.home, "coordinator", &[&run[..], &listen].concat());
-    coordinator.said_after("coordinator at ");
+    let mut coordinator = hosts.start(&dir, &hosts.home, "coordinator", &[&run[..], &listen].concat());
+    coordinator.wait_for_output("coordinator at ");
     let work =
         ["--role", "worker", "--coordinator", "http://10.77.0.1:8080", "--no-listen", "--threads", "1"];
-    let _stays = hosts.start(&room, &hosts.home, "stays", &work);
-    let _cut = hosts.start(&room, &hosts.away, "cut", &work);
-    coordinator.said_after("load begins");
+    let _stays = hosts.start(&dir, &hosts.home, "stays", &work);
+    let _cut = hosts.start(&dir, &hosts.away, "cut", &work);
+    coordinator.wait_for_output("load begins");
     // It is said some seconds before the start.
     std::thread::sleep(Duration::from_secs(7));
     hosts.set_control("down");
@@ -111,8 +111,8 @@ fn cut_off(case: &str, length: Duration, seconds: u64, loss: &str) -> Cut {
     std::thread::sleep(length);
     hosts.set_control("up");
     let to_ns = now_ns();
-    let (code, said) = (coordinator.end(), coordinator.said());
-    Cut { code, report: room.report(), said, arrivals: log.arrivals(), from_ns, to_ns }
+    let (code, said) = (coordinator.end(), coordinator.output());
+    Cut { code, report: dir.report(), said, arrivals: log.arrivals(), from_ns, to_ns }
 }
 
 #[test]

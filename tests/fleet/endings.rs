@@ -9,19 +9,19 @@ use rustix::process::Signal;
 use rustls::ALL_VERSIONS;
 
 use crate::secure_target::{Authority, SecureTarget, config, for_clients};
-use crate::stage::{Log, Room, eventually};
+use crate::stage::{Log, RunDir, eventually};
 
 #[test]
 fn three_workers_send_the_one_schedule_and_are_counted_as_one() {
-    let (log, room) = (Log::start(), Room::new());
-    let plan = room.plan(log.addr, "{rate: 3000/s, duration: 4s, concurrency: 300}", "fail");
-    let (mut coordinator, url) = room.coordinator(&plan, "3", &[]);
+    let (log, dir) = (Log::start(), RunDir::new());
+    let plan = dir.plan(log.addr, "{rate: 3000/s, duration: 4s, concurrency: 300}", "fail");
+    let (mut coordinator, url) = dir.coordinator(&plan, "3", &[]);
     let mut workers: Vec<_> =
-        (0..3).map(|i| room.worker(&format!("w{i}"), &url, &["--threads", "1"])).collect();
+        (0..3).map(|i| dir.worker(&format!("w{i}"), &url, &["--threads", "1"])).collect();
     let code = coordinator.end();
-    assert!(matches!(code, Some(0 | 4)), "{code:?}: {}", coordinator.said());
-    workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.said()));
-    let (report, arrivals) = (room.report(), log.arrivals());
+    assert!(matches!(code, Some(0 | 4)), "{code:?}: {}", coordinator.output());
+    workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.output()));
+    let (report, arrivals) = (dir.report(), log.arrivals());
     let totals = &report["totals"];
     assert_eq!((&totals["due"], &totals["sent"]), (&12_000.into(), &12_000.into()), "{report:#}");
     assert_eq!(arrivals.len(), 12_000);
@@ -37,98 +37,102 @@ fn three_workers_send_the_one_schedule_and_are_counted_as_one() {
 /// The first README's form: workers bring the plan, the coordinator has none.
 #[test]
 fn workers_bring_the_plan_and_a_second_other_one_is_refused() {
-    let (log, room) = (Log::start(), Room::new());
-    let plan = room.plan(log.addr, "{requests: 100, concurrency: 10}", "fail");
-    let other = room.path("other.yaml");
+    let (log, dir) = (Log::start(), RunDir::new());
+    let plan = dir.plan(log.addr, "{requests: 100, concurrency: 10}", "fail");
+    let other = dir.path("other.yaml");
     std::fs::write(&other, std::fs::read_to_string(&plan).expect("it is there").replace("100", "50"))
         .expect("room on the disk");
-    let report = room.path("report.json");
+    let report = dir.path("report.json");
     let args = ["--role", "coordinator", "--workers", "2", "--listen", "127.0.0.1:0", "--report", &report];
-    let mut coordinator = room.start("coordinator", &args, &[]);
-    let url = coordinator.said_after("coordinator at ").split("/ ").next().expect("a URL").to_owned();
-    let mut first = room.worker("w0", &url, &["--plan", &plan]);
-    coordinator.said_after("worker 0");
-    let mut wrong = room.worker("wrong", &url, &["--plan", &other]);
+    let mut coordinator = dir.start("coordinator", &args, &[]);
+    let url = coordinator.wait_for_output("coordinator at ").split("/ ").next().expect("a URL").to_owned();
+    let mut first = dir.worker("w0", &url, &["--plan", &plan]);
+    coordinator.wait_for_output("worker 0");
+    let mut wrong = dir.worker("wrong", &url, &["--plan", &other]);
     assert_eq!(wrong.end(), Some(2));
-    assert_eq!(wrong.said().matches("sha256:").count(), 2, "both are named: {}", wrong.said());
-    let mut second = room.worker("w1", &url, &["--plan", &plan]);
+    assert_eq!(wrong.output().matches("sha256:").count(), 2, "both are named: {}", wrong.output());
+    let mut second = dir.worker("w1", &url, &["--plan", &plan]);
     assert_eq!(
         (coordinator.end(), first.end(), second.end()),
         (Some(0), Some(0), Some(0)),
         "{}",
-        coordinator.said()
+        coordinator.output()
     );
-    assert_eq!((&room.report()["totals"]["ok"], log.arrivals().len()), (&100.into(), 100));
+    assert_eq!((&dir.report()["totals"]["ok"], log.arrivals().len()), (&100.into(), 100));
 }
 
 /// A target that only the plan's own CA vouches for, and that asks for a certificate of ours.
 #[test]
 fn the_files_that_a_plan_names_travel_with_it() {
-    let (room, authority) = (Room::new(), Authority::new("a CA of the test"));
+    let (dir, authority) = (RunDir::new(), Authority::new("a CA of the test"));
     let (of_target, own) = (authority.sign(&["localhost"]), authority.sign_with(&["us"], for_clients));
     let of_target = config(&of_target, ALL_VERSIONS, Some(&authority));
     let target =
         SecureTarget::answer(of_target, usize::MAX, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     for (name, text) in [("ca.pem", &authority.pem()), ("own.pem", &own.certificate), ("own.key", &own.key)] {
-        fs::write(room.path(name), text).expect("room on the disk");
+        fs::write(dir.path(name), text).expect("room on the disk");
     }
     let text = format!(
         "base_url: {}\nload: {{requests: 40, concurrency: 4}}\nscenarios: [{{name: a, path: /}}]\n\
          tls: {{ca: ca.pem, cert: own.pem, key: own.key}}\n",
         target.url()
     );
-    let plan = room.path("plan.yaml");
+    let plan = dir.path("plan.yaml");
     fs::write(&plan, text).expect("room on the disk");
     // Not to whoever asks: there is a key.
     let open = ["--role", "coordinator", "--plan", &plan, "--workers", "2", "--listen", "127.0.0.1:0"];
-    let mut without = room.start("without", &open, &[]);
-    assert_eq!(without.end(), Some(2), "{}", without.said());
-    let said = without.said();
+    let mut without = dir.start("without", &open, &[]);
+    assert_eq!(without.end(), Some(2), "{}", without.output());
+    let said = without.output();
     assert!(said.contains("tls.key") && said.contains("LOADTESTER_TOKEN"), "{said}");
-    let token_file = room.path("token");
+    let token_file = dir.path("token");
     fs::write(&token_file, "a-token-for-workers-5f1c").expect("room on the disk");
     let token = ["--token-file", token_file.as_str()];
-    let (mut coordinator, url) = room.coordinator(&plan, "2", &token);
+    let (mut coordinator, url) = dir.coordinator(&plan, "2", &token);
     let args = [&["--threads", "1"][..], &token].concat();
-    let mut workers = ["w0", "w1"].map(|name| room.worker(name, &url, &args));
+    let mut workers = ["w0", "w1"].map(|name| dir.worker(name, &url, &args));
     let code = coordinator.end();
-    assert!(matches!(code, Some(0 | 4)), "{code:?}: {}", coordinator.said());
-    workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.said()));
-    let report = room.report();
+    assert!(matches!(code, Some(0 | 4)), "{code:?}: {}", coordinator.output());
+    workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.output()));
+    let report = dir.report();
     assert_eq!(report["totals"]["ok"], 40, "{report:#}");
     let travels = STANDARD.encode(&own.key);
     let own_line = own.key.lines().nth(1).expect("base64");
-    for said in [report.to_string(), coordinator.said(), workers[0].said(), workers[1].said()] {
+    for said in [report.to_string(), coordinator.output(), workers[0].output(), workers[1].output()] {
         for secret in ["PRIVATE KEY", own_line, &travels[..60], &travels[60..120]] {
             assert!(!said.contains(secret), "{said}");
         }
     }
-    fs::remove_file(room.path("ca.pem")).expect("it was there");
-    let mut without = room.start("without", &[&open[..], &token].concat(), &[]);
-    assert_eq!(without.end(), Some(2), "{}", without.said());
-    assert!(without.said().contains("tls.ca") && without.said().contains("ca.pem"), "{}", without.said());
+    fs::remove_file(dir.path("ca.pem")).expect("it was there");
+    let mut without = dir.start("without", &[&open[..], &token].concat(), &[]);
+    assert_eq!(without.end(), Some(2), "{}", without.output());
+    assert!(
+        without.output().contains("tls.ca") && without.output().contains("ca.pem"),
+        "{}",
+        without.output()
+    );
 }
 
 /// It has told all that it did, and is missed all the same.
 #[test]
 fn a_worker_that_is_interrupted_has_left_and_that_fails_the_run() {
-    let (log, room) = (Log::start(), Room::new());
-    let plan = room.plan(log.addr, "{rate: 200/s, duration: 60s, concurrency: 20}", "fail");
-    let (mut coordinator, url) = room.coordinator(&plan, "2", &[]);
-    let mut workers = ["w0", "w1"].map(|name| room.worker(name, &url, &["--threads", "1"]));
-    coordinator.said_after("load begins");
+    let (log, dir) = (Log::start(), RunDir::new());
+    let plan = dir.plan(log.addr, "{rate: 200/s, duration: 60s, concurrency: 20}", "fail");
+    let (mut coordinator, url) = dir.coordinator(&plan, "2", &[]);
+    let mut workers = ["w0", "w1"].map(|name| dir.worker(name, &url, &["--threads", "1"]));
+    coordinator.wait_for_output("load begins");
     std::thread::sleep(Duration::from_secs(4));
     workers[0].signal(Signal::INT);
     assert_eq!(workers.each_mut().map(|worker| worker.end()), [Some(130), Some(0)]);
-    assert_eq!(coordinator.end(), Some(1), "{}", coordinator.said());
-    let report = room.report();
+    assert_eq!(coordinator.end(), Some(1), "{}", coordinator.output());
+    let report = dir.report();
     let rows = report["fleet"]["workers"].as_array().expect("rows");
     let left: Vec<_> = rows.iter().filter(|row| row["state"] == "left").map(|row| &row["worker"]).collect();
     assert_eq!((left.len(), &report["fleet"]["missing"]), (1, &serde_json::json!([])), "{report:#}");
     let why = format!("worker {} left before the end and the plan does not say", left[0]);
     assert!(report["fleet"]["stopped"].as_str().is_some_and(|told| told.starts_with(&why)), "{report:#}");
-    let summary = fs::read_to_string(room.path("coordinator.out")).expect("UTF-8");
-    let said = coordinator.said() + &summary;
+    let summary = fs::read_to_string(dir.path("coordinator.out")).expect("UTF-8");
+    let said = coordinator.output() + &summary;
     assert!(said.contains(") left: interrupted") && said.contains("a worker left before the end"), "{said}");
     assert!(
         !said.contains("is lost") && !said.contains("worker was lost") && !said.contains(") was lost"),
@@ -140,78 +144,78 @@ fn a_worker_that_is_interrupted_has_left_and_that_fails_the_run() {
 /// What an eviction is to a coordinator with a journal: the run goes on with the next process.
 #[test]
 fn a_coordinator_that_is_moved_leaves_the_run_to_the_next_one() {
-    let (log, room) = (Log::start(), Room::new());
-    let plan = room.plan(log.addr, "{rate: 200/s, duration: 16s, concurrency: 20}", "fail");
-    let state = room.path("state");
-    let (mut moved, url) = room.coordinator(&plan, "2", &["--state-dir", &state]);
+    let (log, dir) = (Log::start(), RunDir::new());
+    let plan = dir.plan(log.addr, "{rate: 200/s, duration: 16s, concurrency: 20}", "fail");
+    let state = dir.path("state");
+    let (mut moved, url) = dir.coordinator(&plan, "2", &["--state-dir", &state]);
     let mut workers: Vec<_> =
-        (0..2).map(|i| room.worker(&format!("w{i}"), &url, &["--threads", "1"])).collect();
-    moved.said_after("load begins");
+        (0..2).map(|i| dir.worker(&format!("w{i}"), &url, &["--threads", "1"])).collect();
+    moved.wait_for_output("load begins");
     std::thread::sleep(Duration::from_secs(7));
     moved.signal(Signal::TERM);
-    assert_eq!(moved.end(), Some(130), "{}", moved.said());
-    assert!(moved.said().contains("left as it is"), "{}", moved.said());
-    let so_far = room.report();
+    assert_eq!(moved.end(), Some(130), "{}", moved.output());
+    assert!(moved.output().contains("left as it is"), "{}", moved.output());
+    let so_far = dir.report();
     assert_eq!(so_far["verdict"], "interrupted");
     assert!((200..2_000).contains(&so_far["totals"]["ok"].as_u64().expect("a count")), "{so_far:#}");
     let listen = url.trim_start_matches("http://");
     let again = ["--state-dir", &state, "--listen", listen];
-    let (mut next, _) = room.coordinator(&plan, "2", &again);
+    let (mut next, _) = dir.coordinator(&plan, "2", &again);
     let code = next.end();
-    workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.said()));
-    let report = room.report();
-    assert_eq!(code, Some(if report["totals"]["dropped"] == 0 { 0 } else { 4 }), "{}", next.said());
+    workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.output()));
+    let report = dir.report();
+    assert_eq!(code, Some(if report["totals"]["dropped"] == 0 { 0 } else { 4 }), "{}", next.output());
     assert_eq!(report["totals"]["due"], 3_200, "{report:#}");
     assert_eq!(report["totals"]["sent"], log.arrivals().len(), "{report:#}");
 }
 
 #[test]
 fn a_coordinator_that_is_interrupted_ends_the_run_and_its_workers_hear_of_it() {
-    let (log, room) = (Log::start(), Room::new());
-    let plan = room.plan(log.addr, "{rate: 200/s, duration: 60s, concurrency: 20}", "fail");
-    let state = room.path("state");
-    let (mut coordinator, url) = room.coordinator(&plan, "2", &["--state-dir", &state]);
+    let (log, dir) = (Log::start(), RunDir::new());
+    let plan = dir.plan(log.addr, "{rate: 200/s, duration: 60s, concurrency: 20}", "fail");
+    let state = dir.path("state");
+    let (mut coordinator, url) = dir.coordinator(&plan, "2", &["--state-dir", &state]);
     let mut workers: Vec<_> =
-        (0..2).map(|i| room.worker(&format!("w{i}"), &url, &["--threads", "1"])).collect();
-    coordinator.said_after("load begins");
+        (0..2).map(|i| dir.worker(&format!("w{i}"), &url, &["--threads", "1"])).collect();
+    coordinator.wait_for_output("load begins");
     std::thread::sleep(Duration::from_secs(6));
     coordinator.signal(Signal::INT);
-    assert_eq!(coordinator.end(), Some(130), "{}", coordinator.said());
+    assert_eq!(coordinator.end(), Some(130), "{}", coordinator.output());
     for worker in &mut workers {
-        assert_eq!(worker.end(), Some(0), "{}", worker.said());
-        assert!(worker.said().contains("the coordinator was interrupted"), "{}", worker.said());
+        assert_eq!(worker.end(), Some(0), "{}", worker.output());
+        assert!(worker.output().contains("the coordinator was interrupted"), "{}", worker.output());
     }
-    assert_eq!(room.report()["totals"]["sent"], log.arrivals().len());
+    assert_eq!(dir.report()["totals"]["sent"], log.arrivals().len());
     // It is over for good, and was told.
-    assert_eq!(again(&room, &plan, &state).0, Some(2));
+    assert_eq!(again(&dir, &plan, &state).0, Some(2));
 }
 
 /// Another coordinator with this plan and directory: its exit code and what it said.
-fn again(room: &Room, plan: &str, state: &str) -> (Option<i32>, String) {
+fn again(dir: &RunDir, plan: &str, state: &str) -> (Option<i32>, String) {
     let args = ["--role", "coordinator", "--plan", plan, "--listen", "127.0.0.1:0", "--state-dir", state];
-    let mut again = room.start("again", &[&args[..], &["--report", &room.path("report.json")]].concat(), &[]);
-    (again.end(), again.said())
+    let mut again = dir.start("again", &[&args[..], &["--report", &dir.path("report.json")]].concat(), &[]);
+    (again.end(), again.output())
 }
 
 /// Or a gate would pass for ever without load.
 #[test]
 fn a_run_that_has_ended_is_not_told_again_unless_nobody_was_told_of_it() {
-    let (log, room) = (Log::start(), Room::new());
-    let plan = room.plan(log.addr, "{requests: 40, concurrency: 2}", "fail");
-    let state = room.path("state");
-    let (mut coordinator, url) = room.coordinator(&plan, "1", &["--state-dir", &state, "--linger", "60s"]);
-    let mut worker = room.worker("w0", &url, &["--threads", "1"]);
-    assert_eq!(worker.end(), Some(0), "{}", worker.said());
-    eventually("the report", || fs::metadata(room.path("report.json")).ok().filter(|file| file.len() > 0));
+    let (log, dir) = (Log::start(), RunDir::new());
+    let plan = dir.plan(log.addr, "{requests: 40, concurrency: 2}", "fail");
+    let state = dir.path("state");
+    let (mut coordinator, url) = dir.coordinator(&plan, "1", &["--state-dir", &state, "--linger", "60s"]);
+    let mut worker = dir.worker("w0", &url, &["--threads", "1"]);
+    assert_eq!(worker.end(), Some(0), "{}", worker.output());
+    eventually("the report", || fs::metadata(dir.path("report.json")).ok().filter(|file| file.len() > 0));
     // It dies before it has told its exit code.
     coordinator.signal(Signal::KILL);
     assert_eq!(coordinator.end(), None);
-    fs::remove_file(room.path("report.json")).expect("it was there");
-    let (code, said) = again(&room, &plan, &state);
+    fs::remove_file(dir.path("report.json")).expect("it was there");
+    let (code, said) = again(&dir, &plan, &state);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("holds a run that has ended") && said.contains("nothing is sent now"), "{said}");
-    assert_eq!(room.report()["totals"]["ok"], 40);
-    let (code, said) = again(&room, &plan, &state);
+    assert_eq!(dir.report()["totals"]["ok"], 40);
+    let (code, said) = again(&dir, &plan, &state);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("exit code 0") && said.contains("name another directory"), "{said}");
     assert_eq!(log.arrivals().len(), 40);
@@ -219,14 +223,14 @@ fn a_run_that_has_ended_is_not_told_again_unless_nobody_was_told_of_it() {
 
 #[test]
 fn a_directory_that_holds_a_run_of_another_plan_is_refused_and_both_are_named() {
-    let (log, room) = (Log::start(), Room::new());
-    let plan = room.plan(log.addr, "{requests: 40, concurrency: 2}", "fail");
-    let state = room.path("state");
-    let (mut coordinator, _) = room.coordinator(&plan, "1", &["--state-dir", &state]);
+    let (log, dir) = (Log::start(), RunDir::new());
+    let plan = dir.plan(log.addr, "{requests: 40, concurrency: 2}", "fail");
+    let state = dir.path("state");
+    let (mut coordinator, _) = dir.coordinator(&plan, "1", &["--state-dir", &state]);
     coordinator.signal(Signal::KILL);
     assert_eq!(coordinator.end(), None);
-    let plan = room.plan(log.addr, "{requests: 41, concurrency: 2}", "fail");
-    let (code, said) = again(&room, &plan, &state);
+    let plan = dir.plan(log.addr, "{requests: 41, concurrency: 2}", "fail");
+    let (code, said) = again(&dir, &plan, &state);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("a run of another plan") && !said.contains("worker"), "{said}");
     assert_eq!(said.matches("sha256:").count(), 2, "{said}");
@@ -235,24 +239,24 @@ fn a_directory_that_holds_a_run_of_another_plan_is_refused_and_both_are_named() 
 /// The same text is another plan when the files that it names hold something else.
 #[test]
 fn a_plan_of_the_same_text_with_other_files_is_another_plan() {
-    let (log, room) = (Log::start(), Room::new());
-    let text = room.plan(log.addr, "{requests: 10, concurrency: 2}", "fail");
+    let (log, dir) = (Log::start(), RunDir::new());
+    let text = dir.plan(log.addr, "{requests: 10, concurrency: 2}", "fail");
     let text = fs::read_to_string(text).expect("it is there").replace("http://", "https://");
     let brings = |folder: &str| {
-        fs::create_dir(room.path(folder)).expect("room on the disk");
+        fs::create_dir(dir.path(folder)).expect("room on the disk");
         let ca = Authority::new("a CA of the test").pem();
-        fs::write(room.path(&format!("{folder}/ca.pem")), ca).expect("room on the disk");
-        let plan = room.path(&format!("{folder}/plan.yaml"));
+        fs::write(dir.path(&format!("{folder}/ca.pem")), ca).expect("room on the disk");
+        let plan = dir.path(&format!("{folder}/plan.yaml"));
         fs::write(&plan, format!("{text}tls: {{ca: ca.pem}}\n")).expect("room on the disk");
         plan
     };
     let (first, second) = (brings("first"), brings("second"));
     let args = ["--role", "coordinator", "--workers", "2", "--listen", "127.0.0.1:0"];
-    let coordinator = room.start("coordinator", &args, &[]);
-    let url = coordinator.said_after("coordinator at ").split("/ ").next().expect("a URL").to_owned();
-    let _first = room.worker("w0", &url, &["--plan", &first]);
-    coordinator.said_after("worker 0");
-    let mut wrong = room.worker("w1", &url, &["--plan", &second]);
+    let coordinator = dir.start("coordinator", &args, &[]);
+    let url = coordinator.wait_for_output("coordinator at ").split("/ ").next().expect("a URL").to_owned();
+    let _first = dir.worker("w0", &url, &["--plan", &first]);
+    coordinator.wait_for_output("worker 0");
+    let mut wrong = dir.worker("w1", &url, &["--plan", &second]);
     assert_eq!(wrong.end(), Some(2));
-    assert_eq!(wrong.said().matches("sha256:").count(), 2, "both are named: {}", wrong.said());
+    assert_eq!(wrong.output().matches("sha256:").count(), 2, "both are named: {}", wrong.output());
 }

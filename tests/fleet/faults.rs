@@ -5,24 +5,24 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::stage::{Log, Process, Room, now_ns};
+use crate::stage::{Log, Process, RunDir, now_ns};
 
 const S: u64 = 1_000_000_000;
 
 /// Two workers, the second of which is killed five seconds into the run.
 fn kill_one_of_two(loss: &str, seconds: u64) -> (Option<i32>, Value, Process, String) {
-    let (log, room) = (Log::start(), Room::new());
+    let (log, dir) = (Log::start(), RunDir::new());
     let load = format!("{{rate: 400/s, duration: {seconds}s, concurrency: 20}}");
-    let plan = room.plan(log.addr, &load, loss);
-    let (mut coordinator, url) = room.coordinator(&plan, "2", &[]);
-    let _kept = room.worker("w0", &url, &["--threads", "1"]);
-    let killed = room.worker("w1", &url, &["--threads", "1"]);
-    coordinator.said_after("load begins");
+    let plan = dir.plan(log.addr, &load, loss);
+    let (mut coordinator, url) = dir.coordinator(&plan, "2", &[]);
+    let _kept = dir.worker("w0", &url, &["--threads", "1"]);
+    let killed = dir.worker("w1", &url, &["--threads", "1"]);
+    coordinator.wait_for_output("load begins");
     std::thread::sleep(Duration::from_secs(5));
     killed.signal(Signal::KILL);
     let code = coordinator.end();
-    let summary = std::fs::read_to_string(room.path("coordinator.out")).expect("a summary");
-    (code, room.report(), coordinator, summary)
+    let summary = std::fs::read_to_string(dir.path("coordinator.out")).expect("a summary");
+    (code, dir.report(), coordinator, summary)
 }
 
 /// Requests sent in each of the last seconds but the very last.
@@ -37,7 +37,7 @@ fn last_rates(report: &Value) -> Vec<u64> {
 fn a_lost_worker_fails_the_run_within_seconds_and_is_named() {
     let begun = Instant::now();
     let (code, report, coordinator, said) = kill_one_of_two("fail", 60);
-    assert_eq!((code, &report["verdict"]), (Some(1), &"failed".into()), "{}", coordinator.said());
+    assert_eq!((code, &report["verdict"]), (Some(1), &"failed".into()), "{}", coordinator.output());
     // Some ten until it is killed, and a lease and the last reports afterwards.
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     let stopped = report["fleet"]["stopped"].as_str().expect("why");
@@ -61,30 +61,30 @@ fn a_lost_worker_fails_the_run_within_seconds_and_is_named() {
 fn without_a_lost_worker_the_rate_falls_or_returns_as_the_plan_says() {
     let continued = std::thread::spawn(|| kill_one_of_two("continue", 20));
     let (code, report, coordinator, _) = kill_one_of_two("redistribute", 24);
-    assert!(last_rates(&report).iter().all(|n| *n > 350), "{report:#} {}", coordinator.said());
+    assert!(last_rates(&report).iter().all(|n| *n > 350), "{report:#} {}", coordinator.output());
     let gap = report["timeline"].as_array().unwrap().iter().filter(|p| p["completed"].as_u64() < Some(250));
     assert!(gap.count() >= 3, "the gap shows");
     // Not all that was asked was sent: that never passes in silence.
-    assert_eq!(code, Some(4), "{}", coordinator.said());
+    assert_eq!(code, Some(4), "{}", coordinator.output());
     let (code, report, coordinator, _) = continued.join().expect("it ends");
     assert!(last_rates(&report).iter().all(|n| (150..250).contains(n)), "{report:#}");
-    assert_eq!(code, Some(4), "{}", coordinator.said());
+    assert_eq!(code, Some(4), "{}", coordinator.output());
 }
 
 #[test]
 fn a_worker_stopped_for_two_leases_sends_nothing_when_it_goes_on() {
-    let (log, room) = (Log::start(), Room::new());
-    let plan = room.plan(log.addr, "{rate: 500/s, duration: 60s, concurrency: 20}", "fail");
-    let (mut coordinator, url) = room.coordinator(&plan, "1", &[]);
-    let worker = room.worker("w0", &url, &["--threads", "1"]);
-    coordinator.said_after("load begins");
+    let (log, dir) = (Log::start(), RunDir::new());
+    let plan = dir.plan(log.addr, "{rate: 500/s, duration: 60s, concurrency: 20}", "fail");
+    let (mut coordinator, url) = dir.coordinator(&plan, "1", &[]);
+    let worker = dir.worker("w0", &url, &["--threads", "1"]);
+    coordinator.wait_for_output("load begins");
     std::thread::sleep(Duration::from_secs(5));
     worker.signal(Signal::STOP);
     let stopped_ns = now_ns();
     std::thread::sleep(Duration::from_secs(11));
     worker.signal(Signal::CONT);
     let continued_ns = now_ns();
-    assert_eq!(coordinator.end(), Some(1), "{}", coordinator.said());
+    assert_eq!(coordinator.end(), Some(1), "{}", coordinator.output());
     let arrivals = log.arrivals();
     assert!(arrivals.len() > 300, "{}", arrivals.len());
     let late = arrivals.iter().filter(|at| **at > stopped_ns + S / 10).count();
@@ -94,21 +94,21 @@ fn a_worker_stopped_for_two_leases_sends_nothing_when_it_goes_on() {
 
 #[test]
 fn a_coordinator_killed_and_restarted_with_its_journal_counts_every_request() {
-    let (log, room) = (Log::start(), Room::new());
-    let plan = room.plan(log.addr, "{rate: 400/s, duration: 14s, concurrency: 20}", "fail");
-    let state = room.path("state");
-    let (coordinator, url) = room.coordinator(&plan, "2", &["--state-dir", &state]);
+    let (log, dir) = (Log::start(), RunDir::new());
+    let plan = dir.plan(log.addr, "{rate: 400/s, duration: 14s, concurrency: 20}", "fail");
+    let state = dir.path("state");
+    let (coordinator, url) = dir.coordinator(&plan, "2", &["--state-dir", &state]);
     let mut workers: Vec<_> =
-        (0..2).map(|i| room.worker(&format!("w{i}"), &url, &["--threads", "1"])).collect();
-    coordinator.said_after("load begins");
+        (0..2).map(|i| dir.worker(&format!("w{i}"), &url, &["--threads", "1"])).collect();
+    coordinator.wait_for_output("load begins");
     std::thread::sleep(Duration::from_secs(6));
     coordinator.signal(Signal::KILL);
     drop(coordinator);
     let listen = url.trim_start_matches("http://");
-    let (mut coordinator, _) = room.coordinator(&plan, "2", &["--state-dir", &state, "--listen", listen]);
+    let (mut coordinator, _) = dir.coordinator(&plan, "2", &["--state-dir", &state, "--listen", listen]);
     let code = coordinator.end();
-    workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.said()));
-    let report = room.report();
+    workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.output()));
+    let report = dir.report();
     let totals = &report["totals"];
     let count = |name: &str| totals[name].as_u64().expect("a count");
     assert_eq!(totals["sent"], log.arrivals().len(), "{report:#}");
@@ -121,20 +121,20 @@ fn a_coordinator_killed_and_restarted_with_its_journal_counts_every_request() {
     assert!(count("dropped") as f64 <= unleased * 200.0 + 20.0, "{report:#}");
     // No threshold is there to be in doubt about: only what was not sent keeps the verdict back.
     let offered = count("sent") * 100 >= count("due") * 99;
-    assert_eq!(code, Some(if offered { 0 } else { 4 }), "{report:#} {}", coordinator.said());
+    assert_eq!(code, Some(if offered { 0 } else { 4 }), "{report:#} {}", coordinator.output());
 }
 
 #[test]
 fn without_a_coordinator_load_stops_within_a_lease() {
-    let (log, room) = (Log::start(), Room::new());
-    let plan = room.plan(log.addr, "{rate: 400/s, duration: 60s, concurrency: 20}", "fail");
-    let (coordinator, url) = room.coordinator(&plan, "1", &[]);
-    let worker = room.worker("w0", &url, &["--threads", "1"]);
-    coordinator.said_after("load begins");
+    let (log, dir) = (Log::start(), RunDir::new());
+    let plan = dir.plan(log.addr, "{rate: 400/s, duration: 60s, concurrency: 20}", "fail");
+    let (coordinator, url) = dir.coordinator(&plan, "1", &[]);
+    let worker = dir.worker("w0", &url, &["--threads", "1"]);
+    coordinator.wait_for_output("load begins");
     std::thread::sleep(Duration::from_secs(5));
     coordinator.signal(Signal::KILL);
     let killed_ns = now_ns();
-    worker.said_after("nothing is sent: the coordinator has not answered");
+    worker.wait_for_output("nothing is sent: the coordinator has not answered");
     std::thread::sleep(Duration::from_secs(2));
     let last = *log.arrivals().last().expect("load was applied");
     assert!(last > killed_ns, "it goes on while it has a lease");
@@ -145,15 +145,15 @@ fn without_a_coordinator_load_stops_within_a_lease() {
 /// for longer than a lease lasts.
 #[test]
 fn load_that_takes_all_there_is_costs_nobody_the_lease() {
-    let (log, room) = (Log::start(), Room::new());
-    let plan = room.plan(log.addr, "{concurrency: 256, duration: 9s}", "fail");
-    let (mut coordinator, url) = room.coordinator(&plan, "4", &[]);
+    let (log, dir) = (Log::start(), RunDir::new());
+    let plan = dir.plan(log.addr, "{concurrency: 256, duration: 9s}", "fail");
+    let (mut coordinator, url) = dir.coordinator(&plan, "4", &[]);
     let mut workers =
-        ["w0", "w1", "w2", "w3"].map(|name| room.worker(name, &url, &["--threads", "2", "--no-pin"]));
+        ["w0", "w1", "w2", "w3"].map(|name| dir.worker(name, &url, &["--threads", "2", "--no-pin"]));
     let code = coordinator.end();
-    assert!(matches!(code, Some(0 | 4)), "{code:?}: {}", coordinator.said());
-    workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.said()));
-    let report = room.report();
+    assert!(matches!(code, Some(0 | 4)), "{code:?}: {}", coordinator.output());
+    workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.output()));
+    let report = dir.report();
     for worker in report["fleet"]["workers"].as_array().expect("rows") {
         assert!(worker["state"] == "done" && worker["unleased_seconds"] == 0.0, "{worker:#}");
         assert!(worker["sent"].as_u64() > Some(1_000), "it is load: {worker:#}");

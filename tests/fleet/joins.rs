@@ -7,15 +7,15 @@ use loadtester::fleet::worker::Exit;
 use loadtester::tally::{Merged, RowCounter, StepId};
 
 use crate::simulated::{Part, Simulated, Told, full_window};
-use crate::stage::{Log, Room};
+use crate::stage::{Log, RunDir};
 
 const WORKERS: u32 = 500;
 
 #[test]
 fn five_hundred_workers_that_join_within_a_second_are_all_taken_in() {
-    let (log, room) = (Log::start(), Room::new());
-    let plan = room.plan(log.addr, &format!("{{concurrency: {WORKERS}, duration: 1s}}"), "fail");
-    let (mut coordinator, url) = room.coordinator(&plan, &WORKERS.to_string(), &[]);
+    let (log, dir) = (Log::start(), RunDir::new());
+    let plan = dir.plan(log.addr, &format!("{{concurrency: {WORKERS}, duration: 1s}}"), "fail");
+    let (mut coordinator, url) = dir.coordinator(&plan, &WORKERS.to_string(), &[]);
     let addr = url.trim_start_matches("http://").parse().expect("an address");
     let part = Part::new(addr, 1, Merged::new(1));
     let together = Arc::new(Barrier::new(WORKERS as usize + 1));
@@ -33,13 +33,13 @@ fn five_hundred_workers_that_join_within_a_second_are_all_taken_in() {
     let told: Vec<Told> = threads.into_iter().map(|t| t.join().expect("it ends well")).collect();
     let code = coordinator.end();
     for (number, worker) in told.iter().enumerate() {
-        assert_eq!(worker.exit, Exit::Done(None), "worker {number}: {}", coordinator.said());
+        assert_eq!(worker.exit, Exit::Done(None), "worker {number}: {}", coordinator.output());
     }
     let last = told.iter().filter_map(|worker| worker.joined).max().expect("they have joined");
     let (took, in_vain) = (last - begun, told.iter().map(|worker| worker.in_vain).sum::<usize>());
     println!("all taken in after {took:?}; {in_vain} calls in vain");
     assert!(took < Duration::from_secs(20), "{took:?}");
-    let report = room.report();
+    let report = dir.report();
     let rows = report["fleet"]["workers"].as_array().expect("rows");
     assert_eq!(rows.len(), WORKERS as usize, "{code:?}");
     let mut slots: Vec<u64> = rows.iter().filter_map(|row| row["slot"].as_u64()).collect();
@@ -55,10 +55,10 @@ fn five_hundred_workers_that_join_within_a_second_are_all_taken_in() {
 #[test]
 fn five_hundred_full_reports_at_once_are_merged_in_bounded_memory_and_nobody_is_lost() {
     // A worker that gets no turn for a lease is lost.
-    let (log, room) = (Log::start(), Room::alone());
-    let plan = room.plan(log.addr, &format!("{{concurrency: {WORKERS}, duration: 1s}}"), "fail");
-    let state = room.path("state");
-    let (mut coordinator, url) = room.coordinator(&plan, &WORKERS.to_string(), &["--state-dir", &state]);
+    let (log, dir) = (Log::start(), RunDir::alone());
+    let plan = dir.plan(log.addr, &format!("{{concurrency: {WORKERS}, duration: 1s}}"), "fail");
+    let state = dir.path("state");
+    let (mut coordinator, url) = dir.coordinator(&plan, &WORKERS.to_string(), &["--state-dir", &state]);
     let addr = url.trim_start_matches("http://").parse().expect("an address");
     let tally = full_window();
     let counted = tally.row(StepId(0)).counter(RowCounter::Due) * u64::from(WORKERS);
@@ -74,11 +74,11 @@ fn five_hundred_full_reports_at_once_are_merged_in_bounded_memory_and_nobody_is_
         std::thread::sleep(Duration::from_millis(50));
     }
     for thread in threads {
-        assert_eq!(thread.join().expect("it ends well").exit, Exit::Done(None), "{}", coordinator.said());
+        assert_eq!(thread.join().expect("it ends well").exit, Exit::Done(None), "{}", coordinator.output());
     }
     coordinator.end();
-    let report = room.report();
-    assert_eq!(report["totals"]["completed"], counted, "{}", coordinator.said());
+    let report = dir.report();
+    assert_eq!(report["totals"]["completed"], counted, "{}", coordinator.output());
     assert_eq!(report["fleet"]["missing"], serde_json::json!([]));
     let each = part.written.len() / 1_000;
     println!("{} MB at most for {WORKERS} reports of {each} kB", peak_bytes / 1_000_000);

@@ -3,48 +3,48 @@
 use std::fs;
 use std::net::TcpListener;
 
-use crate::stage::{Log, Room, exchange, post};
+use crate::stage::{Log, RunDir, exchange, post};
 
 const WORK: &str = "a-token-for-workers-5f1c";
 const OPERATE: &str = "a-token-for-operators-93d2";
 
 #[test]
 fn without_tokens_it_listens_on_loopback_only() {
-    let room = Room::new();
-    let mut coordinator = room.start("coordinator", &["--role", "coordinator", "--listen", "0.0.0.0:0"], &[]);
+    let dir = RunDir::new();
+    let mut coordinator = dir.start("coordinator", &["--role", "coordinator", "--listen", "0.0.0.0:0"], &[]);
     assert_eq!(coordinator.end(), Some(2));
-    assert!(coordinator.said().contains("set LOADTESTER_TOKEN"), "{}", coordinator.said());
+    assert!(coordinator.output().contains("set LOADTESTER_TOKEN"), "{}", coordinator.output());
 }
 
 #[test]
 fn a_taken_port_is_named_with_a_remedy_that_a_coordinator_takes() {
-    let (taken, room) = (TcpListener::bind("127.0.0.1:0").expect("a port"), Room::new());
+    let (taken, dir) = (TcpListener::bind("127.0.0.1:0").expect("a port"), RunDir::new());
     let address = taken.local_addr().expect("it has one").to_string();
-    let mut coordinator = room.start("coordinator", &["--role", "coordinator", "--listen", &address], &[]);
+    let mut coordinator = dir.start("coordinator", &["--role", "coordinator", "--listen", &address], &[]);
     assert_eq!(coordinator.end(), Some(2));
-    let said = coordinator.said();
+    let said = coordinator.output();
     assert!(said.contains(&address) && said.contains("choose another with --listen"), "{said}");
     assert!(!said.contains("--no-listen"), "{said}");
 }
 
 #[test]
 fn a_token_for_operators_alone_would_keep_every_worker_out_and_is_refused() {
-    let room = Room::new();
+    let dir = RunDir::new();
     let args = ["--role", "coordinator", "--listen", "127.0.0.1:0"];
-    let mut coordinator = room.start("coordinator", &args, &[("LOADTESTER_OPERATOR_TOKEN", OPERATE)]);
+    let mut coordinator = dir.start("coordinator", &args, &[("LOADTESTER_OPERATOR_TOKEN", OPERATE)]);
     assert_eq!(coordinator.end(), Some(2));
-    assert!(coordinator.said().contains("set LOADTESTER_TOKEN"), "{}", coordinator.said());
+    assert!(coordinator.output().contains("set LOADTESTER_TOKEN"), "{}", coordinator.output());
 }
 
 #[test]
 fn who_has_no_token_or_comes_from_elsewhere_is_refused_and_no_secret_is_told() {
-    let (log, room) = (Log::start(), Room::new());
-    let plan = room.plan(log.addr, "{requests: 50, concurrency: 5}", "fail");
+    let (log, dir) = (Log::start(), RunDir::new());
+    let plan = dir.plan(log.addr, "{requests: 50, concurrency: 5}", "fail");
     let tokens = [("LOADTESTER_TOKEN", WORK), ("LOADTESTER_OPERATOR_TOKEN", OPERATE)];
-    let report = room.path("report.json");
+    let report = dir.path("report.json");
     let args = ["--role", "coordinator", "--plan", &plan, "--listen", "127.0.0.1:0", "--report", &report];
-    let mut coordinator = room.start("coordinator", &args, &tokens);
-    let url = coordinator.said_after("coordinator at ").trim().trim_end_matches('/').to_owned();
+    let mut coordinator = dir.start("coordinator", &args, &tokens);
+    let url = coordinator.wait_for_output("coordinator at ").trim().trim_end_matches('/').to_owned();
     let fields = "Host: 127.0.0.1\r\nLoadtester-Protocol: 2\r\n";
     let with = |more: &str| format!("{fields}{more}");
     let bearer = |token: &str| with(&format!("Authorization: Bearer {token}\r\n"));
@@ -68,28 +68,28 @@ fn who_has_no_token_or_comes_from_elsewhere_is_refused_and_no_secret_is_told() {
     let get =
         |fields: &str| exchange(&url, format!("GET /api/v1/plan HTTP/1.1\r\n{fields}\r\n").as_bytes()).0;
     assert_eq!((get(fields), get(&bearer(WORK))), (401, 200));
-    let mut wrong = room.start(
+    let mut wrong = dir.start(
         "wrong",
         &["--role", "worker", "--coordinator", &url, "--no-listen"],
         &[("LOADTESTER_TOKEN", "not-the-token")],
     );
-    assert_eq!(wrong.end(), Some(2), "{}", wrong.said());
-    let mut operator = room.start(
+    assert_eq!(wrong.end(), Some(2), "{}", wrong.output());
+    let mut operator = dir.start(
         "operator",
         &["--role", "worker", "--coordinator", &url, "--no-listen"],
         &[("LOADTESTER_TOKEN", OPERATE)],
     );
-    assert_eq!(operator.end(), Some(2), "{}", operator.said());
-    assert!(operator.said().contains("this is the operator's token, and to take part needs the workers'"));
-    let token_file = room.path("token");
+    assert_eq!(operator.end(), Some(2), "{}", operator.output());
+    assert!(operator.output().contains("this is the operator's token, and to take part needs the workers'"));
+    let token_file = dir.path("token");
     fs::write(&token_file, format!("{WORK}\n")).expect("room on the disk");
     let mut elsewhere =
-        room.worker("elsewhere", &url, &["--token-file", &token_file, "--allow-target", "example.com"]);
-    assert_eq!(elsewhere.end(), Some(3), "{}", elsewhere.said());
-    assert!(elsewhere.said().contains("--allow-target does not name"), "{}", elsewhere.said());
+        dir.worker("elsewhere", &url, &["--token-file", &token_file, "--allow-target", "example.com"]);
+    assert_eq!(elsewhere.end(), Some(3), "{}", elsewhere.output());
+    assert!(elsewhere.output().contains("--allow-target does not name"), "{}", elsewhere.output());
     coordinator.end();
     assert_eq!(log.arrivals().len(), 0);
-    for said in [coordinator.said(), wrong.said(), elsewhere.said()] {
+    for said in [coordinator.output(), wrong.output(), elsewhere.output()] {
         assert!(!said.contains(WORK) && !said.contains(OPERATE) && !said.contains("not-the-token"), "{said}");
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::stage::{Log, Room, exchange};
+use crate::stage::{Log, RunDir, exchange};
 
 const WORK: &str = "a-token-for-workers-5f1c";
 const OPERATE: &str = "a-token-for-operators-93d2";
@@ -19,8 +19,8 @@ fn assert_none(place: &str, bytes: &[u8]) {
 
 #[test]
 fn secrets_are_in_no_report_no_answer_and_no_output_and_the_state_is_its_owners() {
-    let (log, room) = (Log::start(), Room::new());
-    let plan = room.path("plan.yaml");
+    let (log, dir) = (Log::start(), RunDir::new());
+    let plan = dir.path("plan.yaml");
     let text = format!(
         "base_url: http://{}\nload: {{rate: 50/s, duration: 4s, concurrency: 4}}\nscenarios:\n\
          - {{name: a, path: '/?key=${{PLAN_SECRET}}', headers: {{Authorization: 'Bearer ${{PLAN_SECRET}}', \
@@ -28,19 +28,19 @@ fn secrets_are_in_no_report_no_answer_and_no_output_and_the_state_is_its_owners(
         log.addr
     );
     fs::write(&plan, text).expect("room on the disk");
-    let state = room.path("state");
-    let reports = ["json", "html", "xml", "csv", "hlog"].map(|end| room.path(&format!("report.{end}")));
+    let state = dir.path("state");
+    let reports = ["json", "html", "xml", "csv", "hlog"].map(|end| dir.path(&format!("report.{end}")));
     let mut args = vec!["--role", "coordinator", "--plan", &plan, "--workers", "2"];
     args.extend(["--listen", "127.0.0.1:0", "--state-dir", &state]);
     reports.iter().for_each(|report| args.extend(["--report", report]));
     let work = ("LOADTESTER_TOKEN", WORK);
     let tokens = [work, ("LOADTESTER_OPERATOR_TOKEN", OPERATE), ("PLAN_SECRET", OF_PLAN)];
-    let mut coordinator = room.start("coordinator", &args, &tokens);
-    let url = coordinator.said_after("coordinator at ").trim().trim_end_matches('/').to_owned();
+    let mut coordinator = dir.start("coordinator", &args, &tokens);
+    let url = coordinator.wait_for_output("coordinator at ").trim().trim_end_matches('/').to_owned();
     let args = ["--role", "worker", "--coordinator", &url, "--threads", "1", "--listen", "127.0.0.1:0"];
-    let mut workers = ["w0", "w1"].map(|name| room.start(name, &args, &[work]));
-    let of_worker = workers[0].said_after("status at ").trim().trim_end_matches('/').to_owned();
-    coordinator.said_after("load begins");
+    let mut workers = ["w0", "w1"].map(|name| dir.start(name, &args, &[work]));
+    let of_worker = workers[0].wait_for_output("status at ").trim().trim_end_matches('/').to_owned();
+    coordinator.wait_for_output("load begins");
     std::thread::sleep(std::time::Duration::from_secs(3));
     for (url, token, path) in [
         (&url, OPERATE, "/"),
@@ -57,14 +57,14 @@ fn secrets_are_in_no_report_no_answer_and_no_output_and_the_state_is_its_owners(
     }
     // Nothing was as expected: reports hold samples of the failures, too.
     coordinator.end();
-    workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.said()));
+    workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.output()));
     assert!(!log.arrivals().is_empty());
     for report in &reports {
         assert_none(report, &fs::read(report).expect("a report was written"));
     }
-    assert_none("standard output", &fs::read(room.path("coordinator.out")).expect("a file"));
+    assert_none("standard output", &fs::read(dir.path("coordinator.out")).expect("a file"));
     for said in ["coordinator.err", "w0.err", "w1.err"] {
-        assert_none(said, &fs::read(room.path(said)).expect("a file"));
+        assert_none(said, &fs::read(dir.path(said)).expect("a file"));
     }
     // A plan travels and is kept with its secrets.
     let mode = |path: &str| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;

@@ -75,7 +75,7 @@ pub fn now_ns() -> u64 {
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
-/// Taken by each room: for itself alone by a test whose figures other tests' processes would spoil.
+/// Taken by each dir: for itself alone by a test whose figures other tests' processes would spoil.
 static MACHINE: RwLock<()> = RwLock::new(());
 
 #[expect(dead_code, reason = "held, not looked at")]
@@ -85,9 +85,9 @@ enum Machine {
 }
 
 /// A folder for what the processes of one test write.
-pub struct Room(PathBuf, #[expect(dead_code, reason = "held, not looked at")] Machine);
+pub struct RunDir(PathBuf, #[expect(dead_code, reason = "held, not looked at")] Machine);
 
-impl Room {
+impl RunDir {
     pub fn new() -> Self {
         Self::on(Machine::Shared(MACHINE.read().unwrap_or_else(PoisonError::into_inner)))
     }
@@ -143,7 +143,7 @@ impl Room {
         let args = ["--role", "coordinator", "--plan", plan, "--workers", workers, "--report", &report];
         let listen: &[&str] = if more.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
         let process = self.start("coordinator", &[&args[..], listen, more].concat(), &[]);
-        let url = process.said_after("coordinator at ");
+        let url = process.wait_for_output("coordinator at ");
         (process, url.split("/ ").next().expect("a URL").trim_end_matches('/').to_owned())
     }
 
@@ -157,7 +157,7 @@ impl Room {
     }
 }
 
-impl Drop for Room {
+impl Drop for RunDir {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
@@ -174,14 +174,14 @@ impl Process {
         kill_process(Pid::from_child(&self.child), signal).expect("it is there");
     }
 
-    pub fn said(&self) -> String {
+    pub fn output(&self) -> String {
         fs::read_to_string(&self.said).expect("UTF-8")
     }
 
     /// What follows `mark` on its line, once that was said.
-    pub fn said_after(&self, mark: &str) -> String {
+    pub fn wait_for_output(&self, mark: &str) -> String {
         eventually(mark, || {
-            let said = self.said();
+            let said = self.output();
             let (_, rest) = said.split_once(mark)?;
             rest.split_once('\n').map(|(line, _)| line.to_owned())
         })

@@ -11,7 +11,7 @@ use loadtester::tally::{Merged, RowTimer, StepId};
 use serde_json::Value;
 
 use crate::instrument::schedule_fit;
-use crate::stage::{Log, Room};
+use crate::stage::{Log, RunDir};
 
 const WORKERS: usize = 3;
 const RATE: f64 = 3_000.0;
@@ -20,24 +20,24 @@ const RATE: f64 = 3_000.0;
 const WAKE_UP_NS: f64 = 1e6;
 
 /// What a coordinator and its workers did: the target's log and the report.
-fn fleet(room: &Room, load: &str, more: &[&str]) -> (Vec<u64>, Value) {
+fn fleet(dir: &RunDir, load: &str, more: &[&str]) -> (Vec<u64>, Value) {
     let log = Log::start();
-    let plan = room.plan(log.addr, load, "fail");
-    let (mut coordinator, url) = room.coordinator(&plan, &WORKERS.to_string(), more);
+    let plan = dir.plan(log.addr, load, "fail");
+    let (mut coordinator, url) = dir.coordinator(&plan, &WORKERS.to_string(), more);
     let mut workers: Vec<_> =
-        (0..WORKERS).map(|i| room.worker(&format!("w{i}"), &url, &["--threads", "1"])).collect();
+        (0..WORKERS).map(|i| dir.worker(&format!("w{i}"), &url, &["--threads", "1"])).collect();
     let code = coordinator.end();
-    assert!(matches!(code, Some(0 | 4)), "{code:?}: {}", coordinator.said());
-    workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.said()));
-    (log.arrivals(), room.report())
+    assert!(matches!(code, Some(0 | 4)), "{code:?}: {}", coordinator.output());
+    workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.output()));
+    (log.arrivals(), dir.report())
 }
 
-fn alone(room: &Room, load: &str) -> Vec<u64> {
+fn alone(dir: &RunDir, load: &str) -> Vec<u64> {
     let log = Log::start();
-    let plan = room.plan(log.addr, load, "fail");
-    let mut process = room.start("alone", &["--plan", &plan, "--threads", "1", "--no-listen"], &[]);
+    let plan = dir.plan(log.addr, load, "fail");
+    let mut process = dir.start("alone", &["--plan", &plan, "--threads", "1", "--no-listen"], &[]);
     let code = process.end();
-    assert!(matches!(code, Some(0 | 4)), "{code:?}: {}", process.said());
+    assert!(matches!(code, Some(0 | 4)), "{code:?}: {}", process.output());
     log.arrivals()
 }
 
@@ -51,12 +51,12 @@ fn gap_cv(arrivals: &[u64]) -> f64 {
 /// program does.
 #[test]
 fn arrivals_of_three_workers_are_as_even_as_one_process() {
-    let room = Room::alone();
+    let dir = RunDir::alone();
     let load = "{rate: 3000/s, duration: 4s, concurrency: 300}";
     let (mut one, mut three) = (f64::INFINITY, f64::INFINITY);
     for _ in 0..6 {
-        one = one.min(gap_cv(&alone(&room, load)));
-        three = three.min(gap_cv(&fleet(&room, load, &[]).0));
+        one = one.min(gap_cv(&alone(&dir, load)));
+        three = three.min(gap_cv(&fleet(&dir, load, &[]).0));
         println!("cv of the gaps so far: one process {one:.3}, three workers {three:.3}");
         if three <= 2.0 * one {
             return;
@@ -103,10 +103,10 @@ fn nearest_rank(buckets: &Buckets, q: f64) -> u64 {
 /// The windows as they came in, put together by other means than the program's.
 #[test]
 fn merged_percentiles_are_those_of_the_union_of_what_workers_measured() {
-    let room = Room::new();
-    let state = room.path("state");
+    let dir = RunDir::new();
+    let state = dir.path("state");
     let load = "{rate: 3000/s, duration: 4s, concurrency: 300}";
-    let (_, report) = fleet(&room, load, &["--state-dir", &state]);
+    let (_, report) = fleet(&dir, load, &["--state-dir", &state]);
     let windows = windows(&state);
     let workers: BTreeSet<Key> = windows.iter().map(|window| window.key).collect();
     assert_eq!(workers.len(), WORKERS);
@@ -156,8 +156,8 @@ fn starts_apart_ns(arrivals: &[u64], rate: f64) -> f64 {
 
 #[test]
 fn workers_begin_together_within_the_bound_that_the_report_states() {
-    let room = Room::new();
-    let (arrivals, report) = fleet(&room, "{rate: 30/s, duration: 4s, concurrency: 6}", &[]);
+    let dir = RunDir::new();
+    let (arrivals, report) = fleet(&dir, "{rate: 30/s, duration: 4s, concurrency: 6}", &[]);
     assert_eq!(arrivals.len(), 120);
     let bound_ns = report["fleet"]["start_skew_bound"].as_f64().expect("it is known") * 1e9;
     let apart_ns = starts_apart_ns(&arrivals, 30.0);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::stage::{Log, Process, Room, eventually, exchange, post};
+use crate::stage::{Log, Process, RunDir, eventually, exchange, post};
 
 /// A worker that joins and is never heard again.
 fn join_and_vanish(url: &str) {
@@ -20,22 +20,22 @@ fn page(url: &str, path: &str) -> String {
 }
 
 /// Two are wanted; one gets ready and the other vanishes meanwhile.
-fn one_of_two(room: &Room, log: &Log, join_timeout: &str) -> (Process, String, Process) {
-    let plan = room.plan(log.addr, "{requests: 100, concurrency: 10}", "continue");
-    let (coordinator, url) = room.coordinator(&plan, "2", &["--join-timeout", join_timeout]);
+fn one_of_two(dir: &RunDir, log: &Log, join_timeout: &str) -> (Process, String, Process) {
+    let plan = dir.plan(log.addr, "{requests: 100, concurrency: 10}", "continue");
+    let (coordinator, url) = dir.coordinator(&plan, "2", &["--join-timeout", join_timeout]);
     join_and_vanish(&url);
-    let stays = room.worker("stays", &url, &["--threads", "1"]);
-    coordinator.said_after("all are here");
-    coordinator.said_after("worker 0 (vanishes) is lost");
+    let stays = dir.worker("stays", &url, &["--threads", "1"]);
+    coordinator.wait_for_output("all are here");
+    coordinator.wait_for_output("worker 0 (vanishes) is lost");
     (coordinator, url, stays)
 }
 
 #[test]
 fn who_is_lost_before_the_start_is_named_at_once_and_another_may_come_in_its_place() {
-    let (log, room) = (Log::start(), Room::new());
-    let (mut coordinator, url, mut stays) = one_of_two(&room, &log, "60s");
-    let said =
-        coordinator.said_after("waiting for others in place of worker 0 (vanishes), lost before the start");
+    let (log, dir) = (Log::start(), RunDir::new());
+    let (mut coordinator, url, mut stays) = one_of_two(&dir, &log, "60s");
+    let said = coordinator
+        .wait_for_output("waiting for others in place of worker 0 (vanishes), lost before the start");
     assert!(said.starts_with(", 1 of 2 are there, "), "{said}");
     // The picture is drawn anew many times a second.
     let waiting = eventually("who is missing", || {
@@ -45,10 +45,10 @@ fn who_is_lost_before_the_start_is_named_at_once_and_another_may_come_in_its_pla
     assert_eq!(waiting["missing"], json!([0]), "{waiting:#}");
     assert!((1.0..=60.0).contains(&waiting["seconds_left"].as_f64().expect("a time")), "{waiting}");
     assert!(page(&url, "/").contains("Not begun: waiting for others in place of worker 0"));
-    let mut comes = room.worker("comes", &url, &["--threads", "1"]);
+    let mut comes = dir.worker("comes", &url, &["--threads", "1"]);
     let ends = [coordinator.end(), stays.end(), comes.end()];
-    assert_eq!(ends, [Some(0); 3], "{}", coordinator.said());
-    let report = room.report();
+    assert_eq!(ends, [Some(0); 3], "{}", coordinator.output());
+    let report = dir.report();
     assert_eq!((&report["totals"]["ok"], log.arrivals().len()), (&100.into(), 100));
     assert_eq!(report["fleet"].get("waiting"), None, "it has begun");
     let states = report["fleet"]["workers"].as_array().expect("rows").iter().map(|row| row["state"].clone());
@@ -57,31 +57,31 @@ fn who_is_lost_before_the_start_is_named_at_once_and_another_may_come_in_its_pla
 
 #[test]
 fn a_fleet_that_stays_incomplete_is_given_up_in_the_time_that_was_said() {
-    let (log, room) = (Log::start(), Room::new());
-    let (mut coordinator, _, mut stays) = one_of_two(&room, &log, "4s");
-    assert_eq!(coordinator.end(), Some(3), "{}", coordinator.said());
+    let (log, dir) = (Log::start(), RunDir::new());
+    let (mut coordinator, _, mut stays) = one_of_two(&dir, &log, "4s");
+    assert_eq!(coordinator.end(), Some(3), "{}", coordinator.output());
     let why = "worker 0 was lost before the start, and 1 of 2 workers have joined in time";
-    eventually("why", || coordinator.said().contains(why).then_some(()));
-    assert_eq!(stays.end(), Some(0), "{}", stays.said());
-    assert!(stays.said().contains(why), "{}", stays.said());
+    eventually("why", || coordinator.output().contains(why).then_some(()));
+    assert_eq!(stays.end(), Some(0), "{}", stays.output());
+    assert!(stays.output().contains(why), "{}", stays.output());
     assert!(log.arrivals().is_empty());
 }
 
 #[test]
 fn a_worker_more_than_was_asked_for_joins_a_run_under_way_and_gets_a_share() {
-    let (log, room) = (Log::start(), Room::new());
-    let plan = room.plan(log.addr, "{rate: 200/s, duration: 12s, concurrency: 20}", "fail");
-    let (mut coordinator, url) = room.coordinator(&plan, "1", &[]);
-    let _first = room.worker("w0", &url, &["--threads", "1"]);
-    coordinator.said_after("load begins");
-    let _late = room.worker("w1", &url, &["--threads", "1"]);
+    let (log, dir) = (Log::start(), RunDir::new());
+    let plan = dir.plan(log.addr, "{rate: 200/s, duration: 12s, concurrency: 20}", "fail");
+    let (mut coordinator, url) = dir.coordinator(&plan, "1", &[]);
+    let _first = dir.worker("w0", &url, &["--threads", "1"]);
+    coordinator.wait_for_output("load begins");
+    let _late = dir.worker("w1", &url, &["--threads", "1"]);
     assert!(
-        coordinator.said_after("worker 1 ").ends_with("joined, 2, of 1 asked for"),
+        coordinator.wait_for_output("worker 1 ").ends_with("joined, 2, of 1 asked for"),
         "{}",
-        coordinator.said()
+        coordinator.output()
     );
-    assert_eq!(coordinator.end(), Some(0), "{}", coordinator.said());
-    let report = room.report();
+    assert_eq!(coordinator.end(), Some(0), "{}", coordinator.output());
+    let report = dir.report();
     let sent = |i: usize| report["fleet"]["workers"][i]["due"].as_u64().expect("a count");
     assert_eq!(sent(0) + sent(1), 2_400, "{report}");
     assert!(sent(0) > sent(1) && sent(1) > 0, "{} and {}", sent(0), sent(1));

@@ -5,14 +5,14 @@ use loadtester::http::CapturedResponse;
 use loadtester::http1::{Decoder, HeadMemo, MAX_HEAD_BYTES, ProtocolError};
 
 use crate::memory::height_of;
-use crate::reference::{self, Told};
+use crate::reference::{self, Decoded};
 
 /// Two heads at their longest: one that grows, and the memory it grows out of; and the head remembered.
 const MAX_HELD_BYTES: u64 = 4 * MAX_HEAD_BYTES as u64;
 /// Body bytes kept of a recording: all.
 const ALL: usize = usize::MAX;
 
-type Answer = Result<Told, ProtocolError>;
+type Answer = Result<Decoded, ProtocolError>;
 
 /// Everything that holds for an input.
 pub fn response(rng: &mut Rng, bytes: &[u8]) {
@@ -59,7 +59,7 @@ fn fed(bytes: &[u8], cuts: &[usize], to_head: bool) -> Answer {
         assert_eq!(fed.consumed, piece.len(), "an incomplete response takes all it is given");
     }
     let body = recording.body().to_vec();
-    Ok(Told { consumed, complete, ends_here: decoder.ends_here(), head: decoder.head(), body })
+    Ok(Decoded { consumed, complete, ends_here: decoder.ends_here(), head: decoder.head(), body })
 }
 
 /// The same where everything that may go by unseen does, as it does in a run.

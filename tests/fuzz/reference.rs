@@ -11,7 +11,7 @@ const MAX_TRAILER_BYTES: usize = MAX_HEAD_BYTES;
 
 /// What came of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct Decoded {
     pub consumed: usize,
     pub complete: bool,
     /// Whether the end of the stream would complete it.
@@ -21,10 +21,10 @@ pub struct Told {
 }
 
 /// The response at the start of `bytes`.
-pub fn response(bytes: &[u8], to_head: bool) -> Result<Told, ProtocolError> {
+pub fn response(bytes: &[u8], to_head: bool) -> Result<Decoded, ProtocolError> {
     let all = bytes.len();
     let told = |consumed, complete, ends_here, head, body: &[u8]| {
-        Ok(Told { consumed, complete, ends_here, head, body: body.to_vec() })
+        Ok(Decoded { consumed, complete, ends_here, head, body: body.to_vec() })
     };
     let mut at = 0;
     let head = loop {

@@ -58,8 +58,8 @@ fn finished(mut snapshot: Snapshot) -> Snapshot {
 }
 
 fn show(snapshot: Snapshot) -> (Arc<SharedSnapshot>, Server) {
-    let board = Arc::new(SharedSnapshot::new(snapshot));
-    (board.clone(), server_of(board))
+    let shared = Arc::new(SharedSnapshot::new(snapshot));
+    (shared.clone(), server_of(shared))
 }
 
 #[test]
@@ -177,34 +177,34 @@ fn what_is_read_aloud_by_itself_holds_no_figure_that_changes_all_the_time() {
 
 #[test]
 fn the_parts_are_those_of_the_page_and_the_last_ones_end_the_asking() {
-    let (board, server) = show(snapshot());
+    let (shared, server) = show(snapshot());
     let part = |part: Part| get(server.addr(), &format!("/live/{}", part.name()));
     for p in Part::ALL {
-        assert_eq!(part(p), (200, board.read(|s| dashboard::part(p, s))));
+        assert_eq!(part(p), (200, shared.read(|s| dashboard::part(p, s))));
     }
     assert_eq!(get(server.addr(), "/live/other").0, 404);
-    board.update(|snapshot| snapshot.state = State::Finished);
+    shared.update(|snapshot| snapshot.state = State::Finished);
     for p in Part::ALL {
-        assert_eq!(part(p), (286, board.read(|s| dashboard::part(p, s))));
+        assert_eq!(part(p), (286, shared.read(|s| dashboard::part(p, s))));
     }
     assert!(part(Part::Now).1.contains("/report.html"));
 }
 
 #[test]
 fn the_report_can_be_downloaded_in_each_form_once_the_run_is_over() {
-    let (board, server) = show(snapshot());
+    let (shared, server) = show(snapshot());
     let forms = ["json", "html", "xml", "csv", "hlog"];
     for form in forms {
         let (code, why) = get(server.addr(), &format!("/report.{form}"));
         assert!(code == 409 && why.contains("/status"), "{form}: {code} {why}");
     }
-    board.update(|snapshot| snapshot.state = State::Finished);
+    shared.update(|snapshot| snapshot.state = State::Finished);
     let (code, why) = get(server.addr(), "/report.hlog");
     assert!(code == 404 && why.contains("--report FILE.hlog"), "{code} {why}");
     let page = get(server.addr(), "/").1;
     assert!(page.contains("/report.csv") && !page.contains("/report.hlog"), "only what can be had");
 
-    board.update(|snapshot| snapshot.intervals = Some(Intervals::new(["a", "b"])));
+    shared.update(|snapshot| snapshot.intervals = Some(Intervals::new(["a", "b"])));
     assert!(get(server.addr(), "/").1.contains("/report.hlog"));
     for form in forms {
         let url = format!("http://{}/report.{form}", server.addr());

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::live;
-use crate::run::{Ended, Room, Running, eventually, run, run_plan, start, start_with};
+use crate::run::{Ended, RunDir, Running, eventually, run, run_plan, start, start_with};
 use crate::script::{Script, Step, response, send};
 
 fn answering() -> Script {
@@ -49,11 +49,11 @@ scenarios:
 
 #[test]
 fn what_is_no_plan_is_said_to_be_none() {
-    let room = Room::new();
-    let odd = room.write("odd.yaml", b"base_url: \xff");
+    let dir = RunDir::new();
+    let odd = dir.write("odd.yaml", b"base_url: \xff");
     check_refusal(run(&["--plan", &odd]), 2, &["odd.yaml", "UTF-8", "byte 10"]);
-    check_refusal(run(&["--plan", &room.file("missing.yaml")]), 2, &["missing.yaml", "--plan"]);
-    check_refusal(run(&["--plan", &room.file(".")]), 2, &["is a directory"]);
+    check_refusal(run(&["--plan", &dir.file("missing.yaml")]), 2, &["missing.yaml", "--plan"]);
+    check_refusal(run(&["--plan", &dir.file(".")]), 2, &["is a directory"]);
 }
 
 #[test]
@@ -194,8 +194,8 @@ fn an_interrupted_warm_up_measured_nothing() {
         "base_url: {}\nload: {{ warmup: 50s, duration: 1s }}\nscenarios: [{{ name: a, path: / }}]\n",
         script.url()
     );
-    let room = Room::new();
-    let run = start(&["--plan", &room.write("plan.yaml", plan)]);
+    let dir = RunDir::new();
+    let run = start(&["--plan", &dir.write("plan.yaml", plan)]);
     flows(&run, &script);
     run.signal(Signal::INT);
     let ended = run.end().lawful();
@@ -210,8 +210,8 @@ fn a_second_interrupt_ends_the_drain_at_once() {
         "base_url: {}\nload: {{ duration: 50s, drain: 50s, concurrency: 2 }}\nscenarios: [{{ name: a, path: / }}]\n",
         script.url()
     );
-    let room = Room::new();
-    let run = start(&["--plan", &room.write("plan.yaml", plan)]);
+    let dir = RunDir::new();
+    let run = start(&["--plan", &dir.write("plan.yaml", plan)]);
     flows(&run, &script);
     // The first window has closed.
     std::thread::sleep(Duration::from_secs(2));

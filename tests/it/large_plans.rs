@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::instrument::child::{Ended, Job};
 use crate::live;
-use crate::run::{PROGRAM, Room, eventually, start};
+use crate::run::{PROGRAM, RunDir, eventually, start};
 
 /// Resident memory a run may take that sends one body of 4 MiB.
 const MOST_WITH_A_LARGE_BODY: u64 = 30_000_000;
@@ -24,19 +24,19 @@ const MOST_PER_SCRAPE: usize = 1_000_000;
 /// How long a plan of 5,000 scenarios may take to check, in a debug build on a busy machine.
 const MOST_TO_CHECK: Duration = Duration::from_secs(10);
 
-fn run(room: &Room, args: &[&str]) -> Ended {
+fn run(dir: &RunDir, args: &[&str]) -> Ended {
     let mut job = Job::new(PROGRAM, None, Duration::from_secs(60));
     job.args = args.iter().map(|arg| (*arg).to_owned()).collect();
-    job.run(Path::new(&room.file(""))).expect("the program starts")
+    job.run(Path::new(&dir.file(""))).expect("the program starts")
 }
 
 #[test]
 fn a_body_of_4_mib_costs_little_more_than_its_size() {
     let target = DemoTarget::start_program(Path::new(PROGRAM), None).unwrap();
-    let room = Room::new();
+    let dir = RunDir::new();
     let line = "      {\"name\": \"Jane Doe\", \"email\": \"jane@example.com\", \"token\": \"t0ken\"},\n";
     let body = line.repeat((4 << 20) / line.len());
-    let plan = room.write(
+    let plan = dir.write(
         "plan.yaml",
         format!(
             "base_url: http://{}\nscenarios:\n  - method: POST\n    path: /echo\n    body: |\n{body}",
@@ -44,10 +44,10 @@ fn a_body_of_4_mib_costs_little_more_than_its_size() {
         ),
     );
     let common = ["--plan", &plan, "--threads", "1", "-c", "1", "-r", "4/s", "-d", "700ms", "--quiet"];
-    let ended = run(&room, &[&common[..], &["--listen", "127.0.0.1:0"]].concat());
+    let ended = run(&dir, &[&common[..], &["--listen", "127.0.0.1:0"]].concat());
     let peak = ended.peak_rss_bytes.expect("it runs long enough to be looked at");
     assert!(peak <= MOST_WITH_A_LARGE_BODY, "{peak} bytes resident: {}", ended.complaint());
-    let checked = run(&room, &[&common[..], &["--check"]].concat());
+    let checked = run(&dir, &[&common[..], &["--check"]].concat());
     assert!(checked.stdout.contains("body of 3."), "{}", checked.stdout);
     assert!(checked.stdout.contains("\"token\": \"***\"") && !checked.stdout.contains("t0ken"));
 }
@@ -88,12 +88,12 @@ fn five_thousand_scenarios_are_checked_quickly() {
 #[test]
 fn every_report_of_5_000_scenarios_is_whole_and_scrapes_stay_small() {
     let target = DemoTarget::start_program(Path::new(PROGRAM), None).unwrap();
-    let room = Room::new();
+    let dir = RunDir::new();
     let (scenarios, requests) = (plan::MAX_SCENARIOS, 2 * plan::MAX_SCENARIOS);
     let text = many_scenarios(&format!("http://{}", target.addr()), scenarios, requests);
-    let plan = room.write("plan.yaml", text);
+    let plan = dir.write("plan.yaml", text);
     let files =
-        ["a.html", "a.xml", "a.csv", "a.scenarios.csv", "a.hlog", "a.json"].map(|name| room.file(name));
+        ["a.html", "a.xml", "a.csv", "a.scenarios.csv", "a.hlog", "a.json"].map(|name| dir.file(name));
     let mut args = vec!["--plan", &plan, "--threads", "1", "--listen", "127.0.0.1:0", "--linger", "60s"];
     files.iter().for_each(|file| args.extend(["--report", file]));
     let running = start(&args);

@@ -74,9 +74,9 @@ pub fn server() -> Server {
     server_of(Arc::new(SharedSnapshot::new(snapshot())))
 }
 
-/// A server that shows `board`.
-pub fn server_of(board: Arc<SharedSnapshot>) -> Server {
-    serve(Listen::At(([127, 0, 0, 1], 0).into()), Site::of(board)).expect("a free port of loopback")
+/// A server that shows `shared`.
+pub fn server_of(shared: Arc<SharedSnapshot>) -> Server {
+    serve(Listen::At(([127, 0, 0, 1], 0).into()), Site::of(shared)).expect("a free port of loopback")
 }
 
 /// A client that gives up rather than hang.

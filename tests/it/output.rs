@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::live;
-use crate::run::{PROGRAM, Room, eventually, run, run_plan, start, start_with};
+use crate::run::{PROGRAM, RunDir, eventually, run, run_plan, start, start_with};
 use crate::script::{Script, Step, response, send};
 
 fn answering() -> Script {
@@ -135,12 +135,12 @@ fn a_check_sends_nothing() {
 
 #[test]
 fn a_plan_is_read_from_standard_input() {
-    let (script, room) = (answering(), Room::new());
+    let (script, dir) = (answering(), RunDir::new());
     let plan = format!(
         "base_url: {}\ndefaults: {{ requests: 5 }}\nscenarios: [{{ name: a, path: / }}]\n",
         script.url()
     );
-    let file = File::open(room.write("plan.yaml", plan)).unwrap();
+    let file = File::open(dir.write("plan.yaml", plan)).unwrap();
     let run = start_with(&["--plan", "-"], |command| {
         command.stdin(file);
     });

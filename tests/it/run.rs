@@ -18,9 +18,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// A directory of its own for each run, emptied when dropped.
 #[derive(Debug)]
-pub struct Room(PathBuf);
+pub struct RunDir(PathBuf);
 
-impl Room {
+impl RunDir {
     pub fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!("run-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -42,7 +42,7 @@ impl Room {
     }
 }
 
-impl Drop for Room {
+impl Drop for RunDir {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
@@ -52,7 +52,7 @@ impl Drop for Room {
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    room: Room,
+    dir: RunDir,
     begun: Instant,
 }
 
@@ -73,17 +73,17 @@ pub fn start(args: &[&str]) -> Running {
 
 /// [`start`], with a last word on the command.
 pub fn start_with(args: &[&str], change: impl FnOnce(&mut Command)) -> Running {
-    let room = Room::new();
+    let dir = RunDir::new();
     let mut command = Command::new(PROGRAM);
-    command.args(args).arg("--report").arg(room.file("report.json"));
+    command.args(args).arg("--report").arg(dir.file("report.json"));
     if !args.iter().any(|arg| arg.starts_with("--listen")) {
         command.arg("--no-listen");
     }
-    let create = |name| File::create(room.file(name)).expect("room on the disk");
+    let create = |name| File::create(dir.file(name)).expect("room on the disk");
     command.stdin(Stdio::null()).stdout(create("stdout")).stderr(create("stderr")).env_remove("NO_COLOR");
     change(&mut command);
     let child = command.spawn().expect("the program starts");
-    Running { child, room, begun: Instant::now() }
+    Running { child, dir, begun: Instant::now() }
 }
 
 /// Run the program with `args` to its end.
@@ -93,8 +93,8 @@ pub fn run(args: &[&str]) -> Ended {
 
 /// Run a plan with more `args` to its end.
 pub fn run_plan(plan: &str, args: &[&str]) -> Ended {
-    let room = Room::new();
-    let path = room.write("plan.yaml", plan);
+    let dir = RunDir::new();
+    let path = dir.write("plan.yaml", plan);
     run(&[&["--plan", path.as_str()], args].concat())
 }
 
@@ -110,7 +110,7 @@ impl Running {
 
     /// What it has said on standard error so far.
     pub fn stderr(&self) -> String {
-        fs::read_to_string(self.room.file("stderr")).expect("UTF-8")
+        fs::read_to_string(self.dir.file("stderr")).expect("UTF-8")
     }
 
     /// Wait until standard error says `mark`, and return what follows it on its line.
@@ -134,7 +134,7 @@ impl Running {
             }
             std::thread::sleep(LOOK_EVERY);
         };
-        let read = |name| fs::read_to_string(self.room.file(name)).unwrap_or_default();
+        let read = |name| fs::read_to_string(self.dir.file(name)).unwrap_or_default();
         let report = serde_json::from_str(&read("report.json")).unwrap_or(Value::Null);
         Ended { code: status.code(), stdout: read("stdout"), stderr: read("stderr"), report }
     }

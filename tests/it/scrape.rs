@@ -73,8 +73,8 @@ impl Drop for Prometheus {
 
 #[test]
 fn prometheus_stores_what_the_board_shows() {
-    let board = Arc::new(SharedSnapshot::new(snapshot()));
-    let server = server_of(Arc::clone(&board));
+    let shared = Arc::new(SharedSnapshot::new(snapshot()));
+    let server = server_of(Arc::clone(&shared));
     let prometheus = Prometheus::scraping(server.addr());
     prometheus.await_value("up", 1.0);
     let ok = r#"loadtester_requests_total{scenario="Get users",outcome="ok"}"#;
@@ -84,6 +84,6 @@ fn prometheus_stores_what_the_board_shows() {
     prometheus
         .await_value(r#"loadtester_response_time_seconds_bucket{scenario="Get users",le="0.05"}"#, 499.0);
     prometheus.await_value(r#"loadtester_requests_total{scenario="say \"hi\" \\ twice"}"#, 0.0);
-    board.update(|snapshot| snapshot.tally.add_row(StepId(0), Outcome::Ok, 1_500));
+    shared.update(|snapshot| snapshot.tally.add_row(StepId(0), Outcome::Ok, 1_500));
     prometheus.await_value(ok, 1_500.0);
 }

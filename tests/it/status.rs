@@ -10,8 +10,8 @@ use crate::live::{PROMPTLY, agent, get, server, server_of, snapshot};
 
 #[test]
 fn status_is_the_picture_on_the_board() {
-    let board = Arc::new(SharedSnapshot::new(snapshot()));
-    let server = server_of(Arc::clone(&board));
+    let shared = Arc::new(SharedSnapshot::new(snapshot()));
+    let server = server_of(Arc::clone(&shared));
     let status = || {
         let (code, body) = get(server.addr(), "/status?pretty=no");
         assert_eq!(code, 200);
@@ -22,7 +22,7 @@ fn status_is_the_picture_on_the_board() {
     assert_eq!(before["elapsed"], 2.5);
     assert_eq!(before["progress"], 0.25);
     assert_eq!(before["totals"]["due"], 1_005);
-    board.update(|snapshot| snapshot.state = State::Finished);
+    shared.update(|snapshot| snapshot.state = State::Finished);
     let after = status();
     assert_eq!((&after["state"], &after["progress"]), (&"finished".into(), &1.0.into()));
 }
@@ -31,11 +31,11 @@ fn status_is_the_picture_on_the_board() {
 fn it_is_ready_once_the_run_has_begun_and_healthy_before() {
     let mut starting = snapshot();
     starting.state = State::Starting;
-    let board = Arc::new(SharedSnapshot::new(starting));
-    let server = server_of(Arc::clone(&board));
+    let shared = Arc::new(SharedSnapshot::new(starting));
+    let server = server_of(Arc::clone(&shared));
     assert_eq!(get(server.addr(), "/healthz").0, 200);
     assert_eq!(get(server.addr(), "/readyz"), (503, "starting\n".into()));
-    board.update(|snapshot| snapshot.state = State::WarmingUp);
+    shared.update(|snapshot| snapshot.state = State::WarmingUp);
     assert_eq!(get(server.addr(), "/readyz"), (200, "warming_up\n".into()));
 }
 

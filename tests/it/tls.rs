@@ -12,7 +12,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::version::{TLS12, TLS13};
 
-use crate::run::{Ended, Room, run};
+use crate::run::{Ended, RunDir, run};
 use crate::script::{Script, Step, response, send};
 use crate::secure_target::{Authority, Pair, Peer, SecureTarget, config, for_clients};
 
@@ -25,24 +25,24 @@ const EACH: [&[&SupportedProtocolVersion]; 2] = [&[&TLS12], &[&TLS13]];
 
 /// Run the plan of one scenario with this `tls:` beside files named as in it.
 fn run_tls(target: &str, tls: &str, args: &[&str]) -> Ended {
-    let room = room();
+    let dir = dir();
     let plan = format!("base_url: {target}\ntls: {tls}\nscenarios: [{{name: a, path: /a, timeout: 2s}}]\n");
-    let path = room.write("plan.yaml", plan);
+    let path = dir.write("plan.yaml", plan);
     run(&[&["--plan", path.as_str()], args].concat())
 }
 
 /// A folder with everybody's certificates.
-fn room() -> Room {
-    let room = Room::new();
-    room.write("ca.pem", AUTHORITY.pem());
-    room.write("other.pem", OTHER.pem());
+fn dir() -> RunDir {
+    let dir = RunDir::new();
+    dir.write("ca.pem", AUTHORITY.pem());
+    dir.write("other.pem", OTHER.pem());
     let client = AUTHORITY.sign_with(&["a client"], for_clients);
     let stranger = OTHER.sign_with(&["a stranger"], for_clients);
     for (name, pair) in [("client", client), ("stranger", stranger)] {
-        room.write(&format!("{name}.pem"), pair.certificate);
-        room.write(&format!("{name}.key"), pair.key);
+        dir.write(&format!("{name}.pem"), pair.certificate);
+        dir.write(&format!("{name}.key"), pair.key);
     }
-    room
+    dir
 }
 
 /// Passed: so many requests, all well.
@@ -135,9 +135,9 @@ fn who_is_not_believed_is_named_with_a_remedy() {
 
 #[test]
 fn a_self_signed_certificate_is_believed_by_whoever_names_it() {
-    let room = room();
+    let dir = dir();
     let own = Authority::of_itself(&["localhost"]);
-    let (named, other) = (room.write("self.pem", &own.certificate), room.file("ca.pem"));
+    let (named, other) = (dir.write("self.pem", &own.certificate), dir.file("ca.pem"));
     for versions in EACH {
         let target = SecureTarget::answer(config(&own, versions, None), usize::MAX, hello());
         all_well(run(&[&target.url(), "-n", "10", "--cacert", &named]), 10);
@@ -152,7 +152,7 @@ fn a_self_signed_certificate_is_believed_by_whoever_names_it() {
         }
     }
     let expired = Authority::of_itself_until(2020, &["localhost"]);
-    let named = room.write("expired.pem", &expired.certificate);
+    let named = dir.write("expired.pem", &expired.certificate);
     let target = SecureTarget::answer(config(&expired, BOTH, None), usize::MAX, hello());
     let ended = run(&[&target.url(), "-n", "10", "--cacert", &named]);
     assert!(ended.stderr.contains("has expired"), "{ended:#?}");
@@ -160,9 +160,9 @@ fn a_self_signed_certificate_is_believed_by_whoever_names_it() {
 
 #[test]
 fn a_url_says_it_with_flags() {
-    let room = room();
+    let dir = dir();
     let target = SecureTarget::answer(config(&GOOD, BOTH, Some(&AUTHORITY)), usize::MAX, hello());
-    let (ca, cert, key) = (room.file("ca.pem"), room.file("client.pem"), room.file("client.key"));
+    let (ca, cert, key) = (dir.file("ca.pem"), dir.file("client.pem"), dir.file("client.key"));
     let by_address = target.url().replace("localhost", "127.0.0.1");
     let args = [&by_address, "-n", "10", "--cacert", &ca, "--cert", &cert, "--key", &key];
     all_well(run(&args), 10);
@@ -218,8 +218,8 @@ fn large_bodies_pass_both_ways() {
             peer.send(response("200 OK", &body))?;
         }
     });
-    let room = room();
-    let (ca, file) = (room.file("ca.pem"), room.write("body", vec![b'y'; 2_000_000]));
+    let dir = dir();
+    let (ca, file) = (dir.file("ca.pem"), dir.write("body", vec![b'y'; 2_000_000]));
     let body = format!("@{file}");
     let ended = run(&[&target.url(), "--cacert", &ca, "-m", "POST", "-b", &body, "-n", "6", "-c", "2"]);
     let ended = all_well(ended, 6);
@@ -407,15 +407,15 @@ fn files_that_do_not_serve_are_named_with_their_key() {
             "tls.key: `stranger.key` is not the key of the certificate",
         ),
     ] {
-        let room = room();
-        room.write("locked.key", &locked);
-        room.write("old.pem", &old);
-        room.write("client.pem", &client.certificate);
-        room.write("client.key", &client.key);
+        let dir = dir();
+        dir.write("locked.key", &locked);
+        dir.write("old.pem", &old);
+        dir.write("client.pem", &client.certificate);
+        dir.write("client.key", &client.key);
         let plan = format!(
             "base_url: https://localhost:1\ntls: {tls}\nload: {{requests: 1}}\nscenarios: [{{path: /}}]\n"
         );
-        let ended = run(&["--plan", &room.write("plan.yaml", plan)]);
+        let ended = run(&["--plan", &dir.write("plan.yaml", plan)]);
         assert_eq!(ended.code, Some(2), "{ended:#?}");
         assert!(ended.stderr.contains(expected), "{tls}: {ended:#?}");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::{Signal, kill_process};
 
-use crate::rooms::Quota;
+use crate::namespaces::Quota;
 use crate::stage::{Beside, Generator, Run, cores, demand, until};
 use crate::{Done, Skipped};
 

@@ -18,7 +18,7 @@ mod instrument;
 mod memory;
 mod readers;
 mod resources;
-mod rooms;
+mod namespaces;
 mod slow_target;
 mod stage;
 

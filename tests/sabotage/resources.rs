@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 
 use crate::Done;
-use crate::rooms::Network;
+use crate::namespaces::Network;
 use crate::stage::{Beside, Generator, Run, demand};
 
 /// Each response ends its connection, so each request takes a new port and a new descriptor.

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use crate::harness::Skipped;
-use crate::run::{Room, eventually};
+use crate::run::{RunDir, eventually};
 use crate::service::{Service, free_address, program};
 
 /// A running haproxy.
@@ -19,7 +19,7 @@ impl Haproxy {
     /// Start one. It answers by itself, or asks the server at `behind`.
     pub fn start(behind: Option<SocketAddr>) -> Result<Self, Skipped> {
         let haproxy = program("haproxy", "haproxy is not installed: apt-get install haproxy")?;
-        let (room, address) = (Room::new(), free_address());
+        let (run_dir, address) = (RunDir::new(), free_address());
         let answers = match behind {
             None => "http-request return status 200 content-type text/plain string hello".to_owned(),
             Some(_) => "default_backend behind".to_owned(),
@@ -29,11 +29,11 @@ impl Haproxy {
         let text = format!(
             "global\n stats socket {}\ndefaults\n mode http\n timeout connect 5s\n timeout client 30s\n timeout server 30s\n\
              frontend front\n bind {address}\n {answers}\n{backend}",
-            room.file("stats")
+            run_dir.file("stats")
         );
         let mut command = Command::new(haproxy);
-        command.args(["-db", "-f", &room.write("haproxy.cfg", text)]);
-        let haproxy = Self { service: Service::start(command, room, address), address };
+        command.args(["-db", "-f", &run_dir.write("haproxy.cfg", text)]);
+        let haproxy = Self { service: Service::start(command, run_dir, address), address };
         // The connection that found it listening counts as a request, when it has ended.
         eventually("haproxy counts", || (haproxy.requests() > 0).then_some(()));
         Ok(haproxy)

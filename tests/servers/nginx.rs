@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use crate::harness::Skipped;
-use crate::run::Room;
+use crate::run::RunDir;
 use crate::service::{Service, free_address, program};
 
 const MISSING: &str = "nginx is not installed: apt-get install nginx";
@@ -46,14 +46,14 @@ pub struct Line {
 impl Nginx {
     /// Start one. `/` is a short answer, `/text` a file of [`TEXT_BYTES`].
     pub fn start(config: Config) -> Result<Self, Skipped> {
-        Self::start_in(Room::new(), free_address(), config)
+        Self::start_in(RunDir::new(), free_address(), config)
     }
 
-    fn start_in(room: Room, address: SocketAddr, config: Config) -> Result<Self, Skipped> {
+    fn start_in(run_dir: RunDir, address: SocketAddr, config: Config) -> Result<Self, Skipped> {
         let nginx = program("nginx", MISSING)?;
-        let dir = room.file("");
-        room.write("text", "All work and no play makes a dull text. ".repeat(TEXT_BYTES / 40));
-        room.write("hello", "hello");
+        let dir = run_dir.file("");
+        run_dir.write("text", "All work and no play makes a dull text. ".repeat(TEXT_BYTES / 40));
+        run_dir.write("hello", "hello");
         let (listen, server) = (config.listen, &config.server);
         let master = if config.master { "on; worker_processes 2" } else { "off; worker_processes 1" };
         let text = format!(
@@ -68,10 +68,10 @@ impl Nginx {
              uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;\n\
              server {{ listen {address}{listen} backlog=1024; root {dir}; index hello;\n{server}\n}} }}\n"
         );
-        let file = room.write("nginx.conf", text);
+        let file = run_dir.write("nginx.conf", text);
         let mut command = Command::new(nginx);
-        command.args(["-p", &dir, "-c", &file, "-e", &room.file("error.log")]);
-        Ok(Self { service: Service::start(command, room, address), address, config })
+        command.args(["-p", &dir, "-c", &file, "-e", &run_dir.file("error.log")]);
+        Ok(Self { service: Service::start(command, run_dir, address), address, config })
     }
 
     /// Have it read its configuration anew: new workers take over, old ones finish what they have.
@@ -86,8 +86,8 @@ impl Nginx {
     /// Kill it; what comes next starts it again at the same place, with the same log.
     pub fn kill(self) -> impl FnOnce() -> Self {
         let (address, config) = (self.address, self.config);
-        let room = self.service.kill();
-        move || Self::start_in(room, address, config).unwrap_or_else(|Skipped(why)| panic!("{why}"))
+        let run_dir = self.service.kill();
+        move || Self::start_in(run_dir, address, config).unwrap_or_else(|Skipped(why)| panic!("{why}"))
     }
 
     /// The access log so far.

@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::haproxy::Haproxy;
 use crate::harness::Done;
 use crate::nginx::{Config, Nginx, REQUESTS_PER_CONNECTION, TEXT_BYTES};
-use crate::run::{Room, run, run_plan};
+use crate::run::{RunDir, run, run_plan};
 use crate::service::{Service, all_ok, catches_up, free_address, program, statuses};
 
 const REQUESTS: u64 = 20_000;
@@ -92,10 +92,10 @@ require("http").createServer((request, response) => {
 
 pub fn node_sends_chunks() -> Done {
     let node = program("node", "Node is not installed: apt-get install nodejs")?;
-    let (room, address) = (Room::new(), free_address());
+    let (run_dir, address) = (RunDir::new(), free_address());
     let mut command = Command::new(node);
-    command.arg(room.write("server.js", NODE)).arg(address.port().to_string());
-    let _service = Service::start(command, room, address);
+    command.arg(run_dir.write("server.js", NODE)).arg(address.port().to_string());
+    let _service = Service::start(command, run_dir, address);
     let ended = all_ok(run(&[&format!("http://{address}/"), "-n", "10000", "-c", "10"]), 10_000);
     catches_up(10_000, || fetch(address, "/count").parse().expect("a count"));
     assert_eq!(ended.number("totals.connections_opened"), 10, "they stay");
@@ -104,12 +104,12 @@ pub fn node_sends_chunks() -> Done {
 
 pub fn python_speaks_http_1_0_and_closes() -> Done {
     let python = program("python3", "Python is not installed: apt-get install python3")?;
-    let (room, address) = (Room::new(), free_address());
-    room.write("hello", "hello");
+    let (run_dir, address) = (RunDir::new(), free_address());
+    run_dir.write("hello", "hello");
     let mut command = Command::new(python);
-    command.args(["-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory", &room.file("")]);
+    command.args(["-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory", &run_dir.file("")]);
     command.arg(address.port().to_string());
-    let service = Service::start(command, room, address);
+    let service = Service::start(command, run_dir, address);
     let ended = all_ok(run(&[&format!("http://{address}/hello"), "-n", "1000", "-c", "4"]), 1_000);
     catches_up(1_000, || service.read("said").matches("\"GET /hello HTTP/1.1\" 200").count() as u64);
     let opened = ended.number("totals.connections_opened");

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::certificates::Certificates;
 use crate::harness::Done;
 use crate::nginx::{Config, Nginx, REQUESTS_PER_CONNECTION};
-use crate::run::{Ended, Room, run_plan};
+use crate::run::{Ended, RunDir, run_plan};
 use crate::service::{all_ok, catches_up};
 
 const REQUESTS: u64 = 5_000;
@@ -49,32 +49,32 @@ fn check(nginx: &Nginx, ended: Ended, protocol: &str) -> Ended {
 }
 
 pub fn nginx_speaks_tls_1_3() -> Done {
-    let room = Room::new();
-    let certificates = Certificates::make(Path::new(&room.file("")));
+    let run_dir = RunDir::new();
+    let certificates = Certificates::make(Path::new(&run_dir.file("")));
     let nginx = nginx(&certificates, "ssl_protocols TLSv1.3;")?;
     check(&nginx, load(&nginx, &certificates, "/", ""), "TLSv1.3");
     Ok(())
 }
 
 pub fn nginx_speaks_tls_1_2() -> Done {
-    let room = Room::new();
-    let certificates = Certificates::make(Path::new(&room.file("")));
+    let run_dir = RunDir::new();
+    let certificates = Certificates::make(Path::new(&run_dir.file("")));
     let nginx = nginx(&certificates, "ssl_protocols TLSv1.2;")?;
     check(&nginx, load(&nginx, &certificates, "/", ""), "TLSv1.2");
     Ok(())
 }
 
 pub fn nginx_compresses_under_tls() -> Done {
-    let room = Room::new();
-    let certificates = Certificates::make(Path::new(&room.file("")));
+    let run_dir = RunDir::new();
+    let certificates = Certificates::make(Path::new(&run_dir.file("")));
     let nginx = nginx(&certificates, "ssl_protocols TLSv1.2 TLSv1.3;")?;
     check(&nginx, load(&nginx, &certificates, "/text", ""), "TLSv1.3");
     Ok(())
 }
 
 pub fn nginx_demands_a_certificate_of_the_client() -> Done {
-    let room = Room::new();
-    let certificates = Certificates::make(Path::new(&room.file("")));
+    let run_dir = RunDir::new();
+    let certificates = Certificates::make(Path::new(&run_dir.file("")));
     let more =
         format!("ssl_protocols TLSv1.3; ssl_client_certificate {}; ssl_verify_client on;", certificates.ca);
     let nginx = nginx(&certificates, &more)?;
@@ -88,10 +88,10 @@ pub fn nginx_demands_a_certificate_of_the_client() -> Done {
 }
 
 pub fn a_certificate_of_nobody_known_is_refused() -> Done {
-    let room = Room::new();
-    let certificates = Certificates::make(Path::new(&room.file("")));
+    let run_dir = RunDir::new();
+    let certificates = Certificates::make(Path::new(&run_dir.file("")));
     let nginx = nginx(&certificates, "")?;
-    let elsewhere = Room::new();
+    let elsewhere = RunDir::new();
     let others = Certificates::make(Path::new(&elsewhere.file("")));
     let ended = load(&nginx, &others, "/", "");
     assert!(ended.code == Some(3) && ended.stderr.contains("certificate"), "{ended:?}");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::harness::Skipped;
-use crate::run::{Ended, Room, eventually};
+use crate::run::{Ended, RunDir, eventually};
 
 /// A program of the machine. The error tells how to get it.
 ///
@@ -32,17 +32,17 @@ pub fn free_address() -> SocketAddr {
 /// A running server, ended when dropped.
 pub struct Service {
     child: Child,
-    room: Room,
+    run_dir: RunDir,
 }
 
 impl Service {
     /// Start `command` and wait until it listens on `address`. Its output goes to the file `said`.
-    pub fn start(mut command: Command, room: Room, address: SocketAddr) -> Self {
-        let said = std::fs::File::create(room.file("said")).expect("room on the disk");
+    pub fn start(mut command: Command, run_dir: RunDir, address: SocketAddr) -> Self {
+        let said = std::fs::File::create(run_dir.file("said")).expect("run_dir on the disk");
         let also = said.try_clone().expect("a descriptor");
         command.stdin(Stdio::null()).stdout(said).stderr(also);
         let child = command.spawn().expect("a program that is there");
-        let mut service = Self { child, room };
+        let mut service = Self { child, run_dir };
         eventually("the server listens", || {
             let ended = service.child.try_wait().expect("our child");
             assert!(ended.is_none(), "it ended: {}", service.read("said"));
@@ -52,19 +52,19 @@ impl Service {
     }
 
     pub fn path(&self, name: &str) -> String {
-        self.room.file(name)
+        self.run_dir.file(name)
     }
 
     /// The content of one of its files; nothing where it is not there yet.
     pub fn read(&self, name: &str) -> String {
-        let bytes = std::fs::read(Path::new(&self.room.file(name))).unwrap_or_default();
+        let bytes = std::fs::read(Path::new(&self.run_dir.file(name))).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// End it without a word, and give its directory back.
-    pub fn kill(mut self) -> Room {
+    pub fn kill(mut self) -> RunDir {
         self.end();
-        std::mem::replace(&mut self.room, Room::new())
+        std::mem::replace(&mut self.run_dir, RunDir::new())
     }
 
     fn end(&mut self) {

@@ -83,7 +83,7 @@ impl Coordinator {
         }
         let i = self.speaker(worker, beat.key)?;
         if self.state.sealed.is_some() {
-            self.present[i].told_end = true;
+            self.present[i].heard_of_end = true;
             return Ok(Reply::Orders(worker));
         }
         let member = &self.state.members[i];
@@ -127,7 +127,7 @@ impl Coordinator {
             return Ok(Reply::Acked(worker));
         }
         if self.state.sealed.is_some() {
-            self.present[i].told_end = true;
+            self.present[i].heard_of_end = true;
             return Err(Refusal::Sealed);
         }
         if seq > member.acked_seq + 1 {
@@ -157,7 +157,7 @@ impl Coordinator {
             return same.then_some(Reply::Acked(worker)).ok_or_else(other);
         }
         if self.state.sealed.is_some() {
-            self.present[i].told_end = true;
+            self.present[i].heard_of_end = true;
             return Err(Refusal::Sealed);
         }
         if last.last_seq > member.acked_seq {
@@ -201,7 +201,7 @@ impl Coordinator {
         let member = &state.members[worker.0 as usize];
         let phase = self.phase(now);
         let may_send = phase == Phase::Run && member.is_live();
-        let start_at_ns = self.told_start_ns(now);
+        let start_at_ns = self.announced_start_ns(now);
         let length_ns = state.plan.as_ref().and_then(|(_, terms)| terms.length_ns);
         let why = state.stopped.as_ref().map(|(reason, _)| reason.to_string());
         Orders {

@@ -19,7 +19,7 @@ pub(crate) struct DurableState {
     /// The most that were live at once.
     pub(crate) most_live: usize,
     /// The operator has said start.
-    pub(crate) told_to_start: bool,
+    pub(crate) started_by_operator: bool,
     /// When the schedule begins.
     pub(crate) start_at_ns: Option<u64>,
     /// The last sharings-out, oldest first; at most [`MAX_TURNS`].
@@ -29,7 +29,7 @@ pub(crate) struct DurableState {
     /// How and when the result became final.
     pub(crate) sealed: Option<(RunEnd, u64)>,
     /// The exit code with which people were told of it.
-    pub(crate) told: Option<u8>,
+    pub(crate) exit: Option<u8>,
 }
 
 /// A process that joined.
@@ -103,12 +103,12 @@ impl DurableState {
             plan: None,
             members: Vec::new(),
             most_live: 0,
-            told_to_start: false,
+            started_by_operator: false,
             start_at_ns: None,
             epochs: Vec::new(),
             stopped: None,
             sealed: None,
-            told: None,
+            exit: None,
         }
     }
 
@@ -138,11 +138,11 @@ impl DurableState {
     /// # Errors
     /// What in it can not follow on what was before; the state is unchanged then.
     pub(crate) fn apply(&mut self, record: &Record) -> Result<(), &'static str> {
-        if self.sealed.is_some() != matches!(record, Record::Told(_)) || self.told.is_some() {
+        if self.sealed.is_some() != matches!(record, Record::Told(_)) || self.exit.is_some() {
             return Err("a record on the wrong side of the seal");
         }
         match record {
-            Record::Told(exit) => self.told = Some(*exit),
+            Record::Told(exit) => self.exit = Some(*exit),
             Record::Opened { .. } => return Err("a run within a run"),
             Record::Plan(..) if self.plan.is_some() => return Err("a second plan"),
             Record::Plan(plan, terms) => self.plan = Some((plan.clone(), terms.clone())),
@@ -172,7 +172,7 @@ impl DurableState {
                 let member = member.ok_or("nobody who could be gone")?;
                 (member.gone, member.left) = (Some(gone), member.last.is_some());
             }
-            Record::ToldToStart => self.told_to_start = true,
+            Record::ToldToStart => self.started_by_operator = true,
             Record::Started { .. } if self.start_at_ns.is_some() => return Err("a second start"),
             Record::Started { start_at_ns, shares } => {
                 self.share(1, 0, shares)?;

@@ -13,7 +13,7 @@ pub(super) struct MemberStatus {
     pub(crate) start_error_ns: Option<u64>,
     pub(crate) ahead_ns: Option<i64>,
     /// It was answered since the result is sealed.
-    pub(crate) told_end: bool,
+    pub(crate) heard_of_end: bool,
 }
 
 impl MemberStatus {
@@ -25,7 +25,7 @@ impl MemberStatus {
             prepared: None,
             start_error_ns: None,
             ahead_ns: None,
-            told_end: false,
+            heard_of_end: false,
         }
     }
 }

@@ -197,7 +197,7 @@ impl Coordinator {
         if self.state.live().next().is_none() {
             return not_now("no worker has joined: start some first");
         }
-        if !self.state.told_to_start && self.state.start_at_ns.is_none() {
+        if !self.state.started_by_operator && self.state.start_at_ns.is_none() {
             self.record(Record::ToldToStart, effects);
         }
         Ok(Reply::Done)

@@ -126,7 +126,7 @@ impl Coordinator {
     }
 
     pub(super) fn enough(&self) -> usize {
-        if self.state.told_to_start { 1 } else { self.config.workers as usize }
+        if self.state.started_by_operator { 1 } else { self.config.workers as usize }
     }
 
     fn is_short(&self) -> bool {
@@ -223,7 +223,7 @@ impl Coordinator {
 
     /// The same, to be told: not by a coordinator that came back until some worker has shown it, or until
     /// all were heard and none has begun.
-    pub(super) fn told_start_ns(&self, now: u64) -> Option<u64> {
+    pub(super) fn announced_start_ns(&self, now: u64) -> Option<u64> {
         let is_known = !self.restored || self.ahead_ns.is_some() || now >= self.settled_ns;
         self.start_at_ns().filter(|_| is_known)
     }

@@ -84,15 +84,15 @@ impl Coordinator {
     }
 
     /// The exit code with which people were told of the result; `None`: a process has yet to do it.
-    pub(crate) fn told(&self) -> Option<u8> {
-        self.state.told
+    pub(crate) fn recorded_exit(&self) -> Option<u8> {
+        self.state.exit
     }
 
     /// Workers that take part still and were not told that the result is sealed; no more of them when they have
     /// been silent for longer than a lease.
     pub fn unheard(&self, now: u64) -> usize {
         let live = self.state.live().map(|(id, _)| &self.present[id.0 as usize]);
-        live.filter(|p| !p.told_end && now <= p.heard_ns + self.silence_ns()).count()
+        live.filter(|p| !p.heard_of_end && now <= p.heard_ns + self.silence_ns()).count()
     }
 
     /// Whether nothing can be written down any more.

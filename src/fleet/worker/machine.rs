@@ -117,7 +117,7 @@ pub struct Worker<W> {
     /// When the schedule begins on our clock, and how far that may be off by then.
     pub(super) start: Option<(u64, u64)>,
     /// The same instant as the coordinator first told it, on its clock.
-    pub(super) told_start_ns: u64,
+    pub(super) announced_start_ns: u64,
     /// The load threads know of the start: it is final.
     pub(super) begun: bool,
     pub(super) stop_at_ns: Option<u64>,
@@ -164,7 +164,7 @@ impl<W: Window> Worker<W> {
             prepared: None,
             health: Health::default(),
             start: None,
-            told_start_ns: 0,
+            announced_start_ns: 0,
             begun: false,
             stop_at_ns: None,
             turns: Vec::new(),
@@ -214,8 +214,8 @@ impl<W: Window> Worker<W> {
         if let Some(asked) = self.control.expire(now) {
             self.control_ended(asked, Err(silent()), now, &mut effects);
         }
-        if let Some(told) = self.reports.expire(now) {
-            self.report_ended(told.what, Err(silent()), now, &mut effects);
+        if let Some(ended) = self.reports.expire(now) {
+            self.report_ended(ended.what, Err(silent()), now, &mut effects);
         }
         self.take(event, now, &mut effects);
         self.advance(now, &mut effects);
@@ -228,8 +228,8 @@ impl<W: Window> Worker<W> {
             Event::Answered { call, answer } => {
                 if let Some(asked) = self.control.end(call) {
                     self.control_ended(asked, answer, now, effects);
-                } else if let Some(told) = self.reports.end(call) {
-                    self.report_ended(told.what, answer, now, effects);
+                } else if let Some(ended) = self.reports.end(call) {
+                    self.report_ended(ended.what, answer, now, effects);
                 }
             }
             Event::Compared(exchange) => self.clocks.add(exchange),

@@ -95,13 +95,13 @@ impl<W: Window> Worker<W> {
         match self.start {
             None if owned.is_none() || self.prepared != owned => return,
             None => {
-                self.told_start_ns = start_at_ns;
+                self.announced_start_ns = start_at_ns;
                 self.state = WorkerState::Running;
                 self.turns.clone_from(&orders.turns);
                 effects.push(Effect::Turns(self.turns.clone()));
             }
             // Another instant is of another coordinator's clock, which was set by what workers told it.
-            Some(_) if self.begun || self.told_start_ns != start_at_ns => return,
+            Some(_) if self.begun || self.announced_start_ns != start_at_ns => return,
             Some((_, known_ns)) if known_ns <= error_ns => return,
             Some(_) => {}
         }
@@ -242,20 +242,20 @@ mod tests {
     #[test]
     fn the_start_is_found_better_until_it_is_final() {
         let mut bench = Bench::ready();
-        let told = Some(START_NS + AHEAD_NS);
-        bench.beat(told, None);
+        let announced = Some(START_NS + AHEAD_NS);
+        bench.beat(announced, None);
         let (coarse_ns, error_ns) = bench.start();
         assert_eq!(coarse_ns, START_NS - 1_000_000, "3 ms there, 1 ms back");
         assert!((2_000_000..20_000_000).contains(&error_ns), "{error_ns}");
-        bench.beat(told, Some(20_000));
+        bench.beat(announced, Some(20_000));
         let (at_ns, error_ns) = bench.start();
         assert_eq!(at_ns, START_NS);
         assert!((10_000..5_000_000).contains(&error_ns), "{error_ns}");
         // Another instant is another clock's.
-        bench.beat(told.map(|at| at + 7), Some(10));
+        bench.beat(announced.map(|at| at + 7), Some(10));
         assert_eq!(bench.start(), (at_ns, error_ns));
         while bench.1 + 2 * S < START_NS {
-            bench.beat(told, Some(20_000));
+            bench.beat(announced, Some(20_000));
         }
         assert!(bench.start().1 < 1_000_000, "the drift until then is in it: {:?}", bench.start());
         bench.1 = bench.0.wait_until().expect("it is about to begin");
@@ -267,7 +267,7 @@ mod tests {
         let effects = bench.feed(Event::Tick);
         assert!(effects.contains(&Effect::Start { at_ns: START_NS }), "{effects:?}");
         let last = bench.start();
-        bench.beat(told, Some(2));
+        bench.beat(announced, Some(2));
         assert_eq!(bench.start(), last, "the threads know it");
     }
 }

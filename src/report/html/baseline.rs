@@ -9,14 +9,15 @@ use crate::units::plural;
 use crate::verdict::baseline::Change;
 
 /// Changes shown without being asked: all together, and what is significant; the rest opens on demand.
-fn is_told(change: &Change) -> bool {
+fn is_significant(change: &Change) -> bool {
     change.significant || change.scenario.is_none()
 }
 
 pub(crate) fn section(source: &Source) -> Markup {
     let Some(against) = source.snapshot.run.baseline.as_deref() else { return html! {} };
     let Some(compared) = source.snapshot.comparison() else { return html! {} };
-    let (told, other): (Vec<&Change>, Vec<&Change>) = compared.changes.iter().partition(|c| is_told(c));
+    let (significant, other): (Vec<&Change>, Vec<&Change>) =
+        compared.changes.iter().partition(|c| is_significant(c));
     let limit = against.max_regression;
     html! {
         section aria-labelledby="baseline" {
@@ -27,7 +28,7 @@ pub(crate) fn section(source: &Source) -> Markup {
                 span class="mono" { (compared::against(against)) } "."
             }
             @for remark in compared::remarks(against, &compared) { p class="note" { strong { (sentence(&remark)) "." } } }
-            @if !told.is_empty() { (table("Against the baseline", &HEADER, rows(&told, limit))) }
+            @if !significant.is_empty() { (table("Against the baseline", &HEADER, rows(&significant, limit))) }
             @if !other.is_empty() {
                 details {
                     summary { (plural(other.len() as u64, "figure")) " of scenarios without a significant difference" }

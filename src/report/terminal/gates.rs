@@ -36,14 +36,14 @@ fn threshold_row((threshold, evaluation): (&Threshold, &Evaluation)) -> (Style, 
         Gate::Inconclusive => Style::Warn,
     };
     let observed = evaluation.observed.map_or("–".to_owned(), |v| threshold::print(threshold.metric, v));
-    let mut said = Vec::new();
-    said.extend(evaluation.margin.map(|margin| {
+    let mut remarks = Vec::new();
+    remarks.extend(evaluation.margin.map(|margin| {
         let side = if margin < 0.0 { "over" } else { "to spare" };
         format!("{} {side}", percent(margin.abs()))
     }));
-    said.extend(evaluation.reason.as_deref().map(one_line));
+    remarks.extend(evaluation.reason.as_deref().map(one_line));
     let cells =
-        [evaluation.outcome.name().to_owned(), one_line(&threshold.expression), observed, said.join("; ")];
+        [evaluation.outcome.name().to_owned(), one_line(&threshold.expression), observed, remarks.join("; ")];
     (style, cells.into())
 }
 
@@ -76,12 +76,13 @@ pub(crate) fn baseline(page: &mut Page, snapshot: &Snapshot) {
     let title = format!("against {}: {}", compared::against(against), compared.outcome.name());
     page.paragraph(Style::Strong, 0, &title);
     compared::remarks(against, &compared).iter().for_each(|remark| page.paragraph(Style::Warn, 2, remark));
-    let (told, other): (Vec<&Change>, Vec<&Change>) = compared.changes.iter().partition(|c| c.significant);
-    if told.is_empty() && !other.is_empty() {
+    let (significant, other): (Vec<&Change>, Vec<&Change>) =
+        compared.changes.iter().partition(|c| c.significant);
+    if significant.is_empty() && !other.is_empty() {
         page.paragraph(Style::Good, 2, &compared::answer(against, &compared));
     }
     let all_together: Vec<&Change> = other.into_iter().filter(|c| c.scenario.is_none()).collect();
-    let rows: Vec<_> = told
+    let rows: Vec<_> = significant
         .iter()
         .take(MOST_CHANGES)
         .chain(&all_together)
@@ -90,7 +91,7 @@ pub(crate) fn baseline(page: &mut Page, snapshot: &Snapshot) {
     if !rows.is_empty() {
         page.columns(2, &rows);
     }
-    if let more @ 1.. = told.len().saturating_sub(MOST_CHANGES) {
+    if let more @ 1.. = significant.len().saturating_sub(MOST_CHANGES) {
         page.paragraph(Style::Plain, 2, &format!("and {more} more: --report FILE.json holds them all"));
     }
 }

@@ -13,14 +13,14 @@ pub(crate) struct ServiceHandle {
     /// What takes the journal to the disk, without holding the service up.
     writer: Option<Arc<Writer>>,
     /// Whoever answers calls knows that nothing can be written any more.
-    is_told: AtomicBool,
+    is_failure_reported: AtomicBool,
 }
 
 impl ServiceHandle {
     /// Nobody has had a turn yet.
     pub(crate) fn new(service: CoordinatorService) -> Self {
         let writer = service.journal.as_ref().map(Journal::writer);
-        Self { service: Mutex::new(service), writer, is_told: AtomicBool::new(false) }
+        Self { service: Mutex::new(service), writer, is_failure_reported: AtomicBool::new(false) }
     }
 
     /// One at a time.
@@ -51,7 +51,7 @@ impl ServiceHandle {
     /// As [`Self::settle`], once.
     pub(crate) fn let_leave(&self) -> Result<(), Refusal> {
         let settled = self.settle();
-        let was_told = settled.is_err() && self.is_told.swap(true, Ordering::Relaxed);
-        if was_told { Ok(()) } else { settled }
+        let was_reported = settled.is_err() && self.is_failure_reported.swap(true, Ordering::Relaxed);
+        if was_reported { Ok(()) } else { settled }
     }
 }

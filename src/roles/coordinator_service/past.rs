@@ -12,7 +12,7 @@ impl CoordinatorService {
     /// told is not told again: nothing would be sent, and a CI job would pass for ever.
     pub(super) fn may_take_up(&self, own: Option<&PlanBundle>) -> Result<(), Failure> {
         let (place, run) = (self.place(), self.coordinator.run());
-        if let Some(exit) = self.coordinator.told() {
+        if let Some(exit) = self.coordinator.recorded_exit() {
             return Err(Failure::usage(format!(
                 "{place} holds a run that has ended (run {run}, exit code {exit}), and nothing was sent now: name \
                  another directory for another run, or remove this one"
@@ -44,10 +44,10 @@ impl CoordinatorService {
     }
 
     /// The result is told: no other process is to do it again.
-    pub(crate) fn told(&mut self, exit: Exit) {
+    pub(crate) fn record_exit(&mut self, exit: Exit) {
         if self.sealed.is_some()
             && !self.coordinator.is_broken()
-            && self.coordinator.told().is_none()
+            && self.coordinator.recorded_exit().is_none()
             && let Err(failure) = self.persist(&Record::Told(exit as u8), &[])
         {
             self.say(&failure.message);

@@ -25,8 +25,8 @@ impl WorkerService<'_> {
             return self.feed(Event::Prepared(part, Err("there is no plan".to_owned())));
         };
         self.routing = Some(part);
-        let tell = self.tell.clone();
-        let find = move || drop(tell.send(News::Route(part, resolver::route(&plan))));
+        let sender = self.sender.clone();
+        let find = move || drop(sender.send(News::Route(part, resolver::route(&plan))));
         std::thread::Builder::new().name("route".to_owned()).spawn(find)?;
         Ok(())
     }
@@ -60,7 +60,7 @@ impl WorkerService<'_> {
         let most = preflight::most_connections(&plan.load);
         let info = run_info(&plan, self.options, seed, most);
         let threads = self.threads.count;
-        self.board.update(|s| *s = Snapshot::new(info, threads, wall_clock()));
+        self.shared.update(|s| *s = Snapshot::new(info, threads, wall_clock()));
         let (options, threads, clock) = (self.options, &self.threads, self.clock);
         let spec = Arc::new(RunSpec::new(plan, seed));
         let load_threads = LoadThreads::start(Task { options, spec, part, threads, route, tls, clock })?;

@@ -13,7 +13,7 @@ pub(crate) struct Telling {
     url: String,
     is_quiet: bool,
     /// When it was last said that the coordinator is away.
-    said_ns: Option<u64>,
+    last_printed_ns: Option<u64>,
     /// Whether that was the last thing said of it.
     is_away: bool,
     was_reached: bool,
@@ -22,7 +22,7 @@ pub(crate) struct Telling {
 impl Telling {
     /// Of the coordinator at this URL nothing was said yet.
     pub(crate) fn new(url: &str, is_quiet: bool) -> Self {
-        Self { url: url.to_owned(), is_quiet, said_ns: None, is_away: false, was_reached: false }
+        Self { url: url.to_owned(), is_quiet, last_printed_ns: None, is_away: false, was_reached: false }
     }
 
     /// What is to be said now, if anything: calls are in vain for this reason and tried until then, or were
@@ -35,10 +35,10 @@ impl Telling {
             self.was_reached |= is_back;
             return is_back.then(|| format!("the coordinator at {url} {how}"));
         };
-        if self.said_ns.is_some_and(|at| now < at + AGAIN_NS) {
+        if self.last_printed_ns.is_some_and(|at| now < at + AGAIN_NS) {
             return None;
         }
-        (self.said_ns, self.is_away) = (Some(now), true);
+        (self.last_printed_ns, self.is_away) = (Some(now), true);
         let left_s = until_ns.saturating_sub(now).div_ceil(S);
         let left = if left_s > 60 { format!("{} min", left_s.div_ceil(60)) } else { format!("{left_s} s") };
         Some(format!("cannot reach the coordinator at {url}: {why}; trying for another {left}"))

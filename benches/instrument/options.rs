@@ -3,7 +3,7 @@
 use super::contestant::{Contestant, chosen};
 
 /// A comparison's options.
-pub struct Asked {
+pub struct Options {
     /// Rounds of each case.
     pub rounds: usize,
     /// Length of one run.
@@ -30,7 +30,7 @@ impl Usual<'_> {
     ///
     /// # Errors
     /// What nobody knows, and the usage.
-    pub fn read(&self, args: &[String]) -> Result<Option<Asked>, String> {
+    pub fn read(&self, args: &[String]) -> Result<Option<Options>, String> {
         let mut args = pico_args::Arguments::from_vec(args.iter().map(Into::into).collect());
         if args.contains("--help") {
             println!("{}", self.usage);
@@ -53,11 +53,11 @@ impl Usual<'_> {
         );
         let wanted = chosen(only.as_deref(), self.contestants)?;
         let (contestants, missing) = wanted.into_iter().partition(|c| c.program().is_some());
-        Ok(Some(Asked { rounds, seconds, contestants, missing, cases }))
+        Ok(Some(Options { rounds, seconds, contestants, missing, cases }))
     }
 }
 
-impl Asked {
+impl Options {
     /// Whether a case is among those asked for.
     pub fn wants(&self, case: &str) -> bool {
         self.cases.iter().any(|asked| asked == case)
