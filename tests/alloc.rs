@@ -304,16 +304,16 @@ fn under_tls_a_load_thread_allocates_what_records_need() {
 /// The counter counts, and finds a thread by its name.
 #[test]
 fn an_allocation_is_seen() {
-    let (tell, told) = unbounded();
+    let (sender, received) = unbounded();
     let (go_on, wait) = unbounded::<()>();
     let work = move || {
         let before = own_slot().allocations.load(SeqCst);
         std::hint::black_box(vec![1u8; 100]);
-        tell.send(own_slot().allocations.load(SeqCst) - before).expect("somebody listens");
+        sender.send(own_slot().allocations.load(SeqCst) - before).expect("somebody listens");
         let _ = wait.recv();
     };
     let thread = std::thread::Builder::new().name("seen".into()).spawn(work).expect("room for a thread");
-    assert_eq!(told.recv(), Ok(1));
+    assert_eq!(received.recv(), Ok(1));
     assert!(allocations_of("seen") >= Some(1));
     drop(go_on);
     thread.join().expect("it ends well");

@@ -29,9 +29,10 @@ pub fn response(rng: &mut Rng, bytes: &[u8]) {
     }
     let (unrecorded, held) = height_of(|| skipped(bytes, &cuts, to_head));
     assert!(held <= MAX_HELD_BYTES, "{held} bytes held");
-    let short = whole.as_ref().map(|told| (told.consumed, told.complete, told.ends_here)).map_err(|e| *e);
+    let short =
+        whole.as_ref().map(|decoded| (decoded.consumed, decoded.complete, decoded.ends_here)).map_err(|e| *e);
     assert_eq!(unrecorded, short, "with the body discarded, cut at {cuts:?}");
-    if whole.as_ref().is_ok_and(|told| told.complete) {
+    if whole.as_ref().is_ok_and(|decoded| decoded.complete) {
         let more = [bytes, b"HTTP/1.1 500 Not Mine\r\n\r\n"].concat();
         assert_eq!(fed(&more, &[], to_head), whole, "what follows is nobody's");
     }

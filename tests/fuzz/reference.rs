@@ -23,13 +23,13 @@ pub struct Decoded {
 /// The response at the start of `bytes`.
 pub fn response(bytes: &[u8], to_head: bool) -> Result<Decoded, ProtocolError> {
     let all = bytes.len();
-    let told = |consumed, complete, ends_here, head, body: &[u8]| {
+    let decoded = |consumed, complete, ends_here, head, body: &[u8]| {
         Ok(Decoded { consumed, complete, ends_here, head, body: body.to_vec() })
     };
     let mut at = 0;
     let head = loop {
         match head(&bytes[at..], to_head)? {
-            None => return told(all, false, false, None, b""),
+            None => return decoded(all, false, false, None, b""),
             Some((head, length)) => {
                 at += length;
                 if head.status >= 200 {
@@ -43,14 +43,14 @@ pub fn response(bytes: &[u8], to_head: bool) -> Result<Decoded, ProtocolError> {
         Framing::Length(length) => {
             let here = usize::try_from(length).unwrap_or(usize::MAX).min(rest.len());
             let complete = here as u64 == length;
-            told(at + here, complete, complete, Some(head), &rest[..here])
+            decoded(at + here, complete, complete, Some(head), &rest[..here])
         }
-        Framing::UntilClose => told(all, false, true, Some(head), rest),
+        Framing::UntilClose => decoded(all, false, true, Some(head), rest),
         Framing::Chunked => {
             let mut body = Vec::new();
             match chunks(rest, &mut body)? {
-                Some(length) => told(at + length, true, true, Some(head), &body),
-                None => told(all, false, false, Some(head), &body),
+                Some(length) => decoded(at + length, true, true, Some(head), &body),
+                None => decoded(all, false, false, Some(head), &body),
             }
         }
     }

@@ -16,8 +16,8 @@ fn run(shell: &str, arguments: &[&str], script: &str) -> Option<String> {
         .ok()?;
     child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && told.is_empty(), "{shell}: {told}");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && errors.is_empty(), "{shell}: {errors}");
     Some(String::from_utf8(output.stdout).unwrap())
 }
 

@@ -161,11 +161,11 @@ fn a_run_without_a_single_response_still_shows_its_rate() {
 #[test]
 fn what_is_read_aloud_by_itself_holds_no_figure_that_changes_all_the_time() {
     let spoken = |snapshot: &Snapshot| {
-        let mut said = String::new();
+        let mut status = String::new();
         check(&dashboard::page(snapshot, &SCRIPTED), |page| {
-            said = text_of(page.descendants().find(|n| n.attribute("role") == Some("status")).unwrap());
+            status = text_of(page.descendants().find(|n| n.attribute("role") == Some("status")).unwrap());
         });
-        said
+        status
     };
     let mut later = snapshot();
     (later.elapsed_ns, later.measured_ns) = (5_000_000_000, 5_000_000_000);

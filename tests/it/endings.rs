@@ -164,8 +164,8 @@ fn with_a_token_pages_are_read_off_loopback_by_who_has_it_or_if_all_may() {
         let run = start_with(&[&args[..], more.as_slice()].concat(), |command| {
             command.env("LOADTESTER_OPERATOR_TOKEN", "kept-between-us");
         });
-        let told = run.await_stderr("status at http://0.0.0.0:");
-        let url = format!("http://127.0.0.1:{}/metrics", told.trim_end_matches('/'));
+        let line = run.await_stderr("status at http://0.0.0.0:");
+        let url = format!("http://127.0.0.1:{}/metrics", line.trim_end_matches('/'));
         let read = |token: Option<&str>| {
             let mut asked = live::agent(live::PROMPTLY).get(&url);
             if let Some(token) = token {

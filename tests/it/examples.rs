@@ -40,8 +40,8 @@ fn each_passes_the_check_and_leads_editors_to_the_schema() {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.starts_with(COMMENT), "{}", path.display());
         let output = Command::new(PROGRAM).arg("--plan").arg(&path).arg("--check").output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{}: {said}", path.display());
-        assert!(said.contains("must hold"), "each example judges something: {said}");
+        let printed = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{}: {printed}", path.display());
+        assert!(printed.contains("must hold"), "each example judges something: {printed}");
     }
 }

@@ -171,14 +171,14 @@ fn a_broken_expectation_is_told_with_what_came() {
     let rest = format!("load: {{requests: 90, concurrency: 3}}\nscenarios:\n{}", scenarios.concat());
     let ran = run("broken", target, &rest, &[]);
     assert_eq!(ran.report["totals"]["failed"], 90, "{}{}", ran.page, ran.errors);
-    let told = ran.report["broken_expectations"].as_array().unwrap();
-    assert_eq!(told.len(), broken.len(), "{told:?}");
-    for (i, (told, (_, _, outcome, what))) in told.iter().zip(broken).enumerate() {
-        assert_eq!((&told["what"], &told["outcome"]), (&what.into(), &outcome.into()), "s{i}");
+    let found = ran.report["broken_expectations"].as_array().unwrap();
+    assert_eq!(found.len(), broken.len(), "{found:?}");
+    for (i, (found, (_, _, outcome, what))) in found.iter().zip(broken).enumerate() {
+        assert_eq!((&found["what"], &found["outcome"]), (&what.into(), &outcome.into()), "s{i}");
         assert_eq!(ran.report["scenarios"][i]["outcomes"][outcome], 10);
     }
-    assert_eq!(told[1]["excerpt"], "<p>\\u{1b}[2J no users");
-    assert!(told[6]["excerpt"].as_str().unwrap().len() <= 204);
+    assert_eq!(found[1]["excerpt"], "<p>\\u{1b}[2J no users");
+    assert!(found[6]["excerpt"].as_str().unwrap().len() <= 204);
     assert!(
         !ran.page.contains('\u{1b}') && ran.page.contains("body does not contain `John`"),
         "{}",

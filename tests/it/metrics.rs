@@ -42,9 +42,9 @@ fn assert_lints(snapshot: &Snapshot) {
     let page = text(snapshot);
     promtool.stdin.take().expect("piped").write_all(page.as_bytes()).expect("promtool reads");
     let found = promtool.wait_with_output().expect("promtool ends");
-    let said =
+    let printed =
         format!("{}{}", String::from_utf8_lossy(&found.stdout), String::from_utf8_lossy(&found.stderr));
-    assert!(found.status.success() && said.is_empty(), "{said}\n{page}");
+    assert!(found.status.success() && printed.is_empty(), "{printed}\n{page}");
 }
 
 #[test]

@@ -34,12 +34,12 @@ fn echo() -> SocketAddr {
             }
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
-            let told = serde_json::json!({
+            let text = serde_json::json!({
                 "fields": fields, "body": String::from_utf8_lossy(&body), "access_token": "issued-by-the-target"
             });
-            let told = told.to_string();
+            let text = text.to_string();
             let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nSet-Cookie: sid=cookie-of-target; Path=/";
-            let _ = write!(&connection, "{head}\r\nContent-Length: {}\r\n\r\n{told}", told.len());
+            let _ = write!(&connection, "{head}\r\nContent-Length: {}\r\n\r\n{text}", text.len());
         }
     });
     address
@@ -136,16 +136,16 @@ fn what_goes_wrong_is_said_and_decides_the_exit_code() {
     };
     let missing = Script::play([Step::Read, send(response("404 Not Found", "no such\ttenant \x1b[2J"))]);
     let output = once(&plan(&missing.url(), ""), &[], &[]);
-    let told = page(&output);
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("broken    status below 400: status 404\n"), "{told}");
-    assert!(told.contains("< no such    tenant ?[2J\n"), "control characters stay out: {told}");
+    let text = page(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("broken    status below 400: status 404\n"), "{text}");
+    assert!(text.contains("< no such    tenant ?[2J\n"), "control characters stay out: {text}");
 
     let silent = Script::play([Step::Read, Step::Freeze]);
     let output = once(&plan(&silent.url(), ""), &[], &[]);
-    let told = page(&output);
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("ended     timeout: ") && !told.contains("\n<"), "{told}");
+    let text = page(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("ended     timeout: ") && !text.contains("\n<"), "{text}");
 
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let output = once(&plan(&format!("http://{nobody}"), ""), &[], &[]);

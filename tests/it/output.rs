@@ -100,8 +100,8 @@ fn the_status_server_answers_while_every_thread_is_busy() {
         "--linger",
         "50s",
     ]);
-    let said = run.await_stderr("status at http://");
-    let address = said.trim_end_matches('/').parse().unwrap();
+    let line = run.await_stderr("status at http://");
+    let address = line.trim_end_matches('/').parse().unwrap();
     let (mut last, mut looks) = (Vec::new(), 0);
     eventually("the end of the run", || {
         let status: Value = serde_json::from_str(&live::get(address, "/status").1).unwrap();

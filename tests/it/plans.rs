@@ -81,11 +81,11 @@ fn an_https_target_is_spoken_to_with_care_unless_told_otherwise() {
         versions: Versions::Both,
     };
     assert_eq!(plan.tls, Some(careful));
-    let told =
+    let tls =
         "tls: {ca: a.pem, cert: b.pem, key: c.pem, server_name: x, resumption: false, min_version: 1.3}";
-    let plan = parse(&format!("{SAMPLE}{told}\n")).unwrap();
+    let plan = parse(&format!("{SAMPLE}{tls}\n")).unwrap();
     let client = ClientFiles { certificate: "b.pem".into(), key: "c.pem".into() };
-    let told = Tls {
+    let tls = Tls {
         ca: Some("a.pem".into()),
         client: Some(client),
         insecure: false,
@@ -93,7 +93,7 @@ fn an_https_target_is_spoken_to_with_care_unless_told_otherwise() {
         resumption: false,
         versions: Versions::Only13,
     };
-    assert_eq!(plan.tls, Some(told));
+    assert_eq!(plan.tls, Some(tls));
     let insecure = format!("{SAMPLE}tls:\n  insecure: ${{NO_CARE}}\n  max_version: '1.2'\n");
     let env = |name: &str| (name == "NO_CARE").then(|| "true".to_owned());
     let tls = plan::parse(&insecure, "plan", &Overrides::default(), &env).unwrap().tls.unwrap();

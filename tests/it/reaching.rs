@@ -44,11 +44,11 @@ fn serve(mut stream: impl Read + Write, peer: Option<IpAddr>, heads: &Heads, ans
 fn target(address: &str) -> (SocketAddr, Heads) {
     let listener = TcpListener::bind(address).unwrap();
     let (at, heads) = (listener.local_addr().unwrap(), Heads::default());
-    let told = heads.clone();
+    let log = heads.clone();
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            let (peer, told) = (stream.peer_addr().ok().map(|peer| peer.ip()), told.clone());
-            std::thread::spawn(move || serve(stream, peer, &told, &response("200 OK", "hello")));
+            let (peer, log) = (stream.peer_addr().ok().map(|peer| peer.ip()), log.clone());
+            std::thread::spawn(move || serve(stream, peer, &log, &response("200 OK", "hello")));
         }
     });
     (at, heads)
@@ -58,12 +58,12 @@ fn target(address: &str) -> (SocketAddr, Heads) {
 fn unix_target(address: &UnixAddr) -> Heads {
     let listener = UnixListener::bind_addr(address).unwrap();
     let heads = Heads::default();
-    let told = heads.clone();
+    let log = heads.clone();
     std::thread::spawn(move || {
         let answer = response("200 OK", &"x".repeat(300_000));
         for stream in listener.incoming().map_while(Result::ok) {
-            let (told, answer) = (told.clone(), answer.clone());
-            std::thread::spawn(move || serve(stream, None, &told, &answer));
+            let (log, answer) = (log.clone(), answer.clone());
+            std::thread::spawn(move || serve(stream, None, &log, &answer));
         }
     });
     heads

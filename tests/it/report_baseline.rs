@@ -51,8 +51,8 @@ fn a_regression_is_named_with_its_figures_on_every_page() {
     for words in ["Against the baseline", "&lt;old&gt;.json", "result failed", "Get users"] {
         assert!(page.contains(words), "{words}");
     }
-    let told = cases(&junit::report(&s, &trusted(), &[], false));
-    let of_baseline: Vec<_> = told.iter().filter(|c| c.0 == "loadtester.baseline").collect();
+    let found = cases(&junit::report(&s, &trusted(), &[], false));
+    let of_baseline: Vec<_> = found.iter().filter(|c| c.0 == "loadtester.baseline").collect();
     let names: Vec<&str> = of_baseline.iter().map(|c| c.1.as_str()).collect();
     assert_eq!(names, ["all", "Get users", "Create user"]);
     let (kind, message) = of_baseline[1].2.clone().unwrap();
@@ -75,8 +75,8 @@ fn no_difference_is_an_answer() {
     assert!(summary.contains("the baseline is of another plan"), "{summary}");
     let page = html::page(&s, &trusted(), &[]);
     assert!(page.contains("no significant difference") && page.contains("The baseline is of another plan"));
-    let told = cases(&junit::report(&s, &trusted(), &[], false));
-    assert!(told.iter().filter(|c| c.0 == "loadtester.baseline").all(|c| c.2.is_none()), "{told:?}");
+    let found = cases(&junit::report(&s, &trusted(), &[], false));
+    assert!(found.iter().filter(|c| c.0 == "loadtester.baseline").all(|c| c.2.is_none()), "{found:?}");
     assert!(github::annotations(&s, &trusted(), &[]).starts_with("::notice"));
     assert!(github::summary(&s, &trusted(), &[]).contains("no significant difference"));
 }
@@ -85,8 +85,8 @@ fn no_difference_is_an_answer() {
 fn a_comparison_that_says_nothing_is_an_error_with_its_reason() {
     let mut s = held_against(4, 6, 0.1, true);
     s.timeline.truncate(1);
-    let told = cases(&junit::report(&s, &trusted(), &[], false));
-    let of_baseline: Vec<_> = told.iter().filter(|c| c.0 == "loadtester.baseline").collect();
+    let found = cases(&junit::report(&s, &trusted(), &[], false));
+    let of_baseline: Vec<_> = found.iter().filter(|c| c.0 == "loadtester.baseline").collect();
     let (kind, message) = of_baseline[0].2.clone().unwrap();
     assert_eq!((kind.as_str(), of_baseline.len()), ("error", 1));
     assert!(message.contains("too short"), "{message}");

@@ -52,10 +52,10 @@ pub fn cases(xml: &str) -> Vec<Case> {
     }
     let found: Vec<_> = inner[1..inner.len() - 2].iter().map(|case| read_case(*case)).collect();
     let count = |fault: &str| found.iter().filter(|c| c.2.as_ref().is_some_and(|f| f.0 == fault)).count();
-    let told = |name: &str| suite.attribute(name).unwrap().parse::<usize>().unwrap();
-    assert_eq!(told("tests"), found.len());
+    let count_of = |name: &str| suite.attribute(name).unwrap().parse::<usize>().unwrap();
+    assert_eq!(count_of("tests"), found.len());
     assert_eq!(
-        [told("failures"), told("errors"), told("skipped")],
+        [count_of("failures"), count_of("errors"), count_of("skipped")],
         ["failure", "error", "skipped"].map(count)
     );
     found

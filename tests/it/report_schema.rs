@@ -93,8 +93,8 @@ fn every_key_is_described_and_every_word_of_the_schema_is_judged() {
     each_schema(&schema, &mut |part| {
         words.extend(part.as_object().unwrap().keys().cloned());
         for (key, property) in part["properties"].as_object().into_iter().flatten() {
-            let told = property["description"].is_string() || property["$ref"].is_string();
-            assert!(told, "{key} is not described");
+            let is_described = property["description"].is_string() || property["$ref"].is_string();
+            assert!(is_described, "{key} is not described");
         }
     });
     let known: BTreeSet<String> = WORDS.split_whitespace().map(str::to_owned).collect();

@@ -117,13 +117,13 @@ impl Script {
     fn play_on(listener: TcpListener, steps: impl Fn(u64) -> Vec<Step> + Send + 'static) -> Self {
         let address = listener.local_addr().expect("it is bound");
         let seen = Arc::new(Seen::default());
-        let (door, told) = (listener.try_clone().expect("a descriptor"), seen.clone());
+        let (door, log) = (listener.try_clone().expect("a descriptor"), seen.clone());
         std::thread::spawn(move || {
             // Fails when the script is over and the listener shut down.
             while let Ok((stream, _)) = door.accept() {
-                let n = told.connections.fetch_add(1, SeqCst);
-                let (steps, told) = (steps(n), told.clone());
-                std::thread::spawn(move || perform(&stream, &steps, &told));
+                let n = log.connections.fetch_add(1, SeqCst);
+                let (steps, log) = (steps(n), log.clone());
+                std::thread::spawn(move || perform(&stream, &steps, &log));
             }
         });
         Self { listener, address, seen }

@@ -98,13 +98,13 @@ fn client_of(plan: Plan) -> u64 {
 pub fn connections_and_backlog_take_no_more_than_the_preflight_reckons() -> Done {
     let grown = |plan: &dyn Fn(u32) -> Plan, by: u32| {
         let (few, many) = (plan(10), plan(10 + by));
-        let said = reckoned(&many, 1) - reckoned(&few, 1);
-        (client_of(many).saturating_sub(client_of(few)), said)
+        let reckoned_bytes = reckoned(&many, 1) - reckoned(&few, 1);
+        (client_of(many).saturating_sub(client_of(few)), reckoned_bytes)
     };
-    for (what, (taken, said)) in
+    for (what, (taken, reckoned_bytes)) in
         [("backlog", grown(&waiting, 100_000)), ("connections", grown(&|n| plan(1, n), 10_000))]
     {
-        assert!(taken > 0 && taken <= said, "{what}: {taken} counted, {said} reckoned");
+        assert!(taken > 0 && taken <= reckoned_bytes, "{what}: {taken} counted, {reckoned_bytes} reckoned");
     }
     Ok(())
 }

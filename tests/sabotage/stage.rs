@@ -68,7 +68,7 @@ impl Beside {
         change: impl FnOnce(&mut Settings) + Send + 'static,
     ) -> Self {
         let (stop, watched) = UnixStream::pair().expect("a socket pair");
-        let (tell, told) = std::sync::mpsc::channel();
+        let (sender, addresses) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             enter();
             step_ahead();
@@ -79,10 +79,10 @@ impl Beside {
             change(&mut settings);
             let target = Target::bind(settings).expect("a free port of loopback");
             target.stop_on(&watched).expect("a watch");
-            tell.send(target.address().expect("it is bound")).expect("somebody waits");
+            sender.send(target.address().expect("it is bound")).expect("somebody waits");
             target.run().expect("the target runs")
         });
-        let address = told.recv().expect("the target starts");
+        let address = addresses.recv().expect("the target starts");
         Self { address, stop: Some(stop), thread: Some(thread) }
     }
 

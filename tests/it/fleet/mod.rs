@@ -206,8 +206,8 @@ fn play_all(found: &[u64], most: u64, plot: fn(u64) -> Plot) {
     let (mut requests, mut broken_up, mut never_began) = (0, 0, 0);
     for seed in seeds {
         let plot = plot(seed);
-        let told = std::panic::catch_unwind(|| play(seed, plot.clone()));
-        match told.unwrap_or_else(|_| Err("a panic, see above".to_owned())) {
+        let played = std::panic::catch_unwind(|| play(seed, plot.clone()));
+        match played.unwrap_or_else(|_| Err("a panic, see above".to_owned())) {
             Ok(world) => {
                 requests += world.sent.len();
                 broken_up += usize::from(world.closing().stopped.is_some());
@@ -406,8 +406,8 @@ fn each_fault_built_in_on_purpose_is_noticed() {
                 _ => Plot::of(seed),
             };
             let plot = Plot { mutation, ..plot };
-            let told = std::panic::catch_unwind(|| play(seed, plot).is_err());
-            told.unwrap_or(true)
+            let played = std::panic::catch_unwind(|| play(seed, plot).is_err());
+            played.unwrap_or(true)
         });
         assert!(noticed, "{mutation:?} was not noticed in 500 seeds");
     }
