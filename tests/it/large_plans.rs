@@ -17,6 +17,8 @@ use crate::run::{PROGRAM, RunDir, eventually, start};
 /// Resident memory a run may take that sends one body of 4 MiB.
 const MOST_WITH_A_LARGE_BODY: u64 = 30_000_000;
 
+/// Resident memory of a run over 256 scenarios, with one thread and with sixteen.
+const MOST_WITH_256_SCENARIOS: [(&str, u64); 2] = [("1", 40_000_000), ("16", 200_000_000)];
 /// Resident memory of a run over 5,000 scenarios; with dense histograms it took gigabytes.
 const MOST_WITH_MANY_SCENARIOS: u64 = 150_000_000;
 /// Bytes of one scrape with the usual 100 rows, and of `/status`.
@@ -68,6 +70,23 @@ fn many_scenarios(base_url: &str, scenarios: usize, requests: usize) -> String {
     format!(
         "base_url: {base_url}\ndefaults: {{concurrency: 8, requests: {requests}}}\nscenarios:\n{scenarios}"
     )
+}
+
+#[test]
+fn memory_follows_what_is_counted_and_not_the_number_of_scenarios() {
+    const REQUESTS: usize = 60_000;
+    let target = DemoTarget::start_program(Path::new(PROGRAM), None).unwrap();
+    let dir = RunDir::new();
+    let text = many_scenarios(&format!("http://{}", target.addr()), 256, REQUESTS);
+    let plan = dir.write("plan.yaml", text);
+    for (threads, most) in MOST_WITH_256_SCENARIOS {
+        let args = ["--plan", &plan, "--threads", threads, "-c", "32", "--no-pin", "--report", "-"];
+        let ended = run(&dir, &[&args[..], &["--listen", "127.0.0.1:0"]].concat());
+        let report: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+        assert_eq!(report["totals"]["ok"], REQUESTS, "{}", ended.complaint());
+        let peak = ended.peak_rss_bytes.expect("it runs long enough to be looked at");
+        assert!(peak <= most, "{threads} threads: {peak} bytes resident");
+    }
 }
 
 #[test]
