@@ -56,7 +56,7 @@ EVERYTHING = {
         "publicStatus": True,
         "service": {"name": "c" * 63, "port": 65535, "annotations": {"a": "true"}},
         "state": {"enabled": True, "storageClassName": "fast"},
-        "reports": {"formats": ["json", "html", "xml", "csv", "hlog"], "existingClaim": "reports"},
+        "reports": {"formats": ["json", "html", "xml", "csv", "scenarios.csv", "hlog"], "existingClaim": "reports"},
         "nodeSelector": {"pool": "calm"}, "podLabels": {"a": "b"}, "podAnnotations": {"c": "d"},
         "tolerations": [{"operator": "Exists"}], "priorityClassName": "calm",
     },
