@@ -102,6 +102,7 @@ async function ends(page, seen, url) {
                 "testsuites",
             ),
         "report.csv": (text) => assert(text.trim().split("\r\n").length >= 8, "a row for each second"),
+        "report.scenarios.csv": (text) => assert(text.trim().split("\r\n").length >= 2, "a row for each scenario"),
         "report.hlog": (text) => assert(text.split("\n").filter((line) => /^\d/.test(line)).length >= 7),
     };
     const names = [];
