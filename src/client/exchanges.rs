@@ -17,7 +17,7 @@ pub(crate) struct ExchangeId(u32);
 
 /// Deadline lists, each looked at in every turn. Lengths beyond so many share lists with their neighbors: setting
 /// such a deadline may walk past others.
-const MAX_LISTS: usize = 16;
+const MAX_LISTS: usize = 64;
 
 /// A deadline list and how long after the send its deadlines come.
 type List = (u32, u64);

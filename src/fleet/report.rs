@@ -188,6 +188,7 @@ mod tests {
     #[test]
     fn reports_of_as_many_scenarios_as_a_plan_may_hold_fit() {
         let sizes = [40, 1_000].map(|buckets| {
+            let mut rng = fastrand::Rng::with_seed(1);
             let mut report = some();
             report.tally = Merged::new(MAX_SCENARIOS);
             for step in (0..MAX_SCENARIOS).map(StepId::new) {
@@ -195,7 +196,11 @@ mod tests {
                 RowCounter::ALL.into_iter().for_each(|counter| row.add(counter, buckets));
                 row.count_status(200);
                 for timer in RowTimer::ALL {
-                    (0..buckets).for_each(|i| row.record(timer, 150_000 + i * 301));
+                    let mut ns = 150_000;
+                    for _ in 0..buckets {
+                        ns += rng.u64(300..900);
+                        (0..rng.u8(1..3)).for_each(|_| row.record(timer, ns));
+                    }
                 }
             }
             let bytes = report.write();

@@ -179,8 +179,10 @@ impl Thread {
             match self.job.empties.try_recv() {
                 Ok(empty) => return self.send_window(empty, self.job.clock.now(), None),
                 // Sleeping allocates nothing, as waiting on the channel would.
-                Err(TryRecvError::Empty) if self.client.tally().must_ship() => {
-                    thread::sleep(EMPTY_TALLY_WAIT)
+                Err(TryRecvError::Empty)
+                    if self.client.tally().must_ship() && !self.job.control.is_stopped() =>
+                {
+                    thread::sleep(EMPTY_TALLY_WAIT);
                 }
                 Err(_) => return,
             }

@@ -259,7 +259,7 @@ impl LoadThreads {
             start_at_ns,
             from_ns,
             windows: std::mem::replace(&mut self.windows, crossbeam_channel::never()),
-            empties: self.empties.clone(),
+            empties: std::mem::take(&mut self.empties),
             group: Groups::find(std::path::Path::new("/"), "cpu"),
             closed,
         };

@@ -15,12 +15,14 @@
 //! bounded, every length is held against what is there, and every list against its bound, before anything is
 //! made of it.
 
+use std::fmt;
 use std::io::{Read, Write};
 
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::bucket::BUCKETS;
 use super::counters::{row_names, run_names};
@@ -33,8 +35,16 @@ use super::{
 /// A count that is believed: 16 TiB is more than a window of hours holds, and sums over a run's windows
 /// stay far from overflowing.
 const MAX_COUNT: u64 = 1 << 44;
-/// What a window may inflate to: a million buckets that were hit take three or four MiB.
+/// What a window may inflate to: ten million buckets that were hit take twenty or thirty MiB; and no more than so
+/// many bytes for each that came, beyond the first.
 const MAX_INFLATED_BYTES: u64 = 64 << 20;
+const FREELY_INFLATED_BYTES: u64 = 1 << 20;
+const MAX_INFLATION: u64 = 64;
+/// The head without what depends on the plan, and what a step may add to it: its failures, two texts each.
+const HEAD_BYTES: usize = 64 << 10;
+const HEAD_BYTES_PER_STEP: usize = 64 << 10;
+/// Names of one kind.
+const MAX_NAMES: usize = 1_000;
 /// A failure sample's texts.
 const MAX_TEXT_BYTES: usize = 4 << 10;
 
@@ -51,10 +61,38 @@ struct Head {
 /// The stable names of what follows in lists.
 #[derive(Serialize, Deserialize)]
 struct Names {
+    #[serde(deserialize_with = "few")]
     counters: Vec<String>,
+    #[serde(deserialize_with = "few")]
     timers: Vec<String>,
+    #[serde(deserialize_with = "few")]
     row_counters: Vec<String>,
+    #[serde(deserialize_with = "few")]
     row_timers: Vec<String>,
+}
+
+/// At most [`MAX_NAMES`] names: what is too long is not even kept.
+fn few<'de, D: Deserializer<'de>>(list: D) -> Result<Vec<String>, D::Error> {
+    struct Few;
+    impl<'de> Visitor<'de> for Few {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {MAX_NAMES} names")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut names = Vec::new();
+            while let Some(name) = list.next_element()? {
+                if names.len() == MAX_NAMES {
+                    return Err(A::Error::invalid_length(MAX_NAMES + 1, &self));
+                }
+                names.push(name);
+            }
+            Ok(names)
+        }
+    }
+    list.deserialize_seq(Few)
 }
 
 /// Where each of a peer's names stands with us.
@@ -113,14 +151,18 @@ impl Merged {
     pub(crate) fn read(bytes: &[u8], steps: usize) -> Result<Self, String> {
         let mut stream = ZlibDecoder::new(bytes);
         let mut plain = Vec::new();
-        let inflated = stream.by_ref().take(MAX_INFLATED_BYTES + 1).read_to_end(&mut plain);
+        let most = (FREELY_INFLATED_BYTES + MAX_INFLATION * bytes.len() as u64).min(MAX_INFLATED_BYTES);
+        let inflated = stream.by_ref().take(most + 1).read_to_end(&mut plain);
         match inflated {
             Err(_) => return Err("its compression is damaged".to_owned()),
-            Ok(n) if n as u64 > MAX_INFLATED_BYTES => return Err("it is too long".to_owned()),
+            Ok(n) if n as u64 > most => return Err("it is too long".to_owned()),
             Ok(_) if stream.total_in() != bytes.len() as u64 => return Err("bytes follow it".to_owned()),
             Ok(_) => {}
         }
         let (head, body) = Numbers(&plain).head()?;
+        if head.len() > HEAD_BYTES + HEAD_BYTES_PER_STEP * steps {
+            return Err("its head is too long".to_owned());
+        }
         let head: Head = serde_json::from_slice(head).map_err(|e| format!("its head is damaged: {e}"))?;
         let places = head.names.places()?;
         head.check(steps)?;
@@ -419,6 +461,10 @@ mod tests {
         );
         assert_eq!(change(&|head| head["first_seen"][0][0] = "x".into()), "its head does not fit the plan");
         assert_eq!(change(&|head| head["steps"] = 4.into()), "it has 4 steps, not the plan's 3");
+        let many = change(&|head| head["names"]["timers"] = vec![""; MAX_NAMES + 1].into());
+        assert!(many.contains("expected at most 1000 names"), "{many}");
+        let long = change(&|head| head["names"]["timers"][0] = "x".repeat(HEAD_BYTES_PER_STEP * 4).into());
+        assert_eq!(long, "its head is too long");
     }
 
     #[test]

@@ -215,8 +215,8 @@ fn a_timeout_says_which_deadline_fired() {
 
 #[test]
 fn each_of_many_timeouts_fires_at_its_own_time() {
-    const SCENARIOS: u32 = 50;
-    let mut plan = plan("{concurrency: 50, duration: 10s}");
+    const SCENARIOS: u32 = 100;
+    let mut plan = plan("{concurrency: 100, duration: 10s}");
     let timeout_ns = |i: u32| (10 + u64::from(i * 17 % SCENARIOS)) * MS;
     plan.scenarios = (0..SCENARIOS)
         .map(|i| Scenario { name: i.to_string(), timeout_ns: timeout_ns(i), ..plan.scenarios[0].clone() })
