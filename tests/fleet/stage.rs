@@ -178,13 +178,18 @@ impl Process {
         fs::read_to_string(&self.said).expect("UTF-8")
     }
 
-    /// What follows `mark` on its line, once that was said.
+    /// What follows `mark` on its line, once that was printed.
     pub fn wait_for_output(&self, mark: &str) -> String {
-        eventually(mark, || {
-            let said = self.output();
-            let (_, rest) = said.split_once(mark)?;
-            rest.split_once('\n').map(|(line, _)| line.to_owned())
-        })
+        let begun = Instant::now();
+        loop {
+            let output = self.output();
+            let line = output.split_once(mark).and_then(|(_, rest)| rest.split_once('\n'));
+            if let Some((line, _)) = line {
+                return line.to_owned();
+            }
+            assert!(begun.elapsed() < DEADLINE, "`{mark}` is not printed; so far:\n{output}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// The most memory it has had until now, in bytes; `None`: it has ended.
