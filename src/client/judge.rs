@@ -4,7 +4,7 @@
 use super::exchange::{Exchange, by_status};
 use super::spec::RunSpec;
 use crate::http::{CapturedResponse, ResponseView};
-use crate::plan::excerpt;
+use crate::plan::{Expect, excerpt};
 use crate::tally::{Broken, Detail, FailureSample, MAX_FAILURE_SAMPLES, Outcome, Tally};
 
 /// Bytes of a body that are kept to be shown: more than fits a few screens.
@@ -55,22 +55,21 @@ impl Judge {
     ) -> (Outcome, Detail) {
         match &spec.plan.scenarios[exchange.step.index()].expect {
             None => by_status(status),
-            Some(_) => self.hold_against_expectations(spec, exchange, (status, captured), at_ns, tally),
+            Some(expect) => self.judge_by(expect, spec, exchange, (status, captured), at_ns, tally),
         }
     }
 
-    fn hold_against_expectations(
+    fn judge_by(
         &mut self,
+        expect: &Expect,
         spec: &RunSpec,
         exchange: &Exchange,
         (status, captured): (u16, Option<&CapturedResponse>),
         at_ns: u64,
         tally: &mut Tally,
     ) -> (Outcome, Detail) {
-        let scenario = exchange.step.index();
         let nothing = CapturedResponse::default();
         let captured = captured.unwrap_or(&nothing);
-        let Some(expect) = &spec.plan.scenarios[scenario].expect else { return by_status(status) };
         if spec.capture_last {
             tally.capture_last(Box::new(captured.clone()));
         }
@@ -80,7 +79,7 @@ impl Judge {
             Err(broken) => broken,
         };
         let secrets = &spec.plan.secrets;
-        let reported = &mut self.reported[scenario];
+        let reported = &mut self.reported[exchange.step.index()];
         if exchange.measured && reported.len() < MAX_FAILURE_SAMPLES && !reported.contains(&broken) {
             reported.push(broken);
             tally.keep_failure_sample(FailureSample {
