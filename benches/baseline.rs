@@ -35,11 +35,14 @@ fn main() {
         run(&url(5), &duration, &file("before.json"), None);
         let again = run(&url(5), &duration, &file("again.json"), Some(&file("before.json")));
         let slower = run(&url(6), &duration, &file("slower.json"), Some(&file("before.json")));
-        let told = significant(&file("again.json"));
-        equal += u32::from(told.is_empty() && again == PASSED);
+        let again_changes = significant(&file("again.json"));
+        equal += u32::from(again_changes.is_empty() && again == PASSED);
         found += u32::from(slower == FAILED);
         let largest = significant(&file("slower.json")).join(", ");
-        println!("{i:3}: equal: exit {again}, [{}]; slower: exit {slower}, [{largest}]", told.join(", "));
+        println!(
+            "{i:3}: equal: exit {again}, [{}]; slower: exit {slower}, [{largest}]",
+            again_changes.join(", ")
+        );
     }
     println!("equal runs without a significant difference: {equal} of {repetitions}");
     println!("slower target found: {found} of {repetitions}");
@@ -62,13 +65,14 @@ fn significant(report: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(report).unwrap_or_default();
     let report: Value = serde_json::from_str(&text).unwrap_or_default();
     let changes = report["baseline"]["changes"].as_array().cloned().unwrap_or_default();
-    let told = changes.iter().filter(|c| c["significant"] == true);
-    told.map(|c| {
-        format!(
-            "{} {:+.1}%",
-            c["figure"].as_str().unwrap_or("?"),
-            c["change"].as_f64().unwrap_or(0.0) * 100.0
-        )
-    })
-    .collect()
+    let significant_changes = changes.iter().filter(|c| c["significant"] == true);
+    significant_changes
+        .map(|c| {
+            format!(
+                "{} {:+.1}%",
+                c["figure"].as_str().unwrap_or("?"),
+                c["change"].as_f64().unwrap_or(0.0) * 100.0
+            )
+        })
+        .collect()
 }

@@ -109,7 +109,7 @@ fn decoder_feed(bencher: Bencher, kind: &str) {
 fn client_cycle(bencher: Bencher) {
     let text = "{ base_url: http://target, load: { concurrency: 1, duration: 24h }, scenarios: [{ name: a, path: / }] }";
     let plan = plan::parse(text, "bench", &Overrides::default(), &|_| None).expect("a valid plan");
-    let share = plan::share(&plan, Shard { slot: 0, of: 1 });
+    let share = plan::shard_load(&plan, Shard { slot: 0, of: 1 });
     let mut client = Client::new(Arc::new(RunSpec::new(plan, 1)), share, Box::new(Tally::new(1)));
     client.open();
     assert_eq!(client.next(0), Some(Action::Connect(0)));

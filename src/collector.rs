@@ -16,7 +16,7 @@ use crate::sys::Clock;
 use crate::sys::cgroup::{Groups, Throttle};
 use crate::tally::Tally;
 
-pub(crate) use merger::{Closed, Merger, Part};
+pub(crate) use merger::{MergedWindow, Merger, SourceWindow};
 
 /// How often the picture's state and elapsed time move on when no window comes.
 const TICK: Duration = Duration::from_millis(100);
@@ -38,7 +38,7 @@ pub(crate) struct Collector {
     /// Our control group, if there is one to be throttled in.
     pub(crate) group: Option<Groups>,
     /// Told of each window that all threads have closed.
-    pub(crate) closed: Option<Sender<Closed>>,
+    pub(crate) closed: Option<Sender<MergedWindow>>,
 }
 
 impl Collector {
@@ -67,7 +67,7 @@ impl Collector {
         window.tally.clear();
         // A thread that has ended takes nothing back.
         let _ = self.empties[window.thread].try_send(window.tally);
-        let closed = merger.merge(&Part {
+        let closed = merger.merge(&SourceWindow {
             source: window.thread,
             began_at_ns: None,
             ended_at_ns: window.ended_at_ns,

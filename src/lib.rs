@@ -28,7 +28,7 @@ pub mod sys;
 pub mod load;
 pub(crate) mod collector;
 pub mod web;
-pub(crate) mod link;
+pub(crate) mod coordinator_client;
 pub mod journal;
 pub(crate) mod target;
 pub mod roles;

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crossbeam_channel::{bounded, unbounded};
 use loadtester::client::{Action, Client, RunSpec};
 use loadtester::load::{self, Control, Job, Pem, Route, TALLIES_PER_THREAD, tls_config};
-use loadtester::plan::{self, Overrides, Shard, Share};
+use loadtester::plan::{self, Overrides, Shard, ShardLoad};
 use loadtester::sys::{Address, Clock};
 use loadtester::tally::{Outcome, RowTimer, Tally};
 
@@ -98,13 +98,13 @@ const LENGTH: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 const CHUNKED: &str =
     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n3\r\nyou\r\n0\r\n\r\n";
 
-fn spec(base_url: &str, load: &str) -> (Arc<RunSpec>, Share) {
+fn spec(base_url: &str, load: &str) -> (Arc<RunSpec>, ShardLoad) {
     let tls = if base_url.starts_with("https") { "tls: { ca: ca.pem }\n" } else { "" };
     let text = format!(
         "base_url: {base_url}\n{tls}load: {load}\nscenarios:\n  - {{ name: a, path: /a, weight: 2 }}\n  - {{ name: b, path: /b, method: POST, body: x }}\n"
     );
     let plan = plan::parse(&text, "test", &Overrides::default(), &|_| None).expect("a valid plan");
-    let share = plan::share(&plan, Shard { slot: 0, of: 1 });
+    let share = plan::shard_load(&plan, Shard { slot: 0, of: 1 });
     (Arc::new(RunSpec::new(plan, 1)), share)
 }
 

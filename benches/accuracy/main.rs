@@ -14,7 +14,7 @@ mod stall;
 
 use instrument::child::{Ended, Scratch, Service};
 use instrument::contestant::{Contestant, Load, header};
-use instrument::options::Usual;
+use instrument::options::DefaultOptions;
 use instrument::target::{Report, read_log};
 use instrument::tool_output::ToolOutput;
 
@@ -49,7 +49,8 @@ fn main() -> std::process::ExitCode {
 }
 
 fn measure(args: &[String]) -> Result<(), String> {
-    let usual = Usual { usage: USAGE, rounds: 3, seconds: 10.0, contestants: &CONTESTANTS, cases: &CASES };
+    let usual =
+        DefaultOptions { usage: USAGE, rounds: 3, seconds: 10.0, contestants: &CONTESTANTS, cases: &CASES };
     let Some(options) = usual.read(args)? else { return Ok(()) };
     options.check(USAGE, |case| matches!(case, "stall" | "ramp") || rate(case).is_some())?;
     println!("# Accuracy\n\n{}", header(&options.contestants));
@@ -82,7 +83,7 @@ struct Run {
     arrivals_ns: Vec<u64>,
 }
 
-/// Run a contestant against a target with room for `expected` arrivals; the inner error is the
+/// Run a contestant against a target with room in its log for `expected` arrivals; the inner error is the
 /// contestant's fault.
 fn run(
     contestant: Contestant,
@@ -117,9 +118,13 @@ fn logging_target(
     scratch: &Scratch,
 ) -> Result<(Service, std::path::PathBuf), String> {
     let log = scratch.path().join("arrivals");
-    let room = (2.0 * expected) as usize + 10_000;
-    let mut args =
-        vec!["--log".to_owned(), log.display().to_string(), "--log-capacity".to_owned(), room.to_string()];
+    let capacity = (2.0 * expected) as usize + 10_000;
+    let mut args = vec![
+        "--log".to_owned(),
+        log.display().to_string(),
+        "--log-capacity".to_owned(),
+        capacity.to_string(),
+    ];
     args.extend(more.iter().map(|a| (*a).to_owned()));
     Ok((Service::target(TARGET_CORE, &args)?, log))
 }

@@ -102,7 +102,7 @@ impl Case {
 
     /// What the run whose report is in `scratch` says of itself, and how many seconds it measured; an
     /// error when it fell short of `asked` requests.
-    pub fn said(&self, asked: Option<u64>, scratch: &Path) -> Result<(ToolOutput, f64), String> {
+    pub fn read_output(&self, asked: Option<u64>, scratch: &Path) -> Result<(ToolOutput, f64), String> {
         let text = std::fs::read_to_string(report(scratch)).map_err(|e| format!("no report: {e}"))?;
         let output = tool_output::loadtester(&text).ok_or("the report has no figures")?;
         let least = asked.unwrap_or(1) as f64 * LEAST_COMPLETED;

@@ -128,7 +128,7 @@ fn run(case: &Case, target: &Target, tool: Job, n: u64, scratch: &Scratch) -> Re
     for _ in 0..ATTEMPTS {
         let ended =
             job.run(scratch.path()).map_err(|e| format!("cannot start {}: {e}", job.program.display()))?;
-        match case.said(Some(n), scratch.path()) {
+        match case.read_output(Some(n), scratch.path()) {
             Ok((output, measured_s)) if measured_s < WITHIN => return Ok(output.requests as f64),
             Ok((_, measured_s)) => fault = format!("{n} requests took {measured_s:.2} s"),
             // In the open model a busy machine offers less than was asked.

@@ -26,8 +26,9 @@ pub fn run(case: &Case, target: &Target, program: &Path, seconds: f64) -> Result
     job.args.extend(case.args(target, Length::Seconds(seconds), scratch.path()));
     let ended = job.run(scratch.path()).map_err(|e| format!("cannot start {}: {e}", program.display()))?;
     let asked = case.rate.map(|rate| (rate * seconds) as u64);
-    let (output, _) =
-        case.said(asked, scratch.path()).map_err(|fault| format!("{fault} ({})", ended.complaint()))?;
+    let (output, _) = case
+        .read_output(asked, scratch.path())
+        .map_err(|fault| format!("{fault} ({})", ended.complaint()))?;
     let time = match case.rate {
         Some(_) => ("median response time, µs".to_owned(), output.p50.ok_or("no median was measured")? * 1e6),
         None => ("time per request, µs".to_owned(), 1e6 / output.rate),

@@ -24,7 +24,7 @@ use instrument::os;
 use instrument::table::Table;
 use loadtester::fleet::worker::Exit;
 use loadtester::tally::{Merged, Outcome, RowCounter, RowTimer, StepId, Timer};
-use simulated::{Part, Simulated, Told, full_window};
+use simulated::{AssignedShard, Simulated, WorkerResult, full_window};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_loadtester");
 const WORKERS_CORE: usize = 0;
@@ -93,7 +93,7 @@ struct Run {
     cores: f64,
     resident_bytes: u64,
     peak_bytes: u64,
-    told: Vec<Told>,
+    results: Vec<WorkerResult>,
 }
 
 impl Run {
@@ -102,7 +102,7 @@ impl Run {
         let coordinator = Coordinator::start(scratch.path(), workers, seconds, journal)?;
         pin(WORKERS_CORE)?;
         let tally = if is_full { full_window() } else { window() };
-        let part = Part::new(coordinator.address, seconds, tally);
+        let part = AssignedShard::new(coordinator.address, seconds, tally);
         let under_load = part.under_load.clone();
         let begun = Instant::now();
         let spawn = |number| {
@@ -122,30 +122,31 @@ impl Run {
                 peak_bytes = coordinator.bytes("VmHWM")?;
             }
         }
-        let told: Vec<Told> = threads.into_iter().filter_map(|thread| thread.join().ok()).collect();
-        let lost: Vec<_> = told.iter().filter(|told| told.exit != Exit::Done(None)).collect();
+        let results: Vec<WorkerResult> =
+            threads.into_iter().filter_map(|thread| thread.join().ok()).collect();
+        let lost: Vec<_> = results.iter().filter(|results| results.exit != Exit::Done(None)).collect();
         if let Some(worker) = lost.first() {
             eprintln!("{} of {workers} did not end well: {:?}", lost.len(), worker.exit);
         }
-        let joined = told.iter().filter_map(|worker| worker.joined).max().ok_or("nobody has joined")?;
+        let joined = results.iter().filter_map(|worker| worker.joined).max().ok_or("nobody has joined")?;
         let (first, last) = first.zip(last).ok_or("load never began")?;
         Ok(Self {
             joined_s: (joined - begun).as_secs_f64(),
             cores: (last.1 - first.1) / (last.0 - first.0).as_secs_f64(),
             resident_bytes: last.2,
             peak_bytes,
-            told,
+            results,
         })
     }
 
     fn row(&self, workers: u32, journal: bool) -> Vec<String> {
-        let all = |times: fn(&Told) -> &[Duration]| {
+        let all = |times: fn(&WorkerResult) -> &[Duration]| {
             let mut all: Vec<f64> =
-                self.told.iter().flat_map(times).map(|took| took.as_secs_f64() * 1e3).collect();
+                self.results.iter().flat_map(times).map(|took| took.as_secs_f64() * 1e3).collect();
             all.sort_by(f64::total_cmp);
             all
         };
-        let (beats, reports) = (all(|told| &told.heartbeats), all(|told| &told.reports));
+        let (beats, reports) = (all(|results| &results.heartbeats), all(|results| &results.reports));
         let at = |times: &[f64], q: f64| {
             let i = ((times.len() as f64 * q).ceil() as usize).saturating_sub(1);
             times.get(i).map_or(instrument::table::dash(), |ms| format!("{ms:.1}"))
@@ -160,7 +161,7 @@ impl Run {
             at(&beats, 0.99),
             at(&beats, 1.0),
             at(&reports, 0.99),
-            self.told.iter().map(|told| told.in_vain).sum::<usize>().to_string(),
+            self.results.iter().map(|results| results.in_vain).sum::<usize>().to_string(),
         ]
     }
 }
@@ -212,7 +213,7 @@ impl Coordinator {
         }
         // It inherits the core of the thread that starts it.
         pin(COORDINATOR_CORE)?;
-        let output = scratch.join("said");
+        let output = scratch.join("output");
         let out = File::create(scratch.join("out")).map_err(failed)?;
         command.stdin(Stdio::null()).stdout(out).stderr(File::create(&output).map_err(failed)?);
         let child = command.spawn().map_err(failed)?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use loadtester::fleet::messages::{Acked, Joined, Key, Orders, PATH, PROTOCOL, PlanBundle};
 use loadtester::fleet::report::{LastSpan, Report, Span};
-use loadtester::fleet::worker::{Answer, Config, Effect, Event, Exit, Request, Trouble, Worker};
+use loadtester::fleet::worker::{Answer, CallError, Config, Effect, Event, Exit, Request, Worker};
 use loadtester::fleet::{Checked, Refused};
 use loadtester::tally::{Merged, Outcome, RowCounter, RowTimer, StepId, ThreadHealth, Timer};
 
@@ -21,7 +21,7 @@ const IDLE: Duration = Duration::from_millis(50);
 
 /// How a simulated worker's part of the run went.
 #[derive(Debug)]
-pub struct Told {
+pub struct WorkerResult {
     /// How it ended.
     pub exit: Exit,
     /// When it was taken in.
@@ -53,7 +53,7 @@ pub fn full_window() -> Merged {
 
 /// What a simulated worker does.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct AssignedShard {
     /// Where its coordinator listens.
     pub coordinator: SocketAddr,
     /// Windows until its load is over, a second each.
@@ -68,7 +68,7 @@ pub struct Part {
 
 /// One worker, on the thread that calls [`Simulated::run`].
 pub struct Simulated {
-    part: Part,
+    part: AssignedShard,
     key: Key,
     machine: Worker<Report>,
     clock: Instant,
@@ -78,10 +78,10 @@ pub struct Simulated {
     start_ns: Option<u64>,
     closed: u64,
     load_ended: bool,
-    told: Told,
+    results: WorkerResult,
 }
 
-impl Part {
+impl AssignedShard {
     /// Of a run that `coordinator` leads, with so many windows that all count this.
     pub fn new(coordinator: SocketAddr, windows: u64, tally: Merged) -> Self {
         let mut written = Vec::new();
@@ -116,11 +116,11 @@ impl Part {
 
 impl Simulated {
     /// The one with this number.
-    pub fn new(part: Part, number: u32) -> Self {
+    pub fn new(part: AssignedShard, number: u32) -> Self {
         let key = Key(u128::from(number) + 1);
         let mut config = Config::new(key, env!("CARGO_PKG_VERSION"), u64::from(number));
         config.host = format!("simulated-{number}");
-        let told = Told {
+        let results = WorkerResult {
             exit: Exit::Interrupted,
             joined: None,
             heartbeats: Vec::new(),
@@ -137,19 +137,19 @@ impl Simulated {
             start_ns: None,
             closed: 0,
             load_ended: false,
-            told,
+            results,
         }
     }
 
     /// Take part in a run until it is over.
-    pub fn run(mut self) -> Told {
+    pub fn run(mut self) -> WorkerResult {
         loop {
             while let Some(event) = self.events.pop_front() {
                 let now = self.now();
                 for effect in self.machine.step(event, now) {
                     if let Effect::Exit(exit) = effect {
-                        self.told.exit = exit;
-                        return self.told;
+                        self.results.exit = exit;
+                        return self.results;
                     }
                     self.carry_out(effect);
                 }
@@ -228,7 +228,7 @@ impl Simulated {
         }
     }
 
-    /// Told to stop before its time.
+    /// Asked to stop early.
     fn end_load(&mut self) {
         if self.start_ns.is_none() {
             self.events.push_back(Event::LoadEnded);
@@ -238,7 +238,7 @@ impl Simulated {
         }
     }
 
-    fn call(&mut self, request: &Request<Report>, timeout: Duration) -> Result<Answer, Trouble> {
+    fn call(&mut self, request: &Request<Report>, timeout: Duration) -> Result<Answer, CallError> {
         let bytes = written(request, &self.part);
         let begun = Instant::now();
         let answer = exchange(self.part.coordinator, &bytes, timeout);
@@ -246,18 +246,18 @@ impl Simulated {
         let answer = match answer {
             Ok((200, body)) => read(request, &body),
             Ok((status, body)) => match Refused::read(&body) {
-                Ok(refused) => Err(Trouble::Refused(refused.into())),
-                Err(_) => Err(Trouble::Unreachable(format!("status {status}"))),
+                Ok(refused) => Err(CallError::Refused(refused.into())),
+                Err(_) => Err(CallError::Unreachable(format!("status {status}"))),
             },
-            Err(e) => Err(Trouble::Unreachable(e.to_string())),
+            Err(e) => Err(CallError::Unreachable(e.to_string())),
         };
         match request {
-            _ if answer.is_err() => self.told.in_vain += 1,
-            Request::Join(_) => self.told.joined = Some(Instant::now()),
+            _ if answer.is_err() => self.results.in_vain += 1,
+            Request::Join(_) => self.results.joined = Some(Instant::now()),
             Request::Heartbeat(..) if self.start_ns.is_some() && !self.load_ended => {
-                self.told.heartbeats.push(took);
+                self.results.heartbeats.push(took);
             }
-            Request::Report { .. } => self.told.reports.push(took),
+            Request::Report { .. } => self.results.reports.push(took),
             _ => {}
         }
         answer
@@ -265,7 +265,7 @@ impl Simulated {
 }
 
 /// The bytes of a call.
-fn written(request: &Request<Report>, part: &Part) -> Vec<u8> {
+fn written(request: &Request<Report>, part: &AssignedShard) -> Vec<u8> {
     let json = "these messages are JSON";
     let (path, body) = match request {
         Request::Join(join) => ("/workers".to_owned(), serde_json::to_vec(join).expect(json)),
@@ -305,12 +305,12 @@ fn exchange(to: SocketAddr, request: &[u8], timeout: Duration) -> io::Result<(u1
     Ok((status.ok_or_else(damaged)?, answer.split_off(end + 4)))
 }
 
-fn read(request: &Request<Report>, body: &[u8]) -> Result<Answer, Trouble> {
+fn read(request: &Request<Report>, body: &[u8]) -> Result<Answer, CallError> {
     let answer = match request {
         Request::Join(_) => Joined::read(body).map(Answer::Joined),
         Request::Plan => PlanBundle::read(body).map(Answer::Plan),
         Request::Heartbeat(..) => Orders::read(body).map(|orders| Answer::Orders(Box::new(orders))),
         Request::Report { .. } | Request::Final(..) => Acked::read(body).map(Answer::Acked),
     };
-    answer.map_err(|refusal| Trouble::Unreachable(refusal.message()))
+    answer.map_err(|refusal| CallError::Unreachable(refusal.message()))
 }

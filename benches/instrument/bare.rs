@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a loop did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Done {
+pub struct LoopResult {
     /// Responses received.
     pub requests: u64,
     /// From the first send to the end.
@@ -148,7 +148,7 @@ fn measure_response(mut stream: &TcpStream, request: &[u8]) -> io::Result<usize>
 }
 
 /// `connections` times: send, receive, again.
-pub fn closed(to: SocketAddr, path: &str, connections: usize, seconds: f64) -> io::Result<Done> {
+pub fn closed(to: SocketAddr, path: &str, connections: usize, seconds: f64) -> io::Result<LoopResult> {
     let mut it = Loop::connect(to, path, connections)?;
     let start = os::monotonic_ns();
     let end = start + (seconds * 1e9) as u64;
@@ -170,7 +170,13 @@ pub fn closed(to: SocketAddr, path: &str, connections: usize, seconds: f64) -> i
 }
 
 /// Send the k-th request `k / rate` seconds after the start, asleep until then.
-pub fn open(to: SocketAddr, path: &str, connections: usize, rate: f64, seconds: f64) -> io::Result<Done> {
+pub fn open(
+    to: SocketAddr,
+    path: &str,
+    connections: usize,
+    rate: f64,
+    seconds: f64,
+) -> io::Result<LoopResult> {
     let mut it = Loop::connect(to, path, connections)?;
     let mut free: Vec<usize> = (0..connections).collect();
     let total = (rate * seconds) as u64;
@@ -207,8 +213,8 @@ pub fn open(to: SocketAddr, path: &str, connections: usize, rate: f64, seconds: 
     Ok(done(requests, start, late))
 }
 
-fn done(requests: u64, start: u64, late: u64) -> Done {
-    Done {
+fn done(requests: u64, start: u64, late: u64) -> LoopResult {
+    LoopResult {
         requests,
         seconds: (os::monotonic_ns() - start) as f64 / 1e9,
         cpu_seconds: os::cpu_ns() as f64 / 1e9,
@@ -237,7 +243,7 @@ pub fn main(args: &[String]) -> Result<(), String> {
     if let Some(left) = args.finish().first() {
         return Err(format!("unknown argument {}\n\n{USAGE}", left.display()));
     }
-    let run = || -> io::Result<Done> {
+    let run = || -> io::Result<LoopResult> {
         if let Some(core) = core {
             os::pin_to(core)?;
         }
@@ -261,8 +267,8 @@ mod tests {
     /// Run a loop against a target; what both saw.
     fn against(
         body_bytes: usize,
-        run: impl FnOnce(SocketAddr) -> io::Result<Done>,
-    ) -> (Done, super::super::target::Report, Vec<u64>) {
+        run: impl FnOnce(SocketAddr) -> io::Result<LoopResult>,
+    ) -> (LoopResult, super::super::target::Report, Vec<u64>) {
         let listen = ([127, 0, 0, 1], 0).into();
         let settings = Settings {
             listen,

@@ -17,7 +17,7 @@ pub struct Options {
 }
 
 /// What a comparison does where nothing is asked for.
-pub struct Usual<'a> {
+pub struct DefaultOptions<'a> {
     pub usage: &'a str,
     pub rounds: usize,
     pub seconds: f64,
@@ -25,7 +25,7 @@ pub struct Usual<'a> {
     pub cases: &'a [&'a str],
 }
 
-impl Usual<'_> {
+impl DefaultOptions<'_> {
     /// Read a command line; `None`: it asks for help, which is printed.
     ///
     /// # Errors

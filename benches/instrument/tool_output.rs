@@ -101,7 +101,7 @@ pub fn oha(text: &str) -> Option<ToolOutput> {
 
 /// The bare loop's line.
 pub fn bare(text: &str) -> Option<ToolOutput> {
-    let done: super::bare::Done = serde_json::from_str(text.trim()).ok()?;
+    let done: super::bare::LoopResult = serde_json::from_str(text.trim()).ok()?;
     Some(ToolOutput {
         requests: done.requests,
         rate: done.requests as f64 / done.seconds,

@@ -14,7 +14,7 @@ mod threads;
 mod throughput;
 
 use instrument::contestant::{Contestant, header};
-use instrument::options::Usual;
+use instrument::options::DefaultOptions;
 
 /// The core generators run on.
 const GENERATOR_CORE: usize = 0;
@@ -46,7 +46,8 @@ fn main() -> std::process::ExitCode {
 }
 
 fn compare(args: &[String]) -> Result<(), String> {
-    let usual = Usual { usage: USAGE, rounds: 5, seconds: 5.0, contestants: &CONTESTANTS, cases: &CASES };
+    let usual =
+        DefaultOptions { usage: USAGE, rounds: 5, seconds: 5.0, contestants: &CONTESTANTS, cases: &CASES };
     let Some(options) = usual.read(args)? else { return Ok(()) };
     options.check(USAGE, |case| CASES.contains(&case))?;
     instrument::os::raise_fd_limit().map_err(|e| format!("cannot raise the limit of open files: {e}"))?;

@@ -20,7 +20,7 @@ use std::time::Duration;
 use certificates::Certificates;
 use instrument::child::{Ended, Job, Scratch, Service};
 use instrument::contestant::{Contestant, Load, find, header, ours};
-use instrument::options::{Options, Usual};
+use instrument::options::{DefaultOptions, Options};
 use instrument::schedule_fit::median;
 use instrument::table::{Table, middle};
 use instrument::tool_output::ToolOutput;
@@ -50,7 +50,8 @@ fn main() -> std::process::ExitCode {
 }
 
 fn compare(args: &[String]) -> Result<(), String> {
-    let usual = Usual { usage: USAGE, rounds: 5, seconds: 2.0, contestants: &CONTESTANTS, cases: &CASES };
+    let usual =
+        DefaultOptions { usage: USAGE, rounds: 5, seconds: 2.0, contestants: &CONTESTANTS, cases: &CASES };
     let Some(asked) = usual.read(args)? else { return Ok(()) };
     asked.check(USAGE, |case| CASES.contains(&case))?;
     instrument::os::raise_fd_limit().map_err(|e| format!("cannot raise the limit of open files: {e}"))?;

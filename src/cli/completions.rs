@@ -7,21 +7,21 @@ use super::shell::Shell;
 use super::table::{FLAGS, Flag, Kind};
 
 /// What stands after a flag.
-enum Follows {
+enum ArgumentKind {
     Nothing,
     Anything,
     File,
     Words(Vec<&'static str>),
 }
 
-fn follows(flag: &Flag) -> Follows {
+fn follows(flag: &Flag) -> ArgumentKind {
     match flag.value {
-        "" => Follows::Nothing,
-        "FILE" | "DIR" => Follows::File,
-        "ROLE" => Follows::Words(vec!["standalone", "worker", "coordinator", "target"]),
-        "SOURCE" => Follows::Words(vec!["kernel", "user"]),
-        "SHELL" => Follows::Words(Shell::ALL.iter().map(|(name, _)| *name).collect()),
-        _ => Follows::Anything,
+        "" => ArgumentKind::Nothing,
+        "FILE" | "DIR" => ArgumentKind::File,
+        "ROLE" => ArgumentKind::Words(vec!["standalone", "worker", "coordinator", "target"]),
+        "SOURCE" => ArgumentKind::Words(vec!["kernel", "user"]),
+        "SHELL" => ArgumentKind::Words(Shell::ALL.iter().map(|(name, _)| *name).collect()),
+        _ => ArgumentKind::Anything,
     }
 }
 
@@ -47,10 +47,10 @@ fn bash() -> String {
     let mut cases = String::new();
     for flag in flags() {
         let reply = match follows(flag) {
-            Follows::Nothing => continue,
-            Follows::Anything => "COMPREPLY=()".to_owned(),
-            Follows::File => "COMPREPLY=($(compgen -f -- \"$current\"))".to_owned(),
-            Follows::Words(words) => {
+            ArgumentKind::Nothing => continue,
+            ArgumentKind::Anything => "COMPREPLY=()".to_owned(),
+            ArgumentKind::File => "COMPREPLY=($(compgen -f -- \"$current\"))".to_owned(),
+            ArgumentKind::Words(words) => {
                 format!("COMPREPLY=($(compgen -W '{}' -- \"$current\"))", words.join(" "))
             }
         };
@@ -77,10 +77,10 @@ fn zsh() -> String {
     let mut lines = String::new();
     for flag in flags() {
         let action = match follows(flag) {
-            Follows::Nothing => String::new(),
-            Follows::Anything => format!(":{}: ", unquoted(flag.value)),
-            Follows::File => format!(":{}:_files", flag.value),
-            Follows::Words(words) => format!(":{}:({})", flag.value, words.join(" ")),
+            ArgumentKind::Nothing => String::new(),
+            ArgumentKind::Anything => format!(":{}: ", unquoted(flag.value)),
+            ArgumentKind::File => format!(":{}:_files", flag.value),
+            ArgumentKind::Words(words) => format!(":{}:({})", flag.value, words.join(" ")),
         };
         let again = if flag.kind == Kind::Repeatable { "*" } else { "" };
         for name in names(flag) {
@@ -110,10 +110,10 @@ fn fish() -> String {
             };
         }
         text += &match follows(flag) {
-            Follows::Nothing => " -f".to_owned(),
-            Follows::Anything => " -x".to_owned(),
-            Follows::File => " -r -F".to_owned(),
-            Follows::Words(words) => format!(" -x -a '{}'", words.join(" ")),
+            ArgumentKind::Nothing => " -f".to_owned(),
+            ArgumentKind::Anything => " -x".to_owned(),
+            ArgumentKind::File => " -r -F".to_owned(),
+            ArgumentKind::Words(words) => format!(" -x -a '{}'", words.join(" ")),
         };
         text += &format!(" -d '{}'\n", flag.help.replace('\'', "\\'"));
     }

@@ -32,7 +32,7 @@ pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
             return Ok(asked);
         }
     }
-    let mut taken = Taken(Arguments::from_vec(arguments::vet(args)?));
+    let mut taken = RemainingArguments(Arguments::from_vec(arguments::vet(args)?));
     // A body may look like anything: it leaves first. Free arguments are what is left.
     let body = taken.text("-b")?;
     let mut options = Options {
@@ -92,9 +92,9 @@ pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
 }
 
 /// The vetted arguments that are left.
-struct Taken(Arguments);
+struct RemainingArguments(Arguments);
 
-impl Taken {
+impl RemainingArguments {
     fn has(&mut self, name: &'static str) -> bool {
         self.0.contains(name)
     }

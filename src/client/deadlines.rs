@@ -17,7 +17,7 @@ struct Node {
 const UNSET: Node = Node { at_ns: 0, previous: NONE, next: NONE, list: NONE };
 
 #[derive(Clone, Copy, Debug)]
-struct Ends {
+struct ListEnds {
     first: u32,
     last: u32,
 }
@@ -26,14 +26,14 @@ struct Ends {
 #[derive(Debug)]
 pub(crate) struct Deadlines {
     nodes: Box<[Node]>,
-    lists: Box<[Ends]>,
+    lists: Box<[ListEnds]>,
 }
 
 impl Deadlines {
     pub(crate) fn new(things: usize, lists: usize) -> Self {
         Self {
             nodes: vec![UNSET; things].into(),
-            lists: vec![Ends { first: NONE, last: NONE }; lists].into(),
+            lists: vec![ListEnds { first: NONE, last: NONE }; lists].into(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::exchange::Start;
 use super::phases::Phases;
 use super::spec::RunSpec;
-use crate::plan::{Load, Model, Share};
+use crate::plan::{Load, Model, ShardLoad};
 use crate::schedule::{Due, Piece, Schedule};
 use crate::tally::{StepId, Tally};
 
@@ -101,7 +101,7 @@ impl Demand {
     /// backlog.
     pub(crate) fn new(
         load: &Load,
-        share: &Share,
+        share: &ShardLoad,
         period: u64,
         seed: u64,
         start_ns: u64,
@@ -311,7 +311,7 @@ mod tests {
     }
 
     fn slot(load: &Load, slice: (u64, u64)) -> Box<Open> {
-        let share = Share { connections: 1, requests: None, backlog: 1, arrivals: slice };
+        let share = ShardLoad { connections: 1, requests: None, backlog: 1, arrivals: slice };
         match Demand::new(load, &share, 1, 7, S, S) {
             Demand::Open(open) => open,
             Demand::Closed(_) => panic!("the model is open"),

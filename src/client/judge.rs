@@ -5,7 +5,7 @@ use super::exchange::{Exchange, by_status};
 use super::spec::RunSpec;
 use crate::http::{CapturedResponse, ResponseView};
 use crate::plan::{Expect, excerpt};
-use crate::tally::{Broken, Detail, FailureSample, MAX_FAILURE_SAMPLES, Outcome, Tally};
+use crate::tally::{BrokenRule, Detail, FailureSample, MAX_FAILURE_SAMPLES, Outcome, Tally};
 
 /// Bytes of a body that are kept to be shown: more than fits a few screens.
 const SHOWN_BODY_BYTES: usize = 64 << 10;
@@ -34,7 +34,7 @@ pub(crate) fn begin(captured: &mut CapturedResponse, spec: &RunSpec, exchange: &
 #[derive(Debug)]
 pub(crate) struct Judge {
     /// The broken expectations that were reported, for each scenario.
-    reported: Vec<Vec<Broken>>,
+    reported: Vec<Vec<BrokenRule>>,
 }
 
 impl Judge {
@@ -92,8 +92,8 @@ impl Judge {
             });
         }
         match broken {
-            Broken::Status(status) => (broken.outcome(), Detail::Status(status)),
-            _ => (broken.outcome(), Detail::Broken(broken)),
+            BrokenRule::Status(status) => (broken.outcome(), Detail::Status(status)),
+            _ => (broken.outcome(), Detail::BrokenRule(broken)),
         }
     }
 }

@@ -34,7 +34,7 @@ mod wire;
 use std::sync::Arc;
 
 use crate::http1::HeadMemo;
-use crate::plan::Share;
+use crate::plan::ShardLoad;
 use crate::tally::{Detail, Outcome, Tally};
 use demand::Demand;
 use exchanges::Exchanges;
@@ -71,7 +71,7 @@ pub enum End {
 #[derive(Debug)]
 pub struct Client {
     spec: Arc<RunSpec>,
-    share: Share,
+    share: ShardLoad,
     phases: Phases,
     demand: Option<Demand>,
     exchanges: Exchanges,
@@ -85,7 +85,7 @@ pub struct Client {
 
 impl Client {
     /// A client for one slot of the plan. `tally` is an empty one for this plan.
-    pub fn new(spec: Arc<RunSpec>, share: Share, tally: Box<Tally>) -> Self {
+    pub fn new(spec: Arc<RunSpec>, share: ShardLoad, tally: Box<Tally>) -> Self {
         let connections = share.connections as usize;
         Self {
             share,

@@ -3,7 +3,7 @@
 
 use super::exchanges::ExchangeId;
 use crate::http::CapturedResponse;
-use crate::http1::{self, Fed, Head, HeadMemo, ProtocolError, Request, Skippable};
+use crate::http1::{self, DiscardableBody, FeedResult, Head, HeadMemo, ProtocolError, Request};
 
 /// One connection's protocol.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl Wire {
         bytes: &[u8],
         memo: &mut HeadMemo,
         captured: Option<&mut CapturedResponse>,
-    ) -> Result<Fed, ProtocolError> {
+    ) -> Result<FeedResult, ProtocolError> {
         match self {
             Self::Http1(http1) => http1.connection.feed(bytes, memo, captured),
         }
@@ -131,7 +131,7 @@ impl Wire {
 
     /// Bytes that may be discarded unseen.
     #[inline]
-    pub(crate) fn skippable(&self) -> Skippable {
+    pub(crate) fn skippable(&self) -> DiscardableBody {
         match self {
             Self::Http1(http1) => http1.connection.skippable(),
         }

@@ -15,7 +15,7 @@ const MAX_TIMELINE_POINTS: usize = 130_000;
 
 /// A closed window of one source.
 #[derive(Debug)]
-pub(crate) struct Part<'a> {
+pub(crate) struct SourceWindow<'a> {
     /// Whose: as [`Merger::add`] has named it.
     pub(crate) source: usize,
     /// When it began; `None`: where the source's last window ended.
@@ -32,9 +32,9 @@ pub(crate) struct Part<'a> {
 
 /// A window that all sources have closed.
 #[derive(Debug)]
-pub(crate) struct Closed {
-    /// Its place in the measured time, from 0: each is [`WINDOW_NS`] long.
-    pub(crate) place: u64,
+pub(crate) struct MergedWindow {
+    /// Its index in the measured time, from 0: each is [`WINDOW_NS`] long.
+    pub(crate) index: u64,
     /// What was counted in it.
     pub(crate) tally: Merged,
 }
@@ -44,11 +44,11 @@ pub(crate) struct Merger {
     shared: Arc<SharedSnapshot>,
     start_at_ns: u64,
     measure_from_ns: u64,
-    /// Windows that some sources have not closed yet, by their place in the measured time.
+    /// Windows that some sources have not closed yet, by their index in the measured time.
     open: BTreeMap<u64, Merged>,
     /// How many of them there may be.
     most_open: usize,
-    /// The place of the first window that has no point in the timeline yet.
+    /// The index of the first window that has no point in the timeline yet.
     first_open: u64,
     sources: Vec<Source>,
     load_ended_at_ns: u64,
@@ -108,17 +108,17 @@ impl Merger {
     }
 
     /// Merge a window; those that are now closed by all sources.
-    pub(crate) fn merge(&mut self, part: &Part<'_>) -> Vec<Closed> {
+    pub(crate) fn merge(&mut self, part: &SourceWindow<'_>) -> Vec<MergedWindow> {
         let source = &mut self.sources[part.source];
         // A thread closes its window a little after the second is over: its middle says which it was.
         // What a source far behind has counted is shown in the oldest window still open.
         let began_at_ns = part.began_at_ns.or(source.end_ns).unwrap_or(part.ended_at_ns);
         let middle_ns = began_at_ns.midpoint(part.ended_at_ns);
-        let place = middle_ns.saturating_sub(self.measure_from_ns) / WINDOW_NS;
-        let place = place.max(self.first_open);
+        let index = middle_ns.saturating_sub(self.measure_from_ns) / WINDOW_NS;
+        let index = index.max(self.first_open);
         let scenarios = part.tally.rows().len();
         if part.began_at_ns != Some(part.ended_at_ns) {
-            self.open.entry(place).or_insert_with(|| Merged::new(scenarios)).merge(part.tally);
+            self.open.entry(index).or_insert_with(|| Merged::new(scenarios)).merge(part.tally);
         }
         source.end_ns = Some(part.ended_at_ns).filter(|_| part.last.is_none() && !source.given_up);
         // Not below zero over the whole, though a window may end more requests than fell due in it.
@@ -141,7 +141,7 @@ impl Merger {
     }
 
     /// Wait for no more windows of `source`. What it had under way stays unfinished, unless it is told late.
-    pub(crate) fn give_up(&mut self, source: usize) -> Vec<Closed> {
+    pub(crate) fn give_up(&mut self, source: usize) -> Vec<MergedWindow> {
         let source = &mut self.sources[source];
         source.given_up = true;
         let Some(end_ns) = source.end_ns.take() else { return Vec::new() };
@@ -157,7 +157,7 @@ impl Merger {
     }
 
     /// Give every window that nobody has open any more its point in the timeline.
-    fn close(&mut self, snapshot: &mut Snapshot) -> Vec<Closed> {
+    fn close(&mut self, snapshot: &mut Snapshot) -> Vec<MergedWindow> {
         let slowest = self.sources.iter().filter_map(|source| source.end_ns).min();
         let merged_to_ns = slowest.unwrap_or(self.load_ended_at_ns);
         let longest = snapshot.run.duration_ns.unwrap_or(u64::MAX);
@@ -174,17 +174,17 @@ impl Merger {
             if !crowded && slowest.is_some_and(|end| end < complete_ns) {
                 break;
             }
-            let (place, tally) = entry.remove_entry();
-            self.first_open = place + 1;
-            let from_s = (place * WINDOW_NS) as f64 / 1e9;
-            let t = ((place + 1) * WINDOW_NS) as f64 / 1e9;
+            let (index, tally) = entry.remove_entry();
+            self.first_open = index + 1;
+            let from_s = (index * WINDOW_NS) as f64 / 1e9;
+            let t = ((index + 1) * WINDOW_NS) as f64 / 1e9;
             if let Some(intervals) = &mut snapshot.intervals {
                 intervals.add(from_s, t, tally.rows());
             }
             if snapshot.timeline.len() < MAX_TIMELINE_POINTS {
                 snapshot.timeline.push(point(t, &tally));
             }
-            closed.push(Closed { place, tally });
+            closed.push(MergedWindow { index, tally });
         }
         closed
     }
@@ -299,7 +299,7 @@ mod tests {
         scenario.set(RowCounter::Due, requests);
         scenario.set(RowCounter::Sent, requests);
         scenario.set(Outcome::Ok, requests);
-        merger.merge(&Part {
+        merger.merge(&SourceWindow {
             source,
             began_at_ns: Some((second - 1) * S),
             ended_at_ns: second * S,

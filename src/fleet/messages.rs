@@ -24,7 +24,7 @@ use crate::plan::{MAX_PLAN_BYTES, Shard};
 pub const PROTOCOL: u32 = 2;
 /// The header that carries it.
 pub(crate) const PROTOCOL_HEADER: &str = "Loadtester-Protocol";
-/// The header in which each answer that is no refusal carries a [`Stay`].
+/// The header in which each answer that is no refusal carries a [`CallStamps`].
 pub(crate) const CLOCK_HEADER: &str = "Loadtester-Clock";
 /// What every call's path begins with.
 pub const PATH: &str = "/api/v1";
@@ -266,14 +266,14 @@ pub struct Orders {
 /// When a call came and when its answer left, on the coordinator's clock and as near to the wire as can be
 /// told: [`Orders`] say the same as the machine saw it, with its own queueing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stay {
+pub(crate) struct CallStamps {
     /// When the call came.
     pub(crate) t1_ns: u64,
     /// When the answer left.
     pub(crate) t2_ns: u64,
 }
 
-impl Stay {
+impl CallStamps {
     /// From the value of [`CLOCK_HEADER`]; `None`: it is none, or out of bounds.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let (t1, t2) = text.split_once(", ")?;
@@ -282,7 +282,7 @@ impl Stay {
     }
 }
 
-impl fmt::Display for Stay {
+impl fmt::Display for CallStamps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {}", self.t1_ns, self.t2_ns)
     }

@@ -69,7 +69,7 @@ pub enum Refusal {
     /// The run can not be started now; why.
     NotNow(String),
     /// As it was read from an answer, where only its sentence matters: which says more than the kind.
-    Told {
+    FromPeer {
         /// The stable name.
         name: String,
         /// The sentence.
@@ -115,7 +115,7 @@ impl Refusal {
             Self::Sealed => "sealed",
             Self::JournalFailed => "journal_failed",
             Self::NotNow(_) => "not_now",
-            Self::Told { name, .. } => name,
+            Self::FromPeer { name, .. } => name,
         }
     }
 
@@ -132,7 +132,7 @@ impl Refusal {
             Self::TooLarge => 413,
             Self::ForeignHost => 421,
             Self::OtherProtocol { .. } => 426,
-            Self::Full | Self::JournalFailed | Self::Told { .. } => 503,
+            Self::Full | Self::JournalFailed | Self::FromPeer { .. } => 503,
         }
     }
 
@@ -184,7 +184,7 @@ impl Refusal {
                 "the coordinator can not write its journal: look at the disk of its --state-dir".into()
             }
             Self::NotNow(why) => why.clone(),
-            Self::Told { message, .. } => message.clone(),
+            Self::FromPeer { message, .. } => message.clone(),
         }
     }
 
@@ -192,7 +192,7 @@ impl Refusal {
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::NoPlan | Self::Full | Self::JournalFailed | Self::UnknownWorker | Self::Gap { .. } => true,
-            Self::Told { lasting, .. } => !lasting,
+            Self::FromPeer { lasting, .. } => !lasting,
             _ => false,
         }
     }
@@ -232,7 +232,7 @@ impl From<Refused> for Refusal {
             (name, _) => {
                 let lasting = ["malformed", "other_protocol", "other_version", "other_plan", "not_now"];
                 let name = &name[..name.floor_char_boundary(MAX_NAME_BYTES)];
-                Self::Told { lasting: lasting.contains(&name), name: name.to_owned(), message }
+                Self::FromPeer { lasting: lasting.contains(&name), name: name.to_owned(), message }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! One connection's HTTP/1.1, one exchange at a time: request bytes out, a response in. No sockets, no time.
 
-use super::{Decoder, Fed, Head, HeadMemo, ProtocolError, Request, Skippable};
+use super::{Decoder, DiscardableBody, FeedResult, Head, HeadMemo, ProtocolError, Request};
 use crate::http::CapturedResponse;
 
 /// The state of the current exchange.
@@ -68,7 +68,7 @@ impl Connection {
         bytes: &[u8],
         memo: &mut HeadMemo,
         captured: Option<&mut CapturedResponse>,
-    ) -> Result<Fed, ProtocolError> {
+    ) -> Result<FeedResult, ProtocolError> {
         self.heard = true;
         match captured {
             None => self.decoder.feed(bytes, self.to_head_request, memo),
@@ -84,7 +84,7 @@ impl Connection {
 
     /// Body bytes that need not be looked at.
     #[inline]
-    pub(crate) fn skippable(&self) -> Skippable {
+    pub(crate) fn skippable(&self) -> DiscardableBody {
         self.decoder.skippable()
     }
 

@@ -20,4 +20,4 @@ pub use error::ProtocolError;
 pub use head::{Framing, Head, MAX_HEAD_BYTES};
 pub use request::{Request, encode};
 pub use response::{Decoder, HeadMemo};
-pub(crate) use response::{Fed, Skippable};
+pub(crate) use response::{DiscardableBody, FeedResult};

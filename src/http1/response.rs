@@ -35,7 +35,7 @@ pub struct Decoder {
 
 /// What one piece of input did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fed {
+pub struct FeedResult {
     /// Bytes of the input that belong to this response.
     pub consumed: usize,
     /// Whether the response is complete.
@@ -44,7 +44,7 @@ pub struct Fed {
 
 /// Body bytes that may go by unseen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Skippable {
+pub struct DiscardableBody {
     /// How many; 0: the next byte has to be looked at.
     pub bytes: u64,
     /// Whether the response ends with them.
@@ -120,7 +120,7 @@ impl Decoder {
         bytes: &[u8],
         to_head_request: bool,
         memo: &mut HeadMemo,
-    ) -> Result<Fed, ProtocolError> {
+    ) -> Result<FeedResult, ProtocolError> {
         self.feed_to(bytes, to_head_request, memo, &mut ())
     }
 
@@ -134,7 +134,7 @@ impl Decoder {
         to_head_request: bool,
         memo: &mut HeadMemo,
         sink: &mut impl ResponseSink,
-    ) -> Result<Fed, ProtocolError> {
+    ) -> Result<FeedResult, ProtocolError> {
         let mut at = 0;
         while at < bytes.len() && self.state != State::Done {
             let rest = &bytes[at..];
@@ -160,17 +160,17 @@ impl Decoder {
                 State::Done => 0,
             };
         }
-        Ok(Fed { consumed: at, complete: self.state == State::Done })
+        Ok(FeedResult { consumed: at, complete: self.state == State::Done })
     }
 
     /// What is known to come next and nobody needs to look at.
     #[inline]
-    pub fn skippable(&self) -> Skippable {
+    pub fn skippable(&self) -> DiscardableBody {
         match &self.state {
-            State::Length(left) => Skippable { bytes: *left, ends_response: true },
-            State::Chunked(chunks) => Skippable { bytes: chunks.skippable(), ends_response: false },
-            State::UntilClose => Skippable { bytes: u64::MAX, ends_response: false },
-            State::Head | State::Done => Skippable { bytes: 0, ends_response: false },
+            State::Length(left) => DiscardableBody { bytes: *left, ends_response: true },
+            State::Chunked(chunks) => DiscardableBody { bytes: chunks.skippable(), ends_response: false },
+            State::UntilClose => DiscardableBody { bytes: u64::MAX, ends_response: false },
+            State::Head | State::Done => DiscardableBody { bytes: 0, ends_response: false },
         }
     }
 
@@ -269,10 +269,10 @@ mod tests {
         "junk",
     ];
 
-    type Told = Result<(usize, bool, Option<Head>), ProtocolError>;
+    type ParseResult = Result<(usize, bool, Option<Head>), ProtocolError>;
 
     /// Feed in pieces cut at `cuts`: bytes consumed, complete, head.
-    fn run(bytes: &[u8], cuts: &[usize]) -> Told {
+    fn run(bytes: &[u8], cuts: &[usize]) -> ParseResult {
         let (mut decoder, mut memo, mut consumed) = (Decoder::new(), HeadMemo::new(), 0);
         let mut edges: Vec<usize> = cuts.iter().map(|c| c % (bytes.len() + 1)).collect();
         edges.extend([0, bytes.len()]);

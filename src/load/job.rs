@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::route::Route;
 use crate::client::{RunSpec, Timetable};
-use crate::plan::Share;
+use crate::plan::ShardLoad;
 use crate::sys::{Clock, TlsConfig};
 use crate::tally::{Detail, Outcome, Tally, ThreadHealth};
 use crate::verdict::preflight;
@@ -92,7 +92,7 @@ pub struct Job {
     /// What all threads share.
     pub spec: Arc<RunSpec>,
     /// Its part of the plan.
-    pub share: Share,
+    pub share: ShardLoad,
     /// Where the target is; connections take its addresses in turn.
     pub route: Arc<Route>,
     /// The run's clock.
@@ -108,7 +108,7 @@ pub struct Job {
     /// When to begin and stop.
     pub control: Arc<Control>,
     /// Told once, when its first connection attempts have ended.
-    pub settled: Sender<Settled>,
+    pub settled: Sender<FirstConnects>,
     /// Where full tallies go. Has room for all of them, so that sending never waits.
     pub windows: Sender<Window>,
     /// Where empty ones come back from.
@@ -119,7 +119,7 @@ pub struct Job {
 
 /// How a thread's first connection attempts ended.
 #[derive(Clone, Copy, Debug)]
-pub struct Settled {
+pub struct FirstConnects {
     /// Whether the target was reached at all; why not, if not.
     pub reached: Result<bool, (Outcome, Detail)>,
 }

@@ -18,7 +18,7 @@ use crate::sys::{Epoll, Poller};
 use thread::Thread;
 
 pub use job::{Control, Job, TALLIES_PER_THREAD, Window};
-pub(crate) use job::{Last, Settled, WINDOW_NS};
+pub(crate) use job::{FirstConnects, Last, WINDOW_NS};
 pub use route::Route;
 pub use tls::{Pem, tls_config};
 

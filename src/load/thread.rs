@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::TryRecvError;
 
-use super::job::{Job, Last, Settled, WINDOW_NS, Window};
+use super::job::{FirstConnects, Job, Last, WINDOW_NS, Window};
 use super::transport::{BUFFER_BYTES, Transport};
 use crate::client::{Action, Client};
 use crate::sys::{self, Addresses, MAX_EVENTS, Poller, RealtimeOffset, ThreadTls};
@@ -103,7 +103,7 @@ impl Thread {
             self.step(LONGEST_WAIT_NS);
         }
         // Nobody listening means that the run was given up.
-        let _ = self.job.settled.send(Settled { reached: self.client.reached_target() });
+        let _ = self.job.settled.send(FirstConnects { reached: self.client.reached_target() });
         let start_ns = loop {
             match self.job.control.start_at_ns.load(Ordering::Acquire) {
                 0 if self.job.control.is_stopped() => return,

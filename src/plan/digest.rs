@@ -18,7 +18,7 @@ const BUFFER_BYTES: usize = 16 << 10;
 pub(super) fn digest(plan: &Plan) -> String {
     let mut hash = BufWriter::with_capacity(BUFFER_BYTES, Hash(Sha256::new()));
     // The text is four times as long as the bodies in it, and so never held as a whole.
-    serde_json::to_writer(&mut hash, &Meaning::of(plan)).expect("hashing does not fail");
+    serde_json::to_writer(&mut hash, &CanonicalPlan::of(plan)).expect("hashing does not fail");
     hash.flush().expect("hashing does not fail");
     let hash = std::mem::take(&mut hash.get_mut().0).finalize();
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -41,7 +41,7 @@ impl Write for Hash {
 /// What is hashed, as JSON. Keys are sorted, which the order of the fields has to keep: the text is the same
 /// for the same meaning.
 #[derive(Serialize)]
-struct Meaning<'a> {
+struct CanonicalPlan<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     connections: Option<String>,
     form: u8,
@@ -86,7 +86,7 @@ fn scenarios<S: Serializer>(scenarios: &[Scenario], serializer: S) -> Result<S::
     }))
 }
 
-impl<'a> Meaning<'a> {
+impl<'a> CanonicalPlan<'a> {
     fn of(plan: &'a Plan) -> Self {
         let load = &plan.load;
         let connections = Some(&plan.connections).filter(|c| **c != Connections::default());
@@ -146,9 +146,9 @@ scenarios:
   - {path: /y, expect: {status: 200}, timeout: 3s, first_byte_timeout: 1s, follow_redirects: 3}
 ";
         let plan = parse(text, "plan", &Overrides::default(), &|_| None).unwrap();
-        let streamed = serde_json::to_string(&Meaning::of(&plan)).unwrap();
+        let streamed = serde_json::to_string(&CanonicalPlan::of(&plan)).unwrap();
         // A `Value` sorts its keys.
-        let sorted = serde_json::to_value(Meaning::of(&plan)).unwrap().to_string();
+        let sorted = serde_json::to_value(CanonicalPlan::of(&plan)).unwrap().to_string();
         assert_eq!(streamed, sorted);
         assert_eq!(plan.digest, EVERY_KEY);
     }

@@ -15,7 +15,7 @@ use super::reader::PlanReader;
 use super::token::is_token;
 use super::yaml::{Kind, Node, Scalar, Value};
 use crate::http::{ResponseView, each_field};
-use crate::tally::Broken;
+use crate::tally::BrokenRule;
 use crate::units::{parse_bytes, print_bytes};
 
 /// Bytes of a body that are kept to be looked into when the plan does not say.
@@ -35,7 +35,7 @@ pub struct Expect {
     /// Some field of this name is like this.
     pub headers: Vec<(String, HeaderRule)>,
     /// The body contains each of these.
-    pub body_contains: Vec<Text>,
+    pub body_contains: Vec<TextPattern>,
     /// The body is JSON, and what each pointer (RFC 6901) leads to is this.
     pub json: Vec<JsonRule>,
     /// The body's length in bytes.
@@ -46,7 +46,7 @@ pub struct Expect {
 
 /// A text from the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text {
+pub struct TextPattern {
     /// What it says.
     pub text: String,
     /// As typed: never anything from the environment.
@@ -57,9 +57,9 @@ pub struct Text {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeaderRule {
     /// Exactly this.
-    Equals(Text),
+    Equals(TextPattern),
     /// This somewhere.
-    Contains(Text),
+    Contains(TextPattern),
 }
 
 /// What a value in a JSON body has to be.
@@ -110,81 +110,83 @@ impl Expect {
     ///
     /// # Errors
     /// The first expectation it broke.
-    pub(crate) fn judge(&self, response: &ResponseView<'_>) -> Result<(), Broken> {
+    pub(crate) fn judge(&self, response: &ResponseView<'_>) -> Result<(), BrokenRule> {
         let status = response.status.0;
         if !self.statuses.iter().any(|range| range.contains(&status)) {
-            return Err(Broken::Status(status));
+            return Err(BrokenRule::Status(status));
         }
         self.judge_headers(response.head)?;
         if self.body_bytes.as_ref().is_some_and(|range| !range.contains(&response.body_bytes)) {
-            return Err(Broken::BodyBytes);
+            return Err(BrokenRule::BodyBytes);
         }
         if self.wants_content() && response.body_bytes > response.body.len() as u64 {
-            return Err(Broken::BodyTooLarge);
+            return Err(BrokenRule::BodyTooLarge);
         }
         self.judge_body(response.body)
     }
 
-    fn judge_headers(&self, head: &[u8]) -> Result<(), Broken> {
+    fn judge_headers(&self, head: &[u8]) -> Result<(), BrokenRule> {
         for (i, (name, rule)) in self.headers.iter().enumerate() {
             let mut holds = false;
             each_field(head, |n, value| holds |= n.eq_ignore_ascii_case(name) && rule.holds(value));
             if !holds {
-                return Err(Broken::Header(i as u16));
+                return Err(BrokenRule::Header(i as u16));
             }
         }
         Ok(())
     }
 
-    fn judge_body(&self, body: &[u8]) -> Result<(), Broken> {
-        let missing = |t: &Text| memchr::memmem::find(body, t.text.as_bytes()).is_none();
+    fn judge_body(&self, body: &[u8]) -> Result<(), BrokenRule> {
+        let missing = |t: &TextPattern| memchr::memmem::find(body, t.text.as_bytes()).is_none();
         if let Some(i) = self.body_contains.iter().position(missing) {
-            return Err(Broken::BodyContains(i as u16));
+            return Err(BrokenRule::BodyContains(i as u16));
         }
         if self.json.is_empty() {
             return Ok(());
         }
-        let json: Json = serde_json::from_slice(body).map_err(|_| Broken::NotJson)?;
+        let json: Json = serde_json::from_slice(body).map_err(|_| BrokenRule::NotJson)?;
         let differs = |rule: &JsonRule| !json.pointer(&rule.pointer).is_some_and(|v| same(v, &rule.value));
         match self.json.iter().position(differs) {
-            Some(i) => Err(Broken::Json(i as u16)),
+            Some(i) => Err(BrokenRule::Json(i as u16)),
             None => Ok(()),
         }
     }
 
     /// What was expected and what came, in a sentence; for people, not for the fast.
-    pub(crate) fn explain(&self, broken: Broken, response: &ResponseView<'_>) -> String {
+    pub(crate) fn explain(&self, broken: BrokenRule, response: &ResponseView<'_>) -> String {
         match broken {
-            Broken::Status(status) => format!("status {status}"),
-            Broken::Header(i) => self.headers.get(usize::from(i)).map_or(String::new(), |(name, rule)| {
-                let mut found = None;
-                each_field(response.head, |n, value| {
-                    if n.eq_ignore_ascii_case(name) {
-                        found.get_or_insert_with(|| excerpt(value));
-                    }
-                });
-                let found = found.map_or("is missing".to_owned(), |value| format!("is `{value}`"));
-                format!("header {name} {found}, expected {rule}")
-            }),
-            Broken::BodyBytes => {
+            BrokenRule::Status(status) => format!("status {status}"),
+            BrokenRule::Header(i) => {
+                self.headers.get(usize::from(i)).map_or(String::new(), |(name, rule)| {
+                    let mut found = None;
+                    each_field(response.head, |n, value| {
+                        if n.eq_ignore_ascii_case(name) {
+                            found.get_or_insert_with(|| excerpt(value));
+                        }
+                    });
+                    let found = found.map_or("is missing".to_owned(), |value| format!("is `{value}`"));
+                    format!("header {name} {found}, expected {rule}")
+                })
+            }
+            BrokenRule::BodyBytes => {
                 let bytes = response.body_bytes;
                 let range = self.body_bytes.clone().unwrap_or(0..=u64::MAX);
                 let most = if *range.end() == u64::MAX { "any".into() } else { range.end().to_string() };
                 format!("body of {bytes} bytes, expected {} to {most}", range.start())
             }
-            Broken::BodyContains(i) => {
+            BrokenRule::BodyContains(i) => {
                 let text = self.body_contains.get(usize::from(i)).map_or("", |t| &t.shown);
                 format!("body does not contain {text}")
             }
-            Broken::NotJson => "body is not JSON".to_owned(),
-            Broken::Json(i) => self.json.get(usize::from(i)).map_or(String::new(), |rule| {
+            BrokenRule::NotJson => "body is not JSON".to_owned(),
+            BrokenRule::Json(i) => self.json.get(usize::from(i)).map_or(String::new(), |rule| {
                 let json: Option<Json> = serde_json::from_slice(response.body).ok();
                 let found = json.as_ref().and_then(|json| json.pointer(&rule.pointer));
                 let found = found
                     .map_or("is missing".to_owned(), |v| format!("is {}", excerpt(v.to_string().as_bytes())));
                 format!("json {} {found}, expected {}", quoted(&rule.pointer), rule.shown)
             }),
-            Broken::BodyTooLarge => format!(
+            BrokenRule::BodyTooLarge => format!(
                 "body of {} is larger than max_body, {}",
                 print_bytes(response.body_bytes),
                 print_bytes(self.max_body_bytes)
@@ -281,8 +283,8 @@ fn one_or_several<'a>(root: &'a Node, at: &Path) -> Vec<(Path, &'a Scalar)> {
     }
 }
 
-fn shown(scalar: &Scalar) -> Text {
-    Text { text: scalar.text.clone(), shown: scalar.to_string() }
+fn shown(scalar: &Scalar) -> TextPattern {
+    TextPattern { text: scalar.text.clone(), shown: scalar.to_string() }
 }
 
 fn statuses(reader: &mut PlanReader<'_>, at: &Path) -> Vec<RangeInclusive<u16>> {
@@ -325,7 +327,7 @@ fn headers(reader: &mut PlanReader<'_>, at: &Path) -> Vec<(String, HeaderRule)> 
     rules
 }
 
-fn body_contains(reader: &mut PlanReader<'_>, at: &Path) -> Vec<Text> {
+fn body_contains(reader: &mut PlanReader<'_>, at: &Path) -> Vec<TextPattern> {
     let root = reader.root;
     let mut texts = Vec::new();
     for (path, scalar) in one_or_several(root, at) {

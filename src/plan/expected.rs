@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use super::expect::{Expect, HeaderRule};
 use super::fault::quoted;
 use crate::http::ResponseView;
-use crate::tally::Broken;
+use crate::tally::BrokenRule;
 use crate::units::print_bytes;
 
 impl Expect {
@@ -48,7 +48,7 @@ impl Expect {
         each.extend(self.json.iter().map(|rule| Self { json: vec![rule.clone()], ..alone(|_| {}) }));
         let judged = each
             .into_iter()
-            .map(|one| one.judge(response).map_err(|broken: Broken| one.explain(broken, response)));
+            .map(|one| one.judge(response).map_err(|broken: BrokenRule| one.explain(broken, response)));
         self.descriptions().into_iter().zip(judged).collect()
     }
 }

@@ -23,14 +23,14 @@ use crate::schedule::{Arrivals, Piece};
 use crate::units;
 
 /// A value and where it was said.
-type Said<T> = Option<(T, Path)>;
+type Located<T> = Option<(T, Path)>;
 
 /// How long a run is, before models are told apart.
 #[derive(Default)]
 struct Extent {
-    rate: Said<f64>,
-    duration: Said<u64>,
-    requests: Said<u64>,
+    rate: Located<f64>,
+    duration: Located<u64>,
+    requests: Located<u64>,
     pieces: Option<Vec<Piece>>,
 }
 

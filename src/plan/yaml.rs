@@ -242,13 +242,13 @@ impl<'de> Deserialize<'de> for Raw {
 
 impl<'de> Deserialize<'de> for RawValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Anything)
+        deserializer.deserialize_any(AnyValue)
     }
 }
 
-struct Anything;
+struct AnyValue;
 
-impl<'de> Visitor<'de> for Anything {
+impl<'de> Visitor<'de> for AnyValue {
     type Value = RawValue;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

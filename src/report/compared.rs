@@ -2,11 +2,11 @@
 
 use super::format::{percent, rate, time};
 use super::sanitize::one_line;
-use crate::verdict::baseline::{Against, Change, Compared, Figure};
+use crate::verdict::baseline::{BaselineRun, Change, Compared, Figure};
 
 /// What a change means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Meaning {
+pub(crate) enum ChangeKind {
     /// Significant, and worse by more than is allowed.
     Worse,
     /// Significant and worse, but within what is allowed.
@@ -17,7 +17,7 @@ pub(crate) enum Meaning {
     Chance,
 }
 
-impl Meaning {
+impl ChangeKind {
     /// Of a change where figures may be worse by `max_regression`.
     pub(crate) fn of(change: &Change, max_regression: f64) -> Self {
         match change.regression() {
@@ -59,13 +59,13 @@ pub(crate) fn moved(change: &Change) -> String {
 }
 
 /// What the run was held against: file and date.
-pub(crate) fn against(against: &Against) -> String {
+pub(crate) fn against(against: &BaselineRun) -> String {
     let when = against.baseline.started_at.as_deref().map_or(String::new(), |at| format!(" of {at}"));
     one_line(&format!("{}{when}", against.source))
 }
 
 /// What has to be known beside the figures.
-pub(crate) fn remarks(against: &Against, compared: &Compared) -> Vec<String> {
+pub(crate) fn remarks(against: &BaselineRun, compared: &Compared) -> Vec<String> {
     let mut remarks: Vec<String> = Vec::new();
     remarks.extend(compared.reason.clone());
     remarks.extend(against.baseline.doubt.clone());
@@ -74,11 +74,11 @@ pub(crate) fn remarks(against: &Against, compared: &Compared) -> Vec<String> {
 }
 
 /// The answer in a sentence.
-pub(crate) fn answer(against: &Against, compared: &Compared) -> String {
+pub(crate) fn answer(against: &BaselineRun, compared: &Compared) -> String {
     let count = |meaning| {
-        compared.changes.iter().filter(|c| Meaning::of(c, against.max_regression) == meaning).count()
+        compared.changes.iter().filter(|c| ChangeKind::of(c, against.max_regression) == meaning).count()
     };
-    let [worse, allowed, better] = [Meaning::Worse, Meaning::Allowed, Meaning::Better].map(count);
+    let [worse, allowed, better] = [ChangeKind::Worse, ChangeKind::Allowed, ChangeKind::Better].map(count);
     let limit = percent(against.max_regression);
     match (worse, allowed, better) {
         (0, 0, 0) if compared.changes.is_empty() => "nothing could be compared".to_owned(),
@@ -96,12 +96,12 @@ fn figures(n: usize) -> String {
 /// How those of `changes` that are too much worse came to be so; `None`: there are none.
 /// `p99 10.0 ms -> 12.1 ms (+21.0 %)`.
 pub(crate) fn regressions<'a>(
-    against: &Against,
+    against: &BaselineRun,
     changes: impl IntoIterator<Item = &'a Change>,
 ) -> Option<String> {
     let regressions: Vec<String> = changes
         .into_iter()
-        .filter(|c| Meaning::of(c, against.max_regression) == Meaning::Worse)
+        .filter(|c| ChangeKind::of(c, against.max_regression) == ChangeKind::Worse)
         .map(|c| {
             let [before, now] = values(c);
             format!("{} {before} -> {now} ({})", c.figure.name(), moved(c))

@@ -7,7 +7,7 @@ use crate::run::Snapshot;
 use crate::tally::{Counter, Histogram, Outcome, Row, RowCounter, RowTimer, Timer};
 use crate::units::print_duration;
 use crate::verdict;
-use crate::verdict::baseline::{self, Compared, Measurement, Side, Window};
+use crate::verdict::baseline::{self, Compared, MeasuredGroup, Measurement, Window};
 use crate::verdict::instrument::{Evidence, Instrument, Reason, judge};
 use crate::verdict::threshold::{self, Context, Evaluation, Figures};
 
@@ -90,7 +90,7 @@ impl Snapshot {
     /// How a finished run stands to the baseline; `None`: there is none.
     pub(crate) fn comparison(&self) -> Option<Compared> {
         let against = self.run.baseline.as_deref()?;
-        let side = |times: &Histogram, rate| Side { response_time: times.clone(), rate };
+        let side = |times: &Histogram, rate| MeasuredGroup { response_time: times.clone(), rate };
         let seconds = self.measured_ns as f64 / 1e9;
         let named = self.run.scenarios.iter().zip(self.tally.rows());
         let scenarios = named.map(|((name, _), s)| {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::format::{count, percent, rate, seconds, short_count, time, whole_seconds};
 use super::sanitize::one_line;
-use crate::fleet::coordinator::{AwaitedStep, Mark, Row, Waiting};
+use crate::fleet::coordinator::{AwaitedStep, MemberState, Row, Waiting};
 use crate::fleet::messages::{WorkerId, WorkerState};
 use crate::run::Fleet;
 use crate::verdict::fleet::WorkerEvidence;
@@ -66,7 +66,7 @@ pub(crate) struct WorkerFigures {
     /// Where it runs.
     pub(crate) host: String,
     /// Where it stands.
-    #[schemars(extend("enum" = Mark::NAMES))]
+    #[schemars(extend("enum" = MemberState::NAMES))]
     pub(crate) state: &'static str,
     /// Its part by the newest sharing-out: slot of a number of slots.
     pub(crate) share: Option<[u32; 2]>,
@@ -145,8 +145,8 @@ impl Fleet {
 
     fn is_silent(&self, row: &Row) -> bool {
         let has_more_to_say = match row.mark {
-            Mark::Present(state) => !matches!(state, WorkerState::Done | WorkerState::Failed),
-            Mark::Lost | Mark::Replaced | Mark::Left => false,
+            MemberState::Present(state) => !matches!(state, WorkerState::Done | WorkerState::Failed),
+            MemberState::Lost | MemberState::Replaced | MemberState::Left => false,
         };
         has_more_to_say && self.unheard_ns(row) >= SILENT_FROM_NS
     }
@@ -158,9 +158,9 @@ impl Fleet {
 
     /// What its workers say of themselves, for the verdict on the instrument.
     pub(crate) fn evidence(&self) -> Vec<WorkerEvidence> {
-        let with_part = self.rows.iter().filter(|row| row.had_share);
+        let with_shard = self.rows.iter().filter(|row| row.had_shard);
         let incomplete = |id: &u32| self.missing.contains(id) || self.unequal.contains(id);
-        with_part
+        with_shard
             .map(|row| WorkerEvidence {
                 worker: row.worker.0,
                 host: one_line(&row.host),
@@ -185,19 +185,21 @@ impl Fleet {
 
     /// Workers by state: every state there is, with its number.
     pub(crate) fn by_state(&self) -> impl Iterator<Item = (&'static str, usize)> {
-        Mark::NAMES.iter().map(|name| (*name, self.rows.iter().filter(|r| r.mark.name() == *name).count()))
+        MemberState::NAMES
+            .iter()
+            .map(|name| (*name, self.rows.iter().filter(|r| r.mark.name() == *name).count()))
     }
 
     /// What makes the result less than what was asked for, a sentence each.
     pub(crate) fn shortcomings(&self) -> Vec<String> {
         let mut remarks: Vec<String> =
             self.stopped.iter().map(|why| format!("stopped early: {why}")).collect();
-        for row in self.rows.iter().filter(|row| row.had_share) {
+        for row in self.rows.iter().filter(|row| row.had_shard) {
             let (worker, host) = (row.worker.0, one_line(&row.host));
             if let (Some(gone), Some(start)) = (row.gone, self.start_at_ns) {
                 let at = seconds(gone.heard_ns.saturating_sub(start));
                 let how = match row.mark {
-                    Mark::Left => "left before the end",
+                    MemberState::Left => "left before the end",
                     _ if gone.replaced => "was replaced",
                     _ => "was lost",
                 };
@@ -271,7 +273,7 @@ impl Fleet {
     }
 
     fn live_row(&self, row: &Row) -> [String; 7] {
-        let sends = row.mark == Mark::Present(WorkerState::Running) && !self.is_silent(row);
+        let sends = row.mark == MemberState::Present(WorkerState::Running) && !self.is_silent(row);
         let sent = self.rates.get(row.worker.0 as usize).filter(|_| sends);
         [
             row.worker.0.to_string(),
@@ -325,19 +327,21 @@ fn send_delay(row: &Row) -> String {
 impl Fleet {
     /// So many workers that all run well.
     pub(crate) fn example(workers: u32) -> Self {
-        tests::fleet((0..workers).map(|i| tests::row(i, Mark::Present(WorkerState::Running))).collect())
+        tests::fleet(
+            (0..workers).map(|i| tests::row(i, MemberState::Present(WorkerState::Running))).collect(),
+        )
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::coordinator::Gone;
+    use crate::fleet::coordinator::Departure;
     use crate::fleet::messages::{Health, Totals};
     use crate::plan::Shard;
 
-    pub(crate) fn row(worker: u32, mark: Mark) -> Row {
-        let gone = (mark == Mark::Lost).then_some(Gone {
+    pub(crate) fn row(worker: u32, mark: MemberState) -> Row {
+        let gone = (mark == MemberState::Lost).then_some(Departure {
             at_ns: 7_000_000_000,
             heard_ns: 1_000_000_000,
             replaced: false,
@@ -359,7 +363,7 @@ mod tests {
             totals: Totals::default(),
             gone,
             start_error_ns: None,
-            had_share: true,
+            had_shard: true,
         }
     }
 
@@ -381,8 +385,8 @@ mod tests {
 
     #[test]
     fn a_live_row_says_state_share_rate_delay_throttling_and_when_it_was_seen() {
-        let running = Mark::Present(WorkerState::Running);
-        let rows = fleet(vec![row(0, running), row(1, Mark::Lost)]).live_rows();
+        let running = MemberState::Present(WorkerState::Running);
+        let rows = fleet(vec![row(0, running), row(1, MemberState::Lost)]).live_rows();
         let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
         assert_eq!(words(&rows[0]), "worker state share rate send delay p99 throttled seen ago");
         let of = |rate: &str| format!("{rate} {} {} 500 ms", time(12_000), time(250_000_000));
@@ -394,11 +398,11 @@ mod tests {
 
     #[test]
     fn a_worker_that_is_not_heard_is_silent_before_it_is_lost() {
-        let mut unheard = row(1, Mark::Present(WorkerState::Running));
+        let mut unheard = row(1, MemberState::Present(WorkerState::Running));
         unheard.heard_ns = 8_000_000_000;
-        let mut over = row(2, Mark::Present(WorkerState::Done));
+        let mut over = row(2, MemberState::Present(WorkerState::Done));
         over.heard_ns = 1_000_000_000;
-        let fleet = fleet(vec![row(0, Mark::Present(WorkerState::Running)), unheard, over]);
+        let fleet = fleet(vec![row(0, MemberState::Present(WorkerState::Running)), unheard, over]);
         assert_eq!(
             fleet.figures().workers.iter().map(|w| w.silent).collect::<Vec<_>>(),
             [false, true, false]
@@ -411,7 +415,7 @@ mod tests {
 
     #[test]
     fn the_summary_writes_figures_as_all_the_rest_does() {
-        let mut row = row(0, Mark::Present(WorkerState::Done));
+        let mut row = row(0, MemberState::Present(WorkerState::Done));
         (row.totals.sent, row.health.busy, row.health.send_delay_p99_ns) = (1_191, 0.0029, None);
         let lines = fleet(vec![row]).lines();
         let words: Vec<&str> = lines[1].split_whitespace().collect();
@@ -421,7 +425,7 @@ mod tests {
 
     #[test]
     fn what_is_waited_for_names_who_is_missing_and_for_how_long() {
-        let mut fleet = fleet((0..6).map(|i| row(i, Mark::Lost)).collect());
+        let mut fleet = fleet((0..6).map(|i| row(i, MemberState::Lost)).collect());
         let mut awaited = |what, missing: &[u32]| {
             let missing = missing.iter().copied().map(WorkerId).collect();
             let until_ns = fleet.now_ns + 112_000_000_000;
@@ -443,9 +447,10 @@ mod tests {
 
     #[test]
     fn of_many_workers_those_in_trouble_are_shown() {
-        let mut rows: Vec<Row> = (0..500).map(|i| row(i, Mark::Present(WorkerState::Running))).collect();
+        let mut rows: Vec<Row> =
+            (0..500).map(|i| row(i, MemberState::Present(WorkerState::Running))).collect();
         rows[77].health.send_delay_p99_ns = Some(9_000_000);
-        rows[300] = row(300, Mark::Lost);
+        rows[300] = row(300, MemberState::Lost);
         let lines = fleet(rows).live_rows();
         assert_eq!(lines.len(), MOST_LIVE_ROWS + 2);
         assert!(lines[1].starts_with("300 ") && lines[2].starts_with("77 "), "{lines:#?}");

@@ -4,7 +4,7 @@
 //! Both are lines in which a stray character is an instruction, and names come from plans: everything
 //! is escaped. What stays out: the environment that says whether a job is running.
 
-use super::compared::{self, Meaning};
+use super::compared::{self, ChangeKind};
 use super::figures::{InstrumentFigures, Rate, Threshold, Totals, Verdict};
 use super::format::{count, percent, rate as per_second, time};
 use super::headline::{Headline, Tone};
@@ -109,7 +109,7 @@ fn baseline(snapshot: &Snapshot) -> String {
     let rows: Vec<Vec<String>> = shown
         .map(|change| {
             let [before, now] = compared::values(change);
-            let meaning = Meaning::of(change, against.max_regression).name().to_owned();
+            let meaning = ChangeKind::of(change, against.max_regression).name().to_owned();
             let whose = cell(&compared::whose(change));
             vec![whose, change.figure.name().to_owned(), before, now, compared::moved(change), meaning]
         })

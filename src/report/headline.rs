@@ -3,7 +3,7 @@
 use super::figures::{InstrumentFigures, Totals, Verdict};
 use super::format::{count, percent};
 use super::sanitize::one_line;
-use crate::fleet::coordinator::{Mark, Row};
+use crate::fleet::coordinator::{MemberState, Row};
 use crate::run::{Ending, Fleet, Snapshot, State};
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
@@ -117,12 +117,12 @@ impl Headline {
 fn workers_lost(fleet: &Fleet) -> Option<String> {
     fleet.start_at_ns?;
     let lost = fleet.rows.iter().filter(|row| is_missed(row)).count();
-    let joined = fleet.rows.iter().filter(|row| row.mark != Mark::Replaced).count();
+    let joined = fleet.rows.iter().filter(|row| row.mark != MemberState::Replaced).count();
     (lost > 0).then(|| format!("{lost} of {joined} workers lost"))
 }
 
 fn is_missed(row: &Row) -> bool {
-    row.mark == Mark::Lost || row.mark == Mark::Left && row.had_share
+    row.mark == MemberState::Lost || row.mark == MemberState::Left && row.had_shard
 }
 
 /// Whether nothing was asked that could fail.
@@ -136,7 +136,8 @@ fn which_failed(snapshot: &Snapshot) -> String {
     let worse = snapshot.comparison().filter(|c| c.outcome == Gate::Failed);
     let lost = (snapshot.ending == Ending::Failed).then(|| {
         let rows = || snapshot.fleet.iter().flat_map(|fleet| &fleet.rows);
-        let has_left = rows().any(|row| row.mark == Mark::Left) && !rows().any(|row| row.mark == Mark::Lost);
+        let has_left = rows().any(|row| row.mark == MemberState::Left)
+            && !rows().any(|row| row.mark == MemberState::Lost);
         (if has_left { "a worker left before the end" } else { "a worker was lost" }).to_owned()
     });
     let parts = [lost, thresholds.map(|t| t + stopped), worse.map(|_| "worse than the baseline".to_owned())];

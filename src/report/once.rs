@@ -19,7 +19,7 @@ const LABEL: usize = 10;
 
 /// One exchange that has ended.
 #[derive(Debug)]
-pub(crate) struct Trial<'a> {
+pub(crate) struct OnceExchange<'a> {
     /// A plan of one scenario.
     pub(crate) plan: &'a Plan,
     /// The request as the wire carried it.
@@ -30,7 +30,7 @@ pub(crate) struct Trial<'a> {
     pub(crate) failure: &'a str,
 }
 
-impl Trial<'_> {
+impl OnceExchange<'_> {
     /// Whether it ended as it should.
     pub(crate) fn is_well(&self) -> bool {
         self.tally.row(StepId(0)).completed() == 1

@@ -9,7 +9,7 @@ use crate::tally::{Row, RowCounter};
 pub(super) const OTHER: &str = "_other";
 
 /// The places of scenarios in the plan: those to show, and those there is no room for.
-pub(super) struct Chosen {
+pub(super) struct RowSelection {
     /// Those with the most failures first, then those with the most requests; in the plan's order where
     /// there is room for all, and before the end, so that no row jumps while it is looked at.
     pub(crate) shown: Vec<usize>,
@@ -18,11 +18,11 @@ pub(super) struct Chosen {
 }
 
 /// The scenarios to show where there is room for `most`.
-pub(super) fn choose(snapshot: &Snapshot, most: usize) -> Chosen {
+pub(super) fn choose(snapshot: &Snapshot, most: usize) -> RowSelection {
     let rows = snapshot.tally.rows();
     let mut places: Vec<usize> = (0..rows.len().min(snapshot.run.scenarios.len())).collect();
     if places.len() <= most {
-        return Chosen { shown: places, rest: Vec::new() };
+        return RowSelection { shown: places, rest: Vec::new() };
     }
     places.sort_by_cached_key(|place| {
         let row = &rows[*place];
@@ -33,7 +33,7 @@ pub(super) fn choose(snapshot: &Snapshot, most: usize) -> Chosen {
     if snapshot.state != State::Finished {
         places.sort_unstable();
     }
-    Chosen { shown: places, rest }
+    RowSelection { shown: places, rest }
 }
 
 /// Whether each scenario has a row of its own in `/metrics` and `/status`: the plan's first ones. It never

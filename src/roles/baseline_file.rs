@@ -9,13 +9,13 @@ use std::sync::Arc;
 use crate::cli::{Options, Timestamps};
 use crate::plan::Plan;
 use crate::units::print_bytes;
-use crate::verdict::baseline::{self, Against, DEFAULT_MAX_REGRESSION, MAX_FILE_BYTES};
+use crate::verdict::baseline::{self, BaselineRun, DEFAULT_MAX_REGRESSION, MAX_FILE_BYTES};
 
 /// What the run is to be held against, if anything.
 ///
 /// # Errors
 /// Why it can not be, and what to do.
-pub(crate) fn read(options: &Options, plan: &Plan) -> Result<Option<Arc<Against>>, String> {
+pub(crate) fn read(options: &Options, plan: &Plan) -> Result<Option<Arc<BaselineRun>>, String> {
     let Some(path) = &options.baseline else { return Ok(None) };
     let shown = path.display();
     let text = text(path).map_err(|why| format!("--baseline {shown}: {why}"))?;
@@ -38,7 +38,7 @@ pub(crate) fn read(options: &Options, plan: &Plan) -> Result<Option<Arc<Against>
         ));
     }
     let max_regression = options.max_regression.unwrap_or(DEFAULT_MAX_REGRESSION);
-    Ok(Some(Arc::new(Against { source: shown.to_string(), max_regression, same_plan, baseline })))
+    Ok(Some(Arc::new(BaselineRun { source: shown.to_string(), max_regression, same_plan, baseline })))
 }
 
 fn text(path: &Path) -> Result<String, String> {

@@ -3,7 +3,7 @@
 
 mod calls;
 pub(crate) mod handle;
-mod past;
+mod recovery;
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::run_info::{run_info, seed_of};
 use super::timing::wall_clock;
 use super::{Failure, baseline_file, plan_form};
 use crate::cli::Options;
-use crate::collector::{Merger, Part};
+use crate::collector::{Merger, SourceWindow};
 use crate::fleet::coordinator::terms::{Config, RunTerms};
 use crate::fleet::coordinator::{Answer, Coordinator, Effect, Event, Note, Record, RunEnd, StopReason};
 use crate::fleet::messages::{Key, PlanBundle, WorkerId};
@@ -118,14 +118,14 @@ impl CoordinatorService {
         };
         match first {
             Some(first) => service.persist(&first, &[])?,
-            None => service.may_take_up(own.as_ref().map(|(_, bundle)| bundle))?,
+            None => service.check_recoverable(own.as_ref().map(|(_, bundle)| bundle))?,
         }
         service.replay(records)?;
         if let Some((plan, bundle)) = own {
             service.take_plan(plan, bundle).map_err(|refusal| Failure::usage(refusal.message()))?;
         }
         if !is_new {
-            service.tell_past();
+            service.report_recovery();
         }
         Ok(service)
     }
@@ -144,11 +144,11 @@ impl CoordinatorService {
                     let report = report.map_err(|refusal| Failure::incomplete(refusal.message()))?;
                     self.merge(worker, &report);
                 }
-                Record::Gone { worker, .. } => self.give_up(worker),
+                Record::Departure { worker, .. } => self.give_up(worker),
                 Record::Stopped(reason, _) => self.stopped = Some(reason),
                 Record::Sealed(closing, _) => self.sealed = Some(closing),
                 Record::Opened { .. } | Record::Joined { .. } | Record::ToldToStart => {}
-                Record::Final(..) | Record::Told(_) => {}
+                Record::Final(..) | Record::ExitReported(_) => {}
             }
         }
         Ok(())
@@ -325,10 +325,10 @@ impl CoordinatorService {
         let rows = self.coordinator.rows();
         self.sources.resize(rows.len(), None);
         for (row, source) in rows.iter().zip(&mut self.sources) {
-            if source.is_none() && row.had_share {
+            if source.is_none() && row.had_shard {
                 let range = self.threads..self.threads + row.threads as usize;
                 self.threads = range.end;
-                let from_ns = self.coordinator.part_begins_ns(row.worker).unwrap_or(0);
+                let from_ns = self.coordinator.shard_begins_ns(row.worker).unwrap_or(0);
                 *source = Some((merger.add(range.clone(), from_ns), range));
             }
         }
@@ -347,7 +347,7 @@ impl CoordinatorService {
         }
         let mut threads: Vec<ThreadHealth> = report.span.threads.clone();
         threads.resize(range.len(), ThreadHealth::default());
-        merger.merge(&Part {
+        merger.merge(&SourceWindow {
             source: *source,
             began_at_ns: Some(report.span.from_ns),
             ended_at_ns: report.span.to_ns,
@@ -490,15 +490,15 @@ mod tests {
     use crate::run::RunInfo;
     use crate::web::{Call, Calls};
 
-    struct Room(std::path::PathBuf);
+    struct RunDir(std::path::PathBuf);
 
-    impl Drop for Room {
+    impl Drop for RunDir {
         fn drop(&mut self) {
             let _ = std::fs::remove_dir_all(&self.0);
         }
     }
 
-    impl Room {
+    impl RunDir {
         fn new(name: &str) -> Self {
             let path = std::env::temp_dir().join(format!("loadtester-service-{name}-{}", std::process::id()));
             std::fs::create_dir_all(&path).unwrap();
@@ -531,8 +531,8 @@ mod tests {
 
     #[test]
     fn a_run_ends_though_its_end_can_not_be_written_down() {
-        let room = Room::new("full");
-        let mut service = room.service(true);
+        let run_dir = RunDir::new("full");
+        let mut service = run_dir.service(true);
         assert!(!service.tick());
         service.journal = Some(Journal::full());
         let handle = ServiceHandle::new(service);
@@ -544,15 +544,15 @@ mod tests {
 
     #[test]
     fn what_is_sealed_but_not_written_down_is_not_whole() {
-        let room = Room::new("unwritten");
-        let mut service = room.service(true);
+        let run_dir = RunDir::new("unwritten");
+        let mut service = run_dir.service(true);
         let joined =
             Record::Joined { key: Key(1), slot: 0, host: "h".into(), threads: 1, at_ns: service.epoch_ns };
-        let share = crate::fleet::coordinator::Share { worker: WorkerId(0), slot: 0, of: 1 };
+        let share = crate::fleet::coordinator::EpochShard { worker: WorkerId(0), slot: 0, of: 1 };
         append(&mut service, &joined);
         append(&mut service, &Record::Started { start_at_ns: 5_000_000_000, shares: vec![share] });
         drop(service);
-        let mut service = room.service(true);
+        let mut service = run_dir.service(true);
         assert_eq!(service.shared.read(|s| s.started_at), 5.0, "the run's start, not this process's");
         service.journal = Some(Journal::full());
         let last = Final {
@@ -577,8 +577,8 @@ mod tests {
     /// The main thread has taken what a call brought to the disk, in vain, before its answer was to leave.
     #[test]
     fn what_another_could_not_write_is_not_acknowledged() {
-        let room = Room::new("taken");
-        let mut service = room.service(true);
+        let run_dir = RunDir::new("taken");
+        let mut service = run_dir.service(true);
         service.journal = Some(Journal::full());
         let handle = ServiceHandle::new(service);
         let join = Join {
@@ -615,9 +615,9 @@ mod tests {
 
     #[test]
     fn a_worker_that_is_turned_away_leaves_no_plan_behind() {
-        let room = Room::new("plan");
-        let mut service = room.service(false);
-        let (_, bundle) = plan_form::of(&room.options()).ok().flatten().unwrap();
+        let run_dir = RunDir::new("plan");
+        let mut service = run_dir.service(false);
+        let (_, bundle) = plan_form::of(&run_dir.options()).ok().flatten().unwrap();
         let mut join = Join {
             key: Key(1),
             slot: None,

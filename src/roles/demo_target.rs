@@ -114,8 +114,8 @@ fn announced(stdout: ChildStdout) -> io::Result<SocketAddr> {
     })??;
     let address = line.trim_end().strip_prefix(ANNOUNCEMENT).and_then(|a| a.parse().ok());
     address.ok_or_else(|| match line.as_str() {
-        "" => io::Error::other("it ended before it said where it listens"),
-        line => io::Error::other(format!("it said {line:?} instead of where it listens")),
+        "" => io::Error::other("it ended before it printed its address"),
+        line => io::Error::other(format!("it printed {line:?} instead of its address")),
     })
 }
 

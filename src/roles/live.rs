@@ -20,7 +20,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Draws how a run goes.
 pub(crate) struct Live {
-    surface: Surface,
+    surface: LiveOutput,
     next: Instant,
 }
 
@@ -47,7 +47,7 @@ impl Notes {
     }
 }
 
-enum Surface {
+enum LiveOutput {
     Nothing,
     Lines(Box<dyn Write + Send>),
     Redrawn(ProgressBar),
@@ -57,15 +57,15 @@ impl Live {
     /// A view on standard error; `tty`: whether that is a terminal.
     pub(crate) fn new(quiet: bool, tty: bool) -> Self {
         let surface = match (quiet, tty) {
-            (true, _) => Surface::Nothing,
-            (false, true) => Surface::Redrawn(spinner(ProgressDrawTarget::stderr())),
-            (false, false) => Surface::Lines(Box::new(std::io::stderr())),
+            (true, _) => LiveOutput::Nothing,
+            (false, true) => LiveOutput::Redrawn(spinner(ProgressDrawTarget::stderr())),
+            (false, false) => LiveOutput::Lines(Box::new(std::io::stderr())),
         };
         Self::on(surface, Instant::now())
     }
 
-    fn on(surface: Surface, now: Instant) -> Self {
-        let first = if matches!(surface, Surface::Lines(_)) { LINE_EVERY } else { Duration::ZERO };
+    fn on(surface: LiveOutput, now: Instant) -> Self {
+        let first = if matches!(surface, LiveOutput::Lines(_)) { LINE_EVERY } else { Duration::ZERO };
         Self { surface, next: now + first }
     }
 
@@ -80,14 +80,14 @@ impl Live {
             return;
         }
         match &mut self.surface {
-            Surface::Nothing => {}
-            Surface::Lines(out) => {
+            LiveOutput::Nothing => {}
+            LiveOutput::Lines(out) => {
                 self.next = now + LINE_EVERY;
                 let line = shared.read(live_line);
                 // Nobody reads any more: the run and its report go on.
                 let _ = writeln!(out, "{line}");
             }
-            Surface::Redrawn(line) => {
+            LiveOutput::Redrawn(line) => {
                 self.next = now + REDRAW_EVERY;
                 let (message, rows) =
                     shared.read(|s| (live_line(s), s.fleet.as_ref().map_or(Vec::new(), Fleet::live_rows)));
@@ -104,15 +104,15 @@ impl Live {
     /// Where lines go that stay.
     pub(crate) fn notes(&self) -> Notes {
         match &self.surface {
-            Surface::Nothing => Notes::Nowhere,
-            Surface::Lines(_) => Notes::Plain,
-            Surface::Redrawn(line) => Notes::Above(line.clone()),
+            LiveOutput::Nothing => Notes::Nowhere,
+            LiveOutput::Lines(_) => Notes::Plain,
+            LiveOutput::Redrawn(line) => Notes::Above(line.clone()),
         }
     }
 
     /// Take the view away, so that the summary starts on a clean line.
     pub(crate) fn finish(self) {
-        if let Surface::Redrawn(line) = self.surface {
+        if let LiveOutput::Redrawn(line) = self.surface {
             line.finish_and_clear();
         }
     }
@@ -135,9 +135,9 @@ mod tests {
 
     /// A writer whose text can be looked at.
     #[derive(Clone, Default)]
-    struct Paper(Arc<Mutex<Vec<u8>>>);
+    struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Paper {
+    impl Write for SharedBuffer {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             self.0.lock().unwrap().write(bytes)
         }
@@ -174,8 +174,8 @@ mod tests {
 
     #[test]
     fn away_from_a_terminal_there_is_one_plain_line_every_five_seconds() {
-        let (paper, shared, start) = (Paper::default(), shared(), Instant::now());
-        let mut live = Live::on(Surface::Lines(Box::new(paper.clone())), start);
+        let (paper, shared, start) = (SharedBuffer::default(), shared(), Instant::now());
+        let mut live = Live::on(LiveOutput::Lines(Box::new(paper.clone())), start);
         for tenth in 0..=110 {
             live.tick_at(start + Duration::from_millis(100 * tenth), &shared);
         }
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn on_a_terminal_the_line_follows_the_board() {
         let (shown, shared, start) = (spinner(ProgressDrawTarget::hidden()), shared(), Instant::now());
-        let mut live = Live::on(Surface::Redrawn(shown.clone()), start);
+        let mut live = Live::on(LiveOutput::Redrawn(shown.clone()), start);
         live.tick_at(start, &shared);
         let first = shared.read(live_line);
         assert_eq!(shown.message(), first);
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn on_a_terminal_a_fleet_has_its_rows_below_the_line() {
         let (shown, shared, start) = (spinner(ProgressDrawTarget::hidden()), shared(), Instant::now());
-        let mut live = Live::on(Surface::Redrawn(shown.clone()), start);
+        let mut live = Live::on(LiveOutput::Redrawn(shown.clone()), start);
         live.tick_at(start, &shared);
         assert_eq!(shown.prefix(), "");
         let fleet = Fleet::example(1);

@@ -15,8 +15,8 @@ use super::timing::{LOOK_EVERY, START_LEAD_NS};
 use super::{Exit, Failure};
 use crate::cli::{Options, Timestamps};
 use crate::client::{RunSpec, Timetable};
-use crate::collector::{Closed, Collector};
-use crate::load::{self, Control, Job, Route, Settled, TALLIES_PER_THREAD, Window};
+use crate::collector::{Collector, MergedWindow};
+use crate::load::{self, Control, FirstConnects, Job, Route, TALLIES_PER_THREAD, Window};
 use crate::plan::{self, Shard};
 use crate::run::{SharedSnapshot, detail_text};
 use crate::sys::{self, Clock, TlsConfig, cgroup::Groups};
@@ -53,7 +53,7 @@ pub(crate) struct LoadThreads {
     pub(crate) clock: Clock,
     /// What it carries out.
     pub(crate) spec: Arc<RunSpec>,
-    settled: Receiver<Settled>,
+    settled: Receiver<FirstConnects>,
     /// Of the threads, how many have settled; whether one reached the target, and why one did not.
     count: usize,
     reached: bool,
@@ -84,7 +84,7 @@ impl LoadThreads {
         for thread in 0..threads.count {
             let (give_back, empty) = bounded(TALLIES_PER_THREAD);
             let own = Shard { slot: thread as u32, of: threads.count as u32 };
-            let share = plan::share_within(&spec.plan, part, own);
+            let share = plan::shard_load_within(&spec.plan, part, own);
             for _ in 1..TALLIES_PER_THREAD {
                 let (steps, connections) = (spec.plan.scenarios.len(), share.connections as usize);
                 let tally = Box::new(Tally::for_connections(steps, connections));
@@ -134,7 +134,7 @@ impl LoadThreads {
     pub(crate) fn settle(&mut self, patience: Duration) -> Option<Result<(), Failure>> {
         while self.count < self.handles.len() {
             match self.settled.recv_timeout(patience) {
-                Ok(Settled { reached }) => {
+                Ok(FirstConnects { reached }) => {
                     self.count += 1;
                     match reached {
                         Ok(any) => self.reached |= any,
@@ -226,7 +226,7 @@ impl LoadThreads {
 
     /// From `from_ns` on (a time of the schedule, which began at `start_ns`) let the threads own `part` of
     /// it, or nothing.
-    pub(crate) fn deal(&self, part: Option<Shard>, start_ns: u64, from_ns: u64) {
+    pub(crate) fn partition(&self, part: Option<Shard>, start_ns: u64, from_ns: u64) {
         let load = &self.spec.plan.load;
         let of = self.timetables.len() as u64;
         for (thread, send) in (0..).zip(&self.timetables) {
@@ -251,7 +251,7 @@ impl LoadThreads {
         &mut self,
         shared: &Arc<SharedSnapshot>,
         (start_at_ns, from_ns): (u64, u64),
-        closed: Option<Sender<Closed>>,
+        closed: Option<Sender<MergedWindow>>,
     ) -> Result<JoinHandle<()>, Failure> {
         let collector = Collector {
             shared: shared.clone(),

@@ -12,7 +12,7 @@ pub(crate) mod live;
 pub(crate) mod load_threads;
 mod machine;
 pub(crate) mod once;
-pub(crate) mod place;
+pub(crate) mod worker_identity;
 pub(crate) mod plan_form;
 pub(crate) mod plan_source;
 pub(crate) mod report_files;

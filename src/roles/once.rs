@@ -11,7 +11,7 @@ use super::{Exit, Failure, machine};
 use crate::cli::Options;
 use crate::client::RunSpec;
 use crate::plan::{Expect, Load, Model, Plan, Shard};
-use crate::report::once::Trial;
+use crate::report::once::OnceExchange;
 use crate::run::detail_text;
 use crate::sys::Clock;
 use crate::tally::{Merged, Outcome};
@@ -40,7 +40,7 @@ pub(crate) fn run(
         let load_threads =
             LoadThreads::start(Task { options, spec: spec.clone(), part, threads, route, tls, clock })?;
         let tally = load_threads.try_out(interrupts)?;
-        let trial = Trial {
+        let trial = OnceExchange {
             plan: &spec.plan,
             request: &spec.requests[0].bytes,
             tally: &tally,

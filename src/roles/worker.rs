@@ -7,7 +7,7 @@
 //! ```
 
 mod ready;
-mod telling;
+mod progress_messages;
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -18,17 +18,17 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::load_threads::LoadThreads;
-use super::place::{allowed, hostname, slot};
 use super::signals::Interrupts;
 use super::timing::wall_clock;
+use super::worker_identity::{allowed, hostname, slot};
 use super::{Exit, Failure, machine, plan_form, tokens};
 use crate::cli::Options;
-use crate::collector::Closed;
+use crate::collector::MergedWindow;
+use crate::coordinator_client::{self, Call, CoordinatorClient};
 use crate::fleet::messages::{Acked, Assignment, Health, Joined, Key, Orders, PlanBundle};
 use crate::fleet::report::{LastSpan, Report, Span};
-use crate::fleet::worker::{self, Answer, Effect, Event, Request, Trouble, Worker};
+use crate::fleet::worker::{self, Answer, CallError, Effect, Event, Request, Worker};
 use crate::fleet::{Checked as _, Refusal};
-use crate::link::{self, Call, CoordinatorClient};
 use crate::load::{Pem, Route, WINDOW_NS};
 use crate::plan::{Plan, Shard};
 use crate::run::SharedSnapshot;
@@ -37,7 +37,7 @@ use crate::sys::{self, Clock};
 use crate::tally::{Merged, ThreadHealth, Timer, quantile};
 use crate::verdict::{self, Threads};
 use crate::web::{self, Access, Listen, Site, Token};
-use telling::Telling;
+use progress_messages::ProgressMessages;
 
 /// How far back this worker's clock can sender: the longest warm-up and the longest measurement, so that one
 /// that joins late can name the instant at which its run began.
@@ -89,11 +89,11 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
 }
 
 /// What reaches the main thread.
-enum News {
+enum Message {
     /// A call has ended.
-    Outcome(link::Outcome),
+    Outcome(coordinator_client::Outcome),
     /// All threads have closed a window.
-    Closed(Box<Closed>),
+    Window(Box<MergedWindow>),
     /// The collector has ended.
     Ended,
     /// How connections get to the target, for this part of the plan.
@@ -102,7 +102,7 @@ enum News {
 
 /// What a call under way was for.
 #[derive(Clone, Copy)]
-enum Asked {
+enum CallKind {
     Join,
     Plan,
     Heartbeat,
@@ -121,8 +121,8 @@ struct WorkerService<'a> {
     shared: Arc<SharedSnapshot>,
     control: CoordinatorClient,
     reports: CoordinatorClient,
-    under_way: HashMap<u64, Asked>,
-    sender: Sender<News>,
+    under_way: HashMap<u64, CallKind>,
+    sender: Sender<Message>,
     load_threads: Option<LoadThreads>,
     /// The part its connections are being opened for.
     settling: Option<Shard>,
@@ -137,7 +137,7 @@ struct WorkerService<'a> {
     health_at_ns: u64,
     /// Until when requests may be sent; `None`: the end of the last lease was told.
     lease_until_ns: Option<u64>,
-    telling: Telling,
+    progress_messages: ProgressMessages,
     exit: Option<worker::Exit>,
 }
 
@@ -149,14 +149,14 @@ impl<'a> WorkerService<'a> {
         plan: Option<(Plan, Pem)>,
         threads: Threads,
         shared: Arc<SharedSnapshot>,
-        sender: Sender<News>,
+        sender: Sender<Message>,
     ) -> Result<Self, Failure> {
         let url = options.coordinator.as_deref().unwrap_or_default();
         let clock = Clock::with_past(PAST_NS);
         let link = |name: &str| {
             let sender = sender.clone();
             CoordinatorClient::open(name, url, token, clock, move |outcome| {
-                drop(sender.send(News::Outcome(outcome)))
+                drop(sender.send(Message::Outcome(outcome)))
             })
         };
         Ok(Self {
@@ -181,13 +181,13 @@ impl<'a> WorkerService<'a> {
             dealt: 0,
             health_at_ns: 0,
             lease_until_ns: None,
-            telling: Telling::new(url, options.quiet),
+            progress_messages: ProgressMessages::new(url, options.quiet),
             exit: None,
         })
     }
 
     /// Until the machine says that all is done.
-    fn work(&mut self, incoming: &Receiver<News>, interrupts: &Interrupts) -> Result<Exit, Failure> {
+    fn work(&mut self, incoming: &Receiver<Message>, interrupts: &Interrupts) -> Result<Exit, Failure> {
         sys::set_nice(-5);
         let mut interrupted = false;
         self.feed(Event::Tick)?;
@@ -201,13 +201,13 @@ impl<'a> WorkerService<'a> {
                 self.feed(Event::Interrupted)?;
             }
             match news {
-                Ok(News::Outcome(outcome)) => self.answered(outcome)?,
-                Ok(News::Closed(closed)) => {
+                Ok(Message::Outcome(outcome)) => self.answered(outcome)?,
+                Ok(Message::Window(closed)) => {
                     let report = self.report(*closed);
                     self.feed(Event::Window(report))?;
                 }
-                Ok(News::Ended) => self.load_ended()?,
-                Ok(News::Route(part, route)) => self.go_by(part, route)?,
+                Ok(Message::Ended) => self.load_ended()?,
+                Ok(Message::Route(part, route)) => self.go_by(part, route)?,
                 Err(_) => self.feed(Event::Tick)?,
             }
             self.settle()?;
@@ -242,7 +242,7 @@ impl<'a> WorkerService<'a> {
             }
             Effect::Turns(turns) => {
                 self.turns = turns;
-                self.deal();
+                self.partition();
             }
             Effect::Start { at_ns } => self.start(at_ns)?,
             Effect::Lease { until_ns } => {
@@ -268,31 +268,31 @@ impl<'a> WorkerService<'a> {
     fn call(&mut self, number: u64, request: &Request<Report>, timeout_ns: u64) {
         let json = |body: serde_json::Result<Vec<u8>>| Some(body.expect("plain structs with string keys"));
         let (asked, path, body) = match request {
-            Request::Join(join) => (Asked::Join, "/workers".to_owned(), json(serde_json::to_vec(join))),
-            Request::Plan => (Asked::Plan, "/plan".to_owned(), None),
+            Request::Join(join) => (CallKind::Join, "/workers".to_owned(), json(serde_json::to_vec(join))),
+            Request::Plan => (CallKind::Plan, "/plan".to_owned(), None),
             Request::Heartbeat(id, beat) => {
-                (Asked::Heartbeat, format!("/workers/{}/heartbeat", id.0), json(serde_json::to_vec(beat)))
+                (CallKind::Heartbeat, format!("/workers/{}/heartbeat", id.0), json(serde_json::to_vec(beat)))
             }
             Request::Report { worker, seq, window, .. } => {
-                (Asked::Report, format!("/workers/{}/reports/{seq}", worker.0), Some(window.write()))
+                (CallKind::Report, format!("/workers/{}/reports/{seq}", worker.0), Some(window.write()))
             }
             Request::Final(id, last) => {
-                (Asked::Report, format!("/workers/{}/final", id.0), json(serde_json::to_vec(last)))
+                (CallKind::Report, format!("/workers/{}/final", id.0), json(serde_json::to_vec(last)))
             }
         };
         self.under_way.insert(number, asked);
-        let link = if matches!(asked, Asked::Report) { &self.reports } else { &self.control };
+        let link = if matches!(asked, CallKind::Report) { &self.reports } else { &self.control };
         link.call(Call { number, path, body, timeout: Duration::from_nanos(timeout_ns) });
     }
 
-    fn answered(&mut self, outcome: link::Outcome) -> Result<(), Failure> {
+    fn answered(&mut self, outcome: coordinator_client::Outcome) -> Result<(), Failure> {
         let Some(asked) = self.under_way.remove(&outcome.number) else { return Ok(()) };
         if let Some(exchange) = outcome.exchange {
             self.feed(Event::Compared(exchange))?;
         }
         let answer = outcome.answer.map_err(|trouble| match trouble {
-            link::Trouble::Refused(refusal) => Trouble::Refused(refusal),
-            link::Trouble::Unreachable(why) => Trouble::Unreachable(why),
+            coordinator_client::CallError::Refused(refusal) => CallError::Refused(refusal),
+            coordinator_client::CallError::Unreachable(why) => CallError::Unreachable(why),
         });
         let answer = answer.and_then(|body| parse(asked, &body));
         let joined = answer.as_ref().ok().and_then(|answer| match answer {
@@ -303,7 +303,7 @@ impl<'a> WorkerService<'a> {
         self.feed(Event::Answered { call: outcome.number, answer })?;
         self.tell_reach();
         if let Some((worker, run)) = joined {
-            self.telling.joined(worker.0, &run);
+            self.progress_messages.joined(worker.0, &run);
         }
         Ok(())
     }
@@ -325,32 +325,32 @@ impl<'a> WorkerService<'a> {
         let collector = load_threads.collect(&self.shared, (at_ns, from_ns), Some(send))?;
         let sender = self.sender.clone();
         let forward = move || {
-            closed.iter().for_each(|window| drop(sender.send(News::Closed(Box::new(window)))));
-            drop(sender.send(News::Ended));
+            closed.iter().for_each(|window| drop(sender.send(Message::Window(Box::new(window)))));
+            drop(sender.send(Message::Ended));
         };
         std::thread::Builder::new().name("windows".to_owned()).spawn(forward)?;
         self.collector = Some(collector);
-        self.telling.say("load begins");
-        self.deal();
+        self.progress_messages.say("load begins");
+        self.partition();
         Ok(())
     }
 
     /// Hand the turns that the threads do not know yet to them.
-    fn deal(&mut self) {
+    fn partition(&mut self) {
         let Some(load_threads) = &self.load_threads else { return };
         if self.start_ns == 0 {
             return;
         }
         for turn in self.turns.iter().filter(|turn| turn.epoch > self.dealt) {
-            load_threads.deal(turn.share, self.start_ns, turn.from_ns);
+            load_threads.partition(turn.share, self.start_ns, turn.from_ns);
         }
         self.dealt = self.turns.last().map_or(self.dealt, |turn| turn.epoch.max(self.dealt));
     }
 
     /// A window as it bundle: its instants are of the schedule.
-    fn report(&self, closed: Closed) -> Report {
+    fn report(&self, closed: MergedWindow) -> Report {
         let warmup_ns = self.shared.read(|s| s.run.warmup_ns);
-        let from_ns = warmup_ns + closed.place * WINDOW_NS;
+        let from_ns = warmup_ns + closed.index * WINDOW_NS;
         let to_ns = from_ns + WINDOW_NS;
         let threads = self.shared.read(|s| s.threads.clone());
         let mut tally = closed.tally;
@@ -414,9 +414,9 @@ impl<'a> WorkerService<'a> {
     /// Say when the coordinator is not reached, and when it is again.
     fn tell_reach(&mut self) {
         if self.exit.is_none()
-            && let Some(line) = self.telling.look(self.machine.in_vain_until(), self.clock.now())
+            && let Some(line) = self.progress_messages.look(self.machine.in_vain_until(), self.clock.now())
         {
-            self.telling.say(&line);
+            self.progress_messages.say(&line);
         }
     }
 
@@ -425,7 +425,7 @@ impl<'a> WorkerService<'a> {
         let failed = |message: String, exit| Err(Failure { message, exit });
         match self.exit.take() {
             None | Some(worker::Exit::Done(None)) => {
-                self.telling.say("the end: the coordinator has all that this worker did");
+                self.progress_messages.say("the end: the coordinator has all that this worker did");
                 Ok(Exit::Passed)
             }
             Some(worker::Exit::Done(Some(why))) => {
@@ -456,14 +456,14 @@ fn is_usage(refusal: &Refusal) -> bool {
     named.contains(&refusal.name())
 }
 
-fn parse(asked: Asked, body: &[u8]) -> Result<Answer, Trouble> {
+fn parse(asked: CallKind, body: &[u8]) -> Result<Answer, CallError> {
     let answer = match asked {
-        Asked::Join => Joined::read(body).map(Answer::Joined),
-        Asked::Plan => PlanBundle::read(body).map(Answer::Plan),
-        Asked::Heartbeat => Orders::read(body).map(|orders| Answer::Orders(Box::new(orders))),
-        Asked::Report => Acked::read(body).map(Answer::Acked),
+        CallKind::Join => Joined::read(body).map(Answer::Joined),
+        CallKind::Plan => PlanBundle::read(body).map(Answer::Plan),
+        CallKind::Heartbeat => Orders::read(body).map(|orders| Answer::Orders(Box::new(orders))),
+        CallKind::Report => Acked::read(body).map(Answer::Acked),
     };
-    answer.map_err(|refusal| Trouble::Unreachable(format!("its answer is {}", refusal.message())))
+    answer.map_err(|refusal| CallError::Unreachable(format!("its answer is {}", refusal.message())))
 }
 
 fn serve(

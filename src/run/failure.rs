@@ -28,6 +28,6 @@ pub(crate) fn detail_text(detail: Detail, outcome: Outcome) -> String {
         Detail::Tls(fault) => fault.explain().to_owned(),
         Detail::Truncated => "the stream ended without TLS close_notify: it may have been cut off".to_owned(),
         Detail::Redirect(error) => error.explain().to_owned(),
-        Detail::Broken(broken) => format!("`{}` does not hold", broken.name()),
+        Detail::BrokenRule(broken) => format!("`{}` does not hold", broken.name()),
     }
 }

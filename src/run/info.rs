@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::plan::Threshold;
-use crate::verdict::baseline::Against;
+use crate::verdict::baseline::BaselineRun;
 
 /// [`RunInfo::metrics_scenarios`] where nobody says otherwise.
 pub(crate) const DEFAULT_METRICS_SCENARIOS: usize = 100;
@@ -46,7 +46,7 @@ pub struct RunInfo {
     /// A measurement that is not trustworthy supports no verdict.
     pub strict: bool,
     /// The earlier run it is held against.
-    pub baseline: Option<Arc<Against>>,
+    pub baseline: Option<Arc<BaselineRun>>,
 }
 
 impl RunInfo {

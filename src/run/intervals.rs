@@ -16,12 +16,12 @@ pub struct Intervals {
     tags: Vec<String>,
     most_bytes: usize,
     lines: String,
-    rest: Option<Rest>,
+    rest: Option<Unencoded>,
 }
 
 /// What was not encoded window by window.
 #[derive(Clone, Debug, PartialEq)]
-struct Rest {
+struct Unencoded {
     from_s: f64,
     to_s: f64,
     scenarios: Vec<Histogram>,
@@ -39,7 +39,7 @@ impl Intervals {
             let histograms = scenarios.iter().map(|s| s.timer(RowTimer::ResponseTime));
             return write_lines(&mut self.lines, &self.tags, [from_s, to_s], histograms);
         }
-        let empty = || Rest { from_s, to_s, scenarios: vec![Histogram::new(); scenarios.len()] };
+        let empty = || Unencoded { from_s, to_s, scenarios: vec![Histogram::new(); scenarios.len()] };
         let rest = self.rest.get_or_insert_with(empty);
         rest.to_s = to_s;
         for (rest, scenario) in rest.scenarios.iter_mut().zip(scenarios) {
@@ -50,7 +50,7 @@ impl Intervals {
     /// All lines of the log.
     pub(crate) fn lines(&self) -> String {
         let mut lines = self.lines.clone();
-        if let Some(Rest { from_s, to_s, scenarios }) = &self.rest {
+        if let Some(Unencoded { from_s, to_s, scenarios }) = &self.rest {
             write_lines(&mut lines, &self.tags, [*from_s, *to_s], scenarios.iter());
         }
         lines

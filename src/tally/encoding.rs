@@ -73,8 +73,8 @@ struct Names {
 
 /// At most [`MAX_NAMES`] names: what is too long is not even kept.
 fn few<'de, D: Deserializer<'de>>(list: D) -> Result<Vec<String>, D::Error> {
-    struct Few;
-    impl<'de> Visitor<'de> for Few {
+    struct BoundedNames;
+    impl<'de> Visitor<'de> for BoundedNames {
         type Value = Vec<String>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -92,11 +92,11 @@ fn few<'de, D: Deserializer<'de>>(list: D) -> Result<Vec<String>, D::Error> {
             Ok(names)
         }
     }
-    list.deserialize_seq(Few)
+    list.deserialize_seq(BoundedNames)
 }
 
 /// Where each of a peer's names stands with us.
-struct Places {
+struct NameMap {
     counters: Vec<usize>,
     timers: Vec<usize>,
     row_counters: Vec<usize>,
@@ -113,9 +113,9 @@ impl Names {
         }
     }
 
-    fn places(&self) -> Result<Places, String> {
+    fn places(&self) -> Result<NameMap, String> {
         let ours = Self::ours();
-        Ok(Places {
+        Ok(NameMap {
             counters: places("counter", &self.counters, &ours.counters)?,
             timers: places("timer", &self.timers, &ours.timers)?,
             row_counters: places("row counter", &self.row_counters, &ours.row_counters)?,
@@ -159,7 +159,7 @@ impl Merged {
             Ok(_) if stream.total_in() != bytes.len() as u64 => return Err("bytes follow it".to_owned()),
             Ok(_) => {}
         }
-        let (head, body) = Numbers(&plain).head()?;
+        let (head, body) = VarintReader(&plain).head()?;
         if head.len() > HEAD_BYTES + HEAD_BYTES_PER_STEP * steps {
             return Err("its head is too long".to_owned());
         }
@@ -230,9 +230,9 @@ fn write_list(list: impl ExactSizeIterator<Item = (usize, u64)>, bytes: &mut Vec
 }
 
 /// What is left to be read.
-struct Numbers<'a>(&'a [u8]);
+struct VarintReader<'a>(&'a [u8]);
 
-impl<'a> Numbers<'a> {
+impl<'a> VarintReader<'a> {
     fn number(&mut self) -> Result<u64, String> {
         varint::read(&mut self.0).ok_or_else(|| "it is cut short".to_owned())
     }
@@ -254,7 +254,7 @@ impl<'a> Numbers<'a> {
         Ok((head, Self(body)))
     }
 
-    fn read_into(mut self, merged: &mut Merged, places: &Places) -> Result<(), String> {
+    fn read_into(mut self, merged: &mut Merged, places: &NameMap) -> Result<(), String> {
         for place in &places.counters {
             merged.counters[*place] = self.count()?;
         }
@@ -271,7 +271,7 @@ impl<'a> Numbers<'a> {
         if self.0.is_empty() { Ok(()) } else { Err("bytes follow its last row".to_owned()) }
     }
 
-    fn row(&mut self, row: &mut Row, places: &Places) -> Result<(), String> {
+    fn row(&mut self, row: &mut Row, places: &NameMap) -> Result<(), String> {
         for place in &places.row_counters {
             row.counters[*place] = self.count()?;
         }
@@ -339,7 +339,7 @@ impl Head {
 mod tests {
     use super::*;
     use crate::http1::ProtocolError;
-    use crate::tally::{Broken, Close, Counter, Detail, RowCounter, TlsFault};
+    use crate::tally::{BrokenRule, Close, Counter, Detail, RowCounter, TlsFault};
 
     fn some(seed: u64) -> Merged {
         let mut rng = fastrand::Rng::with_seed(seed);
@@ -361,13 +361,13 @@ mod tests {
         merged.add(Close::KeepAliveOff, 3);
         merged.add(ProtocolError::HeadTooLarge, 4);
         merged.add(TlsFault::NotYetValid, 5);
-        let detail = Detail::Broken(Broken::Status(3));
+        let detail = Detail::BrokenRule(BrokenRule::Status(3));
         let seen = FirstSeen { at_ns: 5, step: StepId(1), detail };
         merged.seen.first[Outcome::ExpectationFailed.index()] = Some(seen);
         merged.seen.failure_samples.push(FailureSample {
             at_ns: 5,
             step: StepId(1),
-            broken: Broken::NotJson,
+            broken: BrokenRule::NotJson,
             status: 200,
             what: "x".into(),
             excerpt: "\u{2028}".into(),
@@ -413,7 +413,7 @@ mod tests {
     /// A window's bytes with its head changed by `change`.
     fn with_head(merged: &Merged, change: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
         let plain = merged.plain();
-        let (head, body) = Numbers(&plain).head().unwrap();
+        let (head, body) = VarintReader(&plain).head().unwrap();
         let mut head: serde_json::Value = serde_json::from_slice(head).unwrap();
         change(&mut head);
         let json = head.to_string();
@@ -477,8 +477,8 @@ mod tests {
         assert_eq!(Merged::read(&longer, 3).unwrap_err(), "bytes follow its last row");
         let bomb = deflated(&vec![0; MAX_INFLATED_BYTES as usize + 1]);
         assert_eq!(Merged::read(&bomb, 3).unwrap_err(), "it is too long");
-        let (head, _) = Numbers(&plain).head().unwrap();
-        let front = &plain[..plain.len() - Numbers(&plain).head().unwrap().1.0.len()];
+        let (head, _) = VarintReader(&plain).head().unwrap();
+        let front = &plain[..plain.len() - VarintReader(&plain).head().unwrap().1.0.len()];
         assert!(!head.is_empty());
         let body = |numbers: &[u64]| {
             let mut bytes = front.to_vec();

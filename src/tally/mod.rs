@@ -24,7 +24,7 @@ pub use counters::{Counter, RowCounter, RowTimer, Timer};
 pub use health::ThreadHealth;
 pub use histogram::Histogram;
 pub use merged::Merged;
-pub(crate) use outcome::{Broken, FailureSample, FirstSeen, MAX_FAILURE_SAMPLES};
+pub(crate) use outcome::{BrokenRule, FailureSample, FirstSeen, MAX_FAILURE_SAMPLES};
 pub use outcome::{Detail, Outcome};
 pub use recorded::Tally;
 pub use row::Row;

@@ -99,14 +99,14 @@ pub enum Detail {
     /// The stream ended without TLS saying so: somebody between may have cut it off.
     Truncated,
     /// The expectation that the response broke.
-    Broken(Broken),
+    BrokenRule(BrokenRule),
     /// Why a redirect was not followed.
     Redirect(RedirectError),
 }
 
 /// Which expectation of its scenario a complete response broke; places count from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Broken {
+pub enum BrokenRule {
     /// It has a status that is not expected.
     Status(u16),
     /// The header expected at this place is missing or says something else.
@@ -123,7 +123,7 @@ pub enum Broken {
     BodyTooLarge,
 }
 
-impl Broken {
+impl BrokenRule {
     /// The key of the plan that was broken.
     pub const fn name(self) -> &'static str {
         match self {
@@ -157,7 +157,7 @@ pub struct FailureSample {
     /// Its step.
     pub step: StepId,
     /// What it broke.
-    pub broken: Broken,
+    pub broken: BrokenRule,
     /// Its status code.
     pub status: u16,
     /// What was expected and what came, in a sentence.

@@ -22,7 +22,7 @@ pub(crate) const MAX_PAGES: usize = u16::MAX as usize;
 const CARRIES: usize = 64;
 
 /// A slot and a count of its page, as one number.
-type Place = u32;
+type PageIndex = u32;
 
 /// Counts by slot and offset.
 #[derive(Clone, Debug)]
@@ -36,16 +36,16 @@ pub(crate) struct PagedCounts {
     /// Pages from which on shipping is asked for.
     enough: usize,
     /// Samples for which there was no page.
-    spill: Vec<Place>,
+    spill: Vec<PageIndex>,
     /// Counts that began again at 0.
-    carries: Vec<Place>,
+    carries: Vec<PageIndex>,
 }
 
 impl PagedCounts {
     /// Nothing counted. `slots` as pages of buckets of all series; a pool of at most `pages`, room for `spill`
     /// samples more.
     pub(crate) fn new(slots: usize, pages: usize, spill: usize) -> Self {
-        debug_assert!(slots * PAGE <= Place::MAX as usize, "places are numbered");
+        debug_assert!(slots * PAGE <= PageIndex::MAX as usize, "places are numbered");
         let pages = Self::pool(slots, pages);
         Self {
             slots: vec![0; slots].into(),
@@ -148,6 +148,6 @@ impl PagedCounts {
     }
 }
 
-const fn place(slot: usize, offset: usize) -> Place {
-    (slot * PAGE + offset) as Place
+const fn place(slot: usize, offset: usize) -> PageIndex {
+    (slot * PAGE + offset) as PageIndex
 }

@@ -71,10 +71,10 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tally::Broken;
+    use crate::tally::BrokenRule;
 
     fn failure_sample(step: u32, status: u16, at_ns: u64) -> FailureSample {
-        let broken = Broken::Status(status);
+        let broken = BrokenRule::Status(status);
         FailureSample {
             at_ns,
             step: StepId(step),

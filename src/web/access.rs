@@ -43,7 +43,7 @@ pub(crate) struct Caller<'a> {
 
 /// Whose token was shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shown {
+enum PresentedToken {
     Nothing,
     Unknown,
     Worker,
@@ -58,7 +58,7 @@ impl Access {
     pub(crate) fn read(&self, caller: &Caller<'_>, on_loopback: bool) -> Result<(), Refusal> {
         let is_open = on_loopback || self.public_status || (self.worker.is_none() && self.operator.is_none());
         match self.shown(caller) {
-            Shown::Worker | Shown::Operator => Ok(()),
+            PresentedToken::Worker | PresentedToken::Operator => Ok(()),
             _ if is_open => Ok(()),
             _ => Err(Refusal::Unauthorized),
         }
@@ -71,24 +71,24 @@ impl Access {
     pub(crate) fn worker(&self, caller: &Caller<'_>) -> Result<(), Refusal> {
         same_site(caller)?;
         match (self.shown(caller), &self.worker, &self.operator) {
-            (_, None, None) | (Shown::Worker, ..) => Ok(()),
-            (Shown::Operator, ..) => Err(Refusal::Forbidden),
+            (_, None, None) | (PresentedToken::Worker, ..) => Ok(()),
+            (PresentedToken::Operator, ..) => Err(Refusal::Forbidden),
             _ => Err(Refusal::Unauthorized),
         }
     }
 
-    fn shown(&self, caller: &Caller<'_>) -> Shown {
+    fn shown(&self, caller: &Caller<'_>) -> PresentedToken {
         let by_browser = caller.authorization.and_then(|value| scheme(value, "basic")).and_then(password);
         let by_program = caller.authorization.and_then(|value| scheme(value, "bearer"));
         let Some(offered) = by_program.or(by_browser.as_deref()) else {
-            return Shown::Nothing;
+            return PresentedToken::Nothing;
         };
         // Both are compared, whichever is right.
         let is = |token: &Option<Token>| token.as_ref().is_some_and(|token| token.is(offered));
         match (is(&self.operator), is(&self.worker)) {
-            (true, _) => Shown::Operator,
-            (false, true) => Shown::Worker,
-            (false, false) => Shown::Unknown,
+            (true, _) => PresentedToken::Operator,
+            (false, true) => PresentedToken::Worker,
+            (false, false) => PresentedToken::Unknown,
         }
     }
 }

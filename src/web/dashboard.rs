@@ -8,7 +8,7 @@ use tiny_http::ResponseBox;
 
 use super::page::{JSON, TEXT, header, page};
 use super::site::Site;
-use crate::report::dashboard::{self, Offer, Part};
+use crate::report::dashboard::{self, Fragment, PageFeatures};
 use crate::report::figures::Threshold;
 use crate::report::{EXTENSIONS, Format, file};
 use crate::run::SharedSnapshot;
@@ -54,7 +54,7 @@ pub(crate) fn answer(path: &str, site: &Site) -> ResponseBox {
         "/scripts.js" => page(200, JAVASCRIPT, FETCHED_SCRIPTS.unwrap_or_default().to_owned() + OWN_SCRIPT),
         _ => {
             let operator = site.operator.as_ref();
-            let offer = Offer {
+            let offer = PageFeatures {
                 scripts: FETCHED_SCRIPTS.is_some(),
                 stop: operator.is_some(),
                 start: operator.is_some_and(|operator| operator.start.is_some()),
@@ -64,8 +64,8 @@ pub(crate) fn answer(path: &str, site: &Site) -> ResponseBox {
     }
 }
 
-fn part_at(path: &str) -> Option<Part> {
-    path.strip_prefix("/live/").and_then(Part::named)
+fn part_at(path: &str) -> Option<Fragment> {
+    path.strip_prefix("/live/").and_then(Fragment::named)
 }
 
 fn format_at(path: &str) -> Option<(&'static str, Format)> {

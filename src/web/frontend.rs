@@ -1,7 +1,7 @@
 //! The one thread that faces clients, so that tiny_http never has to.
 //!
 //! It accepts, reads one whole request from each connection within a deadline and limits, has it
-//! answered over [`Local`], writes the answer within a deadline, and hangs up:
+//! answered over [`TinyHttp`], writes the answer within a deadline, and hangs up:
 //!
 //! ```text
 //! accept ─> Reading ─ complete ─> Asking ────> Writing ─ all written ─> Lingering ─ EOF ─> closed
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-use super::local::Local;
+use super::local::TinyHttp;
 use super::request::{BUSY, Hosts, Incoming, NO_ANSWER, Refusal, Request, TOO_SLOW};
 use super::timing::Timing;
 
@@ -69,7 +69,7 @@ impl Frontend {
     pub(crate) fn open(
         listener: TcpListener,
         hosts: Hosts,
-        local: Local,
+        local: TinyHttp,
         timing: Timing,
     ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
@@ -118,7 +118,7 @@ struct ServerState {
 
 /// What every client is served with.
 struct Services {
-    local: Local,
+    local: TinyHttp,
     timing: Timing,
     chunk: Vec<u8>,
 }

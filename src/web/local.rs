@@ -47,14 +47,14 @@ pub(crate) struct Routes {
 type Draw = dyn Fn(&tiny_http::Request, &[u8]) -> tiny_http::ResponseBox + Send + Sync;
 
 /// The way to tiny_http.
-pub(crate) struct Local {
+pub(crate) struct TinyHttp {
     routes: Arc<Routes>,
-    link: Option<Link>,
-    /// The thread of a link that broke; no new link before it has ended.
+    connection: Option<LocalConnection>,
+    /// The thread of a connection that broke; no new connection before it has ended.
     retired: Option<JoinHandle<()>>,
 }
 
-struct Link {
+struct LocalConnection {
     stream: UnixStream,
     server: &'static tiny_http::Server,
     closing: Arc<AtomicBool>,
@@ -63,18 +63,18 @@ struct Link {
     thread: JoinHandle<()>,
 }
 
-impl Local {
+impl TinyHttp {
     /// Start tiny_http.
     pub(crate) fn open(routes: Arc<Routes>) -> io::Result<Self> {
-        let link = Some(Link::open(Arc::clone(&routes))?);
-        Ok(Self { routes, link, retired: None })
+        let connection = Some(LocalConnection::open(Arc::clone(&routes))?);
+        Ok(Self { routes, connection, retired: None })
     }
 
     /// The whole answer to each of these requests, as bytes. After a failure the next call starts afresh.
     pub(crate) fn exchange(&mut self, requests: &[Request]) -> Vec<io::Result<Vec<u8>>> {
         let mut answers = Vec::with_capacity(requests.len());
-        if let Err(e) = self.open_link().and_then(|link| link.exchange(requests, &mut answers)) {
-            self.retired = self.link.take().map(Link::close).or(self.retired.take());
+        if let Err(e) = self.connect().and_then(|connection| connection.exchange(requests, &mut answers)) {
+            self.retired = self.connection.take().map(LocalConnection::close).or(self.retired.take());
             let why = || io::Error::new(e.kind(), e.to_string());
             let lost = requests.len() - answers.len();
             return answers.into_iter().map(Ok).chain((0..lost).map(|_| Err(why()))).collect();
@@ -82,28 +82,28 @@ impl Local {
         answers.into_iter().map(Ok).collect()
     }
 
-    fn open_link(&mut self) -> io::Result<&mut Link> {
-        match &mut self.link {
-            Some(link) => Ok(link),
+    fn connect(&mut self) -> io::Result<&mut LocalConnection> {
+        match &mut self.connection {
+            Some(connection) => Ok(connection),
             none => {
                 if self.retired.as_ref().is_some_and(|thread| !thread.is_finished()) {
                     return Err(io::Error::other("an earlier answer is still being drawn"));
                 }
-                Ok(none.insert(Link::open(Arc::clone(&self.routes))?))
+                Ok(none.insert(LocalConnection::open(Arc::clone(&self.routes))?))
             }
         }
     }
 
     /// End tiny_http and wait for its last answer.
     pub(crate) fn close(mut self) {
-        if let Some(thread) = self.link.take().map(Link::close) {
+        if let Some(thread) = self.connection.take().map(LocalConnection::close) {
             // It catches panics itself, and there is nobody to tell.
             let _ = thread.join();
         }
     }
 }
 
-impl Link {
+impl LocalConnection {
     fn open(routes: Arc<Routes>) -> io::Result<Self> {
         let name = format!("loadtester-{:032x}", fastrand::u128(..));
         let addr = SocketAddr::from_abstract_name(name)?;
@@ -122,13 +122,13 @@ impl Link {
         let thread = thread::Builder::new()
             .name("web-routes".into())
             .spawn(move || answer_requests(server, &seen_closing, &seen_group, &routes))?;
-        let mut link = Self { stream, server, closing, group, thread };
+        let mut connection = Self { stream, server, closing, group, thread };
         // Until it has answered once, it may still be about to take the two descriptors it needs.
         let first = Request { bytes: b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(), is_head: true };
-        match link.exchange(&[first], &mut Vec::new()) {
-            Ok(()) => Ok(link),
+        match connection.exchange(&[first], &mut Vec::new()) {
+            Ok(()) => Ok(connection),
             Err(e) => {
-                link.close();
+                connection.close();
                 Err(e)
             }
         }
@@ -222,12 +222,12 @@ fn answer_requests(server: &tiny_http::Server, closing: &AtomicBool, group: &Ato
             Err(_) => continue,
         };
         let expected = group.swap(0, Ordering::Acquire);
-        let mut drawn = vec![Drawn::of(first, routes)];
+        let mut drawn = vec![PendingAnswer::of(first, routes)];
         // The front end is writing the others already.
         while drawn.len() < expected
             && let Ok(Some(next)) = server.recv_timeout(EXCHANGE_DEADLINE)
         {
-            drawn.push(Drawn::of(next, routes));
+            drawn.push(PendingAnswer::of(next, routes));
         }
         let settled = (routes.settle)();
         for mut answer in drawn {
@@ -246,7 +246,7 @@ fn answer_requests(server: &tiny_http::Server, closing: &AtomicBool, group: &Ato
 }
 
 /// An answer that has not left.
-struct Drawn {
+struct PendingAnswer {
     response: tiny_http::ResponseBox,
     is_head: bool,
     /// Its answer has to be settled.
@@ -254,7 +254,7 @@ struct Drawn {
     writer: Box<dyn Write + Send>,
 }
 
-impl Drawn {
+impl PendingAnswer {
     fn of(mut request: tiny_http::Request, routes: &Routes) -> Self {
         let mut body = Vec::new();
         // All of it, always and first: a body left unread would be taken for the next request.
@@ -286,11 +286,11 @@ mod tests {
         Request { bytes: format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").into_bytes(), is_head: false }
     }
 
-    fn open(settle: impl Fn() -> Result<(), Refusal> + Send + Sync + 'static) -> io::Result<Local> {
-        Local::open(Arc::new(Routes { draw: Box::new(echo), settle: Box::new(settle) }))
+    fn open(settle: impl Fn() -> Result<(), Refusal> + Send + Sync + 'static) -> io::Result<TinyHttp> {
+        TinyHttp::open(Arc::new(Routes { draw: Box::new(echo), settle: Box::new(settle) }))
     }
 
-    fn one(local: &mut Local, request: &Request) -> io::Result<Vec<u8>> {
+    fn one(local: &mut TinyHttp, request: &Request) -> io::Result<Vec<u8>> {
         let request = Request { bytes: request.bytes.clone(), is_head: request.is_head };
         local.exchange(&[request]).pop().expect("one for each")
     }
@@ -334,8 +334,10 @@ mod tests {
     #[test]
     fn nobody_else_can_connect_to_it() {
         let local = open(|| Ok(())).expect("local sockets are available");
-        let link = local.link.as_ref().expect("open");
-        let tiny_http::ListenAddr::Unix(addr) = link.server.server_addr() else { panic!("a local socket") };
+        let connection = local.connection.as_ref().expect("open");
+        let tiny_http::ListenAddr::Unix(addr) = connection.server.server_addr() else {
+            panic!("a local socket")
+        };
         assert!(UnixStream::connect_addr(&addr).is_err());
         local.close();
     }

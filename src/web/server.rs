@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use super::frontend::Frontend;
-use super::local::{Local, Routes};
+use super::local::{Routes, TinyHttp};
 use super::request::Hosts;
 use super::routes;
 use super::site::Site;
@@ -56,7 +56,7 @@ pub fn serve(listen: Listen, site: Site) -> io::Result<Server> {
     let hosts = if on_loopback { Hosts::Loopback } else { Hosts::Any };
     let timing = Timing::new(site.clock, &listener);
     let calls = site.calls.clone();
-    let local = Local::open(Arc::new(Routes {
+    let local = TinyHttp::open(Arc::new(Routes {
         draw: Box::new(move |request, body| routes::answer(request, body, &site, on_loopback)),
         settle: Box::new(move || calls.as_ref().map_or(Ok(()), |calls| calls.settle())),
     }))?;
@@ -96,7 +96,7 @@ impl Server {
 mod tests {
     use super::*;
     use crate::fleet::Refusal;
-    use crate::fleet::messages::{CLOCK_HEADER, PROTOCOL, PROTOCOL_HEADER, Stay};
+    use crate::fleet::messages::{CLOCK_HEADER, CallStamps, PROTOCOL, PROTOCOL_HEADER};
     use crate::run::SharedSnapshot;
     use crate::run::{RunInfo, Snapshot};
     use crate::sys::Clock;
@@ -115,12 +115,12 @@ mod tests {
         }
     }
 
-    fn stay(mut answered: TcpStream) -> Option<Stay> {
+    fn stay(mut answered: TcpStream) -> Option<CallStamps> {
         let mut answer = String::new();
         answered.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         let field = answer.lines().find_map(|line| line.strip_prefix(CLOCK_HEADER)?.strip_prefix(": "));
-        field.map(|value| Stay::read(value).unwrap())
+        field.map(|value| CallStamps::read(value).unwrap())
     }
 
     #[test]

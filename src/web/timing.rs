@@ -6,7 +6,7 @@
 use std::io::{self, Read as _};
 use std::net::{TcpListener, TcpStream};
 
-use crate::fleet::messages::{CLOCK_HEADER, Stay};
+use crate::fleet::messages::{CLOCK_HEADER, CallStamps};
 use crate::sys::{self, Clock, Watch};
 
 /// The clock that peers are told, if there is one.
@@ -46,7 +46,8 @@ impl Timing {
         let Some(source) = self.0.as_ref().filter(|_| answer.starts_with(b"HTTP/1.1 200 ")) else {
             return String::new();
         };
-        let stay = Stay { t1_ns: source.epoch_ns + came_ns, t2_ns: source.epoch_ns + source.watch.now() };
+        let stay =
+            CallStamps { t1_ns: source.epoch_ns + came_ns, t2_ns: source.epoch_ns + source.watch.now() };
         format!("{CLOCK_HEADER}: {stay}\r\n")
     }
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::stage::{Log, RunDir, eventually, now_ns, post};
+use crate::processes::{Log, RunDir, eventually, now_ns, post};
 
 const FIELDS: &str = "Host: 127.0.0.1\r\nLoadtester-Protocol: 2\r\n";
 const S: u64 = 1_000_000_000;
@@ -26,7 +26,7 @@ fn join(key: Key, version: &str) -> Join {
     Join { key, slot: None, version, host, threads: 1, run: None, plan: None }
 }
 
-struct Hand {
+struct ManualWorker {
     url: String,
     key: Key,
     run: Key,
@@ -35,10 +35,10 @@ struct Hand {
     prepared: Option<Shard>,
 }
 
-impl Hand {
+impl ManualWorker {
     fn join(url: &str) -> Self {
         let key = Key(7);
-        let answer: Joined = told(url, "/workers", &join(key, env!("CARGO_PKG_VERSION")));
+        let answer: Joined = call(url, "/workers", &join(key, env!("CARGO_PKG_VERSION")));
         let Joined { run, worker, .. } = answer;
         Self { url: url.to_owned(), key, run, worker, state: WorkerState::Joined, prepared: None }
     }
@@ -56,10 +56,10 @@ impl Hand {
             start_error_ns: None,
             health: Health::default(),
         };
-        told(&self.url, &format!("/workers/{}/heartbeat", self.worker.0), &beat)
+        call(&self.url, &format!("/workers/{}/heartbeat", self.worker.0), &beat)
     }
 
-    /// Do as told until the schedule has gone on for `seconds`.
+    /// Do as ordered until the schedule has gone on for `seconds`.
     fn run_for(&mut self, seconds: u64) {
         eventually("the run", || {
             std::thread::sleep(Duration::from_millis(100));
@@ -114,7 +114,7 @@ fn huge(report: &Report) -> Vec<u8> {
     bytes
 }
 
-fn told<T: DeserializeOwned>(url: &str, path: &str, message: &impl Serialize) -> T {
+fn call<T: DeserializeOwned>(url: &str, path: &str, message: &impl Serialize) -> T {
     let (status, body) = post(url, path, FIELDS, &serde_json::to_vec(message).expect("JSON"));
     assert_eq!(status, 200, "{path}: {body}");
     serde_json::from_str(&body).unwrap_or_else(|e| panic!("{path}: {body}: {e}"))
@@ -125,7 +125,7 @@ fn a_report_that_comes_twice_counts_once_and_is_acknowledged_again() {
     let (log, dir) = (Log::start(), RunDir::new());
     let plan = dir.plan(log.addr, "{rate: 10/s, duration: 3s, concurrency: 2}", "fail");
     let (mut coordinator, url) = dir.coordinator(&plan, "1", &[]);
-    let mut hand = Hand::join(&url);
+    let mut hand = ManualWorker::join(&url);
     hand.run_for(1);
     let first = hand.window(0, 10, None);
     for (bytes, why) in [(first.write()[..200].to_vec(), "its checksum"), (huge(&first), "it is too long")] {
@@ -148,7 +148,7 @@ fn a_report_that_comes_twice_counts_once_and_is_acknowledged_again() {
     (0..2).for_each(|_| totals.add(&first.totals()));
     let last = Final { key: hand.key, last_seq: 3, totals, health: Health::default(), why: None };
     let path = format!("/workers/{}/final", hand.worker.0);
-    let twice: [Value; 2] = [told(&url, &path, &last), told(&url, &path, &last)];
+    let twice: [Value; 2] = [call(&url, &path, &last), call(&url, &path, &last)];
     assert_eq!(twice, [acked(3).1, acked(3).1]);
     assert_eq!(coordinator.end(), Some(0), "{}", coordinator.output());
     let report = dir.report();
@@ -173,8 +173,8 @@ fn a_worker_of_another_version_is_refused_with_both_named() {
     assert_eq!(status, 409, "{body}");
     let refused: Value = serde_json::from_str(&body).expect("JSON");
     assert_eq!(refused["error"], "other_version");
-    let said = refused["message"].as_str().expect("a sentence");
-    assert!(said.contains("9.8.7") && said.contains(ours), "{said}");
+    let message = refused["message"].as_str().expect("a sentence");
+    assert!(message.contains("9.8.7") && message.contains(ours), "{message}");
     // It took nobody's place.
     let mut worker = dir.worker("w0", &url, &["--threads", "1"]);
     coordinator.wait_for_output("worker 0");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::Value;
 
-use crate::stage::{Log, Process, RunDir, now_ns};
+use crate::processes::{Log, Process, RunDir, now_ns};
 
 const S: u64 = 1_000_000_000;
 /// A listener that is not on loopback wants one.
@@ -82,7 +82,7 @@ fn ip(args: &[&str]) {
 struct Cut {
     code: Option<i32>,
     report: Value,
-    said: String,
+    output: String,
     arrivals: Vec<u64>,
     /// From when to when, on CLOCK_MONOTONIC.
     from_ns: u64,
@@ -104,23 +104,23 @@ fn cut_off(case: &str, length: Duration, seconds: u64, loss: &str) -> Cut {
     let _stays = hosts.start(&dir, &hosts.home, "stays", &work);
     let _cut = hosts.start(&dir, &hosts.away, "cut", &work);
     coordinator.wait_for_output("load begins");
-    // It is said some seconds before the start.
+    // It is announced some seconds before the start.
     std::thread::sleep(Duration::from_secs(7));
     hosts.set_control("down");
     let from_ns = now_ns();
     std::thread::sleep(length);
     hosts.set_control("up");
     let to_ns = now_ns();
-    let (code, said) = (coordinator.end(), coordinator.output());
-    Cut { code, report: dir.report(), said, arrivals: log.arrivals(), from_ns, to_ns }
+    let (code, output) = (coordinator.end(), coordinator.output());
+    Cut { code, report: dir.report(), output, arrivals: log.arrivals(), from_ns, to_ns }
 }
 
 #[test]
 fn a_cut_shorter_than_the_lease_costs_nothing() {
     let cut = cut_off("short", Duration::from_secs(3), 14, "fail");
-    assert_eq!(cut.code, Some(0), "{}", cut.said);
+    assert_eq!(cut.code, Some(0), "{}", cut.output);
     let totals = &cut.report["totals"];
-    assert_eq!((&totals["due"], &totals["dropped"]), (&5_600.into(), &0.into()), "{totals:#} {}", cut.said);
+    assert_eq!((&totals["due"], &totals["dropped"]), (&5_600.into(), &0.into()), "{totals:#} {}", cut.output);
     assert_eq!(totals["sent"], cut.arrivals.len(), "{totals:#}");
     assert_eq!(cut.report["fleet"]["missing"], serde_json::json!([]));
 }
@@ -128,7 +128,7 @@ fn a_cut_shorter_than_the_lease_costs_nothing() {
 #[test]
 fn a_cut_longer_than_the_lease_ends_the_load_of_who_is_cut_off_and_counts_nothing_twice() {
     let cut = cut_off("long", Duration::from_secs(30), 42, "continue");
-    assert_eq!(cut.code, Some(4), "less was offered than asked: {}", cut.said);
+    assert_eq!(cut.code, Some(4), "less was offered than asked: {}", cut.output);
     // A lease after the cut, and a second for what was sent before: one worker's 200/s are left.
     let alone = cut.from_ns + 6 * S..cut.to_ns;
     let seconds = (alone.end - alone.start) as f64 / S as f64;
@@ -140,5 +140,5 @@ fn a_cut_longer_than_the_lease_ends_the_load_of_who_is_cut_off_and_counts_nothin
     let rows = cut.report["fleet"]["workers"].as_array().expect("rows");
     let gone: Vec<f64> = rows.iter().filter_map(|row| row["gone_from"].as_f64()).collect();
     assert!(gone.len() == 1 && (2.0..7.0).contains(&gone[0]), "{rows:#?}");
-    assert!(cut.said.contains("lost"), "{}", cut.said);
+    assert!(cut.output.contains("lost"), "{}", cut.output);
 }

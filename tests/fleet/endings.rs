@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use rustix::process::Signal;
 use rustls::ALL_VERSIONS;
 
+use crate::processes::{Log, RunDir, eventually};
 use crate::secure_target::{Authority, SecureTarget, config, for_clients};
-use crate::stage::{Log, RunDir, eventually};
 
 #[test]
 fn three_workers_send_the_one_schedule_and_are_counted_as_one() {
@@ -41,7 +41,7 @@ fn workers_bring_the_plan_and_a_second_other_one_is_refused() {
     let plan = dir.plan(log.addr, "{requests: 100, concurrency: 10}", "fail");
     let other = dir.path("other.yaml");
     std::fs::write(&other, std::fs::read_to_string(&plan).expect("it is there").replace("100", "50"))
-        .expect("room on the disk");
+        .expect("disk space");
     let report = dir.path("report.json");
     let args = ["--role", "coordinator", "--workers", "2", "--listen", "127.0.0.1:0", "--report", &report];
     let mut coordinator = dir.start("coordinator", &args, &[]);
@@ -70,7 +70,7 @@ fn the_files_that_a_plan_names_travel_with_it() {
     let target =
         SecureTarget::answer(of_target, usize::MAX, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     for (name, text) in [("ca.pem", &authority.pem()), ("own.pem", &own.certificate), ("own.key", &own.key)] {
-        fs::write(dir.path(name), text).expect("room on the disk");
+        fs::write(dir.path(name), text).expect("disk space");
     }
     let text = format!(
         "base_url: {}\nload: {{requests: 40, concurrency: 4}}\nscenarios: [{{name: a, path: /}}]\n\
@@ -78,15 +78,15 @@ fn the_files_that_a_plan_names_travel_with_it() {
         target.url()
     );
     let plan = dir.path("plan.yaml");
-    fs::write(&plan, text).expect("room on the disk");
+    fs::write(&plan, text).expect("disk space");
     // Not to whoever asks: there is a key.
     let open = ["--role", "coordinator", "--plan", &plan, "--workers", "2", "--listen", "127.0.0.1:0"];
     let mut without = dir.start("without", &open, &[]);
     assert_eq!(without.end(), Some(2), "{}", without.output());
-    let said = without.output();
-    assert!(said.contains("tls.key") && said.contains("LOADTESTER_TOKEN"), "{said}");
+    let output = without.output();
+    assert!(output.contains("tls.key") && output.contains("LOADTESTER_TOKEN"), "{output}");
     let token_file = dir.path("token");
-    fs::write(&token_file, "a-token-for-workers-5f1c").expect("room on the disk");
+    fs::write(&token_file, "a-token-for-workers-5f1c").expect("disk space");
     let token = ["--token-file", token_file.as_str()];
     let (mut coordinator, url) = dir.coordinator(&plan, "2", &token);
     let args = [&["--threads", "1"][..], &token].concat();
@@ -98,9 +98,9 @@ fn the_files_that_a_plan_names_travel_with_it() {
     assert_eq!(report["totals"]["ok"], 40, "{report:#}");
     let travels = STANDARD.encode(&own.key);
     let own_line = own.key.lines().nth(1).expect("base64");
-    for said in [report.to_string(), coordinator.output(), workers[0].output(), workers[1].output()] {
+    for output in [report.to_string(), coordinator.output(), workers[0].output(), workers[1].output()] {
         for secret in ["PRIVATE KEY", own_line, &travels[..60], &travels[60..120]] {
-            assert!(!said.contains(secret), "{said}");
+            assert!(!output.contains(secret), "{output}");
         }
     }
     fs::remove_file(dir.path("ca.pem")).expect("it was there");
@@ -130,13 +130,16 @@ fn a_worker_that_is_interrupted_has_left_and_that_fails_the_run() {
     let left: Vec<_> = rows.iter().filter(|row| row["state"] == "left").map(|row| &row["worker"]).collect();
     assert_eq!((left.len(), &report["fleet"]["missing"]), (1, &serde_json::json!([])), "{report:#}");
     let why = format!("worker {} left before the end and the plan does not say", left[0]);
-    assert!(report["fleet"]["stopped"].as_str().is_some_and(|told| told.starts_with(&why)), "{report:#}");
+    assert!(report["fleet"]["stopped"].as_str().is_some_and(|reason| reason.starts_with(&why)), "{report:#}");
     let summary = fs::read_to_string(dir.path("coordinator.out")).expect("UTF-8");
-    let said = coordinator.output() + &summary;
-    assert!(said.contains(") left: interrupted") && said.contains("a worker left before the end"), "{said}");
+    let output = coordinator.output() + &summary;
     assert!(
-        !said.contains("is lost") && !said.contains("worker was lost") && !said.contains(") was lost"),
-        "{said}"
+        output.contains(") left: interrupted") && output.contains("a worker left before the end"),
+        "{output}"
+    );
+    assert!(
+        !output.contains("is lost") && !output.contains("worker was lost") && !output.contains(") was lost"),
+        "{output}"
     );
     assert_eq!(report["totals"]["sent"], log.arrivals().len());
 }
@@ -190,7 +193,7 @@ fn a_coordinator_that_is_interrupted_ends_the_run_and_its_workers_hear_of_it() {
     assert_eq!(again(&dir, &plan, &state).0, Some(2));
 }
 
-/// Another coordinator with this plan and directory: its exit code and what it said.
+/// Another coordinator with this plan and directory: its exit code and output.
 fn again(dir: &RunDir, plan: &str, state: &str) -> (Option<i32>, String) {
     let args = ["--role", "coordinator", "--plan", plan, "--listen", "127.0.0.1:0", "--state-dir", state];
     let mut again = dir.start("again", &[&args[..], &["--report", &dir.path("report.json")]].concat(), &[]);
@@ -211,13 +214,16 @@ fn a_run_that_has_ended_is_not_told_again_unless_nobody_was_told_of_it() {
     coordinator.signal(Signal::KILL);
     assert_eq!(coordinator.end(), None);
     fs::remove_file(dir.path("report.json")).expect("it was there");
-    let (code, said) = again(&dir, &plan, &state);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("holds a run that has ended") && said.contains("nothing is sent now"), "{said}");
+    let (code, output) = again(&dir, &plan, &state);
+    assert_eq!(code, Some(0), "{output}");
+    assert!(
+        output.contains("holds a run that has ended") && output.contains("nothing is sent now"),
+        "{output}"
+    );
     assert_eq!(dir.report()["totals"]["ok"], 40);
-    let (code, said) = again(&dir, &plan, &state);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("exit code 0") && said.contains("name another directory"), "{said}");
+    let (code, output) = again(&dir, &plan, &state);
+    assert_eq!(code, Some(2), "{output}");
+    assert!(output.contains("exit code 0") && output.contains("name another directory"), "{output}");
     assert_eq!(log.arrivals().len(), 40);
 }
 
@@ -230,10 +236,10 @@ fn a_directory_that_holds_a_run_of_another_plan_is_refused_and_both_are_named() 
     coordinator.signal(Signal::KILL);
     assert_eq!(coordinator.end(), None);
     let plan = dir.plan(log.addr, "{requests: 41, concurrency: 2}", "fail");
-    let (code, said) = again(&dir, &plan, &state);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("a run of another plan") && !said.contains("worker"), "{said}");
-    assert_eq!(said.matches("sha256:").count(), 2, "{said}");
+    let (code, output) = again(&dir, &plan, &state);
+    assert_eq!(code, Some(2), "{output}");
+    assert!(output.contains("a run of another plan") && !output.contains("worker"), "{output}");
+    assert_eq!(output.matches("sha256:").count(), 2, "{output}");
 }
 
 /// The same text is another plan when the files that it names hold something else.
@@ -243,11 +249,11 @@ fn a_plan_of_the_same_text_with_other_files_is_another_plan() {
     let text = dir.plan(log.addr, "{requests: 10, concurrency: 2}", "fail");
     let text = fs::read_to_string(text).expect("it is there").replace("http://", "https://");
     let brings = |folder: &str| {
-        fs::create_dir(dir.path(folder)).expect("room on the disk");
+        fs::create_dir(dir.path(folder)).expect("disk space");
         let ca = Authority::new("a CA of the test").pem();
-        fs::write(dir.path(&format!("{folder}/ca.pem")), ca).expect("room on the disk");
+        fs::write(dir.path(&format!("{folder}/ca.pem")), ca).expect("disk space");
         let plan = dir.path(&format!("{folder}/plan.yaml"));
-        fs::write(&plan, format!("{text}tls: {{ca: ca.pem}}\n")).expect("room on the disk");
+        fs::write(&plan, format!("{text}tls: {{ca: ca.pem}}\n")).expect("disk space");
         plan
     };
     let (first, second) = (brings("first"), brings("second"));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::stage::{Log, Process, RunDir, now_ns};
+use crate::processes::{Log, Process, RunDir, now_ns};
 
 const S: u64 = 1_000_000_000;
 
@@ -36,7 +36,7 @@ fn last_rates(report: &Value) -> Vec<u64> {
 #[test]
 fn a_lost_worker_fails_the_run_within_seconds_and_is_named() {
     let begun = Instant::now();
-    let (code, report, coordinator, said) = kill_one_of_two("fail", 60);
+    let (code, report, coordinator, output) = kill_one_of_two("fail", 60);
     assert_eq!((code, &report["verdict"]), (Some(1), &"failed".into()), "{}", coordinator.output());
     // Some ten until it is killed, and a lease and the last reports afterwards.
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
@@ -48,10 +48,11 @@ fn a_lost_worker_fails_the_run_within_seconds_and_is_named() {
     assert!(lost[0]["gone_from"].as_f64().is_some_and(|t| t > 1.0));
     // The remedy is about who was lost, not about threads that kept up.
     assert!(
-        said.contains("1 of 2 workers was lost or had no lease for a while") && !said.contains("--threads"),
-        "{said}"
+        output.contains("1 of 2 workers was lost or had no lease for a while")
+            && !output.contains("--threads"),
+        "{output}"
     );
-    assert!(said.contains("of 2 workers worker "), "the worst one is named: {said}");
+    assert!(output.contains("of 2 workers worker "), "the worst one is named: {output}");
     // Half of the load was missing from then on, and no figure says otherwise.
     let offered = report["instrument"]["offered_ratio"].as_f64().expect("the open model");
     assert!((0.5..0.95).contains(&offered), "{offered}");

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use loadtester::fleet::worker::Exit;
 use loadtester::tally::{Merged, RowCounter, StepId};
 
-use crate::simulated::{Part, Simulated, Told, full_window};
-use crate::stage::{Log, RunDir};
+use crate::processes::{Log, RunDir};
+use crate::simulated::{AssignedShard, Simulated, WorkerResult, full_window};
 
 const WORKERS: u32 = 500;
 
@@ -17,7 +17,7 @@ fn five_hundred_workers_that_join_within_a_second_are_all_taken_in() {
     let plan = dir.plan(log.addr, &format!("{{concurrency: {WORKERS}, duration: 1s}}"), "fail");
     let (mut coordinator, url) = dir.coordinator(&plan, &WORKERS.to_string(), &[]);
     let addr = url.trim_start_matches("http://").parse().expect("an address");
-    let part = Part::new(addr, 1, Merged::new(1));
+    let part = AssignedShard::new(addr, 1, Merged::new(1));
     let together = Arc::new(Barrier::new(WORKERS as usize + 1));
     let start = |number| {
         let (part, together) = (part.clone(), together.clone());
@@ -30,13 +30,13 @@ fn five_hundred_workers_that_join_within_a_second_are_all_taken_in() {
     let threads: Vec<_> = (0..WORKERS).map(start).collect();
     together.wait();
     let begun = Instant::now();
-    let told: Vec<Told> = threads.into_iter().map(|t| t.join().expect("it ends well")).collect();
+    let results: Vec<WorkerResult> = threads.into_iter().map(|t| t.join().expect("it ends well")).collect();
     let code = coordinator.end();
-    for (number, worker) in told.iter().enumerate() {
+    for (number, worker) in results.iter().enumerate() {
         assert_eq!(worker.exit, Exit::Done(None), "worker {number}: {}", coordinator.output());
     }
-    let last = told.iter().filter_map(|worker| worker.joined).max().expect("they have joined");
-    let (took, in_vain) = (last - begun, told.iter().map(|worker| worker.in_vain).sum::<usize>());
+    let last = results.iter().filter_map(|worker| worker.joined).max().expect("they have joined");
+    let (took, in_vain) = (last - begun, results.iter().map(|worker| worker.in_vain).sum::<usize>());
     println!("all taken in after {took:?}; {in_vain} calls in vain");
     assert!(took < Duration::from_secs(20), "{took:?}");
     let report = dir.report();
@@ -62,7 +62,7 @@ fn five_hundred_full_reports_at_once_are_merged_in_bounded_memory_and_nobody_is_
     let addr = url.trim_start_matches("http://").parse().expect("an address");
     let tally = full_window();
     let counted = tally.row(StepId(0)).counter(RowCounter::Due) * u64::from(WORKERS);
-    let part = Part::new(addr, 1, tally);
+    let part = AssignedShard::new(addr, 1, tally);
     let start = |number| {
         let worker = Simulated::new(part.clone(), number);
         std::thread::spawn(move || worker.run())

@@ -18,7 +18,7 @@ mod secure_target;
 #[path = "../../benches/fleet/simulated.rs"]
 #[allow(dead_code, reason = "the bench uses the rest")]
 mod simulated;
-mod stage;
-mod together;
-mod waits;
-mod words;
+mod processes;
+mod agreement;
+mod waiting;
+mod worker_output;

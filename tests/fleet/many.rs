@@ -4,7 +4,7 @@ use std::fs;
 
 use loadtester::plan::MAX_SCENARIOS;
 
-use crate::stage::{Log, RunDir};
+use crate::processes::{Log, RunDir};
 
 const WORKERS: usize = 3;
 const PER_SCENARIO: usize = 4;
@@ -17,7 +17,7 @@ fn every_row_of_thousands_of_scenarios_is_counted_once() {
     let mut text = format!("base_url: http://{}\nload: {load}\nscenarios:\n", log.addr);
     (0..MAX_SCENARIOS).for_each(|i| text += &format!("  - {{name: s{i}, path: /}}\n"));
     let plan = dir.path("plan.yaml");
-    fs::write(&plan, text).expect("room on the disk");
+    fs::write(&plan, text).expect("disk space");
     let state = dir.path("state");
     let (mut coordinator, url) = dir.coordinator(&plan, &WORKERS.to_string(), &["--state-dir", &state]);
     let worker = |i| dir.worker(&format!("w{i}"), &url, &["--threads", "1"]);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 
-use crate::stage::{Log, RunDir, exchange, post};
+use crate::processes::{Log, RunDir, exchange, post};
 
 const WORK: &str = "a-token-for-workers-5f1c";
 const OPERATE: &str = "a-token-for-operators-93d2";
@@ -22,9 +22,9 @@ fn a_taken_port_is_named_with_a_remedy_that_a_coordinator_takes() {
     let address = taken.local_addr().expect("it has one").to_string();
     let mut coordinator = dir.start("coordinator", &["--role", "coordinator", "--listen", &address], &[]);
     assert_eq!(coordinator.end(), Some(2));
-    let said = coordinator.output();
-    assert!(said.contains(&address) && said.contains("choose another with --listen"), "{said}");
-    assert!(!said.contains("--no-listen"), "{said}");
+    let output = coordinator.output();
+    assert!(output.contains(&address) && output.contains("choose another with --listen"), "{output}");
+    assert!(!output.contains("--no-listen"), "{output}");
 }
 
 #[test]
@@ -82,14 +82,17 @@ fn who_has_no_token_or_comes_from_elsewhere_is_refused_and_no_secret_is_told() {
     assert_eq!(operator.end(), Some(2), "{}", operator.output());
     assert!(operator.output().contains("this is the operator's token, and to take part needs the workers'"));
     let token_file = dir.path("token");
-    fs::write(&token_file, format!("{WORK}\n")).expect("room on the disk");
+    fs::write(&token_file, format!("{WORK}\n")).expect("disk space");
     let mut elsewhere =
         dir.worker("elsewhere", &url, &["--token-file", &token_file, "--allow-target", "example.com"]);
     assert_eq!(elsewhere.end(), Some(3), "{}", elsewhere.output());
     assert!(elsewhere.output().contains("--allow-target does not name"), "{}", elsewhere.output());
     coordinator.end();
     assert_eq!(log.arrivals().len(), 0);
-    for said in [coordinator.output(), wrong.output(), elsewhere.output()] {
-        assert!(!said.contains(WORK) && !said.contains(OPERATE) && !said.contains("not-the-token"), "{said}");
+    for output in [coordinator.output(), wrong.output(), elsewhere.output()] {
+        assert!(
+            !output.contains(WORK) && !output.contains(OPERATE) && !output.contains("not-the-token"),
+            "{output}"
+        );
     }
 }

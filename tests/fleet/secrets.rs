@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::stage::{Log, RunDir, exchange};
+use crate::processes::{Log, RunDir, exchange};
 
 const WORK: &str = "a-token-for-workers-5f1c";
 const OPERATE: &str = "a-token-for-operators-93d2";
@@ -27,7 +27,7 @@ fn secrets_are_in_no_report_no_answer_and_no_output_and_the_state_is_its_owners(
          X-Other: '${{PLAN_SECRET}}'}}, expect: {{status: 500}}}}\n",
         log.addr
     );
-    fs::write(&plan, text).expect("room on the disk");
+    fs::write(&plan, text).expect("disk space");
     let state = dir.path("state");
     let reports = ["json", "html", "xml", "csv", "hlog"].map(|end| dir.path(&format!("report.{end}")));
     let mut args = vec!["--role", "coordinator", "--plan", &plan, "--workers", "2"];
@@ -63,8 +63,8 @@ fn secrets_are_in_no_report_no_answer_and_no_output_and_the_state_is_its_owners(
         assert_none(report, &fs::read(report).expect("a report was written"));
     }
     assert_none("standard output", &fs::read(dir.path("coordinator.out")).expect("a file"));
-    for said in ["coordinator.err", "w0.err", "w1.err"] {
-        assert_none(said, &fs::read(dir.path(said)).expect("a file"));
+    for file in ["coordinator.err", "w0.err", "w1.err"] {
+        assert_none(file, &fs::read(dir.path(file)).expect("a file"));
     }
     // A plan travels and is kept with its secrets.
     let mode = |path: &str| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;

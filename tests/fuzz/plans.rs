@@ -137,7 +137,7 @@ fn a_text_is_a_plan_or_a_list_of_faults() {
 /// What has been accepted can be carried out: its requests are encoded and dealt.
 fn check_plan(plan: plan::Plan) {
     assert!(!plan.scenarios.is_empty() && plan.scenarios.iter().all(|s| s.timeout_ns > 0));
-    let share = plan::share(&plan, Shard { slot: 0, of: 1 });
+    let share = plan::shard_load(&plan, Shard { slot: 0, of: 1 });
     assert!(share.connections > 0);
     let scenarios = plan.scenarios.len();
     let spec = Arc::new(RunSpec::new(plan, 1));

@@ -9,15 +9,15 @@ use std::time::Instant;
 pub struct Skipped(pub &'static str);
 
 /// What a case comes to, unless it panics.
-pub type Done = Result<(), Skipped>;
+pub type CaseResult = Result<(), Skipped>;
 
 /// A case and its name.
-pub type Case = (&'static str, fn() -> Done);
+pub type Case = (&'static str, fn() -> CaseResult);
 
 /// Functions under their own names.
 macro_rules! cases {
     ($($module:ident::{$($name:ident),* $(,)?})*) => {
-        [$($((concat!(stringify!($module), "::", stringify!($name)), $module::$name as fn() -> crate::harness::Done)),*),*]
+        [$($((concat!(stringify!($module), "::", stringify!($name)), $module::$name as fn() -> crate::harness::CaseResult)),*),*]
     };
 }
 pub(crate) use cases;

@@ -1,7 +1,7 @@
 //! Runs held against earlier ones: on synthetic runs from a seed, and through the whole program.
 
 use loadtester::tally::Histogram;
-use loadtester::verdict::baseline::{Change, Figure, Measurement, Side, Window, compare};
+use loadtester::verdict::baseline::{Change, Figure, MeasuredGroup, Measurement, Window, compare};
 
 /// How a made-up target varies.
 #[derive(Clone, Copy)]
@@ -37,7 +37,7 @@ fn run(rng: &mut fastrand::Rng, target: Target, windows: usize) -> Measurement {
         Window { ended: PER_WINDOW, p50_ns: at(0.5), p99_ns: at(0.99) }
     });
     let windows: Vec<Window> = each.collect();
-    let side = Side { response_time: all, rate: Some(PER_WINDOW as f64) };
+    let side = MeasuredGroup { response_time: all, rate: Some(PER_WINDOW as f64) };
     Measurement { total: side.clone(), scenarios: vec![("only".into(), side)], windows }
 }
 

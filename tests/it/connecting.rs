@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loadtester::client::{Action, Client, End, RunSpec};
 use loadtester::http::RedirectError;
 use loadtester::http1::ProtocolError;
-use loadtester::plan::{Overrides, Plan, Scenario, Share, parse};
+use loadtester::plan::{Overrides, Plan, Scenario, ShardLoad, parse};
 use loadtester::tally::{Close, Counter, Detail, Outcome, RowCounter, RowTimer, StepId, Tally, Timer};
 
 const MS: u64 = 1_000_000;
@@ -38,7 +38,7 @@ struct Bench {
 
 impl Bench {
     fn begin(plan: Plan) -> Self {
-        let share = Share { connections: 1, requests: None, backlog: 10_000, arrivals: (0, 1) };
+        let share = ShardLoad { connections: 1, requests: None, backlog: 10_000, arrivals: (0, 1) };
         let client = Client::new(Arc::new(RunSpec::new(plan, 1)), share, Box::new(Tally::new(1)));
         let mut bench = Self { client, now: 0 };
         bench.client.open();
@@ -221,7 +221,7 @@ fn each_of_many_timeouts_fires_at_its_own_time() {
     plan.scenarios = (0..SCENARIOS)
         .map(|i| Scenario { name: i.to_string(), timeout_ns: timeout_ns(i), ..plan.scenarios[0].clone() })
         .collect();
-    let share = Share { connections: SCENARIOS, requests: None, backlog: 0, arrivals: (0, 1) };
+    let share = ShardLoad { connections: SCENARIOS, requests: None, backlog: 0, arrivals: (0, 1) };
     let tally = Box::new(Tally::new(SCENARIOS as usize));
     let mut client = Client::new(Arc::new(RunSpec::new(plan, 1)), share, tally);
     client.open();
@@ -386,7 +386,7 @@ fn one_deadline_covers_all_hops() {
 #[test]
 fn many_connections_that_end_behind_their_responses_are_each_opened_once() {
     const N: u32 = 700;
-    let share = Share { connections: N, requests: None, backlog: 0, arrivals: (0, 1) };
+    let share = ShardLoad { connections: N, requests: None, backlog: 0, arrivals: (0, 1) };
     let spec = RunSpec::new(plan("{concurrency: 700, duration: 10s}"), 1);
     let mut client = Client::new(Arc::new(spec), share, Box::new(Tally::new(1)));
     let mut has_socket = vec![false; N as usize];

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use loadtester::fleet::coordinator::{AwaitedStep, Gone, Mark, Row, Waiting};
+use loadtester::fleet::coordinator::{AwaitedStep, Departure, MemberState, Row, Waiting};
 use loadtester::fleet::messages::{Health, Totals, WorkerId, WorkerState};
 use loadtester::plan::{self, Overrides};
-use loadtester::report::dashboard::{self, Offer, Part};
+use loadtester::report::dashboard::{self, Fragment, PageFeatures};
 use loadtester::run::Intervals;
 use loadtester::run::SharedSnapshot;
 use loadtester::run::{Ending, Fleet, Snapshot, State};
@@ -21,8 +21,8 @@ use crate::report::{any_snapshot, clean_closed_run, troubled_open_run};
 use crate::report_html::{as_xml, text_of, with_timeline};
 use loadtester::tally::{RowTimer, StepId};
 
-const SCRIPTED: Offer = Offer { scripts: true, stop: false, start: false };
-const PLAIN: Offer = Offer { scripts: false, stop: true, start: true };
+const SCRIPTED: PageFeatures = PageFeatures { scripts: true, stop: false, start: false };
+const PLAIN: PageFeatures = PageFeatures { scripts: false, stop: true, start: true };
 
 /// `page` is well-formed, fetches only from its own server, and holds nothing a strict policy would refuse.
 fn check(page: &str, look: impl FnOnce(&Document)) {
@@ -178,16 +178,16 @@ fn what_is_read_aloud_by_itself_holds_no_figure_that_changes_all_the_time() {
 #[test]
 fn the_parts_are_those_of_the_page_and_the_last_ones_end_the_asking() {
     let (shared, server) = show(snapshot());
-    let part = |part: Part| get(server.addr(), &format!("/live/{}", part.name()));
-    for p in Part::ALL {
+    let part = |part: Fragment| get(server.addr(), &format!("/live/{}", part.name()));
+    for p in Fragment::ALL {
         assert_eq!(part(p), (200, shared.read(|s| dashboard::part(p, s))));
     }
     assert_eq!(get(server.addr(), "/live/other").0, 404);
     shared.update(|snapshot| snapshot.state = State::Finished);
-    for p in Part::ALL {
+    for p in Fragment::ALL {
         assert_eq!(part(p), (286, shared.read(|s| dashboard::part(p, s))));
     }
-    assert!(part(Part::Now).1.contains("/report.html"));
+    assert!(part(Fragment::Now).1.contains("/report.html"));
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn the_report_can_be_downloaded_in_each_form_once_the_run_is_over() {
 fn the_parts_of_a_day_stay_small() {
     let day = with_timeline(clean_closed_run(), 86_400);
     let running = Snapshot { state: State::Running, ..day };
-    let sizes = Part::ALL.map(|part| dashboard::part(part, &running).len());
+    let sizes = Fragment::ALL.map(|part| dashboard::part(part, &running).len());
     assert!(sizes.iter().all(|bytes| (500..60_000).contains(bytes)), "{sizes:?} bytes");
 }
 
@@ -254,7 +254,7 @@ fn the_style_sheet_and_icon_fetch_nothing() {
     check_svg(&get(server.addr(), "/icon.svg").1);
 }
 
-fn worker(number: u32, host: &str, mark: Mark, gone_ns: Option<u64>) -> Row {
+fn worker(number: u32, host: &str, mark: MemberState, gone_ns: Option<u64>) -> Row {
     Row {
         worker: WorkerId(number),
         slot: number,
@@ -266,9 +266,9 @@ fn worker(number: u32, host: &str, mark: Mark, gone_ns: Option<u64>) -> Row {
         heard_ns: 4_000_000_000,
         acked_seq: 3,
         totals: Totals::default(),
-        gone: gone_ns.map(|heard_ns| Gone { at_ns: heard_ns, heard_ns, replaced: false }),
+        gone: gone_ns.map(|heard_ns| Departure { at_ns: heard_ns, heard_ns, replaced: false }),
         start_error_ns: None,
-        had_share: true,
+        had_shard: true,
     }
 }
 
@@ -278,9 +278,12 @@ fn each_worker_has_a_row_and_one_that_was_lost_is_red() {
     snapshot.fleet = Some(Fleet {
         rates: Vec::new(),
         rows: vec![
-            worker(0, "left", Mark::Present(WorkerState::Running), None),
-            worker(1, "<b>right", Mark::Lost, Some(2_000_000_000)),
-            Row { heard_ns: 2_000_000_000, ..worker(2, "quiet", Mark::Present(WorkerState::Running), None) },
+            worker(0, "left", MemberState::Present(WorkerState::Running), None),
+            worker(1, "<b>right", MemberState::Lost, Some(2_000_000_000)),
+            Row {
+                heard_ns: 2_000_000_000,
+                ..worker(2, "quiet", MemberState::Present(WorkerState::Running), None)
+            },
         ],
         now_ns: 4_500_000_000,
         start_at_ns: Some(1_000_000_000),
@@ -334,7 +337,7 @@ fn a_coordinator_that_waits_says_for_how_many() {
         unequal: Vec::new(),
         asked: None,
     };
-    let joined = |n| worker(n, "h", Mark::Present(WorkerState::Joined), None);
+    let joined = |n| worker(n, "h", MemberState::Present(WorkerState::Joined), None);
     let mut shown = |rows: Vec<Row>, there| {
         (snapshot.state, snapshot.fleet) = (State::Starting, Some(waiting(rows, there)));
         let mut h1 = String::new();
@@ -348,7 +351,7 @@ fn a_coordinator_that_waits_says_for_how_many() {
     };
     assert_eq!(shown(Vec::new(), 0), "Waiting for workers: 0 of 2 have joined");
     assert_eq!(
-        shown(vec![joined(0), worker(1, "h", Mark::Lost, Some(1))], 1),
+        shown(vec![joined(0), worker(1, "h", MemberState::Lost, Some(1))], 1),
         "Waiting for workers: 1 of 2 have joined"
     );
     assert_eq!(shown(vec![joined(0), joined(1)], 2), "Starting");
@@ -431,14 +434,14 @@ fn without_a_token_nobody_stops_a_run_and_the_page_does_not_offer_it() {
     let (code, why) = post(&server, "/api/v1/run/stop", &[("Authorization", "Bearer x")]);
     assert!(code == 403 && why.contains("LOADTESTER_OPERATOR_TOKEN"), "{code} {why}");
     assert!(!dashboard::page(&snapshot(), &SCRIPTED).contains("<form"));
-    let offered = dashboard::page(&snapshot(), &Offer { stop: true, ..SCRIPTED });
+    let offered = dashboard::page(&snapshot(), &PageFeatures { stop: true, ..SCRIPTED });
     check(&offered, |page| {
         let posted: Vec<_> = page.descendants().filter_map(|n| n.attribute("hx-post")).collect();
         assert_eq!(posted, ["/api/v1/run/stop"]);
         let token = page.descendants().find(|n| n.has_tag_name("input")).unwrap();
         assert_eq!((token.attribute("type"), token.attribute("name")), (Some("password"), None));
     });
-    let over = dashboard::page(&finished(snapshot()), &Offer { stop: true, ..SCRIPTED });
+    let over = dashboard::page(&finished(snapshot()), &PageFeatures { stop: true, ..SCRIPTED });
     assert!(!over.contains("<form"), "there is nothing left to stop");
 }
 

@@ -54,14 +54,14 @@ fn users(path: &str) -> String {
     }
 }
 
-struct Ran {
+struct ProgramResult {
     code: Option<i32>,
     page: String,
     errors: String,
     report: Value,
 }
 
-fn run(name: &str, target: SocketAddr, rest: &str, flags: &[&str]) -> Ran {
+fn run(name: &str, target: SocketAddr, rest: &str, flags: &[&str]) -> ProgramResult {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let report = folder.join(format!("gates-{name}-{}.json", std::process::id()));
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadtester"));
@@ -73,7 +73,7 @@ fn run(name: &str, target: SocketAddr, rest: &str, flags: &[&str]) -> Ran {
     let output = child.wait_with_output().unwrap();
     let text = std::fs::read_to_string(&report).unwrap_or_default();
     let _ = std::fs::remove_file(&report);
-    Ran {
+    ProgramResult {
         code: output.status.code(),
         page: String::from_utf8(output.stdout).unwrap(),
         errors: String::from_utf8(output.stderr).unwrap(),

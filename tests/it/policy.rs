@@ -115,12 +115,12 @@ impl Row {
         };
         let opened = ended.number("totals.connections_opened");
         let reused = opened == 1;
-        let said = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-        let told = |error: ProtocolError| said.contains(error.explain());
+        let output = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        let explained = |error: ProtocolError| output.contains(error.explain());
         let holds = ended.outcomes() == [(outcome.name().to_owned(), REQUESTS)]
             && reused == (self.policy == Policy::Accept)
             && (reused || (REQUESTS..=REQUESTS + 1).contains(&opened))
-            && !matches!(self.policy, Policy::Refuse(error) if !told(error));
+            && !matches!(self.policy, Policy::Refuse(error) if !explained(error));
         (!holds)
             .then(|| format!("{}: not {:?}, {opened} connections\n{}", self.case, self.policy, ended.stdout))
     }
@@ -223,16 +223,16 @@ fn every_row_is_decoded_alike_however_it_is_cut() {
         let to_head = row.asked == Asked::Head;
         let whole = decode([bytes], to_head);
         match (row.policy, whole) {
-            (Policy::Accept, Ok(told)) => {
-                assert_eq!(told, (bytes.len(), true, true, Some(true)), "{}", row.case);
+            (Policy::Accept, Ok(result)) => {
+                assert_eq!(result, (bytes.len(), true, true, Some(true)), "{}", row.case);
             }
             (Policy::AcceptAndClose, Ok((taken, _, ends, keeps))) => {
                 let unclean = taken < bytes.len() || row.steps.len() > 2;
                 assert!(ends && (unclean || keeps == Some(false)), "{}", row.case);
             }
-            (Policy::Refuse(error), told) => assert_eq!(told, Err(error), "{}", row.case),
-            (Policy::Fail(_), told) => assert!(told.is_ok(), "{}: {told:?}", row.case),
-            (policy, told) => panic!("{}: {told:?} is not {policy:?}", row.case),
+            (Policy::Refuse(error), result) => assert_eq!(result, Err(error), "{}", row.case),
+            (Policy::Fail(_), result) => assert!(result.is_ok(), "{}: {result:?}", row.case),
+            (policy, result) => panic!("{}: {result:?} is not {policy:?}", row.case),
         }
         for at in places(bytes.len()) {
             let (first, second) = bytes.split_at(at);

@@ -269,7 +269,7 @@ fn redirects_are_followed_over_the_wire() {
 fn load_thread(load: &str, route: &Arc<Route>, mut watch: impl FnMut() -> bool) -> Merged {
     let text = format!("base_url: http://127.0.0.1:1\nload: {load}\nscenarios: [{{path: /}}]\n");
     let plan = plan::parse(&text, "x", &Overrides::default(), &|_| None).unwrap();
-    let share = plan::share(&plan, Shard { slot: 0, of: 1 });
+    let share = plan::shard_load(&plan, Shard { slot: 0, of: 1 });
     let (settle, settled) = unbounded();
     let (close, windows) = bounded(TALLIES_PER_THREAD);
     let (give_back, empties) = bounded(TALLIES_PER_THREAD);

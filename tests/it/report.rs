@@ -137,7 +137,7 @@ fn a_passed_run_whose_instrument_was_at_fault_never_reads_as_a_good_one() {
     let page = html::page(&s, &instrument, &[]);
     assert!(page.contains("<header class=\"warn\">") && page.contains("Passed, not trustworthy"), "{page}");
     assert!(page.contains("<title>PASSED, NOT TRUSTWORTHY"));
-    let live = dashboard::page(&s, &dashboard::Offer::default());
+    let live = dashboard::page(&s, &dashboard::PageFeatures::default());
     assert!(
         live.contains("<header class=\"warn\"") && live.contains("<title>Passed, not trustworthy"),
         "{live}"

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loadtester::report::{github, html, json, junit, terminal};
 use loadtester::run::{RunInfo, Snapshot, State, TimelinePoint};
 use loadtester::tally::Outcome;
-use loadtester::verdict::baseline::{Against, read};
+use loadtester::verdict::baseline::{BaselineRun, read};
 
 use super::report::{exchanges, run_info, trusted};
 use super::report_junit::cases;
@@ -35,7 +35,7 @@ fn measured(ms: u64) -> Snapshot {
 /// `now`, held against a run of `before` milliseconds.
 fn held_against(before: u64, now: u64, max_regression: f64, same_plan: bool) -> Snapshot {
     let baseline = read(&json::report(&measured(before), &trusted())).unwrap();
-    let against = Against { source: "<old>.json".to_owned(), max_regression, same_plan, baseline };
+    let against = BaselineRun { source: "<old>.json".to_owned(), max_regression, same_plan, baseline };
     let snapshot = measured(now);
     let run = RunInfo { baseline: Some(Arc::new(against)), ..snapshot.run.clone() };
     Snapshot { run, ..snapshot }

@@ -194,7 +194,7 @@ proptest! {
 
 #[test]
 fn a_fleet_has_a_row_for_each_worker_and_says_what_is_missing() {
-    use loadtester::fleet::coordinator::{Gone, Mark, Row};
+    use loadtester::fleet::coordinator::{Departure, MemberState, Row};
     use loadtester::fleet::messages::{Health, Totals, WorkerId};
 
     let row = |worker, gone| Row {
@@ -202,7 +202,7 @@ fn a_fleet_has_a_row_for_each_worker_and_says_what_is_missing() {
         slot: worker,
         host: format!("node-{worker}<b>"),
         threads: 1,
-        mark: Mark::Lost,
+        mark: MemberState::Lost,
         share: None,
         health: Health { send_delay_p99_ns: (worker > 0).then_some(9_000_000_000), ..Health::default() },
         heard_ns: 3_000_000_000,
@@ -210,9 +210,9 @@ fn a_fleet_has_a_row_for_each_worker_and_says_what_is_missing() {
         totals: Totals { sent: 77, ..Totals::default() },
         gone,
         start_error_ns: None,
-        had_share: true,
+        had_shard: true,
     };
-    let gone = Gone { at_ns: 9_000_000_000, heard_ns: 3_000_000_000, replaced: false };
+    let gone = Departure { at_ns: 9_000_000_000, heard_ns: 3_000_000_000, replaced: false };
     let (mut snapshot, _) = troubled_open_run();
     snapshot.fleet = Some(loadtester::run::Fleet {
         rates: Vec::new(),

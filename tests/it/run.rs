@@ -37,7 +37,7 @@ impl RunDir {
     /// Write a file and return its path.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.file(name);
-        fs::write(&path, content).expect("room on the disk");
+        fs::write(&path, content).expect("disk space");
         path
     }
 }
@@ -79,7 +79,7 @@ pub fn start_with(args: &[&str], change: impl FnOnce(&mut Command)) -> Running {
     if !args.iter().any(|arg| arg.starts_with("--listen")) {
         command.arg("--no-listen");
     }
-    let create = |name| File::create(dir.file(name)).expect("room on the disk");
+    let create = |name| File::create(dir.file(name)).expect("disk space");
     command.stdin(Stdio::null()).stdout(create("stdout")).stderr(create("stderr")).env_remove("NO_COLOR");
     change(&mut command);
     let child = command.spawn().expect("the program starts");
@@ -108,7 +108,7 @@ impl Running {
         kill_process(Pid::from_child(&self.child), signal).expect("it is there");
     }
 
-    /// What it has said on standard error so far.
+    /// Its standard error so far.
     pub fn stderr(&self) -> String {
         fs::read_to_string(self.dir.file("stderr")).expect("UTF-8")
     }
@@ -116,8 +116,8 @@ impl Running {
     /// Wait until standard error says `mark`, and return what follows it on its line.
     pub fn await_stderr(&self, mark: &str) -> String {
         eventually(mark, || {
-            let said = self.stderr();
-            let (_, rest) = said.split_once(mark)?;
+            let output = self.stderr();
+            let (_, rest) = output.split_once(mark)?;
             rest.split_once('\n').map(|(line, _)| line.to_owned())
         })
     }
@@ -130,7 +130,7 @@ impl Running {
             }
             if self.begun.elapsed() > DEADLINE {
                 let _ = self.child.kill();
-                panic!("still running after {DEADLINE:?}; it said: {}", self.stderr());
+                panic!("still running after {DEADLINE:?}; it printed: {}", self.stderr());
             }
             std::thread::sleep(LOOK_EVERY);
         };

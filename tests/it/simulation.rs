@@ -7,7 +7,7 @@ use std::sync::Arc;
 use loadtester::client::{Action, Client, End, RunSpec};
 use loadtester::http1::ProtocolError;
 use loadtester::plan::{
-    Connections, Expect, Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Share, Target, Text,
+    Connections, Expect, Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, ShardLoad, Target, TextPattern,
 };
 use loadtester::schedule::{Arrivals, Piece};
 use loadtester::tally::{
@@ -33,11 +33,11 @@ const REDIRECTS: [&str; 4] = [
     "HTTP/1.1 308 Moved\r\nContent-Length: 0\r\n\r\n",
 ];
 
-type Post = (u64, u64, u32, u64, News);
+type Post = (u64, u64, u32, u64, TargetEvent);
 
 /// What reaches the client, and when. A connection's epoch tells old sockets' news from new ones'.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum News {
+enum TargetEvent {
     Connected,
     ConnectFailed,
     Writable,
@@ -47,7 +47,7 @@ enum News {
 
 /// How unfriendly the target is: chances out of 1,000 for each request or attempt.
 #[derive(Clone, Copy, Debug)]
-struct Mood {
+struct TargetBehavior {
     refuses: u32,
     ignores: u32,
     resets: u32,
@@ -62,7 +62,7 @@ struct Mood {
 struct World {
     client: Client,
     rng: fastrand::Rng,
-    mood: Mood,
+    mood: TargetBehavior,
     now: u64,
     /// (when, serial number, connection, its epoch, what), earliest first.
     news: BinaryHeap<Reverse<Post>>,
@@ -79,7 +79,7 @@ struct World {
 }
 
 impl World {
-    fn new(plan: Plan, share: Share, mood: Mood, seed: u64) -> Self {
+    fn new(plan: Plan, share: ShardLoad, mood: TargetBehavior, seed: u64) -> Self {
         let scenarios = plan.scenarios.len();
         let n = share.connections as usize;
         let client = Client::new(Arc::new(RunSpec::new(plan, seed)), share, Box::new(Tally::new(scenarios)));
@@ -104,7 +104,7 @@ impl World {
         self.rng.u32(0..1000) < per_mille
     }
 
-    fn tell(&mut self, after_ns: u64, c: u32, news: News) {
+    fn tell(&mut self, after_ns: u64, c: u32, news: TargetEvent) {
         self.serial += 1;
         let epoch = self.epochs[c as usize];
         self.news.push(Reverse((self.now + after_ns, self.serial, c, epoch, news)));
@@ -130,8 +130,11 @@ impl World {
                 Action::Connect(c) => {
                     assert!(!self.open[c as usize], "connection {c} has a socket already");
                     self.open[c as usize] = true;
-                    let news =
-                        if self.chance(self.mood.refuses) { News::ConnectFailed } else { News::Connected };
+                    let news = if self.chance(self.mood.refuses) {
+                        TargetEvent::ConnectFailed
+                    } else {
+                        TargetEvent::Connected
+                    };
                     let after = self.latency();
                     self.tell(after, c, news);
                 }
@@ -149,7 +152,7 @@ impl World {
         if self.chance(self.mood.short_writes) {
             self.client.sent(c, length / 2);
             let after = self.latency();
-            return self.tell(after, c, News::Writable);
+            return self.tell(after, c, TargetEvent::Writable);
         }
         self.client.sent(c, length);
         self.respond(c);
@@ -162,7 +165,7 @@ impl World {
         }
         if self.chance(self.mood.resets) {
             let unacknowledged = self.rng.bool();
-            return self.tell(after, c, News::Closed(unacknowledged));
+            return self.tell(after, c, TargetEvent::Closed(unacknowledged));
         }
         let answers = if self.chance(self.mood.redirects) { &REDIRECTS[..] } else { &RESPONSES };
         let mut bytes = answers[self.rng.usize(0..answers.len())].as_bytes().to_vec();
@@ -177,29 +180,29 @@ impl World {
                 let at = self.now + after;
                 let absurd = self.chance(self.mood.absurd_stamps);
                 let stamp = if absurd { at + 3_600 * S } else { at.saturating_sub(self.rng.u64(0..9_000)) };
-                self.tell(after, c, News::Bytes(piece.to_vec(), Some(stamp)));
+                self.tell(after, c, TargetEvent::Bytes(piece.to_vec(), Some(stamp)));
                 after += self.latency();
             }
         }
         if closes || self.chance(self.mood.closes_idle) {
-            self.tell(after, c, News::Closed(false));
+            self.tell(after, c, TargetEvent::Closed(false));
         }
     }
 
-    fn deliver(&mut self, c: u32, news: News) {
+    fn deliver(&mut self, c: u32, news: TargetEvent) {
         match news {
-            News::Connected => self.client.connected(c, self.now),
-            News::ConnectFailed => {
+            TargetEvent::Connected => self.client.connected(c, self.now),
+            TargetEvent::ConnectFailed => {
                 self.client.connect_failed(c, Outcome::ConnectRefused, Detail::Os(111), self.now);
             }
-            News::Writable => {
+            TargetEvent::Writable => {
                 let rest = self.client.outgoing(c).len();
                 self.client.sent(c, rest);
                 if rest > 0 {
                     self.respond(c);
                 }
             }
-            News::Bytes(bytes, stamp) => {
+            TargetEvent::Bytes(bytes, stamp) => {
                 // What may be discarded sometimes is, as the kernel would.
                 let unseen = self.client.skippable(c).min(bytes.len() as u64);
                 let unseen = if self.rng.bool() { unseen } else { 0 };
@@ -215,7 +218,7 @@ impl World {
                     self.client.closed(c, End::Eof, false, self.now);
                 }
             }
-            News::Closed(unacknowledged) => self.client.closed(c, End::Eof, unacknowledged, self.now),
+            TargetEvent::Closed(unacknowledged) => self.client.closed(c, End::Eof, unacknowledged, self.now),
         }
     }
 
@@ -385,10 +388,10 @@ fn with_any_policy(mut plan: Plan, rng: &mut fastrand::Rng) -> Plan {
     plan
 }
 
-fn mood(rng: &mut fastrand::Rng) -> Mood {
+fn mood(rng: &mut fastrand::Rng) -> TargetBehavior {
     let friendly = rng.bool();
     let mut chance = |most: u32| if friendly { 0 } else { rng.u32(0..most) };
-    Mood {
+    TargetBehavior {
         refuses: chance(400),
         ignores: chance(100),
         resets: chance(200),
@@ -437,7 +440,7 @@ fn a_closed_run_accounts_for_every_request_whatever_the_target_does() {
         let requests = rng.bool().then(|| rng.u64(1..300));
         let duration = (requests.is_none() || rng.bool()).then(|| rng.u64(1..300) * MS);
         let warmup = if rng.bool() { 0 } else { rng.u64(1..100) * MS };
-        let share = Share { connections, requests: requests.map(|n| 0..n), backlog: 0, arrivals: (0, 1) };
+        let share = ShardLoad { connections, requests: requests.map(|n| 0..n), backlog: 0, arrivals: (0, 1) };
         let plan = with_any_policy(plan(Model::Closed { connections }, requests, duration, warmup), rng);
         let Played { tally, outstanding, figures } = World::new(plan, share, mood(rng), seed).run();
         if let (Some(n), None) = (requests, duration) {
@@ -470,7 +473,7 @@ fn an_open_run_accounts_for_every_request_whatever_the_target_does() {
         let arrivals = if rng.bool() { Arrivals::Even } else { Arrivals::Poisson };
         let backlog = rng.u32(1..50);
         let of = rng.u64(1..4);
-        let share = Share { connections, requests: None, backlog, arrivals: (rng.u64(0..of), of) };
+        let share = ShardLoad { connections, requests: None, backlog, arrivals: (rng.u64(0..of), of) };
         let model = Model::Open { pieces, arrivals, connections: given.then_some(connections), backlog };
         let plan = with_any_policy(plan(model, None, duration, warmup), rng);
         World::new(plan, share, mood(rng), seed).run().figures
@@ -482,7 +485,7 @@ fn an_open_run_accounts_for_every_request_whatever_the_target_does() {
 fn response_time_counts_from_due_and_service_time_from_send() {
     let pieces = vec![Piece { from: 1_000.0, to: 1_000.0, length_ns: S }];
     let model = Model::Open { pieces, arrivals: Arrivals::Even, connections: Some(1), backlog: 10_000 };
-    let share = Share { connections: 1, requests: None, backlog: 10_000, arrivals: (0, 1) };
+    let share = ShardLoad { connections: 1, requests: None, backlog: 10_000, arrivals: (0, 1) };
     let spec = RunSpec::new(plan(model, None, Some(S), 0), 1);
     let mut client = Client::new(Arc::new(spec), share, Box::new(Tally::new(2)));
     client.open();
@@ -514,17 +517,17 @@ fn response_time_counts_from_due_and_service_time_from_send() {
 fn expectations_judge_every_complete_response_and_lose_none() {
     for_seeds("expectations", EXPECTATIONS, |seed, rng| {
         let connections = rng.u32(1..20);
-        let share = Share { connections, requests: Some(0..200), backlog: 0, arrivals: (0, 1) };
+        let share = ShardLoad { connections, requests: Some(0..200), backlog: 0, arrivals: (0, 1) };
         let mut plan = plan(Model::Closed { connections }, Some(200), None, 0);
         plan.scenarios[0].expect = Some(Box::new(Expect {
             statuses: vec![200..=299],
             headers: Vec::new(),
-            body_contains: vec![Text { text: "hello".into(), shown: "`hello`".into() }],
+            body_contains: vec![TextPattern { text: "hello".into(), shown: "`hello`".into() }],
             json: Vec::new(),
             body_bytes: None,
             max_body_bytes: 100,
         }));
-        let mood = Mood { junk: 0, redirects: 0, ..mood(rng) };
+        let mood = TargetBehavior { junk: 0, redirects: 0, ..mood(rng) };
         let Played { tally, figures, .. } = World::new(plan, share, mood, seed).run();
         let [judged, other] = tally.rows() else { panic!("two scenarios") };
         let count = |s: &Row, outcome: Outcome| s.counter(outcome);

@@ -120,8 +120,11 @@ fn who_is_not_believed_is_named_with_a_remedy() {
             let target = SecureTarget::answer(config(own, versions, None), usize::MAX, hello());
             let ended = run_tls(&target.url(), tls, &["-n", "10"]);
             assert_eq!(ended.code, Some(3), "{ended:#?}");
-            let said = &ended.stderr;
-            assert!(said.contains("no TLS connection to localhost:") && said.contains(expected), "{said}");
+            let output = &ended.stderr;
+            assert!(
+                output.contains("no TLS connection to localhost:") && output.contains(expected),
+                "{output}"
+            );
             // Whoever insists gets through, and is told so.
             let ended = all_well(run_tls(&target.url(), "{insecure: true}", &["-n", "10"]), 10);
             assert!(ended.stderr.contains("warning: insecure"), "{ended:#?}");
@@ -211,10 +214,10 @@ fn records_may_be_split_at_any_byte() {
 #[test]
 fn large_bodies_pass_both_ways() {
     let seen = Arc::new(AtomicU64::new(0));
-    let (body, told) = ("x".repeat(3_000_000), seen.clone());
+    let (body, received) = ("x".repeat(3_000_000), seen.clone());
     let target = SecureTarget::play(config(&GOOD, BOTH, None), move |_, peer| {
         loop {
-            told.fetch_add(peer.request()?.len() as u64, SeqCst);
+            received.fetch_add(peer.request()?.len() as u64, SeqCst);
             peer.send(response("200 OK", &body))?;
         }
     });

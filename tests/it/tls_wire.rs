@@ -16,16 +16,16 @@ use crate::secure_target::{Authority, config};
 const SEEDS: u64 = 60;
 
 /// A socket that takes so many bytes and then no more for now.
-struct Narrow {
+struct BoundedSocket {
     taken: Vec<u8>,
-    room: usize,
+    capacity: usize,
 }
 
-impl Write for Narrow {
+impl Write for BoundedSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = bytes.len().min(self.room);
+        let n = bytes.len().min(self.capacity);
         self.taken.extend(&bytes[..n]);
-        self.room -= n;
+        self.capacity -= n;
         if n == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(n) }
     }
 
@@ -38,7 +38,7 @@ impl Write for Narrow {
 struct Pair {
     client: Session,
     server: ServerConnection,
-    up: Narrow,
+    up: BoundedSocket,
     down: Vec<u8>,
     /// Plaintext as it came out.
     at_server: Vec<u8>,
@@ -50,7 +50,7 @@ struct Pair {
 impl Pair {
     /// Let some bytes pass each way.
     fn turn(&mut self, rng: &mut fastrand::Rng) {
-        self.up.room = size(rng);
+        self.up.capacity = size(rng);
         if self.client.flush(&mut self.up).is_ok() {
             self.sent += self.client.take_sent();
         }
@@ -111,7 +111,7 @@ fn any_segmentation_gives_the_same() {
             let mut pair = Pair {
                 client: ours.connect().expect("a session"),
                 server: ServerConnection::new(theirs.clone()).expect("a session"),
-                up: Narrow { taken: Vec::new(), room: 0 },
+                up: BoundedSocket { taken: Vec::new(), capacity: 0 },
                 down: Vec::new(),
                 at_server: Vec::new(),
                 at_client: Vec::new(),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use loadtester::client::{Action, Client, RunSpec};
-use loadtester::plan::{Overrides, Shard, UrlForm, from_url, share};
+use loadtester::plan::{Overrides, Shard, UrlForm, from_url, shard_load};
 use loadtester::sys::{Clock, RealtimeOffset};
 use loadtester::tally::{Counter, RowTimer, StepId, Tally, Timer};
 
-use crate::Done;
+use crate::CaseResult;
 
 const HOUR_NS: i64 = 3_600_000_000_000;
 const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -31,7 +31,7 @@ impl Wire {
         let overrides = Overrides { concurrency: Some(1), requests: Some(100), ..Overrides::default() };
         let form = UrlForm { url: "http://127.0.0.1:1/".into(), ..UrlForm::default() };
         let plan = from_url(&form, &overrides).expect("a valid plan");
-        let share = share(&plan, Shard { slot: 0, of: 1 });
+        let share = shard_load(&plan, Shard { slot: 0, of: 1 });
         let client = Client::new(Arc::new(RunSpec::new(plan, 1)), share, Box::new(Tally::new(1)));
         let mut wire = Self { client, clock: Clock::start() };
         wire.client.open();
@@ -50,7 +50,7 @@ impl Wire {
     }
 }
 
-pub fn a_step_of_the_wall_clock_by_an_hour_makes_no_latency_absurd() -> Done {
+pub fn a_step_of_the_wall_clock_by_an_hour_makes_no_latency_absurd() -> CaseResult {
     for stepped_ns in [HOUR_NS, -HOUR_NS] {
         let mut wire = Wire::new();
         let mut offset = RealtimeOffset::measure(&wire.clock);

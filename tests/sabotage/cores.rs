@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use rustix::process::{Signal, kill_process};
 
+use crate::fixture::{Generator, Run, TargetThread, cores, demand, until};
 use crate::namespaces::Quota;
-use crate::stage::{Beside, Generator, Run, cores, demand, until};
-use crate::{Done, Skipped};
+use crate::{CaseResult, Skipped};
 
 /// Far below what a core can do, and often enough that a tenth of a second of trouble is in the p99.
 const CALM: &str = "-r 1000 -c 20 -d 2s --threads 1";
@@ -32,9 +32,9 @@ impl Drop for Hogs {
     }
 }
 
-pub fn a_core_shared_with_hogs_is_our_lateness_and_not_the_targets() -> Done {
+pub fn a_core_shared_with_hogs_is_our_lateness_and_not_the_targets() -> CaseResult {
     demand();
-    let target = Beside::start();
+    let target = TargetThread::start();
     let generator = Generator::against(&target, CALM);
     let calm = generator.undisturbed();
     let running = generator.start();
@@ -51,10 +51,10 @@ pub fn a_core_shared_with_hogs_is_our_lateness_and_not_the_targets() -> Done {
     Ok(())
 }
 
-pub fn a_cpu_quota_that_stopped_us_is_named_with_its_time() -> Done {
+pub fn a_cpu_quota_that_stopped_us_is_named_with_its_time() -> CaseResult {
     demand();
     let quota = Quota::of_us(10_000)?;
-    let target = Beside::start();
+    let target = TargetThread::start();
     let generator = Generator::against(&target, "-r 8000 -c 20 -d 2s --threads 1");
     let calm = generator.undisturbed();
     assert_eq!(calm.figure("/instrument/cpu_throttled_seconds"), 0.0);
@@ -66,10 +66,10 @@ pub fn a_cpu_quota_that_stopped_us_is_named_with_its_time() -> Done {
     Ok(())
 }
 
-pub fn polling_without_sleep_is_refused_under_a_quota() -> Done {
+pub fn polling_without_sleep_is_refused_under_a_quota() -> CaseResult {
     demand();
     let quota = Quota::of_us(50_000)?;
-    let target = Beside::start();
+    let target = TargetThread::start();
     let generator = Generator::against(&target, "-r 500 -c 10 -d 500ms --threads 1 --busy-poll");
     generator.undisturbed();
     let refused = generator.under(&quota.wrapper()).run();
@@ -82,10 +82,10 @@ pub fn polling_without_sleep_is_refused_under_a_quota() -> Done {
     Ok(())
 }
 
-pub fn a_stop_of_the_generator_is_its_own_delay_and_service_times_stay_true() -> Done {
+pub fn a_stop_of_the_generator_is_its_own_delay_and_service_times_stay_true() -> CaseResult {
     const STOP: Duration = Duration::from_millis(200);
     demand();
-    let target = Beside::start();
+    let target = TargetThread::start();
     // Of what falls due meanwhile as many are sent late as there are connections; the others then wait for one. With
     // the usual twenty it is one request in a hundred, which is what the p99 just does not show.
     let generator = Generator::against(&target, "-r 1000 -c 60 -d 2s --threads 1");
@@ -109,9 +109,9 @@ pub fn a_stop_of_the_generator_is_its_own_delay_and_service_times_stay_true() ->
     Ok(())
 }
 
-pub fn more_than_a_core_can_send_is_laid_at_the_thread() -> Done {
+pub fn more_than_a_core_can_send_is_laid_at_the_thread() -> CaseResult {
     demand();
-    let target = Beside::start();
+    let target = TargetThread::start();
     let generator = Generator::against(&target, "-c 50 -d 2s --threads 1");
     generator.clone().and("-r 1000").undisturbed();
     let run = generator.and("-r 1000000").run();
@@ -129,12 +129,12 @@ fn notes(run: &Run) -> String {
     run.texts("/instrument/notes").join("\n")
 }
 
-pub fn a_saturated_closed_run_says_that_the_generator_was_the_bottleneck() -> Done {
+pub fn a_saturated_closed_run_says_that_the_generator_was_the_bottleneck() -> CaseResult {
     demand();
     if cores().0 == cores().1 {
         return Err(Skipped("on one core the target is as much the bottleneck as the generator"));
     }
-    let target = Beside::start();
+    let target = TargetThread::start();
     // Many connections: each wait finds the next responses ready, and never sleeps.
     let run = until(
         || Generator::against(&target, "-c 256 -d 1s --threads 1").run(),
@@ -145,16 +145,16 @@ pub fn a_saturated_closed_run_says_that_the_generator_was_the_bottleneck() -> Do
     );
     assert!(run.figure("/instrument/threads/0/busy") > 0.95);
     // A target that rests for most of the time: nobody can wait for us meanwhile.
-    let lazy = Beside::with(|s| s.freeze_ns = Some((80_000_000, 100_000_000)));
+    let lazy = TargetThread::with(|s| s.freeze_ns = Some((80_000_000, 100_000_000)));
     let run = Generator::against(&lazy, "-c 256 -d 1s --threads 1").run();
     assert!(run.figure("/instrument/threads/0/busy") < 0.5, "{}", run.in_short());
     assert_eq!(notes(&run), "", "{}", run.in_short());
     Ok(())
 }
 
-pub fn polling_in_vain_is_not_being_busy() -> Done {
+pub fn polling_in_vain_is_not_being_busy() -> CaseResult {
     demand();
-    let target = Beside::start();
+    let target = TargetThread::start();
     let run = Generator::against(&target, "-r 500 -c 10 -d 1s --threads 1 --busy-poll").run();
     assert!(run.figure("/instrument/threads/0/busy") < 0.5, "{}", run.in_short());
     Ok(())

@@ -20,10 +20,10 @@ mod readers;
 mod resources;
 mod namespaces;
 mod slow_target;
-mod stage;
+mod fixture;
 
 use harness::cases;
-pub use harness::{Done, Skipped};
+pub use harness::{CaseResult, Skipped};
 
 fn main() -> std::process::ExitCode {
     harness::run(&cases! {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use loadtester::client::{Client, RunSpec};
-use loadtester::plan::{Overrides, Plan, Shard, parse, share};
+use loadtester::plan::{Overrides, Plan, Shard, parse, shard_load};
 use loadtester::tally::Tally;
 use loadtester::verdict::preflight::{Machine, Resource, TALLIES_PER_THREAD, check};
 
-use crate::Done;
+use crate::CaseResult;
 
 /// Counts what is asked for; gives nothing back, because only growth is looked at.
 struct Counting;
@@ -72,7 +72,7 @@ fn reckoned(plan: &Plan, threads: usize) -> u64 {
     flight.needs.iter().find(|n| n.resource == Resource::Memory).expect("each need is listed").needed
 }
 
-pub fn tallies_take_what_the_preflight_reckons() -> Done {
+pub fn tallies_take_what_the_preflight_reckons() -> CaseResult {
     for scenarios in [1, 2, 40] {
         let plan = plan(scenarios, 1);
         let tallies = TALLIES_PER_THREAD * counted(|| Box::new(Tally::new(scenarios)));
@@ -85,7 +85,7 @@ pub fn tallies_take_what_the_preflight_reckons() -> Done {
 
 /// What a client takes from its making to its start.
 fn client_of(plan: Plan) -> u64 {
-    let share = share(&plan, Shard { slot: 0, of: 1 });
+    let share = shard_load(&plan, Shard { slot: 0, of: 1 });
     let spec = Arc::new(RunSpec::new(plan, 1));
     let tally = Box::new(Tally::new(1));
     counted(|| {
@@ -95,7 +95,7 @@ fn client_of(plan: Plan) -> u64 {
     })
 }
 
-pub fn connections_and_backlog_take_no_more_than_the_preflight_reckons() -> Done {
+pub fn connections_and_backlog_take_no_more_than_the_preflight_reckons() -> CaseResult {
     let grown = |plan: &dyn Fn(u32) -> Plan, by: u32| {
         let (few, many) = (plan(10), plan(10 + by));
         let reckoned_bytes = reckoned(&many, 1) - reckoned(&few, 1);

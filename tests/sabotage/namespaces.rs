@@ -47,15 +47,15 @@ impl Quota {
                 "{path:?} cannot be made ({e}): control groups must be writable; in a container: --privileged"
             )
         });
-        let room = Self(path);
+        let namespace = Self(path);
         for (file, value) in files {
-            let file = room.0.join(file);
+            let file = namespace.0.join(file);
             if !file.exists() {
                 return Err(Skipped("this kernel has no CPU quota (CONFIG_CFS_BANDWIDTH)"));
             }
             fs::write(&file, value).unwrap_or_else(|e| panic!("{file:?} does not take {value}: {e}"));
         }
-        Ok(room)
+        Ok(namespace)
     }
 
     /// The command that goes into it and then becomes what follows.

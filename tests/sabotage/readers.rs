@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::Done;
-use crate::stage::{Beside, Generator, Run, demand, until};
+use crate::CaseResult;
+use crate::fixture::{Generator, Run, TargetThread, demand, until};
 
 /// Connections that ask for nothing.
 const IDLE: usize = 64;
@@ -43,9 +43,9 @@ fn run_with_slow_readers(generator: &Generator) -> Run {
     run
 }
 
-pub fn slow_and_idle_readers_of_the_status_pages_do_not_touch_the_load() -> Done {
+pub fn slow_and_idle_readers_of_the_status_pages_do_not_touch_the_load() -> CaseResult {
     demand();
-    let target = Beside::start();
+    let target = TargetThread::start();
     let plan = "-r 2000 -c 20 -d 3s --threads 1";
     Generator::against(&target, plan).undisturbed();
     let generator = Generator::against(&target, plan).and("--listen 127.0.0.1:0").ahead();

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 
-use crate::Done;
+use crate::CaseResult;
+use crate::fixture::{Generator, Run, TargetThread, demand};
 use crate::namespaces::Network;
-use crate::stage::{Beside, Generator, Run, demand};
 
 /// Each response ends its connection, so each request takes a new port and a new descriptor.
 const CHURN: &str = "-r 300 -c 20 -d 2s --threads 1";
@@ -19,10 +19,10 @@ fn assert_ours_alone(run: &Run) {
     assert!(reasons.contains("this machine ran out"), "{reasons}");
 }
 
-pub fn local_ports_that_run_out_are_local_errors() -> Done {
+pub fn local_ports_that_run_out_are_local_errors() -> CaseResult {
     demand();
     let network = Network::new()?;
-    let target = Beside::inside(network.entrance(), |s| s.close = true);
+    let target = TargetThread::inside(network.entrance(), |s| s.close = true);
     let generator = Generator::against(&target, CHURN).under(&network.wrapper());
     generator.undisturbed();
     // A closed connection holds its port for a minute: a hundred last for a third of a second.
@@ -31,10 +31,10 @@ pub fn local_ports_that_run_out_are_local_errors() -> Done {
     Ok(())
 }
 
-pub fn with_no_port_left_at_the_start_the_target_is_not_suspected() -> Done {
+pub fn with_no_port_left_at_the_start_the_target_is_not_suspected() -> CaseResult {
     demand();
     let network = Network::new()?;
-    let target = Beside::inside(network.entrance(), |s| s.close = true);
+    let target = TargetThread::inside(network.entrance(), |s| s.close = true);
     let generator = Generator::against(&target, "-d 200ms -c 2 --threads 1").under(&network.wrapper());
     network.set("ip_local_port_range", "20000 20009");
     generator.run(); // leaves the ports waiting
@@ -49,9 +49,9 @@ pub fn with_no_port_left_at_the_start_the_target_is_not_suspected() -> Done {
     Ok(())
 }
 
-pub fn too_few_file_descriptors_are_refused_before_the_start() -> Done {
+pub fn too_few_file_descriptors_are_refused_before_the_start() -> CaseResult {
     demand();
-    let target = Beside::start();
+    let target = TargetThread::start();
     let generator = Generator::against(&target, "-r 500 -c 100 -d 1s --threads 1");
     generator.undisturbed();
     let refused = generator.under(&["prlimit", "--nofile=300:300"]).run();
@@ -60,9 +60,9 @@ pub fn too_few_file_descriptors_are_refused_before_the_start() -> Done {
     Ok(())
 }
 
-pub fn file_descriptors_that_run_out_are_local_errors() -> Done {
+pub fn file_descriptors_that_run_out_are_local_errors() -> CaseResult {
     demand();
-    let target = Beside::with(|s| s.close = true);
+    let target = TargetThread::with(|s| s.close = true);
     let generator = Generator::against(&target, CHURN);
     generator.undisturbed();
     let running = generator.start();

@@ -1,17 +1,17 @@
-//! What is the target's doing is said to be the target's, exactly.
+//! What is the target's doing is reported to be the target's, exactly.
 
-use crate::Done;
+use crate::CaseResult;
+use crate::fixture::{Generator, Run, TargetThread, demand, until};
 use crate::instrument::stall::exact_quantile;
 use crate::instrument::target::Stamps;
-use crate::stage::{Beside, Generator, Run, demand, until};
 
-pub fn a_backlog_that_overflows_is_counted_and_laid_at_the_connections() -> Done {
+pub fn a_backlog_that_overflows_is_counted_and_laid_at_the_connections() -> CaseResult {
     demand();
     let plan = "-r 3000 -c 10 -d 2s --threads 1";
-    let calm = Beside::start();
+    let calm = TargetThread::start();
     Generator::against(&calm, plan).undisturbed();
     // 2,700 requests come due in each freeze, 1,000 may wait.
-    let target = Beside::with(|s| s.freeze_ns = Some((900_000_000, 1_000_000_000)));
+    let target = TargetThread::with(|s| s.freeze_ns = Some((900_000_000, 1_000_000_000)));
     let generator = Generator::against(&target, plan).ahead();
     let run = generator.run_until(|run| {
         let ours_is_in_order = run.reasons() == ["load_not_offered"];
@@ -36,14 +36,14 @@ pub fn a_backlog_that_overflows_is_counted_and_laid_at_the_connections() -> Done
 /// How far off a percentile may be: the target's own time to answer and thaw is in it.
 const TOLERANCE: f64 = 0.05;
 
-pub fn a_target_that_stalls_gets_exactly_the_response_times_it_made() -> Done {
+pub fn a_target_that_stalls_gets_exactly_the_response_times_it_made() -> CaseResult {
     demand();
     let (rate, seconds) = (1_000.0, 6.0);
     let plan = format!("-r {rate} -c 10 -d {seconds}s --threads 1");
-    let calm = Beside::start();
+    let calm = TargetThread::start();
     Generator::against(&calm, &plan).undisturbed();
     let stall = || -> (Run, Result<(), String>) {
-        let target = Beside::with(|s| {
+        let target = TargetThread::with(|s| {
             s.freeze_ns = Some((100_000_000, 1_000_000_000));
             s.log = Some((Stamps::Kernel, 10_000));
         });
@@ -52,12 +52,12 @@ pub fn a_target_that_stalls_gets_exactly_the_response_times_it_made() -> Done {
         arrivals_ns.sort_unstable();
         let (from, to) = (arrivals_ns[0], arrivals_ns[0] + (seconds * 1e9) as u64);
         let off = |q: f64, name: &str| {
-            let (exact, said) = (exact_quantile(&report.freezes, from, to, q), run.figure(name));
-            let near = (said / exact - 1.0).abs() <= TOLERANCE;
+            let (exact, reported) = (exact_quantile(&report.freezes, from, to, q), run.figure(name));
+            let near = (reported / exact - 1.0).abs() <= TOLERANCE;
             if near {
                 Ok(())
             } else {
-                Err(format!("{name}: {said} s, exactly {exact} s; {}", run.in_short()))
+                Err(format!("{name}: {reported} s, exactly {exact} s; {}", run.in_short()))
             }
         };
         let exact = off(0.95, "/response_time/p95").and_then(|()| off(0.99, "/response_time/p99"));

@@ -16,7 +16,7 @@ impl Certificates {
     pub fn make(folder: &Path) -> Self {
         let write = |name: String, text: String| {
             let path = folder.join(name);
-            std::fs::write(&path, text).expect("room on the disk");
+            std::fs::write(&path, text).expect("disk space");
             path.to_str().expect("a path in UTF-8").to_owned()
         };
         let mut params = CertificateParams::default();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::Done;
+use crate::harness::CaseResult;
 use crate::nginx::{Config, Nginx};
 use crate::run::{Ended, Running, eventually, start};
 
@@ -36,7 +36,7 @@ fn answered_at_the_end(ended: &Ended) -> u64 {
     last["completed"].as_u64().expect("a count")
 }
 
-pub fn nginx_reloaded_under_load_loses_nothing() -> Done {
+pub fn nginx_reloaded_under_load_loses_nothing() -> CaseResult {
     let nginx = Nginx::start(Config { master: true, ..Config::default() })?;
     let running = begun(&nginx);
     for _ in 0..3 {
@@ -55,7 +55,7 @@ pub fn nginx_reloaded_under_load_loses_nothing() -> Done {
     Ok(())
 }
 
-pub fn nginx_killed_and_started_again_is_met_again() -> Done {
+pub fn nginx_killed_and_started_again_is_met_again() -> CaseResult {
     let nginx = Nginx::start(Config::default())?;
     let running = begun(&nginx);
     let opened_before = nginx.connections();

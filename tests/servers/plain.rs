@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 
 use crate::haproxy::Haproxy;
-use crate::harness::Done;
+use crate::harness::CaseResult;
 use crate::nginx::{Config, Nginx, REQUESTS_PER_CONNECTION, TEXT_BYTES};
 use crate::run::{RunDir, run, run_plan};
 use crate::service::{Service, all_ok, catches_up, free_address, program, statuses};
@@ -13,7 +13,7 @@ use crate::service::{Service, all_ok, catches_up, free_address, program, statuse
 const REQUESTS: u64 = 20_000;
 const CONNECTIONS: u64 = 10;
 
-pub fn nginx_logs_what_is_reported_and_ends_connections_after_a_hundred_requests() -> Done {
+pub fn nginx_logs_what_is_reported_and_ends_connections_after_a_hundred_requests() -> CaseResult {
     let nginx = Nginx::start(Config::default())?;
     let (n, c) = (REQUESTS.to_string(), CONNECTIONS.to_string());
     let ended = all_ok(run(&[&format!("http://{}/", nginx.address), "-n", &n, "-c", &c]), REQUESTS);
@@ -29,7 +29,7 @@ pub fn nginx_logs_what_is_reported_and_ends_connections_after_a_hundred_requests
     Ok(())
 }
 
-pub fn nginx_compresses_and_all_is_well() -> Done {
+pub fn nginx_compresses_and_all_is_well() -> CaseResult {
     let nginx = Nginx::start(Config::default())?;
     let url = format!("http://{}/text", nginx.address);
     let plain = all_ok(run(&[&url, "-n", "2000", "-c", "4"]), 2_000);
@@ -43,7 +43,7 @@ pub fn nginx_compresses_and_all_is_well() -> Done {
     Ok(())
 }
 
-pub fn nginx_answers_head_not_modified_and_not_found() -> Done {
+pub fn nginx_answers_head_not_modified_and_not_found() -> CaseResult {
     let nginx = Nginx::start(Config::default())?;
     let plan = format!(
         "base_url: http://{}\nload: {{ requests: 3000, concurrency: 4 }}\nscenarios:\n\
@@ -59,7 +59,7 @@ pub fn nginx_answers_head_not_modified_and_not_found() -> Done {
     Ok(())
 }
 
-pub fn haproxy_counts_what_is_reported() -> Done {
+pub fn haproxy_counts_what_is_reported() -> CaseResult {
     let haproxy = Haproxy::start(None)?;
     let before = haproxy.requests();
     let url = format!("http://{}/", haproxy.address);
@@ -68,7 +68,7 @@ pub fn haproxy_counts_what_is_reported() -> Done {
     Ok(())
 }
 
-pub fn haproxy_before_nginx_ends_connections_as_it_likes() -> Done {
+pub fn haproxy_before_nginx_ends_connections_as_it_likes() -> CaseResult {
     let nginx = Nginx::start(Config::default())?;
     let haproxy = Haproxy::start(Some(nginx.address))?;
     let before = haproxy.requests();
@@ -90,7 +90,7 @@ require("http").createServer((request, response) => {
 }).listen(Number(process.argv[2]), "127.0.0.1");
 "#;
 
-pub fn node_sends_chunks() -> Done {
+pub fn node_sends_chunks() -> CaseResult {
     let node = program("node", "Node is not installed: apt-get install nodejs")?;
     let (run_dir, address) = (RunDir::new(), free_address());
     let mut command = Command::new(node);
@@ -102,7 +102,7 @@ pub fn node_sends_chunks() -> Done {
     Ok(())
 }
 
-pub fn python_speaks_http_1_0_and_closes() -> Done {
+pub fn python_speaks_http_1_0_and_closes() -> CaseResult {
     let python = program("python3", "Python is not installed: apt-get install python3")?;
     let (run_dir, address) = (RunDir::new(), free_address());
     run_dir.write("hello", "hello");
@@ -111,7 +111,7 @@ pub fn python_speaks_http_1_0_and_closes() -> Done {
     command.arg(address.port().to_string());
     let service = Service::start(command, run_dir, address);
     let ended = all_ok(run(&[&format!("http://{address}/hello"), "-n", "1000", "-c", "4"]), 1_000);
-    catches_up(1_000, || service.read("said").matches("\"GET /hello HTTP/1.1\" 200").count() as u64);
+    catches_up(1_000, || service.read("output").matches("\"GET /hello HTTP/1.1\" 200").count() as u64);
     let opened = ended.number("totals.connections_opened");
     assert!((1_000..=1_004).contains(&opened), "{opened} opened");
     Ok(())

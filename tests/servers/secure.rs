@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::certificates::Certificates;
-use crate::harness::Done;
+use crate::harness::CaseResult;
 use crate::nginx::{Config, Nginx, REQUESTS_PER_CONNECTION};
 use crate::run::{Ended, RunDir, run_plan};
 use crate::service::{all_ok, catches_up};
@@ -48,7 +48,7 @@ fn check(nginx: &Nginx, ended: Ended, protocol: &str) -> Ended {
     ended
 }
 
-pub fn nginx_speaks_tls_1_3() -> Done {
+pub fn nginx_speaks_tls_1_3() -> CaseResult {
     let run_dir = RunDir::new();
     let certificates = Certificates::make(Path::new(&run_dir.file("")));
     let nginx = nginx(&certificates, "ssl_protocols TLSv1.3;")?;
@@ -56,7 +56,7 @@ pub fn nginx_speaks_tls_1_3() -> Done {
     Ok(())
 }
 
-pub fn nginx_speaks_tls_1_2() -> Done {
+pub fn nginx_speaks_tls_1_2() -> CaseResult {
     let run_dir = RunDir::new();
     let certificates = Certificates::make(Path::new(&run_dir.file("")));
     let nginx = nginx(&certificates, "ssl_protocols TLSv1.2;")?;
@@ -64,7 +64,7 @@ pub fn nginx_speaks_tls_1_2() -> Done {
     Ok(())
 }
 
-pub fn nginx_compresses_under_tls() -> Done {
+pub fn nginx_compresses_under_tls() -> CaseResult {
     let run_dir = RunDir::new();
     let certificates = Certificates::make(Path::new(&run_dir.file("")));
     let nginx = nginx(&certificates, "ssl_protocols TLSv1.2 TLSv1.3;")?;
@@ -72,7 +72,7 @@ pub fn nginx_compresses_under_tls() -> Done {
     Ok(())
 }
 
-pub fn nginx_demands_a_certificate_of_the_client() -> Done {
+pub fn nginx_demands_a_certificate_of_the_client() -> CaseResult {
     let run_dir = RunDir::new();
     let certificates = Certificates::make(Path::new(&run_dir.file("")));
     let more =
@@ -87,7 +87,7 @@ pub fn nginx_demands_a_certificate_of_the_client() -> Done {
     Ok(())
 }
 
-pub fn a_certificate_of_nobody_known_is_refused() -> Done {
+pub fn a_certificate_of_nobody_known_is_refused() -> CaseResult {
     let run_dir = RunDir::new();
     let certificates = Certificates::make(Path::new(&run_dir.file("")));
     let nginx = nginx(&certificates, "")?;

@@ -36,16 +36,16 @@ pub struct Service {
 }
 
 impl Service {
-    /// Start `command` and wait until it listens on `address`. Its output goes to the file `said`.
+    /// Start `command` and wait until it listens on `address`. Its output goes to the file `output`.
     pub fn start(mut command: Command, run_dir: RunDir, address: SocketAddr) -> Self {
-        let said = std::fs::File::create(run_dir.file("said")).expect("run_dir on the disk");
-        let also = said.try_clone().expect("a descriptor");
-        command.stdin(Stdio::null()).stdout(said).stderr(also);
+        let output = std::fs::File::create(run_dir.file("output")).expect("disk space");
+        let also = output.try_clone().expect("a descriptor");
+        command.stdin(Stdio::null()).stdout(output).stderr(also);
         let child = command.spawn().expect("a program that is there");
         let mut service = Self { child, run_dir };
         eventually("the server listens", || {
             let ended = service.child.try_wait().expect("our child");
-            assert!(ended.is_none(), "it ended: {}", service.read("said"));
+            assert!(ended.is_none(), "it ended: {}", service.read("output"));
             TcpStream::connect(address).ok()
         });
         service

@@ -174,7 +174,7 @@ impl Coordinator {
             && self.state.stopped.is_none()
             && !self.is_over(now)
         {
-            self.part_with(worker, false, now, effects);
+            self.detach(worker, false, now, effects);
             effects.note(Note::Left(worker, why.clone()));
         }
         Ok(Reply::Acked(worker))

@@ -1,7 +1,7 @@
 //! What a coordinator knows for good. Changed by records alone, so that a journal's records give it back.
 
 use super::ending::{RunEnd, StopReason};
-use super::record::{Record, Share};
+use super::record::{EpochShard, Record};
 use super::terms::RunTerms;
 use crate::fleet::messages::{
     Assignment, Final, Key, MAX_INCARNATIONS, MAX_TURNS, PlanBundle, Totals, WorkerId,
@@ -46,22 +46,22 @@ pub(crate) struct Member {
     /// When it joined.
     joined_ns: u64,
     /// Why it has no part any more.
-    pub(crate) gone: Option<Gone>,
+    pub(crate) gone: Option<Departure>,
     /// Its last window that was applied.
     pub(crate) acked_seq: u64,
     /// The sum of its windows.
     pub(crate) totals: Totals,
     /// Its last word.
     pub(crate) last: Option<Box<Final>>,
-    /// Gone with its last word: it said that it ends before the time.
+    /// It announced that it ends early, in its last report.
     pub(crate) left: bool,
     /// Whether it ever owned a part of the schedule.
-    pub(crate) had_share: bool,
+    pub(crate) had_shard: bool,
 }
 
 /// How a worker left before the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gone {
+pub struct Departure {
     /// When it was found out.
     pub at_ns: u64,
     /// When it was last heard.
@@ -78,12 +78,12 @@ pub(crate) struct Epoch {
     /// From which time of the schedule on.
     pub(crate) from_ns: u64,
     /// Who owns what.
-    pub(crate) shares: Vec<Share>,
+    pub(crate) shares: Vec<EpochShard>,
 }
 
 impl Epoch {
     /// A worker's part of it.
-    pub(crate) fn share_of(&self, worker: WorkerId) -> Option<Share> {
+    pub(crate) fn shard_of(&self, worker: WorkerId) -> Option<EpochShard> {
         self.shares.iter().copied().find(|s| s.worker == worker)
     }
 }
@@ -128,7 +128,7 @@ impl DurableState {
         let turn = |e: &Epoch| Assignment {
             epoch: e.epoch,
             from_ns: e.from_ns,
-            share: e.share_of(worker).map(Share::slice),
+            share: e.shard_of(worker).map(EpochShard::shard),
         };
         self.epochs.iter().map(turn).skip_while(|t| t.share.is_none()).collect()
     }
@@ -138,11 +138,11 @@ impl DurableState {
     /// # Errors
     /// What in it can not follow on what was before; the state is unchanged then.
     pub(crate) fn apply(&mut self, record: &Record) -> Result<(), &'static str> {
-        if self.sealed.is_some() != matches!(record, Record::Told(_)) || self.exit.is_some() {
+        if self.sealed.is_some() != matches!(record, Record::ExitReported(_)) || self.exit.is_some() {
             return Err("a record on the wrong side of the seal");
         }
         match record {
-            Record::Told(exit) => self.exit = Some(*exit),
+            Record::ExitReported(exit) => self.exit = Some(*exit),
             Record::Opened { .. } => return Err("a run within a run"),
             Record::Plan(..) if self.plan.is_some() => return Err("a second plan"),
             Record::Plan(plan, terms) => self.plan = Some((plan.clone(), terms.clone())),
@@ -162,12 +162,12 @@ impl DurableState {
                     totals: Totals::default(),
                     last: None,
                     left: false,
-                    had_share: false,
+                    had_shard: false,
                 });
                 self.most_live = self.most_live.max(self.live().count());
             }
-            Record::Gone { worker, at_ns, heard_ns, replaced } => {
-                let gone = Gone { at_ns: *at_ns, heard_ns: *heard_ns, replaced: *replaced };
+            Record::Departure { worker, at_ns, heard_ns, replaced } => {
+                let gone = Departure { at_ns: *at_ns, heard_ns: *heard_ns, replaced: *replaced };
                 let member = self.member_mut(*worker).filter(|m| m.gone.is_none());
                 let member = member.ok_or("nobody who could be gone")?;
                 (member.gone, member.left) = (Some(gone), member.last.is_some());
@@ -203,7 +203,7 @@ impl DurableState {
         self.members.get_mut(worker.0 as usize)
     }
 
-    fn share(&mut self, epoch: u32, from_ns: u64, shares: &[Share]) -> Result<(), &'static str> {
+    fn share(&mut self, epoch: u32, from_ns: u64, shares: &[EpochShard]) -> Result<(), &'static str> {
         let (last, last_from) = self.epochs.last().map_or((0, None), |e| (e.epoch, Some(e.from_ns)));
         if epoch != last + 1 || last_from.is_some_and(|f| from_ns <= f) {
             return Err("an epoch out of its order");
@@ -213,7 +213,7 @@ impl DurableState {
         for share in shares {
             let slot = taken.get_mut(share.slot as usize).filter(|taken| !**taken && share.of == of);
             *slot.ok_or("a part that is owned twice")? = true;
-            self.member_mut(share.worker).ok_or("a part of nobody's")?.had_share = true;
+            self.member_mut(share.worker).ok_or("a part of nobody's")?.had_shard = true;
         }
         if self.epochs.len() == MAX_TURNS {
             self.epochs.remove(0);

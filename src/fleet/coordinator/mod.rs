@@ -22,20 +22,20 @@ mod durable_state;
 mod member;
 mod phases;
 mod record;
-mod sharing;
+mod partition;
 mod status;
 mod view;
 
 pub(crate) mod terms;
 
-pub use durable_state::Gone;
+pub use durable_state::Departure;
 pub(crate) use durable_state::Member;
 pub use ending::{RunEnd, StopReason};
 pub(crate) use event::Note;
 pub use event::{Answer, Effect, Event};
+pub(crate) use record::EpochShard;
 pub use record::Record;
-pub(crate) use record::Share;
-pub use status::{AwaitedStep, Mark, Row, Waiting};
+pub use status::{AwaitedStep, MemberState, Row, Waiting};
 pub use terms::{Config, OnWorkerLoss, Partitioning, RunTerms};
 
 use super::Refusal;

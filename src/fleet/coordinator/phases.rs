@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::event::Effects;
-use super::sharing::deal;
+use super::partition::partition;
 use super::{
     AwaitedStep, Coordinator, Effect, Member, Note, OnWorkerLoss, Partitioning, Record, RunEnd, StopReason,
     Waiting,
@@ -67,7 +67,7 @@ impl Coordinator {
         let Some(waiting) = self.waiting() else { return };
         if let (Some((_, preparing)), true) = (&self.preparing, waiting.missing.is_empty()) {
             let start_at_ns = now + self.config.start_lead_ns;
-            let shares = deal(preparing);
+            let shares = partition(preparing);
             self.record(Record::Started { start_at_ns, shares }, effects);
             effects.note(Note::Starting(start_at_ns));
         } else if now >= waiting.until_ns {
@@ -142,9 +142,9 @@ impl Coordinator {
             return false;
         }
         let all_done = owners.iter().all(|m| m.gone.is_none());
-        let dealing = self.state.plan.as_ref().map(|(_, terms)| terms.dealing);
+        let partitioning = self.state.plan.as_ref().map(|(_, terms)| terms.partitioning);
         // Somebody new may take the lost ones' places.
-        if !all_done && dealing != Some(Partitioning::Requests) && self.state.live().next().is_some() {
+        if !all_done && partitioning != Some(Partitioning::Requests) && self.state.live().next().is_some() {
             return false;
         }
         if owners.iter().all(|m| m.gone.is_some()) {
@@ -157,21 +157,21 @@ impl Coordinator {
 
     /// A worker has no part any more.
     pub(super) fn leave(&mut self, worker: WorkerId, replaced: bool, now: u64, effects: &mut Effects) {
-        self.part_with(worker, replaced, now, effects);
+        self.detach(worker, replaced, now, effects);
         effects.note(if replaced { Note::Replaced(worker) } else { Note::Lost(worker) });
     }
 
     /// The same, told by the caller.
-    pub(super) fn part_with(&mut self, worker: WorkerId, replaced: bool, now: u64, effects: &mut Effects) {
+    pub(super) fn detach(&mut self, worker: WorkerId, replaced: bool, now: u64, effects: &mut Effects) {
         let heard_ns = self.present[worker.0 as usize].heard_ns;
-        self.record(Record::Gone { worker, at_ns: now, heard_ns, replaced }, effects);
+        self.record(Record::Departure { worker, at_ns: now, heard_ns, replaced }, effects);
     }
 
     /// A plan that says `fail` is stopped by the loss of anybody who had a part; whoever noticed it may have
     /// crashed before it came to that.
     fn fail_if_lost(&mut self, now: u64, effects: &mut Effects) {
         if self.fails() && !self.is_over(now) {
-            let lost = self.state.members.iter().position(|m| m.had_share && m.gone.is_some());
+            let lost = self.state.members.iter().position(|m| m.had_shard && m.gone.is_some());
             if let Some(i) = lost {
                 let (id, left) = (WorkerId(i as u32), self.state.members[i].left);
                 let reason = if left { StopReason::WorkerLeft(id) } else { StopReason::WorkerLost(id) };
@@ -187,7 +187,7 @@ impl Coordinator {
 
     /// A worker says that it can not do its part.
     pub(super) fn failed(&mut self, worker: WorkerId, why: String, now: u64, effects: &mut Effects) {
-        let mattered = self.state.start_at_ns.is_none() || self.state.members[worker.0 as usize].had_share;
+        let mattered = self.state.start_at_ns.is_none() || self.state.members[worker.0 as usize].had_shard;
         if self.fails() && mattered {
             self.stop(StopReason::WorkerFailed(worker, why), now, effects);
         }
@@ -249,7 +249,7 @@ impl Coordinator {
     }
 
     fn seal(&mut self, now: u64, effects: &mut Effects) {
-        let members = || (0..).map(WorkerId).zip(&self.state.members).filter(|(_, m)| m.had_share);
+        let members = || (0..).map(WorkerId).zip(&self.state.members).filter(|(_, m)| m.had_shard);
         let missing = members().filter(|(_, m)| m.last.is_none()).map(|(id, _)| id).collect();
         let is_unequal = |m: &Member| m.last.as_ref().is_some_and(|last| last.totals != m.totals);
         let unequal = members().filter(|(_, m)| is_unequal(m)).map(|(id, _)| id).collect();

@@ -33,7 +33,7 @@ pub enum Record {
         at_ns: u64,
     },
     /// A worker has no part in the run any more.
-    Gone {
+    Departure {
         /// Which.
         worker: WorkerId,
         /// When it was found out.
@@ -50,7 +50,7 @@ pub enum Record {
         /// When the schedule begins.
         start_at_ns: u64,
         /// Who owns what from its first instant on.
-        shares: Vec<Share>,
+        shares: Vec<EpochShard>,
     },
     /// The schedule was shared out anew.
     Shared {
@@ -59,7 +59,7 @@ pub enum Record {
         /// From which time of the schedule on.
         from_ns: u64,
         /// Who owns what; others nothing.
-        shares: Vec<Share>,
+        shares: Vec<EpochShard>,
     },
     /// A window was applied. The caller keeps the report's bytes with it.
     Report {
@@ -77,12 +77,12 @@ pub enum Record {
     /// The result is final.
     Sealed(RunEnd, u64),
     /// Its reports are written and people were told: with this exit code. Always last.
-    Told(u8),
+    ExitReported(u8),
 }
 
 /// A worker's part of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Share {
+pub struct EpochShard {
     /// Whose.
     pub(crate) worker: WorkerId,
     /// Slot of a number of slots; those of an epoch are distinct and of one number.
@@ -91,9 +91,9 @@ pub struct Share {
     pub(crate) of: u32,
 }
 
-impl Share {
+impl EpochShard {
     /// The part as arithmetic knows it.
-    pub(crate) fn slice(self) -> Shard {
+    pub(crate) fn shard(self) -> Shard {
         Shard { slot: self.slot, of: self.of }
     }
 }

@@ -1,6 +1,6 @@
 //! What people are shown of a fleet.
 
-use super::durable_state::Gone;
+use super::durable_state::Departure;
 use crate::fleet::messages::{Health, Totals, WorkerId, WorkerState};
 use crate::plan::Shard;
 
@@ -16,7 +16,7 @@ pub struct Row {
     /// Its load threads.
     pub threads: u32,
     /// Where it stands.
-    pub mark: Mark,
+    pub mark: MemberState,
     /// Its part by the newest sharing-out.
     pub share: Option<Shard>,
     /// What it last said of itself.
@@ -28,11 +28,11 @@ pub struct Row {
     /// The sum of its windows.
     pub totals: Totals,
     /// How and when it left before the end.
-    pub gone: Option<Gone>,
+    pub gone: Option<Departure>,
     /// Its start lay at most this far from the asked one.
     pub start_error_ns: Option<u64>,
     /// Whether it ever owned a part of the schedule.
-    pub had_share: bool,
+    pub had_shard: bool,
 }
 
 /// What a run that has not begun waits for.
@@ -77,7 +77,7 @@ impl AwaitedStep {
 
 /// Where a worker stands, as people are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
+pub enum MemberState {
     /// As it says itself.
     Present(WorkerState),
     /// Silent for longer than its lease.
@@ -88,7 +88,7 @@ pub enum Mark {
     Left,
 }
 
-impl Mark {
+impl MemberState {
     /// Every name there is: the values of the metric's label.
     pub(crate) const NAMES: [&str; 10] =
         ["joined", "preparing", "ready", "running", "draining", "done", "failed", "lost", "replaced", "left"];

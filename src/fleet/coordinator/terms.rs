@@ -11,7 +11,7 @@ const S: u64 = 1_000_000_000;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunTerms {
     /// What can be shared out anew in the middle of a run.
-    pub dealing: Partitioning,
+    pub partitioning: Partitioning,
     /// What the loss of a worker means.
     pub on_worker_loss: OnWorkerLoss,
     /// Warm-up and measured time; `None`: a number of requests ends the run.
@@ -80,12 +80,12 @@ impl Config {
 impl RunTerms {
     /// The terms of a plan.
     pub(crate) fn of(plan: &Plan) -> Self {
-        let dealing = match (&plan.load.model, plan.load.requests) {
+        let partitioning = match (&plan.load.model, plan.load.requests) {
             (Model::Open { .. }, _) => Partitioning::Arrivals,
             (Model::Closed { .. }, None) => Partitioning::Connections,
             (Model::Closed { .. }, Some(_)) => Partitioning::Requests,
         };
         let length_ns = plan.load.duration_ns.map(|d| d + plan.load.warmup_ns);
-        Self { dealing, on_worker_loss: plan.on_worker_loss, length_ns, drain_ns: plan.load.drain_ns }
+        Self { partitioning, on_worker_loss: plan.on_worker_loss, length_ns, drain_ns: plan.load.drain_ns }
     }
 }

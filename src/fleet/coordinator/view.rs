@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::durable_state::Member;
 use super::ending::RunEnd;
 use super::member::MemberStatus;
-use super::status::{Mark, Row};
+use super::status::{MemberState, Row};
 use super::{Coordinator, RunTerms};
 use crate::fleet::messages::{Key, PlanBundle, Totals, WorkerId, WorkerState};
 
@@ -14,23 +14,23 @@ impl Coordinator {
     pub fn rows(&self) -> Vec<Row> {
         let mut shares = vec![None; self.present.len()];
         let newest = self.state.epochs.last().into_iter().flat_map(|e| &e.shares);
-        newest.for_each(|share| shares[share.worker.0 as usize] = Some(share.slice()));
+        newest.for_each(|share| shares[share.worker.0 as usize] = Some(share.shard()));
         let each = (0..).map(WorkerId).zip(&self.state.members).zip(&self.present);
         // One that was lost before it owned anything is not missed once another has its place.
         let taken: BTreeSet<u32> =
-            self.state.members.iter().filter(|m| m.had_share).map(|m| m.slot).collect();
+            self.state.members.iter().filter(|m| m.had_shard).map(|m| m.slot).collect();
         let row = |((worker, member), present): ((WorkerId, &Member), &MemberStatus)| Row {
             worker,
             slot: member.slot,
             host: member.host.clone(),
             threads: member.threads,
             mark: match member.gone {
-                _ if member.left => Mark::Left,
-                _ if member.last.is_some() => Mark::Present(WorkerState::Done),
-                Some(gone) if gone.replaced => Mark::Replaced,
-                Some(_) if !member.had_share && taken.contains(&member.slot) => Mark::Replaced,
-                Some(_) => Mark::Lost,
-                None => Mark::Present(present.state),
+                _ if member.left => MemberState::Left,
+                _ if member.last.is_some() => MemberState::Present(WorkerState::Done),
+                Some(gone) if gone.replaced => MemberState::Replaced,
+                Some(_) if !member.had_shard && taken.contains(&member.slot) => MemberState::Replaced,
+                Some(_) => MemberState::Lost,
+                None => MemberState::Present(present.state),
             },
             share: shares[worker.0 as usize],
             health: present.health,
@@ -39,7 +39,7 @@ impl Coordinator {
             totals: member.totals,
             gone: member.gone,
             start_error_ns: present.start_error_ns,
-            had_share: member.had_share,
+            had_shard: member.had_shard,
         };
         each.map(row).collect()
     }
@@ -47,14 +47,14 @@ impl Coordinator {
     /// Two workers' starts lie at most this far apart: the two least certain ones'; `None` while fewer than
     /// two have said how certain they are.
     pub(crate) fn start_skew_bound_ns(&self) -> Option<u64> {
-        let had_share = self.state.members.iter().zip(&self.present).filter(|(m, _)| m.had_share);
-        let mut errors: Vec<u64> = had_share.filter_map(|(_, p)| p.start_error_ns).collect();
+        let had_shard = self.state.members.iter().zip(&self.present).filter(|(m, _)| m.had_shard);
+        let mut errors: Vec<u64> = had_shard.filter_map(|(_, p)| p.start_error_ns).collect();
         errors.sort_unstable_by(|a, b| b.cmp(a));
         (errors.len() >= 2).then(|| errors[0] + errors[1])
     }
 
     /// From which time of the schedule on a worker owns a part of it; `None`: it never did.
-    pub(crate) fn part_begins_ns(&self, worker: WorkerId) -> Option<u64> {
+    pub(crate) fn shard_begins_ns(&self, worker: WorkerId) -> Option<u64> {
         self.state.turns(worker).first().map(|turn| turn.from_ns)
     }
 

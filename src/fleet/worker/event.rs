@@ -19,7 +19,7 @@ pub enum Event<W> {
         /// The number it was given.
         call: u64,
         /// How.
-        answer: Result<Answer, Trouble>,
+        answer: Result<Answer, CallError>,
     },
     /// What the wire told of the two clocks during a call, before the call's own end.
     Compared(Exchange),
@@ -117,7 +117,7 @@ pub enum Answer {
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Trouble {
+pub enum CallError {
     /// The coordinator said no.
     Refused(Refusal),
     /// It could not be reached, or not in time, or what came is no answer; why, for people.

@@ -8,7 +8,7 @@
 use super::call_slot::{CallSlot, UnderWay};
 use super::clock::Comparison;
 use super::outbox::Outbox;
-use super::{Answer, Effect, Event, Exit, Request, Trouble, Window};
+use super::{Answer, CallError, Effect, Event, Exit, Request, Window};
 use crate::fleet::Refusal;
 use crate::fleet::messages::{
     Assignment, Final, Health, Heartbeat, Join, Key, PlanBundle, WorkerId, WorkerState,
@@ -74,7 +74,7 @@ impl Config {
 
 /// What the control lane asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum ControlCall {
     Join,
     Plan,
     Heartbeat,
@@ -99,7 +99,7 @@ pub struct Worker<W> {
     pub(super) config: Config,
     rng: fastrand::Rng,
     last_call: u64,
-    pub(super) control: CallSlot<Asked>,
+    pub(super) control: CallSlot<ControlCall>,
     /// A window's number; 0: the final report.
     reports: CallSlot<u64>,
     pub(super) clocks: Comparison,
@@ -210,7 +210,7 @@ impl<W: Window> Worker<W> {
         if self.exited {
             return effects;
         }
-        let silent = || Trouble::Unreachable("no answer".to_owned());
+        let silent = || CallError::Unreachable("no answer".to_owned());
         if let Some(asked) = self.control.expire(now) {
             self.control_ended(asked, Err(silent()), now, &mut effects);
         }
@@ -327,9 +327,9 @@ impl<W: Window> Worker<W> {
 
     fn ask(&mut self, now: u64, effects: &mut Vec<Effect<W>>) {
         let (asked, request) = match self.id {
-            None => (Asked::Join, Request::Join(Box::new(self.join()))),
-            Some(_) if self.plan == PlanStage::Wanted => (Asked::Plan, Request::Plan),
-            Some(id) => (Asked::Heartbeat, Request::Heartbeat(id, Box::new(self.beat(now)))),
+            None => (ControlCall::Join, Request::Join(Box::new(self.join()))),
+            Some(_) if self.plan == PlanStage::Wanted => (ControlCall::Plan, Request::Plan),
+            Some(id) => (ControlCall::Heartbeat, Request::Heartbeat(id, Box::new(self.beat(now)))),
         };
         let timeout_ns = self.config.control_timeout_ns;
         self.last_call += 1;
@@ -388,30 +388,31 @@ impl<W: Window> Worker<W> {
 
     fn control_ended(
         &mut self,
-        asked: UnderWay<Asked>,
-        answer: Result<Answer, Trouble>,
+        asked: UnderWay<ControlCall>,
+        answer: Result<Answer, CallError>,
         now: u64,
         effects: &mut Vec<Effect<W>>,
     ) {
-        let heard = !matches!(answer, Err(Trouble::Unreachable(_))) && asked.what == Asked::Heartbeat;
+        let heard = !matches!(answer, Err(CallError::Unreachable(_))) && asked.what == ControlCall::Heartbeat;
         self.failed_ns = self.failed_ns.filter(|at| !heard || asked.sent_ns < *at);
         let refusal = match answer {
             Ok(answer) => {
                 self.unreachable = None;
-                let due_ns = if asked.what == Asked::Heartbeat { asked.sent_ns + self.beat_ns } else { now };
+                let due_ns =
+                    if asked.what == ControlCall::Heartbeat { asked.sent_ns + self.beat_ns } else { now };
                 self.control.succeeded(due_ns);
                 return self.answered(asked, answer, now, effects);
             }
-            Err(Trouble::Unreachable(error)) => return self.in_vain(error, true, now),
-            Err(Trouble::Refused(refusal)) => refusal,
+            Err(CallError::Unreachable(error)) => return self.in_vain(error, true, now),
+            Err(CallError::Refused(refusal)) => refusal,
         };
         self.unreachable = None;
         match (asked.what, refusal) {
-            (Asked::Heartbeat, Refusal::UnknownWorker) => {
+            (ControlCall::Heartbeat, Refusal::UnknownWorker) => {
                 self.id = None;
                 self.control.failed(now, self.beat_ns, &mut self.rng);
             }
-            (Asked::Heartbeat, refusal @ (Refusal::Lost | Refusal::Replaced)) => {
+            (ControlCall::Heartbeat, refusal @ (Refusal::Lost | Refusal::Replaced)) => {
                 self.fenced = true;
                 self.why.get_or_insert_with(|| refusal.message());
                 self.end(Exit::Refused(refusal), effects);
@@ -424,7 +425,7 @@ impl<W: Window> Worker<W> {
     fn report_ended(
         &mut self,
         seq: u64,
-        answer: Result<Answer, Trouble>,
+        answer: Result<Answer, CallError>,
         now: u64,
         effects: &mut Vec<Effect<W>>,
     ) {
@@ -439,8 +440,8 @@ impl<W: Window> Worker<W> {
                 return;
             }
             Ok(_) => return self.in_vain("an answer to another call".to_owned(), false, now),
-            Err(Trouble::Unreachable(error)) => return self.in_vain(error, false, now),
-            Err(Trouble::Refused(refusal)) => refusal,
+            Err(CallError::Unreachable(error)) => return self.in_vain(error, false, now),
+            Err(CallError::Refused(refusal)) => refusal,
         };
         self.unreachable = None;
         match refusal {

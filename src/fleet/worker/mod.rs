@@ -13,7 +13,7 @@ mod outbox;
 mod window;
 
 pub(crate) use clock::Exchange;
-pub use event::{Answer, Effect, Event, Exit, Request, Trouble};
+pub use event::{Answer, CallError, Effect, Event, Exit, Request};
 pub use machine::{Config, Worker};
 pub use outbox::MAX_WAITING;
 pub use window::Window;

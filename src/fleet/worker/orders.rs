@@ -1,7 +1,7 @@
 //! What answers of the control lane change.
 
 use super::call_slot::UnderWay;
-use super::machine::{Asked, BEGIN_NS, PlanStage};
+use super::machine::{BEGIN_NS, ControlCall, PlanStage};
 use super::{Answer, Effect, Exchange, Exit, Window, Worker};
 use crate::fleet::Refusal;
 use crate::fleet::messages::{Orders, Phase, WorkerState};
@@ -9,24 +9,24 @@ use crate::fleet::messages::{Orders, Phase, WorkerState};
 impl<W: Window> Worker<W> {
     pub(super) fn answered(
         &mut self,
-        asked: UnderWay<Asked>,
+        asked: UnderWay<ControlCall>,
         answer: Answer,
         now: u64,
         effects: &mut Vec<Effect<W>>,
     ) {
         match (asked.what, answer) {
-            (Asked::Join, Answer::Joined(joined)) => {
+            (ControlCall::Join, Answer::Joined(joined)) => {
                 if self.run.is_some_and(|run| run != joined.run) {
                     return self.leave(Exit::Refused(Refusal::OtherRun), effects);
                 }
                 (self.id, self.run) = (Some(joined.worker), Some(joined.run));
                 self.learn_of_plan(joined.plan_digest.as_deref(), effects);
             }
-            (Asked::Plan, Answer::Plan(plan)) => {
+            (ControlCall::Plan, Answer::Plan(plan)) => {
                 self.plan = PlanStage::Checking;
                 effects.push(Effect::UsePlan(plan));
             }
-            (Asked::Heartbeat, Answer::Orders(orders)) => {
+            (ControlCall::Heartbeat, Answer::Orders(orders)) => {
                 self.follow(*orders, asked.sent_ns, now, effects);
             }
             _ => self.in_vain("an answer to another call".to_owned(), true, now),
@@ -235,7 +235,7 @@ mod tests {
         }
 
         fn start(&self) -> (u64, u64) {
-            self.0.start.expect("it was told")
+            self.0.start.expect("orders carry a start")
         }
     }
 

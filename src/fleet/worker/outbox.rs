@@ -122,7 +122,7 @@ mod tests {
         outbox.next().unwrap();
         for (seq, expected) in [(0, 0), (1, 1), (1, 1), (0, 1), (3, 1)] {
             outbox.acked(seq);
-            assert_eq!(outbox.acked_seq(), expected, "told {seq}");
+            assert_eq!(outbox.acked_seq(), expected, "acked {seq}");
         }
         assert_eq!(*outbox.next().unwrap().1, Span(1, 2));
     }

@@ -41,7 +41,7 @@ const WHOLE_PLAN_S: f64 = 60.0;
 
 /// What the page can count on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Offer {
+pub struct PageFeatures {
     /// There are scripts to exchange its parts.
     pub scripts: bool,
     /// An operator may stop the run.
@@ -52,7 +52,7 @@ pub struct Offer {
 
 /// What of the page is drawn anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum Fragment {
     /// Where it stands, the key figures, the thresholds.
     Now,
     /// The charts.
@@ -61,7 +61,7 @@ pub enum Part {
     Details,
 }
 
-impl Part {
+impl Fragment {
     /// All of them, as they stand below each other.
     pub const ALL: [Self; 3] = [Self::Now, Self::Charts, Self::Details];
 
@@ -89,7 +89,7 @@ impl Part {
 }
 
 /// The whole page.
-pub fn page(snapshot: &Snapshot, offer: &Offer) -> String {
+pub fn page(snapshot: &Snapshot, offer: &PageFeatures) -> String {
     let (judged, thresholds) = (snapshot.instrument(), Threshold::all(snapshot));
     let source = Source::new(snapshot, &judged, &thresholds);
     let live = !snapshot.is_final();
@@ -114,12 +114,12 @@ pub fn page(snapshot: &Snapshot, offer: &Offer) -> String {
             body hx-ext="morph" {
                 (lost())
                 main {
-                    @for part in Part::ALL {
+                    @for part in Fragment::ALL {
                         div id=(format!("live-{}", part.name())) hx-get=[live.then(|| format!("/live/{}", part.name()))]
                             hx-trigger=[live.then_some(part.trigger())] hx-swap="morph:innerHTML" {
                             (drawn(part, &source))
                         }
-                        @if part == Part::Now && live && offer.stop { (operator(snapshot.state, offer)) }
+                        @if part == Fragment::Now && live && offer.stop { (operator(snapshot.state, offer)) }
                     }
                 }
                 footer {
@@ -133,12 +133,12 @@ pub fn page(snapshot: &Snapshot, offer: &Offer) -> String {
 }
 
 /// One part of the page.
-pub fn part(part: Part, snapshot: &Snapshot) -> String {
+pub fn part(part: Fragment, snapshot: &Snapshot) -> String {
     let (judged, thresholds) = (snapshot.instrument(), Threshold::all(snapshot));
     let source = Source::new(snapshot, &judged, &thresholds);
     let title = match part {
-        Part::Now => now::title(&source),
-        Part::Charts | Part::Details => html! {},
+        Fragment::Now => now::title(&source),
+        Fragment::Charts | Fragment::Details => html! {},
     };
     html! { (title) (drawn(part, &source)) }.into_string()
 }
@@ -146,7 +146,7 @@ pub fn part(part: Part, snapshot: &Snapshot) -> String {
 /// The operator's form: beside the parts and never exchanged with them, so that no word typed is lost.
 /// A script reveals it, since only a script can send the token in a header field; where none runs, the
 /// page says how else it is done.
-fn operator(state: State, offer: &Offer) -> Markup {
+fn operator(state: State, offer: &PageFeatures) -> Markup {
     let order = if offer.start && state == State::Starting { "start" } else { "stop" };
     let by_hand = html! {
         p class="operator-by-hand" {
@@ -181,12 +181,12 @@ fn lost() -> Markup {
     }
 }
 
-fn drawn(part: Part, source: &Source) -> Markup {
+fn drawn(part: Fragment, source: &Source) -> Markup {
     match part {
-        Part::Now => now::all(source),
-        Part::Charts => charts_of(source),
-        Part::Details => html! {
-            (sections::scenarios(source, sections::Rest::Elsewhere))
+        Fragment::Now => now::all(source),
+        Fragment::Charts => charts_of(source),
+        Fragment::Details => html! {
+            (sections::scenarios(source, sections::OmittedRows::Elsewhere))
             (sections::latency(source))
             (sections::outcomes(source))
             (instrument::section(source))

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::sections::{sentence, table};
 use super::source::Source;
-use crate::report::compared::{self, Meaning};
+use crate::report::compared::{self, ChangeKind};
 use crate::units::plural;
 use crate::verdict::baseline::Change;
 
@@ -49,7 +49,7 @@ fn rows(changes: &[&Change], max_regression: f64) -> Markup {
     html! {
         @for change in changes {
             @let [before, now] = compared::values(change);
-            @let meaning = Meaning::of(change, max_regression);
+            @let meaning = ChangeKind::of(change, max_regression);
             tr {
                 th scope="row" { (compared::whose(change)) }
                 td { (change.figure.name()) }
@@ -62,11 +62,11 @@ fn rows(changes: &[&Change], max_regression: f64) -> Markup {
     }
 }
 
-fn class(meaning: Meaning) -> &'static str {
+fn class(meaning: ChangeKind) -> &'static str {
     match meaning {
-        Meaning::Worse => "result failed",
-        Meaning::Allowed => "result inconclusive",
-        Meaning::Better => "result passed",
-        Meaning::Chance => "",
+        ChangeKind::Worse => "result failed",
+        ChangeKind::Allowed => "result inconclusive",
+        ChangeKind::Better => "result passed",
+        ChangeKind::Chance => "",
     }
 }

@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use super::source::Source;
 use crate::report::format;
 use crate::report::svg::{
-    Axis, Chart, MAX_POINTS, Place, Scale, Series, chart, count_ticks, empty, percentile_ticks, second_ticks,
-    thin, time_ticks,
+    Axis, Chart, MAX_POINTS, PlotPoint, Scale, Series, chart, count_ticks, empty, percentile_ticks,
+    second_ticks, thin, time_ticks,
 };
 use crate::run::{Snapshot, TimelinePoint};
 use crate::tally::{Histogram, RowTimer, quantile};
@@ -96,11 +96,11 @@ fn supported_nines(count: u64) -> f64 {
     nines.clamp(0.9, MOST_NINES.into())
 }
 
-fn curve(histogram: &Histogram) -> Vec<Option<Place>> {
+fn curve(histogram: &Histogram) -> Vec<Option<PlotPoint>> {
     let steps = (supported_nines(histogram.count()) * f64::from(POINTS_PER_NINE)).floor() as u32;
     let point = |step: u32| {
         let nines = f64::from(step) / f64::from(POINTS_PER_NINE);
-        histogram.quantile(1.0 - 10f64.powf(-nines)).map(|ns| Place { x: nines, y: ns as f64 })
+        histogram.quantile(1.0 - 10f64.powf(-nines)).map(|ns| PlotPoint { x: nines, y: ns as f64 })
     };
     (0..=steps).map(point).collect()
 }
@@ -154,9 +154,9 @@ fn measured_windows(snapshot: &Snapshot) -> &[TimelinePoint] {
     &snapshot.timeline[..drain]
 }
 
-fn timeline(view: &View, y: impl Fn(&TimelinePoint) -> Option<f64>) -> Vec<Option<Place>> {
+fn timeline(view: &View, y: impl Fn(&TimelinePoint) -> Option<f64>) -> Vec<Option<PlotPoint>> {
     let points: Vec<_> =
-        measured_windows(view.snapshot).iter().map(|p| y(p).map(|y| Place { x: p.t, y })).collect();
+        measured_windows(view.snapshot).iter().map(|p| y(p).map(|y| PlotPoint { x: p.t, y })).collect();
     thin(&points, view.most_points)
 }
 

@@ -44,7 +44,7 @@ pub fn page(snapshot: &Snapshot, instrument: &InstrumentFigures, thresholds: &[T
                     (baseline::section(&source))
                     (charts::all(&source))
                     (sections::latency(&source))
-                    (sections::scenarios(&source, sections::Rest::Folded))
+                    (sections::scenarios(&source, sections::OmittedRows::Folded))
                     (sections::outcomes(&source))
                     (fleet::section(&source))
                     (instrument::section(&source))

@@ -242,14 +242,14 @@ fn with_interval(histogram: &Histogram, q: f64) -> String {
 
 /// What becomes of the scenarios that the table has no room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rest {
+pub(crate) enum OmittedRows {
     /// They are in a table of their own that is drawn when it is opened.
     Folded,
     /// The page says where they are.
     Elsewhere,
 }
 
-pub(crate) fn scenarios(source: &Source, rest: Rest) -> Markup {
+pub(crate) fn scenarios(source: &Source, rest: OmittedRows) -> Markup {
     let chosen = scenario_rows::choose(source.snapshot, MOST_SCENARIOS);
     let more = plural(chosen.rest.len() as u64, "more scenario");
     html! {
@@ -259,12 +259,12 @@ pub(crate) fn scenarios(source: &Source, rest: Rest) -> Markup {
             @if !chosen.rest.is_empty() {
                 p class="note" {
                     "Above: those with the most failures, then those with the most requests."
-                    @if rest == Rest::Elsewhere {
+                    @if rest == OmittedRows::Elsewhere {
                         " The " (more) " are in the reports: " code { ".json" } " and " code { ".scenarios.csv" } "."
                     }
                 }
             }
-            @if !chosen.rest.is_empty() && rest == Rest::Folded {
+            @if !chosen.rest.is_empty() && rest == OmittedRows::Folded {
                 details {
                     summary { (more) }
                     (table("More scenarios", &SCENARIO_HEADER, scenario_rows(source, &chosen.rest)))

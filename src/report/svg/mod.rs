@@ -10,7 +10,7 @@ mod thin;
 use maud::{Markup, html};
 
 pub(crate) use self::scale::{Scale, Tick, count_ticks, percentile_ticks, second_ticks, time_ticks};
-pub(crate) use self::thin::{MAX_POINTS, Place, thin};
+pub(crate) use self::thin::{MAX_POINTS, PlotPoint, thin};
 
 /// The size of the drawing in its own units: half a page wide, so that its type stays readable both
 /// there and on the full width of a phone.
@@ -45,7 +45,7 @@ pub(crate) struct Series {
     /// Its class in the style sheet.
     pub(crate) class: &'static str,
     /// Where it goes; `None` interrupts it.
-    pub(crate) points: Vec<Option<Place>>,
+    pub(crate) points: Vec<Option<PlotPoint>>,
 }
 
 /// One chart.
@@ -153,7 +153,7 @@ fn grid(plot: &Plot) -> Markup {
 /// A polyline for each uninterrupted stretch; a point alone becomes a dot.
 fn line(plot: &Plot, series: &Series) -> Markup {
     let stretches = series.points.split(Option::is_none).filter(|stretch| !stretch.is_empty());
-    let place = |point: &Option<Place>| {
+    let place = |point: &Option<PlotPoint>| {
         let point = point.unwrap_or_default();
         (number(plot.across(point.x)), number(plot.up(point.y)))
     };

@@ -5,7 +5,7 @@ pub(crate) const MAX_POINTS: usize = 600;
 
 /// One point of a line, in the axes' values.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Place {
+pub(crate) struct PlotPoint {
     /// To the right.
     pub(crate) x: f64,
     /// Upwards.
@@ -14,7 +14,7 @@ pub(crate) struct Place {
 
 /// `points` as at most `most` (at least 4) of them: of each run of neighbours the lowest and the highest stay,
 /// in their order. A run of gaps alone stays a gap.
-pub(crate) fn thin(points: &[Option<Place>], most: usize) -> Vec<Option<Place>> {
+pub(crate) fn thin(points: &[Option<PlotPoint>], most: usize) -> Vec<Option<PlotPoint>> {
     if points.len() <= most {
         return points.to_vec();
     }
@@ -22,7 +22,7 @@ pub(crate) fn thin(points: &[Option<Place>], most: usize) -> Vec<Option<Place>> 
     points.chunks(run).flat_map(extremes).collect()
 }
 
-fn extremes(run: &[Option<Place>]) -> Vec<Option<Place>> {
+fn extremes(run: &[Option<PlotPoint>]) -> Vec<Option<PlotPoint>> {
     let there = || run.iter().flatten();
     let lowest = there().min_by(|a, b| a.y.total_cmp(&b.y));
     let highest = there().max_by(|a, b| a.y.total_cmp(&b.y));
@@ -41,9 +41,9 @@ mod tests {
     #[test]
     fn a_long_line_keeps_its_peaks_its_ends_and_its_gaps() {
         let mut points: Vec<_> =
-            (0..86_400).map(|i| Some(Place { x: i.into(), y: 10.0 + f64::from(i % 3) })).collect();
-        points[40_001] = Some(Place { x: 40_001.0, y: 999.0 });
-        points[70_003] = Some(Place { x: 70_003.0, y: 0.5 });
+            (0..86_400).map(|i| Some(PlotPoint { x: i.into(), y: 10.0 + f64::from(i % 3) })).collect();
+        points[40_001] = Some(PlotPoint { x: 40_001.0, y: 999.0 });
+        points[70_003] = Some(PlotPoint { x: 70_003.0, y: 0.5 });
         points[10_000..11_000].fill(None);
         let thinned = thin(&points, MAX_POINTS);
         assert!(thinned.len() <= MAX_POINTS && thinned.len() > MAX_POINTS / 2, "{}", thinned.len());
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_short_line_stays_as_it_is() {
-        let points = [Some(Place { x: 1.0, y: 1.0 }), None, Some(Place { x: 3.0, y: 2.0 })];
+        let points = [Some(PlotPoint { x: 1.0, y: 1.0 }), None, Some(PlotPoint { x: 3.0, y: 2.0 })];
         assert_eq!(thin(&points, MAX_POINTS), points);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::page::{Page, Style, shorten};
 use crate::plan::Threshold;
-use crate::report::compared::{self, Meaning};
+use crate::report::compared::{self, ChangeKind};
 use crate::report::figures::BrokenExpectation;
 use crate::report::format::percent;
 use crate::report::sanitize::one_line;
@@ -97,12 +97,12 @@ pub(crate) fn baseline(page: &mut Page, snapshot: &Snapshot) {
 }
 
 fn change_row(change: &Change, max_regression: f64) -> (Style, Vec<String>) {
-    let meaning = Meaning::of(change, max_regression);
+    let meaning = ChangeKind::of(change, max_regression);
     let style = match meaning {
-        Meaning::Worse => Style::Bad,
-        Meaning::Allowed => Style::Warn,
-        Meaning::Better => Style::Good,
-        Meaning::Chance => Style::Plain,
+        ChangeKind::Worse => Style::Bad,
+        ChangeKind::Allowed => Style::Warn,
+        ChangeKind::Better => Style::Good,
+        ChangeKind::Chance => Style::Plain,
     };
     let cells = [
         compared::whose(change),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{News, WorkerService};
+use super::{Message, WorkerService};
 use crate::client::RunSpec;
 use crate::fleet::worker::Event;
 use crate::load::Route;
@@ -26,7 +26,7 @@ impl WorkerService<'_> {
         };
         self.routing = Some(part);
         let sender = self.sender.clone();
-        let find = move || drop(sender.send(News::Route(part, resolver::route(&plan))));
+        let find = move || drop(sender.send(Message::Route(part, resolver::route(&plan))));
         std::thread::Builder::new().name("route".to_owned()).spawn(find)?;
         Ok(())
     }

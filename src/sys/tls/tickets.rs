@@ -15,10 +15,10 @@ const MOST_TICKETS: u32 = 4_096;
 
 /// One thread's sessions. The lock is never waited for: the store is not shared.
 #[derive(Debug)]
-pub(super) struct Tickets(Mutex<Kept>);
+pub(super) struct Tickets(Mutex<StoredSessions>);
 
 #[derive(Debug)]
-struct Kept {
+struct StoredSessions {
     group: Option<NamedGroup>,
     tls12: Option<Tls12ClientSessionValue>,
     /// Oldest first.
@@ -29,10 +29,15 @@ struct Kept {
 impl Tickets {
     pub(crate) fn new(connections: u32) -> Self {
         let most = connections.clamp(LEAST_TICKETS, MOST_TICKETS) as usize;
-        Self(Mutex::new(Kept { group: None, tls12: None, tls13: VecDeque::with_capacity(most), most }))
+        Self(Mutex::new(StoredSessions {
+            group: None,
+            tls12: None,
+            tls13: VecDeque::with_capacity(most),
+            most,
+        }))
     }
 
-    fn with<T>(&self, look: impl FnOnce(&mut Kept) -> T) -> T {
+    fn with<T>(&self, look: impl FnOnce(&mut StoredSessions) -> T) -> T {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

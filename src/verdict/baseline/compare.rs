@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::measurement::{Baseline, Figure, Measurement, Side};
+use super::measurement::{Baseline, Figure, MeasuredGroup, Measurement};
 use super::noise::{self, Variance, probability};
 use crate::plan::{Statistic, Timing};
 use crate::verdict::threshold::{
@@ -53,7 +53,8 @@ pub fn compare(before: &Measurement, now: &Measurement) -> Result<Vec<Change>, S
             ));
         }
     }
-    let by_name: BTreeMap<&str, &Side> = now.scenarios.iter().map(|(n, side)| (n.as_str(), side)).collect();
+    let by_name: BTreeMap<&str, &MeasuredGroup> =
+        now.scenarios.iter().map(|(n, side)| (n.as_str(), side)).collect();
     let same = |name: &str| by_name.get(name).copied();
     let pairs = before.scenarios.iter().filter_map(|(name, b)| Some((Some(name), b, same(name)?)));
     // With one scenario it is the whole run.
@@ -98,7 +99,7 @@ pub(crate) struct Compared {
 
 /// An earlier run that this one is held against.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Against {
+pub struct BaselineRun {
     /// The file it was read from.
     pub source: String,
     /// How much worse a figure may be, relative.
@@ -111,7 +112,7 @@ pub struct Against {
 
 /// Compare and judge: a figure that is worse by more than is allowed, and not by chance, fails, unless
 /// our own error may be why. As every gate it passes only when the asked load was offered.
-pub(crate) fn judge(against: &Against, now: &Measurement, context: Context) -> Compared {
+pub(crate) fn judge(against: &BaselineRun, now: &Measurement, context: Context) -> Compared {
     let changes = match compare(&against.baseline.measurement, now) {
         Ok(changes) => changes,
         Err(reason) => {

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 
-use super::measurement::{Baseline, Measurement, Side, Window};
+use super::measurement::{Baseline, MeasuredGroup, Measurement, Window};
 use crate::plan::{MAX_SCENARIOS, quoted};
 use crate::tally::Histogram;
 use crate::verdict::threshold::OFFERED_RATIO_TO_PASS;
@@ -102,11 +102,11 @@ pub fn read(text: &str) -> Result<Baseline, String> {
         let response_time = histogram(&scenario.histograms)
             .map_err(|why| format!("the histogram of {} can not be read: {why}", quoted(&scenario.name)))?;
         let rate = (seconds > 0.0).then(|| scenario.totals.completed as f64 / seconds);
-        scenarios.push((scenario.name, Side { response_time, rate }));
+        scenarios.push((scenario.name, MeasuredGroup { response_time, rate }));
     }
     let response_time =
         histogram(&report.histograms).map_err(|why| format!("its histogram can not be read: {why}"))?;
-    let total = Side { response_time, rate: report.rate.achieved };
+    let total = MeasuredGroup { response_time, rate: report.rate.achieved };
     let ns = |seconds: Option<f64>| seconds.map(|s| s * 1e9);
     let whole = |p: &Point| is_whole(p.t, seconds);
     let windows = report.timeline.iter().filter(|p| whole(p)).map(|p| Window {

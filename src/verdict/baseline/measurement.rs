@@ -6,16 +6,16 @@ use crate::tally::{Histogram, quantile};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
     /// All scenarios together.
-    pub total: Side,
+    pub total: MeasuredGroup,
     /// By name.
-    pub scenarios: Vec<(String, Side)>,
+    pub scenarios: Vec<(String, MeasuredGroup)>,
     /// The measured time, window by window; only whole ones.
     pub windows: Vec<Window>,
 }
 
 /// One scenario, or all.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Side {
+pub struct MeasuredGroup {
     /// Due to last byte.
     pub response_time: Histogram,
     /// Exchanges that ended well, per second; `None`: no time was measured.
@@ -94,7 +94,7 @@ impl Figure {
         }
     }
 
-    pub(super) fn of(self, side: &Side) -> Option<f64> {
+    pub(super) fn of(self, side: &MeasuredGroup) -> Option<f64> {
         match (self, self.quantile()) {
             (_, Some(q)) => quantile::percentile(&side.response_time, q).map(|ns| ns as f64),
             (Self::Rate, _) => side.rate,

@@ -40,8 +40,8 @@ mod file;
 mod measurement;
 mod noise;
 
-pub use compare::{Against, Change, compare};
+pub use compare::{BaselineRun, Change, compare};
 pub(crate) use compare::{Compared, DEFAULT_MAX_REGRESSION, judge};
 pub use file::read;
 pub(crate) use file::{MAX_FILE_BYTES, is_whole};
-pub use measurement::{Figure, Measurement, Side, Window};
+pub use measurement::{Figure, MeasuredGroup, Measurement, Window};

@@ -1,6 +1,6 @@
 //! How much a figure of one run varies by chance, and how likely a difference is between equal runs.
 
-use super::measurement::{Figure, Side, Window};
+use super::measurement::{Figure, MeasuredGroup, Window};
 use crate::tally::quantile;
 
 /// Windows without which a run's own variation is not known.
@@ -37,7 +37,7 @@ pub(crate) struct Variance {
 
 impl Variance {
     /// Of `figure` of `side`, in a run of these windows; `None`: the sample does not support it.
-    pub(crate) fn of(figure: Figure, side: &Side, windows: &[Window]) -> Option<Self> {
+    pub(crate) fn of(figure: Figure, side: &MeasuredGroup, windows: &[Window]) -> Option<Self> {
         // Of the windows' figures the nearest from the tail's side: it varies more.
         let value = |w: &Window| match figure {
             Figure::P50 => w.p50_ns,
@@ -108,7 +108,7 @@ fn longer_scales(values: &[f64]) -> Vec<(usize, Vec<f64>)> {
     sizes.take_while(|size| values.len() / size >= LEAST_BATCHES).map(batches).collect()
 }
 
-fn of_samples(figure: Figure, side: &Side) -> Option<f64> {
+fn of_samples(figure: Figure, side: &MeasuredGroup) -> Option<f64> {
     let times = &side.response_time;
     let n = times.count() as f64;
     let deviation = match (figure, figure.quantile()) {
@@ -180,7 +180,8 @@ mod tests {
     fn a_drift_counts_for_more_than_a_flutter_of_the_same_size() {
         let variance = |p50: &dyn Fn(usize) -> f64| {
             let window = |i| Window { ended: 1_000, p50_ns: Some(p50(i)), p99_ns: Some(p50(i)) };
-            let mut side = Side { response_time: crate::tally::Histogram::new(), rate: Some(1_000.0) };
+            let mut side =
+                MeasuredGroup { response_time: crate::tally::Histogram::new(), rate: Some(1_000.0) };
             (0..1_000).for_each(|i| side.response_time.record(1_000_000 + i));
             let windows: Vec<Window> = (0..32).map(window).collect();
             Variance::of(Figure::P50, &side, &windows).unwrap().shown

@@ -59,7 +59,7 @@ enum Kind {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Deed {
+struct Incident {
     at: u64,
     kind: Kind,
     victim: usize,
@@ -71,14 +71,14 @@ struct Deed {
 struct Plot {
     workers: u32,
     policy: OnWorkerLoss,
-    dealing: Partitioning,
+    partitioning: Partitioning,
     /// In percent.
     loss: u32,
     delay: u64,
     has_disk: bool,
     crashed: bool,
     crashes_midway: u32,
-    deeds: Vec<Deed>,
+    deeds: Vec<Incident>,
     mutation: Mutation,
     /// So many are there from the beginning.
     present: u32,
@@ -94,7 +94,7 @@ impl Plot {
         Self {
             workers,
             policy,
-            dealing: Partitioning::Arrivals,
+            partitioning: Partitioning::Arrivals,
             loss: 0,
             delay: 5 * MS,
             has_disk: true,
@@ -119,8 +119,8 @@ impl Plot {
             Partitioning::Requests,
         ];
         let kinds = [Kind::Kill, Kind::Pause, Kind::Cut, Kind::Spawn, Kind::Crash, Kind::Pause, Kind::Cut];
-        let mut deeds: Vec<Deed> = (0..rng.usize(..6))
-            .map(|_| Deed {
+        let mut deeds: Vec<Incident> = (0..rng.usize(..6))
+            .map(|_| Incident {
                 at: rng.u64(..CALM_FROM),
                 kind: kinds[rng.usize(..kinds.len())],
                 victim: rng.usize(..12),
@@ -128,7 +128,7 @@ impl Plot {
             })
             .collect();
         if rng.u32(..15) == 0 {
-            deeds.push(Deed { at: rng.u64(..40 * S), kind: Kind::Stop, victim: 0, length: 0 });
+            deeds.push(Incident { at: rng.u64(..40 * S), kind: Kind::Stop, victim: 0, length: 0 });
         }
         deeds.sort_by_key(|d| Reverse(d.at));
         let crashes_midway = if rng.u32(..3) == 0 { 2 } else { 0 };
@@ -136,7 +136,7 @@ impl Plot {
         Self {
             workers,
             policy: policies[rng.usize(..3)],
-            dealing: dealings[rng.usize(..4)],
+            partitioning: dealings[rng.usize(..4)],
             loss: [0, 1, 10, 30][rng.usize(..4)],
             delay: [MS, 20 * MS, 300 * MS, 1_500 * MS][rng.usize(..4)],
             has_disk: rng.u32(..4) > 0,
@@ -168,7 +168,7 @@ impl Plot {
 
     fn with(mut self, at: u64, kind: Kind, victim: usize, length: u64) -> Self {
         self.crashed |= matches!(kind, Kind::Crash);
-        self.deeds.push(Deed { at, kind, victim, length });
+        self.deeds.push(Incident { at, kind, victim, length });
         self.deeds.sort_by_key(|d| Reverse(d.at));
         self
     }
@@ -181,7 +181,7 @@ impl Plot {
         self.deeds.last().map(|d| d.at.max(now))
     }
 
-    fn due(&mut self, now: u64) -> Option<Deed> {
+    fn due(&mut self, now: u64) -> Option<Incident> {
         self.deeds.pop_if(|d| d.at <= now)
     }
 }
@@ -296,12 +296,12 @@ fn an_operator_who_does_not_wait_starts_those_that_are_there() {
 fn a_coordinator_that_goes_leaves_nobody_who_has_not_heard_of_the_end() {
     for seed in 0..400 {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let dealing =
+        let partitioning =
             [Partitioning::Arrivals, Partitioning::Connections, Partitioning::Requests][rng.usize(..3)];
         let delay = [MS, 20 * MS, 300 * MS][rng.usize(..3)];
         let unable = (0..3).filter(|_| rng.u32(..8) == 0).collect();
         let calm = Plot::calm(rng.u32(1..=5), OnWorkerLoss::Continue);
-        let plot = Plot { dealing, delay, unable, goes: true, ..calm };
+        let plot = Plot { partitioning, delay, unable, goes: true, ..calm };
         let stop_at = rng.u64(..60 * S);
         let plot = plot.with(stop_at, Kind::Stop, 0, 0);
         let plot = if rng.bool() { plot.with(rng.u64(..40 * S), Kind::Kill, 0, 0) } else { plot };
@@ -315,7 +315,7 @@ fn a_coordinator_that_goes_leaves_nobody_who_has_not_heard_of_the_end() {
 
 #[test]
 fn a_closed_plan_is_dealt_out_and_a_place_of_connections_may_be_taken() {
-    let plot = |dealing, policy| Plot { dealing, ..Plot::calm(3, policy) };
+    let plot = |partitioning, policy| Plot { partitioning, ..Plot::calm(3, policy) };
     let all = play(1, plot(Partitioning::Requests, OnWorkerLoss::Fail)).unwrap();
     assert_eq!((all.closing().stopped, all.left_out()), (None, vec![]));
     let killed = plot(Partitioning::Requests, OnWorkerLoss::Continue).with(9 * S, Kind::Kill, 1, 0);

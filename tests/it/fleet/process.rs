@@ -9,9 +9,9 @@ use super::{ARRIVALS, GAP, MS, Mutation, S};
 
 /// A window of the simulation.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Win(pub Totals);
+pub struct SimWindow(pub Totals);
 
-impl Window for Win {
+impl Window for SimWindow {
     fn extend(&mut self, later: Self) {
         self.0.add(&later.0);
     }
@@ -38,7 +38,7 @@ pub struct Sent {
 pub struct Process {
     pub place: usize,
     pub slot: Option<u32>,
-    pub machine: Worker<Win>,
+    pub machine: Worker<SimWindow>,
     /// Its clock: parts per million it runs fast, and what it read at instant 0.
     ppm: i64,
     offset: u64,
@@ -60,7 +60,7 @@ pub struct Process {
 }
 
 struct Load {
-    dealing: Partitioning,
+    partitioning: Partitioning,
     /// Of a stretch of requests, how many were made.
     made: u64,
     preparing: Option<(u64, Shard)>,
@@ -76,7 +76,7 @@ struct Load {
 }
 
 impl Process {
-    pub fn new(place: usize, config: Config, dealing: Partitioning, rng: &mut fastrand::Rng) -> Self {
+    pub fn new(place: usize, config: Config, partitioning: Partitioning, rng: &mut fastrand::Rng) -> Self {
         Self {
             place,
             slot: config.slot,
@@ -93,7 +93,7 @@ impl Process {
             truth: Totals::default(),
             most_unsent: 0,
             is_unable: false,
-            load: Load::new(dealing),
+            load: Load::new(partitioning),
         }
     }
 
@@ -122,7 +122,7 @@ impl Process {
         }
         let load = &self.load;
         let arrival = load.start.filter(|_| load.ends_at.is_none());
-        let last_k = if load.dealing == Partitioning::Requests { u64::MAX } else { ARRIVALS };
+        let last_k = if load.partitioning == Partitioning::Requests { u64::MAX } else { ARRIVALS };
         let arrival = arrival.map(|start| start + load.next_k.min(last_k) * GAP);
         let window = load.start.filter(|_| !load.ended).map(|_| load.window_ends);
         let ready = load.preparing.map(|(at, _)| at);
@@ -137,7 +137,7 @@ impl Process {
         mutation: Mutation,
         rng: &mut fastrand::Rng,
         sent: &mut Vec<Sent>,
-    ) -> Vec<(u64, Request<Win>, u64)> {
+    ) -> Vec<(u64, Request<SimWindow>, u64)> {
         let mut calls = Vec::new();
         for event in self.run_threads(now, mutation, sent) {
             self.feed(event, now, rng, &mut calls);
@@ -149,10 +149,10 @@ impl Process {
     /// Feed the machine and do what it says.
     pub fn feed(
         &mut self,
-        event: Event<Win>,
+        event: Event<SimWindow>,
         now: u64,
         rng: &mut fastrand::Rng,
-        calls: &mut Vec<(u64, Request<Win>, u64)>,
+        calls: &mut Vec<(u64, Request<SimWindow>, u64)>,
     ) {
         let own = self.clock(now);
         let mut events = std::collections::VecDeque::from([event]);
@@ -172,7 +172,7 @@ impl Process {
                     Effect::Start { at_ns } => {
                         assert!(self.load.start.is_none(), "started twice");
                         self.load.start = Some(at_ns);
-                        let has_end = self.load.dealing != Partitioning::Requests;
+                        let has_end = self.load.partitioning != Partitioning::Requests;
                         self.load.stop_at = if has_end { at_ns + ARRIVALS * GAP } else { u64::MAX };
                         self.load.window_ends = at_ns.max(own) + S;
                         // What fell due before there was a lease is not sent any more.
@@ -204,7 +204,7 @@ impl Process {
         load.next_k += 1;
         let share = load.turns.iter().rfind(|t| t.from_ns <= k * GAP).and_then(|t| t.share)?;
         let (slot, of) = (u64::from(share.slot), u64::from(share.of));
-        let k = match load.dealing {
+        let k = match load.partitioning {
             Partitioning::Arrivals if k % of != slot => return None,
             Partitioning::Arrivals => k,
             // Without a lease a connection only waits.
@@ -229,7 +229,7 @@ impl Process {
     /// Whether nothing is left to be sent by its load threads, at `own`.
     fn is_through(&self, own: u64) -> bool {
         let load = &self.load;
-        match (load.dealing, load.turns.iter().find_map(|t| t.share)) {
+        match (load.partitioning, load.turns.iter().find_map(|t| t.share)) {
             (Partitioning::Requests, Some(share)) => {
                 u64::from(share.slot) + u64::from(share.of) * load.made >= ARRIVALS
             }
@@ -237,7 +237,7 @@ impl Process {
         }
     }
 
-    fn run_threads(&mut self, now: u64, mutation: Mutation, sent: &mut Vec<Sent>) -> Vec<Event<Win>> {
+    fn run_threads(&mut self, now: u64, mutation: Mutation, sent: &mut Vec<Sent>) -> Vec<Event<SimWindow>> {
         let own = self.clock(now);
         let mut events = Vec::new();
         if let Some((_, slice)) = self.load.preparing.take_if(|(at, _)| own >= *at) {
@@ -247,7 +247,7 @@ impl Process {
         if let Some(start) = self.load.start
             && self.load.ends_at.is_none()
         {
-            let most_k = if self.load.dealing == Partitioning::Requests { u64::MAX } else { ARRIVALS };
+            let most_k = if self.load.partitioning == Partitioning::Requests { u64::MAX } else { ARRIVALS };
             while self.load.next_k < most_k && start + self.load.next_k * GAP <= own {
                 let leased = own < self.load.lease_until || mutation == Mutation::LeaseIgnored;
                 let in_time = own < self.load.stop_at || mutation == Mutation::SentAfterTheEnd;
@@ -268,7 +268,7 @@ impl Process {
                 }
                 let window = std::mem::take(&mut self.load.window);
                 self.truth.add(&window);
-                events.push(Event::Window(Win(window)));
+                events.push(Event::Window(SimWindow(window)));
             }
             if ends {
                 self.load.ended = true;
@@ -280,9 +280,9 @@ impl Process {
 }
 
 impl Load {
-    fn new(dealing: Partitioning) -> Self {
+    fn new(partitioning: Partitioning) -> Self {
         Self {
-            dealing,
+            partitioning,
             made: 0,
             preparing: None,
             start: None,

@@ -4,14 +4,14 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 use loadtester::fleet::coordinator::{
-    self, Answer as Told, AwaitedStep, Coordinator, Effect, Event, OnWorkerLoss, Partitioning, Record, Row,
-    RunEnd, RunTerms,
+    self, Answer as CoordinatorAnswer, AwaitedStep, Coordinator, Effect, Event, OnWorkerLoss, Partitioning,
+    Record, Row, RunEnd, RunTerms,
 };
 use loadtester::fleet::messages::{Key, PlanBundle, Totals, WorkerId};
-use loadtester::fleet::worker::{self, Answer, MAX_WAITING, Request, Trouble};
+use loadtester::fleet::worker::{self, Answer, CallError, MAX_WAITING, Request};
 use loadtester::fleet::{Refusal, Refused};
 
-use super::process::{Process, Sent, Win};
+use super::process::{Process, Sent, SimWindow};
 use super::{ARRIVALS, GAP, MS, Mutation, Plot, S};
 
 /// How long workers are waited for, and how long once a complete fleet has lost one.
@@ -23,8 +23,8 @@ const LAST_WORD_NS: u64 = 1_500 * MS;
 const LIMIT: u64 = 600 * S;
 
 enum Message {
-    Call { from: usize, call: u64, request: Request<Win> },
-    Answer { to: usize, call: u64, answer: Result<Answer, Trouble> },
+    Call { from: usize, call: u64, request: Request<SimWindow> },
+    Answer { to: usize, call: u64, answer: Result<Answer, CallError> },
 }
 
 pub struct World {
@@ -114,15 +114,15 @@ impl World {
         (self.era, self.sealed) = (self.era + 1, None);
         self.coordinator = Some(coordinator);
         let terms = RunTerms {
-            dealing: self.plot.dealing,
+            partitioning: self.plot.partitioning,
             on_worker_loss: self.plot.policy,
-            length_ns: (self.plot.dealing != Partitioning::Requests).then_some(ARRIVALS * GAP),
+            length_ns: (self.plot.partitioning != Partitioning::Requests).then_some(ARRIVALS * GAP),
             drain_ns: S,
         };
         let digest = format!("sha256:{:064x}", 7);
         let plan = PlanBundle { source: "plan".into(), digest, content: serde_json::Value::Null };
-        let told = self.tell(Event::Plan(plan, terms), None);
-        assert!(told.is_none());
+        let answer = self.tell(Event::Plan(plan, terms), None);
+        assert!(answer.is_none());
     }
 
     fn config(&self) -> coordinator::Config {
@@ -139,7 +139,12 @@ impl World {
         let key = Key(self.keys << 64 | u128::from(self.rng.u64(..)));
         let config =
             worker::Config { slot, host: "h".into(), ..worker::Config::new(key, "1", self.rng.u64(..)) };
-        self.processes.push(Process::new(self.processes.len(), config, self.plot.dealing, &mut self.rng));
+        self.processes.push(Process::new(
+            self.processes.len(),
+            config,
+            self.plot.partitioning,
+            &mut self.rng,
+        ));
     }
 
     /// Let everything happen until the run has ended everywhere.
@@ -228,8 +233,8 @@ impl World {
                     self.tell(Event::Stop(coordinator::StopReason::Operator), None);
                 }
                 super::Kind::Start => {
-                    let told = self.tell(Event::Start, None);
-                    self.promised = told.filter(Result::is_ok).map(|_| self.era).or(self.promised);
+                    let answer = self.tell(Event::Start, None);
+                    self.promised = answer.filter(Result::is_ok).map(|_| self.era).or(self.promised);
                 }
             }
         }
@@ -261,7 +266,7 @@ impl World {
     }
 
     /// Tell the coordinator something and do what it says; it may crash on the way.
-    fn tell(&mut self, event: Event, at_hand: Option<Totals>) -> Option<Result<Told, Refusal>> {
+    fn tell(&mut self, event: Event, at_hand: Option<Totals>) -> Option<Result<CoordinatorAnswer, Refusal>> {
         let now = self.clock();
         let effects = self.coordinator.as_mut()?.step(event, now);
         for effect in effects {
@@ -331,10 +336,10 @@ impl World {
         }
     }
 
-    fn post_calls(&mut self, from: usize, calls: Vec<(u64, Request<Win>, u64)>) {
+    fn post_calls(&mut self, from: usize, calls: Vec<(u64, Request<SimWindow>, u64)>) {
         for (call, request, timeout_ns) in calls {
             self.post(Message::Call { from, call, request });
-            let answer = Err(Trouble::Unreachable("timed out".into()));
+            let answer = Err(CallError::Unreachable("timed out".into()));
             self.messages.push(Some(Message::Answer { to: from, call, answer }));
             self.serial += 1;
             self.mail.push(Reverse((self.now + timeout_ns, self.serial, self.messages.len() - 1)));
@@ -350,7 +355,7 @@ impl World {
             match self.messages[index].take() {
                 Some(Message::Call { from, call, request }) => self.serve(from, call, request),
                 Some(Message::Answer { to, call, answer }) => {
-                    let timed_out = matches!(answer, Err(Trouble::Unreachable(_)));
+                    let timed_out = matches!(answer, Err(CallError::Unreachable(_)));
                     let process = &mut self.processes[to];
                     if !process.alive || process.exit.is_some() || self.now < process.cut_until && !timed_out
                     {
@@ -379,7 +384,7 @@ impl World {
     }
 
     /// The coordinator's side of a call.
-    fn serve(&mut self, from: usize, call: u64, request: Request<Win>) {
+    fn serve(&mut self, from: usize, call: u64, request: Request<SimWindow>) {
         if self.now < self.processes[from].cut_until || self.coordinator.is_none() || self.is_gone {
             return;
         }
@@ -387,7 +392,7 @@ impl World {
         let event = match request {
             Request::Plan => {
                 let plan = self.coordinator.as_ref().and_then(|c| c.plan()).map(|(plan, _)| plan.clone());
-                let answer = plan.map(Answer::Plan).ok_or(Trouble::Refused(Refusal::NoPlan));
+                let answer = plan.map(Answer::Plan).ok_or(CallError::Refused(Refusal::NoPlan));
                 return self.post(Message::Answer { to: from, call, answer });
             }
             Request::Join(join) => Event::Join(join),
@@ -403,11 +408,11 @@ impl World {
             Request::Final(worker, last) => Event::Final(worker, last),
         };
         let beats = matches!(event, Event::Heartbeat(..));
-        let Some(told) = self.tell(event, at_hand) else { return };
-        let answer = match told {
-            Ok(Told::Joined(joined)) => Ok(Answer::Joined(joined)),
-            Ok(Told::Acked(acked)) => Ok(Answer::Acked(acked)),
-            Ok(Told::Orders(mut orders)) => {
+        let Some(answer) = self.tell(event, at_hand) else { return };
+        let answer = match answer {
+            Ok(CoordinatorAnswer::Joined(joined)) => Ok(Answer::Joined(joined)),
+            Ok(CoordinatorAnswer::Acked(acked)) => Ok(Answer::Acked(acked)),
+            Ok(CoordinatorAnswer::Orders(mut orders)) => {
                 match self.plot.mutation {
                     Mutation::LeaseTooLong if orders.lease_ns > 0 => orders.lease_ns *= 4,
                     // Leases go on as if nothing had been decided.
@@ -421,9 +426,9 @@ impl World {
                 }
                 Ok(Answer::Orders(orders))
             }
-            Ok(Told::Done) => unreachable!("workers do not operate"),
+            Ok(CoordinatorAnswer::Done) => unreachable!("workers do not operate"),
             // As it bundle.
-            Err(refusal) => Err(Trouble::Refused(Refused::from(&refusal).into())),
+            Err(refusal) => Err(CallError::Refused(Refused::from(&refusal).into())),
         };
         self.post(Message::Answer { to: from, call, answer });
     }
@@ -479,7 +484,7 @@ impl World {
         if !leased {
             return Err(format!("{sent:?} without a lease, the last of {:?}", process.granted));
         }
-        if self.plot.dealing == Partitioning::Connections {
+        if self.plot.partitioning == Partitioning::Connections {
             let holders = self.holders.entry((process.era, sent.slot)).or_default();
             match holders.iter().position(|by| *by == sent.by) {
                 None => holders.push(sent.by),
@@ -491,7 +496,7 @@ impl World {
         }
         let started = *self.started.get(&process.era).ok_or("sent before a start was fixed")?;
         // By the worker's own clock, exactly; in truth, as far as clocks could be compared.
-        let length = if self.plot.dealing == Partitioning::Requests { LIMIT } else { ARRIVALS * GAP };
+        let length = if self.plot.partitioning == Partitioning::Requests { LIMIT } else { ARRIVALS * GAP };
         if sent.own_ns < 0 || sent.own_ns > length as i64 {
             return Err(format!("{sent:?} outside of its schedule"));
         }
@@ -503,7 +508,7 @@ impl World {
             .id
             .filter(|_| process.era == self.era)
             .and_then(|id| rows.get(id.0 as usize))
-            .filter(|row| row.had_share);
+            .filter(|row| row.had_shard);
         if let Some(gone) = row.and_then(|row| row.gone)
             && !gone.replaced
             && process.machine.wait_until().is_some()
@@ -526,7 +531,7 @@ impl World {
             else {
                 continue;
             };
-            let complete = !closing.missing.contains(&row.worker) && row.had_share;
+            let complete = !closing.missing.contains(&row.worker) && row.had_shard;
             if complete && row.totals != process.truth || row.totals.sent > process.truth.sent {
                 return Err(format!("counted {:?}, in truth {:?}", row.totals, process.truth));
             }

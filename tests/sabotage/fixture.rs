@@ -45,13 +45,13 @@ fn step_ahead() {
 }
 
 /// A target on a thread of this process, on a core of its own. It ends when dropped.
-pub struct Beside {
+pub struct TargetThread {
     pub address: SocketAddr,
     stop: Option<UnixStream>,
     thread: Option<JoinHandle<(Report, Vec<u64>)>>,
 }
 
-impl Beside {
+impl TargetThread {
     /// A well-behaved one.
     pub fn start() -> Self {
         Self::with(|_| {})
@@ -93,7 +93,7 @@ impl Beside {
     }
 }
 
-impl Drop for Beside {
+impl Drop for TargetThread {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(thread) = self.thread.take() {
@@ -111,7 +111,7 @@ pub struct Generator {
 
 impl Generator {
     /// Against `target` with these arguments, on one core, without a status server.
-    pub fn against(target: &Beside, args: &str) -> Self {
+    pub fn against(target: &TargetThread, args: &str) -> Self {
         let core = cores().0;
         let mut generator = Self {
             wrapper: ["taskset", "-c", &core.to_string()].map(str::to_owned).into(),
@@ -293,7 +293,7 @@ impl Run {
         let i = &r["instrument"];
         format!(
             "exit {:?}, verdict {}; response time {}; service time {}; slip {}; receive delay {}; totals {}; \
-             outcomes {}; reasons {}; notes {}; threads {}; throttled {} s; said {:?}",
+             outcomes {}; reasons {}; notes {}; threads {}; throttled {} s; stderr {:?}",
             self.exit,
             r["verdict"],
             time(&r["response_time"]),

@@ -113,7 +113,7 @@ impl RunDir {
         let text = format!(
             "base_url: http://{target}\nload: {load}\nscenarios: [{{name: a, path: /}}]\nfleet: {{on_worker_loss: {loss}}}\n"
         );
-        fs::write(self.path("plan.yaml"), text).expect("room on the disk");
+        fs::write(self.path("plan.yaml"), text).expect("disk space");
         self.path("plan.yaml")
     }
 
@@ -129,12 +129,12 @@ impl RunDir {
         args: &[&str],
         environment: &[(&str, &str)],
     ) -> Process {
-        let create = |end: &str| File::create(self.path(&format!("{name}.{end}"))).expect("room on the disk");
+        let create = |end: &str| File::create(self.path(&format!("{name}.{end}"))).expect("disk space");
         let mut command = Command::new(wrapper[0]);
         command.args(&wrapper[1..]).arg(PROGRAM).args(args).envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(create("out")).stderr(create("err"));
         let child = command.spawn().expect("the program starts");
-        Process { child, said: self.0.join(format!("{name}.err")) }
+        Process { child, output: self.0.join(format!("{name}.err")) }
     }
 
     /// A coordinator that waits for `workers`, and where it listens.
@@ -166,7 +166,7 @@ impl Drop for RunDir {
 /// A process, killed on drop.
 pub struct Process {
     child: Child,
-    said: PathBuf,
+    output: PathBuf,
 }
 
 impl Process {
@@ -175,7 +175,7 @@ impl Process {
     }
 
     pub fn output(&self) -> String {
-        fs::read_to_string(&self.said).expect("UTF-8")
+        fs::read_to_string(&self.output).expect("UTF-8")
     }
 
     /// What follows `mark` on its line, once that was printed.

@@ -14,7 +14,7 @@ use crossbeam_channel::{Sender, bounded};
 use ureq::http::StatusCode;
 
 use crate::fleet::messages::{
-    CLOCK_HEADER, MAX_CONTROL_BYTES, MAX_PLAN_MESSAGE_BYTES, PATH, PROTOCOL, PROTOCOL_HEADER, Stay,
+    CLOCK_HEADER, CallStamps, MAX_CONTROL_BYTES, MAX_PLAN_MESSAGE_BYTES, PATH, PROTOCOL, PROTOCOL_HEADER,
 };
 use crate::fleet::{Checked as _, Refusal, Refused, worker::Exchange};
 use crate::sys::{self, Clock};
@@ -45,14 +45,14 @@ pub(crate) struct Outcome {
     /// The call's.
     pub(crate) number: u64,
     /// The body of a good answer.
-    pub(crate) answer: Result<Vec<u8>, Trouble>,
+    pub(crate) answer: Result<Vec<u8>, CallError>,
     /// When request and answer left and came, if the coordinator told its part.
     pub(crate) exchange: Option<Exchange>,
 }
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Trouble {
+pub(crate) enum CallError {
     /// The coordinator said no.
     Refused(Refusal),
     /// It could not be reached, or not in time, or what came is no answer; why, for people.
@@ -126,19 +126,23 @@ impl Caller {
     fn make(&self, call: &Call) -> Outcome {
         let mut stay = None;
         let answer = self.ask(call, &mut stay);
-        let answer = answer.unwrap_or_else(|e| Err(Trouble::Unreachable(explain(&e, call.timeout))));
+        let answer = answer.unwrap_or_else(|e| Err(CallError::Unreachable(explain(&e, call.timeout))));
         match answer {
-            Err(Trouble::Unreachable(_)) => self.resolver.doubt(),
+            Err(CallError::Unreachable(_)) => self.resolver.doubt(),
             _ => self.resolver.trust(),
         }
         let exchange = stay
             .zip(self.sampler.times())
-            .map(|(Stay { t1_ns, t2_ns }, (t0_ns, t3_ns))| Exchange { t0_ns, t1_ns, t2_ns, t3_ns });
+            .map(|(CallStamps { t1_ns, t2_ns }, (t0_ns, t3_ns))| Exchange { t0_ns, t1_ns, t2_ns, t3_ns });
         Outcome { number: call.number, answer, exchange }
     }
 
     /// The answer, and beside it how long the call stayed with the coordinator.
-    fn ask(&self, call: &Call, stay: &mut Option<Stay>) -> Result<Result<Vec<u8>, Trouble>, ureq::Error> {
+    fn ask(
+        &self,
+        call: &Call,
+        stay: &mut Option<CallStamps>,
+    ) -> Result<Result<Vec<u8>, CallError>, ureq::Error> {
         let url = format!("{}{}", self.base, call.path);
         let mut fields = vec![(PROTOCOL_HEADER, PROTOCOL.to_string())];
         fields.extend(self.authorization.clone().map(|value| ("Authorization", value)));
@@ -155,16 +159,16 @@ impl Caller {
             }
         }?;
         let status = response.status();
-        *stay = response.headers().get(CLOCK_HEADER).and_then(|value| Stay::read(value.to_str().ok()?));
+        *stay = response.headers().get(CLOCK_HEADER).and_then(|value| CallStamps::read(value.to_str().ok()?));
         let most = if call.body.is_none() { MAX_PLAN_MESSAGE_BYTES } else { MAX_CONTROL_BYTES };
         let body = response.body_mut().with_config().limit(most as u64).read_to_vec()?;
         if status == StatusCode::OK {
             return Ok(Ok(body));
         }
         let trouble = match Refused::read(&body) {
-            Ok(refused) => Trouble::Refused(refused.into()),
+            Ok(refused) => CallError::Refused(refused.into()),
             Err(_) => {
-                Trouble::Unreachable(format!("status {} and no word of this protocol", status.as_u16()))
+                CallError::Unreachable(format!("status {} and no word of this protocol", status.as_u16()))
             }
         };
         Ok(Err(trouble))
@@ -252,16 +256,16 @@ mod tests {
             request.contains("authorization: bearer secret\r\n")
                 && request.contains(&format!("loadtester-protocol: {PROTOCOL}\r\n"))
         );
-        assert_eq!(call(2).unwrap_err(), Trouble::Refused(Refusal::Replaced));
+        assert_eq!(call(2).unwrap_err(), CallError::Refused(Refusal::Replaced));
         assert_eq!(
             call(3).unwrap_err(),
-            Trouble::Unreachable("status 302 and no word of this protocol".into())
+            CallError::Unreachable("status 302 and no word of this protocol".into())
         );
         for number in 4..=5 {
-            assert!(matches!(call(number).unwrap_err(), Trouble::Unreachable(_)));
+            assert!(matches!(call(number).unwrap_err(), CallError::Unreachable(_)));
         }
-        assert_eq!(call(6).unwrap_err(), Trouble::Unreachable("no answer within 400 ms".into()));
-        let Trouble::Unreachable(why) = call(7).unwrap_err() else { panic!("nobody listens any more") };
+        assert_eq!(call(6).unwrap_err(), CallError::Unreachable("no answer within 400 ms".into()));
+        let CallError::Unreachable(why) = call(7).unwrap_err() else { panic!("nobody listens any more") };
         assert!(!why.contains("secret"), "{why}");
     }
 
@@ -284,7 +288,7 @@ mod tests {
             (before_ns, outcomes.recv().unwrap().exchange)
         };
         let (before_ns, found) = exchange(1);
-        let Exchange { t0_ns, t1_ns, t2_ns, t3_ns } = found.expect("both sides told");
+        let Exchange { t0_ns, t1_ns, t2_ns, t3_ns } = found.expect("both sides stamped it");
         assert_eq!((t1_ns, t2_ns), (5, 7));
         assert!(before_ns <= t0_ns && t0_ns <= t3_ns && t3_ns < before_ns + 250_000_000, "{found:?}");
         for number in 2..=4 {

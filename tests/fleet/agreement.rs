@@ -11,7 +11,7 @@ use loadtester::tally::{Merged, RowTimer, StepId};
 use serde_json::Value;
 
 use crate::instrument::schedule_fit;
-use crate::stage::{Log, RunDir};
+use crate::processes::{Log, RunDir};
 
 const WORKERS: usize = 3;
 const RATE: f64 = 3_000.0;
@@ -120,8 +120,8 @@ fn merged_percentiles_are_those_of_the_union_of_what_workers_measured() {
         for (name, q) in
             [("p50", 0.5), ("p75", 0.75), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99_9", 0.999)]
         {
-            let said = report[key][name].as_f64().unwrap_or_else(|| panic!("{key}.{name}: {report:#}"));
-            assert_eq!((said * 1e9).round() as u64, nearest_rank(&union, q), "{key}.{name}");
+            let reported = report[key][name].as_f64().unwrap_or_else(|| panic!("{key}.{name}: {report:#}"));
+            assert_eq!((reported * 1e9).round() as u64, nearest_rank(&union, q), "{key}.{name}");
         }
         let mut whole = Buckets::new();
         add(&mut whole, &decoded(&report["histograms"][key]));

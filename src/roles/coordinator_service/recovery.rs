@@ -10,7 +10,7 @@ use crate::roles::{Exit, Failure};
 impl CoordinatorService {
     /// Whether the run there may be taken up, by a coordinator with this plan of its own. One whose result was
     /// told is not told again: nothing would be sent, and a CI job would pass for ever.
-    pub(super) fn may_take_up(&self, own: Option<&PlanBundle>) -> Result<(), Failure> {
+    pub(super) fn check_recoverable(&self, own: Option<&PlanBundle>) -> Result<(), Failure> {
         let (place, run) = (self.place(), self.coordinator.run());
         if let Some(exit) = self.coordinator.recorded_exit() {
             return Err(Failure::usage(format!(
@@ -28,7 +28,7 @@ impl CoordinatorService {
     }
 
     /// Say what was found.
-    pub(super) fn tell_past(&self) {
+    pub(super) fn report_recovery(&self) {
         let run = self.coordinator.run();
         if self.sealed.is_none() {
             return self.say(&format!("taken up from --state-dir: run {run}"));
@@ -48,7 +48,7 @@ impl CoordinatorService {
         if self.sealed.is_some()
             && !self.coordinator.is_broken()
             && self.coordinator.recorded_exit().is_none()
-            && let Err(failure) = self.persist(&Record::Told(exit as u8), &[])
+            && let Err(failure) = self.persist(&Record::ExitReported(exit as u8), &[])
         {
             self.say(&failure.message);
         }

@@ -19,9 +19,9 @@ use crate::sys::{self, Clock, Watch};
 
 /// When the last request left and its answer came, on the worker's clock.
 #[derive(Clone)]
-pub(crate) struct ClockSampler(Arc<Mutex<Noted>>);
+pub(crate) struct ClockSampler(Arc<Mutex<SampledCall>>);
 
-struct Noted {
+struct SampledCall {
     watch: Watch,
     left_ns: u64,
     came_ns: Option<u64>,
@@ -30,7 +30,7 @@ struct Noted {
 impl ClockSampler {
     /// On this clock.
     pub(crate) fn new(clock: Clock) -> Self {
-        Self(Arc::new(Mutex::new(Noted { watch: Watch::new(clock), left_ns: 0, came_ns: None })))
+        Self(Arc::new(Mutex::new(SampledCall { watch: Watch::new(clock), left_ns: 0, came_ns: None })))
     }
 
     /// Before the last bytes of the request were handed to the kernel, and when it had what was read first of
@@ -40,7 +40,7 @@ impl ClockSampler {
         noted.came_ns.map(|came_ns| (noted.left_ns, came_ns))
     }
 
-    fn noted(&self) -> MutexGuard<'_, Noted> {
+    fn noted(&self) -> MutexGuard<'_, SampledCall> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::event::Effects;
 use super::member::MemberStatus;
-use super::{CALL_TIMEOUT_NS, Coordinator, Note, OnWorkerLoss, Partitioning, Record, Share};
+use super::{CALL_TIMEOUT_NS, Coordinator, EpochShard, Note, OnWorkerLoss, Partitioning, Record};
 use crate::fleet::messages::{MAX_WORKERS, WorkerId, WorkerState};
 use crate::plan::Shard;
 
@@ -24,7 +24,7 @@ impl Coordinator {
             let slot = preparing.iter().position(|id| *id == worker)?;
             return Some(Shard { slot: slot as u32, of: preparing.len() as u32 });
         };
-        if last.share_of(worker).is_some() {
+        if last.shard_of(worker).is_some() {
             return None;
         }
         let of = last.shares.first()?.of;
@@ -73,31 +73,31 @@ impl Coordinator {
 
     /// The sharing-out that fits those who could send; `None`: the present one does, or nothing better may
     /// be done.
-    fn wanted_shares(&self) -> Option<Vec<Share>> {
+    fn wanted_shares(&self) -> Option<Vec<EpochShard>> {
         let (_, terms) = self.state.plan.as_ref()?;
         let last = self.state.epochs.last()?;
         // One that is done has carried its part out.
         let is_here = |id: WorkerId| self.state.member(id).is_some_and(|m| m.gone.is_none());
-        let kept: Vec<Share> = last.shares.iter().copied().filter(|s| is_here(s.worker)).collect();
+        let kept: Vec<EpochShard> = last.shares.iter().copied().filter(|s| is_here(s.worker)).collect();
         // By number: asked after each event, of a thousand workers.
         let mut owns = vec![false; self.present.len()];
         kept.iter().for_each(|s| owns[s.worker.0 as usize] = true);
         let new: Vec<WorkerId> = self.able().into_iter().filter(|id| !owns[id.0 as usize]).collect();
         let of = last.shares.first()?.of;
         let is_short = kept.len() < of as usize;
-        let redeal = terms.dealing == Partitioning::Arrivals
+        let repartitioned = terms.partitioning == Partitioning::Arrivals
             && (is_short && terms.on_worker_loss == OnWorkerLoss::Redistribute
                 || !is_short && !new.is_empty());
-        if redeal {
+        if repartitioned {
             let owners = kept.iter().map(|s| s.worker).chain(new).take(MAX_WORKERS);
             let owners: Vec<WorkerId> = owners.collect();
-            return (!owners.is_empty()).then(|| deal(&self.by_slot(owners)));
+            return (!owners.is_empty()).then(|| partition(&self.by_slot(owners)));
         }
-        if !is_short || new.is_empty() || terms.dealing == Partitioning::Requests {
+        if !is_short || new.is_empty() || terms.partitioning == Partitioning::Requests {
             return None;
         }
         let is_free = |slot: &u32| kept.iter().all(|s| s.slot != *slot);
-        let filled = (0..of).filter(is_free).zip(new).map(|(slot, worker)| Share { worker, slot, of });
+        let filled = (0..of).filter(is_free).zip(new).map(|(slot, worker)| EpochShard { worker, slot, of });
         Some(kept.iter().copied().chain(filled).collect())
     }
 
@@ -108,7 +108,7 @@ impl Coordinator {
 }
 
 /// One slot each, in order.
-pub(super) fn deal(workers: &[WorkerId]) -> Vec<Share> {
+pub(super) fn partition(workers: &[WorkerId]) -> Vec<EpochShard> {
     let of = workers.len() as u32;
-    (0..).zip(workers).map(|(slot, worker)| Share { worker: *worker, slot, of }).collect()
+    (0..).zip(workers).map(|(slot, worker)| EpochShard { worker: *worker, slot, of }).collect()
 }

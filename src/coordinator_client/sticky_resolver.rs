@@ -16,10 +16,10 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The addresses of one name, the coordinator's.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct StickyResolver(Arc<Known>);
+pub(crate) struct StickyResolver(Arc<ResolvedName>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct ResolvedName {
     addresses: Mutex<Option<ResolvedSocketAddrs>>,
     in_doubt: AtomicBool,
     ask: DefaultResolver,

@@ -1,8 +1,8 @@
-//! Fleets that do not come together: who is missing is said at once, and nobody waits for ever.
+//! Fleets that do not come together: the output names who is missing at once, and nobody waits for ever.
 
 use serde_json::{Value, json};
 
-use crate::stage::{Log, Process, RunDir, eventually, exchange, post};
+use crate::processes::{Log, Process, RunDir, eventually, exchange, post};
 
 /// A worker that joins and is never heard again.
 fn join_and_vanish(url: &str) {
@@ -34,9 +34,9 @@ fn one_of_two(dir: &RunDir, log: &Log, join_timeout: &str) -> (Process, String, 
 fn who_is_lost_before_the_start_is_named_at_once_and_another_may_come_in_its_place() {
     let (log, dir) = (Log::start(), RunDir::new());
     let (mut coordinator, url, mut stays) = one_of_two(&dir, &log, "60s");
-    let said = coordinator
+    let output = coordinator
         .wait_for_output("waiting for others in place of worker 0 (vanishes), lost before the start");
-    assert!(said.starts_with(", 1 of 2 are there, "), "{said}");
+    assert!(output.starts_with(", 1 of 2 are there, "), "{output}");
     // The picture is drawn anew many times a second.
     let waiting = eventually("who is missing", || {
         let status: Value = serde_json::from_str(&page(&url, "/status")).expect("JSON");

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use rustix::process::Signal;
 
-use crate::stage::{Log, RunDir};
+use crate::processes::{Log, RunDir};
 
 #[test]
 fn a_worker_says_that_it_reaches_no_coordinator_and_what_becomes_of_it() {
@@ -30,7 +30,7 @@ fn a_worker_says_that_it_reaches_no_coordinator_and_what_becomes_of_it() {
     let (mut coordinator, _) = {
         // Nobody answers until this line was written.
         let mark = format!("cannot reach the coordinator at {url}: ");
-        crate::stage::eventually("the second line", || {
+        crate::processes::eventually("the second line", || {
             (worker.output().matches(&mark).count() > 1).then_some(())
         });
         assert!(worker.output().contains("trying for another 2 min"), "{}", worker.output());
@@ -62,9 +62,9 @@ fn a_worker_says_that_the_coordinator_has_all_of_it() {
     let (mut coordinator, url) = dir.coordinator(&plan, "1", &[]);
     let mut worker = dir.worker("w0", &url, &["--threads", "1"]);
     assert_eq!((coordinator.end(), worker.end()), (Some(0), Some(0)), "{}", worker.output());
-    let said = worker.output();
+    let output = worker.output();
     let marks = ["joined as worker 0 of run ", "load begins", "the coordinator has all"];
-    let places = marks.map(|mark| said.find(mark));
-    assert!(places.is_sorted() && places[0].is_some(), "{said}");
-    assert!(!said.contains("cannot reach"), "{said}");
+    let places = marks.map(|mark| output.find(mark));
+    assert!(places.is_sorted() && places[0].is_some(), "{output}");
+    assert!(!output.contains("cannot reach"), "{output}");
 }

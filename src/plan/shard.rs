@@ -1,6 +1,6 @@
 //! The part of a plan that one slot out of several carries out: arithmetic, no talk.
 //!
-//! A slot is a thread, or a worker's thread counted over all workers. The shares of all slots
+//! A slot is a thread, or a worker's thread counted over all workers. The loads of all slots
 //! together are the plan, exactly.
 
 use std::ops::Range;
@@ -19,7 +19,7 @@ pub struct Shard {
 
 /// What a slot carries out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Share {
+pub struct ShardLoad {
     /// Closed model: its connections, 0 when there are more slots than connections. Open model:
     /// the most it may open, at least 1.
     pub connections: u32,
@@ -33,29 +33,29 @@ pub struct Share {
     pub arrivals: (u64, u64),
 }
 
-/// The share of `slice`.
-pub fn share(plan: &Plan, slice: Shard) -> Share {
-    share_within(plan, Shard { slot: 0, of: 1 }, slice)
+/// The load of `shard`.
+pub fn shard_load(plan: &Plan, shard: Shard) -> ShardLoad {
+    shard_load_within(plan, Shard { slot: 0, of: 1 }, shard)
 }
 
-/// The share of `slice` within that of `whole`: of a thread within a worker's, whatever the number of
+/// The load of `shard` within that of `whole`: of a thread within a worker's, whatever the number of
 /// the other workers' threads.
-pub fn share_within(plan: &Plan, whole: Shard, slice: Shard) -> Share {
+pub fn shard_load_within(plan: &Plan, whole: Shard, shard: Shard) -> ShardLoad {
     let (slot, of) = (u64::from(whole.slot), u64::from(whole.of));
-    let arrivals = (slot + of * u64::from(slice.slot), of * u64::from(slice.of));
-    let within = |total: u32| dealt(dealt(total, whole), slice);
+    let arrivals = (slot + of * u64::from(shard.slot), of * u64::from(shard.of));
+    let within = |total: u32| portion(portion(total, whole), shard);
     match &plan.load.model {
         Model::Closed { connections } => {
-            let of_whole = dealt(*connections, whole);
-            let before = dealt_before(*connections, whole.slot, whole.of)
-                + dealt_before(of_whole, slice.slot, slice.of);
-            let own = dealt(of_whole, slice);
+            let of_whole = portion(*connections, whole);
+            let before = portions_before(*connections, whole.slot, whole.of)
+                + portions_before(of_whole, shard.slot, shard.of);
+            let own = portion(of_whole, shard);
             // Requests up to a connection: proportional, and the last one's bound is all of them.
             let upto = |c: u32, n: u64| (u128::from(n) * u128::from(c) / u128::from(*connections)) as u64;
             let requests = plan.load.requests.map(|n| upto(before, n)..upto(before + own, n));
-            Share { connections: own, requests, backlog: 0, arrivals }
+            ShardLoad { connections: own, requests, backlog: 0, arrivals }
         }
-        Model::Open { connections, backlog, .. } => Share {
+        Model::Open { connections, backlog, .. } => ShardLoad {
             connections: within(connections.unwrap_or(DEFAULT_OPEN_CONNECTIONS)).max(1),
             requests: plan.load.requests.map(|n| 0..n),
             backlog: within(*backlog).max(1),
@@ -65,12 +65,12 @@ pub fn share_within(plan: &Plan, whole: Shard, slice: Shard) -> Share {
 }
 
 /// As even as possible; the first slots get one more.
-fn dealt(total: u32, slice: Shard) -> u32 {
-    total / slice.of + u32::from(slice.slot < total % slice.of)
+fn portion(total: u32, shard: Shard) -> u32 {
+    total / shard.of + u32::from(shard.slot < total % shard.of)
 }
 
 /// What the slots before `slot` get.
-fn dealt_before(total: u32, slot: u32, of: u32) -> u32 {
+fn portions_before(total: u32, slot: u32, of: u32) -> u32 {
     // slot < of, so the product is at most total.
     slot * (total / of) + slot.min(total % of)
 }
@@ -118,9 +118,9 @@ mod tests {
     #[test]
     fn ten_connections_and_a_hundred_requests_over_three_threads() {
         let plan = plan(Model::Closed { connections: 10 }, Some(100));
-        let shares: Vec<Share> = (0..3).map(|slot| share(&plan, Shard { slot, of: 3 })).collect();
-        assert_eq!(shares.iter().map(|s| s.connections).collect::<Vec<_>>(), [4, 3, 3]);
-        let requests: Vec<_> = shares.into_iter().map(|s| s.requests.unwrap()).collect();
+        let loads: Vec<ShardLoad> = (0..3).map(|slot| shard_load(&plan, Shard { slot, of: 3 })).collect();
+        assert_eq!(loads.iter().map(|s| s.connections).collect::<Vec<_>>(), [4, 3, 3]);
+        let requests: Vec<_> = loads.into_iter().map(|s| s.requests.unwrap()).collect();
         assert_eq!(requests, [0..40, 40..70, 70..100]);
     }
 
@@ -130,13 +130,13 @@ mod tests {
             let plan = plan(Model::Closed { connections }, Some(n));
             let (mut dealt, mut next) = (0, 0);
             for slot in 0..of {
-                let share = share(&plan, Shard { slot, of });
-                let requests = share.requests.unwrap();
+                let load = shard_load(&plan, Shard { slot, of });
+                let requests = load.requests.unwrap();
                 prop_assert_eq!(requests.start, next);
-                prop_assert_eq!(requests.is_empty() && n >= u64::from(connections), share.connections == 0 && n >= u64::from(connections));
-                prop_assert!(share.connections.abs_diff(connections / of) <= 1);
+                prop_assert_eq!(requests.is_empty() && n >= u64::from(connections), load.connections == 0 && n >= u64::from(connections));
+                prop_assert!(load.connections.abs_diff(connections / of) <= 1);
                 next = requests.end;
-                dealt += share.connections;
+                dealt += load.connections;
             }
             prop_assert_eq!((dealt, next), (connections, n));
         }
@@ -151,12 +151,12 @@ mod tests {
             for (slot, m) in (0..).zip(&threads) {
                 let whole = Shard { slot, of: threads.len() as u32 };
                 for thread in 0..*m {
-                    let share = share_within(&closed, whole, Shard { slot: thread, of: *m });
-                    let requests = share.requests.unwrap();
+                    let load = shard_load_within(&closed, whole, Shard { slot: thread, of: *m });
+                    let requests = load.requests.unwrap();
                     prop_assert_eq!(requests.start, next);
                     next = requests.end;
-                    dealt += share.connections;
-                    let (first, stride) = share_within(&open, whole, Shard { slot: thread, of: *m }).arrivals;
+                    dealt += load.connections;
+                    let (first, stride) = shard_load_within(&open, whole, Shard { slot: thread, of: *m }).arrivals;
                     arrivals.extend((first..2_000).step_by(stride as usize));
                 }
             }
@@ -168,11 +168,11 @@ mod tests {
         #[test]
         fn every_slot_of_the_open_model_can_send(connections in 1u32..5_000, backlog in 1u32..5_000, of in 1u32..200) {
             let plan = plan(open(Some(connections), backlog), Some(7));
-            let shares: Vec<Share> = (0..of).map(|slot| share(&plan, Shard { slot, of })).collect();
-            prop_assert!(shares.iter().all(|s| s.connections >= 1 && s.backlog >= 1 && s.requests == Some(0..7)));
-            prop_assert_eq!(shares.iter().map(|s| s.connections).sum::<u32>(), connections.max(of));
-            prop_assert_eq!(shares.iter().map(|s| s.backlog).sum::<u32>(), backlog.max(of));
-            prop_assert!(shares.iter().zip(0..).all(|(s, slot)| s.arrivals == (slot, u64::from(of))));
+            let loads: Vec<ShardLoad> = (0..of).map(|slot| shard_load(&plan, Shard { slot, of })).collect();
+            prop_assert!(loads.iter().all(|s| s.connections >= 1 && s.backlog >= 1 && s.requests == Some(0..7)));
+            prop_assert_eq!(loads.iter().map(|s| s.connections).sum::<u32>(), connections.max(of));
+            prop_assert_eq!(loads.iter().map(|s| s.backlog).sum::<u32>(), backlog.max(of));
+            prop_assert!(loads.iter().zip(0..).all(|(s, slot)| s.arrivals == (slot, u64::from(of))));
         }
     }
 }

@@ -9,7 +9,7 @@ const AGAIN_NS: u64 = 10_000_000_000;
 const S: u64 = 1_000_000_000;
 
 /// What was said last.
-pub(crate) struct Telling {
+pub(crate) struct ProgressMessages {
     url: String,
     is_quiet: bool,
     /// When it was last said that the coordinator is away.
@@ -19,7 +19,7 @@ pub(crate) struct Telling {
     was_reached: bool,
 }
 
-impl Telling {
+impl ProgressMessages {
     /// Of the coordinator at this URL nothing was said yet.
     pub(crate) fn new(url: &str, is_quiet: bool) -> Self {
         Self { url: url.to_owned(), is_quiet, last_printed_ns: None, is_away: false, was_reached: false }
@@ -65,29 +65,39 @@ mod tests {
 
     #[test]
     fn a_coordinator_that_is_away_is_told_of_at_once_and_then_seldom_and_so_is_its_return() {
-        let mut telling = Telling::new("http://c:1", true);
+        let mut progress_messages = ProgressMessages::new("http://c:1", true);
         let away =
             |left| format!("cannot reach the coordinator at http://c:1: no; trying for another {left}");
         let until = 900 * S;
-        assert_eq!(telling.look(None, 0), None);
-        assert_eq!(telling.look(Some(("no", until)), 0), Some(away("15 min")));
-        assert_eq!(telling.look(Some(("no", until)), 10 * S - 1), None);
-        assert_eq!(telling.look(Some(("no", until)), 10 * S), Some(away("15 min")));
-        assert_eq!(telling.look(Some(("no", until)), 841 * S), Some(away("59 s")));
-        assert_eq!(telling.look(None, 842 * S), Some("the coordinator at http://c:1 is reached".to_owned()));
-        assert_eq!(telling.look(None, 843 * S), None);
+        assert_eq!(progress_messages.look(None, 0), None);
+        assert_eq!(progress_messages.look(Some(("no", until)), 0), Some(away("15 min")));
+        assert_eq!(progress_messages.look(Some(("no", until)), 10 * S - 1), None);
+        assert_eq!(progress_messages.look(Some(("no", until)), 10 * S), Some(away("15 min")));
+        assert_eq!(progress_messages.look(Some(("no", until)), 841 * S), Some(away("59 s")));
+        assert_eq!(
+            progress_messages.look(None, 842 * S),
+            Some("the coordinator at http://c:1 is reached".to_owned())
+        );
+        assert_eq!(progress_messages.look(None, 843 * S), None);
         // What has come and gone between two lines is not worth one.
-        assert_eq!(telling.look(Some(("no", 963 * S)), 844 * S), None);
-        assert_eq!(telling.look(None, 845 * S), None);
-        assert_eq!(telling.look(Some(("no", 980 * S)), 860 * S), Some(away("2 min")));
-        assert_eq!(telling.look(None, 861 * S), Some("the coordinator at http://c:1 is back".to_owned()));
+        assert_eq!(progress_messages.look(Some(("no", 963 * S)), 844 * S), None);
+        assert_eq!(progress_messages.look(None, 845 * S), None);
+        assert_eq!(progress_messages.look(Some(("no", 980 * S)), 860 * S), Some(away("2 min")));
+        assert_eq!(
+            progress_messages.look(None, 861 * S),
+            Some("the coordinator at http://c:1 is back".to_owned())
+        );
     }
 
     #[test]
     fn one_that_was_never_away_at_first_is_back_later() {
-        let mut telling = Telling::new("http://c:1", true);
-        telling.joined(0, &"r");
-        assert!(telling.look(Some(("no", 120 * S)), 0).is_some_and(|line| line.ends_with("another 2 min")));
-        assert_eq!(telling.look(None, S), Some("the coordinator at http://c:1 is back".to_owned()));
+        let mut progress_messages = ProgressMessages::new("http://c:1", true);
+        progress_messages.joined(0, &"r");
+        assert!(
+            progress_messages
+                .look(Some(("no", 120 * S)), 0)
+                .is_some_and(|line| line.ends_with("another 2 min"))
+        );
+        assert_eq!(progress_messages.look(None, S), Some("the coordinator at http://c:1 is back".to_owned()));
     }
 }
