@@ -52,7 +52,7 @@ fn tally_record(bencher: Bencher) {
     let (times, mut tally, mut i) = (some_times_ns(), Tally::new(1), 0);
     bencher.bench_local(|| {
         i = (i + 1) % times.len();
-        tally.record_row(StepId(0), RowTimer::ResponseTime, black_box(times[i]));
+        tally.record_row(StepId(0), RowTimer::ResponseOk, black_box(times[i]));
     });
 }
 
@@ -62,8 +62,8 @@ fn tally_merge(bencher: Bencher, scenarios: usize) {
     let (mut window, mut total) = (Tally::new(scenarios), Merged::new(scenarios));
     for (i, ns) in some_times_ns().into_iter().enumerate() {
         let step = StepId::new(i % scenarios);
-        window.record_row(step, RowTimer::ResponseTime, ns);
-        window.record_row(step, RowTimer::ServiceTime, ns);
+        window.record_row(step, RowTimer::ResponseOk, ns);
+        window.record_row(step, RowTimer::ServiceOk, ns);
         window.end_row(step, Outcome::Ok);
         window.count_status(step, 200);
         window.record(Timer::Slip, ns / 20);

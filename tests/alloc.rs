@@ -13,7 +13,7 @@ use loadtester::client::{Action, Client, RunSpec};
 use loadtester::load::{self, Control, Job, Pem, Route, TALLIES_PER_THREAD, tls_config};
 use loadtester::plan::{self, Overrides, Shard, ShardLoad};
 use loadtester::sys::{Address, Clock};
-use loadtester::tally::{Outcome, RowTimer, Tally};
+use loadtester::tally::{Outcome, RowTime, Tally};
 
 use script::{Script, Step, response, send};
 
@@ -149,7 +149,7 @@ fn check_client(load: &str, response: &str, piece: usize) {
         }
         let mut empty = spare.pop().expect("two go round");
         empty.clear();
-        let full = client.swap_tally(empty);
+        let full = client.swap_tally(empty, now);
         ok += full.sum(Outcome::Ok);
         spare.push(full);
     }
@@ -237,7 +237,7 @@ fn allocations_in_windows(
             ok += window.tally.sum(Outcome::Ok);
         }
         let counted = window.tally.merged();
-        let timed = counted.over_rows(RowTimer::ResponseTime).count();
+        let timed = counted.times(RowTime::Response).count();
         assert_eq!(timed, counted.completed(), "each exchange is timed in its window");
         if counts.len() == last {
             control.stop();

@@ -179,8 +179,8 @@ fn window() -> Merged {
         scenario.count_status(200);
         scenario.add(RowCounter::BytesSent, 120);
         scenario.add(RowCounter::BytesReceived, 300);
-        scenario.record(RowTimer::ResponseTime, service + own);
-        scenario.record(RowTimer::ServiceTime, service);
+        scenario.record(RowTimer::ResponseOk, service + own);
+        scenario.record(RowTimer::ServiceOk, service);
         tally.record(Timer::Slip, own);
         tally.record(Timer::SendDelay, own);
         tally.record(Timer::ReceiveDelay, own / 2);

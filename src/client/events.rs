@@ -46,6 +46,7 @@ impl Client {
 
     /// The attempt on `c` failed at `at_ns`, and with it the request that it was made for.
     pub(super) fn attempt_failed(&mut self, c: u32, failure: (Outcome, Detail), at_ns: u64, now: u64) {
+        self.recorder.waited(self.pool.get(c).connecting_since_ns, at_ns);
         self.pool.attempt_failed(c, failure, now);
         if let Some(id) = self.pool.get_mut(c).reserved.take() {
             return self.end_exchange(id, failure, at_ns);
@@ -195,7 +196,9 @@ impl Client {
             self.judge.judge(&self.spec, self.exchanges.get(id), response, arrival.at_ns, &mut self.tally)
         };
         let in_time = arrival.at_ns <= self.phases.stop;
-        self.exchanges.remove(id).completes(head, judged, arrival, in_time, &mut self.tally);
+        let exchange = self.exchanges.remove(id);
+        exchange.mark(judged.0.is_ok(), arrival.at_ns, &mut self.recorder);
+        exchange.completes(head, judged, arrival, in_time, &mut self.tally);
         self.request_ended();
         match stays {
             Ok(()) => {
@@ -225,7 +228,9 @@ impl Client {
     }
 
     fn end_exchange(&mut self, id: ExchangeId, (outcome, detail): (Outcome, Detail), at_ns: u64) {
-        self.exchanges.remove(id).fails(outcome, at_ns, detail, &mut self.tally);
+        let exchange = self.exchanges.remove(id);
+        exchange.mark(false, at_ns, &mut self.recorder);
+        exchange.fails(outcome, at_ns, detail, &mut self.tally);
         self.request_ended();
     }
 

@@ -2,7 +2,9 @@
 
 use crate::http::Status;
 use crate::http1::Head;
-use crate::tally::{Counter, Detail, FirstSeen, Outcome, RowCounter, RowTimer, StepId, Tally, Timer};
+use crate::tally::{
+    Counter, Detail, FirstSeen, Outcome, Recorder, RowCounter, RowTime, Silence, StepId, Tally, Timer,
+};
 
 /// How a complete response is judged when its scenario expects nothing else.
 #[inline]
@@ -67,6 +69,8 @@ pub(crate) struct Exchange {
     pub(crate) last: Option<Arrival>,
     /// Response bytes so far.
     pub(crate) received: u64,
+    /// The longest time between two reads of the response.
+    silence: Silence,
 }
 
 /// When a read's last byte was there.
@@ -107,6 +111,7 @@ impl Exchange {
         first_byte_ns: None,
         last: None,
         received: 0,
+        silence: Silence { from_ns: 0, to_ns: 0 },
     };
 
     /// A request that is due, to go over `connection`.
@@ -153,6 +158,9 @@ impl Exchange {
         let arrival = Arrival::judge(stamp_ns, self.sent_ns.unwrap_or(self.due_ns), now);
         self.received += n as u64;
         self.first_byte_ns.get_or_insert(arrival.at_ns);
+        if let Some(last) = self.last {
+            self.silence = self.silence.or_longer(last.at_ns, arrival.at_ns);
+        }
         self.last = Some(arrival);
         arrival
     }
@@ -168,7 +176,7 @@ impl Exchange {
         tally: &mut Tally,
     ) {
         if self.measured {
-            self.record_times(arrival.at_ns, tally);
+            self.record_times(arrival.at_ns, outcome.is_ok(), tally);
             if let (Some(sent), Some(first)) = (self.sent_ns, self.first_byte_ns) {
                 tally.record(Timer::FirstByteTime, first.saturating_sub(sent));
             }
@@ -186,16 +194,26 @@ impl Exchange {
     /// It ended without a complete response.
     pub(crate) fn fails(&self, outcome: Outcome, at_ns: u64, detail: Detail, tally: &mut Tally) {
         if outcome.is_timeout() && self.measured {
-            self.record_times(at_ns, tally);
+            self.record_times(at_ns, false, tally);
         }
         self.count(outcome, at_ns, detail, tally);
     }
 
+    /// It ended at `at_ns`: mark since when it waited at the target, and if it ended well when it was answered.
     #[inline]
-    fn record_times(&self, end_ns: u64, tally: &mut Tally) {
-        tally.record_row(self.step, RowTimer::ResponseTime, end_ns.saturating_sub(self.due_ns));
+    pub(crate) fn mark(&self, ok: bool, at_ns: u64, recorder: &mut Recorder) {
+        let Some(sent_ns) = self.sent_ns else { return };
+        match self.first_byte_ns {
+            Some(first_ns) if ok => recorder.answered(sent_ns, first_ns, at_ns, self.silence),
+            _ => recorder.waited(sent_ns, at_ns),
+        }
+    }
+
+    #[inline]
+    fn record_times(&self, end_ns: u64, ok: bool, tally: &mut Tally) {
+        tally.record_row(self.step, RowTime::Response.timer(ok), end_ns.saturating_sub(self.due_ns));
         if let Some(sent) = self.sent_ns {
-            tally.record_row(self.step, RowTimer::ServiceTime, end_ns.saturating_sub(sent));
+            tally.record_row(self.step, RowTime::Service.timer(ok), end_ns.saturating_sub(sent));
         }
     }
 

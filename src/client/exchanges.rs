@@ -111,6 +111,15 @@ impl Exchanges {
         self.places.iter().filter(|exchange| exchange.measured && !exchange.is_vacant).count()
     }
 
+    /// When the one that was sent first was sent; `None`: none was. Looks at every place.
+    pub(crate) fn oldest_sent_ns(&self) -> Option<u64> {
+        self.places
+            .iter()
+            .filter(|exchange| !exchange.is_vacant)
+            .filter_map(|exchange| exchange.sent_ns)
+            .min()
+    }
+
     /// What it sends now.
     #[inline]
     pub(crate) fn request<'a>(&'a self, spec: &'a RunSpec, id: ExchangeId) -> &'a Request {

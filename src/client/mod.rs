@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 use crate::http1::HeadMemo;
 use crate::plan::ShardLoad;
-use crate::tally::{Detail, Outcome, Tally};
+use crate::tally::{Detail, Outcome, Recorder, Tally};
 use demand::Demand;
 use exchanges::Exchanges;
 use judge::Judge;
@@ -79,6 +79,8 @@ pub struct Client {
     judge: Judge,
     memo: HeadMemo,
     tally: Box<Tally>,
+    /// When requests waited at the target and when it answered.
+    recorder: Recorder,
     /// Until when requests may be sent.
     permitted_until_ns: u64,
 }
@@ -96,6 +98,7 @@ impl Client {
             judge: Judge::new(spec.plan.scenarios.len()),
             memo: HeadMemo::new(),
             tally,
+            recorder: Recorder::new(u64::MAX),
             permitted_until_ns: u64::MAX,
             spec,
         }
@@ -129,6 +132,7 @@ impl Client {
     pub(crate) fn join(&mut self, start_ns: u64, from_ns: u64) {
         let load = &self.spec.plan.load;
         self.phases = Phases::new(load, start_ns);
+        self.recorder = Recorder::new(self.phases.measure_from);
         let period = self.spec.picker.period();
         let demand = Demand::new(load, &self.share, period, self.spec.seed, start_ns, from_ns);
         if matches!(demand, Demand::Closed(_)) {
@@ -217,8 +221,12 @@ impl Client {
         &self.tally
     }
 
-    /// Hand out the tally of the window that ends now, and go on with an empty one.
-    pub fn swap_tally(&mut self, empty: Box<Tally>) -> Box<Tally> {
+    /// Hand out the tally of the window that ends `now`, and go on with an empty one. Looks at every exchange.
+    pub fn swap_tally(&mut self, empty: Box<Tally>, now: u64) -> Box<Tally> {
+        if let Some(sent_ns) = self.exchanges.oldest_sent_ns() {
+            self.recorder.waited(sent_ns, now);
+        }
+        self.recorder.drain_into(&mut self.tally);
         std::mem::replace(&mut self.tally, empty)
     }
 }

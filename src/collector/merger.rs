@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::load::{Last, WINDOW_NS};
 use crate::run::{FirstFailure, Snapshot, State, TimelinePoint};
 use crate::run::{SharedSnapshot, detail_text};
-use crate::tally::{Merged, Outcome, RowCounter, RowTimer, ThreadHealth, Timer};
+use crate::tally::{Merged, Outcome, RowCounter, RowTime, ThreadHealth, Timer};
 use crate::verdict::preflight::OPEN_WINDOWS_MAX;
 
 /// The longest timeline: a day and a half of seconds, 15 MiB. Later windows still count, without a point.
@@ -237,8 +237,8 @@ impl Merger {
 }
 
 fn point(t: f64, tally: &Merged) -> TimelinePoint {
-    let response = tally.over_rows(RowTimer::ResponseTime);
-    let service = tally.over_rows(RowTimer::ServiceTime);
+    let response = tally.times(RowTime::Response);
+    let service = tally.times(RowTime::Service);
     TimelinePoint {
         t,
         due: tally.sum(RowCounter::Due),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Refusal;
 use super::messages::{Key, MAX_REPORT_BYTES, MAX_THREADS, MAX_TIME_NS, Totals};
 use super::worker::Window;
-use crate::tally::{Merged, RowCounter, RowTimer, ThreadHealth};
+use crate::tally::{Merged, RowCounter, RowTime, ThreadHealth};
 
 const MAGIC: [u8; 4] = *b"LTRP";
 const VERSION: u16 = 2;
@@ -143,7 +143,7 @@ impl Window for Report {
             failed: tally.failed(),
             dropped: tally.sum(RowCounter::Dropped),
             unfinished: self.span.last.map_or(0, |last| last.unfinished),
-            samples: tally.rows().iter().map(|row| row.timer(RowTimer::ResponseTime).count()).sum(),
+            samples: tally.rows().iter().map(|row| row.times(RowTime::Response).count()).sum(),
             bytes_sent: tally.sum(RowCounter::BytesSent),
             bytes_received: tally.sum(RowCounter::BytesReceived),
         }
@@ -159,7 +159,7 @@ mod tests {
     fn some() -> Report {
         let mut tally = Merged::new(2);
         tally.row_mut(StepId(1)).set(RowCounter::Due, 3);
-        tally.record_row(StepId(1), RowTimer::ResponseTime, 1_000);
+        tally.record_row(StepId(1), RowTimer::ResponseOk, 1_000);
         let threads = vec![ThreadHealth { core: Some(1), busy_ns: 5, ..ThreadHealth::default() }; 2];
         let last = Some(LastSpan { load_ended_ns: 9, unfinished: 2 });
         Report { key: Key(7), span: Span { from_ns: 1, to_ns: 10, last, threads }, tally }

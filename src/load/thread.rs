@@ -200,7 +200,7 @@ impl Thread {
             backlog: self.client.backlog(),
             connections: self.client.established(),
         };
-        let tally = self.client.swap_tally(empty);
+        let tally = self.client.swap_tally(empty, now);
         let window = Window { thread: self.job.thread, ended_at_ns: now, tally, health, last };
         // The channel has room for every tally there is; it is closed only when nobody wants them.
         let _ = self.job.windows.try_send(window);

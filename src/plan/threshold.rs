@@ -1,7 +1,7 @@
 //! What a run has to keep to: `p99 < 250ms`, read into a [`Threshold`].
 //!
 //! ```text
-//! [scenario:] [service] metric  < | <= | > | >= | ==  limit
+//! [scenario:] [service | ok | failed] metric  < | <= | > | >= | ==  limit
 //! ```
 //!
 //! What a threshold is held against, and the judgement, stay out.
@@ -19,6 +19,8 @@ use crate::units;
 
 /// The longest time a threshold may fail before the run is stopped, in nanoseconds: as long as a run.
 const MAX_ABORT_AFTER_NS: u64 = MAX_DURATION_NS;
+/// What holds for `answered_share` in a plan with thresholds of which none is about time without an answer.
+const DEFAULT_ANSWERED_SHARE: f64 = 0.99;
 /// The highest quantile that can be asked for: it takes 100,000 responses to know it.
 const HIGHEST_PERCENT: f64 = 99.99;
 
@@ -52,15 +54,23 @@ pub(crate) enum Metric {
     Dropped,
     /// Exchanges that ended, well or not.
     Count,
+    /// 1 − outages ÷ measured time.
+    AnsweredShare,
+    /// The longest stretch in which a request waited and no byte of a good answer came.
+    LongestGap,
 }
 
-/// Which time of an exchange.
+/// Which time of which exchanges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Timing {
-    /// Due to last byte: what a user feels.
+    /// Due to last byte of all: what a user feels.
     Response,
-    /// Send to last byte: what the target did.
+    /// Send to last byte of all: what the target did.
     Service,
+    /// Due to last byte of those that ended well.
+    Ok,
+    /// Due to last byte, or deadline, of those that failed.
+    Failed,
 }
 
 /// What of a distribution.
@@ -134,7 +144,19 @@ pub(super) fn all<'a>(
     names.extend(typed.filter(|name| !checked.contains(name)));
     let count = document.thresholds.as_ref().map_or(0, Vec::len);
     let each = (0..count).filter_map(|i| one(reader, &Path::of("thresholds").index(i), &names));
-    each.collect()
+    let mut all: Vec<Threshold> = each.collect();
+    let judges_time = |t: &Threshold| matches!(t.metric, Metric::AnsweredShare | Metric::LongestGap);
+    if count > 0 && !all.iter().any(judges_time) {
+        all.push(Threshold {
+            expression: "answered_share >= 99%".to_owned(),
+            scenario: None,
+            metric: Metric::AnsweredShare,
+            comparison: Comparison::AtLeast,
+            limit: DEFAULT_ANSWERED_SHARE,
+            abort_after_ns: None,
+        });
+    }
+    all
 }
 
 fn one(reader: &mut PlanReader<'_>, at: &Path, names: &[&str]) -> Option<Threshold> {
@@ -173,7 +195,12 @@ pub(crate) fn parse(text: &str, names: &[&str]) -> Result<Threshold, String> {
         .ok_or_else(|| format!("{} compares nothing: write one like `p99 < 250ms`", quoted(text)))?;
     let (left, right) = (rest[..at].trim(), rest[at + sign.len()..].trim());
     let metric = metric(left)?;
-    if comparison == Comparison::Equal && matches!(metric, Metric::Time(..) | Metric::Rate) {
+    if scenario.is_some() && matches!(metric, Metric::AnsweredShare | Metric::LongestGap) {
+        return Err(format!("{} is about the whole run: leave out the scenario's name", quoted(left)));
+    }
+    if comparison == Comparison::Equal
+        && matches!(metric, Metric::Time(..) | Metric::Rate | Metric::AnsweredShare | Metric::LongestGap)
+    {
         return Err(format!("{} is never exactly a figure: use `<` or `>`", quoted(left)));
     }
     if right.is_empty() {
@@ -215,11 +242,14 @@ fn metric(text: &str) -> Result<Metric, String> {
     let (timing, word) = match text.split_once(char::is_whitespace) {
         Some(("service", word)) => (Some(Timing::Service), word.trim_start()),
         Some(("response", word)) => (Some(Timing::Response), word.trim_start()),
+        Some(("ok", word)) => (Some(Timing::Ok), word.trim_start()),
+        Some(("failed", word)) => (Some(Timing::Failed), word.trim_start()),
         _ => (None, text),
     };
     let statistic = match word {
         "mean" => Some(Statistic::Mean),
         "max" => Some(Statistic::Max),
+        "median" => Some(Statistic::Quantile(0.5)),
         _ => percentile(word)?.map(Statistic::Quantile),
     };
     match (statistic, timing, word) {
@@ -228,17 +258,34 @@ fn metric(text: &str) -> Result<Metric, String> {
         (None, None, "rate") => Ok(Metric::Rate),
         (None, None, "dropped") => Ok(Metric::Dropped),
         (None, None, "count") => Ok(Metric::Count),
+        (None, None, "answered_share") => Ok(Metric::AnsweredShare),
+        (None, None, "longest_gap") => Ok(Metric::LongestGap),
         _ => Err(unknown_metric(text, word)),
     }
 }
 
 fn unknown_metric(text: &str, word: &str) -> String {
-    const WORDS: [&str; 8] = ["mean", "max", "error_rate", "rate", "dropped", "count", "service", "response"];
+    const WORDS: [&str; 13] = [
+        "mean",
+        "max",
+        "median",
+        "error_rate",
+        "rate",
+        "dropped",
+        "count",
+        "answered_share",
+        "longest_gap",
+        "service",
+        "response",
+        "ok",
+        "failed",
+    ];
     let guess = did_you_mean(word, WORDS);
     let remedy = match guess.as_str() {
         "" => {
-            "; there are p50 to p99.99, mean and max (after `service` those of the service time), \
-               error_rate, rate, dropped, count"
+            "; there are p50 to p99.99, median, mean and max (after `service`, `ok` or `failed` those of the \
+             service time, of requests that ended well, or that failed), error_rate, rate, dropped, count, \
+             answered_share, longest_gap"
         }
         guess => guess,
     };
@@ -263,10 +310,10 @@ fn percentile(word: &str) -> Result<Option<f64>, String> {
 
 fn limit(metric: Metric, text: &str) -> Result<f64, String> {
     match metric {
-        Metric::Time(..) => units::parse_duration(text).map(|ns| ns as f64),
+        Metric::Time(..) | Metric::LongestGap => units::parse_duration(text).map(|ns| ns as f64),
         Metric::Rate => units::parse_rate(text),
         Metric::Dropped | Metric::Count => units::parse_count(text).map(|n| n as f64),
-        Metric::ErrorRate => {
+        Metric::ErrorRate | Metric::AnsweredShare => {
             // `1` may be meant as 1 % or as all: only what can be nothing else is a fraction.
             let is_fraction = |share: &f64| *share < 1.0 && text.starts_with(|c: char| c.is_ascii_digit());
             let fraction = || text.parse::<f64>().ok().filter(is_fraction);
@@ -287,6 +334,8 @@ fn example(metric: Metric, sign: &str) -> String {
         Metric::Dropped => format!("dropped {sign} 0"),
         Metric::Count => format!("count {sign} 1000"),
         Metric::ErrorRate => format!("error_rate {sign} 1%"),
+        Metric::AnsweredShare => format!("answered_share {sign} 99%"),
+        Metric::LongestGap => format!("longest_gap {sign} 2s"),
     }
 }
 

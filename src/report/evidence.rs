@@ -4,11 +4,12 @@
 use super::InstrumentFigures;
 use crate::plan::Threshold;
 use crate::run::Snapshot;
-use crate::tally::{Counter, Histogram, Outcome, Row, RowCounter, RowTimer, Timer};
+use crate::tally::{Counter, Histogram, Outcome, Row, RowCounter, RowTime, RowTimer, Timer};
 use crate::units::print_duration;
 use crate::verdict;
 use crate::verdict::baseline::{self, Compared, MeasuredGroup, Measurement, Window};
 use crate::verdict::instrument::{Evidence, Instrument, Reason, judge};
+use crate::verdict::outages::Outages;
 use crate::verdict::threshold::{self, Context, Evaluation, Figures};
 
 impl Snapshot {
@@ -45,38 +46,19 @@ impl Snapshot {
             let instrument = self.judged(evidence);
             let context = Context { evidence, instrument: &instrument };
             let each = self.run.thresholds.iter().enumerate();
-            each.map(|(i, threshold)| self.evaluate(i, threshold, context)).collect()
+            let whole = self.whole();
+            each.map(|(i, threshold)| self.evaluate(i, threshold, &whole, context)).collect()
         })
     }
 
-    fn evaluate(&self, i: usize, threshold: &Threshold, context: Context) -> Evaluation {
-        let seconds = self.counted_ns() as f64 / 1e9;
-        let of = |tally: &Row| Figures {
-            completed: tally.completed(),
-            failed: tally.failed(),
-            dropped: tally.counter(RowCounter::Dropped),
-            rate: self.per_second(tally.completed()),
-            seconds,
-            response_time: context.evidence.response_time,
-            service_time: context.evidence.service_time,
+    fn evaluate(&self, i: usize, threshold: &Threshold, whole: &Figures, context: Context) -> Evaluation {
+        let evaluation = match threshold.scenario.and_then(|i| self.tally.rows().get(i)) {
+            Some(row) => {
+                let figures = Figures { rate: self.per_second(row.completed()), ..self.figures(&[row]) };
+                threshold::evaluate(threshold, &figures, context)
+            }
+            None => threshold::evaluate(threshold, whole, context),
         };
-        let figures = match threshold.scenario.and_then(|i| self.tally.rows().get(i)) {
-            Some(s) => Figures {
-                response_time: s.timer(RowTimer::ResponseTime),
-                service_time: s.timer(RowTimer::ServiceTime),
-                ..of(s)
-            },
-            None => Figures {
-                completed: self.tally.completed(),
-                failed: self.tally.failed(),
-                dropped: self.tally.sum(RowCounter::Dropped),
-                rate: super::figures::Rate::of(self).achieved,
-                seconds,
-                response_time: context.evidence.response_time,
-                service_time: context.evidence.service_time,
-            },
-        };
-        let evaluation = threshold::evaluate(threshold, &figures, context);
         match self.aborted {
             Some(by) if by == i => {
                 let after = print_duration(threshold.abort_after_ns.unwrap_or(0));
@@ -87,6 +69,44 @@ impl Snapshot {
         }
     }
 
+    /// What thresholds of the whole run are held against.
+    fn whole(&self) -> Figures {
+        Figures {
+            rate: super::figures::Rate::of(self).achieved,
+            outages: self.outages(),
+            ..self.figures(&self.tally.rows().iter().collect::<Vec<_>>())
+        }
+    }
+
+    /// What thresholds over these rows are held against, but for the rate.
+    fn figures(&self, rows: &[&Row]) -> Figures {
+        let sum = |which: RowTimer| Histogram::sum(rows.iter().map(|row| row.timer(which)));
+        let [response_ok, response_failed, service_ok, service_failed] = RowTimer::ALL.map(sum);
+        let count = |count: fn(&Row) -> u64| rows.iter().map(|row| count(row)).sum::<u64>();
+        let (due, settled) = (count(|row| row.counter(RowCounter::Due)), count(Row::settled));
+        Figures {
+            response_time: Histogram::sum([&response_ok, &response_failed]),
+            service_time: Histogram::sum([&service_ok, &service_failed]),
+            response_ok,
+            response_failed,
+            service_ok,
+            completed: count(Row::completed),
+            failed: count(Row::failed),
+            local_errors: count(|row| row.counter(Outcome::LocalError)),
+            dropped: count(|row| row.counter(RowCounter::Dropped)),
+            unfinished: if self.is_final() { due.saturating_sub(settled) } else { 0 },
+            rate: None,
+            seconds: self.counted_ns() as f64 / 1e9,
+            outages: None,
+        }
+    }
+
+    /// Time without an answer so far; `None`: no time was measured.
+    pub(crate) fn outages(&self) -> Option<Outages> {
+        let ok = self.tally.over_rows(RowTimer::ResponseOk);
+        Outages::of(self.tally.availability(), self.measured_ns, ok.quantile(0.5).unwrap_or(0))
+    }
+
     /// How a finished run stands to the baseline; `None`: there is none.
     pub(crate) fn comparison(&self) -> Option<Compared> {
         let against = self.run.baseline.as_deref()?;
@@ -94,7 +114,7 @@ impl Snapshot {
         let seconds = self.measured_ns as f64 / 1e9;
         let named = self.run.scenarios.iter().zip(self.tally.rows());
         let scenarios = named.map(|((name, _), s)| {
-            (name.clone(), side(s.timer(RowTimer::ResponseTime), self.per_second(s.completed())))
+            (name.clone(), side(&s.times(RowTime::Response), self.per_second(s.completed())))
         });
         let windows = self.timeline.iter().filter(|p| baseline::is_whole(p.t, seconds)).map(|p| Window {
             ended: p.completed + p.failed,
@@ -123,7 +143,7 @@ impl Snapshot {
         let tally = &self.tally;
         let ended = |outcome: Outcome| tally.sum(outcome);
         let (service_time, response_time): (Histogram, Histogram) =
-            (tally.over_rows(RowTimer::ServiceTime), tally.over_rows(RowTimer::ResponseTime));
+            (tally.times(RowTime::Service), tally.times(RowTime::Response));
         look(&Evidence {
             open_model: self.run.model == "open",
             // What fell to a lost worker never came due anywhere.

@@ -11,7 +11,7 @@ use super::headline::{Headline, Tone};
 use super::sanitize::{self, one_line};
 use super::{scenario_rows, threshold};
 use crate::run::Snapshot;
-use crate::tally::{Row, RowCounter, RowTimer, quantile};
+use crate::tally::{Row, RowCounter, RowTime, quantile};
 use crate::verdict::threshold::Outcome as Gate;
 
 /// Title of every annotation.
@@ -129,7 +129,7 @@ fn scenarios(snapshot: &Snapshot, named: &[(String, u32)]) -> String {
     let row = |name: &str, s: &[&Row]| {
         let sum = |n: fn(&Row) -> u64| s.iter().map(|s| n(s)).sum::<u64>();
         let mut response = crate::tally::Histogram::new();
-        s.iter().for_each(|s| response.merge(s.timer(RowTimer::ResponseTime)));
+        s.iter().for_each(|s| response.merge(&s.times(RowTime::Response)));
         let at = |q| quantile::percentile(&response, q).map_or("–".to_owned(), time);
         let [ok, failed, dropped] =
             [sum(Row::completed), sum(Row::failed), sum(|s| s.counter(RowCounter::Dropped))];

@@ -20,7 +20,7 @@ use super::format::seconds;
 use super::scenario_rows;
 use crate::run::Fleet;
 use crate::run::Snapshot;
-use crate::tally::{Counter, RowTimer, Timer};
+use crate::tally::{Counter, RowTime, Timer};
 
 /// The version of report.json's keys.
 pub(crate) const SCHEMA: u32 = 1;
@@ -139,8 +139,8 @@ struct Status<'a> {
 /// report.json of a finished run, with what was judged of the instrument.
 pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
     let (run, tally) = (&snapshot.run, &snapshot.tally);
-    let response_time = tally.over_rows(RowTimer::ResponseTime);
-    let service_time = tally.over_rows(RowTimer::ServiceTime);
+    let response_time = tally.times(RowTime::Response);
+    let service_time = tally.times(RowTime::Service);
     pretty(&Report {
         schema: SCHEMA,
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
@@ -189,7 +189,7 @@ pub fn status(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         connections: snapshot.threads.iter().map(|t| t.connections).sum(),
         totals: Totals::of(snapshot),
         rate: Rate::of(snapshot),
-        response_time: Latency::of(&snapshot.tally.over_rows(RowTimer::ResponseTime)),
+        response_time: Latency::of(&snapshot.tally.times(RowTime::Response)),
         scenarios: Scenario::own(snapshot),
         scenarios_left_out: scenario_rows::others(snapshot).count(),
         instrument: Instrument::of(snapshot, instrument),

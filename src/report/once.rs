@@ -7,7 +7,7 @@ use super::format::{bytes, time};
 use super::sanitize::one_line;
 use crate::http::CapturedResponse;
 use crate::plan::{Plan, secrets};
-use crate::tally::{Merged, Outcome, RowTimer, StepId, Timer};
+use crate::tally::{Merged, Outcome, RowTime, StepId, Timer};
 
 /// Bytes of a body that are shown of each side: a few screenfuls.
 const MOST_BODY_BYTES: usize = 4 << 10;
@@ -81,12 +81,12 @@ impl OnceExchange<'_> {
     }
 
     fn times(&self) -> String {
-        let scenario = self.tally.row(StepId(0));
+        let service = self.tally.row(StepId(0)).times(RowTime::Service);
         let named = [
             ("connect", self.tally.timer(Timer::ConnectTime)),
             ("TLS", self.tally.timer(Timer::TlsTime)),
             ("first byte", self.tally.timer(Timer::FirstByteTime)),
-            ("last byte", scenario.timer(RowTimer::ServiceTime)),
+            ("last byte", &service),
         ];
         let times = named.iter().filter_map(|(name, h)| Some(format!("{name} {}", time(h.max()?))));
         let times: Vec<String> = times.collect();

@@ -11,7 +11,7 @@ use std::fmt::Display;
 use super::scenario_rows::{self, OTHER};
 use crate::http1::ProtocolError;
 use crate::run::Snapshot;
-use crate::tally::{Close, Counter, Histogram, Outcome, Row, RowCounter, RowTimer, Timer, TlsFault};
+use crate::tally::{Close, Counter, Histogram, Outcome, Row, RowCounter, RowTime, Timer, TlsFault};
 use crate::verdict::instrument::Reason;
 use crate::verdict::threshold::Outcome as Gate;
 
@@ -95,10 +95,10 @@ fn requests(page: &mut Page, snapshot: &Snapshot) {
 fn times(page: &mut Page, snapshot: &Snapshot) {
     let help = "From the instant a request was due to the last byte of its response.";
     page.family("loadtester_response_time_seconds", "histogram", help);
-    row_times(page, snapshot, RowTimer::ResponseTime);
+    row_times(page, snapshot, RowTime::Response);
     let help = "From the send of a request to the last byte of its response.";
     page.family("loadtester_service_time_seconds", "histogram", help);
-    row_times(page, snapshot, RowTimer::ServiceTime);
+    row_times(page, snapshot, RowTime::Service);
     let help = "From the instant a request was due to its send, the wait for a free connection included.";
     page.family("loadtester_slip_seconds", "histogram", help);
     page.histogram(&[], snapshot.tally.timer(Timer::Slip));
@@ -108,13 +108,15 @@ fn times(page: &mut Page, snapshot: &Snapshot) {
 }
 
 /// A histogram of each scenario with a row of its own, and one of all others.
-fn row_times(page: &mut Page, snapshot: &Snapshot, timer: RowTimer) {
+fn row_times(page: &mut Page, snapshot: &Snapshot, time: RowTime) {
     for (name, _, row) in scenario_rows::own(snapshot) {
-        page.histogram(&[("scenario", name)], row.timer(timer));
+        page.histogram(&[("scenario", name)], &row.times(time));
     }
     let mut others = scenario_rows::others(snapshot).peekable();
     if others.peek().is_some() {
-        page.histogram(&[("scenario", OTHER)], &Histogram::sum(others.map(|row| row.timer(timer))));
+        let timers = [true, false].map(|ok| time.timer(ok));
+        let all = others.flat_map(|row| timers.map(|timer| row.timer(timer)));
+        page.histogram(&[("scenario", OTHER)], &Histogram::sum(all));
     }
 }
 

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use super::figures::Totals;
 use super::sanitize::one_line;
 use crate::run::Snapshot;
-use crate::tally::{Histogram, Outcome, Row, RowTimer, quantile};
+use crate::tally::{Histogram, Outcome, Row, RowTime, quantile};
 
 /// The header record.
 pub const HEADER: [&str; 21] = [
@@ -50,8 +50,8 @@ pub(crate) fn text(snapshot: &Snapshot) -> String {
         for count in [u64::from(*weight)].into_iter().chain(counts) {
             write!(text, ",{count}").expect("writing to memory does not fail");
         }
-        for timer in [RowTimer::ResponseTime, RowTimer::ServiceTime] {
-            times(&mut text, row.timer(timer));
+        for timer in [RowTime::Response, RowTime::Service] {
+            times(&mut text, &row.times(timer));
         }
         text += ",";
         text += &failures(row);
@@ -100,7 +100,7 @@ mod tests {
         tally.add_row(StepId::new(0), RowCounter::Due, 5);
         tally.add_row(StepId::new(0), Outcome::Ok, 2);
         tally.add_row(StepId::new(0), Outcome::Timeout, 1);
-        tally.record_row(StepId::new(0), RowTimer::ResponseTime, 64_000_000);
+        tally.record_row(StepId::new(0), RowTimer::ResponseOk, 64_000_000);
         let text = text(&snapshot);
         let lines: Vec<&str> = text.split("\r\n").collect();
         assert_eq!(lines.len(), 4, "{text}");

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::tally::{Histogram, Row, RowTimer};
+use crate::tally::{Histogram, Row, RowTime};
 
 /// Encoded windows kept at most: eight hours of one scenario at 2 kB a second. What comes later is
 /// merged into one last interval, so that nothing is lost but its course.
@@ -36,14 +36,14 @@ impl Intervals {
     /// Add a window of the measured time, its bounds in seconds since that began.
     pub fn add(&mut self, from_s: f64, to_s: f64, scenarios: &[Row]) {
         if self.lines.len() < self.most_bytes {
-            let histograms = scenarios.iter().map(|s| s.timer(RowTimer::ResponseTime));
-            return write_lines(&mut self.lines, &self.tags, [from_s, to_s], histograms);
+            let histograms: Vec<_> = scenarios.iter().map(|s| s.times(RowTime::Response)).collect();
+            return write_lines(&mut self.lines, &self.tags, [from_s, to_s], &histograms);
         }
         let empty = || Unencoded { from_s, to_s, scenarios: vec![Histogram::new(); scenarios.len()] };
         let rest = self.rest.get_or_insert_with(empty);
         rest.to_s = to_s;
         for (rest, scenario) in rest.scenarios.iter_mut().zip(scenarios) {
-            rest.merge(scenario.timer(RowTimer::ResponseTime));
+            rest.merge(&scenario.times(RowTime::Response));
         }
     }
 
@@ -51,21 +51,14 @@ impl Intervals {
     pub(crate) fn lines(&self) -> String {
         let mut lines = self.lines.clone();
         if let Some(Unencoded { from_s, to_s, scenarios }) = &self.rest {
-            write_lines(&mut lines, &self.tags, [*from_s, *to_s], scenarios.iter());
+            write_lines(&mut lines, &self.tags, [*from_s, *to_s], scenarios);
         }
         lines
     }
 }
 
-fn write_lines<'a>(
-    text: &mut String,
-    tags: &[String],
-    bounds_s: [f64; 2],
-    scenarios: impl Iterator<Item = &'a Histogram> + Clone,
-) {
-    let mut all = Histogram::new();
-    scenarios.clone().for_each(|h| all.merge(h));
-    write_line(text, "", bounds_s, &all);
+fn write_lines(text: &mut String, tags: &[String], bounds_s: [f64; 2], scenarios: &[Histogram]) {
+    write_line(text, "", bounds_s, &Histogram::sum(scenarios));
     if tags.len() > 1 {
         for (tag, histogram) in tags.iter().zip(scenarios).filter(|(_, h)| h.count() > 0) {
             write_line(text, &format!("Tag={tag},"), bounds_s, histogram);
@@ -109,7 +102,7 @@ mod tests {
         let mut intervals = Intervals { most_bytes: 1, ..Intervals::new(["a"]) };
         let mut tally = Merged::new(1);
         for second in 0..4 {
-            tally.record_row(StepId(0), RowTimer::ResponseTime, 1_000_000 * (1 + second));
+            tally.record_row(StepId(0), RowTimer::ResponseOk, 1_000_000 * (1 + second));
             intervals.add(second as f64, second as f64 + 1.0, tally.rows());
         }
         assert_eq!(intervals.lines.lines().count(), 1);

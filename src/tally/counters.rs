@@ -69,13 +69,42 @@ named_enum! {
 }
 
 named_enum! {
-    /// What is timed of each step: complete responses, and timeouts at their deadline. Exchanges that ended
-    /// otherwise have no last byte; they are only counted.
+    /// What is timed of each step, apart for exchanges that ended well and for those that did not: complete
+    /// responses, and timeouts at their deadline. Exchanges that ended otherwise have no last byte; they are only
+    /// counted.
     pub enum RowTimer {
-        /// Due to last byte received.
-        ResponseTime = "response_time",
-        /// Send to last byte received; for timeouts, only those after the send.
-        ServiceTime = "service_time",
+        /// [`RowTime::Response`] of exchanges that ended well.
+        ResponseOk = "response_time_ok",
+        /// [`RowTime::Response`] of exchanges that failed.
+        ResponseFailed = "response_time_failed",
+        /// [`RowTime::Service`] of exchanges that ended well.
+        ServiceOk = "service_time_ok",
+        /// [`RowTime::Service`] of exchanges that failed.
+        ServiceFailed = "service_time_failed",
+    }
+}
+
+/// A time of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowTime {
+    /// Due to last byte received.
+    Response,
+    /// Send to last byte received; of timeouts, only those after the send.
+    Service,
+}
+
+impl RowTime {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Response, Self::Service];
+
+    /// The timer of exchanges that ended well, or of those that failed.
+    pub const fn timer(self, ok: bool) -> RowTimer {
+        match (self, ok) {
+            (Self::Response, true) => RowTimer::ResponseOk,
+            (Self::Response, false) => RowTimer::ResponseFailed,
+            (Self::Service, true) => RowTimer::ServiceOk,
+            (Self::Service, false) => RowTimer::ServiceFailed,
+        }
     }
 }
 

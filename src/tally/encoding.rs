@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! window    = zlib stream of: length head, run, rows      head: JSON; all numbers as in [`varint`]
-//! run       = counter*, histogram*                        in the order of the head's names
+//! run       = counter*, histogram*, slots                 in the order of the head's names
+//! slots     = first word, number of words, (waiting, answered)*
 //! rows      = number of them, row*                        only those in which something was counted
 //! row       = steps since the last one, counter*, statuses, histogram*
 //! statuses  = number of them, (codes since the last one, count)*
@@ -24,6 +25,7 @@ use flate2::write::ZlibEncoder;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::availability::{Availability, MAX_WORDS, Word};
 use super::bucket::BUCKETS;
 use super::counters::{row_names, run_names};
 use super::row::{STATUS_FIRST, STATUS_SLOTS};
@@ -182,6 +184,7 @@ impl Merged {
         bytes.extend_from_slice(&json);
         self.counters.iter().for_each(|n| varint::write(&mut bytes, *n));
         self.timers.iter().for_each(|timer| write_histogram(timer, &mut bytes));
+        write_slots(&self.availability, &mut bytes);
         let touched = || self.rows.iter().enumerate().filter(|(_, row)| !row.is_empty());
         varint::write(&mut bytes, touched().count() as u64);
         let mut next = 0;
@@ -203,6 +206,15 @@ impl Merged {
             first_seen: first_seen.collect(),
             failure_samples: self.seen.failure_samples.clone(),
         }
+    }
+}
+
+fn write_slots(availability: &Availability, bytes: &mut Vec<u8>) {
+    varint::write(bytes, availability.first_word());
+    varint::write(bytes, availability.words().len() as u64);
+    for word in availability.words() {
+        varint::write(bytes, word.waiting);
+        varint::write(bytes, word.answered);
     }
 }
 
@@ -261,6 +273,7 @@ impl<'a> VarintReader<'a> {
         for place in &places.timers {
             merged.timers[*place] = self.histogram()?;
         }
+        merged.availability = self.slots()?;
         let mut next = 0;
         for _ in 0..self.within(merged.rows.len())? {
             let left = merged.rows.len().checked_sub(next + 1).ok_or("its counts do not fit the plan")?;
@@ -269,6 +282,17 @@ impl<'a> VarintReader<'a> {
             self.row(&mut merged.rows[step], places)?;
         }
         if self.0.is_empty() { Ok(()) } else { Err("bytes follow its last row".to_owned()) }
+    }
+
+    fn slots(&mut self) -> Result<Availability, String> {
+        let first_word = self.within(MAX_WORDS)?;
+        let length = self.within(MAX_WORDS - first_word)?;
+        // Each takes two bytes at the least.
+        let mut words = Vec::with_capacity(length.min(self.0.len() / 2));
+        for _ in 0..length {
+            words.push(Word { waiting: self.number()?, answered: self.number()? });
+        }
+        Ok(Availability::from_words(first_word as u64, words))
     }
 
     fn row(&mut self, row: &mut Row, places: &NameMap) -> Result<(), String> {
@@ -352,8 +376,8 @@ mod tests {
             merged.count_status(step, rng.u16(100..=999));
             merged.add_row(step, RowCounter::BytesReceived, rng.u64(..1_000));
             let most = 1 << rng.u32(1..45);
-            merged.record_row(step, RowTimer::ResponseTime, rng.u64(..most));
-            merged.record_row(step, RowTimer::ServiceTime, rng.u64(..1_000_000));
+            merged.record_row(step, RowTimer::ResponseOk, rng.u64(..most));
+            merged.record_row(step, RowTimer::ServiceOk, rng.u64(..1_000_000));
             merged.record(Timer::Slip, rng.u64(..10_000));
         }
         merged.record(Timer::TlsTime, 5);
@@ -393,10 +417,7 @@ mod tests {
         for merged in [&a, &b, &Merged::new(3)] {
             assert_eq!(Merged::read(&written(merged), 3).as_ref(), Ok(merged));
         }
-        assert!(
-            a.row(StepId(0)).timer(RowTimer::ResponseTime).saturated() > 0,
-            "the test must reach the bound"
-        );
+        assert!(a.row(StepId(0)).times(RowTime::Response).saturated() > 0, "the test must reach the bound");
         let mut one = a.clone();
         one.merge(&b);
         let mut far = Merged::read(&written(&a), 3).unwrap();

@@ -1,6 +1,7 @@
 //! Windows added up: those of all threads, of all workers, of the whole run. Takes memory for what was seen.
 
-use super::counters::{RUN_SLOTS, RowCount, RowTimer, RunCount, Timer};
+use super::availability::Availability;
+use super::counters::{RUN_SLOTS, RowCount, RowTime, RowTimer, RunCount, Timer};
 use super::row::add_each;
 use super::seen::Seen;
 use super::step::StepId;
@@ -13,6 +14,7 @@ pub struct Merged {
     pub(super) rows: Vec<Row>,
     pub(super) counters: [u64; RUN_SLOTS],
     pub(super) timers: [Histogram; Timer::COUNT],
+    pub(super) availability: Availability,
     pub(super) seen: Seen,
 }
 
@@ -23,6 +25,7 @@ impl Merged {
             rows: vec![Row::new(); steps],
             counters: [0; RUN_SLOTS],
             timers: [const { Histogram::new() }; Timer::COUNT],
+            availability: Availability::default(),
             seen: Seen::default(),
         }
     }
@@ -79,6 +82,12 @@ impl Merged {
         Histogram::sum(self.rows.iter().map(|row| row.timer(which)))
     }
 
+    /// The times of all exchanges of all rows, however they ended.
+    pub fn times(&self, which: RowTime) -> Histogram {
+        let rows = self.rows.iter();
+        Histogram::sum(rows.flat_map(|row| [true, false].map(|ok| row.timer(which.timer(ok)))))
+    }
+
     /// Where an exchange that ended like that was seen first.
     pub fn first_seen(&self, outcome: Outcome) -> Option<&FirstSeen> {
         self.seen.first[outcome.index()].as_ref()
@@ -87,6 +96,11 @@ impl Merged {
     /// The first responses that broke an expectation, see `Tally::keep_failure_sample`.
     pub fn failure_samples(&self) -> &[FailureSample] {
         &self.seen.failure_samples
+    }
+
+    /// When requests waited and when they were answered.
+    pub(crate) fn availability(&self) -> &Availability {
+        &self.availability
     }
 
     /// The last response, where the client was to keep it.
@@ -145,15 +159,17 @@ impl Merged {
         self.rows.iter_mut().zip(&other.rows).for_each(|(mine, theirs)| mine.merge(theirs));
         add_each(&mut self.counters, &other.counters);
         self.timers.iter_mut().zip(&other.timers).for_each(|(mine, theirs)| mine.merge(theirs));
+        self.availability.merge(&other.availability);
         self.seen.merge(&other.seen);
     }
 
     /// Forget everything; keeps the memory.
     pub fn clear(&mut self) {
-        let Self { rows, counters, timers, seen } = self;
+        let Self { rows, counters, timers, availability, seen } = self;
         rows.iter_mut().for_each(Row::clear);
         counters.fill(0);
         timers.iter_mut().for_each(Histogram::clear);
+        availability.clear();
         seen.clear();
     }
 

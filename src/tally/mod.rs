@@ -1,6 +1,7 @@
 //! What was counted and timed. A load thread records into a [`Tally`], whose memory is all taken at the
 //! start; windows are added up in a [`Merged`], which takes memory for what was seen. Both merge without loss.
 
+mod availability;
 mod bucket;
 mod close;
 mod counters;
@@ -19,8 +20,9 @@ mod step;
 mod tls;
 mod varint;
 
+pub(crate) use availability::{Availability, Gap, Recorder, SLOT_NS, Silence};
 pub use close::Close;
-pub use counters::{Counter, RowCounter, RowTimer, Timer};
+pub use counters::{Counter, RowCounter, RowTime, RowTimer, Timer};
 pub use health::ThreadHealth;
 pub use histogram::Histogram;
 pub use merged::Merged;

@@ -1,6 +1,7 @@
 //! One window of one thread, as it is being recorded. Nothing here allocates after [`Tally::new`], but for the
 //! few samples of broken expectations.
 
+use super::availability::Availability;
 use super::bucket::{self, BUCKETS, HIGHEST_NS};
 use super::counters::{ROW_SLOTS, RUN_SLOTS, RowCount, RowTimer, RunCount, Timer};
 use super::histogram::entry;
@@ -35,6 +36,7 @@ pub struct Tally {
     times: PagedCounts,
     /// Series of times.
     series: usize,
+    availability: Availability,
     seen: Seen,
 }
 
@@ -57,6 +59,7 @@ impl Tally {
             counters: [0; RUN_SLOTS],
             times: PagedCounts::new(slots(steps), pages, spill),
             series: series(steps),
+            availability: Availability::with_capacity(),
             seen: Seen::default(),
         }
     }
@@ -138,6 +141,11 @@ impl Tally {
         }
     }
 
+    /// What a [`super::Recorder`] has marked.
+    pub(super) fn availability_mut(&mut self) -> &mut Availability {
+        &mut self.availability
+    }
+
     /// Keep `seen` unless an exchange ended like that before.
     pub(crate) fn see_first(&mut self, outcome: Outcome, seen: FirstSeen) {
         self.seen.first[outcome.index()].get_or_insert(seen);
@@ -190,6 +198,7 @@ impl Tally {
         assert_eq!(self.rows.len(), merged.rows.len(), "counts of one plan");
         add_each(&mut merged.counters, &self.counters);
         merged.rows.iter_mut().zip(&self.rows).for_each(|(row, mine)| add_each(&mut row.counters, mine));
+        merged.availability.merge(&self.availability);
         merged.seen.merge(&self.seen);
         let mut pages: Vec<_> = self.times.pages().map(|(slot, page)| (self.place(slot), page)).collect();
         pages.sort_unstable_by_key(|(place, _)| *place);
@@ -234,10 +243,11 @@ impl Tally {
 
     /// Forget everything; keeps the memory.
     pub fn clear(&mut self) {
-        let Self { rows, counters, times, series: _, seen } = self;
+        let Self { rows, counters, times, series: _, availability, seen } = self;
         rows.fill([0; ROW_SLOTS]);
         counters.fill(0);
         times.clear();
+        availability.clear();
         seen.clear();
     }
 }
@@ -335,27 +345,24 @@ mod tests {
     #[test]
     fn a_count_that_overflows_is_carried() {
         let mut tally = Tally::new(1);
-        tally.record_row(StepId(0), RowTimer::ServiceTime, 1_000);
-        let (series, index) = (Timer::COUNT + RowTimer::ServiceTime.index(), bucket::index(1_000));
+        tally.record_row(StepId(0), RowTimer::ServiceOk, 1_000);
+        let (series, index) = (Timer::COUNT + RowTime::Service.index(), bucket::index(1_000));
         tally.times.fill(index / PAGE * tally.series + series, index % PAGE);
         assert!(!tally.must_ship());
-        (0..3).for_each(|_| tally.record_row(StepId(0), RowTimer::ServiceTime, 1_000));
+        (0..3).for_each(|_| tally.record_row(StepId(0), RowTimer::ServiceOk, 1_000));
         assert!(tally.must_ship());
-        assert_eq!(tally.merged().row(StepId(0)).timer(RowTimer::ServiceTime).count(), (1 << 32) + 2);
+        assert_eq!(tally.merged().row(StepId(0)).times(RowTime::Service).count(), (1 << 32) + 2);
     }
 
     #[test]
     fn times_above_the_bound_and_foreign_status_codes_are_told_apart() {
         let mut tally = Tally::new(3);
-        tally.record_row(StepId(2), RowTimer::ResponseTime, HIGHEST_NS * 2);
-        tally.record_row(StepId(2), RowTimer::ResponseTime, HIGHEST_NS);
+        tally.record_row(StepId(2), RowTimer::ResponseOk, HIGHEST_NS * 2);
+        tally.record_row(StepId(2), RowTimer::ResponseOk, HIGHEST_NS);
         [99, 100, 999, 1_000, 0].into_iter().for_each(|code| tally.count_status(StepId(2), code));
         let merged = tally.merged();
         let row = merged.row(StepId(2));
-        assert_eq!(
-            (row.timer(RowTimer::ResponseTime).count(), row.timer(RowTimer::ResponseTime).saturated()),
-            (2, 1)
-        );
+        assert_eq!((row.times(RowTime::Response).count(), row.times(RowTime::Response).saturated()), (2, 1));
         assert_eq!(row.status_codes().collect::<Vec<_>>(), [(100, 1), (999, 1)]);
         assert!(merged.row(StepId(1)).is_empty());
     }
@@ -370,8 +377,8 @@ mod tests {
                 let (step, ns) = (StepId(rng.u32(..2)), rng.u64(..1 << 30));
                 tally.count_row(step, RowCounter::Due);
                 truth.add_row(step, RowCounter::Due, 1);
-                tally.record_row(step, RowTimer::ResponseTime, ns);
-                truth.record_row(step, RowTimer::ResponseTime, ns);
+                tally.record_row(step, RowTimer::ResponseOk, ns);
+                truth.record_row(step, RowTimer::ResponseOk, ns);
                 tally.count(Counter::Retried);
                 truth.add(Counter::Retried, 1);
             }

@@ -1,6 +1,6 @@
 //! What one step's exchanges did, merged.
 
-use super::counters::{ROW_SLOTS, RowCount, RowCounter, RowTimer};
+use super::counters::{ROW_SLOTS, RowCount, RowCounter, RowTime, RowTimer};
 use super::{Histogram, Outcome};
 
 /// Status codes a response can carry: three digits.
@@ -40,6 +40,11 @@ impl Row {
     /// The times that were recorded.
     pub fn timer(&self, which: RowTimer) -> &Histogram {
         &self.timers[which.index()]
+    }
+
+    /// The times of all exchanges, however they ended.
+    pub fn times(&self, which: RowTime) -> Histogram {
+        Histogram::sum([true, false].map(|ok| self.timer(which.timer(ok))).into_iter())
     }
 
     /// The status codes that were seen, ascending, with their counts.

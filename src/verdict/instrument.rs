@@ -356,20 +356,26 @@ pub fn may_explain_quantile(response: &Histogram, q: f64, limit_ns: u64, evidenc
         return true;
     }
     let allowed = (1.0 - q) * response.count() as f64;
-    // Only at the recorded delays, and at none, does #{E > e} change.
-    let mut longer = evidence.send_delay.count();
+    certainly_at_least(response, limit_ns, evidence.send_delay) as f64 <= allowed
+}
+
+/// How many of `times` would be at least `bound_ns` with every send delay taken out, however the delays are spread
+/// over them: for each delay e, those of at least `bound_ns` + e, less as many as were delayed for longer.
+pub(super) fn certainly_at_least(times: &Histogram, bound_ns: u64, send_delay: &Histogram) -> u64 {
+    // Only at the recorded delays, and at none, does the number of longer ones change.
+    let mut longer = send_delay.count();
     let mut candidates = vec![(0, longer)];
-    for bucket in evidence.send_delay.buckets() {
+    for bucket in send_delay.buckets() {
         longer -= bucket.count;
         candidates.push((bucket.highest_ns, longer));
     }
-    let at_least = counts_from_top(response);
-    !candidates.into_iter().any(|(e, longer)| {
-        let bound = limit_ns.saturating_add(e);
+    let at_least = counts_from_top(times);
+    let certain = candidates.into_iter().map(|(e, longer)| {
+        let bound = bound_ns.saturating_add(e);
         let from = at_least.partition_point(|(lowest, _)| *lowest < bound);
-        let slow = at_least.get(from).map_or(0, |(_, n)| *n);
-        slow.saturating_sub(longer) as f64 > allowed
-    })
+        at_least.get(from).map_or(0, |(_, n)| *n).saturating_sub(longer)
+    });
+    certain.max().unwrap_or(0)
 }
 
 /// Whether our own error may be why the mean of `response` is at or over `limit_ns`: it is what is

@@ -3,10 +3,13 @@
 //! machines are looked at and files read elsewhere.
 
 pub mod baseline;
+pub(crate) mod binomial;
 mod cause;
 mod evidence;
 pub(crate) mod fleet;
 pub mod instrument;
+pub(crate) mod outages;
+mod over;
 pub mod preflight;
 pub mod threshold;
 mod threads;

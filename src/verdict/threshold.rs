@@ -1,48 +1,95 @@
 //! Thresholds: whether a figure of the run keeps to its limit, and whether this run can tell.
 //!
-//! A pipeline acts on the answer, so "no" must mean the target and "yes" must mean that the load was
-//! there. Between the two is `inconclusive`, with its reason:
+//! A pipeline acts on the answer, so "no" must mean the target and "yes" must mean that the load was there.
+//! Between the two is `inconclusive`, with its reason.
+//!
+//! A limit on a percentile or on a share of requests is decided by counts, see [`super::binomial`]: `p99 < 250ms`
+//! says that at most 1 % of the requests took 250 ms or more.
 //!
 //! | what happened | result |
 //! |---|---|
-//! | nothing was measured, or too little for the percentile | inconclusive |
-//! | holds, and less than 99 % of the asked requests were offered | inconclusive |
+//! | the requests over the limit are certainly too many, our own delays taken out | failed |
+//! | the requests over the limit are certainly few enough, our own delays left in | passed |
+//! | neither | inconclusive |
+//!
+//! Any other figure is held against its limit as it is:
+//!
+//! | what happened | result |
+//! |---|---|
+//! | nothing was measured | inconclusive |
 //! | a time is over its limit and our own delays may be why | inconclusive |
 //! | a time is under a lower limit only with our own delays taken out | inconclusive |
 //! | too few requests, and those this generator did not get to would do | inconclusive |
-//! | too many errors, and without this machine's own it would hold | inconclusive |
 //! | dropped requests while this generator was itself late | inconclusive |
+//! | no answer for a while, and this generator was held up for as long | inconclusive |
 //! | holds otherwise | passed |
 //! | does not hold otherwise | failed |
 //!
+//! What holds is inconclusive all the same when less than 99 % of the asked requests were offered.
+//!
 //! What a figure is made of comes in as `Figures`, what the run says of itself as [`Evidence`].
 
+use super::binomial::{self, Decision};
 use super::instrument::{BUSY_RATIO_MAX, Cause, Evidence, Instrument, Reason};
 use super::instrument::{may_explain_mean, may_explain_quantile};
+use super::outages::Outages;
+use super::over::Over;
 use crate::plan::{Comparison, Metric, Statistic, Threshold, Timing};
 use crate::tally::{Histogram, ThreadHealth, quantile};
-use crate::units::{plural, print_percent, print_rate, print_time};
+use crate::units::{plural, print_count, print_percent, print_rate, print_time};
 
 /// The smallest share of the asked requests that must have been offered for a gate to pass.
 pub(crate) const OFFERED_RATIO_TO_PASS: f64 = 0.99;
 
 /// What thresholds of the whole run, or of one scenario, are held against: the measured time.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Figures<'a> {
-    /// Due to last byte.
-    pub(crate) response_time: &'a Histogram,
-    /// Send to last byte.
-    pub(crate) service_time: &'a Histogram,
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Figures {
+    /// Due to last byte, of exchanges that ended well.
+    pub(crate) response_ok: Histogram,
+    /// Due to last byte, or deadline, of exchanges that failed.
+    pub(crate) response_failed: Histogram,
+    /// Both together.
+    pub(crate) response_time: Histogram,
+    /// Send to last byte, of exchanges that ended well.
+    pub(crate) service_ok: Histogram,
+    /// Send to last byte, of all.
+    pub(crate) service_time: Histogram,
     /// Exchanges that ended well.
     pub(crate) completed: u64,
     /// Exchanges that ended otherwise.
     pub(crate) failed: u64,
+    /// Of those the ones that failed because this machine ran out of something.
+    pub(crate) local_errors: u64,
     /// Requests due and never sent.
     pub(crate) dropped: u64,
+    /// Requests that had not ended when the run did; 0 before.
+    pub(crate) unfinished: u64,
     /// Exchanges that ended well per second; `None`: no time was measured.
     pub(crate) rate: Option<f64>,
     /// The measured time in seconds.
     pub(crate) seconds: f64,
+    /// Time without an answer, of the whole run; `None`: no time was measured.
+    pub(crate) outages: Option<Outages>,
+}
+
+impl Figures {
+    /// The times that are counted against a limit, of exchanges that have one.
+    pub(super) fn times(&self, timing: Timing) -> &Histogram {
+        match timing {
+            Timing::Response | Timing::Ok => &self.response_ok,
+            Timing::Service => &self.service_ok,
+            Timing::Failed => &self.response_failed,
+        }
+    }
+
+    /// The times that a mean or a maximum is of.
+    fn all_times(&self, timing: Timing) -> &Histogram {
+        match timing {
+            Timing::Response => &self.response_time,
+            Timing::Service => &self.service_time,
+            Timing::Ok | Timing::Failed => self.times(timing),
+        }
+    }
 }
 
 /// What is known of the instrument.
@@ -55,13 +102,14 @@ pub(crate) struct Context<'a> {
 }
 
 /// How a threshold came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outcome {
     /// It holds.
     Passed,
     /// It does not, and the target is why.
     Failed,
     /// This run can not tell.
+    #[default]
     Inconclusive,
 }
 
@@ -86,15 +134,17 @@ impl Outcome {
 }
 
 /// A threshold held against a run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evaluation {
     /// How it came out.
     pub outcome: Outcome,
-    /// The figure, in the unit of [`Threshold::limit`]; `None`: not measured.
+    /// The figure, in the unit of [`Threshold::limit`]; `None`: not measured, or the sample does not support it.
     pub(crate) observed: Option<f64>,
     /// How far on the right side of the limit it is, relative to the limit; negative: on the wrong
     /// side. `None`: not measured, or the limit is 0.
     pub(crate) margin: Option<f64>,
+    /// Where counts decide: requests over the limit, and all of them.
+    pub(crate) over: Option<(u64, u64)>,
     /// Why it is inconclusive, or why it failed against its figure.
     pub reason: Option<String>,
 }
@@ -102,104 +152,175 @@ pub struct Evaluation {
 /// Hold `threshold` against `figures`.
 pub(crate) fn evaluate(threshold: &Threshold, figures: &Figures, context: Context) -> Evaluation {
     let Threshold { metric, comparison, limit, .. } = *threshold;
-    let observed = match observe(metric, figures) {
-        Ok(observed) => observed,
-        Err(reason) => return inconclusive(None, None, reason),
+    match metric {
+        Metric::Time(timing, Statistic::Quantile(q)) => {
+            // `<` and `>=` speak of those at the limit, `<=` and `>` of those above it.
+            let beyond = matches!(comparison, Comparison::AtMost | Comparison::Above);
+            let over = Over::of(timing, limit as u64 + u64::from(beyond), figures, context);
+            let observed = percentile(timing, q, figures, over);
+            by_counts(threshold, over, 1.0 - q, observed, context)
+        }
+        Metric::ErrorRate if comparison != Comparison::Equal || limit == 0.0 => {
+            let over = Over::failed(figures);
+            let observed = (over.of > 0).then(|| over.possible as f64 / over.of as f64);
+            by_counts(threshold, over, limit, observed, context)
+        }
+        _ => by_figure(threshold, figures, context),
+    }
+}
+
+/// Decide by how many requests are over the limit, of which `allowed` is the largest share that may be.
+fn by_counts(
+    threshold: &Threshold,
+    over: Over,
+    allowed: f64,
+    observed: Option<f64>,
+    context: Context,
+) -> Evaluation {
+    let upper = threshold.comparison.is_upper_bound();
+    let held = |count: u64| match binomial::decide(count, over.of, allowed) {
+        Decision::Undecided => None,
+        decision => Some((decision == Decision::Kept) == upper),
     };
-    let margin = (limit != 0.0).then(|| match comparison {
+    let (outcome, reason) = match (held(over.certain), held(over.possible)) {
+        _ if over.of == 0 => (Outcome::Inconclusive, Some("nothing was measured".to_owned())),
+        // An upper limit is broken by what is certainly over it; a lower one is kept by that.
+        (Some(false), _) if upper => (Outcome::Failed, unanswered(over)),
+        (_, Some(false)) if !upper => (Outcome::Failed, None),
+        (_, Some(true)) if upper => passed(context),
+        (Some(true), _) if !upper => passed(context),
+        (_, Some(false)) if over.unanswered > 0 && matches!(threshold.metric, Metric::ErrorRate) => (
+            Outcome::Inconclusive,
+            Some(format!(
+                "{} this machine's own, without them it would not be broken",
+                plural_are(over.possible - over.certain)
+            )),
+        ),
+        (_, Some(false)) => {
+            (Outcome::Inconclusive, Some("this generator's own delay may explain it".to_owned()))
+        }
+        _ => (Outcome::Inconclusive, Some(undecided(over, allowed))),
+    };
+    let margin = observed.and_then(|observed| margin(threshold, observed));
+    Evaluation { outcome, observed, margin, over: Some((over.possible, over.of)), reason }
+}
+
+/// What holds passes only if the asked load was there.
+fn passed(context: Context) -> (Outcome, Option<String>) {
+    match context.instrument.offered_ratio.filter(|ratio| *ratio < OFFERED_RATIO_TO_PASS) {
+        Some(ratio) => {
+            let why = format!("it holds, but only {} of the asked load was offered", print_percent(ratio));
+            (Outcome::Inconclusive, Some(why))
+        }
+        None => (Outcome::Passed, None),
+    }
+}
+
+/// What a reader of the distribution of times would not see.
+fn unanswered(over: Over) -> Option<String> {
+    (over.unanswered > 0).then(|| {
+        format!(
+            "{} of {} are over it: {} took longer, {} failed or never ended",
+            print_count(over.possible),
+            plural(over.of, "request"),
+            print_count(over.possible - over.unanswered),
+            print_count(over.unanswered)
+        )
+    })
+}
+
+fn undecided(over: Over, allowed: f64) -> String {
+    let so_far = format!("{} of {} over it", print_count(over.possible), plural(over.of, "request"));
+    match binomial::needed(over.possible, over.of, allowed) {
+        Some(n) if n > over.of => format!("{so_far}: it takes {} to decide", plural(n, "such request")),
+        _ => format!("{so_far}, as many as may be: no number of such requests would decide"),
+    }
+}
+
+/// The percentile at quantile `q` in nanoseconds, where requests that were not answered are slower than all others;
+/// `None`: it is one of those, or the sample does not support it.
+fn percentile(timing: Timing, q: f64, figures: &Figures, over: Over) -> Option<f64> {
+    if over.of < quantile::samples_needed(q) {
+        return None;
+    }
+    let times = figures.times(timing);
+    let rank = (q * over.of as f64 - 1e-6).ceil().max(1.0);
+    let of_answered = (rank - 0.5) / times.count().max(1) as f64;
+    (of_answered <= 1.0).then(|| times.quantile(of_answered)).flatten().map(|ns| ns as f64)
+}
+
+fn margin(threshold: &Threshold, observed: f64) -> Option<f64> {
+    let Threshold { comparison, limit, .. } = *threshold;
+    (limit != 0.0).then(|| match comparison {
         Comparison::Above | Comparison::AtLeast => (observed - limit) / limit,
         _ => (limit - observed) / limit,
-    });
-    let holds = comparison.holds(observed, limit);
+    })
+}
+
+/// Hold the figure as it is against the limit.
+fn by_figure(threshold: &Threshold, figures: &Figures, context: Context) -> Evaluation {
+    let Some(observed) = observe(threshold.metric, figures) else {
+        let reason = Some("nothing was measured".to_owned());
+        return Evaluation { outcome: Outcome::Inconclusive, reason, ..Evaluation::default() };
+    };
+    let holds = threshold.comparison.holds(observed, threshold.limit);
     let doubt = if holds {
         doubt_passed(threshold, figures, context)
     } else {
         doubt_failed(threshold, observed, figures, context)
     };
-    match doubt {
-        Some(reason) => inconclusive(Some(observed), margin, reason),
-        None => {
-            let outcome = if holds { Outcome::Passed } else { Outcome::Failed };
-            Evaluation { outcome, observed: Some(observed), margin, reason: None }
-        }
-    }
+    let (outcome, reason) = match doubt {
+        Some(reason) => (Outcome::Inconclusive, Some(reason)),
+        None if holds => passed(context),
+        None => (Outcome::Failed, None),
+    };
+    let margin = margin(threshold, observed);
+    Evaluation { outcome, observed: Some(observed), margin, over: None, reason }
 }
 
-/// A figure in the unit it is limited in, as people read it.
-pub(crate) fn print(metric: Metric, value: f64) -> String {
-    match metric {
-        Metric::Time(..) => print_time(value.round() as u64),
-        Metric::ErrorRate => print_percent(value),
-        Metric::Rate => print_rate(value),
-        Metric::Dropped | Metric::Count => crate::units::print_count(value as u64),
-    }
-}
-
-fn inconclusive(observed: Option<f64>, margin: Option<f64>, reason: String) -> Evaluation {
-    Evaluation { outcome: Outcome::Inconclusive, observed, margin, reason: Some(reason) }
-}
-
-fn times<'a>(timing: Timing, figures: &Figures<'a>) -> &'a Histogram {
-    match timing {
-        Timing::Response => figures.response_time,
-        Timing::Service => figures.service_time,
-    }
-}
-
-/// The figure, or why there is none.
-fn observe(metric: Metric, figures: &Figures) -> Result<f64, String> {
+/// The figure; `None`: nothing was measured.
+fn observe(metric: Metric, figures: &Figures) -> Option<f64> {
     let ended = figures.completed + figures.failed;
-    let nothing = || "nothing was measured".to_owned();
     match metric {
         Metric::Time(timing, statistic) => {
-            let times = times(timing, figures);
-            let value = match statistic {
+            let times = figures.all_times(timing);
+            match statistic {
                 Statistic::Mean => times.mean(),
                 Statistic::Max => times.max().map(|ns| ns as f64),
-                Statistic::Quantile(q) => match quantile::percentile(times, q) {
-                    None if times.count() > 0 => {
-                        let needed = plural(quantile::samples_needed(q), "response");
-                        return Err(format!(
-                            "it takes {needed} to tell, {} came",
-                            plural(times.count(), "response")
-                        ));
-                    }
-                    value => value.map(|ns| ns as f64),
-                },
-            };
-            value.ok_or_else(nothing)
+                Statistic::Quantile(q) => quantile::percentile(times, q).map(|ns| ns as f64),
+            }
         }
-        Metric::ErrorRate if ended == 0 => Err(nothing()),
-        Metric::ErrorRate => Ok(figures.failed as f64 / ended as f64),
-        Metric::Rate => figures.rate.ok_or_else(nothing),
-        Metric::Dropped => Ok(figures.dropped as f64),
-        Metric::Count => Ok(ended as f64),
+        Metric::ErrorRate => (ended > 0).then(|| figures.failed as f64 / ended as f64),
+        Metric::Rate => figures.rate,
+        Metric::Dropped => Some(figures.dropped as f64),
+        Metric::Count => Some(ended as f64),
+        Metric::AnsweredShare => figures.outages.map(|outages| outages.answered_share),
+        Metric::LongestGap => {
+            figures.outages.map(|outages| outages.longest_gap.map_or(0.0, |gap| gap.length_ns as f64))
+        }
     }
 }
 
-/// Why a threshold that holds is no reason to pass.
+/// Why a figure that holds is no reason to pass, beyond [`passed`].
 fn doubt_passed(threshold: &Threshold, figures: &Figures, context: Context) -> Option<String> {
-    if let Some(ratio) = context.instrument.offered_ratio.filter(|ratio| *ratio < OFFERED_RATIO_TO_PASS) {
-        return Some(format!("it holds, but only {} of the asked load was offered", print_percent(ratio)));
-    }
     match threshold.metric {
         Metric::Time(timing, statistic) if !threshold.comparison.is_upper_bound() => {
-            let ours =
-                ours_may_explain(times(timing, figures), timing, statistic, threshold.limit as u64, context);
-            ours.then(|| "it holds, but this generator's own delay may be why".to_owned())
+            let limit_ns = threshold.limit as u64;
+            ours_may_explain(figures.all_times(timing), timing, statistic, limit_ns, context)
+                .then(|| "it holds, but this generator's own delay may be why".to_owned())
         }
         _ => None,
     }
 }
 
-/// Why a threshold that does not hold is no reason to fail.
+/// Why a figure that does not hold is no reason to fail.
 fn doubt_failed(threshold: &Threshold, observed: f64, figures: &Figures, context: Context) -> Option<String> {
     let Threshold { metric, comparison, limit, .. } = *threshold;
     let upper = comparison.is_upper_bound();
     let would_hold = |observed: f64| comparison.holds(observed, limit);
     match metric {
         Metric::Time(timing, statistic) if upper => {
-            ours_may_explain(times(timing, figures), timing, statistic, limit as u64, context)
+            ours_may_explain(figures.all_times(timing), timing, statistic, limit as u64, context)
                 .then(|| "this generator's own delay may explain it".to_owned())
         }
         Metric::Rate if !upper => match not_offered_by_us(context) {
@@ -212,27 +333,40 @@ fn doubt_failed(threshold: &Threshold, observed: f64, figures: &Figures, context
             Some((missing, why)) if would_hold(observed + missing as f64) => Some(why),
             _ => None,
         },
-        Metric::ErrorRate if upper => {
-            let ours = context.evidence.local_errors.min(figures.failed);
-            let without = (figures.failed - ours) as f64 / (figures.completed + figures.failed).max(1) as f64;
-            let why = || format!("{} this machine's own, without them it would hold", plural_are(ours));
-            (ours > 0 && would_hold(without)).then(why)
-        }
         Metric::Dropped if upper => {
             let late = |reason: &&Reason| !matches!(reason, Reason::LoadNotOffered { .. });
-            context
-                .instrument
-                .reasons
-                .iter()
-                .find(late)
-                .map(|reason| format!("this generator may be why: {reason}"))
+            let reason = context.instrument.reasons.iter().find(late);
+            reason.map(|reason| format!("this generator may be why: {reason}"))
+        }
+        Metric::AnsweredShare | Metric::LongestGap => {
+            let gap_ns = figures.outages.and_then(|outages| outages.longest_gap)?.length_ns;
+            (held_up_ns(context) >= gap_ns)
+                .then(|| "this generator was itself held up for as long".to_owned())
         }
         _ => None,
     }
 }
 
+/// The longest that this generator was late at reading, or could not run, in nanoseconds.
+fn held_up_ns(context: Context) -> u64 {
+    let evidence = context.evidence;
+    let read_late = evidence.receive_delay.max().unwrap_or(0);
+    let sent_late = if evidence.kernel_timestamps { 0 } else { evidence.send_delay.max().unwrap_or(0) };
+    read_late.max(sent_late).max(evidence.throttled_ns)
+}
+
 fn plural_are(n: u64) -> String {
     format!("{} {}", plural(n, "failure"), if n == 1 { "is" } else { "are" })
+}
+
+/// A figure in the unit it is limited in, as people read it.
+pub(crate) fn print(metric: Metric, value: f64) -> String {
+    match metric {
+        Metric::Time(..) | Metric::LongestGap => print_time(value.round() as u64),
+        Metric::ErrorRate | Metric::AnsweredShare => print_percent(value),
+        Metric::Rate => print_rate(value),
+        Metric::Dropped | Metric::Count => print_count(value as u64),
+    }
 }
 
 /// Requests that this generator may have kept back, and how that is known. In the closed model, where
@@ -253,11 +387,19 @@ pub(super) fn not_offered_by_us(context: Context) -> Option<(u64, String)> {
     })
 }
 
+/// Whether nothing can be told of how much our own delay added: with user timestamps our wake-up is in every time
+/// and in nobody's books, so it is held possible when a thread was too busy to be prompt, or late by what is known.
+pub(super) fn blind(context: Context) -> bool {
+    let Context { evidence, instrument } = context;
+    let is_late = |r: &Reason| matches!(r, Reason::SentLate { .. } | Reason::WorkerLate { .. });
+    let is_busy = |t: &ThreadHealth| t.busy_ratio() > BUSY_RATIO_MAX;
+    !evidence.kernel_timestamps
+        && (instrument.reasons.iter().any(is_late) || evidence.threads.iter().any(is_busy))
+}
+
 /// Whether our own error may be why a time is at or over `limit_ns`.
 ///
-/// Service time begins with the send, so that no send delay is in it. With user timestamps our
-/// wake-up is in both times and in nobody's books: it is held possible when a thread was too busy to
-/// be prompt, or late by what is known.
+/// Service time begins with the send, so that no send delay is in it.
 pub(super) fn ours_may_explain(
     times: &Histogram,
     timing: Timing,
@@ -266,18 +408,9 @@ pub(super) fn ours_may_explain(
     context: Context,
 ) -> bool {
     let nothing = Histogram::new();
-    let send_delay = match timing {
-        Timing::Response => context.evidence.send_delay,
-        Timing::Service => &nothing,
-    };
+    let send_delay = if timing == Timing::Service { &nothing } else { context.evidence.send_delay };
     let evidence = Evidence { send_delay, ..*context.evidence };
-    let late = context
-        .instrument
-        .reasons
-        .iter()
-        .any(|r| matches!(r, Reason::SentLate { .. } | Reason::WorkerLate { .. }));
-    let busy = evidence.threads.iter().any(|t| t.busy_ratio() > BUSY_RATIO_MAX);
-    if !evidence.kernel_timestamps && (late || busy) {
+    if blind(context) {
         return true;
     }
     match statistic {

@@ -89,8 +89,8 @@ impl ManualWorker {
         scenario.set(RowCounter::Sent, count);
         scenario.set(Outcome::Ok, count);
         for _ in 0..count {
-            scenario.record(RowTimer::ResponseTime, 2_000_000);
-            scenario.record(RowTimer::ServiceTime, 2_000_000);
+            scenario.record(RowTimer::ResponseOk, 2_000_000);
+            scenario.record(RowTimer::ServiceOk, 2_000_000);
         }
         let threads = vec![ThreadHealth::default()];
         let span = Span { from_ns: second * S, to_ns: (second + 1) * S, last, threads };

@@ -6,7 +6,7 @@ use loadtester::client::{Action, Client, End, RunSpec};
 use loadtester::http::RedirectError;
 use loadtester::http1::ProtocolError;
 use loadtester::plan::{Overrides, Plan, Scenario, ShardLoad, parse};
-use loadtester::tally::{Close, Counter, Detail, Outcome, RowCounter, RowTimer, StepId, Tally, Timer};
+use loadtester::tally::{Close, Counter, Detail, Outcome, RowCounter, RowTime, StepId, Tally, Timer};
 
 const MS: u64 = 1_000_000;
 const S: u64 = 1_000 * MS;
@@ -121,7 +121,7 @@ fn without_keep_alive_the_open_model_connects_when_a_request_is_due() {
     bench.send();
     bench.answer(0, OK);
     // The connecting is a part of the request's time.
-    near(bench.client.tally().merged().row(StepId(0)).timer(RowTimer::ResponseTime).max(), MS / 2);
+    near(bench.client.tally().merged().row(StepId(0)).times(RowTime::Response).max(), MS / 2);
     near(bench.client.tally().merged().timer(Timer::Slip).max(), MS / 4);
 }
 
@@ -191,19 +191,19 @@ fn a_timeout_says_which_deadline_fired() {
     assert_eq!(bench.client.wait_until(0), Some(30 * MS));
     bench.client.advance(30 * MS);
     assert_eq!(bench.count(Outcome::FirstByteTimeout), 1);
-    near(bench.client.tally().merged().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 30 * MS);
+    near(bench.client.tally().merged().row(StepId(0)).times(RowTime::Response).max(), 30 * MS);
     // A byte comes in time, the rest does not.
     let mut bench = Bench::begin(plan.clone());
     bench.answer(29 * MS, "H");
     assert_eq!(bench.client.wait_until(bench.now), Some(100 * MS));
     bench.client.advance(100 * MS);
     assert_eq!(bench.count(Outcome::Timeout), 1);
-    near(bench.client.tally().merged().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 100 * MS);
+    near(bench.client.tally().merged().row(StepId(0)).times(RowTime::Response).max(), 100 * MS);
     // All of it comes, too late; the deadline was not looked at before.
     let mut bench = Bench::begin(plan.clone());
     bench.answer(31 * MS, OK);
     assert_eq!(bench.count(Outcome::FirstByteTimeout), 1);
-    near(bench.client.tally().merged().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 30 * MS);
+    near(bench.client.tally().merged().row(StepId(0)).times(RowTime::Response).max(), 30 * MS);
     // The request was not taken.
     let mut bench = Bench::begin(plan);
     bench.answer(MS, OK);
@@ -239,7 +239,7 @@ fn each_of_many_timeouts_fires_at_its_own_time() {
         assert_eq!(client.tally().merged().ended(), ended);
     }
     for i in 0..SCENARIOS {
-        near(client.tally().merged().row(StepId(i)).timer(RowTimer::ResponseTime).max(), timeout_ns(i));
+        near(client.tally().merged().row(StepId(i)).times(RowTime::Response).max(), timeout_ns(i));
     }
 }
 
@@ -254,7 +254,7 @@ fn a_connection_attempt_has_a_deadline_of_its_own() {
     assert_eq!(bench.client.wait_until(bench.now), Some(6 * MS));
     bench.client.advance(6 * MS);
     assert_eq!(bench.count(Outcome::ConnectTimeout), 1);
-    near(bench.client.tally().merged().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 5 * MS);
+    near(bench.client.tally().merged().row(StepId(0)).times(RowTime::Response).max(), 5 * MS);
 }
 
 #[test]
@@ -305,8 +305,8 @@ fn times_cover_all_hops_and_the_last_response_is_judged() {
         ),
         (2, 1, 1)
     );
-    near(tally.row(StepId(0)).timer(RowTimer::ResponseTime).max(), 3 * MS);
-    near(tally.row(StepId(0)).timer(RowTimer::ServiceTime).max(), 3 * MS);
+    near(tally.row(StepId(0)).times(RowTime::Response).max(), 3 * MS);
+    near(tally.row(StepId(0)).times(RowTime::Service).max(), 3 * MS);
     near(tally.timer(Timer::FirstByteTime).max(), MS);
     assert_eq!(bench.count(Outcome::UnexpectedStatus), 1);
     // The next exchange begins where its scenario does.
@@ -344,7 +344,7 @@ fn where_a_redirect_can_not_be_followed_the_exchange_has_failed() {
         assert_eq!(bench.count(Outcome::RedirectFailed), 1, "{why:?}");
         assert_eq!(bench.detail(Outcome::RedirectFailed), Detail::Redirect(why));
         assert_eq!(
-            bench.client.tally().merged().row(StepId(0)).timer(RowTimer::ResponseTime).count(),
+            bench.client.tally().merged().row(StepId(0)).times(RowTime::Response).count(),
             1,
             "its response was complete"
         );
@@ -378,7 +378,7 @@ fn one_deadline_covers_all_hops() {
     assert_eq!(bench.client.wait_until(bench.now), Some(100 * MS));
     bench.client.advance(100 * MS);
     assert_eq!(bench.count(Outcome::Timeout), 1);
-    near(bench.client.tally().merged().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 100 * MS);
+    near(bench.client.tally().merged().row(StepId(0)).times(RowTime::Response).max(), 100 * MS);
 }
 
 /// Targets end connections without a word, right behind a whole response; then more of them are to be
@@ -442,7 +442,7 @@ fn a_response_that_never_pauses_ends_at_its_deadline() {
             }
         }
         assert_eq!(bench.count(Outcome::Timeout), 1);
-        near(bench.client.tally().merged().row(StepId(0)).timer(RowTimer::ResponseTime).max(), 100 * MS);
+        near(bench.client.tally().merged().row(StepId(0)).times(RowTime::Response).max(), 100 * MS);
         assert_eq!(bench.next(), Some(Action::Close(0)));
     }
 }

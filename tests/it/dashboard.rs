@@ -169,7 +169,7 @@ fn what_is_read_aloud_by_itself_holds_no_figure_that_changes_all_the_time() {
     };
     let mut later = snapshot();
     (later.elapsed_ns, later.measured_ns) = (5_000_000_000, 5_000_000_000);
-    later.tally.record_row(StepId(0), RowTimer::ResponseTime, 1_000_000);
+    later.tally.record_row(StepId(0), RowTimer::ResponseOk, 1_000_000);
     assert_eq!(spoken(&snapshot()), spoken(&later));
     assert_ne!(spoken(&snapshot()), spoken(&finished(snapshot())));
     assert_ne!(spoken(&snapshot()), spoken(&gated()));

@@ -62,8 +62,8 @@ pub fn snapshot() -> Snapshot {
     users.set(Outcome::Ok, 998);
     users.set(Outcome::Timeout, 2);
     (0..998).for_each(|_| users.count_status(200));
-    (1..=1_000).for_each(|i| users.record(RowTimer::ResponseTime, i * 100_000));
-    (1..=1_000).for_each(|i| users.record(RowTimer::ServiceTime, i * 50_000));
+    (1..=1_000).for_each(|i| users.record(RowTimer::ResponseOk, i * 100_000));
+    (1..=1_000).for_each(|i| users.record(RowTimer::ServiceOk, i * 50_000));
     (1..=1_000).for_each(|i| tally.record(Timer::Slip, i));
     tally.record(Timer::ReceiveDelay, 12_000);
     snapshot

@@ -67,8 +67,8 @@ pub fn exchanges(
     let tally = &mut snapshot.tally;
     for i in 0..count {
         let service_ns = from_ns + i * step_ns;
-        tally.record_row(StepId::new(scenario), RowTimer::ServiceTime, service_ns);
-        tally.record_row(StepId::new(scenario), RowTimer::ResponseTime, service_ns + 2_000);
+        tally.record_row(StepId::new(scenario), RowTimer::ServiceOk, service_ns);
+        tally.record_row(StepId::new(scenario), RowTimer::ResponseOk, service_ns + 2_000);
         tally.record(Timer::Slip, 1_000 + i % 50 * 100);
         tally.record(Timer::ReceiveDelay, 4_000 + i % 100 * 200);
     }
@@ -422,8 +422,8 @@ pub fn any_snapshot() -> impl Strategy<Value = Snapshot> {
         (s.throttled_ns, s.throttled_periods) = (sizes[9], sizes[9] % 2);
         s.state = [State::Starting, State::Running, State::Finished][sizes[9] as usize % 3];
         let tally = s.tally.row_mut(StepId(0));
-        times.iter().for_each(|ns| tally.record(RowTimer::ResponseTime, *ns));
-        times.iter().step_by(2).for_each(|ns| tally.record(RowTimer::ServiceTime, *ns / 2));
+        times.iter().for_each(|ns| tally.record(RowTimer::ResponseOk, *ns));
+        times.iter().step_by(2).for_each(|ns| tally.record(RowTimer::ServiceOk, *ns / 2));
         tally.set(RowCounter::Sent, sizes[10] >> 8);
         tally.set(RowCounter::Dropped, sizes[11] >> 8);
         tally.set(Outcome::LocalError, sizes[0] >> 8);

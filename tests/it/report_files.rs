@@ -6,7 +6,7 @@ use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use loadtester::report::hlog;
 use loadtester::report::{csv, json};
 use loadtester::run::Intervals;
-use loadtester::tally::{Merged, RowTimer, StepId, Timer};
+use loadtester::tally::{Merged, RowTime, RowTimer, StepId, Timer};
 use serde_json::Value;
 
 use super::report::{clean_closed_run, troubled_open_run, trusted};
@@ -45,9 +45,9 @@ fn the_intervals_of_each_tag_add_up_to_the_whole_run() {
     for second in 0..5u64 {
         let mut window = Merged::new(2);
         (0..100 * second)
-            .for_each(|i| window.record_row(StepId(0), RowTimer::ResponseTime, 1_000_000 + i * 10_000));
+            .for_each(|i| window.record_row(StepId(0), RowTimer::ResponseOk, 1_000_000 + i * 10_000));
         (0..10).for_each(|i| {
-            window.record_row(StepId(1), RowTimer::ResponseTime, 80_000_000 + i * second * 1_000)
+            window.record_row(StepId(1), RowTimer::ResponseOk, 80_000_000 + i * second * 1_000)
         });
         intervals.add(second as f64, second as f64 + 1.0, window.rows());
         whole.merge(&window);
@@ -81,9 +81,9 @@ fn the_intervals_of_each_tag_add_up_to_the_whole_run() {
         }
     }
     assert_eq!((untagged, start_time), (5, Some(1_795_363_205.0)), "the warm-up is not measured");
-    assert_eq!(users, whole.row(StepId(0)).timer(RowTimer::ResponseTime).to_hdr());
-    assert_eq!(creations, whole.row(StepId(1)).timer(RowTimer::ResponseTime).to_hdr());
-    assert_eq!(all, whole.over_rows(RowTimer::ResponseTime).to_hdr());
+    assert_eq!(users, whole.row(StepId(0)).times(RowTime::Response).to_hdr());
+    assert_eq!(creations, whole.row(StepId(1)).times(RowTime::Response).to_hdr());
+    assert_eq!(all, whole.times(RowTime::Response).to_hdr());
 }
 
 #[test]

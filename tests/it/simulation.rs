@@ -11,7 +11,8 @@ use loadtester::plan::{
 };
 use loadtester::schedule::{Arrivals, Piece};
 use loadtester::tally::{
-    Close, Counter, Detail, Histogram, Merged, Outcome, Row, RowCounter, RowTimer, StepId, Tally, Timer,
+    Close, Counter, Detail, Histogram, Merged, Outcome, Row, RowCounter, RowTime, RowTimer, StepId, Tally,
+    Timer,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -259,7 +260,7 @@ impl World {
         self.check_law();
         self.drain();
         if self.chance(1) {
-            let full = self.client.swap_tally(Box::new(Tally::new(self.total.rows().len())));
+            let full = self.client.swap_tally(Box::new(Tally::new(self.total.rows().len())), self.now);
             self.total.merge_window(&full);
         }
     }
@@ -504,8 +505,8 @@ fn response_time_counts_from_due_and_service_time_from_send() {
     assert_eq!(client.backlog(), 9);
     let near =
         |got: Option<u64>, ns: u64| assert!(got.unwrap().abs_diff(ns) <= ns / 1000 + 64, "{got:?} {ns}");
-    near(tally.over_rows(RowTimer::ResponseTime).max(), 10 * MS - 5_000);
-    near(tally.over_rows(RowTimer::ServiceTime).max(), 10 * MS - 5_000);
+    near(tally.times(RowTime::Response).max(), 10 * MS - 5_000);
+    near(tally.times(RowTime::Service).max(), 10 * MS - 5_000);
     near(tally.timer(Timer::ReceiveDelay).max(), 5_000);
     near(tally.timer(Timer::Slip).max(), 9 * MS); // the second was due at 1 ms and sent at 10 ms …
     near(tally.timer(Timer::SendDelay).max(), 5_000); // … of which only the last 5 µs were ours

@@ -48,8 +48,8 @@ fn run(thresholds: &[&str]) -> Snapshot {
     for i in 0..s.tally.rows().len() {
         let row = StepId::new(i);
         for n in 1..=500 {
-            s.tally.record_row(row, RowTimer::ResponseTime, n * MS / (i as u64 + 1));
-            s.tally.record_row(row, RowTimer::ServiceTime, n * MS / (i as u64 + 1));
+            s.tally.record_row(row, RowTimer::ResponseOk, n * MS / (i as u64 + 1));
+            s.tally.record_row(row, RowTimer::ServiceOk, n * MS / (i as u64 + 1));
             s.tally.record(Timer::SendDelay, 20_000);
             s.tally.record(Timer::Slip, 20_000);
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use loadtester::client::{Action, Client, RunSpec};
 use loadtester::plan::{Overrides, Shard, UrlForm, from_url, shard_load};
 use loadtester::sys::{Clock, RealtimeOffset};
-use loadtester::tally::{Counter, RowTimer, StepId, Tally, Timer};
+use loadtester::tally::{Counter, RowTime, StepId, Tally, Timer};
 
 use crate::CaseResult;
 
@@ -62,7 +62,7 @@ pub fn a_step_of_the_wall_clock_by_an_hour_makes_no_latency_absurd() -> CaseResu
             (10, 0),
             "each is seen and counted"
         );
-        assert_eq!(tally.row(StepId(0)).timer(RowTimer::ServiceTime).count(), 10, "none is lost");
+        assert_eq!(tally.row(StepId(0)).times(RowTime::Service).count(), 10, "none is lost");
 
         // The offset of a wall clock that has since been put right.
         let before = wire.clock.now();
@@ -79,12 +79,12 @@ pub fn a_step_of_the_wall_clock_by_an_hour_makes_no_latency_absurd() -> CaseResu
             "it is followed: {:?}",
             tally.timer(Timer::ReceiveDelay)
         );
-        assert_eq!(tally.row(StepId(0)).timer(RowTimer::ServiceTime).count(), 100);
+        assert_eq!(tally.row(StepId(0)).times(RowTime::Service).count(), 100);
         let worst = tally
             .row(StepId(0))
-            .timer(RowTimer::ResponseTime)
+            .times(RowTime::Response)
             .max()
-            .max(tally.row(StepId(0)).timer(RowTimer::ServiceTime).max());
+            .max(tally.row(StepId(0)).times(RowTime::Service).max());
         assert!(worst.is_some_and(|ns| ns < 60_000_000_000), "no latency is an hour: {worst:?}");
     }
     Ok(())

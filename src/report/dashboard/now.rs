@@ -9,7 +9,7 @@ use crate::report::html::sections::{figure, key_figures, optional, own_error, se
 use crate::report::html::{Source, doubts, heading, insecure, sections, workers};
 use crate::report::{EXTENSIONS, Format};
 use crate::run::{Snapshot, State};
-use crate::tally::{RowTimer, ThreadHealth, quantile};
+use crate::tally::{RowTime, ThreadHealth, quantile};
 use crate::units::plural;
 
 fn headline(source: &Source) -> Headline {
@@ -129,8 +129,7 @@ fn figures(source: &Source) -> Markup {
     let last = Last::of(snapshot);
     let rate = |r: Option<f64>| r.map_or("–".to_owned(), per_second);
     let on_average = |r: Option<f64>| format!("on average {}", rate(r));
-    let (response, service) =
-        (tally.over_rows(RowTimer::ResponseTime), tally.over_rows(RowTimer::ServiceTime));
+    let (response, service) = (tally.times(RowTime::Response), tally.times(RowTime::Service));
     let at = |h, q| optional(quantile::percentile(h, q));
     let asked = match source.run.target_rate {
         Some(_) => figure("Asked", rate(last.asked), on_average(mean.target)),

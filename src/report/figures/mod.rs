@@ -21,7 +21,7 @@ use super::format::seconds;
 use super::scenario_rows;
 use crate::plan::Metric;
 use crate::run::{Ending, Snapshot, State};
-use crate::tally::{Counter, Merged, Outcome, Row, RowCounter, RowTimer, Timer};
+use crate::tally::{Counter, Merged, Outcome, Row, RowCounter, RowTime, Timer};
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
 /// What was judged elsewhere of this tool as a measuring device.
@@ -280,13 +280,12 @@ impl<'a> Scenario<'a> {
             name,
             weight,
             totals: Totals::of_scenario(tally, snapshot.state),
-            response_time: Latency::of(tally.timer(RowTimer::ResponseTime)),
-            service_time: Latency::of(tally.timer(RowTimer::ServiceTime)),
+            response_time: Latency::of(&tally.times(RowTime::Response)),
+            service_time: Latency::of(&tally.times(RowTime::Service)),
             outcomes: Outcomes::of(|outcome| tally.counter(outcome)),
             status_codes: tally.status_codes().collect(),
-            histograms: with_histograms.then(|| {
-                Histograms::of(tally.timer(RowTimer::ResponseTime), tally.timer(RowTimer::ServiceTime))
-            }),
+            histograms: with_histograms
+                .then(|| Histograms::of(&tally.times(RowTime::Response), &tally.times(RowTime::Service))),
         }
     }
 }
@@ -370,6 +369,10 @@ pub struct Threshold {
     pub observed: Option<f64>,
     /// How far on the right side of the limit that is, relative to the limit; negative: on the wrong one.
     pub margin: Option<f64>,
+    /// Requests over the limit, where counts decide: slower, failed, dropped or unfinished ones.
+    pub over: Option<u64>,
+    /// Requests that were held against the limit, where counts decide.
+    pub requests: Option<u64>,
     /// `passed`, `failed` or `inconclusive`.
     #[schemars(extend("enum" = ["passed", "failed", "inconclusive"]))]
     pub result: &'static str,
@@ -385,7 +388,7 @@ impl Threshold {
         let figures = both.map(|(threshold, evaluation)| {
             let base = |value: f64| match threshold.metric {
                 // Finer than a nanosecond means nothing.
-                Metric::Time(..) => value.round() / 1e9,
+                Metric::Time(..) | Metric::LongestGap => value.round() / 1e9,
                 _ => value,
             };
             Self {
@@ -394,6 +397,8 @@ impl Threshold {
                 limit: base(threshold.limit),
                 observed: evaluation.observed.map(base),
                 margin: evaluation.margin,
+                over: evaluation.over.map(|(over, _)| over),
+                requests: evaluation.over.map(|(_, of)| of),
                 result: evaluation.outcome.name(),
                 reason: evaluation.reason,
             }

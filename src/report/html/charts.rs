@@ -9,7 +9,7 @@ use crate::report::svg::{
     second_ticks, thin, time_ticks,
 };
 use crate::run::{Snapshot, TimelinePoint};
-use crate::tally::{Histogram, RowTimer, quantile};
+use crate::tally::{Histogram, RowTime, quantile};
 
 /// Points of a percentile curve for each further nine.
 const POINTS_PER_NINE: u32 = 60;
@@ -106,8 +106,8 @@ fn curve(histogram: &Histogram) -> Vec<Option<PlotPoint>> {
 }
 
 fn by_percentile(snapshot: &Snapshot) -> Option<Markup> {
-    let response = snapshot.tally.over_rows(RowTimer::ResponseTime);
-    let service = snapshot.tally.over_rows(RowTimer::ServiceTime);
+    let response = snapshot.tally.times(RowTime::Response);
+    let service = snapshot.tally.times(RowTime::Service);
     if response.count() == 0 {
         return None;
     }

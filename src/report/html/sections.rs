@@ -10,7 +10,7 @@ use crate::report::sanitize::{one_line, unbroken};
 use crate::report::scenario_rows;
 use crate::report::threshold;
 use crate::run::State;
-use crate::tally::{Counter, Histogram, RowCounter, RowTimer, Timer, quantile};
+use crate::tally::{Counter, Histogram, RowCounter, RowTime, Timer, quantile};
 use crate::units::plural;
 
 /// Rows of the latency table.
@@ -85,7 +85,7 @@ fn plain(rfc3339: &str) -> String {
 pub(crate) fn key_figures(source: &Source) -> Markup {
     let (totals, tally) = (&source.totals, &source.snapshot.tally);
     let rate = Rate::of(source.snapshot);
-    let response = tally.over_rows(RowTimer::ResponseTime);
+    let response = tally.times(RowTime::Response);
     let at = |q| optional(quantile::percentile(&response, q));
     let offered =
         source.instrument.offered_ratio.map(|r| format!("{} of the asked requests attempted", percent(r)));
@@ -188,8 +188,7 @@ fn result(source: &Source, result: &'static str) -> &'static str {
 
 pub(crate) fn latency(source: &Source) -> Markup {
     let tally = &source.snapshot.tally;
-    let (response, service) =
-        (tally.over_rows(RowTimer::ResponseTime), tally.over_rows(RowTimer::ServiceTime));
+    let (response, service) = (tally.times(RowTime::Response), tally.times(RowTime::Service));
     let columns = [
         ("response time", &response),
         ("service time", &service),
@@ -286,8 +285,8 @@ fn scenario_rows(source: &Source, places: &[usize]) -> Markup {
                 td { (count(s.failed())) }
                 td { (count(s.counter(RowCounter::Dropped))) }
                 td { (source.snapshot.per_second(s.completed()).map_or("–".to_owned(), per_second)) }
-                @for q in [0.5, 0.9, 0.99] { td { (optional(quantile::percentile(s.timer(RowTimer::ResponseTime), q))) } }
-                td { (optional(s.timer(RowTimer::ResponseTime).max())) }
+                @for q in [0.5, 0.9, 0.99] { td { (optional(quantile::percentile(&s.times(RowTime::Response), q))) } }
+                td { (optional(s.times(RowTime::Response).max())) }
             }
         }
     }

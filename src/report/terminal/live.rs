@@ -2,7 +2,7 @@
 
 use crate::report::format::{count, percent, rate, time, whole_seconds};
 use crate::run::{Fleet, Snapshot};
-use crate::tally::{RowCounter, RowTimer, quantile};
+use crate::tally::{RowCounter, RowTime, quantile};
 use crate::verdict::threshold::Outcome;
 
 /// Of a fleet that has not begun: what it waits for. Else state, progress, rate over the last window, requests
@@ -12,7 +12,7 @@ pub fn live_line(snapshot: &Snapshot) -> String {
         return awaited;
     }
     let tally = &snapshot.tally;
-    let response = tally.over_rows(RowTimer::ResponseTime);
+    let response = tally.times(RowTime::Response);
     let latency = |q| quantile::percentile(&response, q).map_or("–".to_owned(), time);
     let in_flight: u64 = snapshot.threads.iter().map(|t| t.in_flight).sum();
     let errors = tally.failed();

@@ -9,7 +9,7 @@ use crate::report::format::{bytes, count, percent, rate as per_second, short_cou
 use crate::report::sanitize::one_line;
 use crate::report::scenario_rows;
 use crate::run::{RunInfo, Snapshot};
-use crate::tally::{Counter, Histogram, RowCounter, RowTimer, Timer, quantile};
+use crate::tally::{Counter, Histogram, RowCounter, RowTime, Timer, quantile};
 use crate::units::plural;
 
 /// Percentiles of the latency table; p99.99 is left to the report file.
@@ -88,8 +88,8 @@ pub(crate) fn requests(page: &mut Page, totals: &Totals) {
 
 /// Response time, and service time beside it where it tells something else.
 pub(crate) fn latency(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
-    let response = snapshot.tally.over_rows(RowTimer::ResponseTime);
-    let service = snapshot.tally.over_rows(RowTimer::ServiceTime);
+    let response = snapshot.tally.times(RowTime::Response);
+    let service = snapshot.tally.times(RowTime::Service);
     if response.count() == 0 {
         page.paragraph(Style::Strong, 0, "latency: no exchange ended, so there are no times to show");
     } else {
@@ -187,8 +187,8 @@ pub(crate) fn scenarios(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
                 short_count(s.completed()),
                 short_count(s.failed()),
                 snapshot.per_second(s.completed()).map_or("–".to_owned(), per_second),
-                optional(quantile::percentile(s.timer(RowTimer::ResponseTime), 0.5)),
-                optional(quantile::percentile(s.timer(RowTimer::ResponseTime), 0.99)),
+                optional(quantile::percentile(&s.times(RowTime::Response), 0.5)),
+                optional(quantile::percentile(&s.times(RowTime::Response), 0.99)),
             ]
         })
         .collect();
