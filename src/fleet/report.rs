@@ -154,6 +154,7 @@ impl Window for Report {
 mod tests {
     use super::*;
     use crate::plan::MAX_SCENARIOS;
+    use crate::tally::RowTimer;
     use crate::tally::StepId;
 
     fn some() -> Report {

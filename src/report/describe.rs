@@ -3,13 +3,15 @@
 
 use std::fmt::Write;
 
-use crate::plan::{Load, Model, Plan, Scenario, Tls, Versions, secrets};
+use crate::plan::{Load, Model, Plan, Scenario, Threshold, Tls, Versions, secrets};
 use crate::schedule::{Arrivals, Picker};
 use crate::units::{plural, print_bytes, print_count, print_duration, print_percent, print_rate};
-use crate::verdict::Threads;
 use crate::verdict::preflight::{
-    Machine, Preflight, count_is_exact, expected_requests, most_connections, plural_cpus,
+    Machine, Preflight, count_is_exact, expected_by_scenario, expected_requests, most_connections,
+    plural_cpus,
 };
+use crate::verdict::threshold::allowed_over;
+use crate::verdict::{Threads, binomial};
 
 /// Columns of a label: the longest, `file descriptors`, and two spaces.
 const LABEL: usize = 18;
@@ -41,7 +43,13 @@ pub fn describe(plan: &Plan, flight: &Preflight, threads: &Threads, machine: &Ma
             line("", &format!("{:>12}    {detail}", ""));
         }
     }
-    plan.thresholds.iter().for_each(|threshold| line("must hold", &threshold.expression));
+    let expected = expected_by_scenario(plan);
+    for threshold in &plan.thresholds {
+        line("must hold", &threshold.expression);
+        if let Some(text) = decides(threshold, expected.as_deref()) {
+            line("", &format!("  {text}"));
+        }
+    }
     line("threads", &thread_line(threads, machine));
     for need in &flight.needs {
         line(need.resource.label(), &need.to_string());
@@ -204,6 +212,25 @@ fn details(plan: &Plan, scenario: &Scenario) -> Vec<String> {
     let expected = scenario.expect.as_ref().map(|expect| expect.descriptions()).unwrap_or_default();
     lines.extend(expected.iter().map(|one| format!("expects {one}")));
     lines
+}
+
+/// What a threshold that counts decide can tell with the `expected` requests of each scenario.
+fn decides(threshold: &Threshold, expected: Option<&[u64]>) -> Option<String> {
+    let allowed = allowed_over(threshold)?;
+    let fewest = plural(binomial::needed(0, 0, allowed)?, "request");
+    let ended = |expected: &[u64]| threshold.scenario.map_or(expected.iter().sum(), |i| expected[i]);
+    Some(match expected.map(ended) {
+        None => format!("passes from {fewest} on if none is over it"),
+        Some(n) => match binomial::bounds(n, allowed) {
+            (Some(most), Some(fewest)) => format!(
+                "of {} passes with at most {} over it, fails with {} or more",
+                plural(n, "request"),
+                print_count(most),
+                print_count(fewest)
+            ),
+            _ => format!("cannot pass: {} are sent, and it takes {fewest}, none over it", print_count(n)),
+        },
+    })
 }
 
 fn thread_line(threads: &Threads, machine: &Machine) -> String {

@@ -48,12 +48,7 @@ pub fn annotations(snapshot: &Snapshot, instrument: &InstrumentFigures, threshol
 }
 
 fn unmet(t: &Threshold) -> String {
-    let mut text = format!("{} {}: measured {}", t.expression, t.result, threshold::measured(t));
-    for more in [threshold::distance(t), t.reason.clone()].into_iter().flatten() {
-        text += ", ";
-        text += &more;
-    }
-    text
+    format!("{} {}: {}", t.expression, t.result, threshold::account(t))
 }
 
 /// One workflow command. Its message may hold anything once `%` and line ends are percent-encoded.
@@ -88,11 +83,10 @@ pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, thresholds: 
         text.push('\n');
     }
     if !thresholds.is_empty() {
-        let rows = thresholds.iter().map(|t| {
-            let margin = threshold::distance(t).unwrap_or_else(|| "–".to_owned());
-            vec![cell(&t.expression), threshold::measured(t), t.result.to_owned(), margin]
-        });
-        text += &table(&["threshold", "measured", "result", "margin"], rows);
+        let rows = thresholds
+            .iter()
+            .map(|t| vec![cell(&t.expression), t.result.to_owned(), cell(&threshold::account(t))]);
+        text += &table(&["threshold", "result", "figure"], rows);
     }
     text += &baseline(snapshot);
     text += &scenarios(snapshot, &run.scenarios);

@@ -10,6 +10,7 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
+use super::availability::Availability;
 use super::figures::{
     BaselineFigures, BrokenExpectation, Connections, Histograms, Instrument, InstrumentFigures, Latency,
     Outcomes, Point, Rate, Scenario, Threshold, Tls, Totals, Verdict, protocol_errors, public_source,
@@ -20,7 +21,7 @@ use super::format::seconds;
 use super::scenario_rows;
 use crate::run::Fleet;
 use crate::run::Snapshot;
-use crate::tally::{Counter, RowTime, Timer};
+use crate::tally::{Counter, RowTime, RowTimer, Timer};
 
 /// The version of report.json's keys.
 pub(crate) const SCHEMA: u32 = 1;
@@ -57,9 +58,15 @@ struct Report<'a> {
     tls_time: Latency,
     /// Send to first byte.
     first_byte_time: Latency,
+    /// Due to last byte, of requests that ended well.
+    response_time_ok: Latency,
+    /// Due to last byte, or to the deadline, of requests that failed with either.
+    response_time_failed: Latency,
     /// TLS, where the target is https.
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<Tls>,
+    /// Time without an answer.
+    availability: Availability,
     /// Ended exchanges by outcome: ok, and every other that occurred.
     outcomes: Outcomes,
     /// Protocol errors by what was wrong, those that occurred.
@@ -126,6 +133,7 @@ struct Status<'a> {
     totals: Totals,
     rate: Rate,
     response_time: Latency,
+    availability: Availability,
     scenarios: Vec<Scenario<'a>>,
     /// How many scenarios are not among them; not there where all are.
     #[serde(skip_serializing_if = "is_zero")]
@@ -161,7 +169,10 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         connect_time: Latency::of(tally.timer(Timer::ConnectTime)),
         tls_time: Latency::of(tally.timer(Timer::TlsTime)),
         first_byte_time: Latency::of(tally.timer(Timer::FirstByteTime)),
+        response_time_ok: Latency::of(&tally.over_rows(RowTimer::ResponseOk)),
+        response_time_failed: Latency::of(&tally.over_rows(RowTimer::ResponseFailed)),
         tls: Tls::of(snapshot),
+        availability: Availability::of(snapshot),
         outcomes: Outcomes::over(tally),
         protocol_errors: protocol_errors(tally),
         redirects: tally.counter(Counter::Redirects),
@@ -190,6 +201,7 @@ pub fn status(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         totals: Totals::of(snapshot),
         rate: Rate::of(snapshot),
         response_time: Latency::of(&snapshot.tally.times(RowTime::Response)),
+        availability: Availability::of(snapshot),
         scenarios: Scenario::own(snapshot),
         scenarios_left_out: scenario_rows::others(snapshot).count(),
         instrument: Instrument::of(snapshot, instrument),

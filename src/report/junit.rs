@@ -134,11 +134,7 @@ fn run(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Case {
 }
 
 fn judged(t: &Threshold) -> Case {
-    let mut why = format!("measured {}", threshold::measured(t));
-    for more in [threshold::distance(t), t.reason.clone()].into_iter().flatten() {
-        why += "; ";
-        why += &more;
-    }
+    let why = threshold::account(t);
     let fault = match t.result {
         "passed" => None,
         "failed" => Some(Fault::Failure(why)),

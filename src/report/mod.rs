@@ -2,6 +2,7 @@
 //!
 //! Everything here is a function of a [`crate::run::Snapshot`]; nothing reads a clock or a file.
 
+mod availability;
 mod compared;
 pub mod csv;
 pub mod dashboard;

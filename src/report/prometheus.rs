@@ -92,6 +92,15 @@ fn requests(page: &mut Page, snapshot: &Snapshot) {
     page.value("loadtester_dropped_total", "counter", help, dropped);
 }
 
+fn availability(page: &mut Page, snapshot: &Snapshot) {
+    let Some(outages) = snapshot.outages() else { return };
+    let help = "Share of the measured time outside of outages.";
+    page.value("loadtester_answered_ratio", "gauge", help, outages.answered_share);
+    let help = "The longest time in which a request waited and no byte of a good answer came.";
+    let longest = outages.longest_gap.map_or(0.0, |gap| super::format::seconds(gap.length_ns));
+    page.value("loadtester_longest_gap_seconds", "gauge", help, longest);
+}
+
 fn times(page: &mut Page, snapshot: &Snapshot) {
     let help = "From the instant a request was due to the last byte of its response.";
     page.family("loadtester_response_time_seconds", "histogram", help);
@@ -182,6 +191,7 @@ fn run(page: &mut Page, snapshot: &Snapshot) {
     let help = "Enforcement periods in which our cgroup was held back, in the measured time.";
     page.value("loadtester_cpu_throttled_periods_total", "counter", help, snapshot.throttled_periods);
     instrument(page, snapshot);
+    availability(page, snapshot);
     thresholds(page, snapshot);
     if let Some(fleet) = &snapshot.fleet {
         page.family("loadtester_workers", "gauge", "Workers by state.");

@@ -88,6 +88,7 @@ fn field(text: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
     use crate::run::{RunInfo, State};
+    use crate::tally::RowTimer;
     use crate::tally::{RowCounter, StepId};
 
     #[test]

@@ -2,21 +2,31 @@
 
 use super::figures::Threshold;
 use super::format;
+use super::sanitize::one_line;
 
 /// What was measured: `13.1 ms`, `0.42 %`, `499.8/s`; a dash when nothing was.
-pub(crate) fn measured(threshold: &Threshold) -> String {
+fn measured(threshold: &Threshold) -> String {
     threshold.observed.map_or("–".to_owned(), |value| in_unit(&threshold.expression, value))
 }
 
-/// How far the measured figure was from the limit: `missed by 12.0 ms`, `3.10 ms to spare`. Nothing when
-/// that is not known.
-pub(crate) fn distance(threshold: &Threshold) -> Option<String> {
-    let margin = threshold.margin.filter(|m| m.is_finite())?;
-    let by = in_unit(&threshold.expression, (threshold.observed? - threshold.limit).abs());
-    Some(match margin {
-        m if m >= 0.0 => format!("{by} to spare"),
-        _ => format!("missed by {by}"),
-    })
+/// How the figure stands to its limit, and why it is judged as it is: `262 ms, limit 250 ms, missed by 12.0 ms`.
+/// The same text on every page.
+pub(crate) fn account(threshold: &Threshold) -> String {
+    let mut parts = vec![measured(threshold)];
+    if let Some(observed) = threshold.observed {
+        let by = in_unit(&threshold.expression, (observed - threshold.limit).abs());
+        parts.push(format!("limit {}", in_unit(&threshold.expression, threshold.limit)));
+        parts.extend(threshold.margin.filter(|margin| margin.is_finite()).map(|margin| match margin {
+            m if m >= 0.0 => format!("{by} to spare"),
+            _ => format!("missed by {by}"),
+        }));
+    }
+    let figures = parts.join(", ");
+    match threshold.reason.as_deref() {
+        Some(reason) if threshold.observed.is_none() => one_line(reason),
+        Some(reason) => format!("{figures}; {}", one_line(reason)),
+        None => figures,
+    }
 }
 
 /// `value` in the unit of what `expression` is about: a rate, a share or a time.
@@ -25,7 +35,7 @@ fn in_unit(expression: &str, value: f64) -> String {
     match left.split([' ', ':']).rfind(|word| !word.is_empty()).unwrap_or_default() {
         "rate" => format::rate(value),
         "count" | "dropped" => format::count(value.round() as u64),
-        metric if metric.ends_with("_rate") || metric.ends_with("_ratio") => format::percent(value),
+        metric if metric.ends_with("_rate") || metric.ends_with("_share") => format::percent(value),
         _ => format::time((value.max(0.0) * 1e9).round() as u64),
     }
 }
@@ -41,20 +51,24 @@ mod tests {
             limit,
             observed: Some(observed),
             margin: Some(margin),
+            over: None,
+            requests: None,
             result: "failed",
             reason: None,
         }
     }
 
     #[test]
-    fn a_figure_is_told_in_the_unit_of_its_expression() {
-        let shown = |t: &Threshold| (measured(t), distance(t).unwrap_or_default());
-        let check = |t: &Threshold, m: &str, d: &str| assert_eq!(shown(t), (m.to_owned(), d.to_owned()));
+    fn a_figure_is_given_in_the_unit_of_its_expression() {
+        let check = |t: &Threshold, expected: &str| assert_eq!(account(t), expected);
         let late = threshold("Get users: p99 < 250ms", 0.262, 0.25, -0.048);
-        check(&late, "262 ms", "missed by 12.0 ms");
-        check(&threshold("error_rate < 1%", 0.0042, 0.01, 0.58), "0.42 %", "0.58 % to spare");
-        check(&threshold("rate >= 495/s", 480.0, 495.0, -0.03), "480.0/s", "missed by 15.0/s");
-        check(&threshold("dropped == 0", 7.0, 0.0, -1.0), "7", "missed by 7");
-        check(&Threshold { observed: None, margin: None, ..late }, "–", "");
+        check(&late, "262 ms, limit 250 ms, missed by 12.0 ms");
+        check(&threshold("error_rate < 1%", 0.0042, 0.01, 0.58), "0.42 %, limit 1.00 %, 0.58 % to spare");
+        check(&threshold("rate >= 495/s", 480.0, 495.0, -0.03), "480.0/s, limit 495.0/s, missed by 15.0/s");
+        check(&threshold("dropped == 0", 7.0, 0.0, -1.0), "7, limit 0, missed by 7");
+        check(&threshold("answered_share >= 99%", 1.0, 0.99, 0.01), "100 %, limit 99.0 %, 1.00 % to spare");
+        check(&threshold("longest_gap < 2s", 3.0, 2.0, -0.5), "3.00 s, limit 2.00 s, missed by 1.00 s");
+        let reason = Some("nothing was measured".to_owned());
+        check(&Threshold { observed: None, margin: None, reason, ..late }, "nothing was measured");
     }
 }

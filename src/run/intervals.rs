@@ -90,6 +90,7 @@ fn tags<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tally::RowTimer;
     use crate::tally::{Merged, StepId};
 
     #[test]

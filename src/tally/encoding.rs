@@ -417,7 +417,10 @@ mod tests {
         for merged in [&a, &b, &Merged::new(3)] {
             assert_eq!(Merged::read(&written(merged), 3).as_ref(), Ok(merged));
         }
-        assert!(a.row(StepId(0)).times(RowTime::Response).saturated() > 0, "the test must reach the bound");
+        assert!(
+            a.row(StepId(0)).timer(RowTimer::ResponseOk).saturated() > 0,
+            "the test must reach the bound"
+        );
         let mut one = a.clone();
         one.merge(&b);
         let mut far = Merged::read(&written(&a), 3).unwrap();

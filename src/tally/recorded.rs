@@ -301,7 +301,10 @@ mod tests {
                 tally.record(*timer, ns);
                 truth.record(*timer, ns);
             } else {
-                let (step, timer) = ((series - Timer::COUNT) / 2, RowTimer::ALL[(series - Timer::COUNT) % 2]);
+                let (step, timer) = (
+                    (series - Timer::COUNT) / RowTimer::COUNT,
+                    RowTimer::ALL[(series - Timer::COUNT) % RowTimer::COUNT],
+                );
                 tally.record_row(StepId::new(step), timer, ns);
                 truth.record_row(StepId::new(step), timer, ns);
             }
@@ -346,12 +349,12 @@ mod tests {
     fn a_count_that_overflows_is_carried() {
         let mut tally = Tally::new(1);
         tally.record_row(StepId(0), RowTimer::ServiceOk, 1_000);
-        let (series, index) = (Timer::COUNT + RowTime::Service.index(), bucket::index(1_000));
+        let (series, index) = (Timer::COUNT + RowTimer::ServiceOk.index(), bucket::index(1_000));
         tally.times.fill(index / PAGE * tally.series + series, index % PAGE);
         assert!(!tally.must_ship());
         (0..3).for_each(|_| tally.record_row(StepId(0), RowTimer::ServiceOk, 1_000));
         assert!(tally.must_ship());
-        assert_eq!(tally.merged().row(StepId(0)).times(RowTime::Service).count(), (1 << 32) + 2);
+        assert_eq!(tally.merged().row(StepId(0)).timer(RowTimer::ServiceOk).count(), (1 << 32) + 2);
     }
 
     #[test]
@@ -362,7 +365,10 @@ mod tests {
         [99, 100, 999, 1_000, 0].into_iter().for_each(|code| tally.count_status(StepId(2), code));
         let merged = tally.merged();
         let row = merged.row(StepId(2));
-        assert_eq!((row.times(RowTime::Response).count(), row.times(RowTime::Response).saturated()), (2, 1));
+        assert_eq!(
+            (row.timer(RowTimer::ResponseOk).count(), row.timer(RowTimer::ResponseOk).saturated()),
+            (2, 1)
+        );
         assert_eq!(row.status_codes().collect::<Vec<_>>(), [(100, 1), (999, 1)]);
         assert!(merged.row(StepId(1)).is_empty());
     }

@@ -309,11 +309,18 @@ fn request_bytes(scenario: &crate::plan::Scenario) -> u64 {
     (scenario.method.len() + scenario.path.len() + headers + scenario.body.len()) as u64
 }
 
+/// About how many requests of each scenario the plan will send; `None`: nobody can tell.
+pub(crate) fn expected_by_scenario(plan: &Plan) -> Option<Vec<u64>> {
+    let requests = expected_requests(&plan.load)?;
+    let picker = Picker::new(&plan.weights(), 0).ok()?;
+    Some(picker.shares(requests, plan.scenarios.len()))
+}
+
 /// Scenarios that a count of requests is too small for.
 fn starved_scenarios(plan: &Plan) -> Vec<String> {
     let Some(requests) = expected_requests(&plan.load) else { return Vec::new() };
+    let Some(shares) = expected_by_scenario(plan) else { return Vec::new() };
     let Ok(picker) = Picker::new(&plan.weights(), 0) else { return Vec::new() };
-    let shares = picker.shares(requests, plan.scenarios.len());
     let starved = plan.scenarios.iter().zip(shares).filter(|(_, n)| *n == 0);
     let starved: Vec<&str> = starved.map(|(scenario, _)| scenario.name.as_str()).collect();
     let remedy = format!("ask for at least {}", print_count(picker.period()));

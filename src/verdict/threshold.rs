@@ -36,7 +36,7 @@ use super::outages::Outages;
 use super::over::Over;
 use crate::plan::{Comparison, Metric, Statistic, Threshold, Timing};
 use crate::tally::{Histogram, ThreadHealth, quantile};
-use crate::units::{plural, print_count, print_percent, print_rate, print_time};
+use crate::units::{plural, print_count, print_percent};
 
 /// The smallest share of the asked requests that must have been offered for a gate to pass.
 pub(crate) const OFFERED_RATIO_TO_PASS: f64 = 0.99;
@@ -167,6 +167,16 @@ pub(crate) fn evaluate(threshold: &Threshold, figures: &Figures, context: Contex
         }
         _ => by_figure(threshold, figures, context),
     }
+}
+
+/// The share of requests that may be over `threshold`; `None`: counts do not decide it.
+pub(crate) fn allowed_over(threshold: &Threshold) -> Option<f64> {
+    match threshold.metric {
+        Metric::Time(_, Statistic::Quantile(q)) => Some(1.0 - q),
+        Metric::ErrorRate if threshold.comparison != Comparison::Equal => Some(threshold.limit),
+        _ => None,
+    }
+    .filter(|allowed| *allowed > 0.0 && threshold.comparison.is_upper_bound())
 }
 
 /// Decide by how many requests are over the limit, of which `allowed` is the largest share that may be.
@@ -357,16 +367,6 @@ fn held_up_ns(context: Context) -> u64 {
 
 fn plural_are(n: u64) -> String {
     format!("{} {}", plural(n, "failure"), if n == 1 { "is" } else { "are" })
-}
-
-/// A figure in the unit it is limited in, as people read it.
-pub(crate) fn print(metric: Metric, value: f64) -> String {
-    match metric {
-        Metric::Time(..) | Metric::LongestGap => print_time(value.round() as u64),
-        Metric::ErrorRate | Metric::AnsweredShare => print_percent(value),
-        Metric::Rate => print_rate(value),
-        Metric::Dropped | Metric::Count => print_count(value as u64),
-    }
 }
 
 /// Requests that this generator may have kept back, and how that is known. In the closed model, where

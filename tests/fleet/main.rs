@@ -20,5 +20,6 @@ mod secure_target;
 mod simulated;
 mod processes;
 mod agreement;
+mod availability;
 mod waiting;
 mod worker_output;

@@ -2,6 +2,7 @@
 //! Beside it stands only tests/alloc.rs, which needs an allocator of its own.
 
 mod architecture;
+mod availability;
 mod baseline;
 mod cgroup;
 mod dashboard;

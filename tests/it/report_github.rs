@@ -16,6 +16,8 @@ fn missed() -> Threshold {
         observed: Some(0.262),
         result: "failed",
         margin: Some(-0.012),
+        over: None,
+        requests: None,
         reason: None,
     }
 }

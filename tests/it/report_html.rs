@@ -130,6 +130,8 @@ fn words_from_a_plan_are_words_and_not_markup() {
         observed: Some(1.0),
         result: "failed",
         margin: Some(-0.5),
+        over: None,
+        requests: None,
         reason: Some(evil.to_owned()),
     };
     let instrument = InstrumentFigures {

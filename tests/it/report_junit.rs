@@ -92,6 +92,8 @@ fn threshold(expression: &str, result: &'static str, figures: (f64, f64), reason
         observed: Some(figures.0),
         result,
         margin: Some(figures.1),
+        over: None,
+        requests: None,
         reason: reason.map(str::to_owned),
     }
 }

@@ -21,7 +21,7 @@ use super::format::seconds;
 use super::scenario_rows;
 use crate::plan::Metric;
 use crate::run::{Ending, Snapshot, State};
-use crate::tally::{Counter, Merged, Outcome, Row, RowCounter, RowTime, Timer};
+use crate::tally::{Counter, Merged, Outcome, Row, RowCounter, RowTime, RowTimer, Timer};
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
 /// What was judged elsewhere of this tool as a measuring device.
@@ -253,6 +253,10 @@ pub struct Scenario<'a> {
     pub(crate) response_time: Latency,
     /// Send to last byte.
     pub(crate) service_time: Latency,
+    /// Due to last byte, of requests that ended well.
+    response_time_ok: Latency,
+    /// Due to last byte, or to the deadline, of requests that failed with either.
+    response_time_failed: Latency,
     /// How its exchanges ended.
     pub(crate) outcomes: Outcomes,
     /// Its responses.
@@ -282,6 +286,8 @@ impl<'a> Scenario<'a> {
             totals: Totals::of_scenario(tally, snapshot.state),
             response_time: Latency::of(&tally.times(RowTime::Response)),
             service_time: Latency::of(&tally.times(RowTime::Service)),
+            response_time_ok: Latency::of(tally.timer(RowTimer::ResponseOk)),
+            response_time_failed: Latency::of(tally.timer(RowTimer::ResponseFailed)),
             outcomes: Outcomes::of(|outcome| tally.counter(outcome)),
             status_codes: tally.status_codes().collect(),
             histograms: with_histograms

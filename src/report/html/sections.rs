@@ -3,14 +3,15 @@
 use maud::{Markup, html};
 
 use super::source::Source;
-use crate::report::figures::{Outcomes, Rate, Threshold, Tls, dropped_because, explain, status_codes};
+use crate::report::availability;
+use crate::report::figures::{Outcomes, Rate, Tls, dropped_because, explain, status_codes};
 use crate::report::format::{bytes, count, percent, rate as per_second, time, time_in_interval};
 use crate::report::json::rfc3339;
 use crate::report::sanitize::{one_line, unbroken};
 use crate::report::scenario_rows;
 use crate::report::threshold;
 use crate::run::State;
-use crate::tally::{Counter, Histogram, RowCounter, RowTime, Timer, quantile};
+use crate::tally::{Counter, Histogram, Merged, RowCounter, RowTime, RowTimer, Timer, quantile};
 use crate::units::plural;
 
 /// Rows of the latency table.
@@ -104,9 +105,17 @@ pub(crate) fn key_figures(source: &Source) -> Markup {
                 (figure("Response time, 99 %", at(0.99), format!("at most {}", optional(response.max()))))
                 (figure("Failed", share(totals.failed, totals.due), format!("{} of {}; {lost}", count(totals.failed), plural(totals.due, "request"))))
                 (figure(own_name, own, own_beside))
+                (answers(source))
             }
         }
     }
+}
+
+/// Time without an answer as a figure.
+pub(crate) fn answers(source: &Source) -> Markup {
+    let Some((share, gap)) = availability::share_and_gap(source.snapshot) else { return html! {} };
+    let remark = availability::remark(source.snapshot).map(|remark| format!("; {remark}"));
+    figure("Time with answers", share, gap + &remark.unwrap_or_default())
 }
 
 /// The instrument's own error in one figure. Without a schedule nothing is due, and nothing late.
@@ -143,9 +152,8 @@ pub(crate) fn thresholds(source: &Source) -> Markup {
             tr {
                 th scope="row" { code { (one_line(&t.expression)) } }
                 td { span class=(format!("result {}", result_class(source, t.result))) { (result(source, t.result)) } }
-                td { (threshold::measured(t)) }
                 td class="text" {
-                    (remark(source, t))
+                    @if !is_pending(source, t.result) || t.observed.is_some() { (threshold::account(t)) }
                 }
             }
         }
@@ -153,16 +161,9 @@ pub(crate) fn thresholds(source: &Source) -> Markup {
     html! {
         section aria-labelledby="thresholds" {
             h2 id="thresholds" { "Thresholds" }
-            (table("Thresholds", &["threshold", "result", "measured", "margin"], rows))
+            (table("Thresholds", &["threshold", "result", "figure"], rows))
         }
     }
-}
-
-/// How far from its limit a threshold is, and why it is not judged.
-fn remark(source: &Source, threshold: &Threshold) -> String {
-    let distance = threshold::distance(threshold).filter(|_| !is_pending(source, threshold.result));
-    let parts = distance.into_iter().chain(threshold.reason.as_deref().map(one_line));
-    parts.collect::<Vec<_>>().join("; ")
 }
 
 /// The class that colours a result: what is not known before the end is nothing to be looked at yet.
@@ -186,12 +187,22 @@ fn result(source: &Source, result: &'static str) -> &'static str {
     }
 }
 
+/// Whether there are times of requests that ended well and of requests that failed.
+fn has_both(tally: &Merged) -> bool {
+    [RowTimer::ResponseOk, RowTimer::ResponseFailed].iter().all(|t| tally.over_rows(*t).count() > 0)
+}
+
 pub(crate) fn latency(source: &Source) -> Markup {
     let tally = &source.snapshot.tally;
     let (response, service) = (tally.times(RowTime::Response), tally.times(RowTime::Service));
+    // Apart only where there are both.
+    let apart = |timer| if has_both(tally) { tally.over_rows(timer) } else { Histogram::new() };
+    let (ok, failed) = (apart(RowTimer::ResponseOk), apart(RowTimer::ResponseFailed));
     let columns = [
         ("response time", &response),
         ("service time", &service),
+        ("response time, ok", &ok),
+        ("response time, failed", &failed),
         ("first byte", tally.timer(Timer::FirstByteTime)),
         ("connect", tally.timer(Timer::ConnectTime)),
         ("TLS handshake", tally.timer(Timer::TlsTime)),

@@ -1,14 +1,12 @@
 //! The gates of a run in the summary: what decides its exit code.
 
 use super::page::{Page, Style, shorten};
-use crate::plan::Threshold;
 use crate::report::compared::{self, ChangeKind};
-use crate::report::figures::BrokenExpectation;
-use crate::report::format::percent;
+use crate::report::figures::{BrokenExpectation, Threshold};
 use crate::report::sanitize::one_line;
+use crate::report::threshold;
 use crate::run::Snapshot;
 use crate::verdict::baseline::Change;
-use crate::verdict::threshold::{self, Evaluation, Outcome as Gate};
 
 /// Broken expectations shown: a screenful; the report file has them all.
 const MOST_BROKEN: usize = 10;
@@ -19,32 +17,24 @@ const EXCERPT_COLUMNS: usize = 120;
 
 /// The plan's thresholds: how each came out, the figure and how far it is from the limit.
 pub(crate) fn thresholds(page: &mut Page, snapshot: &Snapshot) {
-    let evaluations = snapshot.thresholds();
-    if evaluations.is_empty() {
+    let thresholds = Threshold::all(snapshot);
+    if thresholds.is_empty() {
         return;
     }
     page.blank();
     page.paragraph(Style::Strong, 0, "thresholds");
-    let rows: Vec<_> = snapshot.run.thresholds.iter().zip(&evaluations).map(threshold_row).collect();
+    let rows: Vec<_> = thresholds.iter().map(threshold_row).collect();
     page.columns(2, &rows);
 }
 
-fn threshold_row((threshold, evaluation): (&Threshold, &Evaluation)) -> (Style, Vec<String>) {
-    let style = match evaluation.outcome {
-        Gate::Passed => Style::Good,
-        Gate::Failed => Style::Bad,
-        Gate::Inconclusive => Style::Warn,
+fn threshold_row(threshold: &Threshold) -> (Style, Vec<String>) {
+    let style = match threshold.result {
+        "passed" => Style::Good,
+        "failed" => Style::Bad,
+        _ => Style::Warn,
     };
-    let observed = evaluation.observed.map_or("–".to_owned(), |v| threshold::print(threshold.metric, v));
-    let mut remarks = Vec::new();
-    remarks.extend(evaluation.margin.map(|margin| {
-        let side = if margin < 0.0 { "over" } else { "to spare" };
-        format!("{} {side}", percent(margin.abs()))
-    }));
-    remarks.extend(evaluation.reason.as_deref().map(one_line));
-    let cells =
-        [evaluation.outcome.name().to_owned(), one_line(&threshold.expression), observed, remarks.join("; ")];
-    (style, cells.into())
+    let name = one_line(&threshold.expression);
+    (style, vec![threshold.result.to_owned(), name, threshold::account(threshold)])
 }
 
 /// Which expectations were broken first, and by what.

@@ -35,6 +35,7 @@ pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, colour: bool
     sections::load(&mut page, snapshot, &run);
     sections::rate(&mut page, snapshot, instrument);
     sections::requests(&mut page, &totals);
+    sections::availability(&mut page, snapshot);
     page.blank();
     sections::latency(&mut page, snapshot, &totals);
     sections::scenarios(&mut page, snapshot, &run);

@@ -1,6 +1,7 @@
 //! The parts of the summary, each from the snapshot to a few lines of a page.
 
 use super::page::{Page, Style};
+use crate::report::availability;
 use crate::report::figures::{
     Connections, InstrumentFigures, Outcomes, Rate, Totals, dropped_because, explain, status_codes,
     turned_away,
@@ -9,7 +10,7 @@ use crate::report::format::{bytes, count, percent, rate as per_second, short_cou
 use crate::report::sanitize::one_line;
 use crate::report::scenario_rows;
 use crate::run::{RunInfo, Snapshot};
-use crate::tally::{Counter, Histogram, RowCounter, RowTime, Timer, quantile};
+use crate::tally::{Counter, Histogram, RowCounter, RowTime, RowTimer, Timer, quantile};
 use crate::units::plural;
 
 /// Percentiles of the latency table; p99.99 is left to the report file.
@@ -86,6 +87,16 @@ pub(crate) fn requests(page: &mut Page, totals: &Totals) {
     page.field("requests", &items);
 }
 
+/// Time without an answer.
+pub(crate) fn availability(page: &mut Page, snapshot: &Snapshot) {
+    if let Some((share, gap)) = availability::share_and_gap(snapshot) {
+        page.field("answered", &[format!("{share} of the time"), gap]);
+    }
+    if let Some(remark) = availability::remark(snapshot) {
+        page.paragraph(Style::Warn, 2, &remark);
+    }
+}
+
 /// Response time, and service time beside it where it tells something else.
 pub(crate) fn latency(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
     let response = snapshot.tally.times(RowTime::Response);
@@ -109,9 +120,26 @@ pub(crate) fn latency(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
         rows.push(row("  max", &|h| optional(h.max())));
         rows.push(row("  mean", &|h| optional(h.mean().map(|ns| ns.round() as u64))));
         page.columns(0, &rows);
+        by_ending(page, snapshot);
         too_few(page, &response);
     }
     left_out(page, &response, totals);
+}
+
+/// The response times of requests that ended well and of those that failed, apart where there are both.
+fn by_ending(page: &mut Page, snapshot: &Snapshot) {
+    let both = [("ok", RowTimer::ResponseOk), ("failed", RowTimer::ResponseFailed)];
+    let both = both.map(|(name, timer)| (name, snapshot.tally.over_rows(timer)));
+    if both.iter().any(|(_, times)| times.count() == 0) {
+        return;
+    }
+    for (name, times) in both {
+        let at = |label: &str, q| format!("{label} {}", optional(quantile::percentile(&times, q)));
+        let max = format!("max {}", optional(times.max()));
+        let items =
+            [plural(times.count(), "response"), at("p50", 0.5), at("p95", 0.95), at("p99", 0.99), max];
+        page.field(&format!("  {name}"), &items);
+    }
 }
 
 fn tell_apart(response: &Histogram, service: &Histogram) -> bool {

@@ -1,0 +1,69 @@
+//! Time without an answer, as figures and in words.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::format::{percent, seconds, time};
+use crate::run::Snapshot;
+use crate::verdict::outages::Outages;
+
+/// A gap of this length is pointed out in words: what a user takes for an outage.
+const WORTH_SAYING_NS: u64 = 1_000_000_000;
+
+/// Time without an answer.
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
+pub(crate) struct Availability {
+    /// 1 − outages ÷ measured time. An outage is a gap longer than 1 s and longer than ten times the median response
+    /// time of requests that ended well; `None`: nothing was measured.
+    answered_share: Option<f64>,
+    /// The longest stretch, in seconds, in which a request waited and no byte of an answer that ended well came.
+    longest_gap: Option<f64>,
+    /// When it began, in seconds of the measured time; `None`: there was none.
+    longest_gap_at: Option<f64>,
+}
+
+impl Availability {
+    /// Of the measured time so far.
+    pub(crate) fn of(snapshot: &Snapshot) -> Self {
+        let outages = snapshot.outages();
+        let gap = outages.and_then(|outages| outages.longest_gap);
+        Self {
+            answered_share: outages.map(|outages| outages.answered_share),
+            longest_gap: outages.map(|_| gap.map_or(0.0, |gap| seconds(gap.length_ns))),
+            longest_gap_at: gap.map(|gap| seconds(gap.from_ns)),
+        }
+    }
+}
+
+/// `no answer for 3.00 s of 6.00 s`; `None`: there was no outage.
+pub(crate) fn outage(snapshot: &Snapshot) -> Option<String> {
+    let outages = snapshot.outages().filter(|outages| outages.outage_ns > 0)?;
+    Some(format!("no answer for {} of {}", time(outages.outage_ns), time(snapshot.measured_ns)))
+}
+
+/// The share of the time without an outage, and the longest gap; `None`: no time was measured.
+pub(crate) fn share_and_gap(snapshot: &Snapshot) -> Option<(String, String)> {
+    let Outages { answered_share, longest_gap, .. } = snapshot.outages()?;
+    let gap = match longest_gap {
+        None => "no gap".to_owned(),
+        Some(gap) => format!("longest gap {}, at {}", time(gap.length_ns), time(gap.from_ns)),
+    };
+    Some((percent(answered_share), gap))
+}
+
+/// What a reader of a closed run has to know of a long gap: few requests stand for it.
+pub(crate) fn remark(snapshot: &Snapshot) -> Option<String> {
+    let gap = snapshot.outages()?.longest_gap.filter(|gap| gap.length_ns >= WORTH_SAYING_NS)?;
+    (snapshot.run.model == "closed").then(|| {
+        let connections = u64::from(snapshot.run.connections);
+        let waiting = if connections == 1 {
+            "the one connection waited and sent nothing, so a single request stands for it".to_owned()
+        } else {
+            format!("the {connections} connections waited and sent nothing, so at most {connections} requests stand for it")
+        };
+        format!(
+            "in the gap of {} {waiting} in the percentiles: the open model (`rate`, -r) shows what users feel",
+            time(gap.length_ns)
+        )
+    })
+}
