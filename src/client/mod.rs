@@ -226,7 +226,7 @@ impl Client {
         if let Some(sent_ns) = self.exchanges.oldest_sent_ns() {
             self.recorder.waited(sent_ns, now);
         }
-        self.recorder.drain_into(&mut self.tally);
+        self.recorder.drain_into(self.tally.availability_mut());
         std::mem::replace(&mut self.tally, empty)
     }
 }

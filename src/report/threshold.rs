@@ -5,7 +5,7 @@ use super::format;
 use super::sanitize::one_line;
 
 /// What was measured: `13.1 ms`, `0.42 %`, `499.8/s`; a dash when nothing was.
-fn measured(threshold: &Threshold) -> String {
+pub(crate) fn measured(threshold: &Threshold) -> String {
     threshold.observed.map_or("–".to_owned(), |value| in_unit(&threshold.expression, value))
 }
 

@@ -7,7 +7,7 @@
 //! who are refused come back.
 
 /// The length of a slot, in nanoseconds.
-pub(crate) const SLOT_NS: u64 = 10_000_000;
+const SLOT_NS: u64 = 10_000_000;
 /// Slots without a waiting request that a gap may go on over: one second.
 const BRIDGE_SLOTS: u64 = 1_000_000_000 / SLOT_NS;
 /// Slots in one word of a bitmap.
@@ -215,9 +215,8 @@ impl Recorder {
         self.used = used.start.min(low)..used.end.max(high + 1);
     }
 
-    /// Move everything that was marked into `tally`, whose memory suffices.
-    pub(crate) fn drain_into(&mut self, tally: &mut super::Tally) {
-        let availability = tally.availability_mut();
+    /// Move everything that was marked to `availability`, whose memory suffices when it was made for this.
+    pub(crate) fn drain_into(&mut self, availability: &mut Availability) {
         availability.clear();
         availability.first_word = self.first_word + self.used.start as u64;
         availability.words.extend_from_slice(&self.words[self.used.clone()]);
@@ -249,15 +248,14 @@ impl Silence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tally::Tally;
 
     const MS: u64 = 1_000_000;
     const S: u64 = 1_000 * MS;
 
     fn drained(recorder: &mut Recorder) -> Availability {
-        let mut tally = Tally::new(1);
-        recorder.drain_into(&mut tally);
-        tally.availability_mut().clone()
+        let mut availability = Availability::with_capacity();
+        recorder.drain_into(&mut availability);
+        availability
     }
 
     fn answer(recorder: &mut Recorder, from_ns: u64, to_ns: u64) {

@@ -477,7 +477,7 @@ mod tests {
         assert_eq!(more("retried"), "it names a counter twice");
         assert_eq!(
             change(&|head| head["names"]["row_timers"][1] = "x".into()),
-            "it lacks the row timer `service_time`"
+            "it lacks the row timer `response_time_failed`"
         );
         assert_eq!(
             change(&|head| head["failure_samples"][0]["step"] = 3.into()),
@@ -509,14 +509,20 @@ mod tests {
             numbers.iter().for_each(|n| varint::write(&mut bytes, *n));
             Merged::read(&deflated(&bytes), 3).unwrap_err()
         };
-        let run = vec![0; run_names().len() + 2 * Timer::COUNT];
+        // Counters, two numbers for each timer, two for the slots.
+        let run = vec![0; run_names().len() + 2 * Timer::COUNT + 2];
         let row = vec![0; row_names().len()];
         assert_eq!(body(&[MAX_COUNT + 1]), "its counts are impossible");
         assert_eq!(body(&run[1..]), "it is cut short");
         assert_eq!(body(&[&run[..], &[4]].concat()), "its counts do not fit the plan");
+        let slots = &run[..run.len() - 2];
+        for [first, length] in [[MAX_WORDS as u64 + 1, 0], [MAX_WORDS as u64, 1], [0, MAX_WORDS as u64 + 1]] {
+            assert_eq!(body(&[slots, &[first, length]].concat()), "its counts do not fit the plan");
+        }
+        assert_eq!(body(&[slots, &[0, 2, 1, 1]].concat()), "it is cut short");
         assert_eq!(body(&[&run[..], &[1, 3]].concat()), "its counts do not fit the plan");
         assert_eq!(
-            body(&[&run[..], &[2, 2], &row, &[0, 0, 0, 0, 0]].concat()),
+            body(&[&run[..], &[2, 2], &row, &[0; 1 + 2 * RowTimer::COUNT]].concat()),
             "its counts do not fit the plan"
         );
         let row = |rest: &[u64]| body(&[&run[..], &[1, 0], &row, rest].concat());

@@ -20,7 +20,7 @@ mod step;
 mod tls;
 mod varint;
 
-pub(crate) use availability::{Availability, Gap, Recorder, SLOT_NS, Silence};
+pub(crate) use availability::{Availability, Gap, Recorder, Silence};
 pub use close::Close;
 pub use counters::{Counter, RowCounter, RowTime, RowTimer, Timer};
 pub use health::ThreadHealth;

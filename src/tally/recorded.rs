@@ -142,7 +142,7 @@ impl Tally {
     }
 
     /// What a [`super::Recorder`] has marked.
-    pub(super) fn availability_mut(&mut self) -> &mut Availability {
+    pub(crate) fn availability_mut(&mut self) -> &mut Availability {
         &mut self.availability
     }
 

@@ -216,4 +216,36 @@ mod tests {
             assert!(kept >= 200 && broken >= 200, "not by never deciding: {kept}, {broken}");
         }
     }
+
+    /// Prints how often dependent requests mislead: `cargo test --lib dependent_requests -- --ignored --nocapture`.
+    #[test]
+    #[ignore = "a table to read, a few seconds long"]
+    fn dependent_requests_mislead_more_often() {
+        const RUNS: u32 = 10_000;
+        /// The 95th percentile of the standard normal distribution.
+        const LIMIT: f64 = 1.644_853_6;
+        let mut rng = fastrand::Rng::with_seed(1);
+        // G. E. P. Box and M. E. Muller, A note on the generation of random normal deviates, 1958.
+        let mut normal =
+            || (-2.0 * (1.0 - rng.f64()).ln()).sqrt() * (std::f64::consts::TAU * rng.f64()).cos();
+        println!("truth at the limit of a p95, 1,000 requests a run, AR(1)");
+        for phi in [0.0, 0.5, 0.9] {
+            let (mut kept, mut broken) = (0, 0);
+            for _ in 0..RUNS {
+                let mut level: f64 = normal();
+                let over = (0..1_000).filter(|_| {
+                    level = phi * level + (1.0_f64 - phi * phi).sqrt() * normal();
+                    level > LIMIT
+                });
+                match decide(over.count() as u64, 1_000, 0.05) {
+                    Kept => kept += 1,
+                    Broken => broken += 1,
+                    Undecided => {}
+                }
+            }
+            let share = |n: u32| f64::from(n) / f64::from(RUNS) * 100.0;
+            println!("phi {phi}: {:.1} % pass, {:.1} % fail", share(kept), share(broken));
+            assert!(phi > 0.0 || (share(kept) <= 5.5 && share(broken) <= 5.5), "independent requests");
+        }
+    }
 }

@@ -6,6 +6,7 @@ pub mod baseline;
 pub(crate) mod binomial;
 mod cause;
 mod evidence;
+mod figures;
 pub(crate) mod fleet;
 pub mod instrument;
 pub(crate) mod outages;

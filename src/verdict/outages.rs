@@ -1,6 +1,6 @@
 //! Time without an answer: the longest gap, and the share of the measured time outside of outages.
 
-use crate::tally::{Availability, Gap, SLOT_NS};
+use crate::tally::{Availability, Gap};
 
 /// A gap is an outage when it is longer than this, in nanoseconds, …
 const OUTAGE_NS: u64 = 1_000_000_000;
@@ -19,10 +19,10 @@ pub(crate) struct Outages {
 }
 
 impl Outages {
-    /// Of the first `measured_ns`; `None`: less than a slot was measured. `median_ns`: of the response times of
+    /// Of the first `measured_ns`; `None`: nothing was measured. `median_ns`: of the response times of
     /// requests that ended well, 0 if there are none.
     pub(crate) fn of(availability: &Availability, measured_ns: u64, median_ns: u64) -> Option<Self> {
-        if measured_ns < SLOT_NS {
+        if measured_ns == 0 {
             return None;
         }
         let gaps = availability.gaps(measured_ns);
@@ -37,7 +37,7 @@ impl Outages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tally::{Recorder, Tally};
+    use crate::tally::Recorder;
 
     const MS: u64 = 1_000_000;
     const S: u64 = 1_000 * MS;
@@ -45,9 +45,9 @@ mod tests {
     fn outages(gaps: &[(u64, u64)], median_ns: u64) -> Outages {
         let mut recorder = Recorder::new(0);
         gaps.iter().for_each(|(from_ns, to_ns)| recorder.waited(*from_ns, *to_ns - 1));
-        let mut tally = Tally::new(1);
-        recorder.drain_into(&mut tally);
-        Outages::of(tally.merged().availability(), 10 * S, median_ns).unwrap()
+        let mut availability = Availability::default();
+        recorder.drain_into(&mut availability);
+        Outages::of(&availability, 10 * S, median_ns).unwrap()
     }
 
     #[test]
@@ -58,6 +58,7 @@ mod tests {
         assert!((found.answered_share - 0.7).abs() < 1e-9, "{found:?}");
         assert_eq!(outages(&[(2 * S, 5 * S)], 400 * MS).outage_ns, 0, "one slow answer is no outage");
         assert_eq!(outages(&[], MS), Outages { answered_share: 1.0, outage_ns: 0, longest_gap: None });
-        assert_eq!(Outages::of(&Availability::default(), SLOT_NS - 1, MS), None);
+        assert_eq!(Outages::of(&Availability::default(), 1, MS).map(|found| found.answered_share), Some(1.0));
+        assert_eq!(Outages::of(&Availability::default(), 0, MS), None);
     }
 }

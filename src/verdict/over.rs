@@ -1,7 +1,7 @@
 //! How many requests were over a limit on a time, and how many of those this tool cannot have pushed over it.
 
+use super::figures::{Context, Figures, blind};
 use super::instrument::{Cause, Reason, certainly_at_least};
-use super::threshold::{Context, Figures, blind};
 use crate::plan::Timing;
 use crate::tally::Histogram;
 

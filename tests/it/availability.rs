@@ -41,7 +41,9 @@ impl Target {
                         while frozen.load(SeqCst) && !gone.load(SeqCst) {
                             std::thread::sleep(Duration::from_millis(1));
                         }
-                        if gone.load(SeqCst) || socket.write_all(response("200 OK", "hello").as_bytes()).is_err() {
+                        if gone.load(SeqCst)
+                            || socket.write_all(response("200 OK", "hello").as_bytes()).is_err()
+                        {
                             return;
                         }
                     }
@@ -89,7 +91,10 @@ fn a_target_that_goes_away_leaves_a_hole_that_fails_the_run() {
         assert!((1.4..2.6).contains(&gap), "{load}, {threads} threads: {gap} s; {}", ended.stdout);
         assert!((share - (1.0 - gap / 3.0)).abs() < 0.1, "{load}: {share}, {gap} s");
         let added = report["thresholds"].as_array().expect("a list").last().expect("the added one");
-        assert_eq!((&added["expression"], &added["result"]), (&"answered_share >= 99%".into(), &"failed".into()));
+        assert_eq!(
+            (&added["expression"], &added["result"]),
+            (&"answered_share >= 99%".into(), &"failed".into())
+        );
         assert_eq!(ended.code, Some(1), "{}", ended.stdout);
     }
 }

@@ -125,8 +125,8 @@ fn a_missed_threshold_is_a_failure_that_says_by_how_much() {
     let fault = |kind: &str, message: &str| Some((kind.to_owned(), message.to_owned()));
     assert_eq!((cases[1].1.as_str(), &cases[1].2), ("p99 < 250ms", &None));
     assert_eq!(cases[2].1, "Get \"users\" & <more>: p95 < 100ms");
-    assert_eq!(cases[2].2, fault("failure", "measured 112 ms; missed by 12.0 ms"));
-    let why = "measured 1.01 s; missed by 10.0 ms; our own slip could explain the difference";
+    assert_eq!(cases[2].2, fault("failure", "112 ms, limit 100 ms, missed by 12.0 ms"));
+    let why = "1.01 s, limit 1.00 s, missed by 10.0 ms; our own slip could explain the difference";
     assert_eq!(cases[3].2, fault("error", why));
 }
 

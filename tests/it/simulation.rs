@@ -11,8 +11,7 @@ use loadtester::plan::{
 };
 use loadtester::schedule::{Arrivals, Piece};
 use loadtester::tally::{
-    Close, Counter, Detail, Histogram, Merged, Outcome, Row, RowCounter, RowTime, RowTimer, StepId, Tally,
-    Timer,
+    Close, Counter, Detail, Histogram, Merged, Outcome, Row, RowCounter, RowTime, StepId, Tally, Timer,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -320,8 +319,8 @@ fn figures(tally: &Merged, outstanding: u64, actions: &str) -> String {
         let counters = counters.chain(Outcome::ALL.iter().map(|o| (o.name(), s.counter(*o))));
         lines.extend(counters.map(|(name, n)| format!("scenario.{i}.{name} {n}")));
         lines.extend(s.status_codes().map(|(code, n)| format!("scenario.{i}.status.{code} {n}")));
-        for timer in RowTimer::ALL {
-            histogram(format!("scenario.{i}.{}", timer.name()), s.timer(timer), &mut lines);
+        for (name, time) in [("response_time", RowTime::Response), ("service_time", RowTime::Service)] {
+            histogram(format!("scenario.{i}.{name}"), &s.times(time), &mut lines);
         }
     }
     Timer::ALL.into_iter().for_each(|timer| histogram(timer.name().into(), tally.timer(timer), &mut lines));

@@ -232,7 +232,7 @@ fn a_program_that_is_no_target_is_an_error() {
     let error = DemoTarget::start_program(Path::new("/bin/true"), None).unwrap_err().to_string();
     assert!(error.contains("ended before it printed its address"), "{error}");
     let error = DemoTarget::start_program(Path::new("/bin/echo"), None).unwrap_err().to_string();
-    assert!(error.contains("instead of where it listens"), "{error}");
+    assert!(error.contains("instead of its address"), "{error}");
 }
 
 #[test]

@@ -123,7 +123,7 @@ fn each_figure_is_held_against_its_limit() {
 fn the_margin_is_the_distance_to_the_limit_in_limits() {
     let snapshot = run(&["max < 1s", "max < 250ms", "rate >= 50/s", "rate >= 200/s", "dropped == 0"]);
     let margins: Vec<Option<f64>> =
-        Figure::all(&snapshot).iter().map(|t| t.margin.map(|m| (m * 100.0).round() / 100.0)).collect();
+        Figure::all(&snapshot)[..5].iter().map(|t| t.margin.map(|m| (m * 100.0).round() / 100.0)).collect();
     assert_eq!(margins, [Some(0.5), Some(-1.0), Some(1.0), Some(-0.5), None]);
 }
 
@@ -219,7 +219,7 @@ fn a_time_over_its_limit_is_inconclusive_while_our_own_delay_may_explain_it() {
         })
     };
     let snapshot =
-        late(&["p50 < 150ms", "p50 < 100ms", "service p50 < 150ms", "mean < 180ms", "mean < 100ms"]);
+        late(&["p50 < 150ms", "p50 < 80ms", "service p50 < 150ms", "mean < 180ms", "mean < 100ms"]);
     assert_eq!(outcomes(&snapshot), [Inconclusive, Failed, Failed, Inconclusive, Failed]);
     assert_eq!(reason(&snapshot), "this generator's own delay may explain it");
     // What holds with our delay in it holds without.
@@ -333,7 +333,7 @@ fn an_aborted_run_has_failed_and_says_why() {
         change(&["p50 < 1ms", "{expression: p50 < 100ms, abort_after: 2s}"], |s| s.aborted = Some(1));
     let instrument = aborted.instrument();
     let page = summary(&aborted, &instrument, false, 140);
-    assert!(page.starts_with("FAILED: 2 of 2 thresholds do not hold, which stopped the run"), "{page}");
+    assert!(page.starts_with("FAILED: 2 of 3 thresholds do not hold, which stopped the run"), "{page}");
     assert!(page.contains("it had failed for 2s without a break: the run was stopped"), "{page}");
     assert_eq!(
         verdict(&change(&["{expression: p50 < 1s, abort_after: 2s}"], |s| s.aborted = Some(0))),
@@ -343,7 +343,7 @@ fn an_aborted_run_has_failed_and_says_why() {
 
 #[test]
 fn pages_and_files_tell_the_same() {
-    let snapshot = run(&["p50 < 1s", "p50 < 1ms", "'other: p99 < 1s'"]);
+    let snapshot = run(&["p50 < 1s", "p50 < 1ms", "'other: p99.9 < 1s'"]);
     let instrument = snapshot.instrument();
     let report: serde_json::Value = serde_json::from_str(&json::report(&snapshot, &instrument)).unwrap();
     let status: serde_json::Value = serde_json::from_str(&json::status(&snapshot, &instrument)).unwrap();
@@ -360,8 +360,8 @@ fn pages_and_files_tell_the_same() {
     assert!(metrics.contains("loadtester_threshold_ok{expression=\"p50 < 1ms\"} 0\n"), "{metrics}");
     assert!(!metrics.contains("expression=\"other"), "one that can not be judged has no sample");
     let page = summary(&snapshot, &instrument, false, DEFAULT_WIDTH);
-    assert!(page.starts_with("FAILED: 1 of 3 thresholds does not hold (p50 < 1ms); the"), "{page}");
-    assert!(live_line(&snapshot).contains("1 of 3 thresholds failing"), "{}", live_line(&snapshot));
+    assert!(page.starts_with("FAILED: 1 of 4 thresholds does not hold (p50 < 1ms); the"), "{page}");
+    assert!(live_line(&snapshot).contains("1 of 4 thresholds failing"), "{}", live_line(&snapshot));
 }
 
 #[test]

@@ -153,7 +153,7 @@ pub(crate) fn thresholds(source: &Source) -> Markup {
                 th scope="row" { code { (one_line(&t.expression)) } }
                 td { span class=(format!("result {}", result_class(source, t.result))) { (result(source, t.result)) } }
                 td class="text" {
-                    @if !is_pending(source, t.result) || t.observed.is_some() { (threshold::account(t)) }
+                    @if is_pending(source, t.result) { (threshold::measured(t)) } @else { (threshold::account(t)) }
                 }
             }
         }
