@@ -1,10 +1,10 @@
 //! `named_enum!`: an enum whose variants have stable names and index arrays.
 //!
-//! The names are what JSON, metric labels, worker messages and the journal say, so a variant can move
-//! without changing what anybody reads.
+//! JSON, metric labels, worker messages and the journal use these names, so reordering the variants changes
+//! no output.
 
-/// An enum without payload: its variants in order ([`ALL`](#), [`COUNT`](#)), each with its place in that
-/// order and its stable name.
+/// A fieldless enum: its variants in order ([`ALL`](#), [`COUNT`](#)), each with its index and its stable
+/// name.
 macro_rules! named_enum {
     ($(#[$attribute:meta])* $visible:vis enum $Enum:ident {
         $($(#[$described:meta])* $Variant:ident = $name:literal,)+
@@ -19,15 +19,15 @@ macro_rules! named_enum {
         impl $Enum {
             /// Every variant, in the order in which reports list them.
             pub const ALL: [Self; [$($name),+].len()] = [$(Self::$Variant),+];
-            /// Number of variants: the length of an array that they index.
+            /// Number of variants, the length of an array indexed by them.
             pub const COUNT: usize = Self::ALL.len();
 
-            /// Its place in [`Self::ALL`].
+            /// Index in [`Self::ALL`].
             pub const fn index(self) -> usize {
                 self as usize
             }
 
-            /// The stable name: in JSON, metric labels, messages and the journal.
+            /// The stable name in JSON, metric labels, messages and the journal.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$Variant => $name,)+

@@ -1,9 +1,9 @@
-//! The demo target: a small HTTP server to point a first load test at, and to count what arrived.
+//! The demo target: a small HTTP server for first load tests, which counts the requests it receives.
 //!
-//! Runs in a process of its own, so that it neither shares a scheduler with the load threads nor
-//! can be blamed on them. It is here to be plausible and quick, not to be measured with: its server
-//! library closes connections whose requests have more than 16 header fields, and reads no chunked
-//! bodies. Signals and the process's life are `roles::target`'s.
+//! It runs in its own process, so it does not share a scheduler with the load threads and is not measured as
+//! part of them. It is meant to be plausible and quick, not to be benchmarked: its server library closes
+//! connections whose requests have more than 16 header fields, and does not read chunked bodies.
+//! `roles::target` handles signals and the process lifetime.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead as _};
@@ -17,13 +17,13 @@ use may_minihttp::{HttpServer, HttpService, Request, Response};
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The most threads that serve: enough to outrun one load thread, few enough to leave it its core.
+/// The most server threads: enough to outrun one load thread, few enough to leave it its core.
 const MAX_WORKERS: usize = 4;
-/// Stack of one connection's coroutine in machine words (64 KiB): twice the default, for unoptimised builds.
+/// Stack of one connection's coroutine in machine words (64 KiB): twice the default, for unoptimized builds.
 const STACK_WORDS: usize = 0x2000;
-/// The longest `/slow` waits, in milliseconds: longer than any sensible timeout under test.
+/// The longest delay of `/slow`, in milliseconds; longer than any sensible timeout under test.
 const MAX_SLOW_MS: u64 = 60_000;
-/// The longest body `/bytes` sends: one answer is held in memory twice.
+/// The longest body of `/bytes`; one response is in memory twice.
 const MAX_BYTES: u64 = 10 * 1024 * 1024;
 
 const JSON: &str = "Content-Type: application/json";
@@ -34,7 +34,7 @@ const USER: &str = r#"{"id":1,"name":"John","email":"john@example.com"}"#;
 /// Start serving on `listen` (port 0: a free one) and return the address. Serves until the process ends.
 ///
 /// # Errors
-/// When the address cannot be listened on, naming it and the remedy.
+/// When it cannot listen on the address; the message names the address and the remedy.
 pub(crate) fn start(listen: SocketAddr) -> io::Result<SocketAddr> {
     let (reserved, address) = reserve(listen).map_err(|e| cannot_listen(listen, &e))?;
     raise_descriptor_limit();
@@ -52,10 +52,10 @@ fn cannot_listen(listen: SocketAddr, error: &io::Error) -> io::Error {
     )
 }
 
-/// Take the address for ourselves, and say which one it became. The server binds with
-/// SO_REUSEPORT and does not tell its port; two targets on one port would silently share their
-/// connections. So the port is taken without that option, which is granted afterwards, to the
-/// server alone: it binds while this socket, which never listens, still holds the place.
+/// Bind the address and return it with its actual port. The server binds with SO_REUSEPORT and does not
+/// report its port; two targets on one port would silently share their connections. So the port is first
+/// bound without that option, which is set afterwards for the server: it binds while this socket, which never
+/// listens, still holds the port.
 fn reserve(listen: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
     let family = if listen.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
@@ -66,10 +66,10 @@ fn reserve(listen: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
     Ok((socket, address))
 }
 
-/// One descriptor per connection: without one to spare the accept loop would spin.
+/// One descriptor per connection: with none left, the accept loop would spin.
 fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
-    // A refusal leaves the limit as it was, which is enough for most runs.
+    // If this fails, the limit stays as it was, which is enough for most runs.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
@@ -81,7 +81,6 @@ const ROUTES: [&str; 7] = ["/v1/users", "/v1/users/1", "/healthz", "/slow", "/by
 struct Counts([[AtomicU64; METHODS.len()]; ROUTES.len()]);
 
 impl Counts {
-    /// The counter of requests with this method for this path.
     fn cell(&self, method: &str, path: &str) -> &AtomicU64 {
         &self.0[place(&ROUTES, path)][place(&METHODS, method)]
     }
@@ -102,12 +101,12 @@ impl Counts {
     }
 }
 
-/// Where `name` stands in `names`, whose last entry stands for every other name.
+/// Index of `name` in `names`, whose last entry covers every other name.
 fn place(names: &[&str], name: &str) -> usize {
     names.iter().position(|n| *n == name).unwrap_or(names.len() - 1)
 }
 
-/// What a request asks for, decided before its body is read.
+/// The kind of response to a request, chosen before its body is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route {
     Text(&'static str),
@@ -137,7 +136,7 @@ impl Route {
                 Some(n) if n <= MAX_BYTES => Self::Bytes(n as usize),
                 _ => Self::BadRequest("/bytes?n=N: N is a whole number from 0 to 10485760\n"),
             },
-            // 1xx is no final answer: a client would go on waiting for one.
+            // 1xx is not a final response: a client would keep waiting for one.
             (_, "/status") => match number(query, "code") {
                 Some(code) if (200..=599).contains(&code) => Self::Status(code as usize),
                 _ => Self::BadRequest("/status?code=N: N is a status code from 200 to 599\n"),
@@ -147,12 +146,12 @@ impl Route {
     }
 }
 
-/// The whole number that `query` gives for `key`.
+/// The whole number that `query` has for `key`.
 fn number(query: &str, key: &str) -> Option<u64> {
     query.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('=')).and_then(|n| n.parse().ok())
 }
 
-/// One connection's view of the target.
+/// The service of one connection.
 #[derive(Clone, Debug, Default)]
 struct Service {
     counts: Arc<Counts>,
@@ -216,7 +215,7 @@ impl Service {
     }
 }
 
-/// The body's length as declared, 0 when it is not; `None` when it is not a number.
+/// The declared body length, 0 without one; `None` if it is not a number.
 fn content_length(request: &Request) -> Option<usize> {
     match request.headers().iter().find(|h| h.name.eq_ignore_ascii_case("content-length")) {
         Some(header) => std::str::from_utf8(header.value).ok()?.parse().ok(),
@@ -224,7 +223,7 @@ fn content_length(request: &Request) -> Option<usize> {
     }
 }
 
-/// Read the body to its end and say how long it was: what is left unread would be taken for the next request.
+/// Read the body to its end and return its length. Unread bytes would be parsed as the next request.
 fn drain(request: Request) -> io::Result<usize> {
     let mut body = request.body();
     let mut received = 0;
@@ -238,7 +237,7 @@ fn drain(request: Request) -> io::Result<usize> {
     }
 }
 
-/// The usual phrase for the usual codes; clients do not read it.
+/// Reason phrases of common codes; clients ignore them.
 fn reason(code: usize) -> &'static str {
     match code {
         201 => "Created",

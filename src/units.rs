@@ -1,7 +1,7 @@
-//! Durations, rates, counts, sizes and shares: how people write them, parsed and printed side by side.
+//! Parses and prints durations, rates, counts, sizes and percentages in the spelling people write.
 //!
-//! One spelling everywhere: plan, command line, reports. A number without its unit is refused where
-//! the unit could be mistaken. Which values make sense (how long, how fast) is for the plan to say.
+//! The plan, the command line and reports use one spelling. A number without a unit is rejected where the
+//! unit could be mistaken. The plan decides which values make sense (how long, how fast).
 
 const NS_PER_US: u64 = 1_000;
 const NS_PER_MS: u64 = 1_000_000;
@@ -18,7 +18,7 @@ pub(crate) const COUNT_PATTERN: &str = r"^[0-9]+(\.[0-9]+)?[kMG]?$";
 /// What [`parse_bytes`] accepts, and plain digits, as a regular expression for schemas.
 pub(crate) const BYTES_PATTERN: &str = r"^[0-9]+((\.[0-9]+)?(B|KiB|MiB|GiB|kB|MB|GB))?$";
 
-/// Fraction digits that count; those after them are dropped.
+/// Fraction digits kept; further digits are dropped.
 const FRACTION_DIGITS: usize = 18;
 
 /// A decimal number without sign or exponent: `whole + fraction / 10^digits`.
@@ -29,7 +29,7 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// The number `text` begins with, and what follows it.
+    /// The number at the start of `text`, and the rest of `text`.
     fn split(text: &str) -> Option<(Self, &str)> {
         let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (whole, rest) = text.split_at(end);
@@ -46,7 +46,7 @@ impl Decimal {
         Some((Self { whole, fraction: kept.parse().ok()?, digits: kept.len() as u32 }, rest))
     }
 
-    /// This many times `unit`, rounded down; `None` over `u64`.
+    /// The product with `unit`, rounded down; `None` on overflow.
     fn times(&self, unit: u64) -> Option<u64> {
         let part = u128::from(self.fraction) * u128::from(unit) / 10u128.pow(self.digits);
         self.whole.checked_mul(unit)?.checked_add(part as u64)
@@ -64,7 +64,7 @@ impl Decimal {
 /// Nanoseconds of `250ms`, `2m30s`, `1.5s`, `5us`, `1h`.
 ///
 /// # Errors
-/// What is wrong and what to write instead, as half a sentence.
+/// A sentence fragment with the problem and what to write instead.
 pub(crate) fn parse_duration(text: &str) -> Result<u64, String> {
     let (mut rest, mut total) = (text, 0u64);
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
@@ -95,7 +95,7 @@ fn not_a_duration() -> String {
     "not a duration: write a number and h, m, s, ms, us or ns, like 250ms or 2m30s".to_owned()
 }
 
-/// A duration exactly, in the spelling [`parse_duration`] reads: `2m30s`, `1.5s`, `250ms`.
+/// The exact duration in the spelling [`parse_duration`] reads: `2m30s`, `1.5s`, `250ms`.
 pub(crate) fn print_duration(ns: u64) -> String {
     let mut text = String::new();
     let mut rest = ns;
@@ -120,13 +120,13 @@ pub(crate) fn print_duration(ns: u64) -> String {
     text + &format!("{}{dot}{fraction}{name}", rest / unit)
 }
 
-/// Units of measured time: nanoseconds in one, name.
+/// Units of measured time: nanoseconds per unit, name.
 const TIME_UNITS: [(f64, &str); 4] = [(1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s")];
-/// From here on minutes are easier to read than seconds.
+/// From here on, minutes are easier to read than seconds.
 const MINUTES_FROM_NS: u64 = 2 * NS_PER_M;
 
-/// A measured time with three significant digits: `0 s`, `640 ns`, `12.3 µs`, `1.20 ms`, `90.0 s`, `2 min 5 s`,
-/// `1 h 0 min`. The blank tells it from a duration that somebody typed.
+/// A measured time with three significant digits: `0 s`, `640 ns`, `12.3 µs`, `1.20 ms`, `90.0 s`, `2 min 5
+/// s`, `1 h 0 min`. The space distinguishes it from a duration that somebody typed.
 pub(crate) fn print_time(ns: u64) -> String {
     if ns == 0 {
         return "0 s".to_owned();
@@ -143,7 +143,7 @@ pub(crate) fn print_time(ns: u64) -> String {
     format!("{:.*} {unit}", time_decimals(ns, scale), ns as f64 / scale)
 }
 
-/// A time and the interval it lies in, in one unit: `12.1 ms [11.8, 12.6]`.
+/// A time and its confidence interval in one unit: `12.1 ms [11.8, 12.6]`.
 pub(crate) fn print_time_in_interval(ns: u64, low_ns: u64, high_ns: u64) -> String {
     if ns >= MINUTES_FROM_NS {
         return format!("{} [{}, {}]", print_time(ns), print_time(low_ns), print_time(high_ns));
@@ -154,7 +154,7 @@ pub(crate) fn print_time_in_interval(ns: u64, low_ns: u64, high_ns: u64) -> Stri
     format!("{} {unit} [{}, {}]", number(ns), number(low_ns), number(high_ns))
 }
 
-/// A time of which tenths would only flicker, rounded up: `12 s`, `2 min 5 s`.
+/// A time for displays where tenths would flicker: `12 s`, `2 min 5 s`. Rounded up below two minutes.
 pub(crate) fn print_whole_seconds(ns: u64) -> String {
     if ns < MINUTES_FROM_NS { format!("{} s", ns.div_ceil(NS_PER_S)) } else { print_time(ns) }
 }
@@ -169,7 +169,7 @@ fn time_decimals(ns: u64, scale: f64) -> usize {
     if scale == 1.0 { 0 } else { decimals(ns as f64 / scale) }
 }
 
-/// Digits after the point that make three in all.
+/// Decimals that give three significant digits.
 fn decimals(value: f64) -> usize {
     // The bounds are where rounding to fewer decimals would add a digit.
     match value {
@@ -212,8 +212,8 @@ pub(crate) fn parse_rate_flag(text: &str) -> Result<f64, String> {
     amount_f64(text).map_or_else(|| parse_rate(text), Ok)
 }
 
-/// A rate in the spelling [`parse_rate`] reads, to three decimals: `500/s`, `0.5/s`, `1234.568/s`;
-/// rates below 0.1/s per hour.
+/// A rate in the spelling [`parse_rate`] reads, with up to three decimals: `500/s`, `0.5/s`, `1234.568/s`.
+/// Rates below 0.1/s are per hour.
 pub(crate) fn print_rate(per_second: f64) -> String {
     if per_second > 0.0 && per_second < 0.1 {
         return trim_zeros(&format!("{:.3}", per_second * 3600.0)) + "/h";
@@ -312,7 +312,7 @@ pub(crate) fn print_bytes(bytes: u64) -> String {
     three_digits(bytes as f64 / (1u64 << 30) as f64) + " GiB"
 }
 
-/// The share that `1%` or `0.05%` is: 0.01, 0.0005. Not bounded above.
+/// The fraction that `1%` or `0.05%` stands for: 0.01, 0.0005. No upper bound.
 ///
 /// # Errors
 /// What is wrong and what to write instead.
@@ -324,8 +324,8 @@ pub(crate) fn parse_percent(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A share of 0..=1: `41.0 %`, `0.10 %`; what is neither none nor all never looks like it: `<0.01 %`,
-/// `>99.99 %`. `–` for what is not a number.
+/// A fraction as a percentage: `41.0 %`, `0.10 %`. Values near 0 and 1 never round to them: `<0.01 %`,
+/// `>99.99 %`. `–` for values that are not finite.
 pub(crate) fn print_percent(share: f64) -> String {
     match share * 100.0 {
         p if !p.is_finite() => "–".to_owned(),
@@ -466,7 +466,7 @@ mod tests {
                 prop_assert_eq!(parse_duration(&print_duration(ns)), Ok(ns));
                 let written = |printed: String| printed.replace(' ', "").replace("min", "m").replace(',', "");
                 let read = parse_duration(&written(print_time(ns))).unwrap();
-                // Hours come without their seconds.
+                // Printed hours omit the seconds.
                 prop_assert!(near(read as f64, ns as f64, 0.009), "{} for {ns}", print_time(ns));
                 let read = parse_bytes(&written(print_bytes(ns))).unwrap();
                 prop_assert!(near(read as f64, ns as f64, 0.006), "{} for {ns}", print_bytes(ns));

@@ -1,28 +1,27 @@
-//! Header fields: those of a captured response head, and those that go with a request's content.
+//! Header fields: iterates those of a response head and lists those that describe content.
 
 use std::borrow::Cow;
 use std::mem::MaybeUninit;
 
 /// The most fields in one head.
 pub const MAX_FIELDS: usize = 256;
-/// Fields that describe content, and go when it does (RFC 9110, section 15.4).
+/// Fields that describe content; they are removed together with it (RFC 9110, section 15.4).
 const CONTENT_FIELDS: [&str; 4] =
     ["content-type", "content-encoding", "content-language", "content-location"];
 
-/// Whether `name` describes a request's content.
 pub(crate) fn describes_content(name: &str) -> bool {
     CONTENT_FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field))
 }
 
-/// Accepts fields that continue on the next line: obsolete, but still to be understood (RFC 9112, section 5.2).
+/// Accepts obsolete line folding, which clients must still understand (RFC 9112, section 5.2).
 pub(crate) fn parser_config() -> httparse::ParserConfig {
     let mut config = httparse::ParserConfig::default();
     config.allow_obsolete_multiline_headers_in_responses(true);
     config
 }
 
-/// Show every field of a whole head to `look`, name and value; a continued value in one line. Nothing
-/// when it does not parse: such a head never was a response.
+/// Call `look` with the name and value of every field of a complete head; a folded value becomes one line.
+/// Does nothing if the head does not parse: such a head was never accepted as a response.
 pub(crate) fn each_field(head: &[u8], mut look: impl FnMut(&str, &[u8])) {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut []);
@@ -31,7 +30,7 @@ pub(crate) fn each_field(head: &[u8], mut look: impl FnMut(&str, &[u8])) {
     }
 }
 
-/// A value without line breaks: each, with the space around it, becomes one space.
+/// A value without line breaks: each one, with the whitespace around it, becomes one space.
 fn unfolded(value: &[u8]) -> Cow<'_, [u8]> {
     if !value.contains(&b'\n') {
         return Cow::Borrowed(value);

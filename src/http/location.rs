@@ -1,24 +1,23 @@
-//! Where a redirect leads (RFC 9110, sections 10.2.2 and 15.4; RFC 3986, section 5.2). Which redirects are
-//! followed is for the client to decide.
+//! Resolves redirect locations (RFC 9110, sections 10.2.2 and 15.4; RFC 3986, section 5.2). The client
+//! decides which redirects to follow.
 
 use super::each_field;
 
-/// The longest request target that is followed: as long as one of a plan may be.
+/// The longest request target that is followed, the same limit as in a plan.
 const MAX_TARGET_BYTES: usize = 64 << 10;
 
-/// Why a redirect can not be followed.
+/// Why a redirect cannot be followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum RedirectError {
-    /// There were as many redirects before it as may be followed.
+    /// The request already followed as many redirects as the plan allows.
     TooMany,
     /// It leads to another scheme, host or port.
     OtherOrigin,
-    /// It does not say where to, or not in a way that can be read.
+    /// There is no `Location`, several differ, or it cannot be parsed.
     BadLocation,
 }
 
 impl RedirectError {
-    /// What was wrong, in a few words.
     pub(crate) const fn explain(self) -> &'static str {
         match self {
             Self::TooMany => "one redirect more than `follow_redirects` allows",
@@ -28,22 +27,21 @@ impl RedirectError {
     }
 }
 
-/// Scheme and authority of a target: redirects are followed within one.
+/// Scheme and authority of a target; redirects are followed only within one origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Origin<'a> {
     /// `http` or `https`.
     pub(crate) scheme: &'a str,
     /// Host name or address, IPv6 in brackets.
     pub(crate) host: &'a str,
-    /// TCP port.
     pub(crate) port: u16,
 }
 
-/// The request target that the `Location` of `head`, a whole response head, leads to from `path` on
+/// The request target that the `Location` in `head`, a complete response head, resolves to from `path` on
 /// `origin`.
 ///
 /// # Errors
-/// Why it can not be followed: no or several locations, another origin, unreadable.
+/// Why it cannot be followed: no or several locations, another origin, unreadable or too long.
 pub(crate) fn follow(head: &[u8], origin: Origin<'_>, path: &str) -> Result<String, RedirectError> {
     let (mut location, mut several) = (None, false);
     each_field(head, |name, value| {
@@ -57,7 +55,7 @@ pub(crate) fn follow(head: &[u8], origin: Origin<'_>, path: &str) -> Result<Stri
     resolve(location, origin, path)
 }
 
-/// RFC 3986, section 5.2, for a base that is `path` on `origin`; the fragment is never sent.
+/// Resolves `reference` by RFC 3986, section 5.2, with the base `path` on `origin`. The fragment is dropped.
 fn resolve(reference: &str, origin: Origin<'_>, path: &str) -> Result<String, RedirectError> {
     let reference = reference.split('#').next().unwrap_or_default();
     if !reference.bytes().all(|b| b.is_ascii_graphic()) {
@@ -86,7 +84,7 @@ fn resolve(reference: &str, origin: Origin<'_>, path: &str) -> Result<String, Re
     if target.len() > MAX_TARGET_BYTES { Err(RedirectError::BadLocation) } else { Ok(target) }
 }
 
-/// The scheme before the first colon, if what stands there is one, and what follows.
+/// The scheme before the first colon, if it is a valid scheme, and the rest.
 fn scheme_of(reference: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = reference.split_once(':')?;
     let mut bytes = scheme.bytes();
@@ -95,7 +93,7 @@ fn scheme_of(reference: &str) -> Option<(&str, &str)> {
     valid.then_some((scheme, rest))
 }
 
-/// What follows the authority at the start of `rest`, if scheme and authority are those of `origin`.
+/// What follows the authority at the start of `rest`, if scheme and authority match `origin`.
 fn within<'a>(scheme: &str, rest: &'a str, origin: Origin<'_>) -> Result<&'a str, RedirectError> {
     let (authority, local) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let own = if origin.scheme.eq_ignore_ascii_case("https") { 443 } else { 80 };
@@ -112,7 +110,7 @@ fn within<'a>(scheme: &str, rest: &'a str, origin: Origin<'_>) -> Result<&'a str
     if same { Ok(local) } else { Err(RedirectError::OtherOrigin) }
 }
 
-/// RFC 3986, section 5.2.4: `.` and `..` taken out of the path; the query stays as it is.
+/// Removes dot segments from the path (RFC 3986, section 5.2.4) and keeps the query.
 fn without_dots(target: &str) -> String {
     let (path, query) = target.split_at(target.find('?').unwrap_or(target.len()));
     let mut kept: Vec<&str> = Vec::new();
@@ -125,7 +123,7 @@ fn without_dots(target: &str) -> String {
         if !dots {
             kept.push(segment);
         } else if segments.peek().is_none() {
-            kept.push(""); // it named a folder
+            kept.push(""); // a dot segment at the end names a directory
         }
     }
     format!("/{}{query}", kept.join("/"))

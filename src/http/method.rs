@@ -1,11 +1,11 @@
-//! Request methods: what each means for the request, its response and a redirect.
+//! Request methods and what they imply for the request, its response and a redirect.
 
 /// A request method. Methods are case-sensitive (RFC 9110, section 9.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Method<'a>(pub(crate) &'a str);
 
 impl<'a> Method<'a> {
-    /// Whether the response carries no content whatever its head says (RFC 9110, section 9.3.2).
+    /// Whether the response has no content regardless of its head (RFC 9110, section 9.3.2).
     pub(crate) fn is_head(self) -> bool {
         self.0 == "HEAD"
     }
@@ -15,13 +15,13 @@ impl<'a> Method<'a> {
         matches!(self.0, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS" | "TRACE")
     }
 
-    /// Whether servers expect a `Content-Length` even where there is no content (RFC 9110, section 8.6).
+    /// Whether servers expect a `Content-Length` even without content (RFC 9110, section 8.6).
     pub(crate) fn anticipates_content(self) -> bool {
         matches!(self.0, "POST" | "PUT" | "PATCH")
     }
 
-    /// The method after a redirect of `status`, and whether the content goes along. 303 turns everything but
-    /// HEAD into GET; 301 and 302 turn POST into GET, as browsers do (RFC 9110, section 15.4).
+    /// The method after a redirect with `status`, and whether the content is sent again. 303 turns every
+    /// method but HEAD into GET; 301 and 302 turn POST into GET, as browsers do (RFC 9110, section 15.4).
     pub(crate) fn after_redirect(self, status: u16) -> (Method<'a>, bool) {
         let becomes_get = match status {
             303 => !matches!(self.0, "HEAD" | "GET"),

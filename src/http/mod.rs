@@ -1,5 +1,5 @@
-//! What HTTP means, whatever version carries it (RFC 9110): methods, statuses, fields, redirects, responses.
-//! Framing is left to [`http1`](crate::http1).
+//! HTTP semantics of every version (RFC 9110): methods, statuses, fields, redirects, responses.
+//! [`http1`](crate::http1) does the framing.
 
 mod fields;
 mod location;

@@ -1,17 +1,17 @@
-//! Responses, as far as somebody looks into them: what a plan expects, a redirect, `--once`. Everyone else pays
+//! The captured part of a response, for a plan's expectations, redirects and `--once`. Other responses cost
 //! nothing.
 
 use super::Status;
 
-/// Where a decoder hands on what it passes over.
+/// Receives heads and bodies from a decoder.
 pub trait ResponseSink {
-    /// A whole head, line end included; interim ones too, the final one last.
+    /// A complete head with its final line break. Interim heads come first, the final one last.
     fn head(&mut self, bytes: &[u8]);
     /// Decoded body bytes, in order.
     fn body(&mut self, bytes: &[u8]);
 }
 
-/// Keeps nothing.
+/// Discards everything.
 impl ResponseSink for () {
     #[inline]
     fn head(&mut self, _: &[u8]) {}
@@ -19,24 +19,23 @@ impl ResponseSink for () {
     fn body(&mut self, _: &[u8]) {}
 }
 
-/// Memory kept from one response to the next; what a larger one needed is given back, so that many
-/// connections do not hold a large body each for ever.
+/// Capacity kept from one response to the next. Larger buffers are freed, so that many connections do not
+/// each hold a large body forever.
 const MAX_IDLE_BYTES: usize = 64 << 10;
 
-/// A complete response, to be judged.
+/// A complete response to judge.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ResponseView<'a> {
-    /// Its status.
     pub(crate) status: Status,
     /// The final head, if it was captured; see [`each_field`](super::each_field).
     pub(crate) head: &'a [u8],
-    /// The start of the body: all of it, unless it is longer than was captured.
+    /// The start of the body, or all of it if it was no longer than the capture limit.
     pub(crate) body: &'a [u8],
     /// The length of the whole body, where body bytes were captured.
     pub(crate) body_bytes: u64,
 }
 
-/// The part of one response that is wanted. Reused: [`Self::begin`] forgets the last one.
+/// The captured part of one response. Reused: [`Self::begin`] discards the previous response.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapturedResponse {
     head: Vec<u8>,
@@ -47,7 +46,8 @@ pub struct CapturedResponse {
 }
 
 impl CapturedResponse {
-    /// Forget the last response; of the next keep the head, if wanted, and so much of the body.
+    /// Discard the previous response. Of the next, keep the head if `wants_head`, and up to `most_body_bytes`
+    /// of the body.
     pub fn begin(&mut self, wants_head: bool, most_body_bytes: usize) {
         for kept in [&mut self.head, &mut self.body] {
             if kept.capacity() > MAX_IDLE_BYTES {
@@ -58,17 +58,17 @@ impl CapturedResponse {
         (self.wants_head, self.most_body_bytes, self.body_bytes) = (wants_head, most_body_bytes, 0);
     }
 
-    /// Whether body bytes have to come by here.
+    /// Whether the decoder must pass body bytes to it.
     pub(crate) fn wants_body(&self) -> bool {
         self.most_body_bytes > 0
     }
 
-    /// The final head, if it was wanted.
+    /// The final head, empty unless wanted.
     pub(crate) fn head(&self) -> &[u8] {
         &self.head
     }
 
-    /// The body's beginning: all of it, unless it is longer than was wanted.
+    /// The start of the body, up to the `most_body_bytes` of [`Self::begin`].
     pub fn body(&self) -> &[u8] {
         &self.body
     }
@@ -78,7 +78,6 @@ impl CapturedResponse {
         self.body_bytes
     }
 
-    /// The complete response, whose status is `status`.
     pub(crate) fn view(&self, status: u16) -> ResponseView<'_> {
         ResponseView {
             status: Status(status),

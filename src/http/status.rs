@@ -1,4 +1,4 @@
-//! Status codes: the classes a client acts on (RFC 9110, section 15).
+//! Status codes and the classes a client acts on (RFC 9110, section 15).
 
 /// A response's status code, 100 to 999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,20 +11,20 @@ impl Status {
         self.0 < 200
     }
 
-    /// Whether a client may follow it elsewhere. 300 leaves the choice to people, 304 is an answer; 305 and
-    /// 306 are no longer used.
+    /// Whether a client may follow it to another location. 300 leaves the choice to the user, 304 is a final
+    /// response, and 305 and 306 are no longer used.
     #[inline]
     pub(crate) const fn is_redirect(self) -> bool {
         matches!(self.0, 301 | 302 | 303 | 307 | 308)
     }
 
-    /// Whether it counts as failed where the plan expects nothing else: 400 and above.
+    /// Whether it counts as failed unless the plan expects it: 400 and above.
     #[inline]
     pub(crate) const fn is_failure(self) -> bool {
         self.0 >= 400
     }
 
-    /// Whether a response with it has no content, whatever its head says (RFC 9110, section 6.4.1).
+    /// Whether a response with this status has no content, regardless of its head (RFC 9110, section 6.4.1).
     #[inline]
     pub(crate) const fn is_without_content(self) -> bool {
         self.is_interim() || matches!(self.0, 204 | 304)

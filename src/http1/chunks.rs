@@ -1,4 +1,4 @@
-//! Where a chunked body ends (RFC 9112, section 7.1). Data is counted and handed on, never kept.
+//! Decodes chunked bodies (RFC 9112, section 7.1). Data is counted and passed on, never kept.
 //!
 //! ```text
 //! Size ─hex─▶ Size ─space─▶ SizeSpace ─;─▶ Extension ─CR─▶ SizeLf ─LF─▶ Data(n) ─▶ DataCr ─▶ DataLf ─▶ Size
@@ -7,14 +7,14 @@
 //!            └─CR─▶ EndLf ─LF─▶ Done
 //! ```
 //!
-//! Lines end in CRLF; a bare LF is refused here, where a mistake would shift the framing.
+//! Lines end in CRLF. A bare LF is rejected here, where a mistake would shift the framing.
 
 use super::ProtocolError;
 use crate::http::ResponseSink;
 
-/// The longest chunk-size line, extensions included: servers send a dozen bytes.
+/// The longest chunk-size line, extensions included; servers usually send a dozen bytes.
 const MAX_LINE_BYTES: u32 = 4 * 1024;
-/// The longest trailer section: as much as a head.
+/// The longest trailer section, the same limit as for a head.
 const MAX_TRAILER_BYTES: u32 = super::MAX_HEAD_BYTES as u32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ enum State {
     Data,
     DataCr,
     DataLf,
-    /// At the start of a line; a field before it may go on there.
+    /// At the start of a line, which may continue the field before it.
     TrailerStart {
         after_field: bool,
     },
@@ -43,7 +43,7 @@ enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Chunks {
     state: State,
-    /// The size being read, then the data bytes still to come.
+    /// The chunk size being parsed, then the data bytes still to come.
     left: u64,
     /// Bytes of the current line, or of the trailer section.
     line: u32,
@@ -54,9 +54,8 @@ impl Chunks {
         Self { state: State::Size { digits: 0 }, left: 0, line: 0 }
     }
 
-    /// Consume as much of `bytes` as belongs to this body; returns how many. [`Self::is_done`] tells
-    /// whether the body ended there.
-    /// The data goes to `sink`.
+    /// Consume the part of `bytes` that belongs to this body, and return its length. The data goes to `sink`.
+    /// [`Self::is_done`] is true if the body ended there.
     pub(crate) fn feed(
         &mut self,
         bytes: &[u8],
@@ -81,12 +80,12 @@ impl Chunks {
         self.state == State::Done
     }
 
-    /// Data bytes of the current chunk that are still to come: nobody needs to look at them.
+    /// Data bytes of the current chunk that are still to come and need not be read.
     pub(crate) fn skippable(&self) -> u64 {
         if self.state == State::Data { self.left } else { 0 }
     }
 
-    /// `n` bytes of data went by, at most [`Self::skippable`].
+    /// Count `n` data bytes as consumed unseen, at most [`Self::skippable`].
     pub(crate) fn skip(&mut self, n: u64) {
         self.left -= n;
         if self.left == 0 {
@@ -131,7 +130,7 @@ impl Chunks {
         Ok(())
     }
 
-    /// How long the line or section may be that is being read.
+    /// The length limit of the current line or section.
     fn longest(&self) -> u32 {
         match self.state {
             State::Size { .. } | State::SizeSpace | State::Extension | State::SizeLf => MAX_LINE_BYTES,

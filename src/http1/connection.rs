@@ -1,4 +1,4 @@
-//! One connection's HTTP/1.1, one exchange at a time: request bytes out, a response in. No sockets, no time.
+//! The HTTP/1.1 state of one connection: request bytes out, one response in. No sockets, no time.
 
 use super::{Decoder, DiscardableBody, FeedResult, Head, HeadMemo, ProtocolError, Request};
 use crate::http::CapturedResponse;
@@ -7,21 +7,20 @@ use crate::http::CapturedResponse;
 #[derive(Debug, Default)]
 pub(crate) struct Connection {
     decoder: Decoder,
-    /// Bytes of the current request, and how many of them the kernel has taken.
+    /// Length of the current request; the kernel has taken `written` of it.
     request_bytes: usize,
     written: usize,
     to_head_request: bool,
-    /// Whether any of the response has come.
+    /// Whether any of the response has arrived.
     heard: bool,
 }
 
 impl Connection {
-    /// A new connection was established: nothing was written to it.
+    /// Start over on a newly established connection, to which nothing was written.
     pub(crate) fn reset(&mut self) {
         self.written = 0;
     }
 
-    /// Begin an exchange with `request`.
     #[inline]
     pub(crate) fn begin(&mut self, request: &Request) {
         self.decoder.begin();
@@ -35,13 +34,13 @@ impl Connection {
         &request.bytes[self.written..]
     }
 
-    /// The kernel has taken `n` more of the request's bytes.
+    /// Count `n` more request bytes as taken by the kernel.
     #[inline]
     pub(crate) fn sent(&mut self, n: usize) {
         self.written += n;
     }
 
-    /// How many of the request's bytes the kernel has taken.
+    /// Request bytes that the kernel has taken.
     #[inline]
     pub(crate) fn written(&self) -> usize {
         self.written
@@ -53,15 +52,14 @@ impl Connection {
         self.written == self.request_bytes
     }
 
-    /// Whether any of the response has come.
     pub(crate) fn is_heard(&self) -> bool {
         self.heard
     }
 
-    /// Take in a piece of the response; `captured` keeps what somebody wants to look at.
+    /// Decode a piece of the response; `captured` receives what is to be inspected.
     ///
     /// # Errors
-    /// When it cannot be a response; the connection is of no use afterwards.
+    /// When it is not a valid response; the connection is unusable afterwards.
     #[inline]
     pub(crate) fn feed(
         &mut self,
@@ -76,13 +74,14 @@ impl Connection {
         }
     }
 
-    /// `n` bytes of the body, at most [`Self::skippable`], went by unseen; whether the response is complete.
+    /// Count `n` body bytes as consumed unseen, at most [`Self::skippable`]. Returns whether the response is
+    /// complete.
     #[inline]
     pub(crate) fn skip(&mut self, n: u64) -> bool {
         self.decoder.skip(n)
     }
 
-    /// Body bytes that need not be looked at.
+    /// Body bytes that need not be read.
     #[inline]
     pub(crate) fn skippable(&self) -> DiscardableBody {
         self.decoder.skippable()
@@ -94,12 +93,12 @@ impl Connection {
         self.decoder.expects_head()
     }
 
-    /// Whether an end of the stream here completes the response.
+    /// Whether the end of input here completes the response.
     pub(crate) fn ends_here(&self) -> bool {
         self.decoder.ends_here()
     }
 
-    /// The head of the final response, once it was seen.
+    /// The head of the final response, once it was parsed.
     #[inline]
     pub(crate) fn head(&self) -> Option<Head> {
         self.decoder.head()

@@ -1,7 +1,7 @@
-//! Why what came is not a response.
+//! The reasons why received bytes are not a valid response.
 
 named_enum! {
-    /// Why what came is not a response we can account for.
+    /// Why the received bytes are not a response that can be measured.
     #[derive(serde::Serialize, serde::Deserialize)]
     pub enum ProtocolError {
         /// The head does not parse as HTTP/1.x.
@@ -10,7 +10,7 @@ named_enum! {
         HeadTooLarge = "head_too_large",
         /// The head has more than `MAX_FIELDS` fields.
         TooManyFields = "too_many_fields",
-        /// The status code is outside 100..=999, or 101 to a request that asked for no upgrade.
+        /// The status code is below 100, or 101: upgrades are not supported.
         BadStatus = "bad_status",
         /// A Content-Length that is not a number, or overflows.
         BadLength = "bad_length",
@@ -24,7 +24,7 @@ named_enum! {
 }
 
 impl ProtocolError {
-    /// What was wrong, in a few words.
+    /// A short description for messages.
     pub const fn explain(self) -> &'static str {
         match self {
             Self::BadHead => "the head does not parse as HTTP/1.x",

@@ -1,12 +1,12 @@
-//! What a response's head says about its body and its connection. The policy, case by case, is the
-//! table in the documentation of [`http1`](super).
+//! Parses a response head for its framing and keep-alive. The policy, case by case, is the table in the
+//! documentation of [`http1`](super).
 
 use std::mem::MaybeUninit;
 
 use super::ProtocolError;
 use crate::http::{MAX_FIELDS, Status, parser_config};
 
-/// The longest head accepted: what Node, nginx and curl would send at most, with room.
+/// The longest head accepted: the most that Node, nginx and curl would send, with margin.
 pub const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// How the end of the body is found.
@@ -20,7 +20,7 @@ pub enum Framing {
     UntilClose,
 }
 
-/// What a parsed head says.
+/// The parsed head of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     /// Status code, 100..=999.
@@ -31,10 +31,10 @@ pub struct Head {
     pub keep_alive: bool,
 }
 
-/// Parse a head at the start of `bytes`: the head and its length, or `None` when it is not complete.
+/// Parse the head at the start of `bytes`. Returns it and its length, or `None` if it is incomplete.
 ///
 /// # Errors
-/// By the table above.
+/// By the table in the documentation of [`http1`](super).
 pub(crate) fn parse(bytes: &[u8], to_head_request: bool) -> Result<Option<(Head, usize)>, ProtocolError> {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut []);
@@ -58,10 +58,10 @@ pub(crate) fn parse(bytes: &[u8], to_head_request: bool) -> Result<Option<(Head,
     Ok(Some((Head { status, framing, keep_alive }, length)))
 }
 
-/// What the fields say, before status and method have their word.
+/// The framing fields of a head, before status and method are taken into account.
 struct HeadSummary {
     http_1_1: bool,
-    /// The values of Content-Length: none, one and the same, or why there is none to believe.
+    /// The value that all Content-Length fields agree on, `None` without one, or why they are invalid.
     length: Result<Option<u64>, ProtocolError>,
     codings: Codings,
     close: bool,
@@ -90,7 +90,7 @@ impl HeadSummary {
         summary
     }
 
-    /// By section 6.3: a transfer coding overrides a length.
+    /// Framing by RFC 9112, section 6.3: a transfer coding overrides a length.
     fn framing(&self) -> Result<Framing, ProtocolError> {
         match self.codings {
             Codings { any: false, .. } => Ok(self.length?.map_or(Framing::UntilClose, Framing::Length)),
@@ -100,7 +100,8 @@ impl HeadSummary {
         }
     }
 
-    /// A coding in HTTP/1.0, or a length beside a coding that frames, is not to be trusted twice.
+    /// A transfer coding in HTTP/1.0, or a length beside chunked framing, makes the framing doubtful: the
+    /// connection is not reused.
     fn keeps_alive(&self, framing: Framing) -> bool {
         let wished = !self.close && (self.http_1_1 || self.keep);
         let faulty = self.codings.any && !self.http_1_1;
@@ -133,7 +134,8 @@ impl Codings {
         self.any = true;
         let end = item.iter().position(|b| *b == b';').unwrap_or(item.len());
         let is_chunked = item[..end].trim_ascii().eq_ignore_ascii_case(b"chunked");
-        // It has no parameters (section 7.1): with some it is not the coding that we know.
+        // `chunked` has no parameters (RFC 9112, section 7.1); with any, it is not accepted as the framing
+        // coding.
         self.chunked_last = is_chunked && end == item.len();
         self.chunked += u32::from(is_chunked);
     }

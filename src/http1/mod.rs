@@ -1,7 +1,7 @@
-//! HTTP/1.1 as bytes: requests out, responses in. No sockets, no time.
+//! HTTP/1.1 messages: encodes requests and decodes responses. No sockets, no time.
 //!
-//! A response is not stored: the decoder only finds where it ends and what its head says, so that
-//! bodies can be skipped in the kernel. To look into one, hand the decoder a
+//! Responses are not stored: the decoder only parses the head and finds the end, so that bodies can be
+//! discarded in the kernel. To inspect a response, pass the decoder a
 //! [`CapturedResponse`](crate::http::CapturedResponse).
 //!
 //! # Policy
