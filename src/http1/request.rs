@@ -1,13 +1,13 @@
-//! Requests, encoded once at start.
+//! Encodes requests, once at start.
 
 use crate::http::Method;
 
-/// A request as the wire carries it.
+/// An encoded request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Head and body, ready to send.
     pub(crate) bytes: Box<[u8]>,
-    /// Whether the response carries no body whatever its head says (RFC 9110, section 9.3.2).
+    /// Whether the response has no body regardless of its head (RFC 9110, section 9.3.2).
     pub(crate) is_head: bool,
     /// Whether sending it twice means the same as sending it once (RFC 9110, section 9.2.2).
     pub(crate) is_idempotent: bool,
@@ -15,10 +15,10 @@ pub struct Request {
     pub(crate) has_body: bool,
 }
 
-/// Encode a request: request line, `Host` (unless given), the fields in order, `Content-Length`
-/// where there is a body or the method's meaning anticipates one (RFC 9110, section 8.6), the body.
+/// Encode a request: request line, `Host` (unless given), the fields in order, `Content-Length` where there
+/// is a body or the method anticipates one (RFC 9110, section 8.6), the body.
 ///
-/// The caller has checked that method, path and fields hold no control characters.
+/// The caller must have checked that method, path and fields contain no control characters.
 pub fn encode(
     method: &str,
     path: &str,

@@ -1,10 +1,10 @@
-//! One response, found in whatever pieces it arrives.
+//! Decodes one response, in whatever pieces it arrives.
 //!
 //! ```text
 //! Head ──1xx──▶ Head
 //!   ├──length──▶ Length(n) ──n bytes──▶ Done
 //!   ├──chunked─▶ Chunked ──last chunk─▶ Done
-//!   └──neither─▶ UntilClose ──end of stream──▶ Done
+//!   └──neither─▶ UntilClose ──end of input──▶ Done
 //! ```
 
 use super::ProtocolError;
@@ -24,16 +24,16 @@ enum State {
     Done,
 }
 
-/// Finds the end of one response. Reset with [`Decoder::begin`] for each exchange.
+/// Finds the end of one response. Call [`Decoder::begin`] for each exchange.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     state: State,
     head: Option<Head>,
-    /// A head that has not arrived whole. Kept small between exchanges, see [`Decoder::begin`].
+    /// A head that has not arrived completely. Kept small between exchanges, see [`Decoder::begin`].
     partial: Vec<u8>,
 }
 
-/// What one piece of input did.
+/// The result of decoding one piece of input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeedResult {
     /// Bytes of the input that belong to this response.
@@ -42,12 +42,12 @@ pub struct FeedResult {
     pub complete: bool,
 }
 
-/// Body bytes that may go by unseen.
+/// Body bytes that may be discarded unread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DiscardableBody {
-    /// How many; 0: the next byte has to be looked at.
+    /// How many; at 0, the next byte must be decoded.
     pub bytes: u64,
-    /// Whether the response ends with them.
+    /// Whether the response ends after them.
     pub(crate) ends_response: bool,
 }
 
@@ -61,7 +61,7 @@ pub struct HeadMemo {
 }
 
 impl HeadMemo {
-    /// An empty memo with its memory in place.
+    /// An empty memo with its memory allocated.
     pub fn new() -> Self {
         Self { bytes: Vec::with_capacity(MAX_MEMO_BYTES), ..Self::default() }
     }
@@ -94,7 +94,7 @@ impl Decoder {
         Self { state: State::Head, head: None, partial: Vec::new() }
     }
 
-    /// Forget the last response and expect the next.
+    /// Discard the previous response and expect the next.
     #[inline]
     pub fn begin(&mut self) {
         self.state = State::Head;
@@ -105,16 +105,16 @@ impl Decoder {
         self.partial.clear();
     }
 
-    /// The head of the final (not interim) response, once it was seen.
+    /// The head of the final (not interim) response, once it was parsed.
     #[inline]
     pub fn head(&self) -> Option<Head> {
         self.head
     }
 
-    /// Take a piece of input.
+    /// Decode a piece of input.
     ///
     /// # Errors
-    /// When it cannot be a response; the decoder is of no use afterwards.
+    /// When it is not a valid response; the decoder is unusable afterwards.
     pub fn feed(
         &mut self,
         bytes: &[u8],
@@ -124,7 +124,7 @@ impl Decoder {
         self.feed_to(bytes, to_head_request, memo, &mut ())
     }
 
-    /// The same, and hand the head and the decoded body on.
+    /// Like [`Self::feed`], and pass the head and the decoded body to `sink`.
     ///
     /// # Errors
     /// As [`Self::feed`].
@@ -163,7 +163,7 @@ impl Decoder {
         Ok(FeedResult { consumed: at, complete: self.state == State::Done })
     }
 
-    /// What is known to come next and nobody needs to look at.
+    /// The body bytes that come next and need no decoding.
     #[inline]
     pub fn skippable(&self) -> DiscardableBody {
         match &self.state {
@@ -174,7 +174,8 @@ impl Decoder {
         }
     }
 
-    /// `n` bytes went by unseen, at most [`Self::skippable`]; returns whether the response is complete.
+    /// Count `n` bytes as consumed unseen, at most [`Self::skippable`]. Returns whether the response is
+    /// complete.
     pub fn skip(&mut self, n: u64) -> bool {
         match &mut self.state {
             State::Length(left) => {
@@ -190,13 +191,13 @@ impl Decoder {
         self.state == State::Done
     }
 
-    /// Whether a head is expected: nothing of the response has come, or only interim ones.
+    /// Whether the final head is still incomplete.
     #[inline]
     pub(crate) fn expects_head(&self) -> bool {
         self.state == State::Head
     }
 
-    /// The target closed its side: whether that completes the response.
+    /// Whether the end of input here completes the response.
     pub fn ends_here(&self) -> bool {
         matches!(self.state, State::UntilClose | State::Done)
     }
@@ -216,7 +217,7 @@ impl Decoder {
             self.enter(head);
             return Ok(length);
         }
-        // A head in pieces is parsed anew with each piece: junk is refused at once however it was
+        // A head in pieces is parsed again with each piece: invalid input is rejected at once however it is
         // cut, and MAX_HEAD_BYTES bounds the work.
         let room = (MAX_HEAD_BYTES + 1).saturating_sub(before).min(bytes.len());
         let whole = if before == 0 {
@@ -345,7 +346,7 @@ mod tests {
             prop_assert_eq!(run(&bytes, &cuts), run(&bytes, &[]));
         }
 
-        /// However it is cut, what is handed on is the response.
+        /// However the input is cut, the sink receives the response.
         #[test]
         fn a_recording_holds_the_final_head_and_the_decoded_body(
             which in 0..CORPUS.len() - 2,
@@ -372,7 +373,7 @@ mod tests {
             prop_assert!(head.contains(status) && head.ends_with('\n'), "{}", head);
         }
 
-        /// Two responses through one memo: the second is read as it would be without.
+        /// Two responses through one memo: the second decodes as it would without a memo.
         #[test]
         fn a_memo_changes_nothing(a in 0..CORPUS.len(), b in 0..CORPUS.len(), to_head: bool) {
             let mut memo = HeadMemo::new();

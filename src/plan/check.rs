@@ -1,6 +1,6 @@
-//! From what was typed to what it means: a [`Plan`], or every fault.
+//! Turns a document into a [`Plan`], or reports every fault.
 //!
-//! Each part is read by the file named after it; this file calls them all.
+//! Each section is read by the file named after it; this file calls them all.
 
 use super::fault::Faults;
 use super::model::Plan;
@@ -12,7 +12,8 @@ use super::secrets::Secrets;
 use super::yaml::Node;
 use super::{connections, digest, fleet, load, scenario, threshold, tls};
 
-/// The plan that `document` means; `root` is the tree it was read from. `None`: `faults` says why.
+/// The plan in `document`; `root` is the tree it was read from. `None` if there are faults, which `faults`
+/// then has.
 pub(super) fn check(
     root: &Node,
     mut document: Document,

@@ -1,5 +1,5 @@
-//! How connections to the target are made and how long they are used: what `load`, `connect_to` and
-//! `base_url` say of them. Names are resolved and sockets opened elsewhere.
+//! How connections to the target are made and how long they are used, read from `load`, `connect_to` and
+//! `base_url`. Names are resolved and sockets opened elsewhere.
 
 use core::net::IpAddr;
 
@@ -11,13 +11,13 @@ use super::reader::PlanReader;
 use super::url::{self, Url};
 use crate::units;
 
-/// The most often names are resolved again: the resolver is somebody else's machine.
+/// The shortest interval between name resolutions, in nanoseconds: the resolver is somebody else's machine.
 const LEAST_RESOLVE_NS: u64 = 1_000_000_000;
 
 /// How connections to the target are made and how long they are used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connections {
-    /// How long an attempt may take; `None`: as [`super::Plan::connect_timeout_ns`] says.
+    /// How long an attempt may take; `None`: see [`super::Plan::connect_timeout_ns`].
     pub connect_timeout_ns: Option<u64>,
     /// Whether a connection carries more than one request.
     pub keep_alive: bool,
@@ -50,7 +50,7 @@ impl Default for Connections {
     }
 }
 
-/// What the plan says of connections to `url`; faults are noted.
+/// Reads the connection settings for `url`; faults are recorded.
 pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, url: Option<&Url>) -> Connections {
     let empty = LoadForm::default();
     let form = document.load.as_ref().unwrap_or(&empty);
@@ -123,7 +123,7 @@ fn sources(reader: &mut PlanReader<'_>, form: &LoadForm) -> Vec<IpAddr> {
     addresses
 }
 
-/// The first entry that is for the target, as curl takes it; entries for others are for other plans.
+/// The first entry that matches the target, as in curl; entries for other hosts are ignored.
 fn connect_to(reader: &mut PlanReader<'_>, document: &Document, url: Option<&Url>) -> Option<(String, u16)> {
     let mut found = None;
     for (i, text) in document.connect_to.iter().flatten().enumerate() {
@@ -141,7 +141,7 @@ fn connect_to(reader: &mut PlanReader<'_>, document: &Document, url: Option<&Url
     found
 }
 
-/// `host:port:to_host:to_port`; what is left empty is any, or stays as it is.
+/// `host:port:to_host:to_port`; an empty host or port matches any, or stays unchanged.
 struct ConnectTo<'a> {
     host: Option<&'a str>,
     port: Option<u16>,
@@ -156,7 +156,7 @@ fn parse_connect_to(text: &str) -> Result<ConnectTo<'_>, String> {
     Ok(ConnectTo { host, port: port_of(port)?, to_host, to_port: port_of(to_port)? })
 }
 
-/// The host at the start of `text`, in brackets if it is an IPv6 address, and what follows its colon.
+/// The host at the start of `text`, in brackets if it is an IPv6 address, and the rest after its colon.
 fn host_of(text: &str) -> Result<(Option<&str>, &str), String> {
     if let Some(inside) = text.strip_prefix('[') {
         let (host, rest) = inside.split_once("]:").ok_or_else(|| misshaped(text))?;

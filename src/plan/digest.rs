@@ -1,4 +1,4 @@
-//! A plan's meaning as one number: comments, order of keys and spelling of values do not change it.
+//! The digest of a plan's meaning: comments, order of keys and spelling of values do not change it.
 
 use std::io::{self, BufWriter, Write};
 
@@ -10,14 +10,14 @@ use super::connections::Connections;
 use super::model::{Model, Plan, Scenario};
 use crate::schedule::Arrivals;
 
-/// What is hashed at once: the text is written in pieces of a few bytes.
+/// Hash buffer: the text is written in pieces of a few bytes.
 const BUFFER_BYTES: usize = 16 << 10;
 
-/// `sha256:` and the hex digest of what `plan` sends, where to and how, and of what it expects to come
-/// back; its source and its thresholds stay out: they change nothing of the run.
+/// `sha256:` and the hex digest of what `plan` sends, where to and how, and of what it expects in response.
+/// Its source and its thresholds are excluded: they do not change the run.
 pub(super) fn digest(plan: &Plan) -> String {
     let mut hash = BufWriter::with_capacity(BUFFER_BYTES, Hash(Sha256::new()));
-    // The text is four times as long as the bodies in it, and so never held as a whole.
+    // The text is four times as long as the bodies in it, so it is never in memory as a whole.
     serde_json::to_writer(&mut hash, &CanonicalPlan::of(plan)).expect("hashing does not fail");
     hash.flush().expect("hashing does not fail");
     let hash = std::mem::take(&mut hash.get_mut().0).finalize();
@@ -38,8 +38,8 @@ impl Write for Hash {
     }
 }
 
-/// What is hashed, as JSON. Keys are sorted, which the order of the fields has to keep: the text is the same
-/// for the same meaning.
+/// The hashed content as JSON. The fields must be in alphabetical order, so that the keys are sorted and the
+/// same meaning has the same text.
 #[derive(Serialize)]
 struct CanonicalPlan<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,7 +53,7 @@ struct CanonicalPlan<'a> {
     tls: Option<Value>,
 }
 
-/// Of one scenario; sorted likewise.
+/// The hashed content of one scenario; sorted likewise.
 #[derive(Serialize)]
 struct Sent<'a> {
     body: &'a [u8],
@@ -99,7 +99,7 @@ impl<'a> CanonicalPlan<'a> {
             }),
             scenarios: &plan.scenarios,
             target: (&plan.target.host, plan.target.port, &plan.target.authority),
-            // Not the files: what they hold is not the plan's, and where they lie differs between machines.
+            // Not the files: their content is not part of the plan, and their paths differ between machines.
             tls: plan.tls.as_ref().map(|tls| {
                 json!({
                     "own_ca": tls.ca.is_some(), "client_certificate": tls.client.is_some(),
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
     use crate::plan::{Overrides, parse};
 
-    /// Reports of earlier builds hold such digests, and are compared by them.
+    /// Reports of earlier builds contain such digests and are compared by them.
     const EVERY_KEY: &str = "sha256:b273eb5aace920d3d7ecdd36aa5cb39c4990bad388f4c088e9c5ea9dc15c2aba";
 
     #[test]

@@ -1,8 +1,7 @@
-//! What a response has to be like: read from a plan, and held against a response.
+//! Expectations of responses: reads them from a plan and checks responses.
 //!
-//! Judging is a function of the response alone. What is kept of a response for it, and by whom, is
-//! decided by [`Expect::wants_head`] and [`Expect::most_body_bytes`]: a scenario that expects nothing
-//! but a status keeps nothing.
+//! Judging is a function of the response alone. [`Expect::wants_head`] and [`Expect::most_body_bytes`] decide
+//! what to capture of a response for it: a scenario that expects only a status captures nothing.
 
 use std::ops::RangeInclusive;
 
@@ -18,62 +17,62 @@ use crate::http::{ResponseView, each_field};
 use crate::tally::BrokenRule;
 use crate::units::{parse_bytes, print_bytes};
 
-/// Bytes of a body that are kept to be looked into when the plan does not say.
+/// Default of `max_body`, in bytes.
 pub(crate) const DEFAULT_MAX_BODY_BYTES: u64 = 1 << 20;
-/// The most a plan may ask for: each connection keeps its own.
+/// The largest `max_body`, in bytes: each connection has its own buffer.
 const MAX_MAX_BODY_BYTES: u64 = 64 << 20;
 /// How much of a response is shown to people, in bytes.
 pub(crate) const EXCERPT_BYTES: usize = 200;
-/// Statuses that are expected when a scenario says nothing.
+/// The expected statuses by default.
 const DEFAULT_STATUSES: RangeInclusive<u16> = 100..=399;
 
-/// What a scenario expects of every response; all of it has to hold.
+/// What a scenario expects of every response; all of it must hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expect {
-    /// The status is in one of these.
+    /// One of these contains the status.
     pub statuses: Vec<RangeInclusive<u16>>,
-    /// Some field of this name is like this.
+    /// Some field with this name satisfies the rule.
     pub headers: Vec<(String, HeaderRule)>,
     /// The body contains each of these.
     pub body_contains: Vec<TextPattern>,
-    /// The body is JSON, and what each pointer (RFC 6901) leads to is this.
+    /// The body is JSON, and the value at each pointer (RFC 6901) is as expected.
     pub json: Vec<JsonRule>,
-    /// The body's length in bytes.
+    /// Allowed body lengths in bytes.
     pub body_bytes: Option<RangeInclusive<u64>>,
-    /// Bytes of a body that are kept for the two before; a larger one fails unchecked.
+    /// Body bytes kept for `body_contains` and `json`; a larger body fails unchecked.
     pub max_body_bytes: u64,
 }
 
 /// A text from the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextPattern {
-    /// What it says.
+    /// The text to compare with.
     pub text: String,
-    /// As typed: never anything from the environment.
+    /// As typed, so without values from the environment.
     pub shown: String,
 }
 
-/// What a header field has to say.
+/// How a header field's value must match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeaderRule {
-    /// Exactly this.
+    /// Exactly this text.
     Equals(TextPattern),
-    /// This somewhere.
+    /// This text somewhere in the value.
     Contains(TextPattern),
 }
 
-/// What a value in a JSON body has to be.
+/// The expected value at a pointer into a JSON body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonRule {
-    /// Where it is.
+    /// A JSON pointer (RFC 6901).
     pub(crate) pointer: String,
-    /// What it is: text, number, true, false or null.
+    /// The expected value: text, number, true, false or null.
     pub(crate) value: Json,
     /// The value as typed.
     pub(crate) shown: String,
 }
 
-/// A status below 400 and nothing else: what holds where a scenario says nothing.
+/// A status below 400 and nothing else.
 impl Default for Expect {
     fn default() -> Self {
         Self {
@@ -88,12 +87,12 @@ impl Default for Expect {
 }
 
 impl Expect {
-    /// Whether heads have to be kept.
+    /// Whether response heads must be captured.
     pub(crate) fn wants_head(&self) -> bool {
         !self.headers.is_empty()
     }
 
-    /// How much of each body has to be kept.
+    /// How many bytes of each body must be captured.
     pub(crate) fn most_body_bytes(&self) -> usize {
         match self.body_bytes {
             _ if self.wants_content() => self.max_body_bytes as usize,
@@ -106,7 +105,7 @@ impl Expect {
         !self.body_contains.is_empty() || !self.json.is_empty()
     }
 
-    /// Whether a complete response with this status is as expected.
+    /// Whether a complete response is as expected.
     ///
     /// # Errors
     /// The first expectation it broke.
@@ -152,7 +151,7 @@ impl Expect {
         }
     }
 
-    /// What was expected and what came, in a sentence; for people, not for the fast.
+    /// What was expected and what arrived, in a sentence. Slow: only for display.
     pub(crate) fn explain(&self, broken: BrokenRule, response: &ResponseView<'_>) -> String {
         match broken {
             BrokenRule::Status(status) => format!("status {status}"),
@@ -213,7 +212,7 @@ impl std::fmt::Display for HeaderRule {
     }
 }
 
-/// JSON knows one kind of number: `1` and `1.0` are the same.
+/// JSON has one kind of number: `1` and `1.0` are the same.
 fn same(a: &Json, b: &Json) -> bool {
     match (a, b) {
         (Json::Number(x), Json::Number(y)) if x != y => {
@@ -223,7 +222,7 @@ fn same(a: &Json, b: &Json) -> bool {
     }
 }
 
-/// How `bytes` begin, for people: bounded, control characters escaped.
+/// The start of `bytes` for display: bounded, control characters escaped.
 pub(crate) fn excerpt(bytes: &[u8]) -> String {
     let kept = &bytes[..bytes.len().min(EXCERPT_BYTES)];
     let mut text = String::new();
@@ -233,7 +232,8 @@ pub(crate) fn excerpt(bytes: &[u8]) -> String {
     if bytes.len() > EXCERPT_BYTES { text + "…" } else { text }
 }
 
-/// What the mapping at `at` expects; `None`: nothing stands there, or its faults are noted.
+/// Reads the expectations in the mapping at `at`; `None`: there is none, or it is empty and a fault was
+/// recorded.
 pub(super) fn read(reader: &mut PlanReader<'_>, at: &Path) -> Option<Box<Expect>> {
     let root = reader.root;
     let Some(Node { value: Value::Map(entries), .. }) = root.find(at) else { return None };
@@ -268,7 +268,7 @@ fn text_at(root: &Node, at: &Path) -> Option<String> {
     }
 }
 
-/// The value at `at` and its path; or the values of the list there and theirs.
+/// The scalar at `at` and its path, or the scalars of the list there and theirs.
 fn one_or_several<'a>(root: &'a Node, at: &Path) -> Vec<(Path, &'a Scalar)> {
     let scalar = |path: Path, node: &'a Node| match &node.value {
         Value::Scalar(scalar) => Some((path, scalar)),
@@ -361,7 +361,7 @@ fn json(reader: &mut PlanReader<'_>, at: &Path) -> Vec<JsonRule> {
     rules
 }
 
-/// RFC 6901, section 3.
+/// Checks the syntax of a JSON pointer (RFC 6901, section 3).
 fn check_pointer(pointer: &str) -> Result<(), String> {
     if !pointer.is_empty() && !pointer.starts_with('/') {
         let written = quoted(&format!("/{}", pointer.replace('.', "/")));
@@ -384,7 +384,7 @@ fn scalar_as_json(scalar: &Scalar) -> Option<Json> {
             _ => serde_json::Number::from_f64(value as f64).map(Json::Number),
         },
         Kind::Float(value) => serde_json::Number::from_f64(value).map(Json::Number),
-        // Whatever its text can be read as.
+        // A JSON scalar if its text is one, otherwise text.
         Kind::Variable => {
             let read = serde_json::from_str(&scalar.text).ok();
             let scalar_only = read.filter(|v: &Json| !v.is_array() && !v.is_object());

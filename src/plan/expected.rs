@@ -1,4 +1,4 @@
-//! Expectations in words, one by one: what a plan asks of a response, and how one response stands to each.
+//! Describes expectations one by one, and how a response meets each.
 
 use std::ops::RangeInclusive;
 
@@ -9,7 +9,7 @@ use crate::tally::BrokenRule;
 use crate::units::print_bytes;
 
 impl Expect {
-    /// What is expected of every response, an expectation each; never anything from the environment.
+    /// A description of each expectation, without values from the environment.
     pub(crate) fn descriptions(&self) -> Vec<String> {
         let mut descriptions = vec![format!("status {}", statuses(&self.statuses))];
         descriptions.extend(self.headers.iter().map(|(name, rule)| match rule {
@@ -23,7 +23,8 @@ impl Expect {
         descriptions
     }
 
-    /// How a complete response stands to each of [`Expect::descriptions`]; an `Err` says what came instead.
+    /// For each of [`Expect::descriptions`], whether a complete response meets it; `Err` has what arrived
+    /// instead.
     pub(crate) fn judge_each(&self, response: &ResponseView<'_>) -> Vec<(String, Result<(), String>)> {
         let alone = |change: fn(&mut Self)| {
             let mut one = Self {

@@ -1,17 +1,17 @@
-//! What is wrong with a plan: every fault with its place and a remedy, printed plainly and bounded.
+//! Faults of a plan, each with its position and a remedy; printed plainly and bounded.
 
 use std::fmt;
 
 use super::path::Path;
 
-/// Faults kept: a file this wrong is the wrong file.
+/// The most faults kept: a file with more is the wrong file.
 const MAX_KEPT: usize = 1_000;
-/// Faults printed before "and so many more".
+/// The most faults printed before "… and N more".
 const MAX_PRINTED: usize = 50;
-/// Characters of a plan's text that one message repeats.
+/// The most characters of a plan's text that a message quotes.
 const MAX_QUOTED_CHARS: usize = 60;
 
-/// Where something stands in the plan's text.
+/// A position in the plan's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// From 1.
@@ -25,7 +25,7 @@ pub struct Position {
 pub struct Fault {
     /// The plan's name as shown to people, or `command line`.
     pub(crate) source: String,
-    /// Where in the text, when it stands there.
+    /// Its position in the text, if it has one.
     pub position: Option<Position>,
     /// The key's path, like `scenarios[1].weight`, or the flag; empty for the whole plan.
     pub(crate) path: String,
@@ -55,7 +55,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// No faults yet, for the plan people know as `source`.
+    /// No faults yet, for the plan that messages call `source`.
     pub(super) fn new(source: &str) -> Self {
         Self { source: source.to_owned(), list: Vec::new(), beyond: 0 }
     }
@@ -65,7 +65,7 @@ impl Faults {
         &self.list
     }
 
-    /// How many there are.
+    /// The number of faults, including those that were not kept.
     pub fn count(&self) -> usize {
         self.list.len() + self.beyond
     }
@@ -74,12 +74,11 @@ impl Faults {
         &mut self.list
     }
 
-    /// Whether another one would only be counted: its message need not be thought about.
+    /// Whether further faults are only counted, so that their messages need not be built.
     pub(super) fn is_full(&self) -> bool {
         self.list.len() >= MAX_KEPT
     }
 
-    /// Note one.
     pub(super) fn add(&mut self, position: Option<Position>, path: &Path, message: impl Into<String>) {
         if self.is_full() {
             self.beyond += 1;
@@ -94,7 +93,7 @@ impl Faults {
         });
     }
 
-    /// Sorted by place, those without one first.
+    /// Sorted by position, those without one first.
     pub(super) fn sorted(mut self) -> Self {
         self.list.sort_by_key(|fault| fault.position);
         self
@@ -135,7 +134,7 @@ pub(crate) fn quoted(text: &str) -> String {
 
 /// `, did you mean …?` for the candidate nearest to `typed`, or nothing when none is near.
 pub(crate) fn did_you_mean<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
-    // A slip of the fingers is one edit in three characters; longer words than this are not slips.
+    // A typo is one edit in three characters; longer words than this are not typos.
     if typed.len() > 40 {
         return String::new();
     }
@@ -148,7 +147,7 @@ pub(crate) fn did_you_mean<'a>(typed: &str, candidates: impl IntoIterator<Item =
     near.map_or_else(String::new, |(_, candidate)| format!(", did you mean `{candidate}`?"))
 }
 
-/// Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`: the optimal
+/// Insertions, deletions, replacements and swaps of adjacent characters that turn `a` into `b`: the optimal
 /// string alignment distance (F. J. Damerau, Communications of the ACM 7(3), 1964).
 fn edits(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());

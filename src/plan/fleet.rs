@@ -1,11 +1,11 @@
-//! What a plan says about a fleet.
+//! Reads the `fleet` section of a plan.
 
 use super::model::{Load, Model, OnWorkerLoss};
 use super::path::Path;
 use super::plan_schema::{Document, OnWorkerLossForm};
 use super::reader::PlanReader;
 
-/// `fleet.on_worker_loss`, held against the load.
+/// `fleet.on_worker_loss`, checked against the load model.
 pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, load: Option<&Load>) -> OnWorkerLoss {
     let form = document.fleet.as_ref().and_then(|fleet| fleet.on_worker_loss);
     let chosen = match form {

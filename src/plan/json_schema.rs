@@ -1,4 +1,4 @@
-//! The plan's JSON Schema (draft 2020-12), made from the description in `document`.
+//! The plan's JSON Schema (draft 2020-12), generated from the types in `plan_schema`.
 
 use std::sync::LazyLock;
 
@@ -9,13 +9,13 @@ use serde_json::Value;
 
 use super::plan_schema::Document;
 
-/// The schema as `--schema` prints it.
+/// The schema that `--schema` prints, as pretty-printed JSON.
 pub fn schema() -> String {
-    // A value made of maps with text keys always serialises.
+    // A value made of maps with text keys always serializes.
     serde_json::to_string_pretty(&*SCHEMA).expect("a JSON value has a JSON form")
 }
 
-/// The schema, every part of it in place: no references to follow.
+/// The schema with all subschemas inlined: no references to resolve.
 pub(super) static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     let settings = SchemaSettings::draft2020_12()
         .with(|settings| settings.inline_subschemas = true)
@@ -23,12 +23,12 @@ pub(super) static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     settings.into_generator().into_root_schema_for::<Document>().to_value()
 });
 
-/// Takes out what the Rust types add and the plan does not mean: `null` (an absent value is left
-/// out, not written as nothing) and the names of integer types.
+/// Removes what the Rust types add and the plan does not mean: `null` (an absent value is left out, not
+/// written as null) and the names of integer types.
 fn tidy(schema: &mut Schema) {
     let Some(object) = schema.as_object_mut() else { return };
     if let Some(Value::Array(types)) = object.get_mut("type") {
-        // What an absent value adds comes last; a `null` in the first place is meant.
+        // The `null` of an optional value comes last; a `null` in first position is meant.
         types.pop_if(|t| t == "null");
         if let [only] = types.as_slice() {
             let only = only.clone();

@@ -1,4 +1,4 @@
-//! How much a plan may ask for, and what holds where it says nothing.
+//! Limits and defaults of a plan.
 
 /// The largest plan read, in bytes: one body of 4 MiB, however it is indented, or 5,000 scenarios with
 /// bodies of 1 KiB.
@@ -10,18 +10,18 @@ pub const MAX_SCENARIOS: usize = 5_000;
 pub(crate) const MAX_CONNECTIONS: u32 = 1_000_000;
 /// The most stages one plan may hold.
 pub(crate) const MAX_STAGES: usize = 1_000;
-/// The most due requests that may wait: 16 bytes each, and a longer queue is no longer a wait.
+/// The most due requests that may wait, 16 bytes each.
 pub(crate) const MAX_BACKLOG: u32 = 1_000_000;
-/// The most header fields of one mapping: servers refuse more than 100.
+/// The most header fields in one mapping: servers refuse more than 100.
 pub(crate) const MAX_HEADERS: usize = 200;
 /// The highest rate a plan may ask for, in requests per second: over ten times what one machine sends.
 pub(crate) const MAX_RATE: f64 = 10_000_000.0;
-/// A request's deadline when the plan names none.
+/// A request's timeout when the plan has none.
 pub(crate) const DEFAULT_TIMEOUT_NS: u64 = 30_000_000_000;
-/// The longest an attempt to connect may take when the plan does not say: two retransmissions of a lost
-/// SYN, after 1 and 3 s, and the third one's turn at 7 s.
+/// The longest connection attempt when the plan has no limit: enough for two retransmissions of a lost SYN,
+/// after 1 and 3 s, and the third at 7 s.
 pub(crate) const DEFAULT_CONNECT_TIMEOUT_NS: u64 = 10_000_000_000;
-/// How long in-flight requests may take at the end when the plan names nothing.
+/// How long in-flight requests may take at the end when the plan has no `drain`.
 pub(crate) const DEFAULT_DRAIN_NS: u64 = 5_000_000_000;
 /// Closed model without `concurrency`: connections.
 pub(crate) const DEFAULT_CONCURRENCY: u32 = 10;
@@ -31,7 +31,7 @@ pub(crate) const DEFAULT_OPEN_CONNECTIONS: u32 = 1_000;
 pub(crate) const DEFAULT_BACKLOG: u32 = 1_000;
 /// The longest measurement, in nanoseconds: 30 days.
 pub(super) const MAX_DURATION_NS: u64 = 30 * 24 * 3_600 * 1_000_000_000;
-/// The longest timeout and drain, in nanoseconds: an hour, where histograms end.
+/// The longest timeout and drain, in nanoseconds: an hour, the upper bound of histograms.
 pub(super) const MAX_TIMEOUT_NS: u64 = 3_600 * 1_000_000_000;
 /// The most source addresses one plan may name: over a million ports to one target.
 pub(crate) const MAX_SOURCE_ADDRESSES: usize = 256;
@@ -41,5 +41,5 @@ pub(crate) const MAX_CONNECT_TO: usize = 100;
 pub(super) const MAX_EXPECTATIONS: usize = 100;
 /// The most thresholds one plan may hold: each is judged ten times a second.
 pub(crate) const MAX_THRESHOLDS: usize = 1_024;
-/// How long a URL without `-n` and `-d` is loaded, in nanoseconds.
+/// How long a URL run without `-n` and `-d` lasts, in nanoseconds.
 pub(crate) const DEFAULT_URL_DURATION_NS: u64 = 10_000_000_000;

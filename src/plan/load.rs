@@ -1,13 +1,13 @@
-//! How much load a plan asks for, with what the command line puts in its place.
+//! Reads the load of a plan, with the overrides of the command line.
 //!
 //! | typed | effect |
 //! |---|---|
 //! | `-c` | instead of `concurrency` |
 //! | `-r` | instead of `rate` or `stages`; stages leave their total as the duration |
-//! | `-d` | instead of the plan's `duration` and `requests`; stages can not be cut |
+//! | `-d` | instead of the plan's `duration` and `requests`; stages cannot be cut |
 //! | `-n` | instead of the plan's `requests`, in the closed model also of its `duration` |
 //!
-//! `defaults.requests` counts only where nothing else says how long the run is.
+//! `defaults.requests` counts only where nothing else sets the length of the run.
 
 use super::limits::{
     DEFAULT_BACKLOG, DEFAULT_CONCURRENCY, DEFAULT_DRAIN_NS, MAX_CONNECTIONS, MAX_DURATION_NS, MAX_RATE,
@@ -22,10 +22,10 @@ use super::yaml::Value;
 use crate::schedule::{Arrivals, Piece};
 use crate::units;
 
-/// A value and where it was said.
+/// A value and where it was set.
 type Located<T> = Option<(T, Path)>;
 
-/// How long a run is, before models are told apart.
+/// The length of a run, before the model is known.
 #[derive(Default)]
 struct Extent {
     rate: Located<f64>,
@@ -34,7 +34,7 @@ struct Extent {
     pieces: Option<Vec<Piece>>,
 }
 
-/// The load, or `None` with faults noted.
+/// The load, or `None` with faults recorded.
 pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, overrides: &Overrides) -> Option<Load> {
     let empty = LoadForm::default();
     let form = document.load.as_ref().unwrap_or(&empty);
@@ -75,7 +75,7 @@ fn is_open(reader: &PlanReader<'_>, overrides: &Overrides) -> bool {
     overrides.rate.is_some() || reader.is_given(&load.key("rate")) || reader.is_given(&load.key("stages"))
 }
 
-/// Rate, stages, duration and requests after overrides; `None` when one of them can not be read.
+/// Rate, stages, duration and requests after overrides; `None` when one of them cannot be read.
 fn extent(
     reader: &mut PlanReader<'_>,
     document: &Document,
@@ -120,7 +120,7 @@ fn extent(
     (reader.faults.count() == before).then_some(extent)
 }
 
-/// The same as the plan alone has it.
+/// The same from the plan alone.
 fn planned(reader: &mut PlanReader<'_>, document: &Document, form: &LoadForm) -> Extent {
     let load = Path::of("load");
     let mut extent = Extent::default();
@@ -158,7 +158,7 @@ fn planned(reader: &mut PlanReader<'_>, document: &Document, form: &LoadForm) ->
     extent
 }
 
-/// The stages as pieces; `None` with a fault noted when one can not be read.
+/// The stages as pieces; `None` with a fault recorded when one cannot be read.
 fn pieces(reader: &mut PlanReader<'_>, stages: &[Stage]) -> Option<Vec<Piece>> {
     let at = Path::of("load").key("stages");
     let (mut pieces, mut from, mut complete) = (Vec::new(), 0.0, true);
@@ -273,7 +273,7 @@ fn open(
 fn without_duration(rate: f64, extent: &Extent) -> String {
     match &extent.requests {
         Some((n, _)) => {
-            // Rounded up to whole seconds: the requests fit.
+            // Rounded up to whole seconds, so that the requests fit.
             let seconds = (*n as f64 / rate).ceil().min(MAX_DURATION_NS as f64 / 1e9) as u64;
             let fits = units::print_duration(seconds.max(1) * 1_000_000_000);
             format!("a rate and {n} requests without a duration: add `duration: {fits}` (-d {fits})")

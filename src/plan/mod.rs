@@ -1,13 +1,13 @@
-//! What a person wants sent: a checked [`Plan`], and how it is shared out.
+//! The plan: what to send, checked, and how it is divided.
 //!
-//! `parse` is the entry, for a plan's text as for a URL with flags. `yaml` reads the text and keeps each
-//! value's position, `variables` fills in the environment, `schema_check` compares the result with the
-//! JSON schema made from the types in `plan_schema`, and `check` (with `load`, `scenario`, `url` and the
-//! others) turns it into a [`Plan`], defined in `model`, or reports every fault at once. `share` divides
-//! a plan over workers and threads.
+//! `parse` is the entry point, for a plan's text and for a URL with flags. `yaml` reads the text and keeps
+//! each value's position, `variables` substitutes environment variables, `schema_check` compares the result
+//! with the JSON schema generated from the types in `plan_schema`, and `check` (with `load`, `scenario`,
+//! `url` and the others) turns it into a [`Plan`], defined in `model`, or reports every fault at once.
+//! `shard` divides a plan among workers and threads.
 //!
-//! A [`Plan`] in hand is valid: nobody below checks again. Files and the environment are read
-//! elsewhere and passed in.
+//! A [`Plan`] is always valid: no code below checks it again. Files and the environment are read elsewhere
+//! and passed in.
 
 mod check;
 mod connections;

@@ -1,6 +1,6 @@
 //! The types of a checked plan: target, load and scenarios.
 //!
-//! Types that only one part of a plan needs are defined beside the code that reads that part.
+//! Types that only one section of a plan needs are defined beside the code that reads it.
 
 use super::connections::Connections;
 use super::expect::Expect;
@@ -14,15 +14,15 @@ use crate::schedule::{Arrivals, Piece};
 /// A valid plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// What it is called, if it has a name.
+    /// The plan's own name, if it has one.
     pub name: Option<String>,
     /// Where it came from, as shown to people: a file name, `-` or a URL.
     pub source: String,
-    /// `sha256:` and the hex digest of the plan's meaning-bearing text.
+    /// `sha256:` and the hex digest of the plan's meaning.
     pub digest: String,
     /// The target all scenarios share.
     pub target: Target,
-    /// How TLS is spoken; `None`: the target is plain HTTP.
+    /// TLS settings; `None`: the target is plain HTTP.
     pub tls: Option<Tls>,
     /// How much load, in which model.
     pub load: Load,
@@ -30,11 +30,11 @@ pub struct Plan {
     pub connections: Connections,
     /// At least one; at most [`super::MAX_SCENARIOS`].
     pub scenarios: Vec<Scenario>,
-    /// What the run has to keep to, all of it; at most `MAX_THRESHOLDS`.
+    /// Thresholds that the run must meet, all of them; at most `MAX_THRESHOLDS`.
     pub thresholds: Vec<Threshold>,
     /// What a coordinator does when a worker is lost.
     pub on_worker_loss: OnWorkerLoss,
-    /// What must not be shown.
+    /// Values that must not be shown.
     pub secrets: Secrets,
 }
 
@@ -43,18 +43,18 @@ pub struct Plan {
 pub struct Load {
     /// Closed or open.
     pub model: Model,
-    /// Load is applied for this long before results start.
+    /// Load is applied for this many nanoseconds before results start.
     pub warmup_ns: u64,
-    /// How long in-flight requests may take after the end.
+    /// How long in-flight requests may take after the end, in nanoseconds.
     pub drain_ns: u64,
     /// Stop after this many measured requests.
     pub requests: Option<u64>,
-    /// Stop after this long, not counting warm-up and drain. At least one of the two is set; the
-    /// open model always has it.
+    /// Stop after this many nanoseconds, not counting warm-up and drain. `requests` or this is set; the open
+    /// model always has this.
     pub duration_ns: Option<u64>,
 }
 
-/// Who decides when a request is due.
+/// What determines when a request is due.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Model {
     /// Each connection sends its next request when the last one ended.
@@ -62,7 +62,7 @@ pub enum Model {
         /// Connections, each with at most one request in flight.
         connections: u32,
     },
-    /// Requests are due by a schedule.
+    /// Requests are due at scheduled times.
     Open {
         /// The rate over the measured time, piece by piece; at least one, lengths add up to the duration.
         pieces: Vec<Piece>,
@@ -80,7 +80,7 @@ pub enum Model {
 pub struct Scenario {
     /// Unique within the plan.
     pub name: String,
-    /// At least 1.
+    /// Relative frequency, at least 1.
     pub weight: u32,
     /// An HTTP token, upper case by convention.
     pub method: String,
@@ -90,13 +90,13 @@ pub struct Scenario {
     pub headers: Vec<(String, String)>,
     /// Request body; empty: none.
     pub body: Vec<u8>,
-    /// From send to last byte, over all redirects; the connection is closed when it passes.
+    /// Nanoseconds from send to last byte, over all redirects; the connection is closed when they pass.
     pub timeout_ns: u64,
-    /// From send to first byte, likewise; without effect unless shorter than `timeout_ns`.
+    /// Nanoseconds from send to first byte, likewise; without effect unless shorter than `timeout_ns`.
     pub first_byte_timeout_ns: Option<u64>,
-    /// The most redirects one exchange follows; 0: a redirect is an answer like any other.
+    /// The most redirects one exchange follows; 0: a redirect is a response like any other.
     pub follow_redirects: u8,
-    /// What its responses have to be like; `None`: a status below 400.
+    /// Expectations of its responses; `None`: a status below 400.
     pub expect: Option<Box<Expect>>,
 }
 
@@ -107,14 +107,14 @@ pub enum OnWorkerLoss {
     /// End the run and fail it.
     #[default]
     Fail,
-    /// Go on with what the others send: the rate falls.
+    /// Continue with the remaining workers: the rate drops.
     Continue,
-    /// Deal the schedule anew to those that are left: the rate returns. Open model only.
+    /// Redistribute the schedule to the remaining workers: the rate recovers. Open model only.
     Redistribute,
 }
 
 impl OnWorkerLoss {
-    /// The word in a plan.
+    /// The value's name in a plan.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Fail => "fail",
@@ -142,8 +142,8 @@ impl Plan {
         format!("{scheme}://{}", self.target.authority)
     }
 
-    /// How long an attempt to connect may take: as given, else as long as the most patient scenario, but
-    /// no longer than `DEFAULT_CONNECT_TIMEOUT_NS`.
+    /// How long an attempt to connect may take, in nanoseconds: as configured, else the longest timeout of a
+    /// scenario, but no longer than `DEFAULT_CONNECT_TIMEOUT_NS`.
     pub fn connect_timeout_ns(&self) -> u64 {
         let most_patient = self.scenarios.iter().map(|s| s.timeout_ns).max();
         let default = most_patient.unwrap_or(u64::MAX).min(DEFAULT_CONNECT_TIMEOUT_NS);

@@ -1,6 +1,6 @@
-//! What the command line says instead of a plan.
+//! Overrides from the command line.
 
-/// What the command line puts in the place of what a plan says; `load` has the rules.
+/// Command-line values that replace those of a plan; `load` has the rules.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overrides {
     /// `-c`: connections.

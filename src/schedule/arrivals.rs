@@ -1,33 +1,33 @@
-//! When the k-th request of an open run is due.
+//! Due times of the requests of an open-model run.
 //!
-//! The rate is piecewise linear; its integral Λ(t) is the number of arrivals asked up to t. Even
-//! arrivals are due where Λ(t) = k, solved in closed form, so nothing accumulates over a run.
-//! Poisson arrivals are due where Λ(t) = Γ_k, Γ_k the k-th arrival of a unit-rate Poisson process
-//! (time-rescaling theorem: E. Çinlar, "Introduction to Stochastic Processes", 1975, ch. 4.7).
+//! The rate is piecewise linear; its integral Λ(t) is the number of arrivals scheduled up to t. Even arrivals
+//! are due where Λ(t) = k, solved in closed form, so nothing accumulates over a run. Poisson arrivals are due
+//! where Λ(t) = Γ_k, Γ_k the k-th arrival of a unit-rate Poisson process (time-rescaling theorem: E. Çinlar,
+//! "Introduction to Stochastic Processes", 1975, ch. 4.7).
 //!
-//! A slice takes every n-th arrival of the one schedule, so the union over slices is that schedule.
-//! Each slice walks the whole unit process (20 ns an arrival), which keeps that true for Poisson.
+//! A slice takes every n-th arrival of the one schedule, so the union of all slices is that schedule. Each
+//! slice walks the whole unit process (20 ns an arrival), so this also holds for Poisson.
 
 const NS_PER_S: f64 = 1e9;
 
-/// One stretch of the schedule: the rate moves in a straight line.
+/// A part of the schedule over which the rate changes linearly.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Piece {
     /// Requests per second at its beginning; finite, at least 0.
     pub from: f64,
     /// Requests per second at its end; finite, at least 0.
     pub to: f64,
-    /// How long it takes, in nanoseconds.
+    /// Length in nanoseconds.
     pub length_ns: u64,
 }
 
 impl Piece {
-    /// Arrivals it asks for.
+    /// Number of arrivals in it.
     pub(crate) fn arrivals(&self) -> f64 {
         (self.from + self.to) / 2.0 * self.length_ns as f64 / NS_PER_S
     }
 
-    /// Its beginning, `length_ns` long; itself where it is not longer.
+    /// Its first `length_ns`; all of it if it is not longer.
     pub(crate) fn until(&self, length_ns: u64) -> Self {
         if length_ns >= self.length_ns {
             return *self;
@@ -47,7 +47,7 @@ pub enum Arrivals {
     Poisson,
 }
 
-/// One slice of a schedule: an iterator over the due instants it owns, in order.
+/// One slice of a schedule: an iterator over its arrivals, in order.
 #[derive(Clone, Debug)]
 pub struct Schedule {
     pieces: Box<[Start]>,
@@ -58,16 +58,16 @@ pub struct Schedule {
     next: Option<Due>,
 }
 
-/// An arrival: which one of the whole schedule, and when.
+/// An arrival: its index in the whole schedule and its due time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
-    /// Place in the whole schedule, from 0.
+    /// Index in the whole schedule, from 0.
     pub(crate) k: u64,
-    /// The instant, in nanoseconds on the clock of the schedule's origin.
+    /// Due time, in nanoseconds on the clock of the schedule's origin.
     pub(crate) at_ns: u64,
 }
 
-/// A piece and what came before it.
+/// A piece, and the time and arrivals before it.
 #[derive(Clone, Copy, Debug)]
 struct Start {
     piece: Piece,
@@ -75,7 +75,7 @@ struct Start {
     arrivals: f64,
 }
 
-/// Which arrival comes next, and its place on Λ's axis.
+/// The next arrival and its value on Λ's axis.
 #[derive(Clone, Debug)]
 enum Process {
     Even { k: u64 },
@@ -102,7 +102,8 @@ impl Process {
             Self::Poisson { k, level, rng } => {
                 *k += n;
                 for _ in 0..n {
-                    // 1 - f64() lies in (0, 1], so its logarithm is finite. One by one: each slice must round alike.
+                    // 1 - f64() lies in (0, 1], so its logarithm is finite. Subtracted one by one, so that
+                    // each slice rounds alike.
                     *level -= (1.0 - rng.f64()).ln();
                 }
             }
@@ -111,8 +112,8 @@ impl Process {
 }
 
 impl Schedule {
-    /// Shard `slot` of `of` of the schedule that begins at `origin_ns` and ends after `limit`
-    /// arrivals or with its last piece. `seed` is the run's: every slice is given the same one.
+    /// Slice `slot` of `of` of the schedule that begins at `origin_ns` and ends after `limit` arrivals or
+    /// with its last piece. All slices of a run need the same `seed`.
     pub fn new(
         pieces: &[Piece],
         arrivals: Arrivals,
@@ -150,10 +151,10 @@ impl Schedule {
         schedule
     }
 
-    /// The same slice without its arrivals due before `at_ns`. Even arrivals are stepped over at once,
-    /// Poisson ones one by one (20 ns each): not for a thread that has to send meanwhile.
+    /// The same slice without its arrivals due before `at_ns`. Even arrivals are skipped at once, Poisson
+    /// ones one by one (20 ns each), so do not call this on a thread that is sending.
     pub(crate) fn beginning(mut self, at_ns: u64) -> Self {
-        // One less than the level, should rounding have put that arrival at `at_ns` or later.
+        // One less than the level, in case rounding put that arrival at `at_ns` or later.
         let surely_before = (self.level_at(at_ns) - 1.0).max(0.0) as u64;
         if let Process::Even { k } = &mut self.process {
             *k += surely_before.saturating_sub(*k) / self.stride * self.stride;
@@ -181,14 +182,14 @@ impl Schedule {
         self.next
     }
 
-    /// Step to the arrival after the one [`Self::peek`] shows.
+    /// Advance past the arrival that [`Self::peek`] returns.
     #[inline]
     pub fn advance(&mut self) {
         self.process.skip(self.stride);
         self.next = self.solve();
     }
 
-    /// Where Λ reaches the process's level.
+    /// The arrival where Λ reaches the process's level.
     fn solve(&self) -> Option<Due> {
         let (k, level) = (self.process.k(), self.process.level());
         if k >= self.limit {
@@ -203,7 +204,8 @@ impl Schedule {
         let root = (piece.from * piece.from + 2.0 * slope * rest).max(0.0).sqrt();
         let t = if rest == 0.0 { 0.0 } else { 2.0 * rest / (piece.from + root) };
         let into_ns = (t * NS_PER_S).round();
-        // At or past the end of its piece an arrival belongs to the next one; of the last, to nobody.
+        // An arrival at or past the end of its piece moves to the next piece that has any; past the last, it
+        // is dropped.
         if into_ns >= piece.length_ns as f64 {
             let next = self.pieces.get(i + 1..)?.iter().find(|s| s.piece.arrivals() > 0.0)?;
             return Some(Due { k, at_ns: self.origin_ns + next.at_ns });

@@ -1,5 +1,5 @@
-//! When requests are due, and which one each of them is. Pure arithmetic: the k-th answer is
-//! computed, never accumulated.
+//! When requests are due and which scenario each of them is. Pure arithmetic: the k-th result is computed,
+//! never accumulated.
 
 mod arrivals;
 mod picker;

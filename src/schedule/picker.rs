@@ -1,10 +1,10 @@
-//! Which scenario the k-th request is: exact shares, evenly interleaved.
+//! Chooses the scenario of the k-th request: exact proportions, evenly interleaved.
 //!
-//! The sequence is the Webster/Sainte-Laguë apportionment, one seat at a time: the i-th request
-//! (from 0) of a scenario with weight w stands at (i + 1/2) / w, and the sequence is all of them in
-//! order. So each prefix of it is shared as that method shares that many seats: 100 requests at
-//! 2:1 are 67 and 33. It repeats after the sum of the weights divided by their greatest common
-//! divisor. (M. Balinski, H. P. Young, "Fair Representation", 2001, ch. 8 and appendix A.)
+//! The sequence is the Webster/Sainte-Laguë apportionment, one seat at a time: the i-th request (from 0) of a
+//! scenario with weight w gets position (i + 1/2) / w, and the sequence is all of them sorted by position. So
+//! each prefix is divided as that method divides that many seats: 100 requests at 2:1 are 67 and 33. It
+//! repeats after the sum of the weights divided by their greatest common divisor. (M. Balinski, H. P. Young,
+//! "Fair Representation", 2001, ch. 8 and appendix A.)
 
 /// The longest period a picker keeps, in requests: 2 MiB of table.
 pub(crate) const MAX_PERIOD: u64 = 1 << 20;
@@ -16,8 +16,8 @@ pub struct Picker {
 }
 
 impl Picker {
-    /// The sequence for `weights` (each at least 1, at most 65,536 of them). `seed` decides only
-    /// who comes first among equals.
+    /// The sequence for `weights` (each at least 1, at most 65,536 of them). `seed` only orders requests at
+    /// equal positions.
     ///
     /// # Errors
     /// The period's length, when it is over `MAX_PERIOD`.
@@ -90,7 +90,7 @@ mod tests {
     }
 
     proptest! {
-        /// Each prefix is within one request of the ideal share: evenly interleaved.
+        /// Each prefix is within two requests of the ideal proportion: evenly interleaved.
         #[test]
         fn every_prefix_is_near_its_ideal_share(weights in prop::collection::vec(1u32..40, 1..6), seed: u64) {
             let picker = Picker::new(&weights, seed).unwrap();

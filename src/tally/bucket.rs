@@ -1,16 +1,15 @@
-//! Which bucket a time falls into: HdrHistogram's arithmetic for our fixed bounds, so that counts kept by
-//! bucket number are those of an HdrHistogram, whoever adds them up.
+//! Maps times to buckets with HdrHistogram's arithmetic for our fixed bounds, so that counts by bucket index
+//! are those of an HdrHistogram, no matter where they are summed.
 //!
 //! Times below 131 µs have buckets of 64 ns; from there on each power of two has 1,024 of them.
 
-/// The finest difference that is told apart, in nanoseconds (HdrHistogram rounds it down to a power of
-/// two: 64 ns).
+/// The finest difference resolved, in nanoseconds (HdrHistogram rounds it down to a power of two: 64 ns).
 pub(crate) const LOWEST_NS: u64 = 100;
 /// The longest time, in nanoseconds: one hour. Longer ones are recorded as this and counted.
 pub(crate) const HIGHEST_NS: u64 = 3_600_000_000_000;
 /// Significant decimal digits kept of each time.
 pub(crate) const DIGITS: u8 = 3;
-/// Buckets of a histogram.
+/// Number of buckets in a histogram.
 pub(crate) const BUCKETS: usize = 27 * HALF;
 
 /// log2 of the width of the finest buckets.
@@ -21,14 +20,14 @@ const HALF_BITS: u32 = 10;
 /// Times up to this one have the finest buckets.
 const FINEST: u64 = (2 << (HALF_BITS + UNIT_BITS)) - 1;
 
-/// The number of the bucket of a time of at most [`HIGHEST_NS`].
+/// The bucket index of a time of at most [`HIGHEST_NS`].
 #[inline]
 pub(crate) const fn index(ns: u64) -> usize {
     let doublings = FINEST.leading_zeros() - (ns | FINEST).leading_zeros();
     ((doublings as usize) << HALF_BITS) + (ns >> (doublings + UNIT_BITS)) as usize
 }
 
-/// The shortest time in this bucket, and how many nanoseconds wide it is.
+/// The shortest time in this bucket and the bucket's width, in nanoseconds.
 pub(crate) const fn lowest_and_width(index: usize) -> (u64, u64) {
     let doublings = (index >> HALF_BITS).saturating_sub(1);
     let bits = doublings as u32 + UNIT_BITS;

@@ -1,11 +1,11 @@
-//! What is counted and timed. A new counter or timer is a variant here and its line in a report: storage,
-//! merging, clearing and encoding follow from the lists.
+//! The counters and timers. A new one needs a variant here and a line in a report: storage, merging, clearing
+//! and encoding follow from the lists.
 
 use super::{Close, Outcome, TlsFault};
 use crate::http1::ProtocolError;
 
 named_enum! {
-    /// What is counted over the whole run, beside the reasons in [`Close`], [`ProtocolError`] and `TlsFault`.
+    /// Counters of a whole run, besides the reasons in [`Close`], [`ProtocolError`] and `TlsFault`.
     pub enum Counter {
         /// Connections established.
         ConnectionsOpened = "connections_opened",
@@ -13,7 +13,7 @@ named_enum! {
         HandshakesFull = "handshakes_full",
         /// TLS handshakes that resumed an earlier session.
         HandshakesResumed = "handshakes_resumed",
-        /// Connections established in the place of a closed one.
+        /// Connections established to replace a closed one.
         Reconnects = "reconnects",
         /// Connection attempts that failed while no request was waiting for them.
         ConnectFailures = "connect_failures",
@@ -21,41 +21,41 @@ named_enum! {
         Redirects = "redirects",
         /// Requests sent a second time because the target had closed the idle connection.
         Retried = "retried",
-        /// Receive timestamps that could not be true (before the send, after the read) and were replaced by
-        /// our own reading.
+        /// Receive timestamps that cannot be true (before the send, after the read) and were replaced by our
+        /// own clock reading.
         AbsurdStamps = "absurd_stamps",
-        /// Complete responses without a receive timestamp: all of them with user timestamps, and those that
-        /// ended with the connection.
+        /// Complete responses without a kernel receive timestamp: all of them with user timestamps, and those
+        /// that ended with the connection.
         Unstamped = "unstamped",
-        /// Exchanges that ended well while load was still being applied (not in the drain).
+        /// Exchanges that succeeded while load was still being applied (not in the drain).
         CompletedInTime = "completed_in_time",
     }
 }
 
 named_enum! {
-    /// What is timed over the whole run.
+    /// Times measured over the whole run, in nanoseconds.
     pub enum Timer {
-        /// Due to the start of the send call.
+        /// From the due time to the start of the send call.
         Slip = "slip",
-        /// The part of the slip that is our own, in the open model: from when the request was due and a
-        /// connection was free for it (by the kernel's stamp) to the start of the send call. The rest of the
-        /// slip was spent waiting for the target to free a connection.
+        /// The part of the slip caused by the load generator, in the open model: from when the request was
+        /// due and a connection was free for it (by the kernel's timestamp) to the start of the send call.
+        /// The rest of the slip was spent waiting for the target to free a connection.
         SendDelay = "send_delay",
-        /// The kernel had the last byte until our thread read it: our own error.
+        /// From the last byte's arrival in the kernel to our thread's read: our own error.
         ReceiveDelay = "receive_delay",
-        /// Connect call to established TCP connection.
+        /// From the connect call to the established TCP connection.
         ConnectTime = "connect_time",
-        /// Established TCP connection to the end of the TLS handshake.
+        /// From the established TCP connection to the end of the TLS handshake.
         TlsTime = "tls_time",
-        /// Send to first byte of the response.
+        /// From the send to the first byte of the response.
         FirstByteTime = "first_byte_time",
     }
 }
 
 named_enum! {
-    /// What is counted of each step, beside the [`Outcome`]s of its exchanges.
+    /// Counters of each step, besides the [`Outcome`]s of its exchanges.
     pub enum RowCounter {
-        /// Requests whose due instant has come.
+        /// Requests whose due time has come.
         Due = "due",
         /// Requests whose send call has begun (a retried one counts once).
         Sent = "sent",
@@ -108,26 +108,26 @@ impl RowTime {
     }
 }
 
-/// What is counted over the whole run; each has a slot of its own.
+/// A counter of a whole run.
 pub trait RunCount: Copy {
-    /// Its place among all counters of a run, below [`RUN_SLOTS`].
+    /// Index among all counters of a run, below [`RUN_SLOTS`].
     fn slot(self) -> usize;
 }
 
-/// What is counted of each step; each has a slot of its own.
+/// A counter of each step.
 pub trait RowCount: Copy {
-    /// Its place among all counters of a row, below [`ROW_SLOTS`].
+    /// Index among all counters of a row, below [`ROW_SLOTS`].
     fn slot(self) -> usize;
 }
 
 const CLOSES: usize = Counter::COUNT;
 const PROTOCOL_ERRORS: usize = CLOSES + Close::COUNT;
 const TLS_FAULTS: usize = PROTOCOL_ERRORS + ProtocolError::COUNT;
-/// Counters of a run.
+/// Number of counters of a run.
 pub(super) const RUN_SLOTS: usize = TLS_FAULTS + TlsFault::COUNT;
 
 const OUTCOMES: usize = RowCounter::COUNT;
-/// Counters of a row.
+/// Number of counters of a row.
 pub(super) const ROW_SLOTS: usize = OUTCOMES + Outcome::COUNT;
 
 impl RunCount for Counter {
@@ -137,7 +137,6 @@ impl RunCount for Counter {
     }
 }
 
-/// Why a connection was closed.
 impl RunCount for Close {
     #[inline]
     fn slot(self) -> usize {
@@ -168,7 +167,6 @@ impl RowCount for RowCounter {
     }
 }
 
-/// How an exchange ended.
 impl RowCount for Outcome {
     #[inline]
     fn slot(self) -> usize {

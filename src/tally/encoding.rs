@@ -1,4 +1,4 @@
-//! Merged windows as bytes, and back: what a worker sends.
+//! Encodes merged windows as bytes and decodes them: the format that a worker sends.
 //!
 //! ```text
 //! window    = zlib stream of: length head, run, rows      head: JSON; all numbers as in [`varint`]
@@ -10,11 +10,10 @@
 //! histogram = saturated, number of buckets, (buckets since the last one, count)*
 //! ```
 //!
-//! Counters and timers travel under their stable names, which the head lists once.
+//! Counters and timers are identified by their stable names, which the head lists once.
 //!
-//! Bytes of a peer are not trusted: the number of steps is the plan's, not theirs, what they inflate to is
-//! bounded, every length is held against what is there, and every list against its bound, before anything is
-//! made of it.
+//! The bytes of a peer are not trusted: the number of steps comes from the plan, the inflated size is
+//! bounded, and every length and list is checked against its bound before anything is built from it.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -34,33 +33,34 @@ use super::{
     varint,
 };
 
-/// A count that is believed: 16 TiB is more than a window of hours holds, and sums over a run's windows
+/// The largest count accepted: 16 TiB is more than a window of hours holds, and sums over a run's windows
 /// stay far from overflowing.
 const MAX_COUNT: u64 = 1 << 44;
-/// What a window may inflate to: ten million buckets that were hit take twenty or thirty MiB; and no more than so
-/// many bytes for each that came, beyond the first.
+/// The most bytes a window may inflate to: ten million hit buckets take twenty or thirty MiB. Beyond the
+/// first `FREELY_INFLATED_BYTES`, at most `MAX_INFLATION` bytes per byte received.
 const MAX_INFLATED_BYTES: u64 = 64 << 20;
 const FREELY_INFLATED_BYTES: u64 = 1 << 20;
 const MAX_INFLATION: u64 = 64;
-/// The head without what depends on the plan, and what a step may add to it: its failures, two texts each.
+/// Limit of the head without what depends on the plan, and what each step may add: its failures, two texts
+/// each.
 const HEAD_BYTES: usize = 64 << 10;
 const HEAD_BYTES_PER_STEP: usize = 64 << 10;
-/// Names of one kind.
+/// The most names of one kind.
 const MAX_NAMES: usize = 1_000;
-/// A failure sample's texts.
+/// The longest text in a failure sample.
 const MAX_TEXT_BYTES: usize = 4 << 10;
 
-/// What is no number.
+/// The parts of a window that are not lists of numbers.
 #[derive(Serialize, Deserialize)]
 struct Head {
-    /// Steps of the plan.
+    /// Number of steps in the plan.
     steps: usize,
     names: Names,
     first_seen: Vec<(String, FirstSeen)>,
     failure_samples: Vec<FailureSample>,
 }
 
-/// The stable names of what follows in lists.
+/// The stable names of the numbers that follow in lists.
 #[derive(Serialize, Deserialize)]
 struct Names {
     #[serde(deserialize_with = "few")]
@@ -73,7 +73,7 @@ struct Names {
     row_timers: Vec<String>,
 }
 
-/// At most [`MAX_NAMES`] names: what is too long is not even kept.
+/// Reads at most [`MAX_NAMES`] names; a longer list is rejected before it is stored.
 fn few<'de, D: Deserializer<'de>>(list: D) -> Result<Vec<String>, D::Error> {
     struct BoundedNames;
     impl<'de> Visitor<'de> for BoundedNames {
@@ -97,7 +97,7 @@ fn few<'de, D: Deserializer<'de>>(list: D) -> Result<Vec<String>, D::Error> {
     list.deserialize_seq(BoundedNames)
 }
 
-/// Where each of a peer's names stands with us.
+/// Our index for each of a peer's names.
 struct NameMap {
     counters: Vec<usize>,
     timers: Vec<usize>,
@@ -126,7 +126,7 @@ impl Names {
     }
 }
 
-/// The place among `ours` of each of `theirs`, which have to be the same names in any order.
+/// The index among `ours` of each of `theirs`, which must be the same names in any order.
 fn places(kind: &str, theirs: &[String], ours: &[String]) -> Result<Vec<usize>, String> {
     if let Some(missing) = ours.iter().find(|name| !theirs.contains(name)) {
         return Err(format!("it lacks the {kind} `{missing}`"));
@@ -139,17 +139,17 @@ fn places(kind: &str, theirs: &[String], ours: &[String]) -> Result<Vec<usize>, 
 }
 
 impl Merged {
-    /// Append it to `bytes`.
+    /// Append the encoded window to `bytes`.
     pub fn write(&self, bytes: &mut Vec<u8>) {
         let mut stream = ZlibEncoder::new(bytes, Compression::default());
         let deflated = stream.write_all(&self.plain()).and_then(|()| stream.finish());
         deflated.expect("writing to memory does not fail");
     }
 
-    /// What was written as `bytes`, all of them, for a plan of `steps` steps.
+    /// Decode `bytes`, all of them, for a plan of `steps` steps.
     ///
     /// # Errors
-    /// What is wrong with the bytes, as half a sentence.
+    /// What is wrong with the bytes, as a sentence fragment.
     pub(crate) fn read(bytes: &[u8], steps: usize) -> Result<Self, String> {
         let mut stream = ZlibDecoder::new(bytes);
         let mut plain = Vec::new();
@@ -230,7 +230,7 @@ fn write_histogram(histogram: &Histogram, bytes: &mut Vec<u8>) {
     write_list(histogram.counts(), bytes);
 }
 
-/// Counts by ascending indices.
+/// Writes counts by ascending index.
 fn write_list(list: impl ExactSizeIterator<Item = (usize, u64)>, bytes: &mut Vec<u8>) {
     varint::write(bytes, list.len() as u64);
     let mut next = 0;
@@ -241,7 +241,7 @@ fn write_list(list: impl ExactSizeIterator<Item = (usize, u64)>, bytes: &mut Vec
     }
 }
 
-/// What is left to be read.
+/// The bytes left to read.
 struct VarintReader<'a>(&'a [u8]);
 
 impl<'a> VarintReader<'a> {
@@ -254,7 +254,7 @@ impl<'a> VarintReader<'a> {
         if n > MAX_COUNT { Err("its counts are impossible".to_owned()) } else { Ok(n) }
     }
 
-    /// The length of a list or a step within one, below `most`.
+    /// A list length or a distance between indices, at most `most`.
     fn within(&mut self, most: usize) -> Result<usize, String> {
         let n = usize::try_from(self.number()?).ok().filter(|n| *n <= most);
         n.ok_or_else(|| "its counts do not fit the plan".to_owned())
@@ -323,7 +323,7 @@ impl<'a> VarintReader<'a> {
     /// Counts by ascending indices below `most`.
     fn list(&mut self, most: usize) -> Result<Vec<(usize, u64)>, String> {
         let length = self.within(most)?;
-        // Each takes two bytes at the least.
+        // Each takes at least two bytes.
         let mut list = Vec::with_capacity(length.min(self.0.len() / 2));
         let mut next = 0;
         for _ in 0..length {
@@ -344,7 +344,7 @@ fn outcome(name: &str) -> Option<Outcome> {
 }
 
 impl Head {
-    /// Hold every list against the plan's bounds.
+    /// Check every list against the plan's bounds.
     fn check(&self, steps: usize) -> Result<(), String> {
         if self.steps != steps {
             return Err(format!("it has {} steps, not the plan's {steps}", self.steps));

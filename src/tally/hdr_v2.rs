@@ -1,11 +1,11 @@
-//! A histogram as HdrHistogram's V2 encoding, deflated, and back.
+//! Reads and writes a histogram in HdrHistogram's V2 encoding, deflated.
 //!
-//! It is written from the buckets that were hit, byte for byte as HdrHistogram writes it, without one of its
-//! dense histograms being made.
+//! It is encoded from the hit buckets, byte for byte as HdrHistogram does it, without building one of its
+//! dense histograms.
 //!
-//! Bytes from a file or a peer are not trusted: a header of 52 bytes may claim gigabytes. So the
-//! inflated size is bounded and the header is held against our own fixed bounds before anything is
-//! built from it; other bounds could not be compared without loss anyway.
+//! Bytes from a file or a peer are not trusted: a header of 52 bytes may claim gigabytes. So the inflated
+//! size is bounded, and the header is checked against our fixed bounds before anything is built from it;
+//! other bounds could not be compared without loss anyway.
 
 use std::io::{Read, Write};
 
@@ -19,14 +19,14 @@ use hdrhistogram::serialization::Deserializer;
 use super::bucket::{self, BUCKETS, DIGITS, HIGHEST_NS, LOWEST_NS};
 use super::{Histogram, varint};
 
-/// Cookie, length of what follows, zlib stream.
+/// Starts the deflated form: cookie, length of the rest, zlib stream.
 const DEFLATED_COOKIE: u32 = 0x1c84_9314;
-/// Cookie, payload length, offset, digits, bounds, ratio: then counts.
+/// Starts the plain form: cookie, payload length, offset, digits, bounds, ratio, then counts.
 const PLAIN_COOKIE: u32 = 0x1c84_9313;
 const HEADER_BYTES: usize = 40;
 /// The most bytes one count or run of zeros takes.
 const MAX_COUNT_BYTES: usize = 9;
-/// Counts that are believed, in one histogram: a million a second for four years.
+/// The most counts accepted in one histogram: a million a second for four years.
 const MAX_COUNT: u64 = 1 << 47;
 
 impl Histogram {
@@ -72,10 +72,10 @@ impl Histogram {
         bytes
     }
 
-    /// The histogram that was encoded as V2, deflated, with our bounds.
+    /// Decode a histogram with our bounds from deflated V2 bytes.
     ///
     /// # Errors
-    /// What is wrong with the bytes, as half a sentence.
+    /// What is wrong with the bytes, as a sentence fragment.
     pub(crate) fn from_v2_deflate(bytes: &[u8]) -> Result<Self, String> {
         let word = |bytes: &[u8], at: usize| {
             bytes.get(at..at + 4).map(|w| u32::from_be_bytes([w[0], w[1], w[2], w[3]]))
@@ -104,7 +104,7 @@ impl Histogram {
         if counts.is_none_or(|n| n > MAX_COUNT || n != read.len()) {
             return Err("its counts are impossible".to_owned());
         }
-        // A bucket that begins within the bounds may end above them.
+        // A bucket that starts within the bounds may end above them.
         let index = |ns: u64| bucket::index(ns.min(HIGHEST_NS));
         Ok(Self::of(
             read.iter_recorded().map(|step| (index(step.value_iterated_to()), step.count_at_value())),

@@ -1,8 +1,8 @@
-//! What a load thread says of itself.
+//! Figures that a load thread reports about itself.
 
 use serde::{Deserialize, Serialize};
 
-/// What one load thread said of itself in its last window.
+/// The state of one load thread as of its last window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThreadHealth {
     /// The core it is pinned to, if it is.
@@ -10,7 +10,7 @@ pub struct ThreadHealth {
     pub core: Option<usize>,
     /// Time not spent waiting, over the whole measured time, in nanoseconds.
     pub busy_ns: u64,
-    /// The measured time so far that `busy_ns` is out of, in nanoseconds.
+    /// The measured time so far, in nanoseconds; `busy_ns` is part of it.
     pub observed_ns: u64,
     /// Requests on the wire now.
     pub in_flight: u64,
@@ -21,7 +21,7 @@ pub struct ThreadHealth {
 }
 
 impl ThreadHealth {
-    /// Share of the measured time not spent waiting, 0..=1.
+    /// Fraction of the measured time not spent waiting, 0..=1.
     pub(crate) fn busy_ratio(&self) -> f64 {
         if self.observed_ns == 0 { 0.0 } else { self.busy_ns as f64 / self.observed_ns as f64 }
     }

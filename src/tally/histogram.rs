@@ -1,35 +1,35 @@
-//! A latency histogram with fixed bounds, so that any two merge without loss. It holds the buckets that were
-//! hit and no others: of HdrHistogram's 27,648 most are never touched.
+//! A latency histogram with fixed bounds, so that any two merge without loss. It stores only the buckets that
+//! were hit; most of HdrHistogram's 27,648 never are.
 //!
-//! One word a bucket, sorted: 8 bytes for each distinct time, and never more than a dense histogram. What
-//! records on the hot path is a [`super::Tally`]; this is what windows are merged into and figures are read
-//! from. What stays out: percentiles as text, confidence intervals.
+//! Entries are one `u64` per bucket, sorted: 8 bytes for each distinct time, and never more than a dense
+//! histogram. The hot path records into a [`super::Tally`]; windows are merged into this type, and results
+//! are read from it. Formatted percentiles and confidence intervals are elsewhere.
 
 use hdrhistogram::Histogram as Hdr;
 
 use super::bucket::{self, BUCKETS, DIGITS, HIGHEST_NS, LOWEST_NS};
 
-/// A bucket's number above its count: nothing ever counts to 2^48, nine years of a million a second.
+/// An entry has the bucket index above the count: no count reaches 2^48, nine years of a million a second.
 const COUNT_BITS: u32 = 48;
 const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
 
 /// Times in nanoseconds, 64 ns to one hour, three significant digits.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Histogram {
-    /// Bucket and count of each bucket that was hit, ascending.
+    /// Index and count of each bucket that was hit, ascending.
     entries: Vec<u64>,
     count: u64,
     pub(super) saturated: u64,
 }
 
-/// Times that a histogram does not tell apart, and how many of them were recorded.
+/// Times that a histogram does not distinguish, and how many of them were recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bucket {
     /// The shortest time, in nanoseconds.
     pub(crate) lowest_ns: u64,
-    /// The middle, which means and sums are computed from.
+    /// The middle, from which means and sums are computed, in nanoseconds.
     pub(crate) middle_ns: u64,
-    /// The longest.
+    /// The longest time, in nanoseconds.
     pub highest_ns: u64,
     /// Times recorded; at least one.
     pub count: u64,
@@ -48,7 +48,7 @@ impl std::fmt::Debug for Histogram {
     }
 }
 
-/// An entry of [`Histogram::merge_entries`]. Counts stop at 2^48 rather than reach the bucket's number.
+/// An entry of [`Histogram::merge_entries`]. Counts saturate at 2^48 - 1 to keep out of the bucket index.
 pub(super) fn entry(index: usize, count: u64) -> u64 {
     (index as u64) << COUNT_BITS | count.min(COUNT_MASK)
 }
@@ -83,14 +83,13 @@ impl Histogram {
         self.saturated += other.saturated;
     }
 
-    /// The counts of all of them together.
     pub(crate) fn sum<'a>(histograms: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut histograms = histograms.into_iter().filter(|h| h.count > 0);
         let Some(mut first) = histograms.next().cloned() else { return Self::new() };
         let Some(second) = histograms.next() else { return first };
         first.merge(second);
         let Some(third) = histograms.next() else { return first };
-        // Of many, each of which touches few buckets, a dense sum is the shorter way.
+        // For many histograms that each touch few buckets, a dense sum is faster.
         let mut dense = vec![0u64; BUCKETS];
         let mut saturated = first.saturated;
         for entry in &first.entries {
@@ -106,14 +105,15 @@ impl Histogram {
         all
     }
 
-    /// The one with these counts, whose buckets ascend.
+    /// A histogram of these counts, which must be in ascending bucket order.
     pub(super) fn of(counts: impl Iterator<Item = (usize, u64)>) -> Self {
         let entries: Vec<u64> = counts.map(|(index, n)| entry(index, n)).collect();
         let count = entries.iter().map(|entry| count_of(*entry)).sum();
         Self { entries, count, saturated: 0 }
     }
 
-    /// Add `theirs`, whose buckets ascend. Takes no memory unless a bucket is hit for the first time.
+    /// Add `theirs`, which must be in ascending bucket order. Allocates only if a bucket is hit for the first
+    /// time.
     pub(super) fn merge_entries(&mut self, theirs: &[u64]) {
         self.count += theirs.iter().map(|entry| count_of(*entry)).sum::<u64>();
         let mut missing = 0;
@@ -132,7 +132,7 @@ impl Histogram {
         }
     }
 
-    /// Where the bucket stands at or after `from`, by doubling steps: the next one is near.
+    /// Position of the bucket at or after `from`, by exponential search: the next one is near.
     fn find(&self, index: usize, from: usize) -> Result<usize, usize> {
         let rest = &self.entries[from..];
         let mut step = 1;
@@ -144,7 +144,7 @@ impl Histogram {
         found.map(|at| from + within.start + at).map_err(|at| from + within.start + at)
     }
 
-    /// Make room for those of `theirs` that are missing, and merge them in from the end.
+    /// Insert those of `theirs` that are missing, merging from the end.
     fn insert(&mut self, theirs: &[u64], missing: usize) {
         let mut read = self.entries.len();
         if self.entries.capacity() < read + missing {
@@ -164,7 +164,7 @@ impl Histogram {
         }
     }
 
-    /// Forget everything; keeps the memory.
+    /// Remove all records; keeps the memory.
     pub fn clear(&mut self) {
         self.entries.clear();
         (self.count, self.saturated) = (0, 0);
@@ -175,12 +175,12 @@ impl Histogram {
         self.count
     }
 
-    /// How many records lay above one hour.
+    /// Number of records above one hour.
     pub fn saturated(&self) -> u64 {
         self.saturated
     }
 
-    /// The value in nanoseconds at quantile `q` in 0..=1, as HdrHistogram has it but never above [`Self::max`];
+    /// The value in nanoseconds at quantile `q` in 0..=1, as in HdrHistogram but never above [`Self::max`];
     /// `None` when nothing was recorded.
     pub fn quantile(&self, q: f64) -> Option<u64> {
         let rank = ((q.min(1.0) * self.count as f64).ceil() as u64).max(1);
@@ -198,21 +198,21 @@ impl Histogram {
         self.entries.first().map(|entry| bucket::lowest_and_width(index_of(*entry)).0)
     }
 
-    /// Largest recorded value in nanoseconds, to the histogram's resolution. What is all in the first bucket
-    /// is taken for zero: the slip of the closed model is nothing else.
+    /// Largest recorded value in nanoseconds, to the histogram's resolution. A maximum in the first bucket
+    /// counts as zero: all slip of the closed model is there.
     pub fn max(&self) -> Option<u64> {
         let last = index_of(*self.entries.last()?);
         Some(if last == 0 { 0 } else { Bucket::new(last, 1).highest_ns })
     }
 
-    /// Mean in nanoseconds, computed from the buckets' mid-points.
+    /// Mean in nanoseconds, computed from the buckets' midpoints.
     pub(crate) fn mean(&self) -> Option<f64> {
         let all = self.count as f64;
         let mean = self.buckets().fold(0.0, |sum, b| sum + b.middle_ns as f64 * b.count as f64 / all);
         (self.count > 0).then_some(mean)
     }
 
-    /// Standard deviation in nanoseconds, computed from the buckets' mid-points.
+    /// Standard deviation in nanoseconds, computed from the buckets' midpoints.
     pub(crate) fn stddev(&self) -> Option<f64> {
         let mean = self.mean()?;
         let squares = self.buckets().fold(0.0, |sum, b| {
@@ -222,27 +222,27 @@ impl Histogram {
         Some((squares / self.count as f64).sqrt())
     }
 
-    /// What was recorded, bucket by bucket, shortest times first.
+    /// The buckets that were hit, shortest times first.
     pub fn buckets(&self) -> impl Iterator<Item = Bucket> + '_ {
         self.counts().map(|(index, count)| Bucket::new(index, count))
     }
 
-    /// The number and count of each bucket that was hit, ascending.
+    /// Index and count of each bucket that was hit, ascending.
     pub(super) fn counts(&self) -> impl ExactSizeIterator<Item = (usize, u64)> + '_ {
         self.entries.iter().map(|entry| (index_of(*entry), count_of(*entry)))
     }
 
-    /// Bucket and count of each of these entries.
+    /// Index and count of each of these entries.
     pub(super) fn entries(entries: &[u64]) -> impl Iterator<Item = (usize, u64)> {
         entries.iter().map(|entry| (index_of(*entry), count_of(*entry)))
     }
 
-    /// The lowest time that is recorded in the same bucket as this one.
+    /// The lowest time in the bucket of `ns`.
     pub(crate) fn lowest_equivalent(&self, ns: u64) -> u64 {
         bucket::lowest_and_width(bucket::index(ns.min(HIGHEST_NS))).0
     }
 
-    /// An HdrHistogram of the same counts.
+    /// An HdrHistogram with the same counts.
     pub fn to_hdr(&self) -> Hdr<u64> {
         let mut hdr = Hdr::new_with_bounds(LOWEST_NS, HIGHEST_NS, DIGITS)
             .expect("constant bounds satisfy HdrHistogram's low >= 1, high >= 2 * low, digits <= 5");

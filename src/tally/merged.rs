@@ -1,4 +1,4 @@
-//! Windows added up: those of all threads, of all workers, of the whole run. Takes memory for what was seen.
+//! Sums of windows: of all threads, all workers, the whole run. Allocates for what was seen.
 
 use super::availability::Availability;
 use super::counters::{RUN_SLOTS, RowCount, RowTime, RowTimer, RunCount, Timer};
@@ -19,7 +19,7 @@ pub struct Merged {
 }
 
 impl Merged {
-    /// Nothing yet, for a plan of `steps` steps.
+    /// An empty sum for a plan of `steps` steps.
     pub fn new(steps: usize) -> Self {
         Self {
             rows: vec![Row::new(); steps],
@@ -32,12 +32,12 @@ impl Merged {
 
     // ── reading ──
 
-    /// How often this was counted.
+    /// The value of a counter.
     pub fn counter(&self, which: impl RunCount) -> u64 {
         self.counters[which.slot()]
     }
 
-    /// The times that were recorded.
+    /// The recorded times of a timer, in nanoseconds.
     pub fn timer(&self, which: Timer) -> &Histogram {
         &self.timers[which.index()]
     }
@@ -57,27 +57,27 @@ impl Merged {
         self.rows.iter().map(|row| row.counter(which)).sum()
     }
 
-    /// Exchanges that ended well.
+    /// Exchanges that ended with [`Outcome::Ok`].
     pub fn completed(&self) -> u64 {
         self.sum(Outcome::Ok)
     }
 
-    /// Exchanges that ended in any other way.
+    /// Exchanges that ended with any other outcome.
     pub fn failed(&self) -> u64 {
         self.ended() - self.completed()
     }
 
-    /// Exchanges that ended.
+    /// Exchanges that ended, with any outcome.
     pub fn ended(&self) -> u64 {
         self.rows.iter().map(Row::ended).sum()
     }
 
-    /// Exchanges that ended and requests that were dropped: what is no longer outstanding.
+    /// Exchanges that ended plus requests that were dropped: all that are no longer outstanding.
     pub fn settled(&self) -> u64 {
         self.rows.iter().map(Row::settled).sum()
     }
 
-    /// The times of all rows together.
+    /// One timer summed over all rows.
     pub fn over_rows(&self, which: RowTimer) -> Histogram {
         Histogram::sum(self.rows.iter().map(|row| row.timer(which)))
     }
@@ -110,7 +110,7 @@ impl Merged {
 
     // ── changing ──
 
-    /// Count `n` more.
+    /// Add `n` to a counter.
     pub fn add(&mut self, which: impl RunCount, n: u64) {
         self.counters[which.slot()] += n;
     }
@@ -125,7 +125,7 @@ impl Merged {
         self.timers[which.index()].record(ns);
     }
 
-    /// Count `n` more of a step.
+    /// Add `n` to a counter of a step.
     pub fn add_row(&mut self, step: StepId, which: impl RowCount, n: u64) {
         self.row_mut(step).add(which, n);
     }
@@ -145,7 +145,7 @@ impl Merged {
         &mut self.rows[step.index()]
     }
 
-    /// The times that were recorded.
+    /// The recorded times of a timer, to change.
     pub fn timer_mut(&mut self, which: Timer) -> &mut Histogram {
         &mut self.timers[which.index()]
     }
@@ -163,7 +163,7 @@ impl Merged {
         self.seen.merge(&other.seen);
     }
 
-    /// Forget everything; keeps the memory.
+    /// Reset everything to zero; keeps the memory.
     pub fn clear(&mut self) {
         let Self { rows, counters, timers, availability, seen } = self;
         rows.iter_mut().for_each(Row::clear);
@@ -173,7 +173,7 @@ impl Merged {
         seen.clear();
     }
 
-    /// Count the instants of what was seen from `start_ns` on.
+    /// Make the times of what was seen relative to `start_ns`.
     pub(crate) fn count_from(&mut self, start_ns: u64) {
         self.seen.count_from(start_ns);
     }

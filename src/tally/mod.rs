@@ -1,5 +1,5 @@
-//! What was counted and timed. A load thread records into a [`Tally`], whose memory is all taken at the
-//! start; windows are added up in a [`Merged`], which takes memory for what was seen. Both merge without loss.
+//! Counters and timers. A load thread records into a [`Tally`], which allocates all its memory at the start;
+//! windows are summed in a [`Merged`], which allocates for what was seen. Both merge without loss.
 
 mod availability;
 mod bucket;

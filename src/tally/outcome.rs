@@ -1,4 +1,4 @@
-//! How an exchange ended: a closed list, each with a stable name and a sentence that explains it.
+//! How exchanges end: outcomes with stable names and explanations.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,8 +7,8 @@ use crate::http::RedirectError;
 use crate::http1::ProtocolError;
 
 named_enum! {
-    /// How one exchange ended. Every exchange that was due ends in exactly one of these, is dropped,
-    /// or is counted as unfinished.
+    /// How one exchange ended. Every due request ends in exactly one of these, is dropped, or is counted as
+    /// unfinished.
     pub enum Outcome {
         /// A complete response that met its expectations (by default a status below 400).
         Ok = "ok",
@@ -18,15 +18,15 @@ named_enum! {
         ExpectationFailed = "expectation_failed",
         /// A complete response whose body is too large for its expectations to be checked.
         BodyTooLarge = "body_too_large",
-        /// A complete response that redirects to where the scenario's `follow_redirects` does not reach.
+        /// A complete response with a redirect that could not be followed, see [`RedirectError`].
         RedirectFailed = "redirect_failed",
-        /// No byte of a response had come when its own deadline passed.
+        /// No byte of a response had arrived when the first-byte deadline passed.
         FirstByteTimeout = "first_byte_timeout",
         /// The response was not complete when the request's deadline passed.
         Timeout = "timeout",
         /// The target did not take the request's bytes before the deadline passed.
         WriteTimeout = "write_timeout",
-        /// The target answered the connection attempt with a refusal.
+        /// The target refused the connection attempt.
         ConnectRefused = "connect_refused",
         /// No route, host or network: the connection attempt could not reach the target.
         ConnectUnreachable = "connect_unreachable",
@@ -38,15 +38,15 @@ named_enum! {
         Reset = "reset",
         /// The target closed the connection before the response was complete.
         ClosedEarly = "closed_early",
-        /// What came is not a valid HTTP/1.1 response.
+        /// The received bytes are not a valid HTTP/1.1 response.
         ProtocolError = "protocol_error",
-        /// This machine could not do its part (ports, file descriptors, memory): never the target's fault.
+        /// This machine ran out of a resource (ports, file descriptors, memory): never the target's fault.
         LocalError = "local_error",
     }
 }
 
 impl Outcome {
-    /// One sentence for the summary: what happened, in the words of a person reading a report.
+    /// What happened, in one sentence for the reader of a report.
     pub(crate) const fn explain(self) -> &'static str {
         match self {
             Self::Ok => "complete response, as expected",
@@ -72,21 +72,21 @@ impl Outcome {
         }
     }
 
-    /// Whether the exchange ended well; everything else counts as failed.
+    /// Whether the exchange succeeded; every other outcome counts as failed.
     pub const fn is_ok(self) -> bool {
         matches!(self, Self::Ok)
     }
 
-    /// Whether a deadline ended the exchange: then its times are recorded at that deadline.
+    /// Whether a deadline ended the exchange; its times are then recorded at that deadline.
     pub(crate) const fn is_timeout(self) -> bool {
         matches!(self, Self::FirstByteTimeout | Self::Timeout | Self::WriteTimeout | Self::ConnectTimeout)
     }
 }
 
-/// What was seen when an exchange failed, beyond its outcome.
+/// Details of a failed exchange, beyond its outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Detail {
-    /// Nothing more to say.
+    /// Nothing beyond the outcome.
     None,
     /// The response's status code.
     Status(u16),
@@ -96,7 +96,7 @@ pub enum Detail {
     Protocol(ProtocolError),
     /// What went wrong with TLS.
     Tls(TlsFault),
-    /// The stream ended without TLS saying so: somebody between may have cut it off.
+    /// The connection ended without a TLS `close_notify` alert: a third party may have cut it off.
     Truncated,
     /// The expectation that the response broke.
     BrokenRule(BrokenRule),
@@ -104,27 +104,27 @@ pub enum Detail {
     Redirect(RedirectError),
 }
 
-/// Which expectation of its scenario a complete response broke; places count from 0.
+/// Which expectation of its scenario a complete response broke; indices count from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BrokenRule {
-    /// It has a status that is not expected.
+    /// The status is not an expected one.
     Status(u16),
-    /// The header expected at this place is missing or says something else.
+    /// The expected header at this index is missing or has another value.
     Header(u16),
     /// The body is shorter or longer than expected.
     BodyBytes,
-    /// The body does not contain the text expected at this place.
+    /// The body does not contain the expected text at this index.
     BodyContains(u16),
     /// The body is not JSON.
     NotJson,
-    /// The JSON value expected at this place is missing or another one.
+    /// The expected JSON value at this index is missing or differs.
     Json(u16),
-    /// The body is larger than what is kept of it.
+    /// The body is larger than the part of it that is kept.
     BodyTooLarge,
 }
 
 impl BrokenRule {
-    /// The key of the plan that was broken.
+    /// The plan key of the broken expectation.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Status(_) => "status",
@@ -136,7 +136,7 @@ impl BrokenRule {
         }
     }
 
-    /// How an exchange whose response broke this ends.
+    /// The outcome of an exchange that broke this.
     pub(crate) const fn outcome(self) -> Outcome {
         match self {
             Self::Status(_) => Outcome::UnexpectedStatus,
@@ -146,33 +146,33 @@ impl BrokenRule {
     }
 }
 
-/// Different broken expectations kept of each step.
+/// The most failure samples kept per step, each of a different broken expectation.
 pub(crate) const MAX_FAILURE_SAMPLES: usize = 5;
 
-/// The first response that broke an expectation, as far as people want to see it.
+/// The first response that broke an expectation of a step, for people to look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureSample {
     /// When, on the run's clock, in nanoseconds.
     pub at_ns: u64,
     /// Its step.
     pub step: StepId,
-    /// What it broke.
+    /// The expectation that it broke.
     pub broken: BrokenRule,
     /// Its status code.
     pub status: u16,
-    /// What was expected and what came, in a sentence.
+    /// What was expected and what arrived, in a sentence.
     pub(crate) what: String,
-    /// How its body begins, bounded and with control characters escaped; empty where no body was kept.
+    /// The start of its body, bounded and with control characters escaped; empty where no body was kept.
     pub(crate) excerpt: String,
 }
 
-/// The first exchange that ended in some way.
+/// The first exchange with a certain outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirstSeen {
     /// When, on the run's clock, in nanoseconds.
     pub at_ns: u64,
     /// Its step.
     pub step: StepId,
-    /// What was seen.
+    /// Details of the failure.
     pub detail: Detail,
 }

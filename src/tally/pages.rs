@@ -1,27 +1,27 @@
-//! Counts of many series over many buckets, of which few are ever hit: what a load thread records into.
+//! Sparse counts of many series over many buckets, into which a load thread records.
 //!
 //! ```text
 //! slots:  bucket page × series → page number (u16), 0 for none      counts: page number → 16 counts (u32)
 //! ```
 //!
-//! Everything is allocated at the start, zeroed, so that it is resident only as far as it is touched. Slots
-//! lie page by page and not series by series: response times of all steps lie in a few powers of two, and
-//! only that part of the index is ever touched. A page is a cache line. Pages are handed out in order and
-//! given back all at once, so what stays resident is the most that one window took.
+//! Everything is allocated zeroed at the start, so only touched memory becomes resident. Slots are laid out
+//! page by page and not series by series: response times of all steps lie in a few powers of two, and only
+//! that part of the index is touched. A page is a cache line. Pages are taken from the pool in order and
+//! returned all at once, so the resident memory is the most that one window used.
 //!
-//! When the pool is empty, samples are spilled into a list, one by one; the owner looks at
-//! [`PagedCounts::wants_shipping`] and exchanges this for an empty one long before that list is full. (Were it
-//! ever full, it would grow: an allocation is better than a lost sample.) A count that overflows is carried
-//! into a list as well.
+//! When the pool is empty, samples are appended to a spill list one by one. The owner checks
+//! [`PagedCounts::wants_shipping`] and exchanges this for an empty one long before that list is full. (If it
+//! ever fills up, it grows: an allocation is better than a lost sample.) An overflowing count is also carried
+//! into a list.
 
 /// Counts of a page: a cache line of 64 bytes.
 pub(crate) const PAGE: usize = 16;
-/// Pages of a pool at the most, so that their numbers fit `u16`: 4 MiB.
+/// The most pages in a pool, so that their numbers fit `u16`: 4 MiB.
 pub(crate) const MAX_PAGES: usize = u16::MAX as usize;
-/// Counts that may overflow before anybody looks: each takes 2^32 samples.
+/// Capacity for overflows between two checks by the owner; each takes 2^32 samples.
 const CARRIES: usize = 64;
 
-/// A slot and a count of its page, as one number.
+/// A slot and an offset in its page, as one number.
 type PageIndex = u32;
 
 /// Counts by slot and offset.
@@ -29,7 +29,7 @@ type PageIndex = u32;
 pub(crate) struct PagedCounts {
     /// The page of each slot; 0: none.
     slots: Box<[u16]>,
-    /// Page 0 is nobody's.
+    /// Page 0 is unused.
     counts: Box<[[u32; PAGE]]>,
     /// The slot of each page that was handed out; page 1 first.
     owners: Vec<u32>,
@@ -37,13 +37,13 @@ pub(crate) struct PagedCounts {
     enough: usize,
     /// Samples for which there was no page.
     spill: Vec<PageIndex>,
-    /// Counts that began again at 0.
+    /// Counts that wrapped around to 0.
     carries: Vec<PageIndex>,
 }
 
 impl PagedCounts {
-    /// Nothing counted. `slots` as pages of buckets of all series; a pool of at most `pages`, room for `spill`
-    /// samples more.
+    /// Empty counts. `slots` is the number of bucket pages of all series; the pool has at most `pages` pages,
+    /// and the spill list has capacity for `spill` samples.
     pub(crate) fn new(slots: usize, pages: usize, spill: usize) -> Self {
         debug_assert!(slots * PAGE <= PageIndex::MAX as usize, "places are numbered");
         let pages = Self::pool(slots, pages);
@@ -51,7 +51,7 @@ impl PagedCounts {
             slots: vec![0; slots].into(),
             counts: vec![[0; PAGE]; pages + 1].into(),
             owners: Vec::with_capacity(pages),
-            // All of them, where no slot can go without.
+            // With a page for each slot, the pool cannot run out.
             enough: if pages == slots { usize::MAX } else { pages - pages / 4 },
             spill: Vec::with_capacity(spill),
             carries: Vec::with_capacity(CARRIES),
@@ -62,14 +62,13 @@ impl PagedCounts {
         pages.min(MAX_PAGES).min(slots)
     }
 
-    /// The bytes that [`Self::new`] asks for.
+    /// The bytes that [`Self::new`] allocates.
     pub(crate) const fn bytes(slots: usize, pages: usize, spill: usize) -> usize {
         let pages = if pages < MAX_PAGES { pages } else { MAX_PAGES };
         let pages = if pages < slots { pages } else { slots };
         slots * 2 + (pages + 1) * PAGE * 4 + pages * 4 + (spill + CARRIES) * 4
     }
 
-    /// Count one more.
     #[inline]
     pub(crate) fn add(&mut self, slot: usize, offset: usize) {
         let page = usize::from(self.slots[slot]);
@@ -83,7 +82,7 @@ impl PagedCounts {
         }
     }
 
-    /// The first count of a page.
+    /// Count the first sample of a page.
     #[cold]
     #[inline(never)]
     fn add_first(&mut self, slot: usize, offset: usize) {
@@ -102,31 +101,31 @@ impl PagedCounts {
         self.carries.push(place(slot, offset));
     }
 
-    /// Whether the pool is nearly empty: time to exchange this for an empty one, if there is one.
+    /// Whether the pool is nearly empty: exchange this for an empty one, if one is available.
     #[inline]
     pub(crate) fn wants_shipping(&self) -> bool {
         self.owners.len() >= self.enough || self.must_ship()
     }
 
-    /// Whether what has no page is being kept: time to wait for an empty one.
+    /// Whether samples or carries are in a list: exchange this even if that means waiting for an empty one.
     #[inline]
     pub(crate) fn must_ship(&self) -> bool {
         !self.spill.is_empty() || !self.carries.is_empty()
     }
 
-    /// The slot and the counts of each page that was handed out, in no order.
+    /// The slot and counts of each page in use, in no particular order.
     pub(crate) fn pages(&self) -> impl Iterator<Item = (usize, &[u32; PAGE])> {
         self.owners.iter().map(|slot| *slot as usize).zip(&self.counts[1..])
     }
 
-    /// What is beside the pages: slot, offset and count, in no order.
+    /// The counts outside of pages: slot, offset and count, in no particular order.
     pub(crate) fn others(&self) -> impl Iterator<Item = (usize, usize, u64)> + '_ {
         let spilled = self.spill.iter().map(|place| (*place, 1));
         let carried = self.carries.iter().map(|place| (*place, 1 << u32::BITS));
         spilled.chain(carried).map(|(place, n)| (place as usize / PAGE, place as usize % PAGE, n))
     }
 
-    /// Forget everything; keeps the memory. Takes as long as there are pages in use.
+    /// Reset everything to zero; keeps the memory. Takes time proportional to the pages in use.
     pub(crate) fn clear(&mut self) {
         self.owners.iter().for_each(|slot| self.slots[*slot as usize] = 0);
         self.counts[1..=self.owners.len()].fill([0; PAGE]);
@@ -135,13 +134,13 @@ impl PagedCounts {
         self.carries.clear();
     }
 
-    /// Let a count be about to overflow.
+    /// Set a count to its last value before overflow.
     #[cfg(test)]
     pub(crate) fn fill(&mut self, slot: usize, offset: usize) {
         self.counts[usize::from(self.slots[slot])][offset] = u32::MAX;
     }
 
-    /// Where each allocation lies and how much it holds: both change when one grows.
+    /// The capacity of each list: it changes when a list grows.
     #[cfg(test)]
     pub(crate) fn room(&self) -> [usize; 2] {
         [self.spill.capacity(), self.carries.capacity()]

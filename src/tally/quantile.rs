@@ -1,29 +1,28 @@
-//! What a histogram says about a percentile: whether the sample supports it, its value, and its
-//! 95 % confidence interval.
+//! Percentiles of a histogram: whether the sample supports one, its value, and its 95 % confidence interval.
 //!
-//! The interval is distribution-free: order statistics whose ranks come from the binomial
-//! distribution of the number of samples above the true percentile (H. A. David and H. N. Nagaraja,
-//! *Order Statistics*, 3rd ed., Wiley 2003, §7.1). It holds for independent samples; latencies that
-//! follow one another through the same queue are not quite that, so it is a lower bound of what is
-//! unknown. What stays out: text, seconds, thresholds.
+//! The interval is distribution-free: order statistics whose ranks come from the binomial distribution of the
+//! number of samples above the true percentile (H. A. David and H. N. Nagaraja, *Order Statistics*, 3rd ed.,
+//! Wiley 2003, §7.1). It holds for independent samples. Latencies that follow one another through the same
+//! queue are not quite independent, so it is a lower bound of the uncertainty. Formatting and thresholds are
+//! elsewhere.
 
 use super::Histogram;
 
-/// Samples that must lie beyond a tail percentile for it to be reported: with ten, its rank is known
-/// to about a third of the tail; with one, it is only another name for the maximum.
+/// Samples that must lie beyond a tail percentile for it to be reported: with ten, its rank is known to about
+/// a third of the tail; with one, the percentile is just the maximum.
 pub(crate) const SAMPLES_BEYOND: u64 = 10;
-/// From this quantile on a percentile is about the tail and needs [`SAMPLES_BEYOND`]. Below it one
-/// sample is enough: the middle of few samples is a fair summary of those few, it is not pushed
-/// around by a single outlier, and its interval (none under six samples) says how little it is worth.
+/// From this quantile on, a percentile describes the tail and needs [`SAMPLES_BEYOND`]. Below it one sample
+/// is enough: the middle of few samples is a fair summary of them, a single outlier hardly moves it, and its
+/// interval (none under six samples) shows how uncertain it is.
 const TAIL_FROM: f64 = 0.9;
 
 /// Probability of each side of a 95 % interval.
 const SIDE: f64 = 0.025;
 /// The standard normal distribution's 97.5th percentile.
 const Z: f64 = 1.959_963_984_540_054;
-/// Above this expected number of samples beyond the percentile, ranks come from the normal
-/// approximation with continuity correction: it is then within one or two ranks of the exact ones, and
-/// below it the exact sum's first term, at least 2^-1000, is still a normal `f64`.
+/// Above this expected number of samples beyond the percentile, ranks come from the normal approximation with
+/// continuity correction: it is then within one or two ranks of the exact ones. Below it, the first term of
+/// the exact sum, at least 2^-1000, is still a normal `f64`.
 const EXACT_UP_TO: f64 = 500.0;
 /// `1 - q` is not exact in binary; a millionth of a sample covers that.
 const ROUNDING: f64 = 1e-6;
@@ -42,7 +41,7 @@ pub(crate) fn percentile(histogram: &Histogram, q: f64) -> Option<u64> {
 /// widened to the histogram's buckets; `None` when a bound would lie outside the sample.
 pub(crate) fn interval(histogram: &Histogram, q: f64) -> Option<(u64, u64)> {
     let (low, high) = interval_ranks(histogram.count(), q)?;
-    // Half a rank lower, so that rounding cannot step over to the next one.
+    // Half a rank lower, so that rounding cannot reach the next one.
     let at_rank = |rank: u64| histogram.quantile((rank as f64 - 0.5) / histogram.count() as f64);
     Some((histogram.lowest_equivalent(at_rank(low)?), at_rank(high)?))
 }
@@ -88,7 +87,7 @@ fn beyond_exact(count: u64, beyond: f64) -> (Option<u64>, u64) {
     (fewest, k)
 }
 
-/// The same from the normal distribution of that mean and deviation, with continuity correction.
+/// The same from the normal distribution with this mean and standard deviation, with continuity correction.
 fn beyond_normal(mean: f64, deviation: f64) -> (Option<u64>, u64) {
     let fewest = (mean - Z * deviation - 0.5).floor();
     let most = (mean + Z * deviation - 0.5).ceil();
@@ -164,7 +163,7 @@ mod tests {
         assert_eq!(interval(&Histogram::new(), 0.5), None);
     }
 
-    /// Share of `TRIALS` samples of `count` times whose interval holds the true quantile.
+    /// Fraction of `TRIALS` samples of `count` times whose interval contains the true quantile.
     fn coverage(seed: u64, count: u64, q: f64, truth_ns: f64, draw: fn(&mut fastrand::Rng) -> f64) -> f64 {
         const TRIALS: u32 = 1000;
         let mut rng = fastrand::Rng::with_seed(seed);

@@ -1,5 +1,5 @@
-//! One window of one thread, as it is being recorded. Nothing here allocates after [`Tally::new`], but for the
-//! few samples of broken expectations.
+//! One window of one thread while it is being recorded. Nothing here allocates after [`Tally::new`], except
+//! for the few samples of broken expectations.
 
 use super::availability::Availability;
 use super::bucket::{self, BUCKETS, HIGHEST_NS};
@@ -12,47 +12,47 @@ use super::step::StepId;
 use super::{FailureSample, FirstSeen, Histogram, Merged, Outcome};
 use crate::http::CapturedResponse;
 
-/// Buckets of a series, and one for records above the bound; in pages.
+/// Pages of a series of times: its buckets, and one for records above the bound.
 const TIMER_PAGES: usize = (BUCKETS + 1).div_ceil(PAGE);
-/// Where records above the bound are counted, beside the last bucket.
+/// Index of the count of records above the bound, after the last bucket.
 const SATURATED: usize = BUCKETS;
-/// Status codes of a row, in pages.
+/// Pages of a row's status codes.
 const STATUS_PAGES: usize = STATUS_SLOTS.div_ceil(PAGE);
-/// Samples of one exchange: six times, two of its row, and its status code.
+/// Samples of one exchange: the run's six timers, its row's two, and its status code.
 const SAMPLES_PER_EXCHANGE: usize = Timer::COUNT + RowTimer::COUNT + 1;
-/// Exchanges that may begin and end between two looks at [`Tally::wants_shipping`], beside one for each
-/// connection: what two rounds of events bring, and room to spare.
+/// Exchanges that may begin and end between two checks of [`Tally::wants_shipping`], besides one for each
+/// connection: those of two rounds of events, with margin.
 const EXCHANGES_BETWEEN: usize = 1024;
 
 /// Counts and times of one window, with a row for each step of the plan.
 ///
-/// Times and status codes are series of counts in one `PagedCounts`: first the timers of the run, then two
-/// of each row, then the rows' status codes. When the pages run out, the owner has to exchange this for an
-/// empty one: see `wants_shipping`.
+/// Times and status codes are series of counts in one `PagedCounts`: first the timers of the run, then two of
+/// each row, then the rows' status codes. When the pages run out, the owner must exchange this for an empty
+/// one: see `wants_shipping`.
 #[derive(Clone, Debug)]
 pub struct Tally {
     rows: Box<[[u64; ROW_SLOTS]]>,
     counters: [u64; RUN_SLOTS],
     times: PagedCounts,
-    /// Series of times.
+    /// Number of series of times.
     series: usize,
     availability: Availability,
     seen: Seen,
 }
 
 impl Tally {
-    /// An empty tally for a plan of `steps` steps and a thread of few connections.
+    /// An empty tally for a plan of `steps` steps and a thread with few connections.
     pub fn new(steps: usize) -> Self {
         Self::for_connections(steps, 0)
     }
 
-    /// An empty tally for a plan of `steps` steps and a thread of `connections`, all of whose exchanges may
-    /// end at once. The only place that allocates.
+    /// An empty tally for a plan of `steps` steps and a thread with `connections` connections, all of whose
+    /// exchanges may end at once.
     pub(crate) fn for_connections(steps: usize, connections: usize) -> Self {
         Self::with_pages(steps, MAX_PAGES, spill(connections))
     }
 
-    /// The same with a pool of at most `pages`.
+    /// An empty tally with a pool of at most `pages` pages and a spill list of `spill` samples.
     pub fn with_pages(steps: usize, pages: usize, spill: usize) -> Self {
         Self {
             rows: vec![[0; ROW_SLOTS]; steps].into(),
@@ -64,7 +64,7 @@ impl Tally {
         }
     }
 
-    /// The bytes that [`Self::for_connections`] asks for. They are resident only as far as they are touched.
+    /// The bytes that [`Self::for_connections`] allocates. Only those touched become resident.
     pub(crate) const fn bytes(steps: usize, connections: usize) -> usize {
         let pages = PagedCounts::bytes(slots(steps), MAX_PAGES, spill(connections));
         size_of::<Self>() + steps * ROW_SLOTS * size_of::<u64>() + pages
@@ -72,13 +72,11 @@ impl Tally {
 
     // ── recording ──
 
-    /// Count one more.
     #[inline]
     pub(crate) fn count(&mut self, which: impl RunCount) {
         self.add(which, 1);
     }
 
-    /// Count `n` more.
     #[inline]
     pub(crate) fn add(&mut self, which: impl RunCount, n: u64) {
         self.counters[which.slot()] += n;
@@ -90,13 +88,11 @@ impl Tally {
         self.record_series(which.index(), ns);
     }
 
-    /// Count one more of a step.
     #[inline]
     pub(crate) fn count_row(&mut self, step: StepId, which: impl RowCount) {
         self.add_row(step, which, 1);
     }
 
-    /// Count `n` more of a step.
     #[inline]
     pub(crate) fn add_row(&mut self, step: StepId, which: impl RowCount, n: u64) {
         self.rows[step.index()][which.slot()] += n;
@@ -125,13 +121,13 @@ impl Tally {
         }
     }
 
-    /// Count an exchange of a step that ended.
+    /// Count an exchange of a step that ended with `outcome`.
     #[inline]
     pub fn end_row(&mut self, step: StepId, outcome: Outcome) {
         self.count_row(step, outcome);
     }
 
-    /// Count a complete response's status code (100..=999; others are ignored, the decoder refuses them).
+    /// Count a complete response's status code (100..=999; others are ignored, the decoder rejects them).
     #[inline]
     pub fn count_status(&mut self, step: StepId, code: u16) {
         let index = usize::from(code.wrapping_sub(STATUS_FIRST));
@@ -151,8 +147,8 @@ impl Tally {
         self.seen.first[outcome.index()].get_or_insert(seen);
     }
 
-    /// Keep a response that broke an expectation; the caller has seen to it that there is no other of its kind.
-    /// Merging keeps of each step the earliest of each kind, and [`super::MAX_FAILURE_SAMPLES`] kinds.
+    /// Keep a response that broke an expectation. The caller makes sure that it is the only one of its kind.
+    /// Merging keeps the earliest of each kind per step, and at most [`super::MAX_FAILURE_SAMPLES`] kinds.
     pub(crate) fn keep_failure_sample(&mut self, failure_sample: FailureSample) {
         self.seen.failure_samples.push(failure_sample);
     }
@@ -164,13 +160,13 @@ impl Tally {
 
     // ── windows ──
 
-    /// Whether this should soon be exchanged for an empty one, because it has few pages left.
+    /// Whether this should soon be exchanged for an empty one, because few pages are left.
     #[inline]
     pub(crate) fn wants_shipping(&self) -> bool {
         self.times.wants_shipping()
     }
 
-    /// Whether this has to be exchanged for an empty one, even if that has to be waited for.
+    /// Whether this must be exchanged for an empty one, even if that means waiting for one.
     #[inline]
     pub(crate) fn must_ship(&self) -> bool {
         self.times.must_ship()
@@ -181,19 +177,19 @@ impl Tally {
         self.rows.iter().map(|row| row[which.slot()]).sum()
     }
 
-    /// Exchanges that ended and requests that were dropped: what is no longer outstanding.
+    /// Exchanges that ended plus requests that were dropped: all that are no longer outstanding.
     pub fn settled(&self) -> u64 {
         self.rows.iter().map(settled).sum()
     }
 
-    /// The same counts, to be read.
+    /// The same counts as a [`Merged`].
     pub fn merged(&self) -> Merged {
         let mut merged = Merged::new(self.rows.len());
         self.merge_into(&mut merged);
         merged
     }
 
-    /// Add everything to `merged`. Takes as long as there are pages in use.
+    /// Add everything to `merged`. Takes time proportional to the pages in use.
     pub(super) fn merge_into(&self, merged: &mut Merged) {
         assert_eq!(self.rows.len(), merged.rows.len(), "counts of one plan");
         add_each(&mut merged.counters, &self.counters);
@@ -217,8 +213,8 @@ impl Tally {
         }
     }
 
-    /// The series that a slot belongs to, and which of its pages it is. Status codes are the series behind
-    /// those of the timers.
+    /// The series that a slot belongs to, and which page of it. The series of status codes follow those of
+    /// the timers.
     fn place(&self, slot: usize) -> (usize, usize) {
         match slot.checked_sub(TIMER_PAGES * self.series) {
             None => (slot % self.series, slot / self.series),
@@ -241,7 +237,7 @@ impl Tally {
         timer.saturated += Histogram::entries(above).map(|(_, n)| n).sum::<u64>();
     }
 
-    /// Forget everything; keeps the memory.
+    /// Reset everything to zero; keeps the memory.
     pub fn clear(&mut self) {
         let Self { rows, counters, times, series: _, availability, seen } = self;
         rows.fill([0; ROW_SLOTS]);
@@ -265,7 +261,7 @@ const fn spill(connections: usize) -> usize {
 }
 
 impl Merged {
-    /// Add everything that a window counted.
+    /// Add everything that `window` counted.
     ///
     /// # Panics
     /// When it was made for a plan of another length.
@@ -279,7 +275,7 @@ mod tests {
     use super::*;
     use crate::tally::{Counter, RowCounter};
 
-    /// Every bucket of every series and every status code, in an order of chance, shipped when asked.
+    /// Every bucket of every series and every status code, in random order, shipped on request.
     #[test]
     fn every_bucket_of_every_row_is_counted_with_a_pool_that_is_far_too_small() {
         const STEPS: usize = 2;
@@ -308,7 +304,7 @@ mod tests {
                 tally.record_row(StepId::new(step), timer, ns);
                 truth.record_row(StepId::new(step), timer, ns);
             }
-            // An empty one is at hand only now and then.
+            // An empty one is available only now and then.
             if tally.wants_shipping() && i % 32 == 0 {
                 merged.merge_window(&tally);
                 tally.clear();

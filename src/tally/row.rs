@@ -1,9 +1,9 @@
-//! What one step's exchanges did, merged.
+//! The merged counters and times of one step.
 
 use super::counters::{ROW_SLOTS, RowCount, RowCounter, RowTime, RowTimer};
 use super::{Histogram, Outcome};
 
-/// Status codes a response can carry: three digits.
+/// Status codes have three digits: 100 to 999.
 pub(crate) const STATUS_FIRST: u16 = 100;
 pub(super) const STATUS_SLOTS: usize = 900;
 
@@ -12,7 +12,7 @@ pub(super) const STATUS_SLOTS: usize = 900;
 pub struct Row {
     pub(super) counters: [u64; ROW_SLOTS],
     pub(super) timers: [Histogram; RowTimer::COUNT],
-    /// Codes that were seen, ascending, with their counts.
+    /// Codes seen, ascending, with their counts.
     pub(super) status: Vec<(u16, u64)>,
 }
 
@@ -32,12 +32,12 @@ impl Row {
             && self.timers.iter().all(|timer| timer.count() == 0)
     }
 
-    /// How often this was counted.
+    /// The value of a counter.
     pub fn counter(&self, which: impl RowCount) -> u64 {
         self.counters[which.slot()]
     }
 
-    /// The times that were recorded.
+    /// The recorded times of a timer, in nanoseconds.
     pub fn timer(&self, which: RowTimer) -> &Histogram {
         &self.timers[which.index()]
     }
@@ -52,27 +52,26 @@ impl Row {
         self.status.iter().copied()
     }
 
-    /// Exchanges that ended well.
+    /// Exchanges that ended with [`Outcome::Ok`].
     pub(crate) fn completed(&self) -> u64 {
         self.counter(Outcome::Ok)
     }
 
-    /// Exchanges that ended in any other way.
+    /// Exchanges that ended with any other outcome.
     pub(crate) fn failed(&self) -> u64 {
         self.ended() - self.completed()
     }
 
-    /// Exchanges that ended.
     pub(crate) fn ended(&self) -> u64 {
         ended(&self.counters)
     }
 
-    /// Exchanges that ended and requests that were dropped: what is no longer outstanding.
+    /// Exchanges that ended plus requests that were dropped: all that are no longer outstanding.
     pub(crate) fn settled(&self) -> u64 {
         settled(&self.counters)
     }
 
-    /// Count `n` more.
+    /// Add `n` to a counter.
     pub fn add(&mut self, which: impl RowCount, n: u64) {
         self.counters[which.slot()] += n;
     }
@@ -87,7 +86,7 @@ impl Row {
         self.timers[which.index()].record(ns);
     }
 
-    /// Count a complete response's status code (100..=999; others are ignored, the decoder refuses them).
+    /// Count a complete response's status code (100..=999; others are ignored, the decoder rejects them).
     pub fn count_status(&mut self, code: u16) {
         if usize::from(code.wrapping_sub(STATUS_FIRST)) < STATUS_SLOTS {
             self.add_status(code, 1);
@@ -118,12 +117,12 @@ impl Row {
     }
 }
 
-/// Of a row's counters those of exchanges that ended.
+/// Exchanges that ended, from a row's counters.
 pub(super) fn ended(counters: &[u64; ROW_SLOTS]) -> u64 {
     Outcome::ALL.iter().map(|outcome| counters[outcome.slot()]).sum()
 }
 
-/// Of a row's counters those of what is no longer outstanding.
+/// Requests that are no longer outstanding, from a row's counters.
 pub(super) fn settled(counters: &[u64; ROW_SLOTS]) -> u64 {
     ended(counters) + counters[RowCounter::Dropped.slot()]
 }

@@ -1,11 +1,11 @@
-//! What is kept of single responses beside the counts.
+//! Single responses kept beside the counts.
 
 use std::collections::BTreeMap;
 
 use super::{FailureSample, FirstSeen, MAX_FAILURE_SAMPLES, Outcome, StepId};
 use crate::http::CapturedResponse;
 
-/// Where each outcome was seen first, which expectations were broken, and the last response.
+/// The first exchange of each outcome, samples of broken expectations, and the last response.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Seen {
     /// For each outcome, by its index.
@@ -15,9 +15,9 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Keep of each step the earliest failure of each kind, and [`MAX_FAILURE_SAMPLES`] kinds.
+    /// Keep the earliest failure of each kind per step, and at most [`MAX_FAILURE_SAMPLES`] kinds.
     fn merge_specimens(&mut self, theirs: &[FailureSample]) {
-        // Thousands of steps may fail at once: no search through all of them for each.
+        // Thousands of steps may fail at once, so there is no search through all samples for each.
         let mut places = BTreeMap::<StepId, Vec<usize>>::new();
         for (place, mine) in self.failure_samples.iter().enumerate() {
             places.entry(mine.step).or_default().push(place);
@@ -60,7 +60,7 @@ impl Seen {
         *captured = None;
     }
 
-    /// Count instants from `start_ns` on.
+    /// Make times relative to `start_ns`.
     pub(crate) fn count_from(&mut self, start_ns: u64) {
         let first = self.first.iter_mut().flatten().map(|seen| &mut seen.at_ns);
         let instants = first.chain(self.failure_samples.iter_mut().map(|seen| &mut seen.at_ns));

@@ -1,15 +1,15 @@
-//! Which step of a plan a row of statistics belongs to.
+//! Identifies the step that a row of statistics belongs to.
 
 use serde::{Deserialize, Serialize};
 
-/// A step of a scenario, numbered over the whole plan: what a row of statistics belongs to. A scenario with
-/// one request is one step.
+/// A step of a scenario, numbered over the whole plan; each has its row of statistics. A scenario with one
+/// request is one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StepId(pub u32);
 
 impl StepId {
-    /// The step at this place in the plan.
+    /// The step at `index` in the plan.
     ///
     /// # Panics
     /// Beyond `u32::MAX`, which no plan reaches.
@@ -18,7 +18,7 @@ impl StepId {
         Self(u32::try_from(index).expect("a plan has fewer steps"))
     }
 
-    /// Its place in the plan.
+    /// Index in the plan.
     #[inline]
     pub(crate) const fn index(self) -> usize {
         self.0 as usize

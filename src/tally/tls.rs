@@ -1,4 +1,4 @@
-//! Why a TLS connection failed: a closed list, each with a stable name and an explanation.
+//! The reasons why TLS fails, with stable names and explanations.
 
 /// What went wrong with TLS on one connection, in its handshake or after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -21,9 +21,9 @@ pub enum TlsFault {
     ClientCertificateRefused,
     /// No protocol version, cipher suite or signature scheme in common.
     NothingInCommon,
-    /// The target does not speak HTTP/1.1 here, says its ALPN.
+    /// The target does not offer HTTP/1.1 by ALPN.
     NoAlpn,
-    /// What answered does not speak TLS.
+    /// The peer does not speak TLS.
     NotTls,
     /// The target sent a fatal alert, with this number (RFC 8446, section 6).
     Alert(u8),
@@ -31,7 +31,7 @@ pub enum TlsFault {
     Protocol,
     /// The connection ended or was reset in the handshake.
     Closed,
-    /// This machine could not do its part (randomness, time).
+    /// This machine failed (randomness, time).
     Local,
 }
 
@@ -58,7 +58,7 @@ impl TlsFault {
         Self::Local,
     ];
 
-    /// Its index in [`TlsFault::ALL`].
+    /// Index in [`TlsFault::ALL`].
     pub(crate) const fn index(self) -> usize {
         match self {
             Self::UnknownIssuer => 0,
@@ -100,7 +100,7 @@ impl TlsFault {
         }
     }
 
-    /// What was wrong and, where something of ours can be changed, what to change.
+    /// What was wrong and, where the plan can fix it, what to change.
     pub(crate) const fn explain(self) -> &'static str {
         match self {
             Self::UnknownIssuer => {
@@ -129,14 +129,14 @@ impl TlsFault {
         }
     }
 
-    /// The fault that a fatal alert of this number tells of; `with_certificate`: a client certificate was given.
+    /// The fault for a fatal alert with this number; `with_certificate`: the plan has a client certificate.
     pub(crate) const fn of_alert(number: u8, with_certificate: bool) -> Self {
         match number {
             40 | 70 | 71 => Self::NothingInCommon,
             116 => Self::ClientCertificateRequired,
-            // What is said of a certificate is said of ours: the target sees no other.
+            // Alerts about a certificate are about ours: the target sees no other.
             42..=46 | 48 | 49 if with_certificate => Self::ClientCertificateRefused,
-            // OpenSSL in TLS 1.2, where certificate_required does not exist, and others say it so.
+            // OpenSSL and others send this in TLS 1.2, which has no certificate_required.
             42 if !with_certificate => Self::ClientCertificateRequired,
             120 => Self::NoAlpn,
             _ => Self::Alert(number),

@@ -1,5 +1,5 @@
-//! Numbers as HdrHistogram's V2 encoding writes them: seven bits a byte, lowest first, and a ninth byte of
-//! eight (LEB128-64b9B).
+//! Variable-length integers as in HdrHistogram's V2 encoding: seven bits a byte, lowest first, and a ninth
+//! byte of eight (LEB128-64b9B).
 
 /// Append `n`.
 pub(crate) fn write(bytes: &mut Vec<u8>, mut n: u64) {
@@ -13,7 +13,7 @@ pub(crate) fn write(bytes: &mut Vec<u8>, mut n: u64) {
     bytes.push(n as u8);
 }
 
-/// The number that `bytes` begin with, and move them behind it; `None`: they are cut short.
+/// Read the number at the start of `bytes` and advance past it; `None` if it is cut short.
 pub(crate) fn read(bytes: &mut &[u8]) -> Option<u64> {
     let mut n = 0;
     for i in 0..9 {
@@ -30,7 +30,7 @@ pub(crate) fn read(bytes: &mut &[u8]) -> Option<u64> {
     Some(n)
 }
 
-/// A number that may be negative, with the small ones of both signs first.
+/// Zigzag encoding: numbers of small magnitude become small, whatever their sign.
 pub(crate) fn zig_zag(n: i64) -> u64 {
     (n << 1 ^ n >> 63) as u64
 }
