@@ -1,4 +1,4 @@
-//! One connection to the target, as the client sees it.
+//! The state of one connection to the target.
 //!
 //! ```text
 //!          ┌──────────── close ────────────┐
@@ -11,14 +11,14 @@
 use super::exchanges::ExchangeId;
 use super::wire::Wire;
 
-/// Where a connection stands.
+/// The states of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// No socket.
     Down,
-    /// A connection attempt is under way.
+    /// A connection attempt is in progress.
     Connecting,
-    /// Requests may be sent; its [`Wire`] knows which are.
+    /// Requests may be sent; its [`Wire`] has the current exchange.
     Established,
 }
 
@@ -27,26 +27,25 @@ pub(crate) enum State {
 pub(crate) struct Connection {
     pub(crate) state: State,
     pub(crate) wire: Wire,
-    /// The exchange that will be sent on it next: it waits for the connection to be established, or is sent
-    /// again, or follows a redirect.
+    /// The exchange to send on it next: it waits for the connection, is sent again, or follows a redirect.
     pub(crate) reserved: Option<ExchangeId>,
     /// Bytes the kernel has taken since it was established.
     pub(crate) written: u64,
-    /// Responses since it was established after which it stayed open.
+    /// Responses since it was established that left it open.
     pub(crate) served: u64,
     /// Whether it was established before.
     pub(crate) reopened: bool,
     /// When it was established.
     pub(crate) opened_ns: u64,
-    /// Connection attempts that failed in a row.
+    /// Consecutive connection attempts that failed.
     pub(crate) failures: u32,
-    /// Whether it stands in the queue of free connections (where it may have gone stale).
+    /// Whether it is in the queue of free connections (where it may have gone stale).
     pub(crate) is_queued: bool,
-    /// Whether it stands in the queue of ready connections, where none stands twice.
+    /// Whether it is in the queue of ready connections, which has no duplicates.
     pub(crate) is_ready: bool,
     /// When the current attempt began.
     pub(crate) connecting_since_ns: u64,
-    /// Since when the target has left it free: the last byte of the last response.
+    /// Since when it has been free: since it was established, or since the last byte of the last response.
     pub(crate) idle_since_ns: u64,
 }
 
@@ -68,7 +67,7 @@ impl Connection {
         }
     }
 
-    /// Whether an exchange may start on it that was not reserved for it.
+    /// Whether an exchange may start on it that is not reserved for it.
     #[inline]
     pub(crate) fn is_free(&self) -> bool {
         self.state == State::Established && self.wire.capacity() > 0 && self.reserved.is_none()

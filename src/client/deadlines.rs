@@ -1,8 +1,7 @@
-//! Deadlines of numbered things, exchanges or connections: one list per length of deadline, each in order of
-//! time.
+//! Deadlines of exchanges or connections, by id: one list per length of deadline, each in order of time.
 //!
-//! Equal lengths expire in the order they were set, so setting and clearing one touches only its
-//! neighbors. Each thing has at most one deadline.
+//! Deadlines of equal length expire in the order they were set, so setting and clearing one touches only its
+//! neighbors. Each id has at most one deadline.
 
 const NONE: u32 = u32::MAX;
 
@@ -22,7 +21,7 @@ struct ListEnds {
     last: u32,
 }
 
-/// The deadlines of a fixed number of things in a fixed number of lists.
+/// The deadlines of a fixed number of ids in a fixed number of lists.
 #[derive(Debug)]
 pub(crate) struct Deadlines {
     nodes: Box<[Node]>,
@@ -37,8 +36,8 @@ impl Deadlines {
         }
     }
 
-    /// Set `id`'s deadline in `list`, replacing any it had. Cheap when `at_ns` is not before
-    /// the others of that list.
+    /// Set `id`'s deadline in `list`, replacing any it had. Cheap when `at_ns` is not before the others in
+    /// that list.
     #[inline]
     pub(crate) fn set(&mut self, id: u32, list: usize, at_ns: u64) {
         self.clear(id);
@@ -52,7 +51,7 @@ impl Deadlines {
         self.link_back(list, next, id);
     }
 
-    /// Forget `id`'s deadline, if it has one.
+    /// Remove `id`'s deadline, if it has one.
     #[inline]
     pub(crate) fn clear(&mut self, id: u32) {
         let node = self.nodes[id as usize];
@@ -77,7 +76,7 @@ impl Deadlines {
         self.firsts().map(|(_, at_ns)| at_ns).min()
     }
 
-    /// The earliest deadline that has come by `now`, but for those that are `held`: whose, and when it was.
+    /// The earliest deadline at or before `now` and its id, except for ids that are `held`.
     pub(crate) fn expired(&self, now: u64, held: impl Fn(u32) -> bool) -> Option<(u32, u64)> {
         let firsts = self.lists.iter().filter_map(|ends| self.from(ends.first).find(|(id, _)| !held(*id)));
         firsts.filter(|(_, at_ns)| *at_ns <= now).min_by_key(|(_, at_ns)| *at_ns)
@@ -116,7 +115,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     proptest! {
-        /// Against a map from connection to deadline.
+        /// Compares with a map from connection to deadline.
         #[test]
         fn deadlines_expire_in_order(steps in prop::collection::vec((0u32..8, 0usize..3, 0u64..100, 0u8..4), 1..200)) {
             let (mut deadlines, mut model) = (Deadlines::new(8, 3), BTreeMap::new());

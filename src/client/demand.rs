@@ -1,4 +1,4 @@
-//! What is asked of one thread: which request starts next, and when it is due.
+//! One thread's demand: which request starts next, and when it is due.
 
 use std::collections::VecDeque;
 
@@ -9,29 +9,30 @@ use crate::plan::{Load, Model, ShardLoad};
 use crate::schedule::{Due, Piece, Schedule};
 use crate::tally::{StepId, Tally};
 
-/// Where requests come from.
+/// The source of requests.
 #[derive(Debug)]
 pub(crate) enum Demand {
     Closed(Closed),
     Open(Box<Open>),
 }
 
-/// Each user starts the next request when their last one has ended and a connection can carry it.
+/// Closed model: each user starts the next request when their last one has ended and a connection can carry
+/// it.
 #[derive(Debug)]
 pub(crate) struct Closed {
-    /// Users who have no request under way.
+    /// Users without a request in progress.
     idle_users: u32,
-    /// Place of the next request in the picker's sequence, before and after the warm-up.
+    /// Index of the next request in the picker's sequence during the warm-up; `next` is that after it.
     warm_up_next: u64,
     next: u64,
     end: u64,
 }
 
-/// Requests are due by a schedule.
+/// Open model: requests are due by a schedule.
 #[derive(Debug)]
 pub(crate) struct Open {
     timetable: Timetable,
-    /// What takes its place, from when on, in order of time.
+    /// The timetables that replace it and when each takes over, in order of time.
     next: VecDeque<(u64, Timetable)>,
     /// When the last request was due.
     last_due_ns: u64,
@@ -41,10 +42,10 @@ pub(crate) struct Open {
     limited: bool,
 }
 
-/// Timetables that may be waiting for their time: a fleet deals anew at most once a lease.
+/// Capacity for timetables that have not taken over yet: a fleet redistributes at most once a lease.
 const TIMETABLES: usize = 4;
 
-/// The arrivals of one slice of a plan's schedule: of the warm-up and of the measured time.
+/// The arrivals of one slice of a plan's schedule, in the warm-up and in the measured time.
 #[derive(Debug)]
 pub struct Timetable {
     warm_up: Schedule,
@@ -52,8 +53,8 @@ pub struct Timetable {
 }
 
 impl Timetable {
-    /// Slot `slice.0` of `slice.1`, without what is due before `from_ns`; load begins at `start_ns`.
-    /// `None`: the closed model has none. Walks Poisson arrivals one by one.
+    /// Slice `slice.0` of `slice.1`, without arrivals due before `from_ns`; load begins at `start_ns`. `None`
+    /// in the closed model. Walks Poisson arrivals one by one.
     pub(crate) fn new(
         load: &Load,
         slice: (u64, u64),
@@ -65,13 +66,13 @@ impl Timetable {
         let rate = pieces.first().map_or(0.0, |p| p.from);
         let level = [Piece { from: rate, to: rate, length_ns: load.warmup_ns }];
         let measured_from = start_ns + load.warmup_ns;
-        // Another seed: the measured time is not a repetition of the warm-up.
+        // Another seed, so that the measured time does not repeat the warm-up.
         let warm_up = Schedule::new(&level, *arrivals, !seed, slice, start_ns, None);
         let measured = Schedule::new(pieces, *arrivals, seed, slice, measured_from, load.requests);
         Some(Self { warm_up: warm_up.beginning(from_ns), measured: measured.beginning(from_ns) })
     }
 
-    /// One in which nothing is ever due; `None`: the closed model has none.
+    /// A timetable without arrivals; `None` in the closed model.
     pub(crate) fn nothing(load: &Load) -> Option<Self> {
         let Model::Open { arrivals, .. } = &load.model else { return None };
         let empty = || Schedule::new(&[], *arrivals, 0, (0, 1), 0, None);
@@ -97,7 +98,7 @@ impl Timetable {
 }
 
 impl Demand {
-    /// This slot's demand: load begins at `start_ns`, this slot's part of it at `from_ns`. Allocates the
+    /// This slot's demand: load begins at `start_ns`, and this slot joins at `from_ns`. Allocates the
     /// backlog.
     pub(crate) fn new(
         load: &Load,
@@ -109,7 +110,7 @@ impl Demand {
     ) -> Self {
         match Timetable::new(load, share.arrivals, seed, start_ns, from_ns) {
             None => {
-                // Slots begin at different places of the sequence, so that they do not move in step.
+                // Slots begin at different offsets in the sequence, so that they do not run in lockstep.
                 let offset = period * share.arrivals.0 / share.arrivals.1;
                 let range = share.requests.clone().unwrap_or(offset..u64::MAX);
                 Self::Closed(Closed {
@@ -132,7 +133,7 @@ impl Demand {
 }
 
 impl Demand {
-    /// A request has ended.
+    /// Count a request as ended.
     #[inline]
     pub(crate) fn request_ended(&mut self) {
         if let Self::Closed(closed) = self {
@@ -151,8 +152,8 @@ impl Demand {
         }
     }
 
-    /// At the end: count the requests that were due before load ended and that this thread never came
-    /// to, because it was held up past the drain. They stay unfinished.
+    /// At the end: count the requests that were due before load ended but that this thread never reached,
+    /// because it was delayed past the drain. They stay unfinished.
     pub(crate) fn count_unreached(&mut self, spec: &RunSpec, phases: &Phases, tally: &mut Tally) {
         let Self::Open(open) = self else { return };
         while open.arrival(u64::MAX, spec, phases, tally).is_some() {}
@@ -160,7 +161,7 @@ impl Demand {
 }
 
 impl Closed {
-    /// An idle user's next request, due `now`; `None` when load has ended or all were handed out.
+    /// An idle user's next request, due `now`; `None` when load has ended or no requests are left.
     #[inline]
     pub(crate) fn start(
         &mut self,
@@ -179,7 +180,7 @@ impl Closed {
         Some(Start::due(StepId::new(spec.picker.pick(k)), now, measured, tally))
     }
 
-    /// The next request's place in the sequence; `None` when all were handed out.
+    /// The next request's index in the sequence; `None` when none are left.
     #[inline]
     fn take(&mut self, measured: bool) -> Option<u64> {
         let (next, end) =
@@ -209,7 +210,7 @@ impl Open {
         self.peek().map(|(due, _)| due.at_ns).filter(|at_ns| *at_ns < phases.stop)
     }
 
-    /// The next request that was due by `now`, counted.
+    /// The next request due by `now`; counts it as due.
     #[inline]
     pub(crate) fn arrival(
         &mut self,
@@ -226,7 +227,7 @@ impl Open {
         Some(Start::due(StepId::new(spec.picker.pick(due.k)), due.at_ns, measured, tally))
     }
 
-    /// Have `start` wait for a connection, or drop it when as many wait as may.
+    /// Queue `start` for a connection, or drop it if the backlog is full.
     pub(crate) fn enqueue(&mut self, start: Start, tally: &mut Tally) {
         if self.backlog.len() < self.capacity {
             self.backlog.push_back(start);
@@ -235,7 +236,7 @@ impl Open {
         }
     }
 
-    /// Without permission to send: drop what waits and what is due by `now`.
+    /// Without permission to send: drop the backlog and what is due by `now`.
     #[cold]
     pub(crate) fn drop_unpermitted(&mut self, now: u64, spec: &RunSpec, phases: &Phases, tally: &mut Tally) {
         self.backlog.drain(..).for_each(|waiting| waiting.dropped(tally));
@@ -244,7 +245,7 @@ impl Open {
         }
     }
 
-    /// Step past the arrival that [`Self::peek`] shows.
+    /// Advance past the arrival that [`Self::peek`] returns.
     #[inline]
     fn advance(&mut self) {
         self.last_due_ns = self.peek().map_or(self.last_due_ns, |(due, _)| due.at_ns);
@@ -254,7 +255,7 @@ impl Open {
         }
     }
 
-    /// Let `timetable` decide from `from_ns` on, in the place of whatever was to decide then.
+    /// Use `timetable` from `from_ns` on, instead of any that would take over then or later.
     pub(crate) fn follow(&mut self, from_ns: u64, timetable: Timetable) {
         while self.next.back().is_some_and(|(later_ns, _)| *later_ns >= from_ns) {
             self.next.pop_back();
@@ -263,7 +264,7 @@ impl Open {
         self.turn_over();
     }
 
-    /// Change to the timetables whose time has come before the present one's next arrival.
+    /// Switch to the timetables that take over before the current one's next arrival.
     fn turn_over(&mut self) {
         while let Some((from_ns, _)) = self.next.front()
             && self.peek().is_none_or(|(due, _)| due.at_ns >= *from_ns)
@@ -273,7 +274,7 @@ impl Open {
         }
     }
 
-    /// Time between the last arrival and the next one.
+    /// Time between the last arrival and the next one, in nanoseconds.
     #[inline]
     pub(crate) fn gap_ns(&self) -> u64 {
         self.peek().map_or(u64::MAX, |(due, _)| due.at_ns.saturating_sub(self.last_due_ns))
@@ -318,7 +319,8 @@ mod tests {
         }
     }
 
-    /// However often it is dealt anew, and however late a slot hears of it before its time has come.
+    /// However often the schedule is redistributed, and however late a slot learns of it before it takes
+    /// effect.
     #[test]
     fn a_schedule_dealt_anew_is_still_the_schedule() {
         let mut rng = fastrand::Rng::with_seed(3);

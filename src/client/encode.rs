@@ -1,15 +1,15 @@
-//! Requests as bytes: as a scenario asks for them, and as a redirect changes them.
+//! Encodes requests: a scenario's own, and as a redirect changes them.
 
 use crate::http::describes_content;
 use crate::http1::{self, Request};
 use crate::plan::{Plan, Scenario};
 
-/// The request of `scenario` as the wire carries it.
+/// The encoded request of `scenario`.
 pub(crate) fn encode(plan: &Plan, scenario: &Scenario) -> Request {
     encode_to(plan, scenario, &scenario.method, &scenario.path, true)
 }
 
-/// The same with another method and target, and without what describes the content where it has none.
+/// The same with another method and target; without a body, also without the fields that describe it.
 pub(crate) fn encode_to(
     plan: &Plan,
     scenario: &Scenario,

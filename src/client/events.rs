@@ -1,4 +1,4 @@
-//! What the target did, and what that makes of exchanges and connections.
+//! Handles events from the target: what they do to exchanges and connections.
 
 use super::connection::State;
 use super::demand::Demand;
@@ -24,7 +24,7 @@ impl Client {
         self.tally.record(Timer::ConnectTime, took);
     }
 
-    /// The TLS handshake on `c` succeeded, and with it the attempt. `resumed`: it took up an earlier session.
+    /// The TLS handshake on `c` succeeded, and with it the attempt. `resumed`: it resumed an earlier session.
     pub(crate) fn secured(&mut self, c: u32, resumed: bool, now: u64) {
         let took = now - self.pool.get(c).connecting_since_ns;
         self.tally.record(Timer::TlsTime, took);
@@ -64,7 +64,7 @@ impl Client {
         }
     }
 
-    /// `n` bytes of [`Client::outgoing`] were taken by the kernel.
+    /// The kernel took `n` bytes of [`Client::outgoing`].
     #[inline]
     pub fn sent(&mut self, c: u32, n: usize) {
         let connection = self.pool.get_mut(c);
@@ -75,7 +75,7 @@ impl Client {
         }
     }
 
-    /// `bytes` were read from `c`; `stamp_ns` is the kernel's word on when the last of them was there.
+    /// `bytes` were read from `c`; `stamp_ns` is when the kernel received the last of them.
     #[inline]
     pub fn received(&mut self, c: u32, bytes: &[u8], stamp_ns: Option<u64>, now: u64) {
         let connection = self.pool.get_mut(c);
@@ -113,8 +113,8 @@ impl Client {
         }
     }
 
-    /// The response on `c` is not complete at `arrival`: if its deadline came before, it has ended. One that
-    /// never pauses is found out here.
+    /// The response on `c` is not complete at `arrival`: if its deadline came before, it fails. This catches
+    /// responses that never pause.
     #[inline]
     fn check_deadline(&mut self, c: u32, id: ExchangeId, arrival: Arrival) {
         if let Some(deadline_ns) = self.exchanges.missed_deadline(id, arrival.at_ns) {
@@ -122,8 +122,8 @@ impl Client {
         }
     }
 
-    /// The target closed or reset `c`. `unacknowledged`: its kernel acknowledged nothing of the
-    /// current request.
+    /// The target closed or reset `c`. `unacknowledged`: its kernel acknowledged no byte of the current
+    /// request.
     pub fn closed(&mut self, c: u32, end: End, unacknowledged: bool, now: u64) {
         let connection = self.pool.get(c);
         if connection.state != State::Established {
@@ -135,13 +135,13 @@ impl Client {
         };
         let exchange = self.exchanges.get(id);
         if end == End::Eof && wire.ends_here() {
-            // Its last byte is what came last, not the end that told so.
+            // The response ended when its last byte arrived, not at the end of input.
             let last = exchange.last.unwrap_or(Arrival::judge(None, 0, now));
             return self.complete(c, id, false, last);
         }
-        // No byte left this machine; or the target's kernel acknowledged none. With an orderly end
-        // that proves that the target hung up before it had them. With a reset it is as good as
-        // certain, which is enough where twice means the same as once.
+        // No byte left this machine, or the target's kernel acknowledged none. With an orderly end this
+        // proves that the target closed the connection before it had them. With a reset it is almost certain,
+        // which is enough for idempotent requests.
         let is_idempotent = self.exchanges.request(&self.spec, id).is_idempotent;
         let proven = !matches!(end, End::Reset(_)) || is_idempotent;
         let unseen = wire.written() == 0 || (unacknowledged && proven);
@@ -157,7 +157,7 @@ impl Client {
         self.fail(c, failure, now);
     }
 
-    /// The target closed `c` before it had the request: send that again over a new connection.
+    /// The target closed `c` before it had the request: send the request again over a new connection.
     fn send_again(&mut self, c: u32, id: ExchangeId) {
         self.exchanges.get_mut(id).retries(&mut self.tally);
         self.exchanges.suspend(id);
@@ -166,7 +166,7 @@ impl Client {
         self.pool.reserve(c, id);
     }
 
-    /// TLS on `c`, established, is broken: a fatal alert, or bytes that are not what the target sealed.
+    /// TLS on `c`, established, failed: a fatal alert, or bytes that do not decrypt.
     pub(crate) fn broken(&mut self, c: u32, fault: TlsFault, now: u64) {
         let connection = self.pool.get(c);
         match (connection.state, connection.wire.exchange()) {
@@ -176,7 +176,7 @@ impl Client {
         }
     }
 
-    /// The response on `c` is complete; `clean`: no byte came after it.
+    /// The response on `c` is complete; `clean`: no byte followed it.
     #[inline]
     fn complete(&mut self, c: u32, id: ExchangeId, clean: bool, arrival: Arrival) {
         if let Some(deadline_ns) = self.exchanges.missed_deadline(id, arrival.at_ns) {
@@ -209,7 +209,7 @@ impl Client {
         }
     }
 
-    /// The exchange goes on where a redirect leads, over a new connection where `c` does not stay open.
+    /// Continue the exchange where a redirect leads, over a new connection if `c` does not stay open.
     fn continue_after_redirect(&mut self, c: u32, id: ExchangeId, stays: Result<(), Close>, at_ns: u64) {
         self.exchanges.suspend(id);
         match stays {

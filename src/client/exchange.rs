@@ -1,4 +1,4 @@
-//! One request and its response: the instants that make it up, and how they are tallied.
+//! One request and its response: its times, and how they are tallied.
 
 use crate::http::Status;
 use crate::http1::Head;
@@ -6,7 +6,7 @@ use crate::tally::{
     Counter, Detail, FirstSeen, Outcome, Recorder, RowCounter, RowTime, Silence, StepId, Tally, Timer,
 };
 
-/// How a complete response is judged when its scenario expects nothing else.
+/// How a complete response is judged without expectations.
 #[inline]
 pub(crate) fn by_status(status: u16) -> (Outcome, Detail) {
     (
@@ -15,19 +15,17 @@ pub(crate) fn by_status(status: u16) -> (Outcome, Detail) {
     )
 }
 
-/// A request that is due.
+/// A due request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Start {
-    /// What it is a request of.
     pub(crate) step: StepId,
-    /// Whether it belongs to the measured time: it was due after the warm-up.
+    /// Whether it is measured: it was due after the warm-up.
     pub(crate) measured: bool,
-    /// When it was due.
     pub(crate) due_ns: u64,
 }
 
 impl Start {
-    /// A request of `step` is due at `due_ns`; counts it.
+    /// A request of `step`, due at `due_ns`; counts it.
     #[inline]
     pub(crate) fn due(step: StepId, due_ns: u64, measured: bool, tally: &mut Tally) -> Self {
         if measured {
@@ -36,7 +34,7 @@ impl Start {
         Self { step, measured, due_ns }
     }
 
-    /// It will not be sent; counts it.
+    /// Count it as dropped: it will not be sent.
     pub(crate) fn dropped(self, tally: &mut Tally) {
         if self.measured {
             tally.count_row(self.step, RowCounter::Dropped);
@@ -44,26 +42,24 @@ impl Start {
     }
 }
 
-/// An exchange under way. Instants are nanoseconds on the run's clock.
+/// An exchange in progress. Times are nanoseconds on the run's clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exchange {
-    /// What it is a request of.
     pub(crate) step: StepId,
-    /// Whether it belongs to the measured time: it was due after the warm-up.
+    /// Whether it is measured: it was due after the warm-up.
     pub(crate) measured: bool,
-    /// Whether it met a connection the target had already closed and was sent again.
+    /// Whether it was sent again because the target had already closed the connection.
     pub(crate) retried: bool,
     /// Redirects it has followed.
     pub(crate) redirects: u8,
-    /// Whether it is a place without an exchange.
+    /// Whether this is a slot without an exchange.
     pub(crate) is_vacant: bool,
     /// The connection it is on or waits for.
     pub(crate) connection: u32,
-    /// When it was due.
     pub(crate) due_ns: u64,
     /// When its first send call began.
     pub(crate) sent_ns: Option<u64>,
-    /// When the first byte of the response was there.
+    /// When the first byte of the response arrived.
     pub(crate) first_byte_ns: Option<u64>,
     /// The last read of the response.
     pub(crate) last: Option<Arrival>,
@@ -73,19 +69,19 @@ pub(crate) struct Exchange {
     silence: Silence,
 }
 
-/// When a read's last byte was there.
+/// When the last byte of a read arrived.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
-    /// By the kernel's stamp where there is a believable one, else by our reading.
+    /// By the kernel's timestamp if it is plausible, else by our clock.
     pub(crate) at_ns: u64,
-    /// How long the kernel had held it, by a believable stamp.
+    /// How long the kernel held it, by a plausible timestamp.
     delay_ns: Option<u64>,
-    /// A stamp was there and could not be true.
+    /// There was a timestamp, but not a plausible one.
     absurd: bool,
 }
 
 impl Arrival {
-    /// A stamp is believed when it lies between the send and the read.
+    /// A timestamp is plausible if it lies between the send and the read.
     #[inline]
     pub(crate) fn judge(stamp_ns: Option<u64>, not_before: u64, now: u64) -> Self {
         match stamp_ns {
@@ -98,7 +94,7 @@ impl Arrival {
 }
 
 impl Exchange {
-    /// A place without an exchange.
+    /// A slot without an exchange.
     pub(crate) const VACANT: Self = Self {
         step: StepId(0),
         measured: false,
@@ -114,15 +110,15 @@ impl Exchange {
         silence: Silence { from_ns: 0, to_ns: 0 },
     };
 
-    /// A request that is due, to go over `connection`.
+    /// A due request, to go over `connection`.
     #[inline]
     pub(crate) fn new(start: Start, connection: u32) -> Self {
         let Start { step, measured, due_ns } = start;
         Self { step, measured, due_ns, connection, is_vacant: false, ..Self::VACANT }
     }
 
-    /// Its (first or second) send call begins. `possible_ns`: since when a connection was free for it,
-    /// where send_delay is to be recorded.
+    /// A send call for it begins, the first or a later one. `possible_ns`: since when a connection was free
+    /// for it, if the send delay is to be recorded.
     #[inline]
     pub(crate) fn send_begins(&mut self, now: u64, possible_ns: Option<u64>, tally: &mut Tally) {
         if self.sent_ns.is_some() {
@@ -138,7 +134,7 @@ impl Exchange {
         }
     }
 
-    /// The kernel has taken `n` bytes of its request.
+    /// The kernel took `n` bytes of its request.
     #[inline]
     pub(crate) fn sent(&self, n: usize, tally: &mut Tally) {
         if self.measured {
@@ -146,7 +142,7 @@ impl Exchange {
         }
     }
 
-    /// It met a connection that the target had closed, and is sent again.
+    /// It is sent again, because the target had closed the connection.
     pub(crate) fn retries(&mut self, tally: &mut Tally) {
         self.retried = true;
         tally.add(Counter::Retried, u64::from(self.measured));

@@ -1,5 +1,4 @@
-//! The exchanges under way, whatever connections they are on: their instants, deadlines, captured responses
-//! and where redirects have led them.
+//! The exchanges in progress, on all connections: their times, deadlines, captured responses and redirects.
 
 use super::deadlines::Deadlines;
 use super::exchange::{Exchange, Start};
@@ -11,15 +10,15 @@ use crate::http1::Request;
 use crate::plan::Scenario;
 use crate::tally::{Counter, Tally};
 
-/// An exchange under way. The same id is used again after it has ended.
+/// The id of an exchange in progress, reused after it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ExchangeId(u32);
 
-/// Deadline lists, each looked at in every turn. Lengths beyond so many share lists with their neighbors: setting
-/// such a deadline may walk past others.
+/// The most deadline lists, each checked in every turn. If there are more lengths, neighbors share a list:
+/// setting such a deadline may walk past others.
 const MAX_LISTS: usize = 64;
 
-/// A deadline list and how long after the send its deadlines come.
+/// A deadline list, and how many nanoseconds after the send its deadlines are.
 type List = (u32, u64);
 
 /// The deadlines of one scenario's requests.
@@ -31,22 +30,22 @@ struct Timeouts {
     first_byte: Option<List>,
 }
 
-/// A fixed number of places for exchanges.
+/// A fixed number of slots for exchanges.
 #[derive(Debug)]
 pub(crate) struct Exchanges {
     places: Box<[Exchange]>,
     free: Vec<u32>,
     deadlines: Deadlines,
-    /// Of each scenario.
+    /// By scenario.
     timeouts: Box<[Timeouts]>,
-    /// What is kept of each response; empty when no scenario looks into responses.
+    /// What is captured of each response; empty when responses are not inspected.
     captured: Box<[CapturedResponse]>,
-    /// The request that a redirect asked for; empty when no scenario follows redirects.
+    /// The request after a redirect; empty when no scenario follows redirects.
     redirected: Box<[Option<RedirectedRequest>]>,
 }
 
 impl Exchanges {
-    /// Room for `capacity` exchanges at once.
+    /// Slots for `capacity` concurrent exchanges.
     pub(crate) fn new(spec: &RunSpec, capacity: usize) -> Self {
         let scenarios = &spec.plan.scenarios;
         let of_scenario = |s: &Scenario| [Some(s.timeout_ns), s.first_byte_timeout_ns];
@@ -73,7 +72,7 @@ impl Exchanges {
         }
     }
 
-    /// Take in a request that is due, to go over `connection`.
+    /// Add a due request, to go over `connection`.
     #[inline]
     pub(crate) fn insert(&mut self, start: Start, connection: u32) -> ExchangeId {
         let id = self.free.pop().expect("no more exchanges than connections can carry");
@@ -81,7 +80,7 @@ impl Exchanges {
         ExchangeId(id)
     }
 
-    /// It has ended: forget its deadline and hand out its instants.
+    /// Remove an ended exchange and its deadline, and return the exchange.
     #[inline]
     pub(crate) fn remove(&mut self, id: ExchangeId) -> &Exchange {
         self.deadlines.clear(id.0);
@@ -101,12 +100,11 @@ impl Exchanges {
         &mut self.places[id.0 as usize]
     }
 
-    /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.places.len() - self.free.len()
     }
 
-    /// How many of them belong to the measured time. Looks at every place.
+    /// How many of them are measured. Iterates over all slots.
     pub(crate) fn measured(&self) -> usize {
         self.places.iter().filter(|exchange| exchange.measured && !exchange.is_vacant).count()
     }
@@ -132,7 +130,7 @@ impl Exchanges {
         &spec.requests[exchange.step.index()]
     }
 
-    /// Have it follow a response of this `status`, a redirect.
+    /// Make it follow a redirect, a response with `status`.
     ///
     /// # Errors
     /// Why it does not.
@@ -158,20 +156,20 @@ impl Exchanges {
         Ok(())
     }
 
-    /// What was kept of its response; `None`: nobody looks into responses.
+    /// The captured part of its response; `None`: responses are not inspected.
     #[inline]
     pub(crate) fn captured(&self, id: ExchangeId) -> Option<&CapturedResponse> {
         self.captured.get(id.0 as usize)
     }
 
-    /// The same, to be written.
+    /// The same, to write to.
     #[inline]
     pub(crate) fn captured_mut(&mut self, id: ExchangeId) -> Option<&mut CapturedResponse> {
         self.captured.get_mut(id.0 as usize)
     }
 
-    /// Its send call begins at `now`: from here its response is waited for. `possible_ns`: since when a
-    /// connection was free for it, where the send delay is to be recorded.
+    /// Its send call begins at `now`, and its deadline starts. `possible_ns`: since when a connection was
+    /// free for it, if the send delay is to be recorded.
     #[inline]
     pub(crate) fn send_begins(
         &mut self,
@@ -189,12 +187,12 @@ impl Exchanges {
         let timeouts = &self.timeouts[exchange.step.index()];
         let awaited = timeouts.first_byte.filter(|_| exchange.first_byte_ns.is_none());
         let (list, length) = awaited.unwrap_or(timeouts.whole);
-        // One that is sent again has been waited for since it was first sent.
+        // For one that is sent again, the deadline counts from the first send.
         let since_ns = exchange.sent_ns.unwrap_or(now);
         self.deadlines.set(id.0, list as usize, since_ns.saturating_add(length));
     }
 
-    /// Its connection is opened anew: what was sent before is waited for as long as before.
+    /// Its connection is opened again: if it was sent before, its deadline still counts from then.
     pub(crate) fn await_again(&mut self, id: ExchangeId) {
         let exchange = &self.places[id.0 as usize];
         if let Some(sent_ns) = exchange.sent_ns {
@@ -203,7 +201,7 @@ impl Exchanges {
         }
     }
 
-    /// Wait for nothing until it is sent again.
+    /// Remove its deadline until it is sent again.
     pub(crate) fn suspend(&mut self, id: ExchangeId) {
         self.deadlines.clear(id.0);
     }
@@ -214,17 +212,18 @@ impl Exchanges {
         self.deadlines.of(id.0).filter(|deadline_ns| at_ns > *deadline_ns)
     }
 
-    /// Whether the first byte of its response is what is waited for.
+    /// Whether it has a first-byte deadline and that byte has not arrived.
     #[inline]
     pub(crate) fn awaits_first_byte(&self, id: ExchangeId) -> bool {
         let exchange = self.get(id);
         exchange.first_byte_ns.is_none() && self.timeouts[exchange.step.index()].first_byte.is_some()
     }
 
-    /// The first byte of its response was there at `at_ns`; from now on the whole of it is waited for.
+    /// The first byte of its response arrived at `at_ns`; from now on the deadline of the whole response
+    /// counts.
     ///
     /// # Errors
-    /// The deadline that came before.
+    /// The deadline, if it was before `at_ns`.
     #[inline]
     pub(crate) fn first_byte_arrived(&mut self, id: ExchangeId, at_ns: u64) -> Result<(), u64> {
         let exchange = &self.places[id.0 as usize];
@@ -247,7 +246,7 @@ impl Exchanges {
         self.deadlines.earliest()
     }
 
-    /// The earliest deadline that has come by `now`, but for exchanges on connections that are `held`.
+    /// The earliest deadline at or before `now`, except for exchanges on connections that are `held`.
     #[inline]
     pub(crate) fn expired(&self, now: u64, held: impl Fn(u32) -> bool) -> Option<(ExchangeId, u64)> {
         let held = |id: u32| held(self.places[id as usize].connection);

@@ -1,5 +1,4 @@
-//! Responses held against what their scenario expects. Nothing here runs for scenarios that expect
-//! nothing of their own.
+//! Judges responses by their scenario's expectations. A scenario without any is judged by the status alone.
 
 use super::exchange::{Exchange, by_status};
 use super::spec::RunSpec;
@@ -7,10 +6,10 @@ use crate::http::{CapturedResponse, ResponseView};
 use crate::plan::{Expect, excerpt};
 use crate::tally::{BrokenRule, Detail, FailureSample, MAX_FAILURE_SAMPLES, Outcome, Tally};
 
-/// Bytes of a body that are kept to be shown: more than fits a few screens.
+/// Body bytes that are captured for display: more than fits a few screens.
 const SHOWN_BODY_BYTES: usize = 64 << 10;
 
-/// Whether anybody looks into this plan's responses.
+/// Whether responses of this plan are inspected at all.
 pub(crate) fn looks_into_responses(spec: &RunSpec) -> bool {
     spec.capture_last
         || spec.plan.scenarios.iter().any(|s| {
@@ -19,7 +18,7 @@ pub(crate) fn looks_into_responses(spec: &RunSpec) -> bool {
         })
 }
 
-/// Capture of the coming response what `exchange`'s scenario looks at.
+/// Prepare to capture what `exchange`'s scenario inspects in its response.
 pub(crate) fn begin(captured: &mut CapturedResponse, spec: &RunSpec, exchange: &Exchange) {
     let scenario = &spec.plan.scenarios[exchange.step.index()];
     let (head, body) = match &scenario.expect {
@@ -30,20 +29,19 @@ pub(crate) fn begin(captured: &mut CapturedResponse, spec: &RunSpec, exchange: &
     captured.begin(head || scenario.follow_redirects > 0 || spec.capture_last, body.max(least));
 }
 
-/// Judges complete responses, and keeps the first of each kind of failure to be shown.
+/// Judges complete responses, and keeps the first of each kind of failure for display.
 #[derive(Debug)]
 pub(crate) struct Judge {
-    /// The broken expectations that were reported, for each scenario.
+    /// The broken expectations already reported, by scenario.
     reported: Vec<Vec<BrokenRule>>,
 }
 
 impl Judge {
-    /// For a plan of `scenarios` scenarios.
     pub(crate) fn new(scenarios: usize) -> Self {
         Self { reported: vec![Vec::new(); scenarios] }
     }
 
-    /// How `exchange`, complete with `status` at `at_ns`, is judged.
+    /// Judges `exchange`, complete with `status` at `at_ns`.
     #[inline]
     pub(crate) fn judge(
         &mut self,

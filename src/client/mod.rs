@@ -1,10 +1,9 @@
-//! One thread's requests and connections: fed with events and `now`, drained for actions.
+//! One thread's requests and connections: takes events and `now`, returns actions.
 //!
-//! The caller owns sockets and clock. It feeds one event with the instant it was seen, then asks
-//! [`Client::next`] for actions until there are none, then waits no longer than
-//! [`Client::wait_until`]. Nothing here blocks, reads a clock or, after [`Client::start`], allocates
-//! (exceptions: a response head that arrives in pieces, what a scenario's expectations keep
-//! of bodies larger than those before, and redirects that are followed).
+//! The caller owns sockets and clock. It feeds one event with the time it was seen, then calls
+//! [`Client::next`] until there are no more actions, then waits no longer than [`Client::wait_until`].
+//! Nothing here blocks, reads a clock or, after [`Client::start`], allocates (exceptions: a response head
+//! that arrives in pieces, captured bodies larger than those before, and redirects that are followed).
 //!
 //! ```text
 //! Demand ──start──▶ Exchanges ──request──▶ Pool: Connection: Wire ──bytes──▶ caller
@@ -12,8 +11,8 @@
 //!   └──────────────────┴──▶ Tally
 //! ```
 //!
-//! Law, at every instant, over measured requests: due = completed + failed + dropped + outstanding,
-//! where outstanding is the backlog and what is in flight.
+//! Invariant at all times, over measured requests: due = completed + failed + dropped + outstanding, where
+//! outstanding is the backlog plus what is in flight.
 
 mod connection;
 mod deadlines;
@@ -45,29 +44,29 @@ use pool::Pool;
 pub(crate) use demand::Timetable;
 pub use spec::RunSpec;
 
-/// What the caller has to do next.
+/// What the caller must do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Begin a connection attempt; answer with [`Client::connected`] or [`Client::connect_failed`].
+    /// Begin a connection attempt; report it with [`Client::connected`] or [`Client::connect_failed`].
     Connect(u32),
-    /// Send [`Client::outgoing`]; answer with [`Client::sent`].
+    /// Send [`Client::outgoing`]; report it with [`Client::sent`].
     Send(u32),
-    /// Close the socket. Nothing is to be answered.
+    /// Close the socket; nothing to report.
     Close(u32),
 }
 
 /// How the target ended a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// An orderly end of the stream.
+    /// An orderly end of input.
     Eof,
-    /// An end of the stream that TLS did not announce: somebody between may have made it.
+    /// An end of input without a TLS `close_notify` alert: a third party may have caused it.
     Truncated,
     /// An error, with the operating system's number.
     Reset(i32),
 }
 
-/// One thread's client: conducts what its parts do.
+/// One thread's client: connects its parts.
 #[derive(Debug)]
 pub struct Client {
     spec: Arc<RunSpec>,
@@ -104,13 +103,13 @@ impl Client {
         }
     }
 
-    /// Begin to open the connections the run starts with: all that were asked for, or one, to know
-    /// that there is a target.
+    /// Begin to open the initial connections: all that the plan asks for, or one, to check that there is a
+    /// target.
     pub fn open(&mut self) {
         self.pool.open();
     }
 
-    /// Whether every attempt made so far has ended, one way or the other.
+    /// Whether every attempt made so far has succeeded or failed.
     pub fn is_settled(&self) -> bool {
         self.pool.is_settled(self.demand.is_some())
     }
@@ -123,7 +122,7 @@ impl Client {
         self.pool.reached()
     }
 
-    /// Apply load from `start_ns` on, which must not lie in the past of any event fed so far.
+    /// Apply load from `start_ns` on, which must not be before any event fed so far.
     pub fn start(&mut self, start_ns: u64) {
         self.join(start_ns, start_ns);
     }
@@ -141,34 +140,34 @@ impl Client {
         self.demand = Some(demand);
     }
 
-    /// Requests may be sent until `until_ns`. From then on none begins to be sent: in the open model what
-    /// waits and what comes due is counted as dropped, in the closed model nothing comes due.
+    /// Permit sending until `until_ns`. From then on no send begins: in the open model, requests that wait or
+    /// come due are counted as dropped; in the closed model, nothing comes due.
     #[inline]
     pub fn permit(&mut self, until_ns: u64) {
         self.permitted_until_ns = until_ns;
     }
 
-    /// Open model: from `from_ns` on, requests are due by `timetable`. The closed model has none to change.
+    /// Open model: from `from_ns` on, requests are due by `timetable`. No effect in the closed model.
     pub(crate) fn follow(&mut self, from_ns: u64, timetable: Timetable) {
         if let Some(Demand::Open(open)) = &mut self.demand {
             open.follow(from_ns, timetable);
         }
     }
 
-    /// Make no new requests from `at_ns` on, the present or later; those outstanding have the plan's drain
+    /// Make no new requests from `at_ns` on, which is now or later; outstanding ones have the plan's drain
     /// time.
     pub fn stop(&mut self, at_ns: u64) {
         self.phases.stop(at_ns, self.spec.plan.load.drain_ns);
     }
 
-    /// Whether nothing is left to do: all answered, or the drain time is over.
+    /// Whether nothing is left to do: every exchange has ended, or the drain time is over.
     pub fn is_done(&self, now: u64) -> bool {
         let exhausted = self.demand.as_ref().is_some_and(|demand| demand.is_over(now, &self.phases));
         (exhausted && self.exchanges.len() == 0) || now >= self.phases.give_up
     }
 
-    /// When requests stopped being made: the instant load ended, or `now` if the last one ended before.
-    /// A schedule lasts to its end, though nothing may be due in its last moments.
+    /// When requests stopped being made: when load ended, or `now` if the last one ended before. A schedule
+    /// lasts to its end, even if nothing is due in its last moments.
     pub(crate) fn load_ended(&self, now: u64) -> u64 {
         match &self.demand {
             Some(Demand::Open(_)) if self.spec.plan.load.requests.is_none() => self.phases.stop,
@@ -181,15 +180,15 @@ impl Client {
         self.phases.stop
     }
 
-    /// At the end: count the requests that were due before load ended and that this thread never came
-    /// to, because it was held up past the drain. They stay unfinished.
+    /// At the end: count the requests that were due before load ended but that this thread never reached,
+    /// because it was delayed past the drain. They stay unfinished.
     pub(crate) fn count_unreached(&mut self) {
         let Some(demand) = &mut self.demand else { return };
         demand.count_unreached(&self.spec, &self.phases, &mut self.tally);
     }
 
-    /// Measured requests that are due and have not ended: backlog and in flight. Looks at every
-    /// exchange: for tests.
+    /// Measured requests that are due and have not ended: backlog and in flight. Iterates over all exchanges:
+    /// for tests.
     pub fn outstanding(&self) -> u64 {
         let waiting = match &self.demand {
             Some(Demand::Open(open)) => open.backlog.iter().filter(|start| start.measured).count(),

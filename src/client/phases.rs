@@ -1,8 +1,8 @@
-//! The instants of a run, in nanoseconds on its clock.
+//! The phases of a run, in nanoseconds on its clock.
 
 use crate::plan::Load;
 
-/// When results start, load ends, and nothing is waited for any more.
+/// When results start, when load ends, and when the drain ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Phases {
     pub(crate) measure_from: u64,
@@ -21,7 +21,7 @@ impl Phases {
         Self { measure_from, stop, give_up: stop.saturating_add(load.drain_ns) }
     }
 
-    /// End load at `at_ns`, if that is earlier; what is outstanding then has `drain_ns`.
+    /// End load at `at_ns`, if that is earlier; outstanding requests then have `drain_ns`.
     pub(crate) fn stop(&mut self, at_ns: u64, drain_ns: u64) {
         if at_ns < self.stop {
             self.stop = at_ns;
@@ -29,7 +29,7 @@ impl Phases {
         }
     }
 
-    /// When load ends, or waiting if it has; `u64::MAX`: nobody knows.
+    /// When load ends, or the drain if load has ended; `u64::MAX`: unknown.
     #[inline]
     pub(crate) fn next_end(&self, now: u64) -> u64 {
         if now < self.stop { self.stop } else { self.give_up }

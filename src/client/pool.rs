@@ -1,8 +1,8 @@
-//! The connections to one target: which are open, free, to be opened or to be closed. Knows how many
-//! requests they can carry, not which ones.
+//! The connections to one target: which are open, free, to be opened or to be closed. The pool tracks how
+//! many requests they can carry, not which ones.
 //!
-//! In the open model a connection waits among the free ones for a request. In the closed model every
-//! connection that may carry a request, open or yet to be opened, stands among the ready ones: a request is
+//! In the open model a connection waits in the queue of free ones for a request. In the closed model every
+//! connection that may carry a request, open or yet to be opened, is in the queue of ready ones: a request is
 //! due as soon as there is a user for it.
 
 use std::collections::VecDeque;
@@ -13,15 +13,15 @@ use super::exchanges::ExchangeId;
 use crate::plan::{Model, Plan};
 use crate::tally::{Close, Counter, Detail, Outcome, Tally};
 
-/// Connection attempts under way at once, per thread: more would overrun a target's listen queue
-/// (4,096 on current kernels) and be retried by TCP after a whole second.
+/// The most concurrent connection attempts per thread: more would overrun a target's listen queue (4,096 on
+/// current kernels) and be retried by TCP after a whole second.
 const MAX_CONNECTING: u32 = 256;
 /// A closed-model connection whose attempts fail waits this long before the next one, doubled each
 /// time up to the maximum, so that a dead target is not flooded.
 const FIRST_BACKOFF_NS: u64 = 1_000_000;
 const MAX_BACKOFF_NS: u64 = 500_000_000;
 
-/// Deadline lists: the end of an attempt, and of the pause after a failed one.
+/// Deadline lists: of attempts, and of the pauses after failed ones.
 const ATTEMPT: usize = 0;
 const BACKOFF: usize = 1;
 
@@ -32,8 +32,8 @@ struct Policy {
     keep_alive: bool,
     most_requests: Option<u64>,
     most_age_ns: Option<u64>,
-    /// Opened when a request is due: where nobody asked for a number of connections, and where each is for
-    /// one request, of whose time its opening is a part. Open model.
+    /// Whether connections are opened when a request is due: if the plan sets no number of connections, or if
+    /// each is for one request, whose time includes the opening. Open model.
     on_demand: bool,
 }
 
@@ -70,10 +70,10 @@ pub(crate) struct Pool {
     closing: VecDeque<u32>,
     /// Connections that may carry a request now; in the open model some may have gone stale.
     free: VecDeque<u32>,
-    /// Connections that have a request reserved for them, and in the closed model those that may have one.
+    /// Connections with a reserved request, and in the closed model also those that may carry one.
     ready: VecDeque<u32>,
     connecting: u32,
-    /// Connections that pause after an attempt that failed.
+    /// Connections that pause after a failed attempt.
     pausing: u32,
     established: u32,
     was_reached: bool,
@@ -119,7 +119,7 @@ impl Pool {
         self.spare.extend((first..all).rev());
     }
 
-    /// The closed model's load begins: attempts under way go on, all other connections wait for users.
+    /// The closed model's load begins: attempts in progress continue, all other connections wait for users.
     pub(crate) fn await_users(&mut self) {
         self.is_closed_model = true;
         self.wanted.clear();
@@ -130,13 +130,13 @@ impl Pool {
         }
     }
 
-    /// Whether nothing is left to open or every attempt is in vain, and none is under way.
+    /// Whether nothing is left to open or every attempt is hopeless, and none is in progress.
     pub(crate) fn is_settled(&self, started: bool) -> bool {
         (self.wanted.is_empty() || self.is_hopeless(started)) && self.connecting == 0
     }
 
-    /// Before the start: an attempt has failed and none has succeeded. Those under way are waited for, but
-    /// a target that answers nobody is not asked thousands of times.
+    /// Before the start: an attempt failed and none succeeded. Those in progress are awaited, but a target
+    /// that cannot be reached is not tried thousands of times.
     fn is_hopeless(&self, started: bool) -> bool {
         !started && self.first_failure.is_some() && !self.was_reached
     }
@@ -203,7 +203,7 @@ impl Pool {
         self.make_free(c);
     }
 
-    /// The attempt on `c` failed: in the closed model there is another one after a pause.
+    /// The attempt on `c` failed: in the closed model, another one follows after a pause.
     pub(crate) fn attempt_failed(&mut self, c: u32, failure: (Outcome, Detail), now: u64) {
         self.closing.push_back(c);
         let connection = &mut self.connections[c as usize];
@@ -222,7 +222,7 @@ impl Pool {
         }
     }
 
-    /// Keep `c` for `exchange`, which goes on over it: at once if it is open, else once it is.
+    /// Reserve `c` for `exchange`, which continues on it: at once if it is open, else once it is.
     pub(crate) fn reserve(&mut self, c: u32, exchange: ExchangeId) {
         self.connections[c as usize].reserved = Some(exchange);
         match self.get(c).state {
@@ -239,11 +239,11 @@ impl Pool {
         connection.idle_since_ns = since_ns;
     }
 
-    /// Whether `c` may carry another exchange after a response that was complete at `at_ns`; why not.
-    /// `keep_alive`: the response allows it. `clean`: no byte came after it.
+    /// Whether `c` may carry another exchange after a response that was complete at `at_ns`. `keep_alive`:
+    /// the response allows it. `clean`: no byte followed it.
     ///
     /// # Errors
-    /// Why it has to be closed.
+    /// Why it must be closed.
     #[inline]
     pub(crate) fn stays_open(&self, c: u32, keep_alive: bool, clean: bool, at_ns: u64) -> Result<(), Close> {
         let connection = &self.connections[c as usize];
@@ -263,7 +263,7 @@ impl Pool {
         }
     }
 
-    /// Offer `c`, established, for the next request, or for the one that is reserved for it.
+    /// Make `c`, established, available for the next request, or for the one reserved for it.
     #[inline]
     pub(crate) fn make_free(&mut self, c: u32) {
         let connection = &mut self.connections[c as usize];
@@ -274,8 +274,8 @@ impl Pool {
         }
     }
 
-    /// Have `c` looked at when something is to be sent. It may stand there already: a response is complete
-    /// and the end of the stream read before anything is done.
+    /// Queue `c` to be checked when something is to be sent. It may be queued already: a response can
+    /// complete and the end of input be read before the queue is processed.
     #[inline]
     fn make_ready(&mut self, c: u32) {
         if !std::mem::replace(&mut self.connections[c as usize].is_ready, true) {
@@ -303,7 +303,7 @@ impl Pool {
         None
     }
 
-    /// Open one more connection for `waiting` requests, unless enough are on their way for them.
+    /// Open one more connection for `waiting` requests, unless enough are already being opened.
     pub(crate) fn open_for(&mut self, waiting: usize) {
         let on_their_way = self.connecting as usize + self.wanted.len();
         if on_their_way < waiting
@@ -314,34 +314,33 @@ impl Pool {
         }
     }
 
-    /// Close `c`, on which nothing is outstanding. A request that was about to be sent on it goes over
-    /// a new connection.
+    /// Close `c`, on which nothing is outstanding. A request reserved for it goes over a new connection.
     pub(crate) fn close_idle(&mut self, c: u32, why: Close, tally: &mut Tally) {
         if self.get(c).reserved.is_none() {
             return self.close(c, why, tally);
         }
         self.retire(c, why, tally);
-        // In the closed model it stands among those ready, and is opened from there.
+        // In the closed model it is in the queue of ready ones, and is opened from there.
         if !self.is_closed_model {
             self.wanted.push_back(c);
         }
     }
 
-    /// Close `c`, whatever it did, and have it go on as the model wants.
+    /// Close `c`, whatever its state, and queue it again as the model requires.
     pub(crate) fn close(&mut self, c: u32, why: Close, tally: &mut Tally) {
         self.retire(c, why, tally);
         if self.is_closed_model {
             self.make_ready(c);
         } else if self.get(c).served > 0 && !self.policy.on_demand {
-            // Keep the asked connections open, so that the next request finds one; but do not ply a
-            // target with connections that it closes unused.
+            // Keep the configured connections open, so that the next request finds one, but do not keep
+            // reopening connections that the target closes unused.
             self.wanted.push_back(c);
         } else {
             self.spare.push(c);
         }
     }
 
-    /// Close `c`, whose place is kept.
+    /// Close `c`, but keep its slot.
     pub(crate) fn retire(&mut self, c: u32, why: Close, tally: &mut Tally) {
         tally.count(why);
         self.closing.push_back(c);
@@ -355,13 +354,13 @@ impl Pool {
         if self.has_deadlines() { self.deadlines.earliest() } else { None }
     }
 
-    /// Whether any is set: in the course of a run mostly not.
+    /// Whether any deadline is set; during a run, mostly none is.
     #[inline]
     pub(crate) fn has_deadlines(&self) -> bool {
         self.connecting > 0 || self.pausing > 0
     }
 
-    /// The earliest deadline that has come by `now`, but for connections that are `held`.
+    /// The earliest deadline at or before `now`, except for connections that are `held`.
     #[inline]
     pub(crate) fn expired(&self, now: u64, held: impl Fn(u32) -> bool) -> Option<(u32, u64)> {
         self.deadlines.expired(now, held)

@@ -1,14 +1,14 @@
-//! Where a redirect leads a request.
+//! Builds the request that follows a redirect.
 //!
-//! A redirected exchange stays one exchange, with one deadline; each redirect is a request of its own on the
-//! wire, and the last response is the one that is judged.
+//! A redirected exchange stays one exchange, with one deadline. Each redirect is a separate HTTP request, and
+//! the last response is the one that is judged.
 
 use super::encode::encode_to;
 use crate::http::{Method, Origin, RedirectError, follow};
 use crate::http1::Request;
 use crate::plan::{Plan, Scenario};
 
-/// The request that a redirect asks for.
+/// The request after a redirect.
 #[derive(Clone, Debug)]
 pub(crate) struct RedirectedRequest {
     method: String,
@@ -17,7 +17,7 @@ pub(crate) struct RedirectedRequest {
     pub(crate) request: Request,
 }
 
-/// What redirects stay within.
+/// The origin that redirects must stay within.
 fn origin(plan: &Plan) -> Origin<'_> {
     let authority = plan.target.authority.as_str();
     let host = match authority.rsplit_once(':') {
@@ -29,7 +29,7 @@ fn origin(plan: &Plan) -> Origin<'_> {
 }
 
 impl RedirectedRequest {
-    /// The request that follows `last`, or `scenario`'s own, after a response of this `status` and `head`.
+    /// The request that follows `last`, or `scenario`'s own, after a response with this `status` and `head`.
     ///
     /// # Errors
     /// Why the redirect is not followed.

@@ -1,4 +1,4 @@
-//! What is to be done now: close, connect, send; and what the caller may ask of a connection meanwhile.
+//! Decides what to do now: close, connect, send. Also has the queries a caller needs to do it.
 
 use super::connection::State;
 use super::demand::Demand;
@@ -8,7 +8,7 @@ use super::{Action, Client};
 use crate::http::CapturedResponse;
 
 impl Client {
-    /// The next thing to do; ask until there is none. A [`Action::Send`] counts as begun at `now`.
+    /// The next action; call until there is none. An [`Action::Send`] counts as begun at `now`.
     #[inline]
     pub fn next(&mut self, now: u64) -> Option<Action> {
         if let Some(c) = self.pool.next_to_close() {
@@ -32,14 +32,14 @@ impl Client {
         }
     }
 
-    /// Whether asking [`Client::next`] again may give something. With this a caller saves a reading of
-    /// its clock; it may be wrong on the side of asking.
+    /// Whether [`Client::next`] may return another action. This saves the caller a clock reading; it may be
+    /// `true` when there is none.
     #[inline]
     pub(crate) fn may_have_more(&self) -> bool {
         self.pool.has_work() || matches!(self.demand, Some(Demand::Open(_)))
     }
 
-    /// Whether an attempt to connect `c` is under way.
+    /// Whether a connection attempt on `c` is in progress.
     #[inline]
     pub(crate) fn is_connecting(&self, c: u32) -> bool {
         self.pool.get(c).state == State::Connecting
@@ -68,8 +68,8 @@ impl Client {
         wire.exchange().is_some() && !wire.is_sent()
     }
 
-    /// Response bytes that may be discarded from `c` unseen. Where the response ends with them this is
-    /// one more: if that one is there too, the target sent something after it.
+    /// Response bytes on `c` that may be discarded unseen. Where the response ends with them this is one
+    /// more: if that byte is there too, the target sent something after the response.
     #[inline]
     pub fn skippable(&self, c: u32) -> u64 {
         let wire = &self.pool.get(c).wire;
@@ -81,19 +81,19 @@ impl Client {
         ahead.bytes.saturating_add(u64::from(ahead.ends_response))
     }
 
-    /// Whether the head of a response is what comes next on `c`.
+    /// Whether a response head comes next on `c`.
     #[inline]
     pub(crate) fn expects_head(&self, c: u32) -> bool {
         self.pool.get(c).wire.expects_head()
     }
 
-    /// Bytes sent on `c` since it was established, and those of the current request.
+    /// Bytes sent on `c` since it was established, and of those the current request's.
     pub(crate) fn written(&self, c: u32) -> (u64, u64) {
         let connection = self.pool.get(c);
         (connection.written, connection.wire.written() as u64)
     }
 
-    /// Whether the request on `c` is a head alone.
+    /// Whether the request on `c` has no body.
     pub(crate) fn sends_no_body(&self, c: u32) -> bool {
         let exchange = self.pool.get(c).wire.exchange();
         exchange.is_some_and(|id| !self.exchanges.request(&self.spec, id).has_body)
@@ -140,7 +140,7 @@ impl Client {
 
     #[inline]
     fn next_open(&mut self, now: u64) -> Option<Action> {
-        // Sent again after an idle close, or on to where a redirect leads.
+        // Sent again after an idle close, or following a redirect.
         while let Some(c) = self.pool.take_ready() {
             let connection = self.pool.get(c);
             if connection.state == State::Established

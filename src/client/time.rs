@@ -1,4 +1,4 @@
-//! The passing of time: deadlines that have come, and until when to wait.
+//! Time: expires deadlines, and computes how long to wait.
 
 use super::Client;
 use super::connection::State;
@@ -7,14 +7,13 @@ use super::exchanges::ExchangeId;
 use crate::tally::{Detail, Outcome};
 
 impl Client {
-    /// Let time pass: deadlines that have come by `now` end what they are for.
+    /// Expire all deadlines at or before `now`.
     #[inline]
     pub fn advance(&mut self, now: u64) {
         self.advance_except(now, |_| false);
     }
 
-    /// The same for all connections but those that are `held`: what had come for them by `now` has not all
-    /// been fed.
+    /// The same except for connections that are `held`: not all of their input up to `now` has been fed.
     #[inline]
     pub(crate) fn advance_except(&mut self, now: u64, held: impl Fn(u32) -> bool) {
         loop {
@@ -32,7 +31,7 @@ impl Client {
     fn exchange_expired(&mut self, id: ExchangeId, at_ns: u64, now: u64) {
         let c = self.exchanges.get(id).connection;
         if self.pool.get(c).state == State::Connecting {
-            // It was sent before; the attempt to send it again ends with it.
+            // It was sent before; the connection attempt to send it again ends with it.
             return self.attempt_failed(c, (Outcome::Timeout, Detail::None), at_ns, now);
         }
         let outcome = if self.has_outgoing(c) {
@@ -54,7 +53,7 @@ impl Client {
         }
     }
 
-    /// The instant by which to call again if nothing happens.
+    /// The time at which to call [`Self::advance`] if nothing happens before.
     #[inline]
     pub fn wait_until(&self, now: u64) -> Option<u64> {
         let mut until = self.phases.next_end(now);
@@ -66,7 +65,7 @@ impl Client {
         (until != u64::MAX).then_some(until)
     }
 
-    /// Time between the schedule's last request and its next one; endless in the closed model.
+    /// Nanoseconds between the schedule's last request and its next one; `u64::MAX` in the closed model.
     #[inline]
     pub(crate) fn gap_ns(&self) -> u64 {
         match &self.demand {

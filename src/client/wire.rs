@@ -1,5 +1,5 @@
-//! The protocol that one connection speaks, as the client uses it: exchanges start, bytes go out, responses
-//! come in. Every member answers the same questions; HTTP/1.1 carries one exchange at a time.
+//! The protocol on one connection, as the client uses it: exchanges start, bytes go out, responses come in.
+//! All variants have the same interface; HTTP/1.1 carries one exchange at a time.
 
 use super::exchanges::ExchangeId;
 use crate::http::CapturedResponse;
@@ -11,7 +11,7 @@ pub(crate) enum Wire {
     Http1(Http1),
 }
 
-/// HTTP/1.1, and whose exchange is on it.
+/// HTTP/1.1 and the current exchange.
 #[derive(Debug, Default)]
 pub(crate) struct Http1 {
     connection: http1::Connection,
@@ -31,7 +31,7 @@ impl Wire {
         }
     }
 
-    /// The exchange on it, if there is one.
+    /// The current exchange, if there is one.
     #[inline]
     pub(crate) fn exchange(&self) -> Option<ExchangeId> {
         match self {
@@ -39,7 +39,6 @@ impl Wire {
         }
     }
 
-    /// Begin `exchange` by sending `request`.
     #[inline]
     pub(crate) fn start(&mut self, exchange: ExchangeId, request: &Request) {
         match self {
@@ -51,7 +50,7 @@ impl Wire {
         }
     }
 
-    /// The exchange on it has ended, well or not.
+    /// End the current exchange, whatever its outcome, and return it.
     #[inline]
     pub(crate) fn end(&mut self) -> Option<ExchangeId> {
         match self {
@@ -59,7 +58,7 @@ impl Wire {
         }
     }
 
-    /// A new connection was established: nothing of an earlier one counts.
+    /// Start over on a newly established connection.
     pub(crate) fn reset(&mut self) {
         match self {
             Self::Http1(http1) => http1.connection.reset(),
@@ -74,7 +73,7 @@ impl Wire {
         }
     }
 
-    /// The kernel has taken `n` more bytes.
+    /// Count `n` more bytes as taken by the kernel.
     #[inline]
     pub(crate) fn sent(&mut self, n: usize) {
         match self {
@@ -98,17 +97,16 @@ impl Wire {
         }
     }
 
-    /// Whether any of the current response has come.
     pub(crate) fn is_heard(&self) -> bool {
         match self {
             Self::Http1(http1) => http1.connection.is_heard(),
         }
     }
 
-    /// Take in what was read; `captured` keeps what somebody wants to look at.
+    /// Decode what was read; `captured` receives what is to be inspected.
     ///
     /// # Errors
-    /// When it cannot be a response.
+    /// When it is not a valid response.
     #[inline]
     pub(crate) fn feed(
         &mut self,
@@ -121,7 +119,7 @@ impl Wire {
         }
     }
 
-    /// `n` bytes, at most [`Self::skippable`], were discarded; whether the response is complete.
+    /// Count `n` bytes as discarded, at most [`Self::skippable`]. Returns whether the response is complete.
     #[inline]
     pub(crate) fn skip(&mut self, n: u64) -> bool {
         match self {
@@ -137,7 +135,7 @@ impl Wire {
         }
     }
 
-    /// Whether a response's head comes next.
+    /// Whether a response head comes next.
     #[inline]
     pub(crate) fn expects_head(&self) -> bool {
         match self {
@@ -145,14 +143,14 @@ impl Wire {
         }
     }
 
-    /// Whether an end of the stream here completes the response.
+    /// Whether the end of input here completes the response.
     pub(crate) fn ends_here(&self) -> bool {
         match self {
             Self::Http1(http1) => http1.connection.ends_here(),
         }
     }
 
-    /// The head of the current final response, once it was seen.
+    /// The head of the current final response, once it was parsed.
     #[inline]
     pub(crate) fn head(&self) -> Option<Head> {
         match self {

@@ -1,4 +1,4 @@
-//! What a load thread is given, told and gives back.
+//! The interface of a load thread: its job, its control and the windows it ships.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,23 +12,23 @@ use crate::sys::{Clock, TlsConfig};
 use crate::tally::{Detail, Outcome, Tally, ThreadHealth};
 use crate::verdict::preflight;
 
-/// How long a window is: what the timeline, the live view and a scrape can tell apart.
+/// The length of a window: the resolution of the timeline, the live view and a scrape.
 pub(crate) const WINDOW_NS: u64 = 1_000_000_000;
-/// Tallies that go round between one load thread and the collector.
+/// Tallies that circulate between one load thread and the collector.
 pub const TALLIES_PER_THREAD: usize = preflight::TALLIES_PER_THREAD as usize;
 
-/// What the threads of a run are told while it lasts. Written seldom, read at every turn.
+/// Controls the threads of a run while it lasts. Written rarely, read in every turn.
 #[derive(Debug)]
 pub struct Control {
-    /// When load begins, on the run's clock; 0: not yet known.
+    /// When load begins, on the run's clock; 0: not known yet.
     pub(super) start_at_ns: AtomicU64,
-    /// When these threads' part of it begins.
+    /// When these threads join.
     pub(super) from_ns: AtomicU64,
-    /// When it ends, if that is before the plan's end.
+    /// When load ends, if that is before the plan's end.
     pub(super) stop_at_ns: AtomicU64,
-    /// Until when requests may be sent.
+    /// When the permission to send ends.
     pub(super) permitted_until_ns: AtomicU64,
-    /// How often timetables were handed out.
+    /// How many times timetables were sent.
     pub(super) timetables: AtomicU64,
 }
 
@@ -45,12 +45,12 @@ impl Default for Control {
 }
 
 impl Control {
-    /// Let load begin at `at_ns`, which must not be 0.
+    /// Begin load at `at_ns`, which must not be 0.
     pub fn start(&self, at_ns: u64) {
         self.join(at_ns, at_ns);
     }
 
-    /// Let these threads take part from `from_ns` on in a run whose load began at `start_ns`; neither is 0.
+    /// Let these threads join a run at `from_ns` whose load began at `start_ns`; neither is 0.
     pub(crate) fn join(&self, start_ns: u64, from_ns: u64) {
         self.from_ns.store(from_ns, Ordering::Relaxed);
         self.start_at_ns.store(start_ns, Ordering::Release);
@@ -66,13 +66,13 @@ impl Control {
         self.stop_at_ns.fetch_min(at_ns, Ordering::AcqRel);
     }
 
-    /// Requests may be sent until `until_ns`; the threads look before each one. They may for ever unless
-    /// this says otherwise.
+    /// Permit sending until `until_ns`; the threads check before each request. Without a call there is no
+    /// limit.
     pub(crate) fn permit(&self, until_ns: u64) {
         self.permitted_until_ns.store(until_ns, Ordering::Release);
     }
 
-    /// Have the threads look for the timetables they were sent.
+    /// Make the threads check for the timetables they were sent.
     pub(crate) fn timetables_sent(&self) {
         self.timetables.fetch_add(1, Ordering::Release);
     }
@@ -82,49 +82,49 @@ impl Control {
     }
 }
 
-/// What one load thread is to do.
+/// The work of one load thread, and its channels.
 #[derive(Debug)]
 pub struct Job {
-    /// Its place among the load threads.
+    /// Index among the load threads.
     pub thread: usize,
-    /// The core to stay on.
+    /// The core to pin it to.
     pub core: Option<usize>,
     /// What all threads share.
     pub spec: Arc<RunSpec>,
-    /// Its part of the plan.
+    /// Its part of the load.
     pub share: ShardLoad,
-    /// Where the target is; connections take its addresses in turn.
+    /// The target's addresses, which connections use in turn.
     pub route: Arc<Route>,
     /// The run's clock.
     pub clock: Clock,
-    /// How TLS is spoken; `None`: plain HTTP.
+    /// TLS settings; `None`: plain HTTP.
     pub tls: Option<TlsConfig>,
     /// Whether receive times come from the kernel.
     pub kernel_timestamps: bool,
     /// Never sleep between events.
     pub busy_poll: bool,
-    /// Look for events instead of sleeping where requests are due close together.
+    /// Poll for events instead of sleeping where requests are due close together.
     pub may_poll: bool,
     /// When to begin and stop.
     pub control: Arc<Control>,
-    /// Told once, when its first connection attempts have ended.
+    /// Receives one message, when the thread's first connection attempts have ended.
     pub settled: Sender<FirstConnects>,
-    /// Where full tallies go. Has room for all of them, so that sending never waits.
+    /// Where full tallies go. Has capacity for all of them, so that sending never blocks.
     pub windows: Sender<Window>,
     /// Where empty ones come back from.
     pub empties: Receiver<Box<Tally>>,
-    /// What this thread's requests are due by from some instant on; looked at when the control says so.
+    /// This thread's later timetables and when each takes over; checked when the control counts new ones.
     pub timetables: Receiver<(u64, Timetable)>,
 }
 
 /// How a thread's first connection attempts ended.
 #[derive(Clone, Copy, Debug)]
 pub struct FirstConnects {
-    /// Whether the target was reached at all; why not, if not.
+    /// Whether the target was reached; an error is why the first attempt failed.
     pub reached: Result<bool, (Outcome, Detail)>,
 }
 
-/// A closed window of one thread.
+/// A completed window of one thread.
 #[derive(Debug)]
 pub struct Window {
     /// Which thread.
@@ -133,7 +133,7 @@ pub struct Window {
     pub(crate) ended_at_ns: u64,
     /// What was counted since the thread's last window.
     pub tally: Box<Tally>,
-    /// What the thread says of itself.
+    /// The thread's figures about itself.
     pub(crate) health: ThreadHealth,
     /// Set in the thread's last window.
     pub last: Option<Last>,

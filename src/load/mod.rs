@@ -1,8 +1,8 @@
-//! A load thread: wait, feed the client, drain it, ship the tally.
+//! A load thread: waits, feeds the client, executes its actions, ships the tally.
 //!
-//! This is where a thread's client meets the machine. Everything it needs is its own: connections,
-//! poller, client, tallies. Shared with others are only the run's specification and the control, which
-//! it reads, and the channel ends it uses once a window.
+//! It connects a thread's client to sockets and clock. It owns everything it needs: connections, poller,
+//! client, tallies. It shares only the run's specification and the control, which it reads, and the channel
+//! ends, which it uses once a window.
 
 mod job;
 mod route;
@@ -25,7 +25,7 @@ pub use tls::{Pem, tls_config};
 /// Start a load thread.
 ///
 /// # Errors
-/// When the machine has no room for a thread or an epoll instance.
+/// When the system cannot create a thread or an epoll instance.
 pub fn spawn(job: Job) -> io::Result<JoinHandle<()>> {
     let epoll = Epoll::new()?;
     let name = format!("load-{}", job.thread);

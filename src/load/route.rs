@@ -1,4 +1,4 @@
-//! Where the target is, for all load threads: set once, and again when its name has new addresses.
+//! The route to the target, for all load threads: set once, and again when its name has new addresses.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::sys::Address;
 
-/// The target's addresses and ours. A thread looks at a number before it connects, and takes the lock only
-/// when that has changed.
+/// The target's addresses and ours. A thread checks a version number before it connects, and takes the lock
+/// only if that has changed.
 #[derive(Debug)]
 pub struct Route {
     version: AtomicU64,
@@ -27,17 +27,17 @@ impl Route {
         self.version.fetch_add(1, Ordering::Release);
     }
 
-    /// Where the target is now.
+    /// The current addresses of the target.
     pub fn addresses(&self) -> Arc<[Address]> {
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Where connections come from.
+    /// The source addresses of connections.
     pub(crate) fn sources(&self) -> Arc<[IpAddr]> {
         self.sources.clone()
     }
 
-    /// The addresses, when they are not those of version `seen`, which is set to theirs.
+    /// The addresses, if they are newer than version `seen`, which is then updated.
     pub(super) fn newer(&self, seen: &mut u64) -> Option<Arc<[Address]>> {
         let version = self.version.load(Ordering::Acquire);
         if version == *seen {

@@ -86,7 +86,7 @@ pub struct Scenario {
     pub method: String,
     /// Origin-form request target: base path, path and query.
     pub path: String,
-    /// Header fields in the order they are sent, without `Host` and `Content-Length` unless the plan set them.
+    /// Header fields in sending order, without `Host` and `Content-Length` unless the plan sets them.
     pub headers: Vec<(String, String)>,
     /// Request body; empty: none.
     pub body: Vec<u8>,

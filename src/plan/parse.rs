@@ -1,4 +1,4 @@
-//! A plan's text, or a URL and its flags, to a [`Plan`]: the two doors, one way behind them.
+//! Turns a plan's text, or a URL and its flags, into a [`Plan`].
 
 use super::check;
 use super::fault::{Fault, Faults, Position};
@@ -15,7 +15,7 @@ use crate::units;
 
 const FORM: &str = "write at least `base_url:` and `scenarios:`; --schema prints its form";
 
-/// What the form without a plan file asks for.
+/// The command-line form without a plan file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UrlForm {
     /// The whole URL, as typed.
@@ -24,13 +24,13 @@ pub struct UrlForm {
     pub method: Option<String>,
     /// `-H`, in order.
     pub headers: Vec<(String, String)>,
-    /// What `-b` gives, read.
+    /// The content that `-b` gives.
     pub body: Vec<u8>,
-    /// Whom to believe and who to be.
+    /// The TLS flags.
     pub tls: UrlTls,
 }
 
-/// What flags say of TLS.
+/// The command line's TLS flags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UrlTls {
     /// `--cacert`: a file.
@@ -44,7 +44,7 @@ pub struct UrlTls {
 }
 
 impl UrlTls {
-    /// As a plan has it; `None` where nothing was said.
+    /// The `tls` section of a plan with these flags; `None` without any.
     fn node(&self) -> Option<Node> {
         let files = [("ca", &self.ca), ("cert", &self.cert), ("key", &self.key)];
         let files = files.into_iter().filter_map(|(key, file)| Some((key, Node::text(file.as_ref()?))));
@@ -53,7 +53,7 @@ impl UrlTls {
     }
 }
 
-/// The plan that `text` describes. `source` is how people know it; `env` looks up a variable.
+/// The plan in `text`. `source` is its name in messages; `env` looks up a variable.
 ///
 /// # Errors
 /// All faults at once.
@@ -84,7 +84,7 @@ fn read(text: &str) -> Result<Node, (Option<Position>, String)> {
     let root = yaml::read(text)?;
     let what = match &root.value {
         yaml::Value::Map(_) => return Ok(root),
-        // Where nothing stands there is no place to name.
+        // An empty plan has no position to report.
         yaml::Value::Null => return Err((None, format!("the plan is empty: {FORM}"))),
         yaml::Value::Seq(_) => "the plan is a list, not a mapping",
         yaml::Value::Scalar(_) | yaml::Value::Unknown => "the plan is a single value, not a mapping",
@@ -102,7 +102,7 @@ pub fn from_url(form: &UrlForm, overrides: &Overrides) -> Result<Plan, Faults> {
         Ok(url) => (url.origin(), if url.rest.is_empty() { "/".to_owned() } else { url.rest }),
         Err(message) => {
             faults.add(None, &Path::of("URL"), message);
-            // The flags are worth checking all the same.
+            // The flags are still worth checking.
             ("https://localhost".to_owned(), "/".to_owned())
         }
     };
@@ -126,7 +126,7 @@ pub fn from_url(form: &UrlForm, overrides: &Overrides) -> Result<Plan, Faults> {
     Ok(keep_secret(Secrets::default(), plan))
 }
 
-/// `plan` with what must not be shown of it: `secrets` and the credentials in its headers.
+/// `plan` with its secrets: `secrets` and the credentials in its headers.
 fn keep_secret(mut secrets: Secrets, plan: Plan) -> Plan {
     for (name, value) in plan.scenarios.iter().flat_map(|s| &s.headers) {
         secrets.add_header(name, value);
@@ -134,13 +134,14 @@ fn keep_secret(mut secrets: Secrets, plan: Plan) -> Plan {
     Plan { secrets, ..plan }
 }
 
-/// What both doors lead to.
+/// The common part of [`parse`] and [`from_url`].
 fn meaning(root: &Node, source: &str, overrides: &Overrides, mut faults: Faults) -> Result<Plan, Faults> {
     let shaped = schema_check::check(root, &SCHEMA, &Path::default(), &mut faults).unwrap_or_default();
     let document: Document = match serde_json::from_value(shaped) {
         Ok(document) => document,
         Err(error) => {
-            // The shape check lets through only what the types can hold; a gap between the two must not pass.
+            // The shape check passes only what the types can hold; a gap between the two must not go
+            // unnoticed.
             faults.add(None, &Path::default(), format!("can not be read: {error}"));
             return Err(faults.sorted());
         }
@@ -149,7 +150,7 @@ fn meaning(root: &Node, source: &str, overrides: &Overrides, mut faults: Faults)
 }
 
 impl Faults {
-    /// The same, told in the flags of the URL form instead of a plan's keys.
+    /// The same faults, with flags of the URL form as paths instead of a plan's keys.
     fn in_terms_of_flags(mut self) -> Self {
         for fault in self.list_mut() {
             fault.path = flag_of(fault);

@@ -1,9 +1,9 @@
-//! The way to a value in a plan: `scenarios[1].headers.Accept`.
+//! The path of a value in a plan: `scenarios[1].headers.Accept`.
 
 use std::fmt;
 
-/// Keys and places in lists from the top; empty: the whole plan. A single key that begins with `-`
-/// is a flag of the command line, and `URL` its free argument.
+/// Keys and list indices from the top; empty: the whole plan. A single key that begins with `-` is a
+/// command-line flag, and `URL` is the positional argument.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Path(Vec<Step>);
 
@@ -29,14 +29,13 @@ impl Path {
         Self(steps)
     }
 
-    /// One place further down.
+    /// One index further down.
     pub(crate) fn index(&self, index: usize) -> Self {
         let mut steps = self.0.clone();
         steps.push(Step::Index(index));
         Self(steps)
     }
 
-    /// The steps from the top.
     pub(crate) fn steps(&self) -> &[Step] {
         &self.0
     }
@@ -49,7 +48,7 @@ impl Path {
         }
     }
 
-    /// Whether this names a part of the command line.
+    /// Whether this is a part of the command line.
     pub(crate) fn is_flag(&self) -> bool {
         matches!(self.0.as_slice(), [Step::Key(key)] if key.starts_with('-') || key == "URL")
     }
@@ -59,7 +58,7 @@ impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, step) in self.0.iter().enumerate() {
             match step {
-                // Keys are the author's own text: nothing in them may reach a terminal raw.
+                // Keys are user input: nothing in them may reach a terminal raw.
                 Step::Key(key) => {
                     let shown: String = key.chars().take(80).flat_map(printable).collect();
                     write!(f, "{}{shown}", if i == 0 { "" } else { "." })?;

@@ -1,33 +1,33 @@
-//! What the readers of a plan's parts share: reading a value, and noting what is wrong with it.
+//! Reads values of a plan and records their faults.
 //!
-//! The tree of values gives each fault its place and its spelling, so that a value from the environment
-//! is never shown.
+//! The tree of values gives each fault its position and its typed spelling, so that a value from the
+//! environment is never shown.
 
 use super::fault::{Faults, quoted};
 use super::path::Path;
 use super::yaml::{Kind, Node, Value};
 use crate::units;
 
-/// Reads values of a plan and notes what is wrong with them, each with its place.
+/// Reads values of a plan and records their faults, each with its position.
 pub(super) struct PlanReader<'a> {
     pub(crate) root: &'a Node,
     pub(crate) faults: &'a mut Faults,
 }
 
 impl PlanReader<'_> {
-    /// Notes what is wrong with the value at `path`, or with what should stand there.
+    /// Records a fault of the value at `path`, or of a missing one there.
     pub(crate) fn fault(&mut self, path: &Path, message: impl Into<String>) {
         let at = self.root.find(path).and_then(|node| node.at);
         self.faults.add(at, path, message);
     }
 
-    /// Whether anything stands at `path`, right or wrong.
+    /// Whether there is a value at `path`, valid or not.
     pub(crate) fn is_given(&self, path: &Path) -> bool {
         self.root.find(path).is_some()
     }
 
-    /// Notes that `result`'s value can not be read. The message is not shown when the text came
-    /// from the environment, as it may repeat it.
+    /// The value of `result`, or a recorded fault. The message is not shown when the text came from the
+    /// environment, as it may repeat it.
     pub(crate) fn read<T>(&mut self, path: &Path, form: &str, result: Result<T, String>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -51,7 +51,7 @@ impl PlanReader<'_> {
         self.duration_in(path, ns, least, most)
     }
 
-    /// The same, of a duration already read.
+    /// The same for a duration that is already parsed.
     pub(crate) fn duration_in(&mut self, path: &Path, ns: u64, least: u64, most: u64) -> Option<u64> {
         if ns < least {
             self.fault(path, "must be longer than nothing: write a duration like `30s`");

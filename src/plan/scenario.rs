@@ -1,4 +1,4 @@
-//! What a plan sends and where to: base URL, scenarios, methods, paths, headers.
+//! Reads what a plan sends and where to: base URL, scenarios, methods, paths, headers.
 
 use std::collections::BTreeMap;
 
@@ -20,11 +20,11 @@ const MAX_NAME_BYTES: usize = 200;
 const MAX_METHOD_BYTES: usize = 64;
 /// The most header bytes of one request: servers refuse more than 8 to 32 KiB.
 const MAX_HEADER_BYTES: usize = 64 << 10;
-/// Methods people write in lower case by habit; on the wire they are case-sensitive (RFC 9110, section 9.1).
+/// Methods that people write in lower case by habit; in HTTP they are case-sensitive (RFC 9110, section 9.1).
 const KNOWN_METHODS: [&str; 9] =
     ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
-/// Where all requests go, with the paths' prefix as `rest`.
+/// The base URL, with the paths' prefix as `rest`.
 pub(super) fn base(reader: &mut PlanReader<'_>, document: &Document) -> Option<Url> {
     let at = Path::of("base_url");
     let text = document.base_url.as_ref()?;
@@ -36,7 +36,7 @@ pub(super) fn base(reader: &mut PlanReader<'_>, document: &Document) -> Option<U
     Some(url)
 }
 
-/// The scenarios, or `None` with faults noted. Their bodies are taken out of `document`.
+/// The scenarios; faults are recorded. Their bodies are taken out of `document`.
 pub(super) fn all(
     reader: &mut PlanReader<'_>,
     document: &mut Document,
@@ -84,7 +84,7 @@ pub(super) fn all(
         });
         let name = name(reader, &at, form, method.as_deref());
         names.push(name.clone());
-        // A part that is missing has its fault noted; the others are still worth checking.
+        // A missing part has its fault recorded; the others are still worth checking.
         if let (Some(method), Some(timeout_ns), Some(path), Some(name)) = (method, timeout, path, name) {
             let body = form.body.take().unwrap_or_default().into_bytes();
             let weight = form.weight.unwrap_or(1);
@@ -109,7 +109,7 @@ pub(super) fn all(
     Some(scenarios)
 }
 
-/// No response to HEAD has a body to look into (RFC 9110, section 9.3.2).
+/// Rejects expectations of a body for HEAD, whose responses have none (RFC 9110, section 9.3.2).
 fn check_bodies(reader: &mut PlanReader<'_>, at: &Path, method: &str, expect: Option<&Expect>) {
     if method == "HEAD" && expect.is_some_and(|expect| expect.most_body_bytes() > 0) {
         let what = "a response to HEAD has no body: expect only a status and headers, or use GET";
@@ -117,7 +117,7 @@ fn check_bodies(reader: &mut PlanReader<'_>, at: &Path, method: &str, expect: Op
     }
 }
 
-/// The name given, or method and path as typed: a variable's value must not end up in reports.
+/// The name given, or method and path as typed, so that no variable's value gets into reports.
 fn name(reader: &mut PlanReader<'_>, at: &Path, form: &ScenarioForm, method: Option<&str>) -> Option<String> {
     let Some(name) = &form.name else {
         if reader.is_given(&at.key("name")) {
@@ -138,10 +138,10 @@ fn name(reader: &mut PlanReader<'_>, at: &Path, form: &ScenarioForm, method: Opt
     }
 }
 
-/// Whether something may be called so: it is a column of reports.
+/// Check the name of a plan or scenario: it is a column of reports.
 ///
 /// # Errors
-/// Why not, and what to do instead.
+/// Why it is invalid, and what to do instead.
 pub(super) fn check_name(name: &str) -> Result<(), String> {
     if name.trim().is_empty() {
         Err("is empty: write a name, or remove the key".to_owned())
@@ -202,7 +202,7 @@ fn checked_method(reader: &mut PlanReader<'_>, at: &Path, method: &str) -> Optio
 fn headers(reader: &mut PlanReader<'_>, at: &Path) -> Vec<(String, String)> {
     let Some(Node { value: Value::Map(entries), .. }) = reader.root.find(at) else { return Vec::new() };
     if entries.len() > MAX_HEADERS {
-        // Noted by the shape check; comparing each with each below is for few.
+        // The shape check reports this; the pairwise comparison below is only for few.
         return Vec::new();
     }
     let mut fields: Vec<(String, String)> = Vec::with_capacity(entries.len());
@@ -221,7 +221,7 @@ fn headers(reader: &mut PlanReader<'_>, at: &Path) -> Vec<(String, String)> {
     fields
 }
 
-/// Whether the field may be sent.
+/// Check whether the field may be sent.
 ///
 /// # Errors
 /// Why not, and what to do instead. The value is not repeated.
@@ -249,7 +249,7 @@ pub(crate) fn check_header(name: &str, value: &str) -> Result<(), String> {
     }
 }
 
-/// The fields of `defaults`, each in its place by a scenario's own of the same name, then the rest.
+/// The fields of `defaults` that the scenario does not set itself, then the scenario's own.
 fn merged(defaults: &[(String, String)], own: Vec<(String, String)>) -> Vec<(String, String)> {
     let is_own = |name: &str| own.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
     let mut fields: Vec<_> = defaults.iter().filter(|(name, _)| !is_own(name)).cloned().collect();

@@ -1,8 +1,8 @@
-//! Holds a tree against the schema: unknown, missing and repeated keys, wrong types, lists and
-//! numbers out of bounds. All faults at once, each where it stands.
+//! Checks a tree against the schema: unknown, missing and repeated keys, wrong types, lists and numbers out
+//! of bounds. Reports all faults at once, each with its position.
 //!
-//! What passes is handed on as JSON in which a value that may be text is its text; what does not is
-//! left out, so that the rest can be read and judged. What values mean stays out.
+//! The valid part is returned as JSON, in which a value that may be text is its text. The rest is left out,
+//! so that the valid part can still be checked. The meaning of values is checked elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::fault::{Faults, Position, did_you_mean};
 use super::path::Path;
 use super::yaml::{Key, Kind, Node, Scalar, Value};
 
-/// What of `node` has the form `schema` asks for.
+/// The part of `node` that conforms to `schema`.
 pub(super) fn check(node: &Node, schema: &Json, path: &Path, faults: &mut Faults) -> Option<Json> {
     match &node.value {
         Value::Unknown => None,
@@ -104,7 +104,7 @@ fn list(node: &Node, items: &[Node], schema: &Json, path: &Path, faults: &mut Fa
         return None;
     }
     let each = items.iter().enumerate().map(|(i, item)| {
-        // A faulty entry keeps its place, so that the others keep their paths.
+        // A faulty entry keeps its index, so that the others keep their paths.
         check(item, &schema["items"], &path.index(i), faults).unwrap_or_else(|| Json::Object(Map::new()))
     });
     Some(Json::Array(each.collect()))
@@ -126,8 +126,8 @@ fn scalar(value: &Scalar, schema: &Json, path: &Path) -> Result<Json, String> {
         if let (true, Some(number)) = (allows(schema, "integer"), whole()) {
             in_bounds(number, schema, path)?;
         }
-        // A number where a text of a certain form stands is that text with its unit missing:
-        // whoever reads the form has the better message.
+        // A number where a text of a certain form belongs is that text without its unit: the parser of that
+        // form has the better message.
         let as_text = match value.kind {
             Kind::Text | Kind::Variable => true,
             Kind::Integer(_) => schema.get("pattern").is_some() || allows(schema, "number"),
@@ -180,13 +180,13 @@ fn allows(schema: &Json, kind: &str) -> bool {
     }
 }
 
-/// What the schema wants, in words, with its first example.
+/// A description of what the schema expects, with its first example.
 fn expected(schema: &Json) -> String {
     if let Some(words) = schema["enum"].as_array() {
         let words: Vec<&str> = words.iter().filter_map(Json::as_str).collect();
         return words.join(" or ");
     }
-    // Of several forms the short one is shown.
+    // Of several forms, show the short one.
     let short = schema["examples"].get(0).is_some_and(Json::is_string) && allows(schema, "string");
     let kinds = if short { &["string"][..] } else { &["object", "array", "integer", "boolean", "string"] };
     let kind = kinds.iter().copied().find(|kind| allows(schema, kind));

@@ -1,16 +1,16 @@
-//! What must not be shown: values from the environment, and what its name says is a credential.
+//! What must not be shown: values from the environment, and credentials, recognized by their names.
 //!
-//! Values from the environment are found again by what they say, wherever they turn up; in their place
-//! stands the variable they came from. What stays out: where things are shown.
+//! Values from the environment are found by their text wherever they occur, and replaced by the variable they
+//! came from. Other code decides where things are shown.
 
 use std::fmt;
 
-/// What stands in the place of a credential.
+/// The replacement of a credential.
 const MASK: &str = "***";
-/// Shorter values are looked for in what we send, not in what comes back: there they would be found by
-/// accident all over, and prove nothing.
+/// Shorter values are masked in what we send, but not in responses: there they occur by chance all over and
+/// prove nothing.
 const LEAST_ECHO_BYTES: usize = 4;
-/// Parts of names of headers, query parameters and fields that say what they hold.
+/// Parts of names of headers, query parameters and fields that indicate a credential.
 const TELLING: [&str; 16] = [
     "authorization",
     "cookie",
@@ -29,19 +29,19 @@ const TELLING: [&str; 16] = [
     "credential",
     "x-auth",
 ];
-/// Names that say so as a whole.
+/// Whole names that indicate a credential.
 const TELLING_WHOLE: [&str; 4] = ["auth", "key", "sig", "pwd"];
-/// Ways to prove who one is that stand before the proof (RFC 9110, section 11.1): no secret.
+/// Authentication schemes that precede the credentials (RFC 9110, section 11.1): not secret.
 const SCHEMES: [&str; 4] = ["basic", "bearer", "digest", "token"];
 
-/// Values that are not to be shown, each with what is shown instead.
+/// Values that must not be shown, each with its replacement.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secrets {
-    /// Ways to write a value, the longest first, and what is shown in its place.
+    /// Spellings of a value, the longest first, and its replacement.
     forms: Vec<(String, String)>,
 }
 
-/// What is shown alone: a value must not get into a message by accident.
+/// Prints only the replacements: a value must not get into a message by accident.
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.forms.iter().map(|(_, shown)| shown)).finish()
@@ -49,12 +49,12 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Remember that the variable `name` stands for `value`.
+    /// Replace `value` by the variable `name` from now on.
     pub fn add(&mut self, name: &str, value: &str) {
         self.replace(value, format!("${{{name}}}"));
     }
 
-    /// Remember the credential in the header field `name`, if it is one: a target may send it back.
+    /// Replace the credential in the header field `name`, if it is one: a target may echo it.
     pub(crate) fn add_header(&mut self, name: &str, value: &str) {
         let credential = after_scheme(value).map_or(value, |(_, rest)| rest);
         if is_telling(name) && credential.len() >= LEAST_ECHO_BYTES {
@@ -73,23 +73,23 @@ impl Secrets {
         self.forms.sort_by_key(|(form, _)| std::cmp::Reverse(form.len()));
     }
 
-    /// `text`, which we send, with `${NAME}` for each value.
+    /// `text`, which we send, with the replacement of each value.
     pub(crate) fn mask(&self, text: &str) -> String {
         self.masked(text, 1, usize::MAX)
     }
 
-    /// The beginning of `text`, which we send, likewise masked: at least `bytes` bytes, where it has so
-    /// many. A value that reaches beyond is masked, too.
+    /// The start of `text`, which we send, masked likewise: at least `bytes` bytes, if it has as many. A
+    /// value that extends beyond is masked, too.
     pub(crate) fn mask_start(&self, text: &str, bytes: usize) -> String {
         self.masked(text, 1, bytes)
     }
 
-    /// `text`, which came back, with `${NAME}` for each value that is long enough to be told.
+    /// `text`, which we received, with the replacement of each value that is long enough to be recognized.
     pub(crate) fn mask_echo(&self, text: &str) -> String {
         self.masked(text, LEAST_ECHO_BYTES, usize::MAX)
     }
 
-    /// With each value of `least` bytes or more masked, until there are `enough` bytes.
+    /// With each value of at least `least` bytes masked, until there are `enough` bytes.
     fn masked(&self, text: &str, least: usize, enough: usize) -> String {
         let (mut masked, mut rest) = (String::with_capacity(text.len().min(enough)), text);
         while let Some(c) = rest.chars().next().filter(|_| masked.len() < enough) {
@@ -114,7 +114,7 @@ fn is_telling(name: &str) -> bool {
     TELLING_WHOLE.contains(&name.as_str()) || TELLING.iter().any(|part| name.contains(part))
 }
 
-/// The value of the header field `name`, without what is secret by its name.
+/// The value of the header field `name`, masked if the name indicates a credential.
 pub(crate) fn header_value(name: &str, value: &str) -> String {
     if !is_telling(name) {
         return value.to_owned();
@@ -122,12 +122,12 @@ pub(crate) fn header_value(name: &str, value: &str) -> String {
     after_scheme(value).map_or(MASK.to_owned(), |(scheme, _)| format!("{scheme} {MASK}"))
 }
 
-/// `Bearer abc`: a scheme that is known, and the proof.
+/// Splits `Bearer abc` into a known scheme and the credentials.
 fn after_scheme(value: &str) -> Option<(&str, &str)> {
     value.split_once(' ').filter(|(scheme, _)| SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()))
 }
 
-/// A path with its query, without parameters that are secret by their names.
+/// A path with its query; parameters are masked if their names indicate credentials.
 pub(crate) fn path(text: &str) -> String {
     match text.split_once('?') {
         Some((path, query)) => format!("{path}?{}", parameters(query)),
@@ -135,7 +135,7 @@ pub(crate) fn path(text: &str) -> String {
     }
 }
 
-/// A body, without fields that are secret by their names: of JSON, or of a form.
+/// A body, JSON or a form; fields are masked if their names indicate credentials.
 pub(crate) fn body(text: &str) -> String {
     match text.trim_start().chars().next() {
         Some('{' | '[') => json_fields(text),
@@ -152,7 +152,7 @@ fn parameters(query: &str) -> String {
     masked.collect::<Vec<_>>().join("&")
 }
 
-/// Looks at the letters alone, so that a damaged document is masked as well.
+/// Scans the text without parsing it, so that a damaged document is masked as well.
 fn json_fields(text: &str) -> String {
     let (mut masked, mut rest) = (String::with_capacity(text.len()), text);
     while let Some(at) = rest.find('"') {
@@ -213,7 +213,7 @@ mod tests {
         secrets.add("PART", "s3c");
         secrets.add("N", "1");
         assert_eq!(secrets.mask("a s3c\"ret b s3c c s3c\\\"ret 1"), "a ${TOKEN} b ${PART} c ${TOKEN} ${N}");
-        // What is put in is not looked through again, and short values come back by accident.
+        // Replacements are not searched again, and short values are not masked in responses.
         assert_eq!(secrets.mask_echo("s3c 1 s3c\"ret"), "s3c 1 ${TOKEN}");
         assert!(!format!("{secrets:?}").contains("s3c"));
     }

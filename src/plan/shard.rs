@@ -1,7 +1,7 @@
-//! The part of a plan that one slot out of several carries out: arithmetic, no talk.
+//! Divides the load of a plan among slots.
 //!
-//! A slot is a thread, or a worker's thread counted over all workers. The loads of all slots
-//! together are the plan, exactly.
+//! A slot is a thread, or a thread of a worker. The loads of all slots together are exactly the plan, except
+//! that each slot of the open model may open at least one connection and queue at least one request.
 
 use std::ops::Range;
 
@@ -11,25 +11,25 @@ use super::model::{Model, Plan};
 /// One slot out of several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// Which one, from 0, below `of`.
+    /// Index, from 0, below `of`.
     pub slot: u32,
-    /// How many there are, at least 1.
+    /// Number of slots, at least 1.
     pub of: u32,
 }
 
-/// What a slot carries out.
+/// The load of one slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShardLoad {
     /// Closed model: its connections, 0 when there are more slots than connections. Open model:
     /// the most it may open, at least 1.
     pub connections: u32,
-    /// Closed model with `requests`: its stretch of the picker's sequence; the stretches of all
-    /// slots are `0..requests`, in order. Open model: the whole schedule's `0..requests`, of which
-    /// the slot sends those arrivals it owns. `None`: time ends the run.
+    /// Closed model with `requests`: its range of the picker's sequence; the ranges of all slots are
+    /// `0..requests`, in order. Open model: the whole schedule's `0..requests`, of which the slot sends its
+    /// own arrivals. `None`: the duration ends the run.
     pub requests: Option<Range<u64>>,
     /// Open model: due requests that may wait, at least 1. Closed model: 0.
     pub backlog: u32,
-    /// Which arrivals of the schedule it owns: `slot`, `slot + of`, `slot + 2·of`, …
+    /// First arrival and stride in the schedule: it sends `slot`, `slot + of`, `slot + 2·of`, …
     pub arrivals: (u64, u64),
 }
 
@@ -38,8 +38,8 @@ pub fn shard_load(plan: &Plan, shard: Shard) -> ShardLoad {
     shard_load_within(plan, Shard { slot: 0, of: 1 }, shard)
 }
 
-/// The load of `shard` within that of `whole`: of a thread within a worker's, whatever the number of
-/// the other workers' threads.
+/// The load of `shard` within that of `whole`: of a thread within a worker's, whatever the number of the
+/// other workers' threads.
 pub fn shard_load_within(plan: &Plan, whole: Shard, shard: Shard) -> ShardLoad {
     let (slot, of) = (u64::from(whole.slot), u64::from(whole.of));
     let arrivals = (slot + of * u64::from(shard.slot), of * u64::from(shard.of));
@@ -50,7 +50,7 @@ pub fn shard_load_within(plan: &Plan, whole: Shard, shard: Shard) -> ShardLoad {
             let before = portions_before(*connections, whole.slot, whole.of)
                 + portions_before(of_whole, shard.slot, shard.of);
             let own = portion(of_whole, shard);
-            // Requests up to a connection: proportional, and the last one's bound is all of them.
+            // Requests up to connection `c`: proportional, and up to the last one it is all of them.
             let upto = |c: u32, n: u64| (u128::from(n) * u128::from(c) / u128::from(*connections)) as u64;
             let requests = plan.load.requests.map(|n| upto(before, n)..upto(before + own, n));
             ShardLoad { connections: own, requests, backlog: 0, arrivals }
@@ -64,7 +64,7 @@ pub fn shard_load_within(plan: &Plan, whole: Shard, shard: Shard) -> ShardLoad {
     }
 }
 
-/// As even as possible; the first slots get one more.
+/// An even division; the first slots get one more.
 fn portion(total: u32, shard: Shard) -> u32 {
     total / shard.of + u32::from(shard.slot < total % shard.of)
 }

@@ -1,10 +1,10 @@
-//! What a run has to keep to: `p99 < 250ms`, read into a [`Threshold`].
+//! Parses thresholds like `p99 < 250ms` into a [`Threshold`].
 //!
 //! ```text
 //! [scenario:] [service | ok | failed] metric  < | <= | > | >= | ==  limit
 //! ```
 //!
-//! What a threshold is held against, and the judgement, stay out.
+//! Evaluation is elsewhere.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,42 +17,42 @@ use super::reader::PlanReader;
 use super::yaml::{Scalar, Value};
 use crate::units;
 
-/// The longest time a threshold may fail before the run is stopped, in nanoseconds: as long as a run.
+/// The longest `abort_after`, in nanoseconds: as long as a run.
 const MAX_ABORT_AFTER_NS: u64 = MAX_DURATION_NS;
 /// What holds for `answered_share` in a plan with thresholds of which none is about time without an answer.
 const DEFAULT_ANSWERED_SHARE: f64 = 0.99;
 /// The highest quantile that can be asked for: it takes 100,000 responses to know it.
 const HIGHEST_PERCENT: f64 = 99.99;
 
-/// A figure of the measured time and the limit it has to keep to.
+/// A figure of the measured time and its limit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
-    /// As the plan says it.
+    /// As written in the plan.
     pub expression: String,
     /// Index of the scenario it is about; `None`: the whole run.
     pub scenario: Option<usize>,
-    /// The figure.
     pub(crate) metric: Metric,
-    /// How it has to stand to the limit.
+    /// How the figure must compare to the limit.
     pub(crate) comparison: Comparison,
-    /// The limit: nanoseconds for times, a share for `error_rate`, requests per second for `rate`.
+    /// The limit: nanoseconds for times, a fraction for `error_rate`, requests per second for `rate`,
+    /// otherwise a count.
     pub limit: f64,
-    /// The run is stopped once it has failed for so long without a break.
+    /// The run is stopped once it has failed for this many nanoseconds without a break.
     pub(crate) abort_after_ns: Option<u64>,
 }
 
-/// A figure that can be limited.
+/// A figure that can have a limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Metric {
-    /// A time: which one, and what of its distribution.
+    /// A time, and a statistic of its distribution.
     Time(Timing, Statistic),
-    /// Failed ÷ (completed + failed). A dropped request is no error of the target.
+    /// Failed ÷ (completed + failed). A dropped request is not an error of the target.
     ErrorRate,
-    /// Exchanges that ended well, per second of the measured time.
+    /// Successful exchanges per second of the measured time.
     Rate,
     /// Requests that were due and never sent.
     Dropped,
-    /// Exchanges that ended, well or not.
+    /// Exchanges that ended, with any outcome.
     Count,
     /// 1 − outages ÷ measured time.
     AnsweredShare,
@@ -73,18 +73,16 @@ pub(crate) enum Timing {
     Failed,
 }
 
-/// What of a distribution.
+/// A statistic of a distribution.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Statistic {
     /// The value at this quantile, in 0..1.
     Quantile(f64),
-    /// The mean.
     Mean,
-    /// The largest.
     Max,
 }
 
-/// How a figure has to stand to its limit.
+/// How a figure must compare to its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Comparison {
     /// `<`
@@ -109,7 +107,6 @@ impl Comparison {
         (">", Self::Above),
     ];
 
-    /// Whether `observed` stands to `limit` as it has to.
     pub(crate) fn holds(self, observed: f64, limit: f64) -> bool {
         match self {
             Self::Below => observed < limit,
@@ -120,7 +117,7 @@ impl Comparison {
         }
     }
 
-    /// Whether more can turn a limit that holds into one that does not.
+    /// Whether a growing figure can break the limit.
     pub(crate) fn is_upper_bound(self) -> bool {
         matches!(self, Self::Below | Self::AtMost | Self::Equal)
     }
@@ -138,7 +135,7 @@ pub(super) fn all<'a>(
     document: &'a Document,
     mut names: Vec<&'a str>,
 ) -> Vec<Threshold> {
-    // A scenario with a fault is known by its name all the same.
+    // A scenario with a fault is still known by its name.
     let typed = document.scenarios.iter().flatten().filter_map(|form| form.name.as_deref());
     let checked: BTreeSet<&str> = names.iter().copied().collect();
     names.extend(typed.filter(|name| !checked.contains(name)));
@@ -178,7 +175,7 @@ fn one(reader: &mut PlanReader<'_>, at: &Path, names: &[&str]) -> Option<Thresho
     Some(Threshold { abort_after_ns, ..threshold? })
 }
 
-/// The threshold that `text` says, for scenarios called `names`.
+/// The threshold in `text`, for scenarios called `names`.
 ///
 /// # Errors
 /// What is wrong and what to write instead.
@@ -212,8 +209,7 @@ pub(crate) fn parse(text: &str, names: &[&str]) -> Result<Threshold, String> {
     Ok(Threshold { expression, scenario, metric, comparison, limit, abort_after_ns: None })
 }
 
-/// The scenario before a colon, and what follows it. Names may hold colons themselves: the longest
-/// name that fits is meant.
+/// The scenario before a colon, and the rest. Names may contain colons: the longest name that fits wins.
 fn scenario_of<'a>(text: &'a str, names: &[&str]) -> Result<(Option<usize>, &'a str), String> {
     let after = |name: &str| text.strip_prefix(name)?.trim_start().strip_prefix(':').map(str::trim_start);
     let fits = names.iter().enumerate().filter_map(|(i, name)| Some((name.len(), i, after(name)?)));
@@ -230,7 +226,7 @@ fn scenario_of<'a>(text: &'a str, names: &[&str]) -> Result<(Option<usize>, &'a 
     Err(format!("there is no scenario {}{remedy}", quoted(name.trim())))
 }
 
-/// Scenario names have capitals, typing errors in them too.
+/// Scenario names may have capitals, so compare without case.
 fn nearest(typed: &str, names: &[&str]) -> String {
     let lower: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
     let guess = did_you_mean(typed, lower.iter().map(String::as_str));
@@ -292,7 +288,7 @@ fn unknown_metric(text: &str, word: &str) -> String {
     format!("{} is no figure of a run{remedy}", quoted(text))
 }
 
-/// The quantile of `p99.9`; `None` when it is another word.
+/// The quantile of `p99.9`; `None` for other text.
 fn percentile(word: &str) -> Result<Option<f64>, String> {
     let Some(digits) = word.strip_prefix('p').filter(|d| d.starts_with(|c: char| c.is_ascii_digit())) else {
         return Ok(None);
@@ -300,7 +296,7 @@ fn percentile(word: &str) -> Result<Option<f64>, String> {
     let plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     match digits.parse::<f64>().ok().filter(|_| plain) {
         Some(percent) if percent > 0.0 && percent <= HIGHEST_PERCENT => {
-            // The number nearest to what was written: 99.9 / 100 is not 0.999.
+            // Rounded to the number that was written: 99.9 / 100 is not 0.999.
             Ok(Some((percent * 1e6).round() / 1e8))
         }
         Some(_) => Err(format!("{} is not possible: write p1 to p{HIGHEST_PERCENT}, or max", quoted(word))),

@@ -1,4 +1,4 @@
-//! `tls:` checked: whom to believe, who to be, what to speak. The files themselves are read elsewhere.
+//! Checks `tls:`: trusted CAs, client certificate, versions. The files themselves are read elsewhere.
 
 use rustls::pki_types::ServerName;
 
@@ -8,24 +8,24 @@ use super::plan_schema::{Document, TlsForm, TlsVersionForm};
 use super::reader::PlanReader;
 use super::url::Url;
 
-/// How TLS is spoken to the target.
+/// TLS settings for the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
-    /// PEM file of the CAs that are trusted; `None`: the system's.
+    /// PEM file of the trusted CAs; `None`: the system's.
     pub ca: Option<String>,
-    /// Our own certificate; `None`: we show none.
+    /// Our client certificate; `None`: we send none.
     pub client: Option<ClientFiles>,
-    /// Any certificate is accepted.
+    /// Whether any certificate is accepted.
     pub insecure: bool,
-    /// The name or address asked for (SNI) and looked for in the certificate; valid as a server name.
+    /// The name or address sent as SNI and checked in the certificate; valid as a server name.
     pub server_name: String,
-    /// Earlier sessions are taken up.
+    /// Whether earlier sessions are resumed.
     pub resumption: bool,
-    /// What is spoken.
+    /// The TLS versions to offer.
     pub versions: Versions,
 }
 
-/// Our own certificate and its key.
+/// Our client certificate and its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientFiles {
     /// PEM file of the certificate and its chain.
@@ -34,10 +34,10 @@ pub struct ClientFiles {
     pub key: String,
 }
 
-/// Versions of TLS.
+/// A range of TLS versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Versions {
-    /// 1.3, or 1.2 where the target knows no better.
+    /// 1.3, or 1.2 where the target does not support it.
     Both,
     /// 1.2 alone.
     Only12,
@@ -46,7 +46,6 @@ pub enum Versions {
 }
 
 impl Versions {
-    /// The versions in a word.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Both => "1.2-1.3",
@@ -56,7 +55,7 @@ impl Versions {
     }
 }
 
-/// What `tls:` means for the target at `url`; `None` for plain HTTP, or with faults noted.
+/// The TLS settings for the target at `url`; `None` for plain HTTP, or with faults recorded.
 pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, url: Option<&Url>) -> Option<Tls> {
     let empty = TlsForm::default();
     let form = document.tls.as_ref().unwrap_or(&empty);

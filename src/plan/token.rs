@@ -1,4 +1,4 @@
-//! The token of HTTP: what a method and a header name are made of.
+//! The token syntax of HTTP, which methods and header names have.
 
 /// Whether `text` is a token (RFC 9110, section 5.6.2).
 pub(super) fn is_token(text: &str) -> bool {

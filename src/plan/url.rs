@@ -1,10 +1,10 @@
-//! Where requests go and the path on the request line: `http://host:port/prefix` taken apart.
+//! Parses URLs: splits `http://host:port/prefix`, and joins prefix and path to a request target.
 
 use super::fault::quoted;
 
 /// The longest host name of the DNS (RFC 1035, section 2.3.4, less the root's dot).
 const MAX_HOST_BYTES: usize = 253;
-/// The longest request target sent: servers refuse more than 8 KiB, the least RFC 9112 asks for is 8,000 bytes.
+/// The longest request target sent: servers refuse more than 8 KiB; RFC 9112 asks for at least 8,000 bytes.
 const MAX_TARGET_BYTES: usize = 64 << 10;
 
 /// The longest path of a Unix socket (unix(7): 108 bytes with the closing zero).
@@ -17,15 +17,14 @@ pub struct Target {
     pub host: String,
     /// TCP port.
     pub port: u16,
-    /// What the `Host` header says: brackets around IPv6, the port unless it is the scheme's own.
+    /// The value of the `Host` header: brackets around IPv6, the port unless it is the scheme's default.
     pub authority: String,
 }
 
-/// A URL's parts; the rest begins with `/`, or is empty.
+/// A URL's parts; `rest` begins with `/`, or is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Url {
     pub(crate) target: Target,
-    /// Whether it is https.
     pub(crate) is_secure: bool,
     /// The Unix socket that is the target: a path, or `@` and a name.
     pub(crate) unix: Option<String>,
@@ -44,7 +43,7 @@ impl Url {
     }
 }
 
-/// Takes `text` apart.
+/// Parses a URL.
 ///
 /// # Errors
 /// What is wrong and what to write instead.
@@ -78,7 +77,7 @@ pub(super) fn parse(text: &str) -> Result<Url, String> {
     Ok(Url { target: target(authority, if is_secure { 443 } else { 80 })?, is_secure, unix: None, rest })
 }
 
-/// `/run/app.sock` or `@name`, and the paths' prefix after another colon; the host is `localhost`.
+/// Parses `/run/app.sock` or `@name`, and the paths' prefix after another colon; the host is `localhost`.
 fn unix(text: &str) -> Result<Url, String> {
     let text = text.strip_prefix("//").filter(|path| path.starts_with(['/', '@'])).unwrap_or(text);
     let (socket, rest) = match text.find(":/") {
@@ -139,7 +138,7 @@ fn target(authority: &str, own_port: u16) -> Result<Target, String> {
     Ok(Target { host, port: number, authority })
 }
 
-/// A port as typed.
+/// Parses a port, 1 to 65535.
 pub(super) fn port(text: &str) -> Result<u16, String> {
     text.parse::<u16>()
         .ok()
@@ -158,7 +157,7 @@ pub(super) fn check_host(host: &str) -> Result<(), String> {
     if let Some(c) = host.chars().find(|c| !valid(*c)) {
         return Err(format!("a host can not contain {}", quoted(&c.to_string())));
     }
-    // All digits and dots is meant as an IPv4 address; a resolver would read `1.2.3` as 1.2.0.3.
+    // Only digits and dots means an IPv4 address; a resolver would read `1.2.3` as 1.2.0.3.
     let numeric = host.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     if numeric && host.parse::<core::net::Ipv4Addr>().is_err() {
         return Err(format!("{} is not an IPv4 address: write four numbers like `127.0.0.1`", quoted(host)));

@@ -1,7 +1,7 @@
-//! `${VAR}` and `${VAR:-default}` in the values of a plan.
+//! Substitutes `${VAR}` and `${VAR:-default}` in the values of a plan.
 //!
-//! Filled in after the YAML is read, so that a value can not change the plan's structure. The
-//! environment itself is read elsewhere and passed in as a function.
+//! This happens after the YAML is parsed, so that a value cannot change the plan's structure. The environment
+//! itself is read elsewhere and passed in as a function.
 
 use super::fault::{Faults, quoted};
 use super::limits::MAX_PLAN_BYTES;
@@ -9,10 +9,10 @@ use super::path::{Path, Step};
 use super::secrets::Secrets;
 use super::yaml::{Kind, Node, Scalar, Value};
 
-/// Text that variables may add to one plan.
+/// The most text that variables may add to one plan, in bytes.
 const MAX_ADDED_BYTES: usize = MAX_PLAN_BYTES;
 
-/// Fills in every value of `root`; `$${` becomes `${`. Returns what must not be shown of it.
+/// Fills in every value of `root`; `$${` becomes `${`. Returns the secrets in it.
 pub(super) fn fill_in(root: &mut Node, env: &dyn Fn(&str) -> Option<String>, faults: &mut Faults) -> Secrets {
     let mut filling = Filling { env, room: MAX_ADDED_BYTES, secrets: Secrets::default() };
     filling.walk(root, &Path::default(), faults);
@@ -21,7 +21,7 @@ pub(super) fn fill_in(root: &mut Node, env: &dyn Fn(&str) -> Option<String>, fau
 
 struct Filling<'a> {
     env: &'a dyn Fn(&str) -> Option<String>,
-    /// Text that may still be added.
+    /// Bytes that may still be added.
     room: usize,
     secrets: Secrets,
 }
@@ -72,7 +72,7 @@ impl Filling<'_> {
                     crate::units::print_bytes(MAX_ADDED_BYTES as u64)
                 )
             })?;
-            // How much load there is can not be secret, and a number would be found everywhere.
+            // Load settings cannot be secret, and a number would be found everywhere.
             if let Some(name) = name.filter(|_| path.steps().first() != Some(&Step::Key("load".to_owned()))) {
                 self.secrets.add(name, &value);
             }
@@ -89,8 +89,8 @@ impl Filling<'_> {
     }
 }
 
-/// What `NAME` or `NAME:-default` stands for, and the variable where it is its value; like the shell, the
-/// default also replaces an empty value.
+/// The value of `NAME` or `NAME:-default`, and the variable's name if the value came from it. As in the
+/// shell, the default also replaces an empty value.
 fn value_of<'a>(
     inside: &'a str,
     env: &dyn Fn(&str) -> Option<String>,

@@ -1,7 +1,7 @@
-//! YAML text to a tree of values that know their place. The only file that knows the YAML library.
+//! Parses YAML text into a tree of values with positions. The only file that uses the YAML library.
 //!
-//! Anchors, aliases and merge keys are resolved here, under budgets; duplicate keys are kept for
-//! the shape check to report. What a value means stays out.
+//! Anchors, aliases and merge keys are resolved here, within budgets; duplicate keys are kept for the shape
+//! check to report. The meaning of values is checked elsewhere.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
@@ -12,21 +12,21 @@ use super::limits::MAX_PLAN_BYTES;
 use super::path::{Path, Step};
 use crate::units::print_bytes;
 
-/// Nesting allowed in a plan: its own form needs 5 levels.
+/// The deepest nesting in a plan: its own form needs 5 levels.
 const MAX_DEPTH: usize = 24;
-/// Values in a plan, aliases expanded: 5,000 scenarios with 60 values each, or 1,000 with 100 headers.
+/// The most values in a plan, aliases expanded: 5,000 scenarios with 60 values each, or 1,000 with 100
+/// headers.
 const MAX_NODES: usize = 300_000;
-/// Text in a plan, aliases expanded: two plans of the largest size.
+/// The most text in a plan, aliases expanded: two plans of the largest size.
 const MAX_EXPANDED_BYTES: usize = 2 * MAX_PLAN_BYTES;
-/// Times a plan may refer to its anchors. Each repeats at most the text of one plan.
+/// The most aliases in a plan. Each repeats at most the text of one plan.
 const MAX_ALIASES: usize = 1_000;
 
-/// A value and where it stands.
+/// A value and its position.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Node {
-    /// Where it is written; of an alias, where the anchor is.
+    /// Where it is written; for an alias, where its anchor is.
     pub(crate) at: Option<Position>,
-    /// What it is.
     pub(crate) value: Value,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Node {
 pub(super) enum Value {
     /// Nothing, `~` or `null`.
     Null,
-    /// A value that could not be found out; its fault is noted already.
+    /// A value that could not be determined; its fault is recorded.
     Unknown,
     /// A single value.
     Scalar(Scalar),
@@ -45,7 +45,7 @@ pub(super) enum Value {
     Map(Vec<(Key, Node)>),
 }
 
-/// A key and where it stands.
+/// A key and its position.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Key {
     /// Where it is written.
@@ -57,15 +57,14 @@ pub(super) struct Key {
 /// A single value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scalar {
-    /// What it says: the text between quotes, or a plain value letter by letter.
+    /// The text between quotes, or a plain value as spelled.
     pub(crate) text: String,
-    /// What stands in the plan where variables were filled in; `None`: `text` is what stands there.
+    /// The typed text if variables were substituted; `None`: `text` is as typed.
     pub(crate) with_variables: Option<String>,
-    /// What it may be.
     pub(crate) kind: Kind,
 }
 
-/// What a scalar may be.
+/// The types a scalar may have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Kind {
     /// Text.
@@ -76,24 +75,24 @@ pub(super) enum Kind {
     Integer(i128),
     /// Another plain number.
     Float(f64),
-    /// From the environment: whatever its text can be read as.
+    /// From the environment: any type that its text can be parsed as.
     Variable,
 }
 
 impl Node {
-    /// A text that stands in no file.
+    /// A text without a position.
     pub(crate) fn text(text: &str) -> Self {
         let scalar = Scalar { text: text.to_owned(), with_variables: None, kind: Kind::Text };
         Self { at: None, value: Value::Scalar(scalar) }
     }
 
-    /// `true`, standing in no file.
+    /// `true` without a position.
     pub(crate) fn yes() -> Self {
         let scalar = Scalar { text: "true".to_owned(), with_variables: None, kind: Kind::Bool(true) };
         Self { at: None, value: Value::Scalar(scalar) }
     }
 
-    /// A mapping that stands in no file.
+    /// A mapping without a position.
     pub(crate) fn map(entries: Vec<(&str, Node)>) -> Self {
         let key = |text: &str| Key { at: None, text: Some(text.to_owned()) };
         let entries = entries.into_iter().map(|(text, node)| (key(text), node)).collect();
@@ -112,10 +111,10 @@ impl Node {
     }
 }
 
-/// The tree of `text`.
+/// Parses `text` into a tree.
 ///
 /// # Errors
-/// The first thing that is not YAML, or more than a plan may hold, and where.
+/// The first YAML error or exceeded limit, and where.
 pub(super) fn read(text: &str) -> Result<Node, (Option<Position>, String)> {
     let options = serde_yaml::options! {
         with_snippet: false,
@@ -156,9 +155,9 @@ fn explain(error: &Error) -> String {
         | Error::AliasReplayStackDepthExceeded { .. } => too_large(),
         other => {
             let text = other.to_string();
-            // The place is printed in front of the message, like every other fault's.
+            // The position is printed before the message, as for every other fault.
             let text = text.split_once(" at line ").map_or(text.as_str(), |(message, _)| message);
-            // An alias's faults come as text only.
+            // Errors in an alias come as text only.
             if text.contains("limit exceeded") || text.starts_with("budget breached") {
                 return too_large();
             }
@@ -177,7 +176,7 @@ fn too_large() -> String {
     )
 }
 
-/// A value as the library hands it over: numbers have lost their spelling.
+/// A value as the library returns it: numbers have lost their spelling.
 struct Raw(Spanned<RawValue>);
 
 enum RawValue {
@@ -301,7 +300,7 @@ impl<'de> Visitor<'de> for AnyValue {
 }
 
 impl Scalar {
-    /// What stands in the plan, for messages: never anything from the environment.
+    /// As typed in the plan, for messages: without values from the environment.
     pub(crate) fn typed(&self) -> &str {
         self.with_variables.as_ref().unwrap_or(&self.text)
     }

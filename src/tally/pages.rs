@@ -14,7 +14,7 @@
 //! ever fills up, it grows: an allocation is better than a lost sample.) An overflowing count is also carried
 //! into a list.
 
-/// Counts of a page: a cache line of 64 bytes.
+/// Counts in a page: a cache line of 64 bytes.
 pub(crate) const PAGE: usize = 16;
 /// The most pages in a pool, so that their numbers fit `u16`: 4 MiB.
 pub(crate) const MAX_PAGES: usize = u16::MAX as usize;
@@ -31,9 +31,9 @@ pub(crate) struct PagedCounts {
     slots: Box<[u16]>,
     /// Page 0 is unused.
     counts: Box<[[u32; PAGE]]>,
-    /// The slot of each page that was handed out; page 1 first.
+    /// The slot of each page in use; page 1 first.
     owners: Vec<u32>,
-    /// Pages from which on shipping is asked for.
+    /// Pages in use from which on shipping is requested.
     enough: usize,
     /// Samples for which there was no page.
     spill: Vec<PageIndex>,
