@@ -1,7 +1,7 @@
-//! What load threads measured, merged into the published picture.
+//! Merges what load threads measured into the published snapshot.
 //!
 //! A [`Merger`] takes windows of sources, which are threads or other processes; the [`Collector`] is the
-//! thread that feeds it with those of this process. There is no other way into the picture.
+//! thread that feeds it those of this process. All measurements enter the snapshot through a [`Merger`].
 
 mod merger;
 
@@ -18,31 +18,31 @@ use crate::tally::Tally;
 
 pub(crate) use merger::{MergedWindow, Merger, SourceWindow};
 
-/// How often the picture's state and elapsed time move on when no window comes.
+/// How often the snapshot's state and elapsed time are updated when no window comes.
 const TICK: Duration = Duration::from_millis(100);
 
-/// What the collector of a run is given.
+/// The inputs and outputs of the collector thread.
 pub(crate) struct Collector {
-    /// Where it publishes.
+    /// The snapshot it updates.
     pub(crate) shared: Arc<SharedSnapshot>,
     /// The run's clock.
     pub(crate) clock: Clock,
-    /// When load begins on it.
+    /// When load begins on that clock.
     pub(crate) start_at_ns: u64,
-    /// When these threads' part of it begins.
+    /// When these threads join.
     pub(crate) from_ns: u64,
     /// Windows of all threads.
     pub(crate) windows: Receiver<Window>,
-    /// The way back of each thread's tallies.
+    /// Returns each thread's tallies, by thread.
     pub(crate) empties: Vec<Sender<Box<Tally>>>,
-    /// Our control group, if there is one to be throttled in.
+    /// Our control group, if there is one that can be throttled.
     pub(crate) group: Option<Groups>,
-    /// Told of each window that all threads have closed.
+    /// Receives each window that all threads have closed.
     pub(crate) closed: Option<Sender<MergedWindow>>,
 }
 
 impl Collector {
-    /// Merge windows until every thread has sent its last one, then show the finished run.
+    /// Merge windows until every thread has sent its last one, then publish the finished run.
     pub(crate) fn run(self) {
         let warmup_ns = self.shared.read(|s| s.run.warmup_ns);
         let measure_from_ns = self.start_at_ns + warmup_ns;
@@ -65,7 +65,7 @@ impl Collector {
     fn merge(&self, mut window: Window, merger: &mut Merger) {
         let counts = window.tally.merged();
         window.tally.clear();
-        // A thread that has ended takes nothing back.
+        // A thread that has ended takes no tally back.
         let _ = self.empties[window.thread].try_send(window.tally);
         let closed = merger.merge(&SourceWindow {
             source: window.thread,
@@ -76,18 +76,18 @@ impl Collector {
             last: window.last,
         });
         if let Some(tell) = &self.closed {
-            // Nobody listening means that the run was given up.
+            // A closed channel means that the run was given up.
             closed.into_iter().for_each(|window| drop(tell.send(window)));
         }
     }
 
-    /// Move state, elapsed time and throttling on.
+    /// Update state, elapsed time and throttling.
     fn tick(&self, merger: &mut Merger, measure_from_ns: u64, throttle_before: &mut Option<Throttle>) {
         let now = self.clock.now();
         let throttle = self.group.as_ref().map(Groups::throttle);
         if now < measure_from_ns {
-            // The last reading before the measured time, so at most a tick too early: rather one
-            // period too many than one kept quiet.
+            // The last reading before the measured time, so at most a tick too early: better one period too
+            // many than one missed.
             *throttle_before = throttle;
         }
         merger.tick(now);

@@ -1,4 +1,4 @@
-//! Targets that a worker may load.
+//! Parses the targets that a worker may load.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub(crate) struct Allowed {
 }
 
 impl Allowed {
-    /// `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`.
+    /// Parses `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let form = "not a target: write HOST or HOST:PORT, like api.example.com:443 or [::1]:8081";
         let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0).ok_or(form.to_owned());
@@ -32,7 +32,6 @@ impl Allowed {
         Ok(Self { host: host.to_ascii_lowercase(), port })
     }
 
-    /// Whether it allows this target.
     pub(crate) fn allows(&self, host: &str, port: u16) -> bool {
         self.host.eq_ignore_ascii_case(host) && self.port.is_none_or(|allowed| allowed == port)
     }

@@ -1,7 +1,7 @@
-//! The arguments as typed, vetted against the table before values are taken out of them.
+//! Checks the arguments against the table of flags before values are extracted.
 //!
-//! pico-args looks for names wherever they stand; after this, no value can be taken for a flag, no
-//! flag for a value, and what is unknown, repeated or without its value has been refused.
+//! pico-args looks for names anywhere in the arguments. After this check no value can be taken for a flag and
+//! no flag for a value, and unknown flags, repeated flags and flags without their value have been rejected.
 
 use std::ffi::OsString;
 
@@ -9,7 +9,7 @@ use super::error::UsageError;
 use super::table::{FLAGS, Flag, Kind, find};
 use crate::plan::{did_you_mean, quoted};
 
-/// The arguments with `--flag=value` split in two, fit for pico-args.
+/// The arguments with `--flag=value` split in two, ready for pico-args.
 pub(super) fn vet(typed: Vec<OsString>) -> Result<Vec<OsString>, UsageError> {
     let mut texts = Vec::with_capacity(typed.len());
     for (i, argument) in typed.into_iter().enumerate() {
@@ -55,7 +55,7 @@ fn value_of(flag: &Flag, value: Option<String>, is_attached: bool) -> Result<Str
         return Err(UsageError::new(format!("{name} needs a value: write {name} {called}")));
     };
     let looks_like_a_flag = value.starts_with('-') && value != "-";
-    // A body may begin with a dash, all others that do are a forgotten value.
+    // A body may begin with a dash; any other value that does is a forgotten value.
     let is_text = *name == "-b" && (is_attached || find(value.split('=').next().unwrap_or("")).is_none());
     if looks_like_a_flag && !is_text {
         let other = if *name == "-b" {
@@ -71,7 +71,7 @@ fn value_of(flag: &Flag, value: Option<String>, is_attached: bool) -> Result<Str
     Ok(value)
 }
 
-/// Names that other tools give to what has a short one here, or another.
+/// Flags of other tools, and their names here.
 const KNOWN_ELSEWHERE: [(&str, &str); 27] = [
     ("--connections", "-c"),
     ("--concurrency", "-c"),
@@ -120,7 +120,7 @@ fn unknown(name: &str) -> UsageError {
         ));
     }
     let names = FLAGS.iter().map(|flag| flag.name);
-    // Two letters are alike too easily for a guess.
+    // Two-letter names are too similar for a guess.
     let guess =
         if name.len() > 3 { did_you_mean(name, names.filter(|n| n.len() > 2)) } else { String::new() };
     let guess = if guess.is_empty() { ": --help lists them all".to_owned() } else { guess };

@@ -1,12 +1,12 @@
-//! Shell completions, written from the table of flags.
+//! Shell completions, generated from the table of flags.
 //!
-//! Each script completes flags, file names where a flag takes a file, and words where it takes one of a
-//! few. What stays out: where a shell wants its script (`--help` of the shell says).
+//! Each script completes flags, file names where a flag takes a file, and words where it takes one of a few.
+//! Where to install a script depends on the shell.
 
 use super::shell::Shell;
 use super::table::{FLAGS, Flag, Kind};
 
-/// What stands after a flag.
+/// The value that follows a flag.
 enum ArgumentKind {
     Nothing,
     Anything,
@@ -33,7 +33,7 @@ fn names(flag: &'static Flag) -> impl Iterator<Item = &'static str> {
     [flag.name, flag.alias].into_iter().filter(|name| !name.is_empty())
 }
 
-/// The script for `shell`.
+/// The completion script for `shell`.
 pub fn completions(shell: Shell) -> String {
     match shell {
         Shell::Bash => bash(),
@@ -90,7 +90,7 @@ fn zsh() -> String {
     format!("#compdef loadtester\n_arguments \\\n{lines}    '*:URL:_urls'\n")
 }
 
-/// Within zsh's single quotes and brackets.
+/// Escapes text for zsh's single quotes and brackets.
 fn in_brackets(text: &str) -> String {
     unquoted(text).replace('[', "\\[").replace(']', "\\]").replace(':', "\\:")
 }

@@ -1,11 +1,10 @@
-//! Flags that contradict each other, or have no meaning in a role.
+//! Rejects flags that contradict each other, or have no meaning in a role.
 
 use super::error::UsageError;
 use super::options::{Options, Role};
 use super::{fleet, help};
 use crate::plan::quoted;
 
-/// Refuses flags that contradict each other.
 pub(super) fn refuse_contradictions(options: &Options) -> Result<(), UsageError> {
     let sources =
         [(options.plan.is_some(), "--plan"), (options.url.is_some(), "a URL"), (options.demo, "--demo")];

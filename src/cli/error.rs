@@ -1,8 +1,8 @@
-//! What is wrong with a command line.
+//! The error for a wrong command line.
 
 use std::fmt;
 
-/// What is wrong with the command line: the flag and the remedy, in a sentence.
+/// A wrong command line: the flag and the remedy, in a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageError(String);
 

@@ -1,15 +1,15 @@
-//! The flags of a coordinator and its workers, and what they contradict.
+//! Checks the flags of a coordinator and its workers, and what contradicts them.
 //!
-//! Tokens are never typed: they come from files that flags name, or from the environment, which is
-//! read elsewhere.
+//! Tokens are never typed: they come from files that flags name, or from the environment, which is read
+//! elsewhere.
 
 use super::error::UsageError;
 use super::options::{Options, Role};
 
-/// The most workers of one coordinator: it merges a report of each in each second.
+/// The most workers of one coordinator: it merges a report of each every second.
 pub(crate) const MAX_WORKERS: u64 = crate::fleet::messages::MAX_WORKERS as u64;
 
-/// `http://HOST:PORT`, without a path.
+/// Parses `http://HOST:PORT`, without a path.
 pub(super) fn coordinator(text: &str) -> Result<String, String> {
     let form = "not a coordinator's address: write http://HOST:PORT, like http://coordinator-svc:8080";
     if text.starts_with("https://") {
@@ -24,7 +24,7 @@ pub(super) fn coordinator(text: &str) -> Result<String, String> {
     Ok(format!("http://{authority}"))
 }
 
-/// What has no meaning in the role.
+/// Rejects flags that have no meaning in the role.
 pub(super) fn refuse(options: &Options) -> Result<(), UsageError> {
     let of_workers = [
         (options.coordinator.is_some(), "--coordinator"),
@@ -98,7 +98,7 @@ fn refuse_beside_coordinator(options: &Options, of_workers: &[(bool, &str)]) -> 
     none_of(&of_plan(options), "changes a plan, and this coordinator has none: add --plan, or remove it")
 }
 
-/// What changes a plan, given that there is none.
+/// Flags that change a plan, given without one.
 fn of_plan(options: &Options) -> [(bool, &'static str); 5] {
     let none = options.plan.is_none() && options.url.is_none();
     [

@@ -1,10 +1,10 @@
-//! What `--help` and the README say about the flags.
+//! Generates `--help` and the README's table of flags.
 
 use super::table::{FLAGS, Flag, Group, Kind};
 
-/// No line is longer, so that it fits a terminal and a code block.
+/// The longest line, so that it fits a terminal and a code block.
 const WIDTH: usize = 100;
-/// Where the explanations begin.
+/// The column at which the explanations begin.
 const COLUMN: usize = 25;
 
 const EXAMPLES: &str = "\

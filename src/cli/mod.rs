@@ -1,7 +1,8 @@
-//! What was typed; no meaning yet.
+//! Parses the command line; values are not interpreted yet.
 //!
-//! `table` knows the flags, `arguments` checks what was typed against it, `parse` takes the values out,
-//! `contradictions` refuses what does not go together, and `help` tells people. Files are not opened and addresses not bound here.
+//! `table` lists the flags, `arguments` checks the arguments against it, `parse` extracts the values,
+//! `contradictions` rejects what does not go together, and `help` makes the help text. Files are not opened
+//! and addresses not bound here.
 
 mod allowed;
 mod arguments;

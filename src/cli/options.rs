@@ -1,4 +1,4 @@
-//! The command line, taken apart.
+//! The parsed command line.
 
 use core::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,15 +8,15 @@ use super::report::Report;
 use super::shell::Shell;
 use crate::plan::UrlTls;
 
-/// Which job this process does.
+/// The role of this process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
-    /// Plan in, result out, alone.
+    /// Runs a plan alone.
     #[default]
     Standalone,
-    /// Sends its share for a coordinator.
+    /// Sends its part of the load for a coordinator.
     Worker,
-    /// Shares out a plan and judges the result.
+    /// Divides a plan among workers and judges the result.
     Coordinator,
     /// The demo target.
     Target,
@@ -25,14 +25,15 @@ pub enum Role {
 /// Where receive times come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Timestamps {
-    /// `SO_TIMESTAMPNS`: when the kernel had the bytes.
+    /// `SO_TIMESTAMPNS`: when the kernel received the bytes.
     #[default]
     Kernel,
     /// When our thread read them.
     User,
 }
 
-/// The command line, parsed and free of contradictions; values as typed where only the plan can judge them.
+/// The command line, parsed and free of contradictions; values are as typed where only the plan can check
+/// them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
     /// `--plan`: a file, or `-` for standard input.
@@ -69,7 +70,7 @@ pub struct Options {
     pub(crate) reports: Vec<Report>,
     /// `--baseline`.
     pub(crate) baseline: Option<PathBuf>,
-    /// `--max-regression`, a share.
+    /// `--max-regression`, a fraction.
     pub(crate) max_regression: Option<f64>,
     /// `--baseline-any-plan`.
     pub(crate) baseline_any_plan: bool,

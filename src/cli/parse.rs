@@ -1,4 +1,4 @@
-//! Takes the values of flags out of what was typed.
+//! Extracts the values of flags from the arguments.
 
 use core::net::SocketAddr;
 use std::ffi::OsString;
@@ -18,7 +18,7 @@ use crate::units;
 /// The most load threads: more cores than a machine has.
 const MAX_THREADS: u64 = 1_024;
 
-/// What `args` (without the program's name) ask for. `--help` and `--version` go before any error.
+/// Parses `args` (without the program's name). `--help` and `--version` take precedence over any error.
 ///
 /// # Errors
 /// The first thing that is wrong.
@@ -33,7 +33,7 @@ pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
         }
     }
     let mut taken = RemainingArguments(Arguments::from_vec(arguments::vet(args)?));
-    // A body may look like anything: it leaves first. Free arguments are what is left.
+    // A body may look like anything, so it is taken first. Free arguments are what is left.
     let body = taken.text("-b")?;
     let mut options = Options {
         body,
@@ -91,7 +91,7 @@ pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
     Ok(options)
 }
 
-/// The vetted arguments that are left.
+/// The checked arguments that are not taken yet.
 struct RemainingArguments(Arguments);
 
 impl RemainingArguments {
@@ -121,7 +121,7 @@ impl RemainingArguments {
         std::iter::from_fn(|| self.read(name, &parse).transpose()).collect()
     }
 
-    /// The free argument; called when all flags are taken.
+    /// The free argument; call this after all flags are taken.
     fn url(self) -> Result<Option<String>, UsageError> {
         let free: Vec<String> = self.0.finish().iter().map(|a| a.to_string_lossy().into_owned()).collect();
         match free.as_slice() {
@@ -225,7 +225,7 @@ mod tests {
         parse(words.iter().map(OsString::from).collect())
     }
 
-    /// A value the flag takes.
+    /// A valid value for the flag.
     fn sample(name: &str) -> &'static str {
         match name {
             "--role" => "target",

@@ -1,4 +1,4 @@
-//! `--report`: where a result goes and in which form, as typed.
+//! Parses `--report`: where a result goes, and in which format.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,6 @@ use crate::report::Format;
 /// One `--report`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Report {
-    /// In which form.
     pub(crate) format: Format,
     path: Option<PathBuf>,
 }
@@ -29,7 +28,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// `text` as a report: a file by its extension, `-` as JSON on standard output.
+/// Parses a `--report`: a file by its extension, `-` as JSON on standard output.
 pub(super) fn report(text: &str) -> Result<Report, String> {
     if text == "-" {
         return Ok(Report { format: Format::Json, path: None });

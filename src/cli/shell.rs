@@ -1,11 +1,11 @@
-//! Shells whose completions can be written.
+//! The shells that have completions.
 
-/// A shell whose completions we can write.
+/// A shell that has completions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shell {
     /// `source <(loadtester --completions bash)`
     Bash,
-    /// `loadtester --completions zsh > _loadtester` in a folder of `fpath`
+    /// `loadtester --completions zsh > _loadtester` in a directory of `fpath`
     Zsh,
     /// `loadtester --completions fish | source`
     Fish,

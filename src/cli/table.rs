@@ -1,25 +1,25 @@
-//! Every flag, once: parsing, `--help` and the README's table come from here.
+//! The table of all flags, from which parsing, `--help` and the README's table are made.
 
 /// One flag.
 #[derive(Debug)]
 pub(super) struct Flag {
     /// As typed, with its dashes.
     pub(crate) name: &'static str,
-    /// Another way to type it, or nothing.
+    /// Another name for it, or empty.
     pub(crate) alias: &'static str,
-    /// What its value is called in the help; empty: it takes none.
+    /// The name of its value in the help; empty: it takes none.
     pub(crate) value: &'static str,
-    /// What it is for.
+    /// The section of the help it belongs to.
     pub(crate) group: Group,
-    /// What it does, in half a sentence.
+    /// What it does, as a sentence fragment.
     pub(crate) help: &'static str,
-    /// What holds without it; empty: nothing.
+    /// Its default as the help shows it; empty: none.
     pub(crate) default: &'static str,
     /// How often it may be given.
     pub(crate) kind: Kind,
 }
 
-/// Purposes, in the help's order.
+/// Sections of the help, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
     What,
@@ -60,7 +60,7 @@ impl Group {
 pub(super) enum Kind {
     /// At most once.
     Once,
-    /// As often as wanted.
+    /// Any number of times.
     Repeatable,
 }
 
@@ -87,7 +87,7 @@ impl Flag {
     }
 }
 
-/// The flag `typed` is, if any.
+/// The flag called `typed`, if any.
 pub(super) fn find(typed: &str) -> Option<&'static Flag> {
     FLAGS.iter().find(|flag| flag.is(typed))
 }

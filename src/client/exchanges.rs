@@ -24,9 +24,9 @@ type List = (u32, u64);
 /// The deadlines of one scenario's requests.
 #[derive(Clone, Copy, Debug)]
 struct Timeouts {
-    /// For the whole response.
+    /// For the complete response.
     whole: List,
-    /// For its first byte, where that comes before.
+    /// For its first byte, if that is earlier.
     first_byte: Option<List>,
 }
 

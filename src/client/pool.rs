@@ -81,7 +81,7 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// Room for `capacity` connections, none of them open.
+    /// Slots for `capacity` connections, none of them open.
     pub(crate) fn new(plan: &Plan, capacity: usize) -> Self {
         Self {
             connections: (0..capacity).map(|_| Connection::new()).collect(),

@@ -1,4 +1,4 @@
-//! Windows of several sources, merged into one picture and laid along the measured time.
+//! Merges windows of several sources into one snapshot and its timeline.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,13 +10,14 @@ use crate::run::{SharedSnapshot, detail_text};
 use crate::tally::{Merged, Outcome, RowCounter, RowTime, ThreadHealth, Timer};
 use crate::verdict::preflight::OPEN_WINDOWS_MAX;
 
-/// The longest timeline: a day and a half of seconds, 15 MiB. Later windows still count, without a point.
+/// The longest timeline, in points: a day and a half of seconds, 15 MiB. Later windows count, but have no
+/// point.
 const MAX_TIMELINE_POINTS: usize = 130_000;
 
 /// A closed window of one source.
 #[derive(Debug)]
 pub(crate) struct SourceWindow<'a> {
-    /// Whose: as [`Merger::add`] has named it.
+    /// The index of the source, as returned by [`Merger::add`].
     pub(crate) source: usize,
     /// When it began; `None`: where the source's last window ended.
     pub(crate) began_at_ns: Option<u64>,
@@ -24,7 +25,7 @@ pub(crate) struct SourceWindow<'a> {
     pub(crate) ended_at_ns: u64,
     /// What was counted in it.
     pub(crate) tally: &'a Merged,
-    /// What the source's threads say of themselves; as many as the source has.
+    /// Figures that the source's threads report about themselves, one entry for each of its threads.
     pub(crate) threads: &'a [ThreadHealth],
     /// Set in the source's last window.
     pub(crate) last: Option<Last>,
@@ -39,14 +40,14 @@ pub(crate) struct MergedWindow {
     pub(crate) tally: Merged,
 }
 
-/// What has been merged and what is still open. Instants are of one clock, which [`Self::tick`] is told too.
+/// Merges windows into the snapshot. All times are of one clock, also those of [`Self::tick`].
 pub(crate) struct Merger {
     shared: Arc<SharedSnapshot>,
     start_at_ns: u64,
     measure_from_ns: u64,
     /// Windows that some sources have not closed yet, by their index in the measured time.
     open: BTreeMap<u64, Merged>,
-    /// How many of them there may be.
+    /// The most windows that may be open.
     most_open: usize,
     /// The index of the first window that has no point in the timeline yet.
     first_open: u64,
@@ -55,22 +56,22 @@ pub(crate) struct Merger {
 }
 
 struct Source {
-    /// Its places among the snapshot's threads.
+    /// The indices of its threads in the snapshot.
     threads: Range<usize>,
     /// The end of its last window; `None`: there will be no more.
     end_ns: Option<u64>,
-    /// The end of its newest window.
+    /// The latest end of its windows.
     counted_to_ns: u64,
-    /// Requests that fell due in its windows.
+    /// Requests that came due in its windows.
     due: u64,
     /// Requests that were due and have neither ended nor been dropped.
     outstanding: u64,
-    /// Nobody waits for its windows any more; late ones still count.
+    /// Its windows are no longer awaited; late ones still count.
     given_up: bool,
 }
 
 impl Merger {
-    /// Nothing merged yet; load begins at `start_at_ns`, the measured time at `measure_from_ns`.
+    /// An empty merger; load begins at `start_at_ns`, the measured time at `measure_from_ns`.
     pub(crate) fn new(shared: Arc<SharedSnapshot>, start_at_ns: u64, measure_from_ns: u64) -> Self {
         Self {
             shared,
@@ -84,13 +85,13 @@ impl Merger {
         }
     }
 
-    /// The same, with room for `windows` that some source has not closed: for sources that may be late.
+    /// The same, with up to `windows` open windows: for sources that may be late.
     pub(crate) fn with_patience(self, windows: usize) -> Self {
         Self { most_open: windows.max(OPEN_WINDOWS_MAX as usize), ..self }
     }
 
-    /// Take in a source, whose first window begins at `from_ns` and whose threads have these places in the
-    /// snapshot. Its number is that of those before it.
+    /// Add a source whose first window begins at `from_ns` and whose threads have these indices in the
+    /// snapshot. Returns the index of the source.
     pub(crate) fn add(&mut self, threads: Range<usize>, from_ns: u64) -> usize {
         self.shared.update(|snapshot| {
             let most = snapshot.threads.len().max(threads.end);
@@ -107,11 +108,11 @@ impl Merger {
         self.sources.iter().any(|source| source.end_ns.is_some())
     }
 
-    /// Merge a window; those that are now closed by all sources.
+    /// Merge a window; returns those that all sources have now closed.
     pub(crate) fn merge(&mut self, part: &SourceWindow<'_>) -> Vec<MergedWindow> {
         let source = &mut self.sources[part.source];
-        // A thread closes its window a little after the second is over: its middle says which it was.
-        // What a source far behind has counted is shown in the oldest window still open.
+        // A thread closes its window a little after the second is over, so its middle determines its index.
+        // What a source far behind has counted goes into the oldest window still open.
         let began_at_ns = part.began_at_ns.or(source.end_ns).unwrap_or(part.ended_at_ns);
         let middle_ns = began_at_ns.midpoint(part.ended_at_ns);
         let index = middle_ns.saturating_sub(self.measure_from_ns) / WINDOW_NS;
@@ -121,7 +122,7 @@ impl Merger {
             self.open.entry(index).or_insert_with(|| Merged::new(scenarios)).merge(part.tally);
         }
         source.end_ns = Some(part.ended_at_ns).filter(|_| part.last.is_none() && !source.given_up);
-        // Not below zero over the whole, though a window may end more requests than fell due in it.
+        // Not below zero in total, though a window may end more requests than came due in it.
         let due = part.tally.sum(RowCounter::Due);
         let ended = part.tally.settled();
         source.counted_to_ns = source.counted_to_ns.max(part.ended_at_ns);
@@ -140,7 +141,8 @@ impl Merger {
         })
     }
 
-    /// Wait for no more windows of `source`. What it had under way stays unfinished, unless it is told late.
+    /// Stop waiting for windows of `source`. Its outstanding requests stay unfinished, unless a late window
+    /// has their end.
     pub(crate) fn give_up(&mut self, source: usize) -> Vec<MergedWindow> {
         let source = &mut self.sources[source];
         source.given_up = true;
@@ -156,7 +158,7 @@ impl Merger {
         })
     }
 
-    /// Give every window that nobody has open any more its point in the timeline.
+    /// Give every window that no source has open any more its point in the timeline.
     fn close(&mut self, snapshot: &mut Snapshot) -> Vec<MergedWindow> {
         let slowest = self.sources.iter().filter_map(|source| source.end_ns).min();
         let merged_to_ns = slowest.unwrap_or(self.load_ended_at_ns);
@@ -189,9 +191,9 @@ impl Merger {
         closed
     }
 
-    /// The time that the counts of all sources are out of: each source's own, so that those who are ahead of
-    /// the slowest do not count twice. It is such that all that fell due, divided by it, is the sum of what
-    /// fell due for each source per second of its own time.
+    /// The time to divide the counts of all sources by, from each source's own time, so that those ahead of
+    /// the slowest do not count twice. All due requests divided by it are the sum, over sources, of due
+    /// requests per second of the source's own time.
     fn mean_span_ns(&self, slowest_ns: u64, longest_ns: u64) -> u64 {
         let span = |source: &Source| {
             let until_ns = source.counted_to_ns.max(slowest_ns);
@@ -204,7 +206,7 @@ impl Merger {
         if due > 0.0 { (due / per_ns).round() as u64 } else { 0 }
     }
 
-    /// Move state and elapsed time on.
+    /// Update state and elapsed time.
     pub(crate) fn tick(&mut self, now: u64) {
         self.shared.update(|snapshot| {
             snapshot.elapsed_ns = now.saturating_sub(self.start_at_ns);
@@ -218,7 +220,7 @@ impl Merger {
         });
     }
 
-    /// Show the finished run.
+    /// Publish the finished run.
     pub(crate) fn finish(mut self) {
         for source in 0..self.sources.len() {
             self.give_up(source);
@@ -277,7 +279,7 @@ mod tests {
 
     const S: u64 = 1_000_000_000;
 
-    /// A merger of two sources, and what it draws.
+    /// A merger of two sources, and its snapshot.
     fn two_sources() -> (Merger, Arc<SharedSnapshot>) {
         let run = RunInfo {
             scenarios: vec![("a".to_owned(), 1)],
@@ -292,7 +294,7 @@ mod tests {
         (merger, shared)
     }
 
-    /// A window of `source` up to the end of second `second`, in which so many requests were sent and answered.
+    /// A window of `source` up to the end of second `second`, in which `requests` were sent and answered.
     fn window(merger: &mut Merger, source: usize, second: u64, requests: u64) {
         let mut tally = Merged::new(1);
         let scenario = tally.row_mut(StepId(0));

@@ -16,7 +16,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// To `addresses`, at least one, from `sources` in turn; no sources: the kernel's choice.
+    /// A route to `addresses`, at least one, from `sources` in turn; no sources: the kernel's choice.
     pub fn new(addresses: Vec<Address>, sources: &[IpAddr]) -> Self {
         Self { version: AtomicU64::new(0), addresses: Mutex::new(addresses.into()), sources: sources.into() }
     }

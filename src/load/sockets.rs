@@ -1,4 +1,4 @@
-//! What a load thread does with its sockets: connect, serve readiness, read, write, close.
+//! Socket operations of a load thread: connect, handle readiness, read, write, close.
 
 use std::io;
 
@@ -9,11 +9,11 @@ use crate::client::End;
 use crate::sys::{self, Ready, Socket};
 use crate::tally::{Detail, Outcome, TlsFault};
 
-/// Reads from one connection before the others have their turn.
+/// Reads from one connection before the others get their turn.
 const READS_IN_A_ROW: usize = 16;
 
 impl Thread {
-    /// Do what became possible on a socket; returns the present.
+    /// Handle a readiness event of a socket; returns the current time.
     #[inline]
     pub(super) fn serve(&mut self, ready: Ready, mut now: u64) -> u64 {
         let c = ready.token as u32;
@@ -33,7 +33,7 @@ impl Thread {
             if !ready.readable {
                 return now;
             }
-            // The target spoke or hung up before it was asked, and this edge will not come again.
+            // The target sent data or hung up before the request, and this edge will not come again.
             now = self.drain(now);
         }
         if ready.writable && self.wants_write(c) {
@@ -49,7 +49,7 @@ impl Thread {
         is_tls || self.client.has_outgoing(c)
     }
 
-    /// TCP is there: tell the client, or begin the TLS handshake.
+    /// TCP is established: report it to the client, or begin the TLS handshake.
     fn tcp_established(&mut self, c: u32, now: u64) {
         self.addresses.reached(c);
         let Some(tls) = &self.tls else { return self.client.connected(c, now) };
@@ -64,7 +64,7 @@ impl Thread {
         }
     }
 
-    /// Read until there is nothing left, or others have waited long enough; returns the present.
+    /// Read until nothing is left or others have waited long enough; returns the current time.
     #[inline]
     pub(super) fn read(&mut self, c: u32, hung_up: bool, mut now: u64) -> u64 {
         for _ in 0..READS_IN_A_ROW {
@@ -78,7 +78,8 @@ impl Thread {
             let received = match result {
                 Ok(received) if received.bytes > 0 => received,
                 Ok(_) => {
-                    // TLS announces the end of the data; without that it may have been cut off.
+                    // TLS marks the end of the data with close_notify; without it the data may have been cut
+                    // off.
                     let end = if transport.is_tls() { End::Truncated } else { End::Eof };
                     self.ended(c, end, now);
                     return now;
@@ -100,8 +101,8 @@ impl Thread {
                     return now;
                 }
             }
-            // Less than asked for: the kernel has no more, and the next byte is a new edge (epoll(7)).
-            // After a hang-up no edge will come, so read on to the end.
+            // Less than requested: the kernel has no more, and the next byte is a new edge (epoll(7)). After
+            // a hang-up no edge will come, so read on to the end.
             if (received.bytes as u64) < request.bytes && !hung_up {
                 return now;
             }
@@ -134,7 +135,7 @@ impl Thread {
         let Some(transport) = &mut self.transports[c as usize] else { return };
         match transport.write(&mut self.client, c) {
             Ok(()) => {}
-            // A writable event will come: the socket is watched for it from the beginning.
+            // A writable event will come: the socket was registered for it from the start.
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
             Err(e) => self.write_failed(c, &e, now),
         }
@@ -144,8 +145,8 @@ impl Thread {
         let Some(transport) = &self.transports[c as usize] else { return };
         let is_tls = transport.is_tls();
         let was_sending = self.client.has_outgoing(c);
-        // What the target said before it hung up lies in the kernel: the answer to a part of the request, or
-        // an alert.
+        // What the target sent before it hung up is still in the kernel: the response to a part of the
+        // request, or an alert.
         if is_tls || self.client.written(c).1 > 0 {
             self.read(c, false, now);
         }
@@ -157,7 +158,7 @@ impl Thread {
     }
 
     fn tls_failed(&mut self, c: u32, fault: TlsFault, now: u64) {
-        // The alert that tells the target why; it may have gone already.
+        // Send the alert that explains the failure to the target; it may have been sent already.
         if let Some(transport) = &mut self.transports[c as usize] {
             transport.flush();
         }
@@ -189,20 +190,20 @@ impl Thread {
     fn connect_failed(&mut self, c: u32, error: &io::Error, now: u64) {
         let errno = error.raw_os_error().unwrap_or_default();
         let outcome = match errno {
-            // Accepted and dropped before anything was sent is a refusal, too.
+            // A connection accepted and dropped before anything was sent counts as refused, too.
             libc::ECONNREFUSED | libc::ECONNRESET | libc::ECONNABORTED | libc::EPIPE => {
                 Outcome::ConnectRefused
             }
-            // A Unix socket whose queue is full.
+            // A Unix socket whose listen queue is full.
             libc::EAGAIN => Outcome::ConnectRefused,
             libc::ETIMEDOUT => Outcome::ConnectTimeout,
             libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EHOSTDOWN | libc::ENETDOWN | libc::ENOENT => {
                 Outcome::ConnectUnreachable
             }
-            // Ports, descriptors, memory, permission: this machine's.
+            // Ports, descriptors, memory, permissions: a problem of this machine.
             _ => Outcome::LocalError,
         };
-        // An address of a family that this machine does not speak (`::1` where IPv6 is off).
+        // An address of a family that this machine does not support (`::1` where IPv6 is off).
         let not_for_us = matches!(errno, libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT);
         let nobody_there =
             not_for_us || matches!(outcome, Outcome::ConnectRefused | Outcome::ConnectUnreachable);

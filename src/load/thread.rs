@@ -1,4 +1,4 @@
-//! The life of a load thread: open connections, wait for the start, apply load, drain.
+//! Runs a load thread: opens connections, waits for the start, applies load, drains.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -13,20 +13,20 @@ use crate::client::{Action, Client};
 use crate::sys::{self, Addresses, MAX_EVENTS, Poller, RealtimeOffset, ThreadTls};
 use crate::tally::{Tally, ThreadHealth};
 
-/// The longest sleep: how soon a request to stop is noticed.
+/// The longest sleep, in nanoseconds; a request to stop is noticed within it.
 const LONGEST_WAIT_NS: u64 = 50_000_000;
-/// With requests due closer together than this a thread polls instead of sleeping: falling asleep and
-/// waking twice per request, for its response and for the next one, takes a core about as long, and each
-/// wake-up would be late by a part of it.
+/// With requests due closer together than this, a thread polls instead of sleeping: falling asleep and waking
+/// twice per request, for its response and for the next one, takes a core about as long, and each wake-up
+/// would be late by a part of it.
 const SHORTEST_GAP_NS: u64 = 50_000;
-/// The longest sleep while the start is awaited.
+/// The longest sleep while waiting for the start.
 const START_WAIT_NS: u64 = 200_000;
-/// The most that a wait takes which finds events at once: the call, and copying each event. Leaving a core
+/// The most that a wait takes if events are ready at once: the call, and copying each event. Leaving a core
 /// and coming back takes longer.
 const NO_SLEEP_NS: u64 = 2_000;
 const NO_SLEEP_NS_PER_EVENT: u64 = 150;
 
-/// Between looks for an empty tally, where there has to be one.
+/// The interval between checks for an empty tally when there must be one.
 const EMPTY_TALLY_WAIT: Duration = Duration::from_micros(50);
 
 /// One load thread and everything it owns.
@@ -35,15 +35,15 @@ pub(super) struct Thread {
     pub(super) client: Client,
     pub(super) poller: Poller,
     pub(super) addresses: Addresses,
-    /// Which version of the route they are of.
+    /// The version of the route that `addresses` is from.
     pub(super) route_seen: u64,
-    /// Of each connection, from the connect call on.
+    /// By connection, from the connect call on.
     pub(super) transports: Box<[Option<Transport>]>,
-    /// Begins TLS sessions, where the target is https.
+    /// Creates TLS sessions, if the target is https.
     pub(super) tls: Option<ThreadTls>,
-    /// Tells events of a connection's present socket from those of its earlier ones.
+    /// Distinguishes events of a connection's current socket from those of earlier ones.
     pub(super) generations: Box<[u32]>,
-    /// Connections with more to read, whose edge has been used up, and whether each is among them.
+    /// Connections with more to read although their edge is consumed, and whether each is among them.
     pub(super) unread: VecDeque<u32>,
     pub(super) is_unread: Box<[bool]>,
     pub(super) buffer: Box<[u8]>,
@@ -51,9 +51,9 @@ pub(super) struct Thread {
     /// Time spent waiting since `observed_from_ns`.
     idle_ns: u64,
     observed_from_ns: u64,
-    /// When the last step ended, and when by its word something else comes due.
+    /// When the last step ended; `next_at_ns` is when, as of then, something else comes due.
     stepped_at_ns: u64,
-    /// Waits in a row that brought all the events they could, and when the first of them began.
+    /// Consecutive waits that returned as many events as possible, and when the first of them began.
     full_rounds: usize,
     full_since_ns: u64,
     next_at_ns: u64,
@@ -102,7 +102,7 @@ impl Thread {
         while !self.client.is_settled() && !self.job.control.is_stopped() {
             self.step(LONGEST_WAIT_NS);
         }
-        // Nobody listening means that the run was given up.
+        // A closed channel means that the run was given up.
         let _ = self.job.settled.send(FirstConnects { reached: self.client.reached_target() });
         let start_ns = loop {
             match self.job.control.start_at_ns.load(Ordering::Acquire) {
@@ -111,7 +111,7 @@ impl Thread {
                 at_ns => break at_ns,
             }
         };
-        // Not before the instant itself: what is sent earlier is neither warm-up nor measured.
+        // Not before that time: what is sent earlier is neither warm-up nor measured.
         let from_ns = self.job.control.from_ns.load(Ordering::Relaxed);
         while let wait_ns @ 1.. = from_ns.saturating_sub(self.job.clock.now()) {
             if self.job.control.is_stopped() {
@@ -157,28 +157,28 @@ impl Thread {
         self.client.count_unreached();
         let last = Last { load_ended_at_ns };
         let now = self.job.clock.now();
-        // The load is over: waiting for an empty tally holds nobody up. None will come when the
-        // collector is gone, and then nobody wants ours.
+        // The load is over, so waiting for an empty tally delays nothing. None will come if the collector is
+        // gone, and then ours is not needed.
         if let Ok(empty) = self.job.empties.recv() {
             self.send_window(empty, now, Some(last));
         }
     }
 
-    /// Close the window, if there is an empty tally to go on with; else go on with this one.
+    /// Close the window if an empty tally is available; otherwise continue with this one.
     fn ship(&mut self, now: u64) {
         if let Ok(empty) = self.job.empties.try_recv() {
             self.send_window(empty, now, None);
         }
     }
 
-    /// Close the window before its time, because its tally has few pages left. Where it has none, waiting for an
-    /// empty tally is better than to go without: what is sent late meanwhile is measured as send delay.
+    /// Close the window early, because its tally has few pages left. If it has none, waiting for an empty
+    /// tally is better than continuing without: what is sent late meanwhile is measured as send delay.
     #[cold]
     fn ship_early(&mut self) {
         loop {
             match self.job.empties.try_recv() {
                 Ok(empty) => return self.send_window(empty, self.job.clock.now(), None),
-                // Sleeping allocates nothing, as waiting on the channel would.
+                // Sleeping does not allocate, unlike waiting on the channel.
                 Err(TryRecvError::Empty)
                     if self.client.tally().must_ship() && !self.job.control.is_stopped() =>
                 {
@@ -202,11 +202,11 @@ impl Thread {
         };
         let tally = self.client.swap_tally(empty, now);
         let window = Window { thread: self.job.thread, ended_at_ns: now, tally, health, last };
-        // The channel has room for every tally there is; it is closed only when nobody wants them.
+        // The channel has capacity for every tally; it is closed only when the collector is gone.
         let _ = self.job.windows.try_send(window);
     }
 
-    /// Do what is due, wait for what comes next but no longer than `most_ns`, and serve it.
+    /// Do what is due, wait for the next event but no longer than `most_ns`, and handle it.
     #[inline]
     fn step(&mut self, most_ns: u64) {
         let now = self.job.clock.now();
@@ -218,11 +218,11 @@ impl Thread {
         let hurried = self.job.may_poll && self.client.gap_ns() < SHORTEST_GAP_NS;
         let polls = hurried || self.job.busy_poll || !self.unread.is_empty();
         let wait_ns = if polls { 0 } else { left_ns };
-        // Fails only for a bad descriptor or buffer, which would be ours: then there are no events.
+        // Fails only for a bad descriptor or buffer, which would be our bug: then there are no events.
         let events = self.poller.wait(wait_ns).unwrap_or(0);
         let mut now = self.job.clock.now();
         let idle_from_ns = match polls {
-            // A round in which nothing happened was spent waiting, all of it.
+            // A round in which nothing happened was waiting as a whole.
             true if events == 0 && !self.acted && self.unread.is_empty() => self.stepped_at_ns,
             false if slept(now - before, events) => before,
             _ => now,
@@ -239,7 +239,7 @@ impl Thread {
         for _ in 0..self.unread.len() {
             let Some(c) = self.unread.pop_front() else { break };
             self.is_unread[c as usize] = false;
-            // Whether it was hung up is not remembered: no edge may be left to wait for.
+            // Whether it was hung up is not remembered, and there may be no edge left to wait for.
             now = self.read(c, true, now);
             now = self.drain(now);
         }
@@ -251,16 +251,16 @@ impl Thread {
         self.stepped_at_ns = now;
     }
 
-    /// The instant up to which everything that lay in the kernel has been served, but for connections with
-    /// more to read. Deadlines are looked at only up to it: a response that was there in time is in time,
-    /// though we may be late.
+    /// The time up to which everything that was in the kernel has been served, except for connections with
+    /// more to read. Deadlines are checked only up to it: a response that arrived in time is in time, even if
+    /// we are late.
     fn served_to(&mut self, events: usize, waited_from_ns: u64) -> Option<u64> {
         if events < MAX_EVENTS {
             self.full_rounds = 0;
             return Some(waited_from_ns);
         }
-        // There was more than one wait can bring. Sockets are served in turn, so after this many rounds
-        // all that were ready before the first of them have been.
+        // There were more events than one wait returns. Sockets are served in turn, so after this many rounds
+        // all that were ready before the first of them have been served.
         if self.full_rounds == 0 {
             self.full_since_ns = waited_from_ns;
         }
@@ -272,7 +272,7 @@ impl Thread {
         })
     }
 
-    /// Do all the client wants; returns the present.
+    /// Execute all actions of the client; returns the current time.
     #[inline]
     pub(super) fn drain(&mut self, mut now: u64) -> u64 {
         self.client.permit(self.job.control.permitted_until_ns.load(Ordering::Relaxed));
@@ -292,8 +292,8 @@ impl Thread {
     }
 }
 
-/// Whether a wait of `took_ns` that brought `events` was idleness. A thread that never catches up finds
-/// its next events ready each time it asks; the asking is work.
+/// Whether a wait of `took_ns` that returned `events` was idle time. A thread that never catches up finds its
+/// next events ready at each call; the call itself is work.
 #[inline]
 fn slept(took_ns: u64, events: usize) -> bool {
     took_ns > NO_SLEEP_NS + NO_SLEEP_NS_PER_EVENT * events as u64

@@ -1,4 +1,4 @@
-//! Between a plan's words and TLS: what to speak, and why it failed.
+//! Builds the TLS configuration from a plan, and maps TLS errors to faults.
 
 use rustls::{CertificateError, Error, PeerMisbehaved};
 
@@ -6,18 +6,18 @@ use crate::plan::{Tls, Versions, quoted};
 use crate::sys::{PemFile, TlsConfig, TlsError, TlsOptions, is_a_ca_as_server};
 use crate::tally::TlsFault;
 
-/// The contents of a plan's PEM files, where it names any.
+/// The contents of a plan's PEM files, if it has any.
 #[derive(Clone, Default)]
 pub struct Pem {
-    /// Of `tls.ca`.
+    /// The content of `tls.ca`.
     pub ca: Option<Vec<u8>>,
-    /// Of `tls.cert`.
+    /// The content of `tls.cert`.
     pub certificate: Option<Vec<u8>>,
-    /// Of `tls.key`.
+    /// The content of `tls.key`.
     pub key: Option<Vec<u8>>,
 }
 
-/// What the connections of a plan share that says `tls` and names these files.
+/// The TLS configuration that the connections of a plan with `tls` and these files share.
 ///
 /// # Errors
 /// Which key and file is at fault, why, and what to do about it.
@@ -38,7 +38,7 @@ pub fn tls_config(tls: &Tls, files: &Pem) -> Result<TlsConfig, String> {
     })
 }
 
-/// What `failed` is in the closed list of faults.
+/// The fault for a TLS error.
 pub(super) fn fault(failed: &TlsError) -> TlsFault {
     match &failed.error {
         error if is_a_ca_as_server(error) => TlsFault::WrongPurpose,

@@ -1,4 +1,4 @@
-//! One connection's bytes on their way to and from the target: in the clear, or through TLS.
+//! Moves one connection's bytes to and from the target: in the clear, or through TLS.
 //!
 //! ```text
 //! Plain ─ TCP established, target is https ─▶ Tls: handshake ─▶ Client::secured
@@ -6,7 +6,7 @@
 //! write: Client::outgoing ──▶ wire                  Client::outgoing ─▶ Session ─▶ wire
 //! ```
 //!
-//! With TLS the kernel's stamp of a read is that of the last record's last byte, and bodies are never
+//! With TLS the kernel's timestamp of a read is that of the last record's last byte, and bodies are never
 //! discarded in the kernel: they must be decrypted to be authenticated.
 
 use std::io;
@@ -18,11 +18,10 @@ use crate::tally::TlsFault;
 
 /// Largest read while a response's head or body is inspected; TLS reads as much.
 pub(super) const BUFFER_BYTES: usize = 16 * 1024;
-/// Largest read while a head is expected: holds most small responses whole. Of a large one little is copied
-/// before the rest can be discarded in the kernel.
+/// Largest read while a head is expected: holds most small responses completely. Of a large one, little is
+/// copied before the rest can be discarded in the kernel.
 const HEAD_READ_BYTES: usize = 4 * 1024;
 
-/// The transport of one connection.
 pub(super) enum Transport {
     /// TCP or a Unix socket; also an https target's while TCP is connecting.
     Plain(Socket),
@@ -36,18 +35,18 @@ pub(super) struct TlsStream {
     session: Session,
 }
 
-/// What one read asks the kernel for.
+/// One read from the kernel.
 #[derive(Clone, Copy)]
 pub(super) struct ReadRequest {
     /// The most bytes it may return.
     pub(crate) bytes: u64,
-    /// Throw them away in the kernel.
+    /// Discard them in the kernel.
     discard: bool,
 }
 
-/// What became of TLS after a read.
+/// The state of TLS after a read.
 pub(super) struct TlsState {
-    /// The target announced the end of its data (close_notify).
+    /// The target ended its data (close_notify).
     pub(crate) closed: bool,
     /// TLS has records of its own to send.
     pub(crate) wants_write: bool,
@@ -74,7 +73,7 @@ impl Transport {
         }
     }
 
-    /// What the next read of connection `c` should ask for.
+    /// The next read for connection `c`.
     #[inline]
     pub(crate) fn next_read(&self, client: &Client, c: u32) -> ReadRequest {
         let Self::Plain(socket) = self else {
@@ -86,7 +85,7 @@ impl Transport {
         ReadRequest { bytes: if discard { skippable } else { room }, discard }
     }
 
-    /// Read from the wire into `buffer`.
+    /// Read from the socket into `buffer`.
     ///
     /// # Errors
     /// `WouldBlock` when there is nothing; otherwise why the connection is gone.
@@ -98,7 +97,7 @@ impl Transport {
         self.socket().receive(&mut buffer[..request.bytes as usize])
     }
 
-    /// Hand what [`Self::receive`] read for `c` to the client: `received` bytes of `wire`.
+    /// Pass what [`Self::receive`] read for `c` to the client: `received` bytes of `wire`.
     ///
     /// # Errors
     /// What is wrong with the TLS records.
@@ -143,14 +142,14 @@ impl Transport {
         }
     }
 
-    /// Send the TLS records that wait, as far as the socket takes them: an alert, mostly.
+    /// Send pending TLS records, as far as the socket takes them: mostly an alert.
     pub(crate) fn flush(&mut self) {
         if let Self::Tls(stream) = self {
             let _ = stream.session.flush(&mut &stream.socket);
         }
     }
 
-    /// Tell a TLS peer that no more will come, as far as the socket takes it.
+    /// Send close_notify to a TLS peer, as far as the socket takes it.
     pub(crate) fn close(mut self) {
         if let Self::Tls(stream) = &mut self {
             stream.session.close();
@@ -193,7 +192,7 @@ impl TlsStream {
         Ok(TlsState { closed: session.is_closed_by_peer(), wants_write: session.wants_flush() })
     }
 
-    /// Send what waits: TLS's own records first, then the request.
+    /// Send what is pending: TLS's own records first, then the request.
     fn write(&mut self, client: &mut Client, c: u32) -> io::Result<()> {
         loop {
             self.session.flush(&mut &self.socket)?;

@@ -1,28 +1,28 @@
-//! Who kept requests of the asked load from being sent, and what to do about it.
+//! The causes for requests of the asked load not being sent, and the remedies.
 
 use super::evidence::Evidence;
 use crate::units::plural;
 
-/// Who kept the missing requests from being sent.
+/// Why the missing requests were not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// This tool: the requests were due and our threads never got to them.
+    /// This tool: the requests were due and our threads never reached them.
     Generator,
-    /// The target, or too few connections: the requests found none free though we kept up.
+    /// The target, or too few connections: the requests found none free although we kept up.
     Connections,
-    /// The requests found no free connection, and another reason says we may have kept them busy ourselves.
+    /// The requests found no free connection, but by another reason we may have kept them busy ourselves.
     Either,
-    /// Workers of a fleet that were lost or had no lease, so many of so many.
+    /// Workers of a fleet that were lost or had no lease.
     Workers {
-        /// Those that were.
+        /// How many were.
         cut_off: usize,
-        /// All that had a part.
+        /// How many workers had a part of the load.
         of: usize,
     },
 }
 
 impl Cause {
-    /// Of what is missing by this evidence; nothing but that may be out of order.
+    /// The cause by this evidence; `otherwise_in_order`: there is no other reason to doubt.
     pub(super) fn of(evidence: &Evidence, otherwise_in_order: bool) -> Self {
         let held_up = evidence.dropped.saturating_add(evidence.waiting);
         let never_reached = evidence.missing().saturating_sub(held_up);
@@ -35,7 +35,7 @@ impl Cause {
         }
     }
 
-    /// What became of so many requests, and the remedy.
+    /// What happened to `missing` requests, and the remedy.
     pub(super) fn explain(self, missing: u64) -> String {
         let requests = plural(missing, "request");
         let were = |n: u64| if n == 1 { "was" } else { "were" };

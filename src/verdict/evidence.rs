@@ -1,45 +1,45 @@
-//! What a run says of itself, to be judged by.
+//! The evidence by which a run is judged.
 
 use crate::tally::{Histogram, ThreadHealth};
 
-/// The largest share of the time a thread may be busy in the open model: above it, queues form in front of it.
+/// The largest fraction of the time a thread may be busy in the open model: above it, queues build up.
 pub(crate) const BUSY_RATIO_MAX: f64 = 0.95;
 
-/// What a run says of itself, over the measured time.
+/// Figures of a run's measured time that show how well this tool measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
-    /// Requests were due by a schedule.
+    /// Whether requests were due by a schedule.
     pub open_model: bool,
-    /// Requests that the schedule asked. Not read in the closed model.
+    /// Requests in the schedule. Not used in the closed model.
     pub asked: u64,
     /// Requests whose send call began.
     pub sent: u64,
-    /// Requests that ended without a send because the target gave no connection (refused,
-    /// unreachable, connect timeout). They were brought to its door, so they count as offered.
+    /// Requests that ended without a send because the target gave no connection (refused, unreachable,
+    /// connect timeout). They were taken to the target, so they count as offered.
     pub turned_away: u64,
-    /// Due requests that found the backlog full.
+    /// Due requests that were dropped: the backlog was full, or there was no lease.
     pub dropped: u64,
     /// Due requests that were still waiting for a connection when the run ended.
     pub waiting: u64,
-    /// Due and a connection free → send began: see [`super::instrument`].
+    /// From due with a connection free to the start of the send call: see [`super::instrument`].
     pub send_delay: &'a Histogram,
-    /// The kernel had the last byte → our thread read it. Empty where the kernel gives no stamps.
+    /// From the last byte's arrival in the kernel to our read. Empty without kernel timestamps.
     pub receive_delay: &'a Histogram,
-    /// Send → last byte received.
+    /// From the send to the last byte received.
     pub service_time: &'a Histogram,
-    /// Due → last byte received.
+    /// From due to the last byte received.
     pub response_time: &'a Histogram,
-    /// Receive times are the kernel's; otherwise our own delay is inside every latency.
+    /// Whether receive times are the kernel's; otherwise our own delay is part of every latency.
     pub kernel_timestamps: bool,
-    /// Responses that were recorded with a kernel stamp that could not be true, so with user time.
+    /// Responses whose kernel timestamp could not be true, so that user time was recorded.
     pub absurd_stamps: u64,
     /// One entry per load thread.
     pub threads: &'a [ThreadHealth],
-    /// Time for which our control group was denied the CPU, in nanoseconds.
+    /// Time for which our control group was throttled, in nanoseconds.
     pub throttled_ns: u64,
-    /// Enforcement periods in which it was.
+    /// Enforcement periods in which it was throttled.
     pub throttled_periods: u64,
-    /// Exchanges that failed because this machine ran out of something.
+    /// Exchanges that failed because this machine ran out of a resource.
     pub local_errors: u64,
 }
 
@@ -49,12 +49,11 @@ impl Evidence<'_> {
         self.sent.saturating_add(self.turned_away)
     }
 
-    /// Asked and not offered.
     pub(super) fn missing(&self) -> u64 {
         self.asked.saturating_sub(self.offered())
     }
 
-    /// The busiest thread over [`BUSY_RATIO_MAX`]: its place, its share, and how many are over.
+    /// The busiest thread over [`BUSY_RATIO_MAX`]: its index, its busy ratio, and how many are over.
     pub(super) fn saturated_thread(&self) -> Option<(usize, f64, usize)> {
         let over = self
             .threads
@@ -63,7 +62,7 @@ impl Evidence<'_> {
             .enumerate()
             .filter(|(_, busy)| *busy > BUSY_RATIO_MAX);
         let busiest = over.clone().max_by(|a, b| a.1.total_cmp(&b.1))?;
-        // Ten thousandths are more than it is known to.
+        // Ten thousandths are beyond its accuracy.
         Some((busiest.0, (busiest.1 * 1e4).round() / 1e4, over.count()))
     }
 }

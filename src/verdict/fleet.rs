@@ -1,5 +1,5 @@
-//! What a fleet adds to the doubts about a measurement. One worker out of ten may be late in all it sends
-//! and move no merged percentile: so each is judged by itself, and the worst is named.
+//! Adds a fleet's reasons to doubt a measurement. One worker out of ten may be late in all it sends and move
+//! no merged percentile, so each is judged by itself, and the worst is named.
 
 use super::instrument::{Cause, Evidence, Instrument, Reason, send_delay_limit_ns};
 use crate::units::{plural, print_percent, print_time};
@@ -11,17 +11,17 @@ pub(crate) struct WorkerEvidence {
     pub(crate) worker: u32,
     /// Where it runs, safe to show.
     pub(crate) host: String,
-    /// 99th percentile of its own send delay; `None`: it sent too few requests to know it.
+    /// 99th percentile of its own send delay; `None`: it sent too few requests.
     pub(crate) send_delay_p99_ns: Option<u64>,
-    /// Busy share of its busiest thread, 0..=1.
+    /// Busy ratio of its busiest thread, 0..=1.
     pub(crate) busy: f64,
-    /// Whether the end of what it counted is not known, or does not add up.
+    /// Whether its final counts are missing or do not add up.
     pub(crate) is_incomplete: bool,
     /// Whether it was lost or replaced, or had no lease for a while.
     pub(crate) is_cut_off: bool,
 }
 
-/// Add what the workers of a fleet give reason to doubt, and name the worst of them.
+/// Add the reasons to doubt that a fleet's workers give, and name the worst of them.
 pub(crate) fn weigh(judged: &mut Instrument, evidence: &Evidence, workers: &[WorkerEvidence]) {
     let incomplete = workers.iter().filter(|w| w.is_incomplete).count();
     if incomplete > 0 {
@@ -32,7 +32,7 @@ pub(crate) fn weigh(judged: &mut Instrument, evidence: &Evidence, workers: &[Wor
         if let Reason::LoadNotOffered { cause, .. } = reason
             && cut_off > 0
         {
-            // Whatever else was amiss: nothing was sent in their place.
+            // Whatever else was wrong: nothing was sent in their place.
             *cause = Cause::Workers { cut_off, of };
         }
     }

@@ -1,29 +1,29 @@
-//! This tool, judged as a measuring device that may itself be at fault.
+//! Judges this tool as a measuring device that may itself be at fault.
 //!
-//! [`judge`] weighs what a run says of itself and names every reason to doubt it, each with its
-//! figure and a remedy. [`may_explain_quantile`] and [`may_explain_mean`] answer a gate's further
-//! question: could our own error have turned a latency threshold that holds into one that fails?
+//! [`judge`] checks the evidence of a run and lists every reason to doubt it, each with its figure and a
+//! remedy. [`may_explain_quantile`] and [`may_explain_mean`] answer a further question about a threshold:
+//! could our own error have turned one that holds into one that fails?
 //!
 //! # Whose delay is it?
 //!
-//! Slip (due → send began) mixes two things: the time until a connection was free, which is the
-//! target's doing or the connection limit's, and the time from there until we sent, which is ours.
-//! So slip is published but not judged. Judged is the **send delay**:
+//! Slip (due → send began) is the sum of two times: until a connection was free, which is caused by the
+//! target or the connection limit, and from there until we sent, which is caused by us. So slip is published
+//! but not judged. What is judged is the **send delay**:
 //!
 //! ```text
 //! send delay = send began − max(due, instant the connection it went out on became free)
 //! ```
 //!
-//! A connection becomes free when the kernel had the last byte of its last response (our own read
-//! when user timestamps are on), or when our thread learnt that it is established. A request that
-//! found a free connection has a send delay equal to its slip; one that waited in the backlog has
-//! only what we added after the target let go. Every sent request has one, so a pause of ours that
-//! fills the backlog still shows in those requests that were due when a connection was idle.
+//! A connection becomes free when the kernel received the last byte of its last response (our own read with
+//! user timestamps), or when our thread learned that it is established. A request that found a free
+//! connection has a send delay equal to its slip; for one that waited in the backlog it is only what we added
+//! after the connection became free. Every sent request has one, so a pause of ours that fills the backlog
+//! still shows in those requests that were due when a connection was idle.
 //!
-//! The same split decides who is to blame when the asked load was not offered: requests that found
-//! every connection taken, while send delay, receive delay, threads and CPU time are all in order,
-//! were held up by the target or by the limit; requests our thread never got to were held up by us.
-//! When both could be, the sentence says so and blames neither.
+//! The same distinction gives the cause when the asked load was not offered: requests that found every
+//! connection taken, while send delay, receive delay, threads and CPU time are all in order, were held up by
+//! the target or by the limit; requests our thread never reached were held up by us. If both are possible,
+//! the message mentions both and blames neither.
 
 use std::fmt;
 
@@ -34,25 +34,26 @@ pub use super::evidence::Evidence;
 use crate::tally::Histogram;
 use crate::units::{plural, print_percent, print_time};
 
-/// The smallest share of the asked requests that has to be offered.
+/// The smallest fraction of the asked requests that must be offered.
 const OFFERED_RATIO_MIN: f64 = 0.999;
-/// A send delay that is always allowed: what a loaded but healthy machine takes to wake a thread.
+/// A send delay that is always allowed, in nanoseconds: what a loaded but healthy machine takes to wake a
+/// thread.
 pub(crate) const SEND_DELAY_FLOOR_NS: u64 = 1_000_000;
-/// The send delay may be one tenth of the median response: an error in the second digit.
+/// The send delay may be one tenth of the median response time: an error in the second digit.
 const SEND_DELAY_SHARE: u64 = 10;
-/// With kernel timestamps a receive delay up to this is never held against a run: see [`judge`].
+/// With kernel timestamps a receive delay up to this is always allowed: see [`judge`].
 const RECEIVE_DELAY_FLOOR_NS: u64 = SEND_DELAY_FLOOR_NS;
 /// The percentile of our own delays that is judged.
 const JUDGED_QUANTILE: f64 = 0.99;
 
-/// Whether this tool may be believed, and what it has to say for itself.
+/// The verdict on this tool's own measurement.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instrument {
-    /// No reason to doubt.
+    /// Whether there is no reason to doubt.
     pub trustworthy: bool,
     /// Every reason to doubt, the one that explains most first.
     pub reasons: Vec<Reason>,
-    /// What a reader should know though it is no reason to doubt.
+    /// Remarks that are no reason to doubt.
     pub notes: Vec<String>,
     /// Offered (attempted) ÷ asked, at most 1; `None` in the closed model and when nothing was asked.
     pub offered_ratio: Option<f64>,
@@ -67,62 +68,62 @@ pub enum Reason {
         ratio: f64,
         /// Asked and not offered.
         missing: u64,
-        /// Who kept them back.
+        /// Why they were not offered.
         cause: Cause,
     },
     /// A thread was too busy to keep to a schedule.
     ThreadSaturated {
-        /// The busiest one's place, from 0.
+        /// Index of the busiest one, from 0.
         thread: usize,
-        /// Its share of busy time.
+        /// Its busy ratio, 0..=1.
         busy_ratio: f64,
         /// How many threads are over the bound.
         over: usize,
     },
-    /// Requests went out late though they could have gone.
+    /// Requests were sent late although they could have been sent before.
     SentLate {
         /// Send delay, 99th percentile.
         p99_ns: u64,
-        /// What it may be.
+        /// The limit of the send delay.
         limit_ns: u64,
     },
-    /// Responses lay in the kernel for too long before we read them.
+    /// Responses waited in the kernel for too long before we read them.
     ReadLate {
         /// Receive delay, 99th percentile.
         p99_ns: u64,
-        /// What it may be.
+        /// The limit of the receive delay.
         limit_ns: u64,
     },
-    /// Our control group was denied the CPU.
+    /// Our control group was throttled.
     Throttled {
-        /// For how long.
+        /// For how long, in nanoseconds.
         ns: u64,
         /// In how many enforcement periods.
         periods: u64,
     },
-    /// What some workers of a fleet counted last is not known, or does not add up.
+    /// The final counts of some workers of a fleet are missing or do not add up.
     WorkersIncomplete {
         /// How many.
         workers: usize,
     },
     /// One worker of a fleet sent late, whatever the others did.
     WorkerLate {
-        /// Its number.
+        /// The worker's number.
         worker: u32,
         /// Its own send delay, 99th percentile.
         p99_ns: u64,
-        /// What it may be.
+        /// The limit of the send delay.
         limit_ns: u64,
     },
-    /// This machine ran out of something.
+    /// This machine ran out of a resource.
     LocalErrors {
-        /// Exchanges that failed of it.
+        /// Exchanges that failed because of it.
         count: u64,
     },
 }
 
 impl Reason {
-    /// Every name there is.
+    /// All stable names.
     pub const NAMES: [&str; 8] = [
         "load_not_offered",
         "thread_saturated",
@@ -212,23 +213,23 @@ impl fmt::Display for Reason {
 
 /// Judge a measurement.
 ///
-/// In both models the CPU quota must not have stopped us and this machine must not have run out of
-/// anything. In the open model moreover
+/// In both models the CPU quota must not have throttled us, and this machine must not have run out of a
+/// resource. In the open model also
 ///
 /// - offered ÷ asked is at least `OFFERED_RATIO_MIN`;
 /// - no thread was busy for more than `BUSY_RATIO_MAX` of the time;
 /// - the send delay's p99 is at most `SEND_DELAY_FLOOR_NS` or one tenth of the median response,
 ///   whichever is larger;
 /// - the receive delay's p99 is at most the median service time. With kernel timestamps response
-///   and service time end at the kernel's stamp, so a receive delay is in no latency: it is judged
-///   because a thread that leaves responses lying is about to be late with sends. So it may be what
-///   a send delay may be, `RECEIVE_DELAY_FLOOR_NS`: a target that wakes from a stall answers all
-///   its connections at once, and to read those answers one after the other takes a multiple of the
-///   fifteen microseconds in which it gave each. With user timestamps the delay is in every
-///   latency, and nothing is forgiven.
+///   and service time end at the kernel's timestamp, so no latency contains a receive delay: it is
+///   judged because a thread that leaves responses unread is about to be late with sends. So it may be
+///   as long as a send delay, `RECEIVE_DELAY_FLOOR_NS`: a target that wakes from a stall answers all
+///   its connections at once, and reading those responses one after the other takes a multiple of the
+///   fifteen microseconds in which it sent each. With user timestamps every latency contains the
+///   delay, and there is no such allowance.
 ///
-/// In the closed model a busy generator is the normal case: it waits for nobody, so whoever is
-/// slower sets the pace. That is a note, not a reason.
+/// In the closed model a busy generator is normal: it follows no schedule, so the slower side sets the pace.
+/// That is a note, not a reason.
 pub fn judge(evidence: &Evidence) -> Instrument {
     let mut reasons = Vec::new();
     let mut notes = Vec::new();
@@ -278,7 +279,7 @@ pub(super) fn send_delay_limit_ns(evidence: &Evidence) -> u64 {
     SEND_DELAY_FLOOR_NS.max(median / SEND_DELAY_SHARE)
 }
 
-/// Late sends too few to be a reason to doubt, but enough to be what the last percentiles show.
+/// A note when late sends are too few to be a reason to doubt, but enough to determine the last percentiles.
 fn few_sent_late(evidence: &Evidence) -> Option<String> {
     let delays = evidence.send_delay;
     let limit_ns = send_delay_limit_ns(evidence);
@@ -296,7 +297,7 @@ fn few_sent_late(evidence: &Evidence) -> Option<String> {
         if late == 1 { "1 request was".into() } else { format!("{} were", plural(late, "request")) },
         print_time(limit_ns),
         print_time(delays.max()?),
-        // Rounded down: those above the true one are above this one, too.
+        // Rounded down: percentiles above the true one are above this one, too.
         ((1.0 - late as f64 / delays.count() as f64) * 1e4).floor() / 100.0,
     ))
 }
@@ -308,8 +309,8 @@ fn read_late(evidence: &Evidence) -> Option<Reason> {
     (!within(p99_ns, limit_ns)).then_some(Reason::ReadLate { p99_ns, limit_ns })
 }
 
-/// Whether a quantile is at most `limit_ns`, to the histogram's resolution of three digits: a
-/// quantile is reported as its bucket's upper end, which may lie past a bound that every sample kept.
+/// Whether a quantile is at most `limit_ns`, to the histogram's resolution of three digits: a quantile is
+/// reported as its bucket's upper end, which may exceed a bound that every sample kept.
 fn within(quantile_ns: u64, limit_ns: u64) -> bool {
     quantile_ns <= limit_ns + limit_ns / 1000
 }
@@ -339,17 +340,17 @@ fn remarks(evidence: &Evidence) -> Vec<String> {
     notes
 }
 
-/// Whether our own error may be why the `q`-quantile (0..=1; 1 is the maximum) of `response` is at
-/// or over `limit_ns`. With kernel timestamps `false` is a proof that the target alone was too slow;
-/// with user timestamps our wake-up after a response is in R and in nobody's books.
+/// Whether our own error may be why the `q`-quantile (0..=1; 1 is the maximum) of `response` is at or over
+/// `limit_ns`. With kernel timestamps `false` is a proof that the target alone was too slow; with user
+/// timestamps our wake-up after a response is in R and is not measured.
 ///
-/// Let R be a response time and E ≥ 0 the send delay in it. For any e,
-/// #{R − E ≥ limit} ≥ #{R ≥ limit + e} − #{E > e}: however our delays fell upon the samples, at
-/// most #{E > e} of the responses slower than limit + e owe more than e to us. If for some e
-/// the right side exceeds (1 − q)·N, the quantile is over the limit with our part taken away.
-/// A quota that stopped us can also have stopped a target in the same control group, which no send
-/// delay shows: an excess no longer than the time it was in force counts as explained. The evidence may be of all scenarios
-/// while `response` is of one: more delays than its own only make the proof harder.
+/// Let R be a response time and E ≥ 0 the send delay in it. For any e, #{R − E ≥ limit} ≥ #{R ≥ limit + e} −
+/// #{E > e}: however our delays are distributed over the samples, at most #{E > e} of the responses slower
+/// than limit + e have more than e from us. If for some e the right side exceeds (1 − q)·N, the quantile is
+/// over the limit even without our part. A quota that throttled us can also have throttled a target in the
+/// same control group, which no send delay shows: an excess no longer than the throttled time counts as
+/// explained. The evidence may be of all scenarios while `response` is of one: more delays than its own only
+/// make the proof harder.
 pub fn may_explain_quantile(response: &Histogram, q: f64, limit_ns: u64, evidence: &Evidence) -> bool {
     let Some(observed) = response.quantile(q) else { return false };
     if evidence.throttled_ns > 0 && observed.saturating_sub(limit_ns) <= evidence.throttled_ns {
@@ -378,8 +379,8 @@ pub(super) fn certainly_at_least(times: &Histogram, bound_ns: u64, send_delay: &
     certain.max().unwrap_or(0)
 }
 
-/// Whether our own error may be why the mean of `response` is at or over `limit_ns`: it is what is
-/// left of the mean when all send delays are taken out that decides.
+/// Whether our own error may be why the mean of `response` is at or over `limit_ns`: the mean without all
+/// send delays and the throttled time decides.
 pub fn may_explain_mean(response: &Histogram, limit_ns: u64, evidence: &Evidence) -> bool {
     let Some(observed) = response.mean() else { return false };
     let ours = evidence.send_delay.mean().unwrap_or(0.0) * evidence.send_delay.count() as f64;
@@ -387,7 +388,7 @@ pub fn may_explain_mean(response: &Histogram, limit_ns: u64, evidence: &Evidence
     observed - ours / response.count() as f64 - throttled < limit_ns as f64
 }
 
-/// Per bucket its lowest value and how many samples lie in it or above.
+/// For each bucket, its lowest value and how many samples lie in it or above.
 fn counts_from_top(histogram: &Histogram) -> Vec<(u64, u64)> {
     let mut left = histogram.count();
     histogram

@@ -1,6 +1,6 @@
-//! Judgements: whether a run can work ([`preflight`]), whether its measurement may be believed
-//! ([`instrument`]), whether it kept to its limits ([`threshold`]) and to what it was ([`baseline`]). Figures come in as values;
-//! machines are looked at and files read elsewhere.
+//! Verdicts: whether a run can work ([`preflight`]), whether its measurement is trustworthy ([`instrument`]),
+//! whether it met its limits ([`threshold`]), and whether it got worse than an earlier one ([`baseline`]).
+//! Figures come in as values; machines are inspected and files read elsewhere.
 
 pub mod baseline;
 pub(crate) mod binomial;

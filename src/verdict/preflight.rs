@@ -1,7 +1,7 @@
-//! Know before you start: what a plan needs against what this machine has.
+//! Checks before a run whether this machine has what a plan needs.
 //!
-//! [`check`] refuses what cannot work and names what to change. What stays out: whether a plan is
-//! valid (it is), looking at the machine ([`Machine`] is handed in), and acting on the answer.
+//! [`check`] refuses what cannot work and names what to change. Plan validation, inspecting the machine
+//! ([`Machine`] is passed in) and acting on the result are elsewhere.
 
 use std::fmt;
 
@@ -10,71 +10,70 @@ use crate::schedule::{Arrivals, Picker, Piece};
 use crate::tally::{Merged, Row, RowTimer, Tally, Timer};
 use crate::units::{plural, print_bytes, print_count};
 
-/// File descriptors kept for ourselves beside those already open: pollers, reports, the status server's clients.
+/// File descriptors reserved besides those already open: pollers, reports, the status server's clients.
 const RESERVED_FDS: u64 = 256;
-/// Our memory for one connection, without what the kernel keeps: the project's own upper bound.
+/// Our memory per connection, without what the kernel keeps: the project's own upper bound.
 const CONNECTION_BYTES: u64 = 4096;
-/// The same of its TLS: keys and buffers, 9 KiB while it is idle. Of the records of 16 KiB that pass through it
-/// few are half there at a time.
+/// The same for its TLS state: keys and buffers, 9 KiB while it is idle. Of the 16 KiB records that pass
+/// through it, few are incomplete at a time.
 const TLS_CONNECTION_BYTES: u64 = 12 * 1024;
-/// Tallies a load thread owns: one it fills, one on its way back, one spare.
+/// Tallies of a load thread: one it fills, one on its way back, one spare.
 pub const TALLIES_PER_THREAD: u64 = 3;
-/// Windows that may be open at a time: threads close theirs within a fraction of one, so two but for a
-/// thread that is far behind.
+/// The most windows open at a time: threads close theirs within a fraction of one, so there are two, except
+/// when a thread is far behind.
 pub(crate) const OPEN_WINDOWS_MAX: u64 = 3;
-/// Our memory for a due request that waits.
+/// Our memory per due request that waits.
 const BACKLOG_ENTRY_BYTES: u64 = 16;
-/// Scenarios without a request that are named one by one.
+/// The most scenarios without a request that are named one by one.
 const MOST_STARVED: usize = 10;
-/// Buckets that the times of a step are expected to hit at the most over a run: two powers of two. Fewer, where
-/// fewer requests are asked.
+/// The most buckets that the times of a step are expected to hit over a run: two powers of two. Fewer, if
+/// fewer requests are planned.
 const BUCKETS_PER_TIMER: u64 = 2_048;
-/// The same of a single window.
+/// The same for a single window.
 const BUCKETS_PER_TIMER_AND_WINDOW: u64 = 256;
-/// A bucket that was hit.
+/// Memory per bucket that was hit.
 const BUCKET_BYTES: u64 = 8;
 /// How long a local port of a closed connection stays taken (Linux: TIME_WAIT is a constant 60 s).
 const TIME_WAIT_S: f64 = 60.0;
 
-/// What this machine grants this process.
+/// The resources that this machine grants this process.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Machine {
     /// Cores we may run on; their numbers need not be contiguous. Empty: unknown.
     pub cores_allowed: Vec<usize>,
-    /// CPUs' worth of time per second that our control groups allow; `None`: as much as there is.
+    /// CPUs' worth of time per second that our control groups allow; `None`: no quota.
     pub quota_cpus: Option<f64>,
     /// Soft limit on open file descriptors.
     pub fd_soft: u64,
-    /// The limit up to which we may raise the soft one.
+    /// Hard limit on open file descriptors, up to which we may raise the soft one.
     pub fd_hard: u64,
     /// Descriptors open now.
     pub fd_in_use: u64,
     /// First and last local port the kernel picks from.
     pub local_ports: Option<(u16, u16)>,
-    /// Memory we can take without pushing anybody out; `None`: unknown.
+    /// Bytes of memory available without displacing other processes; `None`: unknown.
     pub memory_available_bytes: Option<u64>,
 }
 
 impl Machine {
-    /// The quota when it allows less than the cores do: one that can stop us.
+    /// The quota if it is below the number of cores, so that it can throttle us.
     pub(crate) fn binding_quota(&self) -> Option<f64> {
         self.quota_cpus.filter(|quota| *quota < self.cores_allowed.len().max(1) as f64)
     }
 }
 
-/// Something a run takes from the machine.
+/// A resource that a run needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
-    /// Connections, and what we keep open ourselves.
+    /// One per connection, and our own.
     FileDescriptors,
-    /// One per connection: all go from one address to one address and port.
+    /// One per connection: all from one source address go to one address and port.
     LocalPorts,
-    /// Bytes: tallies and connections, at most.
+    /// Bytes for tallies and connections, at most.
     Memory,
 }
 
 impl Resource {
-    /// As people call it.
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::FileDescriptors => "file descriptors",
@@ -84,10 +83,10 @@ impl Resource {
     }
 }
 
-/// What is needed of a resource against what there is.
+/// How much of a resource is needed and available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Need {
-    /// Of what.
+    /// The resource.
     pub resource: Resource,
     /// How much the run may take.
     pub needed: u64,
@@ -106,20 +105,20 @@ impl fmt::Display for Need {
     }
 }
 
-/// Whether a run can work.
+/// The result of a preflight check.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Preflight {
-    /// Need by need.
+    /// The needs, by resource.
     pub needs: Vec<Need>,
     /// Why it cannot work, each with what to change. Empty: it can.
     pub refusals: Vec<String>,
     /// What may go wrong.
     pub warnings: Vec<String>,
-    /// What the soft limit on file descriptors has to be raised to first; at most the hard one.
+    /// The value to which the soft limit on file descriptors must be raised first; at most the hard one.
     pub raise_fd_to: Option<u64>,
 }
 
-/// Weigh `plan`, run on `threads` load threads of `machine`.
+/// Check `plan` with `threads` load threads on `machine`.
 pub fn check(plan: &Plan, threads: usize, busy_poll: bool, machine: &Machine) -> Preflight {
     let mut flight = Preflight::default();
     let connections = most_connections(&plan.load);
@@ -150,18 +149,18 @@ pub(crate) fn most_connections(load: &Load) -> u32 {
     }
 }
 
-/// How many requests are measured: the mean of Poisson arrivals, the most where a closed run has a
-/// duration too, exact otherwise. `None`: as many as the target answers in the time.
+/// How many requests are measured: the mean for Poisson arrivals, the most where a closed run also has a
+/// duration, exact otherwise. `None`: as many as the target answers in the time.
 pub fn expected_requests(load: &Load) -> Option<u64> {
     let Model::Open { pieces, .. } = &load.model else { return load.requests };
     let asked: f64 = pieces.iter().map(Piece::arrivals).sum();
-    // Request k is due where the integral of the rate reaches k, from k = 0: a broken one counts whole.
-    // A millionth more is the sum's rounding.
+    // Request k is due where the integral of the rate reaches k, from k = 0: a fraction counts as one
+    // request. A millionth is subtracted for the rounding of the sum.
     let asked = (asked - 1e-6).ceil().max(0.0) as u64;
     Some(load.requests.map_or(asked, |limit| limit.min(asked)))
 }
 
-/// Whether [`expected_requests`] is what will be sent, to the request.
+/// Whether exactly [`expected_requests`] will be sent.
 pub(crate) fn count_is_exact(load: &Load) -> bool {
     match &load.model {
         Model::Closed { .. } => load.requests.is_some() && load.duration_ns.is_none(),
@@ -203,7 +202,7 @@ fn file_descriptors(connections: u32, threads: usize, machine: &Machine, flight:
 
 fn local_ports(plan: &Plan, connections: u32, machine: &Machine, flight: &mut Preflight) {
     let Some((first, last)) = machine.local_ports.filter(|_| plan.connections.unix.is_none()) else { return };
-    // Each local address has them all.
+    // Each local address has all of the ports.
     let sources = plan.connections.source_addresses.len().max(1) as u64;
     let ports = (u64::from(last.saturating_sub(first)) + 1) * sources;
     let needed = u64::from(connections);
@@ -231,13 +230,13 @@ fn local_ports(plan: &Plan, connections: u32, machine: &Machine, flight: &mut Pr
     }
 }
 
-/// The highest rate the schedule asks, in requests per second; 0 in the closed model.
+/// The highest rate of the schedule, in requests per second; 0 in the closed model.
 fn peak_rate(load: &Load) -> f64 {
     let Model::Open { pieces, .. } = &load.model else { return 0.0 };
     pieces.iter().flat_map(|piece| [piece.from, piece.to]).fold(0.0, f64::max)
 }
 
-/// The share of requests after which the plan has their connection closed.
+/// The fraction of requests after which the plan closes the connection.
 fn closing_share(plan: &Plan) -> f64 {
     match (plan.connections.keep_alive, plan.connections.most_requests) {
         (false, _) => 1.0,
@@ -267,11 +266,11 @@ fn memory(plan: &Plan, connections: u32, threads: usize, machine: &Machine, flig
     }
 }
 
-/// What our own memory may grow to: each load thread's tallies touched from end to end, every connection open,
-/// and of the merged counts as many buckets as a long run hits.
+/// The most memory of our own, in bytes: each load thread's tallies fully touched, every connection open, and
+/// merged counts with as many buckets as a long run hits.
 fn memory_bytes(plan: &Plan, connections: u32, threads: usize) -> u64 {
     let (steps, threads) = (plan.scenarios.len() as u64, threads as u64);
-    // What a tally takes for each connection is among those bytes.
+    // `CONNECTION_BYTES` includes what a tally takes for each connection.
     let tally = Tally::bytes(plan.scenarios.len(), 0) as u64;
     let samples = expected_requests(&plan.load).map_or(u64::MAX, |n| n.div_ceil(steps.max(1)));
     let total = merged_bytes(steps, samples.min(BUCKETS_PER_TIMER));
@@ -284,12 +283,12 @@ fn memory_bytes(plan: &Plan, connections: u32, threads: usize) -> u64 {
         + longest_backlog(&plan.load) * BACKLOG_ENTRY_BYTES
 }
 
-/// What the merged counts of one window of a plan of `steps` steps are expected to take.
+/// Expected bytes of the merged counts of one window of a plan of `steps` steps.
 pub(crate) fn window_bytes(steps: usize) -> u64 {
     merged_bytes(steps as u64, BUCKETS_PER_TIMER_AND_WINDOW)
 }
 
-/// Merged counts with so many buckets of each timer.
+/// Bytes of merged counts with `buckets` buckets in each timer.
 fn merged_bytes(steps: u64, buckets: u64) -> u64 {
     let row = size_of::<Row>() as u64 + RowTimer::COUNT as u64 * buckets * BUCKET_BYTES;
     size_of::<Merged>() as u64 + Timer::COUNT as u64 * buckets * BUCKET_BYTES + steps * row
@@ -303,7 +302,7 @@ fn longest_backlog(load: &Load) -> u64 {
     }
 }
 
-/// About what one encoded request takes.
+/// Approximate bytes of one encoded request.
 fn request_bytes(scenario: &crate::plan::Scenario) -> u64 {
     let headers: usize = scenario.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
     (scenario.method.len() + scenario.path.len() + headers + scenario.body.len()) as u64

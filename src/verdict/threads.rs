@@ -1,12 +1,12 @@
-//! How many load threads, and on which cores.
+//! Chooses the number of load threads and their cores.
 
 use super::preflight::{Machine, plural_cpus};
 use crate::units::{plural, print_count};
 
 /// The most load threads: more than the cores of any machine one would send from.
 pub(crate) const MAX_THREADS: usize = 1024;
-/// Below this many cores of our own, pinning takes from the kernel the freedom to get everybody
-/// else (status server, collector, the target on this machine) out of a load thread's way.
+/// With fewer cores than this, pinning keeps the kernel from moving everything else (status server,
+/// collector, the target on this machine) away from a load thread.
 pub(crate) const PIN_FROM_CORES: usize = 3;
 
 /// The load threads of a run.
@@ -16,29 +16,29 @@ pub struct Threads {
     pub count: usize,
     /// The core of each thread in turn; empty: not pinned.
     pub cores: Vec<usize>,
-    /// Whether they may look for events instead of sleeping while they are in a hurry: not under a quota,
-    /// which would be spent on looking and then stop them.
+    /// Whether they may poll for events instead of sleeping when requests are due close together: not under a
+    /// quota, which polling would use up.
     pub may_poll: bool,
-    /// Why it is not what one might expect.
+    /// Why the choice may not be the expected one.
     pub notes: Vec<String>,
 }
 
 impl Threads {
-    /// Whether each thread stays on its core.
+    /// Whether each thread is pinned to its core.
     pub fn pinned(&self) -> bool {
         !self.cores.is_empty()
     }
 }
 
-/// One thread per whole CPU that is ours, by affinity and quota, and per connection; `asked`
+/// One thread per whole CPU allowed to us, by affinity and quota, and at most one per connection; `asked`
 /// (`--threads`) overrides the CPUs but not the connections: a thread without one could send nothing.
 ///
-/// More threads than CPUs are allowed, for whoever wants to see what that costs, with a note.
-/// Threads are pinned when at least `PIN_FROM_CORES` cores are ours. Not under a quota: it grants
-/// time, not cores, and every container on the machine would choose the same lowest ones.
+/// More threads than CPUs are allowed, to see what that costs, with a note. Threads are pinned when at least
+/// `PIN_FROM_CORES` cores are allowed to us. Not under a quota: it grants time, not cores, and every
+/// container on the machine would choose the same lowest ones.
 ///
 /// # Errors
-/// No threads, or more than `MAX_THREADS`, were asked for.
+/// No threads, or more than `MAX_THREADS`, were requested.
 pub fn threads_for(
     machine: &Machine,
     asked: Option<usize>,

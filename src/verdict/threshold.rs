@@ -1,4 +1,4 @@
-//! Thresholds: whether a figure of the run keeps to its limit, and whether this run can tell.
+//! Evaluates thresholds: whether a figure of the run meets its limit, and whether this run can show it.
 //!
 //! A pipeline acts on the answer, so "no" must mean the target and "yes" must mean that the load was there.
 //! Between the two is `inconclusive`, with its reason.
@@ -39,7 +39,7 @@ use crate::plan::{Comparison, Metric, Statistic, Threshold, Timing};
 use crate::tally::{Histogram, ThreadHealth, quantile};
 use crate::units::{plural, print_count, print_percent};
 
-/// The smallest share of the asked requests that must have been offered for a gate to pass.
+/// The smallest fraction of the asked requests that must have been offered for a threshold to pass.
 pub(crate) const OFFERED_RATIO_TO_PASS: f64 = 0.99;
 
 /// How a threshold came out.
@@ -47,7 +47,7 @@ pub(crate) const OFFERED_RATIO_TO_PASS: f64 = 0.99;
 pub enum Outcome {
     /// It holds.
     Passed,
-    /// It does not, and the target is why.
+    /// It does not hold, because of the target.
     Failed,
     /// This run can not tell.
     #[default]
@@ -64,7 +64,7 @@ impl Outcome {
         }
     }
 
-    /// The verdict over several: failed if any failed, else inconclusive if any is.
+    /// The combined result: failed if any failed, else inconclusive if any is.
     pub fn over(all: impl IntoIterator<Item = Self>) -> Self {
         all.into_iter().fold(Self::Passed, |worst, one| match (worst, one) {
             (Self::Failed, _) | (_, Self::Failed) => Self::Failed,
@@ -77,12 +77,12 @@ impl Outcome {
 /// A threshold held against a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evaluation {
-    /// How it came out.
+    /// Whether it holds, or cannot be decided.
     pub outcome: Outcome,
     /// The figure, in the unit of [`Threshold::limit`]; `None`: not measured, or the sample does not support it.
     pub(crate) observed: Option<f64>,
-    /// How far on the right side of the limit it is, relative to the limit; negative: on the wrong
-    /// side. `None`: not measured, or the limit is 0.
+    /// Distance to the limit, relative to the limit: positive where the threshold holds, negative where it
+    /// does not. `None`: not measured, or the limit is 0.
     pub(crate) margin: Option<f64>,
     /// Where counts decide: requests over the limit, and all of them.
     pub(crate) over: Option<(u64, u64)>,
@@ -90,7 +90,7 @@ pub struct Evaluation {
     pub reason: Option<String>,
 }
 
-/// Hold `threshold` against `figures`.
+/// Evaluate `threshold` with `figures`.
 pub(crate) fn evaluate(threshold: &Threshold, figures: &Figures, context: Context) -> Evaluation {
     let Threshold { metric, comparison, limit, .. } = *threshold;
     match metric {
@@ -310,8 +310,8 @@ fn plural_are(n: u64) -> String {
     format!("{} {}", plural(n, "failure"), if n == 1 { "is" } else { "are" })
 }
 
-/// Requests that this generator may have kept back, and how that is known. In the closed model, where
-/// nothing is asked, any number when it was the bottleneck.
+/// Requests that this generator may have held back, and the explanation. In the closed model, which has no
+/// schedule, any number if it was the bottleneck.
 pub(super) fn not_offered_by_us(context: Context) -> Option<(u64, String)> {
     if !context.evidence.open_model {
         let busiest = context.evidence.threads.iter().map(ThreadHealth::busy_ratio).fold(0.0, f64::max);
@@ -351,15 +351,15 @@ pub(super) fn ours_may_explain(
     }
 }
 
-/// Since when each threshold of a run has been failing without a break.
+/// Tracks since when each threshold of a run has been failing without a break.
 #[derive(Clone, Debug, Default)]
 pub struct Watch {
     failing_since_ns: Vec<Option<u64>>,
 }
 
 impl Watch {
-    /// Take note of how the thresholds stand at `now_ns`; the place of the first that has been
-    /// failing for as long as it may.
+    /// Record the evaluations at `now_ns`. Returns the index of the first threshold that has been failing for
+    /// its `abort_after`.
     pub fn observe(
         &mut self,
         now_ns: u64,

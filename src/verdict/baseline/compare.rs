@@ -9,41 +9,41 @@ use crate::verdict::threshold::{
     Context, OFFERED_RATIO_TO_PASS, Outcome, not_offered_by_us, ours_may_explain,
 };
 
-/// How much worse a figure may be when nothing else is said.
+/// The default limit of a regression, as a fraction.
 pub(crate) const DEFAULT_MAX_REGRESSION: f64 = 0.1;
-/// The probability with which two equal runs are called different, over all their figures.
+/// The probability that two equal runs are called different, over all their figures.
 pub(crate) const ALPHA: f64 = 0.02;
 
-/// One figure then and now.
+/// One figure in the baseline and now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
-    /// Which scenario; `None`: all together.
+    /// The scenario's name; `None`: all together.
     pub scenario: Option<String>,
-    /// Which figure.
+    /// The figure compared.
     pub figure: Figure,
-    /// Then: nanoseconds, or per second.
+    /// Its value in the baseline: nanoseconds, or per second.
     pub before: f64,
-    /// Now.
+    /// Its value in this run, in the same unit.
     pub now: f64,
     /// Now ÷ before − 1.
     pub change: f64,
     /// The probability of a difference at least as large between equal runs.
     pub probability: f64,
-    /// Whether that is too small to be chance, all figures considered.
+    /// Whether that is too small to be chance, corrected for the number of figures.
     pub significant: bool,
 }
 
 impl Change {
-    /// How much worse it is now, relative; negative: better. A rate is better when higher.
+    /// How much worse the figure is now, relative; negative: better. A rate is better when higher.
     pub fn regression(&self) -> f64 {
         if self.figure == Figure::Rate { self.before / self.now - 1.0 } else { self.change }
     }
 }
 
-/// Every figure that both runs support, in order: all together, then each scenario that both have.
+/// Compares every figure that both runs support, in order: all together, then each scenario that both have.
 ///
 /// # Errors
-/// Why nothing can be said.
+/// Why they cannot be compared.
 pub fn compare(before: &Measurement, now: &Measurement) -> Result<Vec<Change>, String> {
     for (windows, which) in [(&before.windows, "the baseline"), (&now.windows, "this run")] {
         if windows.len() < noise::LEAST_WINDOWS {
@@ -86,32 +86,32 @@ pub fn compare(before: &Measurement, now: &Measurement) -> Result<Vec<Change>, S
     if changes.is_empty() { Err("no figure is supported by both runs".to_owned()) } else { Ok(changes) }
 }
 
-/// What a comparison came to.
+/// The result of a comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Compared {
-    /// Failed: a figure is worse by more than is allowed, and not by chance.
+    /// Failed: a figure is worse by more than allowed, and not by chance.
     pub(crate) outcome: Outcome,
     /// Every figure compared.
     pub(crate) changes: Vec<Change>,
-    /// Why nothing can be concluded.
+    /// Why it is inconclusive.
     pub(crate) reason: Option<String>,
 }
 
-/// An earlier run that this one is held against.
+/// An earlier run to compare with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BaselineRun {
     /// The file it was read from.
     pub source: String,
     /// How much worse a figure may be, relative.
     pub max_regression: f64,
-    /// Whether it is of the same plan.
+    /// Whether it ran the same plan.
     pub same_plan: bool,
     /// The earlier run.
     pub baseline: Baseline,
 }
 
-/// Compare and judge: a figure that is worse by more than is allowed, and not by chance, fails, unless
-/// our own error may be why. As every gate it passes only when the asked load was offered.
+/// Compare and judge: a figure that is worse by more than allowed, and not by chance, fails, unless our own
+/// error may be the cause. Like a threshold, it passes only if the asked load was offered.
 pub(crate) fn judge(against: &BaselineRun, now: &Measurement, context: Context) -> Compared {
     let changes = match compare(&against.baseline.measurement, now) {
         Ok(changes) => changes,
@@ -134,7 +134,7 @@ pub(crate) fn judge(against: &BaselineRun, now: &Measurement, context: Context) 
     Compared { outcome, changes, reason }
 }
 
-/// Whether our own error may be why a figure is as bad as it is.
+/// Whether our own error may explain why a figure is as bad as it is.
 fn is_excused(change: &Change, max_regression: f64, now: &Measurement, context: Context) -> bool {
     let side = match &change.scenario {
         Some(name) => now.scenarios.iter().find(|(n, _)| n == name).map(|(_, side)| side),

@@ -1,4 +1,4 @@
-//! An earlier report.json, read as far as it is compared. Nothing in it is trusted.
+//! Reads an earlier report.json, as far as it is compared. Its content is not trusted.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -11,7 +11,7 @@ use crate::verdict::threshold::OFFERED_RATIO_TO_PASS;
 
 /// The largest earlier report that is read, in bytes.
 pub(crate) const MAX_FILE_BYTES: u64 = 64 << 20;
-/// The version of report.json that is understood.
+/// The supported version of report.json.
 const SCHEMA: u32 = 1;
 
 #[derive(Deserialize)]
@@ -75,10 +75,10 @@ struct Histograms {
     response_time: String,
 }
 
-/// The run that an earlier report.json tells of.
+/// Parses an earlier report.json.
 ///
 /// # Errors
-/// Why it can not be compared with, and what to do.
+/// Why it cannot be compared with, and what to do.
 pub fn read(text: &str) -> Result<Baseline, String> {
     const REMEDY: &str = "give a file that --report FILE.json wrote";
     if text.len() as u64 > MAX_FILE_BYTES {
@@ -129,8 +129,8 @@ pub fn read(text: &str) -> Result<Baseline, String> {
     })
 }
 
-/// Whether a window that ends at `t` lies in the measured time as a whole: one of the drain, or the
-/// broken one at the end, is no witness.
+/// Whether a window that ends at `t` lies completely in the measured time. Those of the drain and the partial
+/// one at the end do not count.
 pub(crate) fn is_whole(t: f64, measured_seconds: f64) -> bool {
     t <= measured_seconds + 1e-6
 }

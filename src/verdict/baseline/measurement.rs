@@ -1,4 +1,4 @@
-//! What of a run is compared, and figure by figure.
+//! What is compared of a run, and its figures.
 
 use crate::tally::{Histogram, quantile};
 
@@ -7,18 +7,18 @@ use crate::tally::{Histogram, quantile};
 pub struct Measurement {
     /// All scenarios together.
     pub total: MeasuredGroup,
-    /// By name.
+    /// Each scenario, by name.
     pub scenarios: Vec<(String, MeasuredGroup)>,
     /// The measured time, window by window; only whole ones.
     pub windows: Vec<Window>,
 }
 
-/// One scenario, or all.
+/// One scenario, or all together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MeasuredGroup {
-    /// Due to last byte.
+    /// Due to last byte, in nanoseconds.
     pub response_time: Histogram,
-    /// Exchanges that ended well, per second; `None`: no time was measured.
+    /// Successful exchanges per second; `None`: no time was measured.
     pub rate: Option<f64>,
 }
 
@@ -29,7 +29,7 @@ pub struct Window {
     pub ended: u64,
     /// Median response time in nanoseconds.
     pub p50_ns: Option<f64>,
-    /// 99th percentile of it.
+    /// 99th percentile of the response time in nanoseconds.
     pub p99_ns: Option<f64>,
 }
 
@@ -38,13 +38,13 @@ pub struct Window {
 pub struct Baseline {
     /// The digest of its plan.
     pub(crate) digest: String,
-    /// When it began, as it says.
+    /// When it began, according to its report.
     pub(crate) started_at: Option<String>,
     /// `kernel` or `user`: where its receive times came from.
     pub(crate) timestamps: String,
-    /// Why it is itself in doubt, if it is.
+    /// Why it is itself not reliable, if it is not.
     pub(crate) doubt: Option<String>,
-    /// Whether it offered what it asked, so that it can be held against.
+    /// Whether it offered the asked load, so that it can be compared with.
     pub(crate) offered: bool,
     /// Its figures.
     pub(crate) measurement: Measurement,
@@ -63,7 +63,7 @@ pub enum Figure {
     P99,
     /// Mean.
     Mean,
-    /// Exchanges that ended well, per second.
+    /// Successful exchanges per second.
     Rate,
 }
 
@@ -83,7 +83,7 @@ impl Figure {
         }
     }
 
-    /// The quantile it is.
+    /// Its quantile; `None` for the mean and the rate.
     pub(crate) const fn quantile(self) -> Option<f64> {
         match self {
             Self::P50 => Some(0.5),

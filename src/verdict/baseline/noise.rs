@@ -1,44 +1,46 @@
-//! How much a figure of one run varies by chance, and how likely a difference is between equal runs.
+//! Estimates how much a figure of one run varies by chance, and how likely a difference between equal runs
+//! is.
 
 use super::measurement::{Figure, MeasuredGroup, Window};
 use crate::tally::quantile;
 
-/// Windows without which a run's own variation is not known.
+/// The fewest windows from which a run's own variation can be estimated.
 pub(crate) const LEAST_WINDOWS: usize = 2;
-/// Batches without which a longer scale is not looked at: fewer say nothing of how far they lie apart.
+/// The fewest batches of a longer scale: fewer do not show how far they lie apart.
 const LEAST_BATCHES: usize = 4;
-/// How far windows usually lie apart, as a deviation of the logarithm, and in the tail. It weighs as
-/// much as [`PRIOR_FREEDOM`] windows more: two windows that agree by luck, or lie apart by a hiccup,
-/// say little about a third. It is forgotten as windows come in.
+/// The usual spread of windows, as a standard deviation of the logarithm, and that in the tail. It weighs as
+/// much as [`PRIOR_FREEDOM`] more windows: two windows that agree by luck, or differ by a hiccup, predict
+/// little about a third. Its weight vanishes as windows come in.
 const USUAL_SPREAD: f64 = 0.02;
 const USUAL_TAIL_SPREAD: f64 = 0.2;
 const PRIOR_FREEDOM: f64 = 4.0;
-/// The least deviation of a figure from run to run, and of the tail, however steady the windows of both:
-/// where memory and threads come to lie differs from start to start and stays for a whole run.
+/// The least standard deviation of a figure from run to run, and that of the tail, however steady the windows
+/// of both: the placement of memory and threads differs from start to start and stays for a whole run.
 const RUN_NOISE: f64 = 0.02;
 const RUN_TAIL_NOISE: f64 = 0.05;
 /// Half the width of a 95 % interval in standard deviations.
 const Z: f64 = 1.96;
 /// Degrees of freedom from which Student's t is the normal distribution to four digits.
 const MOST_FREEDOM: f64 = 1_000.0;
-/// Steps of the integration: an even number; the integrand has one hump, at worst a thirtieth wide.
+/// Steps of the integration: an even number; the integrand has one peak, at worst a thirtieth wide.
 const STEPS: usize = 2_000;
 
 /// The variance of the logarithm of one run's figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Variance {
-    /// What the windows show: of their mean, and between runs where that is more than the least.
+    /// The part estimated from the windows: of their mean, and between runs if that is more than the least.
     shown: f64,
-    /// Degrees of freedom of that.
+    /// Its degrees of freedom.
     freedom: f64,
-    /// What independent samples would have, and the least that runs differ by where windows show less.
+    /// The part that is not estimated: of independent samples, and the least between runs if windows show
+    /// less.
     known: f64,
 }
 
 impl Variance {
-    /// Of `figure` of `side`, in a run of these windows; `None`: the sample does not support it.
+    /// The variance of `figure` of `side`, in a run of these windows; `None`: the sample does not support it.
     pub(crate) fn of(figure: Figure, side: &MeasuredGroup, windows: &[Window]) -> Option<Self> {
-        // Of the windows' figures the nearest from the tail's side: it varies more.
+        // The nearest figure of the windows on the tail's side, which varies more.
         let value = |w: &Window| match figure {
             Figure::P50 => w.p50_ns,
             Figure::Rate => Some(w.ended as f64),
@@ -53,7 +55,7 @@ impl Variance {
             _ => (USUAL_TAIL_SPREAD, RUN_TAIL_NOISE),
         };
         let windows = Scale::of(&logs, prior * prior);
-        // Were there nothing slower than a window, longer stretches would lie so much closer together.
+        // If nothing were slower than a window, longer batches would lie this much closer together.
         let expected = |length: usize| windows.spread / length as f64;
         let longer: Vec<Scale> = longer_scales(&logs)
             .iter()
@@ -72,13 +74,13 @@ impl Variance {
 /// Batches of one length.
 struct Scale {
     number: f64,
-    /// Their variance, moderated by what is usual.
+    /// Their variance, moderated by the usual one.
     spread: f64,
     freedom: f64,
 }
 
 impl Scale {
-    /// `prior`: the variance they usually have.
+    /// `prior`: their usual variance.
     fn of(batches: &[f64], prior: f64) -> Self {
         let number = batches.len() as f64;
         let mean = batches.iter().sum::<f64>() / number;
@@ -87,18 +89,18 @@ impl Scale {
         Self { number, spread: (PRIOR_FREEDOM * prior + squares) / freedom, freedom }
     }
 
-    /// Variance of the mean of all batches, were there nothing slower than they.
+    /// Variance of the mean of all batches, if nothing is slower than they are.
     fn of_the_mean(&self) -> f64 {
         self.spread / self.number
     }
 
-    /// The same, and as much between runs as between batches.
+    /// The same, plus as much between runs as between batches.
     fn of_the_run(&self) -> f64 {
         self.of_the_mean() + self.spread
     }
 }
 
-/// Means of two windows in a row, of four and so on, each with its length, as long as there are enough.
+/// Means of two consecutive windows, of four and so on, each with its length, as long as there are enough.
 fn longer_scales(values: &[f64]) -> Vec<(usize, Vec<f64>)> {
     let batches = |size: usize| {
         let means = values.chunks_exact(size).map(|batch| batch.iter().sum::<f64>() / size as f64);
@@ -126,7 +128,7 @@ fn of_samples(figure: Figure, side: &MeasuredGroup) -> Option<f64> {
 /// The probability that two equal runs differ by at least `difference` in logarithms.
 pub(crate) fn probability(difference: f64, runs: [Variance; 2]) -> f64 {
     let variance: f64 = runs.iter().map(|v| v.shown + v.known).sum();
-    // Welch and Satterthwaite; what has no freedom to lose stays out of the denominator.
+    // Welch–Satterthwaite; terms with infinite freedom do not appear in the denominator.
     let lost: f64 = runs.iter().map(|v| v.shown * v.shown / v.freedom).sum();
     let freedom = if lost > 0.0 { variance * variance / lost } else { MOST_FREEDOM };
     student_two_sided(difference.abs() / variance.sqrt(), freedom)
