@@ -1,10 +1,10 @@
 //! A load generator for HTTP APIs: the modules, in reading order.
 //!
 //! A module imports only modules above it in this list, and no files import each other in a cycle. Modules
-//! above the I/O boundary are pure: they are handed bytes and a `now` and answer with bytes, numbers and
+//! above the I/O boundary are pure: they take bytes and a `now` and return bytes, numbers and
 //! "wait until". `tests/it/architecture.rs` checks all of it.
 //!
-//! Times are `u64` nanoseconds since the start of the run's clock unless a name says otherwise.
+//! Times are `u64` nanoseconds since the start of the run's clock unless a name has another unit.
 
 #[macro_use]
 mod named;

@@ -125,8 +125,8 @@ const TIME_UNITS: [(f64, &str); 4] = [(1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1
 /// From here on, minutes are easier to read than seconds.
 const MINUTES_FROM_NS: u64 = 2 * NS_PER_M;
 
-/// A measured time with three significant digits: `0 s`, `640 ns`, `12.3 µs`, `1.20 ms`, `90.0 s`, `2 min 5
-/// s`, `1 h 0 min`. The space distinguishes it from a duration that somebody typed.
+/// A measured time with three significant digits: `0 s`, `640 ns`, `12.3 µs`, `1.20 ms`, `90.0 s`,
+/// `2 min 5 s`, `1 h 0 min`. The space distinguishes it from a duration that somebody typed.
 pub(crate) fn print_time(ns: u64) -> String {
     if ns == 0 {
         return "0 s".to_owned();

@@ -31,41 +31,40 @@ const TLS_VERSION_PATTERN: &str = "^1\\.[23]$";
     "scenarios": [{"name": "Get users", "path": "/v1/users?page=1"}]
 })]))]
 pub(super) struct Document {
-    /// The plan's name, which every report shows.
+    /// What the plan is called: every report shows it.
     #[schemars(example = "Checkout, evening peak")]
     pub(crate) plan: Option<String>,
     /// The target: scheme (http or https), host, port and, if all paths share one, a path prefix. Or a Unix
     /// socket: `unix:/run/app.sock`, `unix:@name`, with a prefix `unix:/run/app.sock:/v1`.
     #[schemars(required, example = "http://127.0.0.1:8081")]
     pub(crate) base_url: Option<String>,
-    /// Defaults for scenarios and load that have no value of their own.
+    /// What scenarios and load use when they say nothing themselves.
     pub(crate) defaults: Option<Defaults>,
     /// How much load. Absent: the closed model with `defaults.concurrency` and `defaults.requests`.
     pub(crate) load: Option<LoadForm>,
-    /// TLS settings for an https target.
+    /// How an https target is spoken to and believed.
     pub(crate) tls: Option<TlsForm>,
-    /// Where connections go instead of to the host and port of `base_url`, in the form of curl's
-    /// `--connect-to`: `host:port:to_host:to_port`. The first entry for the target counts; an empty part
-    /// matches any, or stays the same.
+    /// Where connections go instead of to the host and port of `base_url`, as curl's `--connect-to` says it:
+    /// `host:port:to_host:to_port`. The first entry for the target counts; an empty part is any, or the same.
     #[schemars(length(max = MAX_CONNECT_TO))]
     pub(crate) connect_to: Option<Vec<ConnectToForm>>,
-    /// The requests. They are distributed over scenarios by weight, exactly and evenly interleaved.
+    /// What is sent. Requests are shared over scenarios by weight, exactly and evenly interleaved.
     #[schemars(required, length(min = 1, max = MAX_SCENARIOS))]
     pub(crate) scenarios: Option<Vec<ScenarioForm>>,
-    /// Thresholds that the run must meet, all of them: `[scenario:] [service] figure < | <= | > | >= | ==
-    /// limit`. Figures: p50 to p99.99, mean, max, error_rate, rate, dropped, count.
+    /// What the run has to keep to, all of it: `[scenario:] [service] figure < | <= | > | >= | == limit`.
+    /// Figures: p50 to p99.99, mean, max, error_rate, rate, dropped, count.
     #[schemars(length(max = MAX_THRESHOLDS))]
     pub(crate) thresholds: Option<Vec<ThresholdForm>>,
-    /// Settings for a coordinator and its workers.
+    /// What concerns a coordinator and its workers.
     pub(crate) fleet: Option<FleetForm>,
 }
 
-/// Settings for a coordinator and its workers.
+/// What concerns a coordinator and its workers.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FleetForm {
-    /// When a worker is lost during a run: `fail` ends the run, `continue` goes on at a lower rate,
-    /// `redistribute` moves its load to the others (open model).
+    /// When a worker is lost in the middle of a run: `fail` ends it, `continue` goes on with less, `redistribute`
+    /// deals its share to the others (open model).
     #[schemars(extend("default" = "fail"))]
     pub(crate) on_worker_loss: Option<OnWorkerLossForm>,
 }
@@ -83,38 +82,38 @@ pub(super) enum OnWorkerLossForm {
     Redistribute,
 }
 
-/// Defaults for scenarios and load that have no value of their own.
+/// What scenarios and load use when they say nothing themselves.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Defaults {
     /// Request method.
     #[schemars(example = &"GET", extend("default" = "GET"))]
     pub(crate) method: Option<String>,
-    /// Header fields of every scenario. A scenario's own field of the same name replaces it.
+    /// Header fields of every scenario. A scenario's own field of the same name takes its place.
     #[allow(dead_code, reason = "read from the tree, which knows their order")]
     #[schemars(extend("maxProperties" = MAX_HEADERS))]
     pub(crate) headers: Option<BTreeMap<String, HeaderValue>>,
-    /// Time from send to last byte, at most 1h; the connection is closed when it expires.
+    /// From send to last byte, at most 1h; the connection is closed when it passes.
     #[schemars(extend("default" = "30s"))]
     pub(crate) timeout: Option<Duration>,
-    /// Time from send to first byte, at most 1h, if shorter than `timeout`. Absent: only `timeout` counts.
+    /// From send to first byte, at most 1h, where it is shorter than `timeout`. Absent: only `timeout` counts.
     pub(crate) first_byte_timeout: Option<Duration>,
-    /// Redirects followed within the target's origin; one more, or one to another origin, is a failure. 0: a
-    /// redirect is a response like any other.
+    /// Redirects followed within the target's origin; one more, or one that leads elsewhere, is a failure.
+    /// 0: a redirect is an answer like any other.
     #[schemars(range(min = 0, max = 20), extend("default" = 0))]
     pub(crate) follow_redirects: Option<u8>,
-    /// Expectations of every response. A scenario's own `expect` replaces all of it.
+    /// What every response has to be like. A scenario's own `expect` takes its place as a whole.
     #[allow(dead_code, reason = "read from the tree, which knows its places")]
     pub(crate) expect: Option<ExpectForm>,
-    /// Connections; `load.concurrency` takes precedence.
+    /// Connections; `load.concurrency` goes before it.
     #[schemars(range(min = 1, max = MAX_CONNECTIONS), example = 10)]
     pub(crate) concurrency: Option<u32>,
-    /// Requests of the whole run, when `load` does not set its length.
+    /// Requests of the whole run, when `load` does not say how long it is.
     pub(crate) requests: Option<Count>,
 }
 
-/// How much load. With a rate or stages: the open model, requests are due at scheduled times. Without: the
-/// closed model, each connection sends its next request when the last one ended.
+/// How much load. With a rate or stages: the open model, requests are due by a schedule. Without:
+/// the closed model, each connection sends its next request when the last one ended.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LoadForm {
@@ -122,7 +121,7 @@ pub(super) struct LoadForm {
     /// model: the most connections (default: as needed, up to 1000).
     #[schemars(range(min = 1, max = MAX_CONNECTIONS), example = 50)]
     pub(crate) concurrency: Option<u32>,
-    /// How long to measure, at most 720h, not counting warm-up and drain.
+    /// How long to measure, at most 720h; warm-up and drain come on top.
     pub(crate) duration: Option<Duration>,
     /// Stop after this many measured requests, or with `duration`, whichever comes first.
     pub(crate) requests: Option<Count>,
@@ -131,8 +130,8 @@ pub(super) struct LoadForm {
     /// Open model: how requests are spaced.
     #[schemars(extend("default" = "even"))]
     pub(crate) arrivals: Option<ArrivalsForm>,
-    /// Open model in stages, instead of `rate` and `duration`. Each stage changes linearly from the rate
-    /// before it to its own; the first begins at 0/s, `for: 0s` jumps.
+    /// Open model by pieces, instead of `rate` and `duration`. Each stage moves in a straight line
+    /// from the rate before it to its own; the first begins at 0/s, `for: 0s` jumps.
     #[schemars(length(min = 1, max = MAX_STAGES))]
     pub(crate) stages: Option<Vec<Stage>>,
     /// Load is applied this long before results start; in the open model at the rate the schedule begins with.
@@ -144,19 +143,18 @@ pub(super) struct LoadForm {
     /// How long an attempt to connect may take, TLS included, at most 1h. Absent: as long as the longest
     /// `timeout`, but no longer than 10s.
     pub(crate) connect_timeout: Option<Duration>,
-    /// Whether a connection carries more than one request. `false`: each request opens its own connection and
-    /// sends `Connection: close`, and its time includes the opening.
+    /// Whether a connection carries more than one request. `false`: each request opens its own, says so with
+    /// `Connection: close`, and its time includes the opening.
     #[schemars(extend("default" = true))]
     pub(crate) keep_alive: Option<bool>,
-    /// A connection is closed after this many requests. Absent: no limit.
+    /// A connection is closed after this many requests. Absent: none is.
     pub(crate) requests_per_connection: Option<Count>,
-    /// A connection is closed after the response in which it becomes this old, at most 720h. Absent: no
-    /// limit.
+    /// A connection is closed after the response in which it becomes this old, at most 720h. Absent: none is.
     pub(crate) connection_age: Option<Duration>,
     /// How often the target's name is resolved again, at least 1s; new connections then go to the new
     /// addresses. Absent: only at the start.
     pub(crate) resolve_every: Option<Duration>,
-    /// Addresses of this machine that connections use in turn as their source: each has its own local ports.
+    /// Addresses of this machine that connections come from, in turn: each has its own local ports.
     #[schemars(length(min = 1, max = MAX_SOURCE_ADDRESSES))]
     pub(crate) source_addresses: Option<Vec<IpForm>>,
     /// Open model: due requests that may wait for a free connection; one more is dropped and counted.
@@ -164,31 +162,31 @@ pub(super) struct LoadForm {
     pub(crate) backlog: Option<u32>,
 }
 
-/// TLS settings for an https target. File names are relative to the plan's directory; the files hold PEM.
+/// How an https target is spoken to and believed. Files are named from the plan's folder and hold PEM.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TlsForm {
-    /// Certificates of the trusted CAs, instead of the system's.
+    /// Certificates of the CAs that are trusted, instead of the system's.
     #[schemars(example = "ca.pem")]
     pub(crate) ca: Option<String>,
-    /// Our client certificate, with its chain, for a target that wants one. Needs `key`.
+    /// Our own certificate, with its chain, for a target that wants one. Needs `key`.
     #[schemars(example = "client.pem")]
     pub(crate) cert: Option<String>,
     /// The private key of `cert`.
     #[schemars(example = "client.key")]
     pub(crate) key: Option<String>,
-    /// Trust any certificate. An attacker on the network can then read and change everything.
+    /// Trust any certificate. Whoever is between can then read and change everything.
     #[schemars(extend("default" = false))]
     pub(crate) insecure: Option<bool>,
-    /// The name sent as SNI and checked in the certificate, instead of the host of `base_url`.
+    /// The name asked for and looked for in the certificate, instead of the host of `base_url`.
     #[schemars(example = "api.example.com")]
     pub(crate) server_name: Option<String>,
-    /// Resume earlier sessions in new connections, as browsers do. Without: a full handshake each time.
+    /// Take up earlier sessions in new connections, as browsers do. Without: a full handshake each time.
     #[schemars(extend("default" = true))]
     pub(crate) resumption: Option<bool>,
-    /// The oldest TLS version used, 1.2 or 1.3.
+    /// The oldest version spoken, 1.2 or 1.3.
     pub(crate) min_version: Option<TlsVersionForm>,
-    /// The newest TLS version used, 1.2 or 1.3.
+    /// The newest version spoken, 1.2 or 1.3.
     pub(crate) max_version: Option<TlsVersionForm>,
 }
 
@@ -203,11 +201,11 @@ pub(super) enum ArrivalsForm {
     Poisson,
 }
 
-/// A stage of the open model's schedule.
+/// A piece of the open model's schedule.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Stage {
-    /// Time until `rate` is reached; `0s` jumps.
+    /// How long it takes to get there; `0s` jumps.
     #[serde(rename = "for")]
     #[schemars(required)]
     pub(crate) length: Option<Duration>,
@@ -220,13 +218,13 @@ pub(super) struct Stage {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScenarioForm {
-    /// Unique; its name in reports. Absent: method and path.
+    /// Unique; how reports call it. Absent: method and path.
     #[schemars(example = "Get users")]
     pub(crate) name: Option<String>,
-    /// Weight of its requests, relative to the other scenarios' weights.
+    /// Its share of the requests, against the other scenarios' weights.
     #[schemars(range(min = 1, max = MAX_PERIOD), extend("default" = 1))]
     pub(crate) weight: Option<u32>,
-    /// Path and query, percent-encoded, appended to `base_url`.
+    /// Path and query, percent-encoded, put after `base_url`.
     #[schemars(required, example = "/v1/users?page=1")]
     pub(crate) path: Option<String>,
     /// Request method.
@@ -236,31 +234,30 @@ pub(super) struct ScenarioForm {
     #[allow(dead_code, reason = "read from the tree, which knows their order")]
     #[schemars(extend("maxProperties" = MAX_HEADERS))]
     pub(crate) headers: Option<BTreeMap<String, HeaderValue>>,
-    /// Request body, sent unchanged.
+    /// Request body, sent as it stands.
     pub(crate) body: Option<String>,
-    /// Time from send to last byte, at most 1h; the connection is closed when it expires.
+    /// From send to last byte, at most 1h; the connection is closed when it passes.
     #[schemars(extend("default" = "30s"))]
     pub(crate) timeout: Option<Duration>,
-    /// Time from send to first byte, at most 1h, if shorter than `timeout`. Absent: only `timeout` counts.
+    /// From send to first byte, at most 1h, where it is shorter than `timeout`. Absent: only `timeout` counts.
     pub(crate) first_byte_timeout: Option<Duration>,
-    /// Redirects followed within the target's origin; one more, or one to another origin, is a failure. 0: a
-    /// redirect is a response like any other.
+    /// Redirects followed within the target's origin; one more, or one that leads elsewhere, is a failure.
+    /// 0: a redirect is an answer like any other.
     #[schemars(range(min = 0, max = 20), extend("default" = 0))]
     pub(crate) follow_redirects: Option<u8>,
-    /// Expectations of every response; one that breaks any counts as failed. Absent: a status below 400.
+    /// What every response has to be like, or it counts as failed. Absent: a status below 400.
     #[allow(dead_code, reason = "read from the tree, which knows its places")]
     pub(crate) expect: Option<ExpectForm>,
 }
 
-/// Expectations of a response; all must hold. Only checks of the body cost more than a comparison.
+/// What a response has to be like; all of it has to hold. Only what looks at bodies costs more than a comparison.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "read from the tree, which knows its places")]
 pub(super) struct ExpectForm {
-    /// The status, or one of several; `2xx` means 200 to 299. Absent: a status below 400.
+    /// The status, or one of several; `2xx` is all from 200 to 299. Absent: a status below 400.
     pub(crate) status: Option<StatusForm>,
-    /// By field name, the exact value, or `{contains: text}`. Of several fields with one name, one match is
-    /// enough.
+    /// By the field's name, its exact value, or `{contains: text}`. Of several fields of a name one will do.
     #[schemars(extend("maxProperties" = MAX_EXPECTATIONS))]
     pub(crate) header: Option<BTreeMap<String, HeaderRuleForm>>,
     /// A text that the body contains, or several.
@@ -268,9 +265,9 @@ pub(super) struct ExpectForm {
     /// By JSON pointer (RFC 6901), the value in a JSON body.
     #[schemars(extend("maxProperties" = MAX_EXPECTATIONS))]
     pub(crate) json: Option<BTreeMap<String, JsonForm>>,
-    /// The body's length: a size, or a minimum and a maximum.
+    /// The body's length: a size, or the least and the most.
     pub(crate) body_bytes: Option<BodyBytesForm>,
-    /// How much of a body is kept to be checked; a larger one fails unchecked, as `body_too_large`.
+    /// How much of a body is kept to be looked into; a larger one fails unchecked, as `body_too_large`.
     #[schemars(extend("default" = "1MiB"))]
     pub(crate) max_body: Option<Size>,
 }
