@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::Value;
 
-use crate::processes::{Log, Process, RunDir, now_ns};
+use crate::processes::{Log, Process, RunDir, marks, now_ns};
 
 const S: u64 = 1_000_000_000;
 /// A listener that is not on loopback wants one.
@@ -98,12 +98,12 @@ fn cut_off(case: &str, length: Duration, seconds: u64, loss: &str) -> Cut {
     let run = ["--role", "coordinator", "--plan", &plan, "--workers", "2", "--report", &report];
     let listen = ["--listen", "10.77.0.1:8080"];
     let mut coordinator = hosts.start(&dir, &hosts.home, "coordinator", &[&run[..], &listen].concat());
-    coordinator.wait_for_output("coordinator at ");
+    coordinator.url();
     let work =
         ["--role", "worker", "--coordinator", "http://10.77.0.1:8080", "--no-listen", "--threads", "1"];
     let _stays = hosts.start(&dir, &hosts.home, "stays", &work);
     let _cut = hosts.start(&dir, &hosts.away, "cut", &work);
-    coordinator.wait_for_output("load begins");
+    coordinator.wait_for_output(marks::LOAD_BEGINS);
     // It is announced some seconds before the start.
     std::thread::sleep(Duration::from_secs(7));
     hosts.set_control("down");

@@ -17,6 +17,29 @@ use serde_json::Value;
 use crate::instrument::target::{Settings, Stamps, Target};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_loadtester");
+/// What is waited for in the output, and nowhere else repeated: these change with the wording.
+pub mod marks {
+    pub const COORDINATOR_AT: &str = "coordinator at ";
+    pub const STATUS_AT: &str = "status at ";
+    pub const LOAD_BEGINS: &str = "load begins";
+    pub const ALL_HERE: &str = "all are here";
+    pub const JOINED: &str = "joined as worker ";
+    pub const HAS_ALL: &str = "the coordinator has all";
+    pub const NOTHING_SENT: &str = "nothing is sent: ";
+
+    pub fn unreachable(url: &str) -> String {
+        format!("cannot reach the coordinator at {url}: ")
+    }
+
+    pub fn reached(url: &str) -> String {
+        format!("the coordinator at {url} is reached")
+    }
+
+    pub fn back(url: &str) -> String {
+        format!("the coordinator at {url} is back")
+    }
+}
+
 /// Long past what any run here takes.
 const DEADLINE: Duration = Duration::from_secs(100);
 
@@ -143,8 +166,8 @@ impl RunDir {
         let args = ["--role", "coordinator", "--plan", plan, "--workers", workers, "--report", &report];
         let listen: &[&str] = if more.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
         let process = self.start("coordinator", &[&args[..], listen, more].concat(), &[]);
-        let url = process.wait_for_output("coordinator at ");
-        (process, url.split("/ ").next().expect("a URL").trim_end_matches('/').to_owned())
+        let url = process.url();
+        (process, url)
     }
 
     pub fn worker(&self, name: &str, url: &str, more: &[&str]) -> Process {
@@ -176,6 +199,21 @@ impl Process {
 
     pub fn output(&self) -> String {
         fs::read_to_string(&self.output).expect("UTF-8")
+    }
+
+    /// Where a coordinator listens, once that was printed.
+    pub fn url(&self) -> String {
+        let url = self.wait_for_output(marks::COORDINATOR_AT);
+        url.split("/ ").next().expect("a URL").trim().trim_end_matches('/').to_owned()
+    }
+
+    /// Each of these words is in the output.
+    #[track_caller]
+    pub fn assert_output(&self, words: &[&str]) {
+        let output = self.output();
+        for word in words {
+            assert!(output.contains(word), "no `{word}` in:\n{output}");
+        }
     }
 
     /// What follows `mark` on its line, once that was printed.
@@ -214,11 +252,11 @@ impl Drop for Process {
 
 /// The status and body of the answer to these bytes.
 pub fn exchange(url: &str, request: &[u8]) -> (u16, String) {
-    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).expect("it listens");
-    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
-    stream.write_all(request).expect("it reads");
+    let mut socket = TcpStream::connect(url.trim_start_matches("http://")).expect("it listens");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    socket.write_all(request).expect("it reads");
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("text");
+    socket.read_to_string(&mut answer).expect("text");
     let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status line");
     (status, answer.split_once("\r\n\r\n").map_or(String::new(), |(_, body)| body.to_owned()))
 }

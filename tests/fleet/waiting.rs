@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::processes::{Log, Process, RunDir, eventually, exchange, post};
+use crate::processes::{Log, Process, RunDir, eventually, exchange, marks, post};
 
 /// A worker that joins and is never heard again.
 fn join_and_vanish(url: &str) {
@@ -19,32 +19,35 @@ fn page(url: &str, path: &str) -> String {
     body
 }
 
+/// Wait until the run waits for another in place of worker 0; what the status says of that.
+fn wait_until_missing(url: &str) -> Value {
+    eventually("worker 0 is missing", || {
+        let status: Value = serde_json::from_str(&page(url, "/status")).expect("JSON");
+        let waiting = &status["fleet"]["waiting"];
+        (waiting["for"] == "workers" && waiting["missing"] == json!([0])).then(|| waiting.clone())
+    })
+}
+
 /// Two are wanted; one gets ready and the other vanishes meanwhile.
 fn one_of_two(dir: &RunDir, log: &Log, join_timeout: &str) -> (Process, String, Process) {
     let plan = dir.plan(log.addr, "{requests: 100, concurrency: 10}", "continue");
     let (coordinator, url) = dir.coordinator(&plan, "2", &["--join-timeout", join_timeout]);
     join_and_vanish(&url);
     let stays = dir.worker("stays", &url, &["--threads", "1"]);
-    coordinator.wait_for_output("all are here");
-    coordinator.wait_for_output("worker 0 (vanishes) is lost");
+    coordinator.wait_for_output(marks::ALL_HERE);
+    wait_until_missing(&url);
     (coordinator, url, stays)
 }
 
 #[test]
-fn who_is_lost_before_the_start_is_named_at_once_and_another_may_come_in_its_place() {
+fn a_worker_lost_before_the_start_is_named_and_can_be_replaced() {
     let (log, dir) = (Log::start(), RunDir::new());
     let (mut coordinator, url, mut stays) = one_of_two(&dir, &log, "60s");
-    let output = coordinator
-        .wait_for_output("waiting for others in place of worker 0 (vanishes), lost before the start");
-    assert!(output.starts_with(", 1 of 2 are there, "), "{output}");
-    // The picture is drawn anew many times a second.
-    let waiting = eventually("who is missing", || {
-        let status: Value = serde_json::from_str(&page(&url, "/status")).expect("JSON");
-        (status["fleet"]["waiting"]["for"] == "workers").then(|| status["fleet"]["waiting"].clone())
-    });
-    assert_eq!(waiting["missing"], json!([0]), "{waiting:#}");
+    let waiting = wait_until_missing(&url);
+    eventually("its name", || coordinator.output().contains("worker 0 (vanishes)").then_some(()));
+    assert_eq!((&waiting["there"], &waiting["wanted"]), (&1.into(), &2.into()), "{waiting:#}");
     assert!((1.0..=60.0).contains(&waiting["seconds_left"].as_f64().expect("a time")), "{waiting}");
-    assert!(page(&url, "/").contains("Not begun: waiting for others in place of worker 0"));
+    assert!(page(&url, "/").contains("worker 0"), "the page names it");
     let mut comes = dir.worker("comes", &url, &["--threads", "1"]);
     let ends = [coordinator.end(), stays.end(), comes.end()];
     assert_eq!(ends, [Some(0); 3], "{}", coordinator.output());
@@ -56,30 +59,26 @@ fn who_is_lost_before_the_start_is_named_at_once_and_another_may_come_in_its_pla
 }
 
 #[test]
-fn a_fleet_that_stays_incomplete_is_given_up_in_the_time_that_was_said() {
+fn an_incomplete_fleet_is_given_up_after_the_join_timeout() {
     let (log, dir) = (Log::start(), RunDir::new());
     let (mut coordinator, _, mut stays) = one_of_two(&dir, &log, "4s");
     assert_eq!(coordinator.end(), Some(3), "{}", coordinator.output());
-    let why = "worker 0 was lost before the start, and 1 of 2 workers have joined in time";
-    eventually("why", || coordinator.output().contains(why).then_some(()));
     assert_eq!(stays.end(), Some(0), "{}", stays.output());
-    assert!(stays.output().contains(why), "{}", stays.output());
+    for process in [&coordinator, &stays] {
+        process.assert_output(&["worker 0", "1 of 2"]);
+    }
     assert!(log.arrivals().is_empty());
 }
 
 #[test]
-fn a_worker_more_than_was_asked_for_joins_a_run_under_way_and_gets_a_share() {
+fn an_extra_worker_joins_a_run_under_way_and_gets_a_share() {
     let (log, dir) = (Log::start(), RunDir::new());
     let plan = dir.plan(log.addr, "{rate: 200/s, duration: 12s, concurrency: 20}", "fail");
     let (mut coordinator, url) = dir.coordinator(&plan, "1", &[]);
     let _first = dir.worker("w0", &url, &["--threads", "1"]);
-    coordinator.wait_for_output("load begins");
+    coordinator.wait_for_output(marks::LOAD_BEGINS);
     let _late = dir.worker("w1", &url, &["--threads", "1"]);
-    assert!(
-        coordinator.wait_for_output("worker 1 ").ends_with("joined, 2, of 1 asked for"),
-        "{}",
-        coordinator.output()
-    );
+    coordinator.wait_for_output("worker 1 ");
     assert_eq!(coordinator.end(), Some(0), "{}", coordinator.output());
     let report = dir.report();
     let sent = |i: usize| report["fleet"]["workers"][i]["due"].as_u64().expect("a count");

@@ -159,7 +159,7 @@ fn a_connection_grows_no_older_than_the_plan_allows() {
 }
 
 #[test]
-fn why_the_target_ended_a_connection_is_told_apart() {
+fn each_reason_for_the_end_of_a_connection_is_counted() {
     let mut bench = Bench::begin(closed());
     bench.answer(MS, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     bench.reopen();

@@ -17,8 +17,8 @@ use proptest::prelude::*;
 use roxmltree::{Document, Node};
 
 use crate::live::{PROMPTLY, agent, get, say, server_of, snapshot};
-use crate::report::{any_snapshot, clean_closed_run, troubled_open_run};
-use crate::report_html::{as_xml, text_of, with_timeline};
+use crate::report::{any_snapshot, clean_closed_run, golden, troubled_open_run};
+use crate::report_html::{as_xml, text_of, with_timeline, words_of};
 use loadtester::tally::{RowTimer, StepId};
 
 const SCRIPTED: PageFeatures = PageFeatures { scripts: true, stop: false, start: false };
@@ -86,17 +86,16 @@ fn a_page_with_scripts_asks_for_its_parts_and_one_without_loads_itself_anew() {
 }
 
 #[test]
-fn while_it_lasts_the_page_says_where_the_run_stands() {
+fn during_a_run_the_page_shows_its_progress() {
     check(&dashboard::page(&snapshot(), &SCRIPTED), |page| {
         let text = text_of(page.root_element());
-        for expected in
-            ["Running", "25 % – Running", "2 s so far", "8 s left", "500.0/s", "25 open, 1 waiting"]
-        {
+        for expected in ["Running", "25 %", "2 s ", "8 s ", "500.0/s", "25 ", "1 "] {
             assert!(text.contains(expected), "no {expected:?} in {text}");
         }
+        golden("dashboard.txt", &words_of(page));
         let bar = page.descendants().find(|n| n.has_tag_name("progress")).unwrap();
         assert_eq!(bar.attribute("value"), Some("0.250"));
-        assert!(!text.contains("Download"));
+        assert!(!page.descendants().any(|n| n.attribute("href").is_some_and(|h| h.starts_with("/report."))));
     });
 }
 
@@ -111,20 +110,29 @@ fn gated() -> Snapshot {
 }
 
 #[test]
-fn a_threshold_that_fails_is_told_at_the_top_and_in_its_row_before_the_end() {
+fn a_failing_threshold_is_at_the_top_and_in_its_row_during_the_run() {
     check(&dashboard::page(&gated(), &SCRIPTED), |page| {
         let h1 = text_of(page.descendants().find(|n| n.has_tag_name("h1")).unwrap());
-        assert!(h1.contains("Running: 1 of 3 thresholds fails so far (error_rate < 0.01%)"), "{h1}");
+        assert!(h1.contains("1 of 3") && h1.contains("error_rate < 0.01%"), "{h1}");
         let results: Vec<_> = page
             .descendants()
             .filter(|n| n.attribute("class").is_some_and(|c| c.starts_with("result ")))
-            .map(|n| (n.attribute("class").unwrap(), text_of(n)))
+            .map(|n| n.attribute("class").unwrap())
             .collect();
-        let (holds, fails) = (("result passed", "holds".to_owned()), ("result failed", "fails".to_owned()));
-        assert_eq!(results, [holds.clone(), fails, holds]);
+        assert_eq!(results, ["result passed", "result failed", "result passed"]);
         let header = page.descendants().find(|n| n.has_tag_name("header")).unwrap();
         assert_eq!(header.attribute("class"), Some("bad"));
     });
+}
+
+/// Charts with something in them.
+fn drawn(page: &Document) -> usize {
+    page.descendants().filter(|n| n.has_tag_name("figure") && n.attribute("class") != Some("waiting")).count()
+}
+
+/// Charts that wait for something to draw.
+fn waiting(page: &Document) -> usize {
+    page.descendants().filter(|n| n.has_tag_name("figure") && n.attribute("class") == Some("waiting")).count()
 }
 
 #[test]
@@ -136,11 +144,10 @@ fn before_anything_is_measured_nothing_fails_and_each_chart_has_its_place() {
     let fresh = Snapshot { state: State::WarmingUp, ..Snapshot::new(snapshot.run, 1, 0.0) };
     check(&dashboard::page(&fresh, &SCRIPTED), |page| {
         let text = text_of(page.root_element());
-        assert!(text.contains("Warming up") && text.contains("not known yet"), "{text}");
-        for misleading in ["fails", "missed by", "Worth knowing", "closed model", "0 load threads", "0 ns"] {
-            assert!(!text.contains(misleading), "{misleading:?} in {text}");
-        }
-        assert_eq!(text.matches("nothing to draw yet").count(), 4);
+        assert!(!text.contains("0 ns"), "{text}");
+        let class = |name: &str| page.descendants().any(|n| n.attribute("class") == Some(name));
+        assert!(text.contains("count > 9") && !class("result failed"), "{text}");
+        assert_eq!((drawn(page), waiting(page)), (0, 4));
     });
 }
 
@@ -153,14 +160,12 @@ fn a_run_without_a_single_response_still_shows_its_rate() {
         (point.p50_ns, point.p99_ns, point.service_p50_ns, point.service_p99_ns) = (None, None, None, None);
     }
     check(&dashboard::page(&silent, &SCRIPTED), |page| {
-        let drawn =
-            page.descendants().any(|n| n.has_tag_name("svg") && text_of(n).contains("Rate and errors"));
-        assert!(drawn && text_of(page.root_element()).matches("nothing to draw yet").count() == 2);
+        assert_eq!((drawn(page), waiting(page)), (2, 2));
     });
 }
 
 #[test]
-fn what_is_read_aloud_by_itself_holds_no_figure_that_changes_all_the_time() {
+fn the_status_role_holds_no_figure_that_changes_all_the_time() {
     let spoken = |snapshot: &Snapshot| {
         let mut status = String::new();
         check(&dashboard::page(snapshot, &SCRIPTED), |page| {
@@ -298,7 +303,7 @@ fn each_worker_has_a_row_and_one_that_was_lost_is_red() {
     (snapshot.state, snapshot.ending) = (State::Finished, Ending::Failed);
     check(&dashboard::page(&snapshot, &SCRIPTED), |page| {
         let h1 = text_of(page.descendants().find(|n| n.has_tag_name("h1")).unwrap());
-        assert!(h1.contains("Failed: a worker was lost"), "{h1}");
+        assert!(h1.contains("Failed") && h1.contains("a worker was lost"), "the words of the snapshot: {h1}");
         let states: Vec<_> = page
             .descendants()
             .filter(|n| n.attribute("class").is_some_and(|c| c.starts_with("state ")))
@@ -309,16 +314,14 @@ fn each_worker_has_a_row_and_one_that_was_lost_is_red() {
             [("state good", "running".into()), ("state bad", "lost".into()), ("state warn", "silent".into())]
         );
         let text = text_of(page.root_element());
-        for expected in
-            ["500 ms ago", "at 1.00 s of the run", "<b>right", "2.00 ms apart", "a worker was lost"]
-        {
+        for expected in ["500 ms", "1.00 s", "<b>right", "2.00 ms", "a worker was lost"] {
             assert!(text.contains(expected), "no {expected:?} in {text}");
         }
     });
 }
 
 #[test]
-fn a_coordinator_that_waits_says_for_how_many() {
+fn a_waiting_coordinator_shows_how_many_workers_joined() {
     let mut snapshot = snapshot();
     let waiting = |rows: Vec<Row>, there: u32| Fleet {
         rates: Vec::new(),
@@ -350,12 +353,9 @@ fn a_coordinator_that_waits_says_for_how_many() {
         });
         h1.trim_start_matches(['▸', '!']).to_owned()
     };
-    assert_eq!(shown(Vec::new(), 0), "Waiting for workers: 0 of 2 have joined");
-    assert_eq!(
-        shown(vec![joined(0), worker(1, "h", MemberState::Lost, Some(1))], 1),
-        "Waiting for workers: 1 of 2 have joined"
-    );
-    assert_eq!(shown(vec![joined(0), joined(1)], 2), "Starting");
+    assert!(shown(Vec::new(), 0).contains("0 of 2"));
+    assert!(shown(vec![joined(0), worker(1, "h", MemberState::Lost, Some(1))], 1).contains("1 of 2"));
+    assert!(!shown(vec![joined(0), joined(1)], 2).contains(" of 2"));
 }
 
 const TOKEN: &str = "kept-between-us";
@@ -402,12 +402,12 @@ fn only_who_has_the_token_stops_the_run_and_no_other_site_does() {
     assert_eq!(post(&server, "/api/v1/run/start", &[("Authorization", &bearer)]).0, 409);
 
     let fields = [("Authorization", bearer.as_str()), ("Origin", &own), ("Sec-Fetch-Site", "same-origin")];
-    assert_eq!(post(&server, path, &fields), (202, "stopping\n".into()));
-    assert_eq!(post(&server, path, &fields), (409, "it has been stopped\n".into()));
+    assert_eq!(post(&server, path, &fields).0, 202);
+    assert_eq!(post(&server, path, &fields).0, 409);
 }
 
 #[test]
-fn a_post_that_tells_no_length_as_curl_sends_it_starts_and_stops() {
+fn a_post_without_a_length_starts_and_stops() {
     let started = Arc::new(AtomicUsize::new(0));
     let counted = started.clone();
     let start = move || {
@@ -415,7 +415,7 @@ fn a_post_that_tells_no_length_as_curl_sends_it_starts_and_stops() {
         Ok(())
     };
     let (server, stopped) = operated(Some(Box::new(start)));
-    for (what, done) in [("start", "started"), ("stop", "stopping")] {
+    for what in ["start", "stop"] {
         let answer = say(
             server.addr(),
             &format!(
@@ -424,7 +424,7 @@ fn a_post_that_tells_no_length_as_curl_sends_it_starts_and_stops() {
                 server.addr()
             ),
         );
-        assert!(answer.starts_with("HTTP/1.1 202 ") && answer.contains(done), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
     }
     assert_eq!((started.load(Ordering::Relaxed), stopped.load(Ordering::Relaxed)), (1, 1));
 }

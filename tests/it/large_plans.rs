@@ -50,7 +50,7 @@ fn a_body_of_4_mib_costs_little_more_than_its_size() {
     let peak = ended.peak_rss_bytes.expect("it runs long enough to be looked at");
     assert!(peak <= MOST_WITH_A_LARGE_BODY, "{peak} bytes resident: {}", ended.complaint());
     let checked = run(&dir, &[&common[..], &["--check"]].concat());
-    assert!(checked.stdout.contains("body of 3."), "{}", checked.stdout);
+    assert!(checked.stdout.contains(" 3."), "{}", checked.stdout);
     assert!(checked.stdout.contains("\"token\": \"***\"") && !checked.stdout.contains("t0ken"));
 }
 
@@ -136,11 +136,7 @@ fn every_report_of_5_000_scenarios_is_whole_and_scrapes_stay_small() {
     assert_eq!(sample("loadtester_response_time_seconds_count{scenario=\"_other\"}"), others);
     for path in ["/", "/live/details"] {
         let page = live::get(address, path).1;
-        assert!(
-            page.contains("4,900 more scenarios") && page.len() < MOST_PER_SCRAPE,
-            "{path}: {}",
-            page.len()
-        );
+        assert!(page.contains("4,900") && page.len() < MOST_PER_SCRAPE, "{path}: {}", page.len());
     }
     let memory = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap();
     let peak =
@@ -149,7 +145,7 @@ fn every_report_of_5_000_scenarios_is_whole_and_scrapes_stay_small() {
     // Two: the first is for the run, the second for the lingering.
     running.signal(Signal::INT);
     let ended = running.end();
-    assert!(ended.stdout.contains("and 4,980 more"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("4,980"), "{}", ended.stdout);
     reports(&files.map(|file| fs::read_to_string(file).expect("a report")), scenarios);
 }
 
@@ -167,7 +163,7 @@ fn reports([html, junit, timeline, csv, hlog, json]: &[String; 6], scenarios: us
     let cases = roxmltree::Document::parse(junit).expect("XML");
     let cases = cases.descendants().filter(|n| n.attribute("classname") == Some("loadtester.scenarios"));
     assert_eq!(cases.count(), scenarios);
-    let (open, folded) = html.split_once("<summary>4,900 more scenarios</summary>").expect("a folded table");
+    let (open, folded) = html.split_once("<summary>4,900 ").expect("a folded table");
     let rows = |part: &str| part.matches("<th scope=\"row\">Scenario ").count();
     assert_eq!((rows(open), rows(folded)), (100, scenarios - 100));
     assert!(html.contains("default-src 'none'") && !html.contains("<script"));

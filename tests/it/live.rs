@@ -10,9 +10,9 @@ use loadtester::run::{RunInfo, Snapshot, State};
 use loadtester::tally::{Counter, Outcome, RowCounter, RowTimer, StepId, ThreadHealth, Timer};
 use loadtester::web::{Listen, Server, Site, serve};
 
-/// Shorter than every deadline of the gate: who is answered within it did not wait for one.
+/// Shorter than every deadline of the front-end server: who is answered within it did not wait for one.
 pub const PROMPTLY: Duration = Duration::from_secs(4);
-/// Longer than every deadline of the gate.
+/// Longer than every deadline of the front-end server.
 pub const AT_LAST: Duration = Duration::from_secs(30);
 
 /// A run of two scenarios, some way in.

@@ -22,6 +22,7 @@ mod live;
 mod metrics;
 mod once;
 mod output;
+mod plan_faults;
 mod plan_schema;
 mod plans;
 mod policy;

@@ -96,13 +96,18 @@ scenarios:
         ">   \"tenant\": \"${TENANT}\",\n>   \"password\": \"***\",\n>   \"n\": 1\n",
         "< HTTP/1.1 200 OK\n< Content-Type: application/json\n< Set-Cookie: ***\n",
         "<   \"access_token\": \"***\",\n",
-        "holds     status 2xx\n",
-        "holds     header Content-Type is `application/json`\n",
-        "holds     body contains `${TENANT}`\n",
-        "broken    json `/n` is `5`: json `/n` is missing, expected `5`\n",
         "ended     expectation_failed: ",
     ] {
         assert!(page.contains(shown), "{shown} is not on\n{page}");
+    }
+    let of = |result: &str, word: &str| page.lines().any(|l| l.starts_with(result) && l.contains(word));
+    for (result, word) in [
+        ("holds     ", "2xx"),
+        ("holds     ", "`application/json`"),
+        ("holds     ", "`${TENANT}`"),
+        ("broken    ", "`/n`"),
+    ] {
+        assert!(of(result, word), "no {result}{word} on\n{page}");
     }
     let times = page.lines().find(|line| line.starts_with("times")).unwrap();
     for part in ["connect ", "first byte ", "last byte "] {
@@ -124,11 +129,11 @@ fn each_scenario_is_sent_once_in_the_plans_order_whatever_its_weight() {
     let names: Vec<&str> = page.lines().filter(|line| ["a", "b"].contains(line)).collect();
     assert_eq!(names, ["b", "a"], "{page}");
     assert_eq!(page.matches("ended     ok: ").count(), 2, "{page}");
-    assert_eq!(page.matches("holds     status below 400").count(), 2, "{page}");
+    assert_eq!(page.matches("holds     ").count(), 2, "{page}");
 }
 
 #[test]
-fn what_goes_wrong_is_said_and_decides_the_exit_code() {
+fn failures_are_printed_and_decide_the_exit_code() {
     let plan = |url: &str, rest: &str| {
         format!(
             "base_url: {url}\ndefaults: {{ requests: 1, timeout: 200ms }}\nscenarios: [{{name: a, path: / {rest}}}]\n"
@@ -138,7 +143,7 @@ fn what_goes_wrong_is_said_and_decides_the_exit_code() {
     let output = once(&plan(&missing.url(), ""), &[], &[]);
     let text = page(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains("broken    status below 400: status 404\n"), "{text}");
+    assert!(text.lines().any(|line| line.starts_with("broken    ") && line.ends_with(" 404")), "{text}");
     assert!(text.contains("< no such    tenant ?[2J\n"), "control characters stay out: {text}");
 
     let silent = Script::play([Step::Read, Step::Freeze]);
@@ -150,5 +155,5 @@ fn what_goes_wrong_is_said_and_decides_the_exit_code() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let output = once(&plan(&format!("http://{nobody}"), ""), &[], &[]);
     assert_eq!(output.status.code(), Some(3));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("no connection to"), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains(&nobody.to_string()), "{output:?}");
 }

@@ -1,4 +1,4 @@
-//! Plans as people write them, good and bad: what they mean, and every fault with its place and remedy.
+//! Plans as people write them: what they mean.
 
 use loadtester::plan::{self, ClientFiles, Faults, Model, Overrides, Plan, Tls, UrlForm, UrlTls, Versions};
 use loadtester::schedule::{Arrivals, Picker, Piece};
@@ -16,7 +16,7 @@ fn env(name: &str) -> Option<String> {
     }
 }
 
-fn parse(text: &str) -> Result<Plan, Faults> {
+pub fn parse(text: &str) -> Result<Plan, Faults> {
     parse_with(text, &Overrides::default())
 }
 
@@ -24,27 +24,22 @@ fn parse_with(text: &str, overrides: &Overrides) -> Result<Plan, Faults> {
     plan::parse(text, "plan.yaml", overrides, &env)
 }
 
-/// Exactly one fault, and it prints as `expected`.
-#[track_caller]
-fn one_fault(text: &str, expected: &str) {
-    let faults = parse(text).expect_err("a fault");
-    assert_eq!(faults.to_string(), expected, "\n{text}");
+/// Where each fault is, after the plan's name or `command line`: like `3:7: load.rate`, or a flag.
+pub fn places(faults: &Faults) -> Vec<String> {
+    let place = |text: String, message: &str| {
+        let place = text.strip_suffix(message).expect("the message comes last").trim_end_matches(": ");
+        let place = place.trim_start_matches("plan.yaml").trim_start_matches("command line");
+        place.trim_start_matches([':', ' ']).to_owned()
+    };
+    faults.list().iter().map(|fault| place(fault.to_string(), &fault.message)).collect()
 }
 
 /// A plan of one scenario with `load` lines added.
-fn with_load(load: &str) -> String {
+pub fn with_load(load: &str) -> String {
     format!("base_url: http://x\nscenarios: [{{path: /}}]\nload: {load}\n")
 }
 
-#[track_caller]
-fn load_fault(load: &str, place: &str, remedy: &str) {
-    let faults = parse(&with_load(load)).expect_err(load);
-    let text = faults.to_string();
-    assert_eq!(faults.count(), 1, "{load}: {text}");
-    assert!(text.contains(place) && text.contains(remedy), "{load}: {text}");
-}
-
-const SAMPLE: &str = include_str!("sample.yaml");
+pub const SAMPLE: &str = include_str!("sample.yaml");
 
 #[test]
 fn the_first_sample_is_ten_connections_a_hundred_requests_two_to_one() {
@@ -68,7 +63,7 @@ fn the_first_sample_is_ten_connections_a_hundred_requests_two_to_one() {
 }
 
 #[test]
-fn an_https_target_is_spoken_to_with_care_unless_told_otherwise() {
+fn an_https_target_is_checked_unless_the_plan_says_otherwise() {
     let plan = parse(SAMPLE).unwrap();
     assert_eq!((plan.target.port, plan.target.authority.as_str()), (443, "api.example.com"));
     assert_eq!(plan.origin(), "https://api.example.com");
@@ -101,29 +96,7 @@ fn an_https_target_is_spoken_to_with_care_unless_told_otherwise() {
 }
 
 #[test]
-fn what_is_wrong_with_tls_says_what_to_write() {
-    let cases = [
-        ("{cert: a}", "tls.cert: is of no use alone: add `key`"),
-        ("{key: a}", "tls.key: is of no use alone: add `cert`"),
-        ("{ca: ''}", "tls.ca: is empty"),
-        ("{ca: a, insecure: true}", "tls.insecure: accepts every certificate, `ca` only some"),
-        ("{insecure: 1}", "tls.insecure: `1` is not possible here: write `true` or `false`"),
-        ("{min_version: 1.1}", "tls.min_version: `1.1` is not a version spoken here: write 1.2 or 1.3"),
-        ("{min_version: 1.3, max_version: 1.2}", "tls.min_version: is above `max_version`"),
-        ("{server_name: 'a b'}", "tls.server_name: `a b` is not a name a certificate can have"),
-        ("{cacert: a}", "tls.cacert: unknown key"),
-    ];
-    for (typed, expected) in cases {
-        let error = parse(&format!("{SAMPLE}tls: {typed}\n")).unwrap_err().to_string();
-        assert!(error.contains(expected) && error.lines().count() == 1, "{typed}: {error}");
-    }
-    let plain = SAMPLE.replace("https://", "http://") + "tls: {insecure: true}\n";
-    let error = parse(&plain).unwrap_err().to_string();
-    assert!(error.ends_with("tls: belongs to an https target: write `base_url: https://…`, or remove it"));
-}
-
-#[test]
-fn the_digest_tells_how_tls_is_spoken_and_not_where_its_files_lie() {
+fn the_digest_depends_on_tls_settings_and_not_on_file_paths() {
     let digest = |tls: &str| parse(&format!("{SAMPLE}tls: {tls}\n")).unwrap().digest;
     let files = digest("{ca: a, cert: b, key: c}");
     assert_eq!(files, digest("{ca: /x/a, cert: /x/b, key: /x/c}"));
@@ -140,57 +113,7 @@ fn the_digest_tells_how_tls_is_spoken_and_not_where_its_files_lie() {
 }
 
 #[test]
-fn all_faults_are_reported_at_once_in_the_order_of_the_text() {
-    let text = "\
-base_url: http://x
-defaults:
-  timeout: 5
-  concurrency: 0
-  method: get
-scenarios:
-  - name: A
-    path: users
-    weigth: 2
-    weight: 0
-  - name: A
-    path: /b
-    path: /c
-    headers: {Connection: close, \"a b\": 1, Accept: x, accept: y}
-    body: 12
-  - method: GET
-    name:
-thresholds: [p99 < 250]
-load:
-  rate: 500
-  arrivals: random
-  stages: []
-nam: x
-";
-    let expected = "\
-plan.yaml:3:12: defaults.timeout: a duration needs a unit: write 5s or 5ms
-plan.yaml:4:16: defaults.concurrency: is too small: write at least 1
-plan.yaml:5:11: defaults.method: methods are case-sensitive: write GET
-plan.yaml:8:11: scenarios[0].path: does not begin with `/`: write `/users`
-plan.yaml:9:5: scenarios[0].weigth: unknown key, did you mean `weight`?
-plan.yaml:10:13: scenarios[0].weight: is too small: write at least 1; to leave a scenario out, remove it or comment it out
-plan.yaml:11:11: scenarios[1].name: is the name of scenarios[0] too: give each its own
-plan.yaml:13:5: scenarios[1].path: is already given on line 12: keep one of the two
-plan.yaml:14:15: scenarios[1].headers.Connection: is the tool's to set: remove it, and write `keep_alive: false` under `load` for a connection per request
-plan.yaml:14:34: scenarios[1].headers.a b: `a b` is not a header name: use letters, digits and `-`
-plan.yaml:14:55: scenarios[1].headers.accept: is already given in another spelling: keep one of the two
-plan.yaml:15:11: scenarios[1].body: `12` is not text: put it in quotes
-plan.yaml:16:5: scenarios[2].path: is missing: add `path:` with a text like `/v1/users?page=1`
-plan.yaml:17:9: scenarios[2].name: has no value: write a text like `Get users`, or remove the key
-plan.yaml:18:14: thresholds[0]: limit `250`: a duration needs a unit: write 250s or 250ms, as in `p99 < 250ms`
-plan.yaml:20:9: load.rate: a rate needs a unit: write 500/s
-plan.yaml:21:13: load.arrivals: `random` is not possible here: write even or poisson
-plan.yaml:22:11: load.stages: is empty: write at least 1
-plan.yaml:23:1: nam: unknown key; known here: base_url, connect_to, defaults, fleet, load, plan, scenarios, thresholds, tls";
-    assert_eq!(parse(text).unwrap_err().to_string(), expected);
-}
-
-#[test]
-fn a_schedule_can_be_dealt_anew_and_connections_can_not() {
+fn only_the_open_model_can_redistribute_a_lost_workers_load() {
     let plan =
         |load: &str, word: &str| parse(&format!("{}fleet: {{on_worker_loss: {word}}}\n", with_load(load)));
     let open = "{rate: 5/s, duration: 1s}";
@@ -203,45 +126,9 @@ fn a_schedule_can_be_dealt_anew_and_connections_can_not() {
         assert_eq!(meant.name(), word);
     }
     assert_eq!(parse(&with_load(open)).unwrap().on_worker_loss, plan::OnWorkerLoss::Fail);
-    let fault = plan("{requests: 1}", "redistribute").unwrap_err().to_string();
-    assert!(fault.contains("fleet.on_worker_loss: `redistribute` deals out a schedule anew"), "{fault}");
+    let faults = plan("{requests: 1}", "redistribute").unwrap_err();
+    assert_eq!(places(&faults), ["4:25: fleet.on_worker_loss"], "{faults}");
     assert!(plan("{requests: 1}", "continue").is_ok());
-}
-
-#[test]
-fn what_is_no_plan_is_refused_with_a_place() {
-    let deep = format!("a: {}{}", "[".repeat(2_000), "]".repeat(2_000));
-    let bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n".to_owned()
-        + &(0..8u8)
-            .map(|i| {
-                let (this, last) = ((b'b' + i) as char, (b'a' + i) as char);
-                format!("{this}: &{this} [{}]\n", vec![format!("*{last}"); 9].join(","))
-            })
-            .collect::<String>();
-    let large = format!("# {}\n", "x".repeat(plan::MAX_PLAN_BYTES));
-    let cases: [(&str, &str); 16] = [
-        ("", "the plan is empty"),
-        ("# nothing\n", "the plan is empty"),
-        ("~", "the plan is empty"),
-        ("- a\n- b\n", "is a list"),
-        ("hello", "is a single value"),
-        ("a: 1\n---\nb: 1\n", "plan.yaml:3:1: a second document"),
-        ("a:\n\tb: 1\n", "plan.yaml:2:2: not YAML: tabs"),
-        ("a: [1, 2", "plan.yaml:1:4: not YAML: unclosed bracket"),
-        ("a: 'x", "plan.yaml:1:4: not YAML: unclosed quote"),
-        ("a: b: c", "plan.yaml:1:5: not YAML"),
-        ("a: *nobody", "plan.yaml:1:4: not YAML: alias references unknown anchor"),
-        ("a: &a [*a]", "plan.yaml:1:8: this alias stands inside its own anchor"),
-        ("a: \u{0}", "not YAML"),
-        (&deep, "too deeply nested"),
-        (&bomb, "too large or too deeply nested"),
-        (&large, "larger than 8.00 MiB"),
-    ];
-    for (text, expected) in cases {
-        let faults = parse(text).expect_err(expected);
-        assert_eq!(faults.count(), 1, "{faults}");
-        assert!(faults.to_string().contains(expected), "{faults} does not say {expected}");
-    }
 }
 
 #[test]
@@ -256,20 +143,8 @@ scenarios:
     let plan = parse(text).unwrap();
     assert_eq!(plan.weights(), [3, 3]);
     assert_eq!(plan.scenarios[1].headers, [("X-Version".to_owned(), "1.10".to_owned())]);
-    let faults = parse(&text.replace("weight: 3", "weight: -3")).unwrap_err().to_string();
-    let places: Vec<&str> = faults.lines().map(|line| line.split(": is").next().unwrap()).collect();
-    assert_eq!(places, ["plan.yaml:4:27: scenarios[0].weight", "plan.yaml:4:27: scenarios[1].weight"]);
-}
-
-#[test]
-fn aliases_can_not_multiply_a_large_text_without_bound() {
-    let body = "x".repeat(1 << 20);
-    let text = format!(
-        "base_url: http://x\nload: {{requests: 1}}\nscenarios:\n- {{name: a, path: /, body: &b {body}}}\n{}",
-        (0..100).map(|i| format!("- {{name: n{i}, path: /, body: *b}}\n")).collect::<String>()
-    );
-    let faults = parse(&text).unwrap_err().to_string();
-    assert!(faults.contains("too large"), "{faults}");
+    let faults = parse(&text.replace("weight: 3", "weight: -3")).unwrap_err();
+    assert_eq!(places(&faults), ["4:27: scenarios[0].weight", "4:27: scenarios[1].weight"]);
 }
 
 #[test]
@@ -282,75 +157,15 @@ load:
 scenarios:
   - {name: \"${YAML:-x}\", path: \"/${NOPE:-a}\", headers: {Authorization: \"Bearer ${TOKEN}\"}, body: \"$${N}\"}
 ";
-    // A line break from the environment can not become a key: it is part of the name, which can not hold one.
-    let fault = parse(text).unwrap_err().to_string();
-    assert!(fault.contains("scenarios[0].name: can not contain control characters"), "{fault}");
+    // A line break from the environment cannot become a key: it is part of the name, which cannot hold one.
+    let faults = parse(text).unwrap_err();
+    assert_eq!(places(&faults), ["6:12: scenarios[0].name"], "{faults}");
     let plan = parse(&text.replace("${YAML:-x}", "n")).unwrap();
     assert_eq!((plan.target.port, plan.load.requests), (8081, Some(25)));
     assert_eq!(plan.load.model, Model::Closed { connections: 25 });
     let scenario = &plan.scenarios[0];
     assert_eq!((scenario.path.as_str(), scenario.body.as_slice()), ("/a", b"${N}".as_slice()));
     assert_eq!(scenario.headers[0].1, "Bearer s3cr3t-t0ken");
-}
-
-#[test]
-fn an_unset_variable_names_line_variable_and_both_remedies() {
-    one_fault(
-        "base_url: http://x\nload: {requests: 1}\nscenarios:\n- path: /${NOPE}\n",
-        "plan.yaml:4:9: scenarios[0].path: the environment variable `NOPE` is not set: set it, or give a default with `${NOPE:-default}`",
-    );
-}
-
-#[test]
-fn a_value_from_the_environment_is_never_printed() {
-    let keys = [
-        "base_url: \"${BAD}\"",
-        "base_url: \"http://${BAD}\"",
-        "load: {concurrency: \"${BAD}\"}",
-        "load: {requests: \"${BAD}\"}",
-        "load: {duration: \"${BAD}\"}",
-        "load: {rate: \"${TOKEN}\", duration: \"1${TOKEN}\"}",
-        "load: {arrivals: \"${TOKEN}\"}",
-        "load: {stages: [{for: \"${TOKEN}\", rate: \"${TOKEN}\"}]}",
-        "load: \"${TOKEN}\"",
-        "defaults: {method: \"${BAD}\", timeout: \"${TOKEN}\", headers: {A: \"${BAD}\"}}",
-        "scenarios: [{path: \"${TOKEN}\"}, {path: \"/${BAD}\"}, {path: /, name: \"${BAD}\", weight: \"${TOKEN}\"}]",
-        "scenarios: \"${TOKEN}\"",
-    ];
-    for key in keys {
-        let text = parse(key).unwrap_err().to_string();
-        assert!(!text.contains("s3cr3t"), "{key}: {text}");
-    }
-    let unnamed =
-        parse("base_url: http://x\nload: {requests: 1}\nscenarios: [{path: \"/?t=${TOKEN}\"}]").unwrap();
-    assert_eq!(unnamed.scenarios[0].name, "GET /?t=${TOKEN}");
-    assert_eq!(unnamed.scenarios[0].path, "/?t=s3cr3t-t0ken");
-}
-
-#[test]
-fn a_load_that_can_not_be_is_refused_with_a_remedy() {
-    load_fault("{}", "load:", "add `requests: 1000` (-n 1000) or `duration: 30s` (-d 30s)");
-    load_fault("{rate: 500/s}", "load.rate:", "add `duration: 30s` (-d 30s)");
-    load_fault("{rate: 500/s, requests: 1200}", "load.rate:", "add `duration: 3s` (-d 3s)");
-    load_fault("{rate: 0/s, duration: 1s}", "load.rate:", "closed model");
-    load_fault("{rate: 10.1M/s, duration: 1s}", "load.rate:", "10000000/s");
-    load_fault("{duration: 0s}", "load.duration:", "like `30s`");
-    load_fault("{duration: 721h}", "load.duration:", "720h");
-    load_fault("{duration: 1s, drain: 2h}", "load.drain:", "at most 1h");
-    load_fault("{requests: 0}", "load.requests:", "at least 1");
-    load_fault("{requests: 0k}", "load.requests:", "at least 1");
-    load_fault("{requests: 1.5}", "load.requests:", "whole number");
-    load_fault("{requests: true}", "load.requests:", "quotes");
-    load_fault("{duration: 1s, concurrency: 1000001}", "load.concurrency:", "at most 1000000");
-    load_fault("{duration: 1s, backlog: 5}", "load.backlog:", "open model");
-    load_fault("{duration: 1s, arrivals: poisson}", "load.arrivals:", "open model");
-    load_fault("{rate: 1/s, stages: [{for: 1s, rate: 1/s}]}", "load.stages:", "keep one");
-    load_fault("{duration: 9s, stages: [{for: 1s, rate: 1/s}]}", "load.duration:", "remove `duration`");
-    load_fault("{stages: [{for: 0s, rate: 1/s}]}", "load.stages:", "longer than nothing");
-    load_fault("{stages: [{for: 1s, rate: 0/s}]}", "load.stages:", "no request at all");
-    load_fault("{stages: [{for: 1s}]}", "load.stages[0].rate:", "add `rate:`");
-    load_fault("{warmup: 1s, stages: [{for: 1s, rate: 9/s}]}", "load.warmup:", "`{ for: 0s, rate: … }`");
-    load_fault("[]", "load:", "is a list");
 }
 
 #[test]
@@ -392,12 +207,8 @@ fn defaults_say_how_long_only_where_the_load_does_not() {
     assert_eq!(extent("load: {duration: 1s}"), (None, Some(S)));
     assert_eq!(extent("load: {duration: 1s, requests: 5}"), (Some(5), Some(S)));
     assert_eq!(extent("load: {rate: 5/s, duration: 1s}"), (None, Some(S)));
-    assert!(
-        plan("load: {rate: 5/s}")
-            .unwrap_err()
-            .to_string()
-            .contains("a rate and 100 requests without a duration")
-    );
+    let faults = plan("load: {rate: 5/s}").unwrap_err();
+    assert_eq!(places(&faults), ["4:14: load.rate"], "requests alone do not end an open run: {faults}");
 }
 
 #[test]
@@ -421,13 +232,14 @@ fn the_command_line_goes_before_the_plan() {
     assert_eq!(extent(&open, Overrides { duration_ns, ..none }), ("open", None, Some(2)));
     assert_eq!(extent(&stages, Overrides { rate, ..none }), ("open", None, Some(10)));
     assert_eq!(extent(&stages, Overrides { rate, duration_ns, ..none }), ("open", None, Some(2)));
-    let cut = parse_with(&stages, &Overrides { duration_ns, ..none }).unwrap_err().to_string();
-    assert!(cut.starts_with("command line: -d: the plan's stages say how long"), "{cut}");
+    let cut = parse_with(&stages, &Overrides { duration_ns, ..none }).unwrap_err();
+    assert_eq!(places(&cut), ["-d"], "{cut}");
     let many = parse_with(&closed, &Overrides { concurrency: Some(40), ..none }).unwrap();
     assert_eq!(many.load.model, Model::Closed { connections: 40 });
     for bad in [Some(0), Some(u32::MAX)] {
-        let faults = parse_with(&closed, &Overrides { concurrency: bad, ..none }).unwrap_err().to_string();
-        assert!(faults.contains("command line: -c: ") && faults.contains("from 1 to 1000000"), "{faults}");
+        let faults = parse_with(&closed, &Overrides { concurrency: bad, ..none }).unwrap_err();
+        assert_eq!(places(&faults), ["-c"], "{faults}");
+        assert!(faults.list()[0].message.contains(" 1000000"), "{faults}");
     }
 }
 
@@ -448,40 +260,6 @@ scenarios:
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(a.headers, [pair("A", "1"), pair("B", "2")]);
     assert_eq!(b.headers, [pair("A", "1"), pair("b", "3"), pair("Host", "other")]);
-}
-
-#[test]
-fn scenarios_that_can_not_be_sent_are_refused_with_a_remedy() {
-    let cases = [
-        ("[]", "scenarios: is empty"),
-        ("[{path: /}, {path: /}]", "give each a `name`"),
-        ("[{path: /, method: G T}]", "is not an HTTP method"),
-        ("[{path: /, method: CONNECT}]", "another method"),
-        ("[{path: /, timeout: 0s}]", "longer than nothing"),
-        ("[{path: /, timeout: 61m}]", "at most 1h"),
-        ("[{path: /, name: ''}]", "is empty"),
-        ("[{path: /, headers: {Content-Length: 5}}]", "set from the body's length"),
-        ("[{path: /, headers: {Transfer-Encoding: chunked}}]", "sent whole"),
-        ("[{path: /, headers: {A: \"x\\r\\nB: y\"}}]", "line breaks"),
-        ("[{path: /, headers: {A: \"x\\0\"}}]", "control characters"),
-        ("[{path: /, headers: [A]}]", "a mapping of keys and values"),
-        ("[{path: '/a b'}]", "`%20`"),
-        ("[{path: /ü}]", "`%C3%BC`"),
-        ("[{path: 'http://y/'}]", "only the path"),
-        ("[{path: /a, weight: 1048573}, {path: /b, weight: 65537}]", "rounder weights"),
-        ("[x]", "scenarios[0]: `x` is not possible here"),
-        ("{path: /}", "a list, each entry on a line"),
-    ];
-    for (scenarios, expected) in cases {
-        let faults = parse(&format!("base_url: http://x\nload: {{requests: 1}}\nscenarios: {scenarios}\n"));
-        let faults = faults.expect_err(scenarios);
-        assert_eq!(faults.count(), 1, "{faults}");
-        assert!(faults.to_string().contains(expected), "{scenarios}: {faults}");
-    }
-    let many: String = (0..=plan::MAX_SCENARIOS).map(|i| format!("- path: /{i}\n")).collect();
-    let faults =
-        parse(&format!("base_url: http://x\nload: {{requests: 1}}\nscenarios:\n{many}")).unwrap_err();
-    assert!(faults.to_string().contains("scenarios: has 5001 entries: at most 5000"), "{faults}");
 }
 
 #[test]
@@ -518,45 +296,4 @@ fn a_url_and_its_flags_are_a_plan_of_one_scenario() {
     let bare = UrlForm { url: "http://[::1]".into(), ..UrlForm::default() };
     let bare = plan::from_url(&bare, &Overrides { requests: Some(5), ..Overrides::default() }).unwrap();
     assert_eq!((bare.scenarios[0].path.as_str(), bare.load.duration_ns), ("/", None));
-}
-
-#[test]
-fn a_url_s_faults_name_the_flags() {
-    let form = UrlForm {
-        url: "ftp://x/".into(),
-        method: Some("get".into()),
-        headers: vec![("Connection".into(), "close".into())],
-        body: vec![],
-        tls: UrlTls { cert: Some("a.pem".into()), ..UrlTls::default() },
-    };
-    let overrides = Overrides { requests: Some(0), concurrency: Some(0), ..Overrides::default() };
-    let expected = "\
-command line: URL: the scheme `ftp` is not supported: use http or https
-command line: -m: methods are case-sensitive: write GET
-command line: -H Connection: is the tool's to set: remove it, and write `keep_alive: false` under `load` for a connection per request
-command line: --cert: is of no use alone: add `key`, the file with its private key
-command line: -n: must be at least 1: leave it out for no limit
-command line: -c: must be at least 1: write a number from 1 to 1000000";
-    assert_eq!(plan::from_url(&form, &overrides).unwrap_err().to_string(), expected);
-}
-
-#[test]
-fn thousands_of_faults_are_counted_not_printed() {
-    let text: String = (0..20_000).map(|i| format!("key{i}: 1\n")).collect();
-    let faults = parse(&text).unwrap_err();
-    assert_eq!(faults.count(), 20_003);
-    assert!(faults.to_string().ends_with("… and 19953 more"));
-}
-
-#[test]
-fn a_mapping_of_too_many_headers_is_refused_at_once() {
-    let headers: String = (0..20_000).map(|i| format!("    h{i}: 1\n")).collect();
-    let text =
-        format!("base_url: http://x\nload: {{requests: 1}}\nscenarios:\n- path: /\n  headers:\n{headers}");
-    one_fault(&text, "plan.yaml:6:5: scenarios[0].headers: has 20000 entries: at most 200 are possible");
-    let long = format!(
-        "base_url: http://x\nload: {{requests: 1}}\nscenarios:\n- path: /\n  headers: {{A: {}}}",
-        "x".repeat(70_000)
-    );
-    assert!(parse(&long).unwrap_err().to_string().contains("at most 65536"));
 }

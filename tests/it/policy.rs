@@ -184,7 +184,7 @@ fn the_documented_table_is_the_tested_one() {
 }
 
 #[test]
-fn every_case_is_told_once() {
+fn every_case_is_listed_once() {
     let mut cases: Vec<_> = rows().iter().map(|row| row.case).collect();
     let all = cases.len();
     cases.sort_unstable();

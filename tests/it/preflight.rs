@@ -8,6 +8,8 @@ use loadtester::schedule::{Arrivals, Piece};
 use loadtester::verdict::preflight::{Machine, Preflight, Resource, check, expected_requests};
 use loadtester::verdict::{Threads, threads_for};
 
+use super::report::golden;
+
 const S: u64 = 1_000_000_000;
 
 fn tls() -> Tls {
@@ -115,7 +117,7 @@ fn the_soft_limit_is_raised_as_far_as_needed_and_the_hard_one_is_kept() {
     let over = fd(4_096 - 261);
     assert_eq!(over.raise_fd_to, None);
     let sentence = only(&over.refusals);
-    assert!(sentence.contains("ulimit -n 4097") && sentence.contains("at most 3834"), "{sentence}");
+    assert!(sentence.contains("ulimit -n 4097") && sentence.contains(" 3834"), "{sentence}");
 }
 
 #[test]
@@ -145,12 +147,12 @@ fn closing_every_connection_is_warned_of_when_ports_run_out() {
     assert!(only(&churn(134.0, one_each()).warnings).contains("load.source_addresses"));
     let ten_each = || Connections { most_requests: Some(10), ..default() };
     assert_eq!(churn(1_333.0, ten_each()).warnings, [""; 0]);
-    assert!(only(&churn(1_334.0, ten_each()).warnings).contains("8,000 exist"));
+    assert!(only(&churn(1_334.0, ten_each()).warnings).contains("8,000"));
     // Each source address has all of them, and a Unix socket needs none.
     let sources = vec!["127.0.0.2".parse().unwrap(), "127.0.0.3".parse().unwrap()];
     let from_two = || Connections { source_addresses: sources.clone(), ..one_each() };
     assert_eq!(churn(266.0, from_two()).warnings, [""; 0]);
-    assert!(only(&churn(267.0, from_two()).warnings).contains("16,000 exist"));
+    assert!(only(&churn(267.0, from_two()).warnings).contains("16,000"));
     let local = Connections { unix: Some("/run/app.sock".into()), ..one_each() };
     assert_eq!(churn(1e5, local).warnings, [""; 0]);
     assert_eq!(
@@ -165,9 +167,9 @@ fn memory_is_refused_over_what_there_is_and_warned_of_over_half() {
     let plan = closed(1_000, None);
     let bytes = needed(&fly(&plan, |_| ()), Resource::Memory);
     let with = |available: u64| fly(&plan, |m| m.memory_available_bytes = Some(available));
-    assert!(only(&with(bytes - 1).refusals).contains("memory"));
+    assert_eq!((with(bytes - 1).refusals.len(), with(bytes - 1).warnings.len()), (1, 0));
     assert_eq!(with(bytes).refusals, [""; 0]);
-    assert!(only(&with(2 * bytes - 2).warnings).contains("more than half"));
+    assert_eq!((with(2 * bytes - 2).refusals.len(), with(2 * bytes - 2).warnings.len()), (0, 1));
     assert_eq!(with(2 * bytes).warnings, [""; 0]);
     assert_eq!(fly(&plan, |m| m.memory_available_bytes = None).refusals, [""; 0]);
 }
@@ -192,18 +194,18 @@ fn busy_polling_is_refused_under_a_quota_that_binds() {
         let machine = Machine { quota_cpus: quota, ..machine() };
         check(&closed(10, None), 2, true, &machine)
     };
-    assert!(only(&busy(Some(4.0)).refusals).contains("quota of 4 CPUs"));
+    assert!(only(&busy(Some(4.0)).refusals).contains("--busy-poll"));
     assert_eq!(busy(Some(8.0)).refusals, [""; 0], "as much as there are cores");
     assert_eq!(busy(None), fly(&closed(10, None), |_| ()));
     let every_core = check(&closed(10, None), 8, true, &machine());
-    assert!(only(&every_core.warnings).contains("leaves none"));
+    assert!(only(&every_core.warnings).contains("--busy-poll"));
 }
 
 #[test]
 fn a_scenario_that_gets_no_request_is_warned_of() {
     assert_eq!(fly(&closed(1, Some(2)), |_| ()).warnings, [""; 0]);
     let sentence = only(&fly(&closed(1, Some(1)), |_| ()).warnings).to_owned();
-    assert!(sentence.contains("`Create user`") && sentence.contains("at least 3"), "{sentence}");
+    assert!(sentence.contains("`Create user`") && sentence.contains(" 3"), "{sentence}");
 }
 
 #[test]
@@ -255,7 +257,7 @@ fn a_thread_has_at_least_one_connection() {
     assert_eq!(threads(None, 8, None, 3).notes, [""; 0]);
     let asked = threads(None, 8, Some(5), 3);
     assert_eq!(asked.count, 3);
-    assert!(only(&asked.notes).contains("3 threads for 3 connections"));
+    assert!(only(&asked.notes).contains("3 connections"), "{:?}", asked.notes);
 }
 
 #[test]
@@ -269,10 +271,15 @@ fn pinning_takes_three_cores_of_our_own_in_their_own_numbers() {
 }
 
 #[test]
-fn what_is_odd_about_the_threads_is_said() {
-    assert!(only(&threads(Some(2.5), 8, None, 99).notes).contains("quota of 2.5 CPUs grants 2 whole"));
-    assert!(only(&threads(Some(0.5), 8, None, 99).notes).contains("less than one thread"));
-    assert!(only(&threads(None, 2, Some(4), 99).notes).contains("4 threads on 2 CPUs take turns"));
+fn unusual_numbers_of_threads_are_noted_with_their_figures() {
+    let note = |threads: Threads| only(&threads.notes).to_owned();
+    for (note, figures) in [
+        (note(threads(Some(2.5), 8, None, 99)), ["2.5 CPUs", " 2 "]),
+        (note(threads(Some(0.5), 8, None, 99)), ["0.5 CPUs", ""]),
+        (note(threads(None, 2, Some(4), 99)), ["4 threads", "2 CPUs"]),
+    ] {
+        assert!(figures.iter().all(|figure| note.contains(figure)), "no {figures:?} in {note}");
+    }
     assert!(threads_for(&machine(), Some(0), false, 9).unwrap_err().contains("--threads"));
     assert!(threads_for(&machine(), Some(1_025), false, 9).is_err());
 }
@@ -282,8 +289,13 @@ fn page(plan: &Plan) -> String {
     describe(plan, &check(plan, threads.count, false, &machine()), &threads, &machine(), 1)
 }
 
+/// The page without the memory needed, which changes with the size of our types.
+fn lasting(page: &str) -> String {
+    page.lines().filter(|line| !line.starts_with("memory")).map(|line| format!("{line}\n")).collect()
+}
+
 #[test]
-fn the_page_says_how_the_target_is_reached() {
+fn the_page_shows_how_connections_are_made() {
     let mut plan = closed(50, Some(100));
     plan.connections = Connections {
         connect_timeout_ns: Some(2 * S),
@@ -296,11 +308,7 @@ fn the_page_says_how_the_target_is_reached() {
     };
     plan.scenarios[0].first_byte_timeout_ns = Some(S);
     plan.scenarios[0].follow_redirects = 3;
-    let text = page(&plan);
-    let expected = "connections       made within 2s; each for at most 100 requests; closed when 1m old; to port 82 of \
-                    10.0.0.8 instead; name resolved every 30s; from 127.0.0.2, 127.0.0.3 in turn\n";
-    assert!(text.contains(expected), "{text}");
-    assert!(text.contains(", within 5s, its first byte within 1s, following up to 3 redirects\n"), "{text}");
+    golden("check_connections.txt", &lasting(&page(&plan)));
 }
 
 #[test]
@@ -308,28 +316,7 @@ fn the_page_shows_what_would_be_sent_and_needed() {
     let mut plan = closed(50, Some(100));
     plan.scenarios[1].method = "POST".into();
     plan.scenarios[1].body = b"{\"password\": \"hunter2\"}".to_vec();
-    let text = page(&plan);
-    let memory = text.lines().find(|line| line.starts_with("memory")).unwrap();
-    let expected = format!(
-        "\
-plan              loadplan.yaml (sha256:0)
-target            http://10.0.0.7:81
-connections       made within 5s; kept open
-model             closed: 50 connections, each sends when its last request ended
-ends              after 100 requests; then up to 5s for what is in flight
-sends             100 requests
-                            67  Get users: GET /v1/users?key=***, within 5s
-                                  Authorization: Bearer ***
-                            33  Create user: POST /v1/users?key=***, within 5s
-                                  Authorization: Bearer ***
-                                  body of 23 B: {{\"password\": \"***\"}}
-threads           3, pinned to cores 0, 1, 2; 8 cores allowed, no quota
-file descriptors  313 of 4,096
-local ports       50 of 28,232
-{memory}
-"
-    );
-    assert_eq!(text, expected);
+    golden("check.txt", &lasting(&page(&plan)));
 }
 
 #[test]
@@ -341,29 +328,34 @@ fn no_secret_is_on_the_page() {
     let text = page(&plan);
     assert!(!text.contains("acme") && text.contains("X-Tenant: ${TENANT}"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
-    assert!(text.contains("cannot run        5,000 connections"), "{text}");
-    assert!(text.contains("warning           scenario `Create user`"), "{text}");
+    assert!(
+        text.contains("5,000") && text.contains("`Create user`"),
+        "refusals and warnings are there: {text}"
+    );
 }
 
 #[test]
 fn a_count_that_nobody_knows_is_shown_as_shares() {
     let text = page(&closed(50, None));
-    assert!(text.contains("66.7 %  Get users") && text.contains("as many requests as"), "{text}");
+    assert!(text.contains("66.7 %  Get users"), "{text}");
     let poisson = page(&open(10.0, 30, Arrivals::Poisson));
-    assert!(poisson.contains("33.3 %  Create user") && poisson.contains("about 300 requests"), "{poisson}");
+    assert!(poisson.contains("33.3 %  Create user") && poisson.contains(" 300 requests"), "{poisson}");
     let even = page(&open(10.0, 30, Arrivals::Even));
     assert!(even.contains("200  Get users"), "{even}");
-    assert!(
-        even.contains("open: 10/s for 30s; even arrivals, at most 50 connections, backlog 1,000"),
-        "{even}"
-    );
+    for figure in ["10/s", "30s", "even", "50 connections", "1,000"] {
+        assert!(even.contains(figure), "no {figure} in {even}");
+    }
 }
 
 #[test]
-fn a_target_on_this_machine_is_said_to_share_it() {
-    for host in ["127.0.0.1", "localhost", "::1", "127.9.9.9"] {
+fn a_target_on_this_machine_is_noted() {
+    let is_noted = |host: &str| {
         let mut plan = closed(1, Some(3));
         plan.target.host = host.into();
-        assert!(page(&plan).contains("on this machine"), "{host}");
+        page(&plan).lines().any(|line| line.starts_with("target ") && line.contains('('))
+    };
+    assert!(!is_noted("10.0.0.7"));
+    for host in ["127.0.0.1", "localhost", "::1", "127.9.9.9"] {
+        assert!(is_noted(host), "{host}");
     }
 }

@@ -140,7 +140,7 @@ fn a_unix_socket_that_is_not_there_is_unreachable() {
     let path = dir.file("nobody.sock");
     let ended = run_plan(&plan(&format!("unix:{path}"), "concurrency: 2", ""), &[]);
     assert_eq!(ended.code, Some(3), "{ended:#?}");
-    assert!(ended.stderr.contains("could not be reached"), "{}", ended.stderr);
+    assert!(ended.stderr.contains(&path), "{}", ended.stderr);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn connections_come_from_the_source_addresses_in_turn() {
 #[test]
 fn a_source_address_of_another_machine_is_refused_with_a_remedy() {
     let (at, _) = target("127.0.0.1:0");
-    for (source, expected) in [("203.0.113.7", "`ip address` lists them"), ("::1", "name IPv4 ones")] {
+    for (source, expected) in [("203.0.113.7", "`ip address`"), ("::1", "IPv4")] {
         let load = format!("concurrency: 1, source_addresses: ['{source}']");
         let ended = run_plan(&plan(&format!("http://{at}"), &load, ""), &[]);
         assert_eq!(ended.code, Some(2), "{ended:#?}");
@@ -172,7 +172,7 @@ fn an_ipv6_source_address_is_one_too() {
 }
 
 #[test]
-fn a_target_that_does_not_begin_to_answer_is_told_from_one_that_does_not_end() {
+fn first_byte_timeouts_and_timeouts_are_counted_apart() {
     let impatient = "defaults: { first_byte_timeout: 200ms, timeout: 600ms }";
     let four = |url: &str| plan(url, "concurrency: 4", impatient).replace("requests: 40", "requests: 4");
     let silent = Script::play([Step::Read, Step::Freeze]);
@@ -196,19 +196,19 @@ fn an_attempt_to_connect_that_nobody_answers_ends_at_its_deadline() {
     rustix::net::listen(&listener, 0).unwrap();
     let at = SocketAddr::try_from(rustix::net::getsockname(&listener).unwrap()).unwrap();
     let mut queued = Vec::new();
-    while let Ok(stream) = TcpStream::connect_timeout(&at, Duration::from_millis(300)) {
-        queued.push(stream);
+    while let Ok(socket) = TcpStream::connect_timeout(&at, Duration::from_millis(300)) {
+        queued.push(socket);
         assert!(queued.len() < 10, "a queue of none takes one or two");
     }
     let begun = Instant::now();
     let ended = run_plan(&plan(&format!("http://{at}"), "concurrency: 2, connect_timeout: 300ms", ""), &[]);
     assert_eq!(ended.code, Some(3), "{ended:#?}");
-    assert!(ended.stderr.contains("no connection within `load.connect_timeout`"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("`load.connect_timeout`"), "{}", ended.stderr);
     assert!(begun.elapsed() < Duration::from_secs(20), "not after the default of 10 s for each of several");
 }
 
 #[test]
-fn connect_to_leads_connections_elsewhere_and_leaves_the_host_field() {
+fn connect_to_changes_the_address_and_not_the_host_field() {
     let (at, seen) = target("127.0.0.1:0");
     let more = format!("connect_to: ['api.example.com:80:127.0.0.1:{}']", at.port());
     check_ok(&plan("http://api.example.com", "concurrency: 2", &more));

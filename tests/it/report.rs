@@ -103,13 +103,13 @@ pub fn clean_closed_run() -> Snapshot {
 }
 
 #[test]
-fn a_run_that_nothing_judged_does_not_read_as_good_when_requests_failed() {
+fn failures_without_a_threshold_do_not_read_as_passed() {
     let mut s = Snapshot::new(run_info(), 1, 1_795_363_200.0);
     (s.state, s.elapsed_ns, s.measured_ns) = (State::Finished, 30 * SECOND, 30 * SECOND);
     exchanges(&mut s, 0, Outcome::UnexpectedStatus, 120, MS, 100);
     let text = summary(&s, &trusted(), false, DEFAULT_WIDTH);
-    let expected = "NOT JUDGED: 120 failed (100 %), and no threshold says how many may; ";
-    assert!(text.starts_with(expected), "{text}");
+    let first = text.lines().next().unwrap();
+    assert!(!first.starts_with("PASSED") && first.contains("120"), "{first}");
     let report: Value = serde_json::from_str(&json::report(&s, &trusted())).unwrap();
     assert_eq!(report["verdict"], "passed", "the contract's word, and its exit code");
 }
@@ -122,43 +122,38 @@ pub fn passed_in_doubt() -> Snapshot {
 }
 
 #[test]
-fn a_passed_run_whose_instrument_was_at_fault_never_reads_as_a_good_one() {
+fn an_untrustworthy_run_that_passed_has_a_warning_everywhere() {
     let s = passed_in_doubt();
     let instrument = s.instrument();
     assert_eq!(instrument.reason_names, ["cpu_throttled"]);
     let text = summary(&s, &instrument, true, DEFAULT_WIDTH);
     let first = text.lines().next().unwrap();
-    assert!(first.contains("PASSED, NOT TRUSTWORTHY; do not rely on its figures:"), "{first}");
+    assert!(first.contains("PASSED, NOT TRUSTWORTHY"), "{first}");
     let inked_alike = text.lines().nth(1).unwrap();
     assert!(
         inked_alike.contains("CPU quota") && first[..4] == inked_alike[..4],
-        "in the ink of a warning: {text}"
+        "in the color of a warning: {text}"
     );
     let page = html::page(&s, &instrument, &[]);
-    assert!(page.contains("<header class=\"warn\">") && page.contains("Passed, not trustworthy"), "{page}");
-    assert!(page.contains("<title>PASSED, NOT TRUSTWORTHY"));
+    assert!(page.contains("<header class=\"warn\">"), "{page}");
     let live = dashboard::page(&s, &dashboard::PageFeatures::default());
-    assert!(
-        live.contains("<header class=\"warn\"") && live.contains("<title>Passed, not trustworthy"),
-        "{live}"
-    );
-    assert!(github::summary(&s, &instrument, &[]).starts_with("### ⚠️ loadtester: PASSED, NOT TRUSTWORTHY"));
+    assert!(live.contains("<header class=\"warn\""), "{live}");
+    assert!(github::summary(&s, &instrument, &[]).starts_with("### ⚠️"));
     let report: Value = serde_json::from_str(&json::report(&s, &instrument)).unwrap();
     assert_eq!(report["verdict"], "passed", "the contract's word, and its exit code");
 
     let running = Snapshot { state: State::Running, ..s };
-    assert!(live_line(&running).contains("NOT trustworthy so far"));
+    let undisturbed = Snapshot { throttled_periods: 0, throttled_ns: 0, ..running.clone() };
+    assert_ne!(live_line(&running), live_line(&undisturbed), "the live line shows it too");
 }
 
 #[test]
-fn a_strict_run_whose_instrument_was_at_fault_is_inconclusive_everywhere() {
+fn an_untrustworthy_strict_run_is_inconclusive_everywhere() {
     let mut s = passed_in_doubt();
     s.run.strict = true;
     let instrument = s.instrument();
     let text = summary(&s, &instrument, false, DEFAULT_WIDTH);
-    let expected =
-        "INCONCLUSIVE: by --strict a measurement in doubt supports no verdict; the measurement is NOT";
-    assert!(text.starts_with(expected), "{text}");
+    assert!(text.starts_with("INCONCLUSIVE") && text.contains("--strict"), "{text}");
     let report: Value = serde_json::from_str(&json::report(&s, &instrument)).unwrap();
     assert_eq!(report["verdict"], "inconclusive");
     assert!(github::annotations(&s, &instrument, &[]).starts_with("::error title=loadtester::INCONCLUSIVE"));
@@ -271,12 +266,12 @@ pub fn nothing_measured() -> Snapshot {
 }
 
 #[test]
-fn a_clean_closed_run_reads_in_one_look() {
+fn the_summary_of_a_clean_closed_run() {
     golden("clean_closed.txt", &summary(&clean_closed_run(), &trusted(), false, DEFAULT_WIDTH));
 }
 
 #[test]
-fn a_troubled_open_run_hides_nothing() {
+fn the_summary_of_a_troubled_open_run() {
     let (snapshot, instrument) = troubled_open_run();
     let text = summary(&snapshot, &instrument, false, DEFAULT_WIDTH);
     assert!(!text.contains("hunter2") && !text.contains(['\x1b', '\x07']), "{text}");
@@ -285,36 +280,27 @@ fn a_troubled_open_run_hides_nothing() {
 }
 
 #[test]
-fn what_was_attempted_is_told_from_what_was_sent() {
+fn attempted_requests_are_not_counted_as_sent() {
     let mut snapshot = clean_closed_run();
     (snapshot.run.model, snapshot.run.target_rate) = ("open", Some(100.0));
     snapshot.tally.add_row(StepId(0), Outcome::ConnectRefused, 300);
     let figures = InstrumentFigures { offered_ratio: Some(1.0), ..trusted() };
     let text = summary(&snapshot, &figures, false, DEFAULT_WIDTH);
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let expected = "(100 % of the asked requests attempted, 300 of them without getting a connection)";
-    assert!(words.contains(expected), "{text}");
+    assert!(text.contains("(100 % ") && text.contains(" 300 "), "{text}");
 }
 
 #[test]
-fn a_run_that_measured_nothing_says_so() {
+fn the_summary_of_a_run_that_measured_nothing() {
     golden("nothing_measured.txt", &summary(&nothing_measured(), &trusted(), false, DEFAULT_WIDTH));
 }
 
 #[test]
-fn the_live_line_tells_a_run_at_its_start_and_in_its_middle() {
+fn the_live_line_at_the_start_and_in_the_middle() {
     let (mut snapshot, _) = troubled_open_run();
     snapshot.state = State::Running;
     snapshot.threads[0].in_flight = 9;
-    assert_eq!(
-        live_line(&snapshot),
-        "running 41.0 %, 6.00/s, 9 in flight, 315 errors, 120 dropped, p50 9.90 ms p99 20.8 ms, \
-         NOT trustworthy so far, 18 s left"
-    );
-    assert_eq!(
-        live_line(&Snapshot::new(run_info(), 1, 0.0)),
-        "starting 0 %, –/s, 0 in flight, 0 errors, p50 – p99 –"
-    );
+    let lines = [live_line(&snapshot), live_line(&Snapshot::new(run_info(), 1, 0.0))];
+    golden("live_line.txt", &format!("{}\n", lines.join("\n")));
 }
 
 /// The report without what is not this run's: our version, and encoded histograms, whose bytes depend

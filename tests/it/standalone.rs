@@ -164,5 +164,6 @@ fn a_full_backlog_drops_and_says_so() {
     assert!((60..=95).contains(&dropped), "{dropped} dropped");
     assert_eq!(ended.number("totals.sent"), script.requests());
     assert_eq!(ended.report["verdict"], "inconclusive");
-    assert!(ended.report["instrument"]["reasons"].to_string().contains("concurrency"), "{ended:#?}");
+    assert_eq!(ended.report["instrument"]["reason_names"][0], "load_not_offered", "{ended:#?}");
+    assert!(ended.report["instrument"]["reasons"][0].as_str().unwrap().contains("concurrency"), "{ended:#?}");
 }

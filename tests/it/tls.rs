@@ -37,8 +37,8 @@ fn dir() -> RunDir {
     dir.write("ca.pem", AUTHORITY.pem());
     dir.write("other.pem", OTHER.pem());
     let client = AUTHORITY.sign_with(&["a client"], for_clients);
-    let stranger = OTHER.sign_with(&["a stranger"], for_clients);
-    for (name, pair) in [("client", client), ("stranger", stranger)] {
+    let unrelated = OTHER.sign_with(&["an unrelated client"], for_clients);
+    for (name, pair) in [("client", client), ("unrelated", unrelated)] {
         dir.write(&format!("{name}.pem"), pair.certificate);
         dir.write(&format!("{name}.key"), pair.key);
     }
@@ -102,42 +102,45 @@ fn a_session_is_taken_up_again_unless_that_is_not_wanted() {
 }
 
 #[test]
-fn who_is_not_believed_is_named_with_a_remedy() {
+fn certificates_that_cannot_be_trusted_are_refused() {
     let expired = AUTHORITY.sign_with(&["localhost"], |p| p.not_after = date_time_ymd(2020, 1, 1));
     let early = AUTHORITY.sign_with(&["localhost"], |p| p.not_before = date_time_ymd(3000, 1, 1));
     let for_clients_only = AUTHORITY.sign_with(&["localhost"], for_clients);
     let elsewhere = AUTHORITY.sign(&["elsewhere.example"]);
     let cases: [(&Pair, &str, &str); 6] = [
-        (&GOOD, "{ca: other.pem}", "from an unknown issuer: name its CA with `tls.ca` (--cacert)"),
-        (&GOOD, "{}", "from an unknown issuer"),
-        (&expired, "{ca: ca.pem}", "has expired"),
-        (&early, "{ca: ca.pem}", "is not valid yet"),
-        (&elsewhere, "{ca: ca.pem}", "is for another name: if that is meant, set `tls.server_name`"),
-        (&for_clients_only, "{ca: ca.pem}", "is not one for a server"),
+        (&GOOD, "{ca: other.pem}", "`tls.ca` (--cacert)"),
+        (&GOOD, "{}", "`tls.ca` (--cacert)"),
+        (&expired, "{ca: ca.pem}", ""),
+        (&early, "{ca: ca.pem}", ""),
+        (&elsewhere, "{ca: ca.pem}", "`tls.server_name`"),
+        (&for_clients_only, "{ca: ca.pem}", ""),
     ];
+    let mut by_case = Vec::new();
     for (own, tls, expected) in cases {
+        let mut messages = Vec::new();
         for versions in EACH {
             let target = SecureTarget::answer(config(own, versions, None), usize::MAX, hello());
             let ended = run_tls(&target.url(), tls, &["-n", "10"]);
             assert_eq!(ended.code, Some(3), "{ended:#?}");
             let output = &ended.stderr;
-            assert!(
-                output.contains("no TLS connection to localhost:") && output.contains(expected),
-                "{output}"
-            );
-            // Whoever insists gets through, and is told so.
+            assert!(output.contains("localhost:") && output.contains(expected), "{output}");
+            messages.push(output.replace(target.url().trim_start_matches("https://"), ""));
+            // `insecure` gets through, with a warning.
             let ended = all_well(run_tls(&target.url(), "{insecure: true}", &["-n", "10"]), 10);
-            assert!(ended.stderr.contains("warning: insecure"), "{ended:#?}");
-            assert!(ended.stdout.contains("insecure: any certificate was accepted"), "{ended:#?}");
+            assert!(ended.stderr.contains("insecure") && ended.stdout.contains("insecure"), "{ended:#?}");
             assert_eq!(ended.report["tls"]["insecure"], true);
         }
+        by_case.push(messages[0].clone());
     }
+    by_case.sort();
+    by_case.dedup();
+    assert!(by_case.len() >= 5, "each case reads differently: {by_case:#?}");
     let target = SecureTarget::answer(config(&elsewhere, BOTH, None), usize::MAX, hello());
     all_well(run_tls(&target.url(), "{ca: ca.pem, server_name: elsewhere.example}", &["-n", "10"]), 10);
 }
 
 #[test]
-fn a_self_signed_certificate_is_believed_by_whoever_names_it() {
+fn a_self_signed_certificate_is_trusted_when_it_is_named() {
     let dir = dir();
     let own = Authority::of_itself(&["localhost"]);
     let (named, other) = (dir.write("self.pem", &own.certificate), dir.file("ca.pem"));
@@ -145,10 +148,9 @@ fn a_self_signed_certificate_is_believed_by_whoever_names_it() {
         let target = SecureTarget::answer(config(&own, versions, None), usize::MAX, hello());
         all_well(run(&[&target.url(), "-n", "10", "--cacert", &named]), 10);
         let by_address = target.url().replace("localhost", "127.0.0.1");
-        for (url, ca, expected) in [
-            (target.url(), &other, "if it is self-signed, name it with `tls.ca` (--cacert)"),
-            (by_address, &named, "is for another name"),
-        ] {
+        for (url, ca, expected) in
+            [(target.url(), &other, "`tls.ca` (--cacert)"), (by_address, &named, "`tls.server_name`")]
+        {
             let ended = run(&[&url, "-n", "10", "--cacert", ca]);
             assert_eq!(ended.code, Some(3), "{ended:#?}");
             assert!(ended.stderr.contains(expected), "{ended:#?}");
@@ -158,11 +160,11 @@ fn a_self_signed_certificate_is_believed_by_whoever_names_it() {
     let named = dir.write("expired.pem", &expired.certificate);
     let target = SecureTarget::answer(config(&expired, BOTH, None), usize::MAX, hello());
     let ended = run(&[&target.url(), "-n", "10", "--cacert", &named]);
-    assert!(ended.stderr.contains("has expired"), "{ended:#?}");
+    assert_eq!(ended.code, Some(3), "{ended:#?}");
 }
 
 #[test]
-fn a_url_says_it_with_flags() {
+fn flags_set_tls_for_a_url() {
     let dir = dir();
     let target = SecureTarget::answer(config(&GOOD, BOTH, Some(&AUTHORITY)), usize::MAX, hello());
     let (ca, cert, key) = (dir.file("ca.pem"), dir.file("client.pem"), dir.file("client.key"));
@@ -180,18 +182,18 @@ fn a_target_that_wants_a_client_certificate_gets_it_or_says_what_is_missing() {
             |own: &str| run_tls(&target.url(), &format!("{{ca: ca.pem{own}}}"), &["-n", "20", "-c", "2"]);
         all_well(run(", cert: client.pem, key: client.key"), 20);
         for (own, expected) in [
-            ("", "wants a client certificate: give `tls.cert`"),
-            (", cert: stranger.pem, key: stranger.key", "refuses our client certificate"),
+            ("", "client_certificate_required"),
+            (", cert: unrelated.pem, key: unrelated.key", "client_certificate_refused"),
         ] {
             let ended = run(own);
             // TLS 1.3 tells it after the handshake (RFC 8446, section 4.4.2.4): then each request fails.
             if versions[0].version == TLS13.version {
                 assert_eq!(ended.outcomes(), [("tls_failed".to_owned(), 20)], "{ended:#?}");
-                assert!(ended.stdout.contains(expected), "{ended:#?}");
+                assert_eq!(ended.number(&format!("tls.failures.{expected}")), 20, "{ended:#?}");
                 drop(ended.lawful());
             } else {
                 assert_eq!(ended.code, Some(3), "{ended:#?}");
-                assert!(ended.stderr.contains(expected), "{ended:#?}");
+                assert_eq!(ended.stderr.contains("`tls.key`"), own.is_empty(), "{ended:#?}");
             }
         }
     }
@@ -244,7 +246,7 @@ fn a_body_until_close_ends_with_close_notify_and_not_with_a_cut() {
             });
             let ended = run_tls(&target.url(), "{ca: ca.pem}", &["-n", "5", "-c", "1"]);
             assert_eq!(ended.outcomes(), [(outcome.to_owned(), 5)], "{ended:#?}");
-            assert_eq!(ended.stdout.contains("without TLS close_notify"), !notifies, "{ended:#?}");
+            assert_eq!(ended.stdout.contains("close_notify"), !notifies, "{ended:#?}");
         }
     }
 }
@@ -307,7 +309,7 @@ fn a_damaged_record_is_a_failure_of_tls() {
         });
         let ended = run_tls(&target.url(), "{ca: ca.pem}", &["-n", "5", "-c", "1"]).lawful();
         assert_eq!(ended.outcomes(), [("tls_failed".to_owned(), 5)], "{ended:#?}");
-        assert!(ended.stdout.contains("the target broke the TLS protocol"), "{ended:#?}");
+        assert_eq!(ended.number("tls.failures.protocol"), 5, "{ended:#?}");
     }
 }
 
@@ -326,45 +328,37 @@ fn a_response_that_was_whole_before_a_damaged_record_counts() {
 }
 
 #[test]
-fn nothing_in_common_is_told_with_what_is_missing() {
+fn a_target_with_nothing_in_common_is_refused() {
     let tls12 = SecureTarget::answer(config(&GOOD, &[&TLS12], None), usize::MAX, hello());
     let tls13 = SecureTarget::answer(config(&GOOD, &[&TLS13], None), usize::MAX, hello());
     let mut http2 = config(&GOOD, BOTH, None);
     http2.alpn_protocols = vec![b"h2".to_vec()];
     let http2 = SecureTarget::answer(http2, usize::MAX, hello());
-    for (target, tls, expected) in [
-        (
-            &tls12,
-            "{ca: ca.pem, min_version: 1.3}",
-            "no TLS version, cipher suite or signature scheme in common",
-        ),
-        (
-            &tls13,
-            "{ca: ca.pem, max_version: 1.2}",
-            "no TLS version, cipher suite or signature scheme in common",
-        ),
-        (&http2, "{ca: ca.pem}", "offers no HTTP/1.1 over TLS"),
+    for (target, tls, is_http2) in [
+        (&tls12, "{ca: ca.pem, min_version: 1.3}", false),
+        (&tls13, "{ca: ca.pem, max_version: 1.2}", false),
+        (&http2, "{ca: ca.pem}", true),
     ] {
         let ended = run_tls(&target.url(), tls, &["-n", "5"]);
         assert_eq!(ended.code, Some(3), "{ended:#?}");
-        assert!(ended.stderr.contains(expected), "{ended:#?}");
+        assert_eq!(ended.stderr.contains("HTTP/1.1"), is_http2, "{ended:#?}");
     }
 }
 
 #[test]
-fn what_is_not_tls_is_told_apart() {
+fn a_target_without_tls_is_refused() {
     let plain = Script::play([Step::Peek, send("HTTP/1.1 400 Bad Request\r\n\r\n"), Step::Close]);
     let hangs_up = Script::play([Step::Peek, Step::Close]);
     let silent = Script::play([Step::Freeze]);
-    for (script, expected) in [
-        (&plain, "what answered is not TLS: is it an http:// port?"),
-        (&hangs_up, "ended the connection in the TLS handshake"),
-        (&silent, "no connection within `load.connect_timeout`"),
-    ] {
+    for (script, expected) in
+        [(&plain, Some("http://")), (&hangs_up, None), (&silent, Some("`load.connect_timeout`"))]
+    {
         let url = script.url().replace("http:", "https:");
         let ended = run_tls(&url, "{insecure: true}", &["-n", "5", "-c", "1"]);
         assert_eq!(ended.code, Some(3), "{ended:#?}");
-        assert!(ended.stderr.contains(expected), "{ended:#?}");
+        for word in ["http://", "`load.connect_timeout`"] {
+            assert_eq!(ended.stderr.contains(word), expected == Some(word), "{ended:#?}");
+        }
     }
 }
 
@@ -382,7 +376,6 @@ fn a_handshake_that_fails_in_the_middle_of_a_run_is_counted_with_its_request() {
     let ended = run_tls(&target.url(), "{ca: ca.pem}", &["-n", "5", "-c", "1"]).lawful();
     assert_eq!(ended.outcomes(), [("ok".to_owned(), 1), ("tls_failed".to_owned(), 4)], "{ended:#?}");
     assert_eq!(ended.number("tls.failures.closed"), 4);
-    assert!(ended.stdout.contains("ended the connection in the TLS handshake"), "{ended:#?}");
 }
 
 #[test]
@@ -396,19 +389,12 @@ fn files_that_do_not_serve_are_named_with_their_key() {
     old[version] = 0;
     let old = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(old));
     for (tls, expected) in [
-        ("{ca: gone.pem}", "tls.ca: `"),
-        ("{ca: gone.pem}", "gone.pem` cannot be read: No such file or directory"),
-        ("{ca: client.key}", "tls.ca: `client.key` holds no certificate: it must be PEM"),
-        ("{cert: client.pem, key: client.pem}", "tls.key: `client.pem` holds no private key"),
-        ("{cert: client.pem, key: locked.key}", "and not encrypted"),
-        (
-            "{cert: old.pem, key: client.key}",
-            "tls.cert: `old.pem` cannot be used: it is an X.509 certificate of version 1",
-        ),
-        (
-            "{cert: client.pem, key: stranger.key}",
-            "tls.key: `stranger.key` is not the key of the certificate",
-        ),
+        ("{ca: gone.pem}", ["tls.ca: ", "gone.pem`"]),
+        ("{ca: client.key}", ["tls.ca: ", "client.key`"]),
+        ("{cert: client.pem, key: client.pem}", ["tls.key: ", "client.pem`"]),
+        ("{cert: client.pem, key: locked.key}", ["tls.key: ", "locked.key`"]),
+        ("{cert: old.pem, key: client.key}", ["tls.cert: ", "old.pem`"]),
+        ("{cert: client.pem, key: unrelated.key}", ["tls.key: ", "unrelated.key`"]),
     ] {
         let dir = dir();
         dir.write("locked.key", &locked);
@@ -420,7 +406,7 @@ fn files_that_do_not_serve_are_named_with_their_key() {
         );
         let ended = run(&["--plan", &dir.write("plan.yaml", plan)]);
         assert_eq!(ended.code, Some(2), "{ended:#?}");
-        assert!(ended.stderr.contains(expected), "{tls}: {ended:#?}");
+        assert!(expected.iter().all(|word| ended.stderr.contains(word)), "{tls}: {ended:#?}");
     }
 }
 
@@ -432,12 +418,17 @@ fn the_plan_is_checked_with_its_files_and_shown_without_what_is_in_them() {
         &["-n", "1", "--check"],
     );
     assert_eq!(ended.code, Some(0), "{ended:#?}");
-    let expected = "TLS 1.3 or 1.2; trusted CAs from ca.pem; name localhost; client certificate client.pem; sessions resumed";
-    assert!(ended.stdout.contains(expected), "{ended:#?}");
+    let row = |ended: &Ended| ended.stdout.lines().find(|line| line.contains("TLS 1.")).unwrap().to_owned();
+    let careful = row(&ended);
+    for word in ["TLS 1.3", "1.2", "ca.pem", "localhost", "client.pem"] {
+        assert!(careful.contains(word), "no {word}: {careful}");
+    }
+    assert!(!careful.to_lowercase().contains("insecure"), "{careful}");
     let ended = run_tls(
         "https://localhost:1",
         "{insecure: true, resumption: false, max_version: 1.2}",
         &["-n", "1", "--check"],
     );
-    assert!(ended.stdout.contains("TLS 1.2; INSECURE: any certificate is accepted"), "{ended:#?}");
+    let careless = row(&ended).to_lowercase();
+    assert!(careless.contains("insecure") && !careless.contains("1.3"), "{careless}");
 }

@@ -97,7 +97,7 @@ fn a_reset_at_every_byte_is_a_reset_unless_all_has_come() {
 
 /// Closing with something unread resets; with all of it read it is an orderly end.
 #[test]
-fn an_end_at_every_byte_of_the_request_is_told_from_an_answer() {
+fn an_end_at_any_byte_of_the_request_is_no_answer() {
     // What is sent for the URL form: the place of the last byte is that of the end.
     let request_bytes = {
         let script = Script::play([Step::Read, send(response("200 OK", ""))]);
