@@ -348,16 +348,10 @@ mod tests {
         bytes[NAME.len()] = b'2';
         std::fs::write(folder.file(), &bytes).unwrap();
         let error = folder.open().unwrap_err();
-        assert!(
-            error.ends_with(
-                "the journal there has format 2, this version of loadtester reads format 3: finish that run \
-                 with the version that began it, or name another directory"
-            ),
-            "{error}"
-        );
+        assert!(error.contains("format 2") && error.contains("format 3"), "{error}");
         assert_eq!(std::fs::read(folder.file()).unwrap(), bytes, "it is left as it is");
         std::fs::write(folder.file(), "what is this?").unwrap();
-        assert!(folder.open().unwrap_err().contains("is not a journal"));
+        assert!(folder.open().unwrap_err().contains("--state-dir"));
     }
 
     #[test]
@@ -412,10 +406,10 @@ mod tests {
     }
 
     #[test]
-    fn two_can_not_have_it() {
+    fn a_journal_is_open_in_one_process_at_most() {
         let folder = Folder::new("two");
         let (journal, _) = folder.open().unwrap();
-        assert!(folder.open().unwrap_err().contains("another coordinator is using it"));
+        assert!(folder.open().unwrap_err().contains("--state-dir"));
         drop(journal);
         folder.open().unwrap();
     }

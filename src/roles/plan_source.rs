@@ -81,16 +81,16 @@ mod tests {
     #[test]
     fn never_more_is_read_than_a_plan_may_hold() {
         let mut endless = Endless(0);
-        assert!(read_all(&mut endless, "x").unwrap_err().contains("larger than 8.00 MiB"));
+        assert!(read_all(&mut endless, "x").unwrap_err().contains("8.00 MiB"));
         assert!(endless.0 <= MAX_PLAN_BYTES + 1, "{} bytes read", endless.0);
         assert_eq!(read_all(vec![b'#'; MAX_PLAN_BYTES].as_slice(), "x").map(|t| t.len()), Ok(MAX_PLAN_BYTES));
     }
 
     #[test]
     fn what_stands_in_the_way_is_named() {
-        assert!(read("/nowhere/plan.yaml").unwrap_err().contains("no plan `/nowhere/plan.yaml`"));
-        assert!(read("/").unwrap_err().contains("is a directory"));
-        assert!(read_all(b"a: \xff".as_slice(), "x").unwrap_err().contains("from byte 3 on"));
-        assert!(read("/proc/self/mem").unwrap_err().contains("failed"));
+        assert!(read("/nowhere/plan.yaml").unwrap_err().contains("`/nowhere/plan.yaml`"));
+        assert!(read("/").unwrap_err().contains("`/`"));
+        assert!(read_all(b"a: \xff".as_slice(), "x").unwrap_err().contains(" 3 "));
+        assert!(read("/proc/self/mem").unwrap_err().contains("`/proc/self/mem`"));
     }
 }

@@ -141,8 +141,8 @@ mod tests {
         check_writable([folder.0.join("new.json").as_path()]).unwrap();
         assert!(folder.names().is_empty());
         let error = check_writable([folder.0.join("none/new.json").as_path()]).unwrap_err();
-        assert!(error.starts_with("--report ") && error.contains("cannot be written"), "{error}");
-        assert!(check_writable([folder.0.as_path()]).unwrap_err().contains("directory"));
+        assert!(error.starts_with("--report "), "{error}");
+        assert!(check_writable([folder.0.as_path()]).is_err(), "a directory");
     }
 
     #[test]

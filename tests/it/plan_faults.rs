@@ -31,7 +31,7 @@ fn one_fault(text: &str, place: &str, words: &[&str]) -> Faults {
 fn each_fault(text: impl Fn(&str) -> String, cases: &[Case]) -> String {
     let fault = |(typed, place, words): &Case| {
         let faults = one_fault(&text(typed), place, words);
-        format!("{typed}\n    {faults}\n")
+        format!("{}\n    {faults}\n", typed.replace('\0', "\\0"))
     };
     cases.iter().map(fault).collect()
 }

@@ -29,8 +29,8 @@ mod tests {
         let mut snapshot = Snapshot::new(RunInfo::unknown(), 1, 0.0);
         assert!(!dropped_because(&snapshot).contains("lease"));
         snapshot.fleet = Some(Fleet::example(2));
-        assert!(!dropped_because(&snapshot).contains("lease"), "all had theirs");
+        assert!(!dropped_because(&snapshot).contains("lease"), "all had a lease");
         snapshot.fleet.as_mut().expect("a fleet").rows[1].health.unleased_ns = 1;
-        assert!(dropped_because(&snapshot).contains("had no lease"));
+        assert!(dropped_because(&snapshot).contains("lease"));
     }
 }

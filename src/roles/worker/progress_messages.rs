@@ -93,11 +93,7 @@ mod tests {
     fn one_that_was_never_away_at_first_is_back_later() {
         let mut progress_messages = ProgressMessages::new("http://c:1", true);
         progress_messages.joined(0, &"r");
-        assert!(
-            progress_messages
-                .look(Some(("no", 120 * S)), 0)
-                .is_some_and(|line| line.ends_with("another 2 min"))
-        );
+        assert!(progress_messages.look(Some(("no", 120 * S)), 0).is_some_and(|line| line.contains("2 min")));
         assert_eq!(progress_messages.look(None, S), Some("the coordinator at http://c:1 is back".to_owned()));
     }
 }
