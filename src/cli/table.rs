@@ -151,7 +151,7 @@ pub(super) static FLAGS: [Flag; 46] = [
         .default("15m"),
     flag("--slot", "N", Fleet, "a worker's place; a new process of the same place takes the old one's part")
         .default("the variable JOB_COMPLETION_INDEX, or any free one"),
-    flag("--allow-target", "HOST[:PORT]", Fleet, "what a worker may load; anything else is refused")
+    flag("--allow-target", "TARGET", Fleet, "what a worker may load, HOST, HOST:PORT or unix:SOCKET; anything else is refused")
         .default("any")
         .repeatable(),
     flag("--state-dir", "DIR", Fleet, "where a coordinator keeps its journal, to go on after a crash"),

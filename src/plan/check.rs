@@ -48,6 +48,7 @@ pub(super) fn check(
         thresholds,
         on_worker_loss,
         secrets: Secrets::default(),
+        refuses_link_local: false,
     };
     plan.digest = digest::digest(&plan);
     Some(plan)

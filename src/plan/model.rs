@@ -36,6 +36,8 @@ pub struct Plan {
     pub on_worker_loss: OnWorkerLoss,
     /// Values that must not be shown.
     pub secrets: Secrets,
+    /// Link-local addresses are refused: whoever carries the plan out neither wrote nor allowed it. No plan says so.
+    pub refuses_link_local: bool,
 }
 
 /// How load is applied.

@@ -26,6 +26,8 @@ pub(crate) struct FleetFigures {
     pub(crate) workers: Vec<WorkerFigures>,
     /// Two workers' starts lie at most this far apart.
     pub(crate) start_skew_bound: Option<f64>,
+    /// The number of the worker that brought the plan; `null`: the coordinator has its own, or there is none yet.
+    pub(crate) plan_from: Option<u32>,
     /// What load waits for before it begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) waiting: Option<WaitingFigures>,
@@ -102,6 +104,7 @@ impl Fleet {
         FleetFigures {
             workers: self.rows.iter().map(|row| self.worker(row)).collect(),
             start_skew_bound: self.start_skew_bound_ns.map(seconds),
+            plan_from: self.plan_from,
             waiting: self.waiting.as_ref().map(|waiting| WaitingFigures {
                 what: waiting.what.name(),
                 there: waiting.there,
@@ -224,14 +227,23 @@ impl Fleet {
         remarks
     }
 
+    fn named(&self, worker: u32) -> String {
+        let host = self.rows.get(worker as usize).map_or(String::new(), |row| one_line(&row.host));
+        format!("worker {worker} ({host})")
+    }
+
+    /// Who brought the plan, in a clause.
+    pub(crate) fn origin(&self) -> String {
+        let who =
+            self.plan_from.map_or("a worker that has not joined".to_owned(), |worker| self.named(worker));
+        format!("the plan is from {who}")
+    }
+
     /// What is waited for before load begins, whom it lacks, and for how long, in a sentence.
     pub(crate) fn waits_for(&self) -> Option<String> {
         let waiting = self.waiting.as_ref()?;
         let Waiting { there, wanted, .. } = *waiting;
-        let named = |id: &WorkerId| {
-            let host = self.rows.get(id.0 as usize).map_or(String::new(), |row| one_line(&row.host));
-            format!("worker {} ({host})", id.0)
-        };
+        let named = |id: &WorkerId| self.named(id.0);
         let mut names: Vec<String> = waiting.missing.iter().take(MOST_NAMED).map(named).collect();
         if let more @ 1.. = waiting.missing.len().saturating_sub(MOST_NAMED) {
             names.push(format!("{} more", count(more as u64)));
@@ -245,6 +257,12 @@ impl Fleet {
             AwaitedStep::Workers => {
                 format!(
                     "waiting for others in place of {names}, lost before the start, {there} of {wanted} are there"
+                )
+            }
+            AwaitedStep::Operator => {
+                format!(
+                    "waiting for an operator to start the run, {there} of {wanted} are there; {}",
+                    self.origin()
                 )
             }
             AwaitedStep::Ready => format!("waiting for {names} to get ready, {there} of {wanted} are"),
@@ -375,6 +393,7 @@ mod tests {
             now_ns: 10_000_000_000,
             start_at_ns: Some(0),
             start_skew_bound_ns: None,
+            plan_from: None,
             waiting: None,
             stopped: None,
             missing: Vec::new(),

@@ -41,7 +41,13 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         plan_form::guard(plan, listen_config.worker.as_deref())?;
     }
     let live = Live::new(options.quiet, io::stderr().is_terminal());
-    let service = CoordinatorService::open(options, shared.clone(), own, live.notes())?;
+    let service = CoordinatorService::open(
+        options,
+        shared.clone(),
+        own,
+        listen_config.operator.is_some(),
+        live.notes(),
+    )?;
     let handle = Arc::new(ServiceHandle::new(service));
     let server = listen_config.open(options, &shared, &handle)?;
     let exit = lead(options, &shared, &handle, &interrupts, live);

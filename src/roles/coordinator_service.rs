@@ -65,6 +65,7 @@ impl CoordinatorService {
         options: &Options,
         shared: Arc<SharedSnapshot>,
         own: Option<(Plan, PlanBundle)>,
+        has_operator: bool,
         notes: Notes,
     ) -> Result<Self, Failure> {
         let mut records: Vec<(Record, Vec<u8>)> = Vec::new();
@@ -80,6 +81,7 @@ impl CoordinatorService {
         };
         let (clock, epoch_ns) = (Clock::start(), (wall_clock() * 1e9) as u64);
         let mut config = Config::new(options.workers.unwrap_or(1), env!("CARGO_PKG_VERSION"));
+        config.has_operator = has_operator;
         if let Some(most_ns) = options.join_timeout_ns {
             (config.gather_ns, config.replace_ns) = (most_ns, config.replace_ns.min(most_ns));
         }
@@ -122,7 +124,7 @@ impl CoordinatorService {
         }
         service.replay(records)?;
         if let Some((plan, bundle)) = own {
-            service.take_plan(plan, bundle).map_err(|refusal| Failure::usage(refusal.message()))?;
+            service.take_plan(plan, bundle, None).map_err(|refusal| Failure::usage(refusal.message()))?;
         }
         if !is_new {
             service.report_recovery();
@@ -133,7 +135,7 @@ impl CoordinatorService {
     fn replay(&mut self, records: Vec<(Record, Vec<u8>)>) -> Result<(), Failure> {
         for (record, bytes) in records {
             match record {
-                Record::Plan(bundle, _) => {
+                Record::Plan(bundle, ..) => {
                     let plan = plan_form::read(&bundle).map_err(Failure::incomplete)?;
                     self.show_plan(plan).map_err(Failure::incomplete)?;
                 }
@@ -284,9 +286,10 @@ impl CoordinatorService {
             .map_err(|e| Failure::incomplete(format!("--state-dir: the journal cannot be written: {e}")))
     }
 
-    fn take_plan(&mut self, plan: Plan, bundle: PlanBundle) -> Result<(), Refusal> {
+    /// With the key of the worker that brought it; `None`: it is the coordinator's own.
+    fn take_plan(&mut self, plan: Plan, bundle: PlanBundle, from: Option<Key>) -> Result<(), Refusal> {
         let terms = RunTerms::of(&plan);
-        self.feed(Event::Plan(bundle, terms), None)?;
+        self.feed(Event::Plan(bundle, terms, from), None)?;
         if self.plan.is_none() {
             self.show_plan(plan).map_err(Refusal::NotNow)?;
         }
@@ -428,6 +431,7 @@ impl CoordinatorService {
             now_ns: now,
             start_at_ns: self.coordinator.starts_at_ns(),
             start_skew_bound_ns: self.coordinator.start_skew_bound_ns(),
+            plan_from: self.coordinator.plan_from().map(|worker| worker.0),
             waiting: self.coordinator.waiting(),
             stopped: self.stopped.as_ref().map(ToString::to_string),
             missing: ids(closing.map(|closing| &closing.missing)),
@@ -517,9 +521,15 @@ mod tests {
         fn service(&self, own: bool) -> CoordinatorService {
             let (options, snapshot) = (self.options(), Snapshot::new(RunInfo::unknown(), 0, 7.0));
             let own = own.then(|| plan_form::of(&options).ok().flatten().unwrap());
-            CoordinatorService::open(&options, Arc::new(SharedSnapshot::new(snapshot)), own, Notes::Nowhere)
-                .ok()
-                .unwrap()
+            CoordinatorService::open(
+                &options,
+                Arc::new(SharedSnapshot::new(snapshot)),
+                own,
+                false,
+                Notes::Nowhere,
+            )
+            .ok()
+            .unwrap()
         }
     }
 

@@ -1,7 +1,7 @@
 //! From the plan's host to the addresses that load threads connect to: once at the start, and again as
 //! often as the plan asks, on a thread of its own.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -47,6 +47,14 @@ fn resolve(plan: &Plan) -> Result<Vec<Address>, Failure> {
     if found.is_empty() {
         return Err(Failure::incomplete(format!("{key}: the host `{host}` has no address")));
     }
+    let is_refused = |address: &&SocketAddr| plan.refuses_link_local && is_link_local(address.ip());
+    if let Some(refused) = found.iter().find(is_refused) {
+        return Err(Failure::incomplete(format!(
+            "{key}: `{host}` is {}, a link-local address, in a plan that this worker did not bring: nothing is sent \
+             there unless --allow-target {host} names it",
+            refused.ip()
+        )));
+    }
     let mut addresses: Vec<Address> = found.into_iter().map(Address::Inet).collect();
     let sources = &plan.connections.source_addresses;
     if !sources.is_empty() {
@@ -59,6 +67,14 @@ fn resolve(plan: &Plan) -> Result<Vec<Address>, Failure> {
         )));
     }
     Ok(addresses)
+}
+
+/// 169.254.0.0/16 and fe80::/10, where clouds have the credentials of their machines.
+fn is_link_local(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
 }
 
 /// Resolves the name again for as long as it is held.
@@ -132,6 +148,26 @@ mod tests {
 
     fn addresses(ports: &[u16]) -> Vec<Address> {
         ports.iter().map(|port| Address::Inet(SocketAddr::from(([127, 0, 0, 1], *port)))).collect()
+    }
+
+    #[test]
+    fn a_plan_from_elsewhere_leads_to_no_link_local_address() {
+        for (host, is_reached) in [
+            ("169.254.169.254", false),
+            ("[fe80::1]", false),
+            ("[::ffff:169.254.1.1]", false),
+            ("127.0.0.1", true),
+        ] {
+            let text = format!(
+                "base_url: http://{host}:1\nload: {{requests: 1}}\nscenarios: [{{name: a, path: /}}]\n"
+            );
+            let mut plan = crate::plan::parse(&text, "p", &Default::default(), &|_| None).unwrap();
+            assert!(resolve(&plan).is_ok(), "{host}: a plan of one's own goes where it says");
+            plan.refuses_link_local = true;
+            assert_eq!(resolve(&plan).is_ok(), is_reached, "{host}");
+            plan.connections.connect_to = Some(("169.254.169.254".into(), 80));
+            assert!(resolve(&plan).is_err());
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use super::load_threads::LoadThreads;
 use super::signals::Interrupts;
 use super::timing::wall_clock;
-use super::worker_identity::{allowed, hostname, slot};
+use super::worker_identity::{allowed, allowed_from_elsewhere, hostname, slot};
 use super::{Exit, Failure, machine, plan_form, tokens};
 use crate::cli::Options;
 use crate::collector::MergedWindow;
@@ -309,8 +309,13 @@ impl<'a> WorkerService<'a> {
     }
 
     fn use_plan(&mut self, bundle: &PlanBundle) -> Result<(), String> {
-        let plan = plan_form::read(bundle)?;
-        allowed(self.options, &plan)?;
+        if self.options.plan.is_some() {
+            return Err(
+                "the coordinator sent a plan to a worker that has its own: nothing is sent".to_owned()
+            );
+        }
+        let mut plan = plan_form::read(bundle)?;
+        allowed_from_elsewhere(self.options, &mut plan)?;
         self.plan = Some((plan, plan_form::files(bundle)?));
         Ok(())
     }

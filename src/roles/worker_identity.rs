@@ -8,7 +8,7 @@ use crate::plan::Plan;
 /// The variable that Kubernetes sets for each pod of an indexed job.
 const SLOT_VARIABLE: &str = "JOB_COMPLETION_INDEX";
 
-/// Whether this worker may load what the plan does: where its connections really go.
+/// Whether this worker may load what a plan of its own does: where its connections really go.
 pub(super) fn allowed(options: &Options, plan: &Plan) -> Result<(), String> {
     let allowed = &options.allowed_targets;
     let named = (plan.target.host.clone(), plan.target.port);
@@ -16,14 +16,32 @@ pub(super) fn allowed(options: &Options, plan: &Plan) -> Result<(), String> {
     let is_allowed = || allowed.iter().any(|target| target.allows(&host, port));
     match &plan.connections.unix {
         _ if allowed.is_empty() => Ok(()),
-        Some(socket) => {
-            Err(format!("the plan's target is the socket {socket}: --allow-target names hosts only"))
-        }
+        Some(socket) if allowed.iter().any(|target| target.allows_socket(socket)) => Ok(()),
+        Some(socket) => Err(format!(
+            "the plan's target is the socket {socket}, which --allow-target does not name: nothing is sent there"
+        )),
         None if is_allowed() => Ok(()),
         None => Err(format!(
             "the plan's connections go to {host}:{port}, which --allow-target does not name: nothing is sent there"
         )),
     }
+}
+
+/// The same of a plan that came from elsewhere: without `--allow-target` neither sockets of this machine nor
+/// link-local addresses (a cloud's metadata) are its to name.
+pub(super) fn allowed_from_elsewhere(options: &Options, plan: &mut Plan) -> Result<(), String> {
+    allowed(options, plan)?;
+    if !options.allowed_targets.is_empty() {
+        return Ok(());
+    }
+    if let Some(socket) = &plan.connections.unix {
+        return Err(format!(
+            "the plan, which this worker did not bring, leads to the socket {socket}: nothing is sent there unless \
+             --allow-target unix:{socket} names it"
+        ));
+    }
+    plan.refuses_link_local = true;
+    Ok(())
 }
 
 pub(super) fn slot(options: &Options) -> Result<Option<u32>, Failure> {

@@ -16,6 +16,8 @@ pub struct Fleet {
     pub start_at_ns: Option<u64>,
     /// Two workers' starts lie at most this far apart.
     pub start_skew_bound_ns: Option<u64>,
+    /// The worker that brought the plan; `None`: the coordinator has its own, or there is none yet.
+    pub plan_from: Option<u32>,
     /// What it waits for before load begins.
     pub waiting: Option<Waiting>,
     /// Why load was stopped before its time.

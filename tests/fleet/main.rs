@@ -11,6 +11,7 @@ mod instrument;
 mod joins;
 mod many;
 mod refusals;
+mod plan_origin;
 mod secrets;
 #[path = "../it/secure_target.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]

@@ -294,6 +294,7 @@ fn each_worker_has_a_row_and_one_that_was_lost_is_red() {
         now_ns: 4_500_000_000,
         start_at_ns: Some(1_000_000_000),
         start_skew_bound_ns: Some(2_000_000),
+        plan_from: None,
         waiting: None,
         stopped: Some("a worker was lost".into()),
         missing: vec![1],
@@ -329,6 +330,7 @@ fn a_waiting_coordinator_shows_how_many_workers_joined() {
         now_ns: 4_500_000_000,
         start_at_ns: None,
         start_skew_bound_ns: None,
+        plan_from: None,
         waiting: Some(Waiting {
             what: if there < 2 { AwaitedStep::Workers } else { AwaitedStep::Ready },
             there,

@@ -232,6 +232,7 @@ fn a_fleet_has_a_row_for_each_worker_and_says_what_is_missing() {
         now_ns: 9_000_000_000,
         start_at_ns: Some(1_000_000_000),
         start_skew_bound_ns: Some(80_000),
+        plan_from: None,
         waiting: None,
         stopped: None,
         missing: vec![1],

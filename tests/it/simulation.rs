@@ -369,6 +369,7 @@ fn plan(model: Model, requests: Option<u64>, duration_ns: Option<u64>, warmup_ns
         thresholds: Vec::new(),
         on_worker_loss: OnWorkerLoss::Fail,
         secrets: Secrets::default(),
+        refuses_link_local: false,
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) struct DurableState {
     pub(crate) run: Key,
     /// What is run.
     pub(crate) plan: Option<(PlanBundle, RunTerms)>,
+    /// The key of the worker that brought it; `None`: nobody did.
+    pub(crate) plan_key: Option<Key>,
     /// Every process that ever joined, by number.
     pub(crate) members: Vec<Member>,
     /// The most that were live at once.
@@ -101,6 +103,7 @@ impl DurableState {
         Self {
             run,
             plan: None,
+            plan_key: None,
             members: Vec::new(),
             most_live: 0,
             started_by_operator: false,
@@ -145,7 +148,9 @@ impl DurableState {
             Record::ExitReported(exit) => self.exit = Some(*exit),
             Record::Opened { .. } => return Err("a run within a run"),
             Record::Plan(..) if self.plan.is_some() => return Err("a second plan"),
-            Record::Plan(plan, terms) => self.plan = Some((plan.clone(), terms.clone())),
+            Record::Plan(plan, terms, key) => {
+                (self.plan, self.plan_key) = (Some((plan.clone(), terms.clone())), *key);
+            }
             Record::Joined { key, slot, host, threads, at_ns } => {
                 let is_taken = self.live().any(|(_, m)| m.slot == *slot);
                 if is_taken || self.members.len() >= MAX_INCARNATIONS {

@@ -14,8 +14,8 @@ pub enum Event {
     /// Time has passed; due by [`super::Coordinator::wait_until`], harmless earlier.
     Tick,
     /// There is a plan: the coordinator's own at the start, or the first one that a worker brings
-    /// (feed it before that worker's `Join`).
-    Plan(PlanBundle, RunTerms),
+    /// (feed it before that worker's `Join`), with that worker's key.
+    Plan(PlanBundle, RunTerms, Option<Key>),
     /// `POST /workers`
     Join(Box<Join>),
     /// `POST /workers/{id}/heartbeat`

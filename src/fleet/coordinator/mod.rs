@@ -152,7 +152,7 @@ impl Coordinator {
         }
         match event {
             Event::Tick => Ok(Reply::Nothing),
-            Event::Plan(plan, terms) => self.take_plan(plan, terms, effects),
+            Event::Plan(plan, terms, key) => self.take_plan(plan, terms, key, effects),
             Event::Join(join) => self.join(&join, now, effects),
             Event::Heartbeat(worker, beat) => self.heartbeat(worker, &beat, now, effects),
             Event::Report { worker, key, seq, totals } => self.report(worker, key, seq, &totals, effects),
@@ -174,10 +174,11 @@ impl Coordinator {
         &mut self,
         plan: PlanBundle,
         terms: RunTerms,
+        key: Option<Key>,
         effects: &mut Effects,
     ) -> Result<Reply, Refusal> {
         match &self.state.plan {
-            None => self.record(Record::Plan(plan, terms), effects),
+            None => self.record(Record::Plan(plan, terms, key), effects),
             Some((ours, _)) if ours.digest == plan.digest => {}
             Some((ours, _)) => {
                 return Err(Refusal::OtherPlan { ours: ours.digest.clone(), theirs: plan.digest });

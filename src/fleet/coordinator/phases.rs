@@ -92,6 +92,10 @@ impl Coordinator {
         match waiting.what {
             AwaitedStep::Plan => "nobody brought a plan: give the coordinator or a worker --plan".to_owned(),
             AwaitedStep::Workers => format!("{lost}{there} of {wanted} workers have joined in time"),
+            AwaitedStep::Operator => "a worker brought the plan, and no operator started the run in time: \
+                                      POST /api/v1/run/start starts it, and the coordinator's own --plan needs no \
+                                      such word"
+                .to_owned(),
             AwaitedStep::Ready => format!("{there} of {wanted} workers were ready to begin in time"),
         }
     }
@@ -115,7 +119,13 @@ impl Coordinator {
             let there = of - missing.len() as u32;
             return Some(Waiting { what: AwaitedStep::Ready, there, wanted: of, missing, until_ns });
         }
-        let what = if state.plan.is_none() { AwaitedStep::Plan } else { AwaitedStep::Workers };
+        let what = match state.plan {
+            None => AwaitedStep::Plan,
+            Some(_) if self.awaits_operator() && state.live().count() >= self.enough() => {
+                AwaitedStep::Operator
+            }
+            Some(_) => AwaitedStep::Workers,
+        };
         let taken: BTreeSet<u32> = state.live().map(|(_, m)| m.slot).collect();
         let all = (0..).map(WorkerId).zip(&state.members);
         let lost = all.filter(|(_, m)| m.gone.is_some_and(|gone| !gone.replaced) && !taken.contains(&m.slot));
@@ -130,7 +140,12 @@ impl Coordinator {
     }
 
     fn is_short(&self) -> bool {
-        self.state.plan.is_none() || self.state.live().count() < self.enough()
+        self.state.plan.is_none() || self.awaits_operator() || self.state.live().count() < self.enough()
+    }
+
+    /// Whoever can join can bring a plan; where there is an operator, it takes theirs to carry it out.
+    fn awaits_operator(&self) -> bool {
+        self.config.has_operator && self.state.plan_key.is_some() && !self.state.started_by_operator
     }
 
     /// Seal or stop a run whose owners have all ended before its time; whether it was.

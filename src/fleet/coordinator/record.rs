@@ -17,8 +17,8 @@ pub enum Record {
         /// Its name.
         run: Key,
     },
-    /// The plan that is run.
-    Plan(PlanBundle, RunTerms),
+    /// The plan that is run, and the key of the worker that brought it; `None`: it is the coordinator's own.
+    Plan(PlanBundle, RunTerms, Option<Key>),
     /// A worker was taken in; its number is the number of those before it.
     Joined {
         /// Its key.

@@ -57,19 +57,22 @@ pub enum AwaitedStep {
     Plan,
     /// That enough workers join.
     Workers,
+    /// That the operator starts a run whose plan a worker brought.
+    Operator,
     /// That each of them has its connections open.
     Ready,
 }
 
 impl AwaitedStep {
     /// Every name there is.
-    pub(crate) const NAMES: [&str; 3] = ["plan", "workers", "ready"];
+    pub(crate) const NAMES: [&str; 4] = ["plan", "workers", "operator", "ready"];
 
     /// The name in `/status`.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Plan => "plan",
             Self::Workers => "workers",
+            Self::Operator => "operator",
             Self::Ready => "ready",
         }
     }

@@ -38,6 +38,8 @@ pub enum Partitioning {
 pub struct Config {
     /// Begin when so many have joined, 1..=`messages::MAX_WORKERS`.
     pub workers: u32,
+    /// There is an operator: a run whose plan a worker brought begins only at their word.
+    pub has_operator: bool,
     /// The program's version; workers have to be the same.
     pub version: String,
     /// The right to send, from the heartbeat that asked for it.
@@ -63,6 +65,7 @@ impl Config {
     pub fn new(workers: u32, version: &str) -> Self {
         Self {
             workers,
+            has_operator: false,
             version: version.to_owned(),
             lease_ns: 5 * S,
             margin_ns: S,

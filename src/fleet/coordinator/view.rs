@@ -73,6 +73,12 @@ impl Coordinator {
         self.state.plan.as_ref().map(|(plan, terms)| (plan, terms))
     }
 
+    /// The worker that brought the plan; `None`: the coordinator has its own, or there is none yet.
+    pub(crate) fn plan_from(&self) -> Option<WorkerId> {
+        let key = self.state.plan_key?;
+        (0..).map(WorkerId).zip(&self.state.members).find(|(_, m)| m.key == key).map(|(id, _)| id)
+    }
+
     /// When the schedule begins, once that is known.
     pub(crate) fn starts_at_ns(&self) -> Option<u64> {
         self.start_at_ns()

@@ -11,8 +11,8 @@ use crate::units::plural;
 
 /// Nothing where there is no fleet.
 pub(crate) fn section(source: &Source) -> Markup {
-    let Some(fleet) = &source.snapshot.fleet else { return html! {} };
-    let fleet = fleet.figures();
+    let Some(of_source) = &source.snapshot.fleet else { return html! {} };
+    let fleet = of_source.figures();
     let rows = html! {
         @for worker in &fleet.workers {
             tr class=(format!("worker {}", tone(stands(worker)))) {
@@ -33,7 +33,10 @@ pub(crate) fn section(source: &Source) -> Markup {
         section aria-labelledby="workers" {
             h2 id="workers" { "Workers" }
             (table("Workers", &header, rows))
-            p class="note" { (notes(&fleet)) }
+            p class="note" {
+                @if fleet.plan_from.is_some() { strong { "Note: " (of_source.origin()) ". " } }
+                (notes(&fleet))
+            }
         }
     }
 }

@@ -26,13 +26,19 @@ impl CoordinatorService {
         let answer = match call {
             Call::Join(bytes) => {
                 let join = Join::read(bytes)?;
+                let mut brings_plan = false;
                 if let (None, Some(travels)) = (&self.plan, &join.plan) {
                     // Who is turned away leaves no plan behind.
                     self.coordinator.may_join(&join)?;
                     let plan = plan_form::read(travels).map_err(Refusal::Malformed)?;
-                    self.take_plan(plan, travels.clone())?;
+                    self.take_plan(plan, travels.clone(), Some(join.key))?;
+                    brings_plan = true;
                 }
-                self.feed(Event::Join(Box::new(join)), None)?
+                let answer = self.feed(Event::Join(Box::new(join)), None)?;
+                if brings_plan {
+                    self.say(&self.fleet(self.now()).origin());
+                }
+                answer
             }
             Call::Plan => {
                 let (plan, _) = self.coordinator.plan().ok_or(Refusal::NoPlan)?;

@@ -121,7 +121,7 @@ impl World {
         };
         let digest = format!("sha256:{:064x}", 7);
         let plan = PlanBundle { source: "plan".into(), digest, content: serde_json::Value::Null };
-        let answer = self.tell(Event::Plan(plan, terms), None);
+        let answer = self.tell(Event::Plan(plan, terms, None), None);
         assert!(answer.is_none());
     }
 
