@@ -10,6 +10,7 @@
 mod named;
 
 // ── parts ──
+pub(crate) mod text;
 pub(crate) mod units;
 pub mod http;
 pub mod http1;

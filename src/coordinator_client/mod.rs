@@ -18,6 +18,7 @@ use crate::fleet::messages::{
 };
 use crate::fleet::{Checked as _, Refusal, Refused, worker::Exchange};
 use crate::sys::{self, Clock};
+use crate::text::one_line;
 use sticky_resolver::StickyResolver;
 use timed_transport::{ClockSampler, TimedConnector};
 
@@ -180,7 +181,7 @@ fn explain(error: &ureq::Error, timeout: Duration) -> String {
     match error {
         ureq::Error::Timeout(_) => format!("no answer within {} ms", timeout.as_millis()),
         ureq::Error::HostNotFound => "its host name is not known".to_owned(),
-        other => other.to_string(),
+        other => one_line(&other.to_string()),
     }
 }
 

@@ -7,11 +7,15 @@ use serde::de::DeserializeOwned;
 use super::messages::*;
 use super::{Refusal, Refused};
 use crate::plan::Shard;
+use crate::text::one_line;
 
 /// A message whose fields can be out of bounds.
 pub trait Checked: DeserializeOwned {
     /// The most bytes it takes.
     const MAX_BYTES: usize = MAX_CONTROL_BYTES;
+
+    /// Make the words in it safe to show: a peer must not drive anybody's terminal.
+    fn clean(&mut self) {}
 
     /// Hold every field against its bounds.
     ///
@@ -27,7 +31,9 @@ pub trait Checked: DeserializeOwned {
         if bytes.len() > Self::MAX_BYTES {
             return Err(Refusal::TooLarge);
         }
-        let message: Self = serde_json::from_slice(bytes).map_err(|e| Refusal::Malformed(e.to_string()))?;
+        let wrong = |e: serde_json::Error| Refusal::Malformed(one_line(&e.to_string()));
+        let mut message: Self = serde_json::from_slice(bytes).map_err(wrong)?;
+        message.clean();
         message.check().map_err(Refusal::Malformed)?;
         Ok(message)
     }
@@ -35,6 +41,11 @@ pub trait Checked: DeserializeOwned {
 
 impl Checked for Join {
     const MAX_BYTES: usize = MAX_PLAN_MESSAGE_BYTES + MAX_CONTROL_BYTES;
+
+    fn clean(&mut self) {
+        (self.host, self.version) = (one_line(&self.host), one_line(&self.version));
+        self.plan.iter_mut().for_each(PlanBundle::clean);
+    }
 
     fn check(&self) -> Result<(), String> {
         within("slot", self.slot.unwrap_or(0), 0, MAX_SLOT - 1)?;
@@ -47,6 +58,10 @@ impl Checked for Join {
 
 impl Checked for PlanBundle {
     const MAX_BYTES: usize = MAX_PLAN_MESSAGE_BYTES;
+
+    fn clean(&mut self) {
+        self.source = one_line(&self.source);
+    }
 
     fn check(&self) -> Result<(), String> {
         text("source", &self.source)?;
@@ -63,6 +78,10 @@ impl Checked for Joined {
 }
 
 impl Checked for Heartbeat {
+    fn clean(&mut self) {
+        self.why = self.why.as_deref().map(one_line);
+    }
+
     fn check(&self) -> Result<(), String> {
         self.health.check()?;
         slice(self.prepared)?;
@@ -74,6 +93,10 @@ impl Checked for Heartbeat {
 }
 
 impl Checked for Final {
+    fn clean(&mut self) {
+        self.why = self.why.as_deref().map(one_line);
+    }
+
     fn check(&self) -> Result<(), String> {
         self.health.check()?;
         self.totals.check()?;
@@ -82,6 +105,10 @@ impl Checked for Final {
 }
 
 impl Checked for Orders {
+    fn clean(&mut self) {
+        self.why = self.why.as_deref().map(one_line);
+    }
+
     fn check(&self) -> Result<(), String> {
         within("turns", self.turns.len(), 0, MAX_TURNS)?;
         slice(self.prepare)?;
@@ -109,6 +136,10 @@ impl Checked for Acked {
 }
 
 impl Checked for Refused {
+    fn clean(&mut self) {
+        (self.error, self.message) = (one_line(&self.error), one_line(&self.message));
+    }
+
     fn check(&self) -> Result<(), String> {
         Ok(())
     }
@@ -242,5 +273,27 @@ mod tests {
         let mut join = join();
         join["plan"] = plan;
         refused::<Join>(join, "/plan/digest", json!("md5:00"), "64 hex digits");
+    }
+
+    #[test]
+    fn no_word_of_a_peer_drives_a_terminal() {
+        let evil = "\u{1b}]0;x\u{7}\n::error::\u{202e}";
+        let is_harmless = |text: &str| !text.contains(['\u{1b}', '\u{7}', '\n', '\u{202e}']);
+        let read = |message: &Value| serde_json::to_vec(message).unwrap();
+        let mut said = orders();
+        said["why"] = json!(evil);
+        assert!(is_harmless(&Orders::read(&read(&said)).unwrap().why.unwrap()));
+        let mut said = join();
+        (said["host"], said["version"]) = (json!(evil), json!(evil));
+        let said = Join::read(&read(&said)).unwrap();
+        assert!(is_harmless(&said.host) && is_harmless(&said.version));
+        let mut said = heartbeat();
+        said["why"] = json!(evil);
+        assert!(is_harmless(&Heartbeat::read(&read(&said)).unwrap().why.unwrap()));
+        let said = Refused::read(&read(&json!({"error": evil, "message": evil}))).unwrap();
+        assert!(is_harmless(&said.error) && is_harmless(&said.message));
+        let mut said = heartbeat();
+        said["state"] = json!(evil);
+        assert!(is_harmless(&Heartbeat::read(&read(&said)).unwrap_err().message()));
     }
 }

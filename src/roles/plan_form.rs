@@ -15,6 +15,7 @@ use crate::cli::Options;
 use crate::fleet::messages::{MAX_PLAN_MESSAGE_BYTES, PlanBundle};
 use crate::load::Pem;
 use crate::plan::{self, Overrides, Plan, quoted};
+use crate::text::one_line;
 use crate::units::print_bytes;
 
 /// The longest name of a plan that bundle.
@@ -105,7 +106,8 @@ pub(crate) fn read(bundle: &PlanBundle) -> Result<Plan, String> {
     let Form { text, variables, concurrency, rate, requests, duration_ns, pem } = form(bundle)?;
     let overrides = Overrides { concurrency, rate, requests, duration_ns };
     let plan = plan::parse(&text, &bundle.source, &overrides, &|name| variables.get(name).cloned());
-    let plan = plan.map_err(|faults| faults.to_string())?;
+    // No line of a peer's begins one of ours.
+    let plan = plan.map_err(|faults| one_line(&faults.to_string().replace('\n', "; ")))?;
     let digest = digest(&plan, &pem.unpack()?);
     if digest != bundle.digest {
         return Err(format!("the plan is {digest}, and was announced as {}", bundle.digest));
@@ -155,5 +157,5 @@ pub(crate) fn files(bundle: &PlanBundle) -> Result<Pem, String> {
 }
 
 fn form(bundle: &PlanBundle) -> Result<Form, String> {
-    Form::deserialize(&bundle.content).map_err(|e| format!("no plan of this version: {e}"))
+    Form::deserialize(&bundle.content).map_err(|e| one_line(&format!("no plan of this version: {e}")))
 }
