@@ -3,7 +3,7 @@
 use super::exchange::{Exchange, by_status};
 use super::spec::RunSpec;
 use crate::http::{CapturedResponse, ResponseView};
-use crate::plan::{Expect, excerpt};
+use crate::plan::{Expect, excerpt, secrets};
 use crate::tally::{BrokenRule, Detail, FailureSample, MAX_FAILURE_SAMPLES, Outcome, Tally};
 
 /// Body bytes that are captured for display: more than fits a few screens.
@@ -76,7 +76,7 @@ impl Judge {
             Ok(()) => return (Outcome::Ok, Detail::Status(status)),
             Err(broken) => broken,
         };
-        let secrets = &spec.plan.secrets;
+        let values = &spec.plan.secrets;
         let reported = &mut self.reported[exchange.step.index()];
         if exchange.measured && reported.len() < MAX_FAILURE_SAMPLES && !reported.contains(&broken) {
             reported.push(broken);
@@ -85,8 +85,12 @@ impl Judge {
                 step: exchange.step,
                 broken,
                 status,
-                what: secrets.mask_echo(&expect.explain(broken, &response)),
-                excerpt: excerpt(secrets.mask_echo(&String::from_utf8_lossy(response.body)).as_bytes()),
+                what: secrets::text(&values.mask_echo(&expect.explain(broken, &response))),
+                excerpt: excerpt(
+                    secrets::text(&values.mask_echo(&String::from_utf8_lossy(response.body)))
+                        .trim()
+                        .as_bytes(),
+                ),
             });
         }
         match broken {

@@ -11,6 +11,7 @@ use super::fault::quoted;
 use super::limits::MAX_EXPECTATIONS;
 use super::path::Path;
 use super::reader::PlanReader;
+use super::secrets;
 use super::token::is_token;
 use super::yaml::{Kind, Node, Scalar, Value};
 use crate::http::{ResponseView, each_field};
@@ -160,7 +161,7 @@ impl Expect {
                     let mut found = None;
                     each_field(response.head, |n, value| {
                         if n.eq_ignore_ascii_case(name) {
-                            found.get_or_insert_with(|| excerpt(value));
+                            found.get_or_insert_with(|| secrets::named(name, excerpt(value)));
                         }
                     });
                     let found = found.map_or("is missing".to_owned(), |value| format!("is `{value}`"));
@@ -181,8 +182,9 @@ impl Expect {
             BrokenRule::Json(i) => self.json.get(usize::from(i)).map_or(String::new(), |rule| {
                 let json: Option<Json> = serde_json::from_slice(response.body).ok();
                 let found = json.as_ref().and_then(|json| json.pointer(&rule.pointer));
-                let found = found
-                    .map_or("is missing".to_owned(), |v| format!("is {}", excerpt(v.to_string().as_bytes())));
+                let found = found.map_or("is missing".to_owned(), |v| {
+                    format!("is {}", excerpt(masked(&rule.pointer, v).as_bytes()))
+                });
                 format!("json {} {found}, expected {}", quoted(&rule.pointer), rule.shown)
             }),
             BrokenRule::BodyTooLarge => format!(
@@ -212,7 +214,13 @@ impl std::fmt::Display for HeaderRule {
     }
 }
 
-/// JSON has one kind of number: `1` and `1.0` are the same.
+/// The value at `pointer`, without what is secret by its name or by those within it.
+fn masked(pointer: &str, value: &Json) -> String {
+    let is_telling = pointer.split('/').any(secrets::is_telling);
+    if is_telling { secrets::MASK.to_owned() } else { secrets::text(&value.to_string()) }
+}
+
+/// JSON knows one kind of number: `1` and `1.0` are the same.
 fn same(a: &Json, b: &Json) -> bool {
     match (a, b) {
         (Json::Number(x), Json::Number(y)) if x != y => {
@@ -287,6 +295,13 @@ fn shown(scalar: &Scalar) -> TextPattern {
     TextPattern { text: scalar.text.clone(), shown: scalar.to_string() }
 }
 
+/// The same of what is called `name`: a credential typed into the plan is not shown.
+fn shown_as(name: &str, scalar: &Scalar) -> TextPattern {
+    let pattern = shown(scalar);
+    let is_secret = secrets::is_telling(name) && scalar.with_variables.is_none();
+    TextPattern { shown: if is_secret { secrets::MASK.to_owned() } else { pattern.shown }, ..pattern }
+}
+
 fn statuses(reader: &mut PlanReader<'_>, at: &Path) -> Vec<RangeInclusive<u16>> {
     let root = reader.root;
     let typed = one_or_several(root, at);
@@ -317,9 +332,11 @@ fn headers(reader: &mut PlanReader<'_>, at: &Path) -> Vec<(String, HeaderRule)> 
         }
         let contains = here.key("contains");
         match (&node.value, reader.root.find(&contains).map(|node| &node.value)) {
-            (Value::Scalar(scalar), _) => rules.push((name.clone(), HeaderRule::Equals(shown(scalar)))),
+            (Value::Scalar(scalar), _) => {
+                rules.push((name.clone(), HeaderRule::Equals(shown_as(name, scalar))))
+            }
             (_, Some(Value::Scalar(scalar))) => {
-                rules.push((name.clone(), HeaderRule::Contains(shown(scalar))));
+                rules.push((name.clone(), HeaderRule::Contains(shown_as(name, scalar))));
             }
             _ => {}
         }
@@ -350,7 +367,7 @@ fn json(reader: &mut PlanReader<'_>, at: &Path) -> Vec<JsonRule> {
         }
         let (value, shown) = match &node.value {
             Value::Null => (Some(Json::Null), "null".to_owned()),
-            Value::Scalar(scalar) => (scalar_as_json(scalar), scalar.to_string()),
+            Value::Scalar(scalar) => (scalar_as_json(scalar), shown_as(pointer, scalar).shown),
             _ => continue,
         };
         match value {

@@ -131,6 +131,11 @@ fn keep_secret(mut secrets: Secrets, plan: Plan) -> Plan {
     for (name, value) in plan.scenarios.iter().flat_map(|s| &s.headers) {
         secrets.add_header(name, value);
     }
+    // Names and thresholds are shown everywhere.
+    let mut plan = plan;
+    let shown = plan.name.iter_mut().chain(plan.scenarios.iter_mut().map(|s| &mut s.name));
+    let shown = shown.chain(plan.thresholds.iter_mut().map(|t| &mut t.expression));
+    shown.for_each(|text| *text = secrets.mask_echo(text));
     Plan { secrets, ..plan }
 }
 

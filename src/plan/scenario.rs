@@ -9,6 +9,7 @@ use super::model::Scenario;
 use super::path::Path;
 use super::plan_schema::{Document, ScenarioForm};
 use super::reader::PlanReader;
+use super::secrets;
 use super::token::is_token;
 use super::url::{self, Url};
 use super::yaml::{Node, Value};
@@ -127,7 +128,7 @@ fn name(reader: &mut PlanReader<'_>, at: &Path, form: &ScenarioForm, method: Opt
         let Value::Scalar(scalar) = &node.value else { return None };
         let path: String =
             scalar.typed().chars().filter(|c| !c.is_control()).take(MAX_NAME_BYTES / 4).collect();
-        return Some(format!("{} {path}", method?));
+        return Some(format!("{} {}", method?, secrets::path(&path)));
     };
     match check_name(name) {
         Ok(()) => Some(name.clone()),

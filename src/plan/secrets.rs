@@ -5,33 +5,51 @@
 
 use std::fmt;
 
-/// The replacement of a credential.
-const MASK: &str = "***";
-/// Shorter values are masked in what we send, but not in responses: there they occur by chance all over and
-/// prove nothing.
+/// What stands in the place of a credential.
+pub(crate) const MASK: &str = "***";
+/// Shorter values are looked for in what we send, not in what comes back: there they would be found by
+/// accident all over, and prove nothing.
 const LEAST_ECHO_BYTES: usize = 4;
-/// Parts of names of headers, query parameters and fields that indicate a credential.
+/// Words in names of headers, parameters and fields that say what these hold.
 const TELLING: [&str; 16] = [
-    "authorization",
-    "cookie",
+    "key",
     "token",
     "secret",
     "password",
     "passwd",
     "passphrase",
-    "api-key",
-    "apikey",
-    "access-key",
-    "accesskey",
-    "private-key",
+    "pwd",
     "session",
     "signature",
+    "sig",
     "credential",
-    "x-auth",
+    "credentials",
+    "authorization",
+    "auth",
+    "cookie",
+    "jwt",
 ];
-/// Whole names that indicate a credential.
-const TELLING_WHOLE: [&str; 4] = ["auth", "key", "sig", "pwd"];
-/// Authentication schemes that precede the credentials (RFC 9110, section 11.1): not secret.
+/// How words end that are two written as one, like `accesstoken` and `phpsessid`.
+const TELLING_ENDS: [&str; 15] = [
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "passphrase",
+    "signature",
+    "credential",
+    "authorization",
+    "cookie",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "secretkey",
+    "sessionid",
+    "sessid",
+];
+/// What a name ends with that holds a figure, or the kind of something: `token_count`, `token_type`.
+const HARMLESS_ENDS: [&str; 4] = ["count", "length", "limit", "type"];
+/// Ways to prove who one is that stand before the proof (RFC 9110, section 11.1): no secret.
 const SCHEMES: [&str; 4] = ["basic", "bearer", "digest", "token"];
 
 /// Values that must not be shown, each with its replacement.
@@ -108,16 +126,41 @@ impl Secrets {
     }
 }
 
-/// Whether a header, parameter or field of this name holds a credential.
-fn is_telling(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace('_', "-");
-    TELLING_WHOLE.contains(&name.as_str()) || TELLING.iter().any(|part| name.contains(part))
+/// Whether a header, parameter or field of this name holds a credential: by the words in it, each as a whole, so
+/// that neither `keyword` nor `monkey` does.
+pub(crate) fn is_telling(name: &str) -> bool {
+    let words = words(name);
+    let is_harmless = words.last().is_some_and(|word| HARMLESS_ENDS.contains(&word.as_str()));
+    let tells = |word: &String| {
+        TELLING.contains(&word.as_str()) || TELLING_ENDS.iter().any(|end| word.ends_with(end))
+    };
+    !is_harmless && words.iter().any(tells)
+}
+
+/// The words of `camelCase`, `snake_case`, `kebab-case` and the like, in lower case.
+fn words(name: &str) -> Vec<String> {
+    let (mut words, mut word) = (Vec::new(), String::new());
+    let letters: Vec<char> = name.chars().collect();
+    for (i, c) in letters.iter().enumerate() {
+        let before = i.checked_sub(1).map(|before| letters[before]);
+        let ends_acronym = before.is_some_and(char::is_uppercase)
+            && letters.get(i + 1).is_some_and(|after| after.is_lowercase());
+        let begins = c.is_uppercase() && (before.is_some_and(char::is_lowercase) || ends_acronym);
+        if (begins || !c.is_alphabetic()) && !word.is_empty() {
+            words.push(std::mem::take(&mut word));
+        }
+        if c.is_alphabetic() {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words.extend(Some(word).filter(|word| !word.is_empty()));
+    words
 }
 
 /// The value of the header field `name`, masked if the name indicates a credential.
 pub(crate) fn header_value(name: &str, value: &str) -> String {
     if !is_telling(name) {
-        return value.to_owned();
+        return parameters(value);
     }
     after_scheme(value).map_or(MASK.to_owned(), |(scheme, _)| format!("{scheme} {MASK}"))
 }
@@ -135,21 +178,43 @@ pub(crate) fn path(text: &str) -> String {
     }
 }
 
-/// A body, JSON or a form; fields are masked if their names indicate credentials.
-pub(crate) fn body(text: &str) -> String {
-    match text.trim_start().chars().next() {
-        Some('{' | '[') => json_fields(text),
-        _ if text.contains('=') && !text.contains(char::is_whitespace) => parameters(text),
-        _ => text.to_owned(),
-    }
+/// Any text, without what names in it say is secret: fields of JSON and parameters of forms and URLs, also where
+/// these are damaged or cut.
+pub(crate) fn text(text: &str) -> String {
+    parameters(&json_fields(text))
 }
 
-fn parameters(query: &str) -> String {
-    let masked = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if is_telling(name) => format!("{name}={MASK}"),
-        _ => pair.to_owned(),
-    });
-    masked.collect::<Vec<_>>().join("&")
+/// `value` of what is called `name`, whole where that tells.
+pub(crate) fn named(name: &str, value: String) -> String {
+    if is_telling(name) { MASK.to_owned() } else { text(&value) }
+}
+
+/// `name=value` wherever it stands.
+fn parameters(text: &str) -> String {
+    let is_of_name = |c: char| c.is_alphanumeric() || "_-.[]%".contains(c);
+    let (mut masked, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find('=') {
+        let (before, from) = rest.split_at(at);
+        let name = &before[before.trim_end_matches(is_of_name).len()..];
+        let value = &from[1..];
+        masked += before;
+        masked.push('=');
+        rest = value;
+        if !is_telling(name) {
+            continue;
+        }
+        let quote = value.chars().next().filter(|c| matches!(c, '"' | '\'' | '`'));
+        let (begin, end) = match quote {
+            Some(quote) => (1, value[1..].find(quote).map_or(value.len(), |at| at + 1)),
+            None => {
+                (0, value.find(|c: char| c.is_whitespace() || "&\"'`<".contains(c)).unwrap_or(value.len()))
+            }
+        };
+        masked += &value[..begin];
+        masked += MASK;
+        rest = &value[end..];
+    }
+    masked + rest
 }
 
 /// Scans the text without parsing it, so that a damaged document is masked as well.
@@ -248,11 +313,26 @@ mod tests {
             ("X-Amz-Security-Token", "abc", "***"),
             ("Accept", "text/html", "text/html"),
             ("Keep-Alive", "timeout=5", "timeout=5"),
+            ("Ocp-Apim-Subscription-Key", "abc", "***"),
+            ("X-Functions-Key", "abc", "***"),
+            ("X-Encryption-Key", "abc", "***"),
+            ("Location", "https://a/b?c=d&access_token=e#f", "https://a/b?c=d&access_token=***"),
         ] {
             assert_eq!(header_value(name, value), shown, "{name}");
         }
         assert_eq!(path("/a?page=1&api_key=abc&key=d"), "/a?page=1&api_key=***&key=***");
         assert_eq!(path("/token/a"), "/token/a");
+        assert_eq!(path("/a?subscription-key=b&keyword=c"), "/a?subscription-key=***&keyword=c");
+        for name in
+            ["privateKey", "signing_key", "APIKey", "refresh_token", "accesstoken", "PHPSESSID", "X-Auth"]
+        {
+            assert!(is_telling(name), "{name}");
+        }
+        for name in
+            ["keyword", "monkey", "token_count", "tokenType", "keyboard", "author", "max_tokens", "design"]
+        {
+            assert!(!is_telling(name), "{name}");
+        }
     }
 
     #[test]
@@ -269,9 +349,47 @@ mod tests {
             (r#"{"secret": "never ends"#, r#"{"secret": "***""#),
             (r#"{"a": "password", "b": "c"}"#, r#"{"a": "password", "b": "c"}"#),
             ("user=a&password=b", "user=a&password=***"),
+            ("user=a&password=b\n", "user=a&password=***\n"),
+            (r#"{"privateKey": "a", "keyword": "b"}"#, r#"{"privateKey": "***", "keyword": "b"}"#),
+            ("is {\"refresh_token\": \"abc", "is {\"refresh_token\": \"***\""),
+            ("moved to `/a?access_token=b`", "moved to `/a?access_token=***`"),
             ("plain words, a=b", "plain words, a=b"),
         ] {
-            assert_eq!(body(text), shown);
+            assert_eq!(super::text(text), shown);
+        }
+    }
+
+    #[test]
+    fn names_and_thresholds_show_variables_and_not_their_values() {
+        let text = "plan: of ${TOKEN}\nbase_url: http://a\nload: {requests: 1}\nscenarios:\n\
+                    - {name: 'with ${TOKEN}', path: /}\n- {path: '/?api_key=typed'}\n\
+                    thresholds: ['with ${TOKEN}: p99 < 1s']\n";
+        let env = |name: &str| (name == "TOKEN").then(|| "s3cret".to_owned());
+        let plan = crate::plan::parse(text, "p", &Default::default(), &env).unwrap();
+        assert_eq!(plan.name.as_deref(), Some("of ${TOKEN}"));
+        assert_eq!(plan.scenarios[0].name, "with ${TOKEN}");
+        assert_eq!(plan.scenarios[1].name, "GET /?api_key=***");
+        assert_eq!(plan.thresholds[0].expression, "with ${TOKEN}: p99 < 1s");
+        assert_eq!(plan.thresholds[0].scenario, Some(0));
+    }
+
+    #[test]
+    fn what_a_broken_expectation_tells_is_masked_by_its_name() {
+        let text = "base_url: http://a\nload: {requests: 1}\nscenarios:\n- path: /\n  expect:\n    \
+                    header: {Set-Cookie: typed}\n    json: {/access_token: typed, /user: typed}\n";
+        let plan = crate::plan::parse(text, "p", &Default::default(), &|_| None).unwrap();
+        let body = r#"{"access_token":"s3cret","user":{"password":"s3cret"}}"#;
+        let head = b"HTTP/1.1 200 OK\r\nSet-Cookie: sid=s3cret\r\n\r\n";
+        let response = crate::http::ResponseView {
+            status: crate::http::Status(200),
+            head,
+            body: body.as_bytes(),
+            body_bytes: body.len() as u64,
+        };
+        for (rule, judged) in plan.scenarios[0].expect.as_ref().unwrap().judge_each(&response) {
+            let told = format!("{rule} {judged:?}");
+            let is_typed = told.contains("typed") && !rule.contains("user");
+            assert!(!told.contains("s3cret") && !is_typed, "{told}");
         }
     }
 }

@@ -200,7 +200,7 @@ fn details(plan: &Plan, scenario: &Scenario) -> Vec<String> {
             Ok(text) => {
                 let start = plan.secrets.mask_start(text, BODY_BYTES_READ);
                 let is_cut = start.len() >= BODY_BYTES_READ;
-                let masked = secrets::body(&start);
+                let masked = secrets::text(&start);
                 let words = masked.split_whitespace().collect::<Vec<_>>().join(" ");
                 let shown: String = words.chars().take(MOST_BODY_COLUMNS).collect();
                 let more = if is_cut || shown.len() < words.len() { "…" } else { "" };

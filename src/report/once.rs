@@ -52,7 +52,7 @@ impl OnceExchange<'_> {
             match judged {
                 Ok(()) => line("holds", &one_line(&expectation)),
                 Err(came) => {
-                    let came = one_line(&self.plan.secrets.mask_echo(&came));
+                    let came = one_line(&secrets::text(&self.plan.secrets.mask_echo(&came)));
                     line("broken", &format!("{}: {came}", one_line(&expectation)));
                 }
             }
@@ -154,7 +154,7 @@ fn body_lines(kept: &[u8], length: u64, mask: &dyn Fn(&str) -> String) -> Vec<St
         return Vec::new();
     }
     // Masked as a whole: a secret at the end must not be cut to one that is not known.
-    let masked = secrets::body(&mask(text));
+    let masked = secrets::text(&mask(text));
     let readable = if kept.len() as u64 == length { indented(&masked) } else { masked };
     let end = readable.floor_char_boundary(MOST_BODY_BYTES);
     let mut shown: Vec<String> = readable[..end].lines().map(|line| line.replace('\t', "    ")).collect();
