@@ -13,9 +13,9 @@
 //! whole groups behind it is another matter: something that was acknowledged is gone, and the journal is
 //! refused. What records mean stays out.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -62,9 +62,23 @@ impl Journal {
         // A plan is kept with its secrets.
         let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
         made.map_err(|e| failed("cannot be made", e))?;
+        let folder = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW)
+            .open(directory)
+            .map_err(|e| failed("cannot be opened (a symbolic link is not followed)", e))?;
+        let metadata = folder.metadata().map_err(|e| failed("cannot be read", e))?;
+        is_private(&metadata).map_err(|why| format!("--state-dir {shown}: {why}"))?;
         let open = |name: &str| {
             let path = directory.join(name);
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .custom_flags(libc::O_NOFOLLOW)
+                .open(path)
         };
         let lock = open(LOCK_FILE).map_err(|e| failed("cannot be written", e))?;
         match lock.try_lock() {
@@ -101,7 +115,7 @@ impl Journal {
             }
             file.sync_all()?;
             // The names themselves have to survive, too.
-            File::open(directory)?.sync_all()
+            folder.sync_all()
         };
         prepare(&mut file).map_err(|e| failed("the journal cannot be written", e))?;
         Ok(Self { pending: Vec::new(), writer: Arc::new(Writer(Mutex::new(Some(file)))), _lock: lock })
@@ -155,6 +169,24 @@ impl Writer {
             (*turn, rest) = (Some(file), more);
         }
         Ok(())
+    }
+}
+
+/// Whether nobody but this user can read or change what lies in a directory.
+fn is_private(directory: &Metadata) -> Result<(), String> {
+    let (owner, own) = (directory.uid(), rustix::process::geteuid().as_raw());
+    if owner != own {
+        return Err(format!(
+            "it belongs to user {owner}, and this is user {own}: name a directory that is yours, or one that is not there yet"
+        ));
+    }
+    match directory.mode() & 0o077 {
+        0 => Ok(()),
+        _ => Err(format!(
+            "others may read or change it (mode {:03o}), and a plan is kept there with its secrets: chmod 700 it, or \
+             name a directory that is not there yet",
+            directory.mode() & 0o777
+        )),
     }
 }
 
@@ -412,5 +444,30 @@ mod tests {
         assert!(folder.open().unwrap_err().contains("--state-dir"));
         drop(journal);
         folder.open().unwrap();
+    }
+
+    #[test]
+    fn a_directory_that_others_can_touch_and_links_are_refused() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let folder = Folder::new("shared");
+        std::fs::create_dir(&folder.0).unwrap();
+        let set = |mode| std::fs::set_permissions(&folder.0, std::fs::Permissions::from_mode(mode)).unwrap();
+        for mode in [0o755, 0o770, 0o701] {
+            set(mode);
+            assert!(folder.open().unwrap_err().contains("chmod 700"), "{mode:o}");
+        }
+        set(0o700);
+        folder.open().unwrap();
+        let (link, victim) = (Folder::new("link"), folder.0.join("victim"));
+        symlink(&folder.0, &link.0).unwrap();
+        assert!(link.open().is_err());
+        std::fs::remove_file(&link.0).unwrap();
+        std::fs::remove_file(folder.file()).unwrap();
+        symlink(&victim, folder.file()).unwrap();
+        assert!(folder.open().is_err() && !victim.exists());
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&folder.0, Some(65_532), None).unwrap();
+            assert!(folder.open().unwrap_err().contains("belongs to user 65532"));
+        }
     }
 }

@@ -7,6 +7,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// See that every report can be written before a request is sent: a result that cannot be kept is not
@@ -28,7 +29,7 @@ fn check(path: &Path) -> io::Result<()> {
                 OpenOptions::new().append(true).open(&at)?;
             }
             let beside = beside(&at);
-            File::create(&beside)?;
+            create(&beside)?;
             fs::remove_file(&beside)
         }
     }
@@ -53,13 +54,25 @@ pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn write_whole(path: &Path, text: &str, permissions: Option<fs::Permissions>) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    if let Some(permissions) = permissions {
-        file.set_permissions(permissions)?;
-    }
+    let mut file = create(path)?;
     file.write_all(text.as_bytes())?;
+    file.set_permissions(permissions.unwrap_or_else(usual_permissions))?;
     // On the disk before it takes the old one's place: a crash leaves one of the two.
     file.sync_all()
+}
+
+/// A file that was not there, which nobody else reads while it is written.
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)
+}
+
+/// What a new file allows by this process's umask.
+fn usual_permissions() -> fs::Permissions {
+    // To ask the kernel otherwise is to change it, for all threads.
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let umask = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+    let umask = umask.and_then(|text| u32::from_str_radix(text.trim(), 8).ok()).unwrap_or(0o077);
+    fs::Permissions::from_mode(0o666 & !umask)
 }
 
 /// What a report's path leads to.
@@ -90,14 +103,14 @@ impl Place {
 fn beside(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.tmp", std::process::id()));
+    name.push(format!(".{}-{:08x}.tmp", std::process::id(), fastrand::u32(..)));
     path.with_file_name(name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::os::unix::fs::symlink;
 
     struct Folder(PathBuf);
 
@@ -133,6 +146,23 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
         assert_eq!(folder.names(), ["a.json"]);
+    }
+
+    #[test]
+    fn what_lies_beside_a_report_is_neither_followed_nor_taken_over() {
+        let folder = Folder::new("beside");
+        let (victim, beside) = (folder.0.join("victim"), folder.0.join("beside"));
+        fs::write(&victim, "kept").unwrap();
+        symlink(&victim, &beside).unwrap();
+        assert!(write_whole(&beside, "new", None).is_err() && write_whole(&victim, "new", None).is_err());
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "kept");
+        let secret = create(&folder.0.join("new")).unwrap();
+        assert_eq!(secret.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let (report, usual) = (folder.0.join("a.json"), folder.0.join("usual"));
+        write(&report, "new").unwrap();
+        fs::write(&usual, "new").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&report), mode(&usual));
     }
 
     #[test]
