@@ -137,6 +137,7 @@ struct ListenConfig {
     listen: SocketAddr,
     worker: Option<String>,
     operator: Option<String>,
+    reader: Option<Token>,
 }
 
 impl ListenConfig {
@@ -161,7 +162,8 @@ impl ListenConfig {
                  or --token-file (`openssl rand -hex 32` makes one), or listen on 127.0.0.1"
             )));
         }
-        Ok(Self { listen, worker, operator })
+        let reader = tokens::reader(&[worker.as_deref(), operator.as_deref()])?;
+        Ok(Self { listen, worker, operator, reader })
     }
 
     fn open(
@@ -184,7 +186,8 @@ impl ListenConfig {
                 }),
             }
         });
-        let access = Access { worker, operator: own, public_status: options.public_status };
+        let reader = self.reader.clone();
+        let access = Access { worker, operator: own, reader, public_status: options.public_status };
         let clock = Some(handle.with(|service| service.clock()));
         let site = Site { operator, access, calls: Some(handle.clone()), clock, ..Site::of(shared.clone()) };
         let server = web::serve(Listen::At(self.listen), site).map_err(|e| Failure::usage(e.to_string()))?;

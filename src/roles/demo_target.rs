@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::target::{ANNOUNCEMENT, PARENT_GUARD};
+use super::tokens;
 
 /// The plan a demo runs; its `base_url` is the variable [`PLAN_VARIABLE`].
 pub const PLAN: &str = include_str!("demo_plan.yaml");
@@ -51,6 +52,10 @@ impl DemoTarget {
         command
             .args(["--role", "target", "--listen", "127.0.0.1:0"])
             .env(PARENT_GUARD, "1")
+            // Its work needs none of our secrets.
+            .env_remove(tokens::VARIABLES[0])
+            .env_remove(tokens::VARIABLES[1])
+            .env_remove(tokens::VARIABLES[2])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Out of the terminal's group: at Ctrl-C the run still drains, and needs its target.

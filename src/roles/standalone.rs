@@ -187,7 +187,8 @@ fn serve(
     let listen = options.listen.map_or(Listen::Default, Listen::At);
     let operator = stop.operator()?;
     let token = operator.as_ref().map(|operator| operator.token.clone());
-    let access = Access { worker: None, operator: token, public_status: options.public_status };
+    let reader = tokens::reader(&[std::env::var(tokens::OPERATOR_TOKEN).ok().as_deref().map(str::trim)])?;
+    let access = Access { worker: None, operator: token, reader, public_status: options.public_status };
     let site = Site { operator, access, ..Site::of(shared.clone()) };
     let server = web::serve(listen, site).map_err(|e| Failure::usage(format!("{e}, or --no-listen")))?;
     if !options.quiet {

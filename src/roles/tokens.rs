@@ -1,7 +1,8 @@
 //! Secrets: from files that flags name, or from the environment; never from the command line, which is
 //! shown to everybody. They are neither printed nor put into plans.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::Failure;
@@ -11,6 +12,10 @@ use crate::web::Token;
 const WORKER_TOKEN: &str = "LOADTESTER_TOKEN";
 /// Where the operator's token is read from. Never from the command line: that is shown to everybody.
 pub(crate) const OPERATOR_TOKEN: &str = "LOADTESTER_OPERATOR_TOKEN";
+/// Where the token is read from that is good for reading alone.
+const READ_TOKEN: &str = "LOADTESTER_READ_TOKEN";
+/// Every variable that holds a token.
+pub(crate) const VARIABLES: [&str; 3] = [WORKER_TOKEN, OPERATOR_TOKEN, READ_TOKEN];
 /// The longest token file read.
 const MAX_TOKEN_BYTES: u64 = 4096;
 
@@ -30,9 +35,23 @@ pub(crate) fn operator(file: Option<&Path>) -> Result<Option<String>, Failure> {
     read("--operator-token-file", file, OPERATOR_TOKEN)
 }
 
+/// The token that is good for reading status, metrics and dashboard, and for nothing else, if there is one.
+///
+/// # Errors
+/// When it is none, naming the variable, or one of the `others`.
+pub(crate) fn reader(others: &[Option<&str>]) -> Result<Option<Token>, Failure> {
+    let text = read("", None, READ_TOKEN)?;
+    if text.is_some() && others.contains(&text.as_deref()) {
+        return Err(Failure::usage(format!(
+            "{READ_TOKEN} is the token of a worker or an operator, too, who may do more: give readers another"
+        )));
+    }
+    text.as_deref().map(Token::new).transpose().map_err(Failure::usage)
+}
+
 /// The value of an environment variable for a plan; a plan may not send our own secrets somewhere.
 pub(crate) fn variable(name: &str) -> Option<String> {
-    if matches!(name, WORKER_TOKEN | OPERATOR_TOKEN) { None } else { std::env::var(name).ok() }
+    if VARIABLES.contains(&name) { None } else { std::env::var(name).ok() }
 }
 
 fn read(flag: &str, file: Option<&Path>, name: &str) -> Result<Option<String>, Failure> {
@@ -40,8 +59,10 @@ fn read(flag: &str, file: Option<&Path>, name: &str) -> Result<Option<String>, F
         Some(path) => {
             let from = format!("{flag} {}", path.display());
             let mut text = String::new();
-            let read = std::fs::File::open(path)
-                .and_then(|file| file.take(MAX_TOKEN_BYTES + 1).read_to_string(&mut text));
+            let read = std::fs::File::open(path).and_then(|file| {
+                warn_if_readable(&from, &file.metadata()?);
+                file.take(MAX_TOKEN_BYTES + 1).read_to_string(&mut text)
+            });
             read.map_err(|e| Failure::usage(format!("{from}: {e}")))?;
             (from, text)
         }
@@ -57,4 +78,12 @@ fn read(flag: &str, file: Option<&Path>, name: &str) -> Result<Option<String>, F
     let text = text.trim().to_owned();
     Token::new(&text).map_err(|why| Failure::usage(format!("{from}: {why}")))?;
     Ok(Some(text))
+}
+
+/// Say that others can read a token: it is one no longer.
+fn warn_if_readable(from: &str, metadata: &std::fs::Metadata) {
+    if metadata.is_file() && metadata.permissions().mode() & 0o044 != 0 {
+        // Standard error may be gone.
+        let _ = writeln!(std::io::stderr(), "note: {from}: others can read this token: chmod 600 that file");
+    }
 }

@@ -480,7 +480,8 @@ fn serve(
         return Ok(None);
     }
     let worker = token.map(Token::new).transpose().map_err(Failure::usage)?;
-    let access = Access { worker, operator: None, public_status: options.public_status };
+    let reader = tokens::reader(&[token])?;
+    let access = Access { worker, operator: None, reader, public_status: options.public_status };
     let listen = options.listen.map_or(Listen::Default, Listen::At);
     let site = Site { access, ..Site::of(shared.clone()) };
     let server = web::serve(listen, site).map_err(|e| Failure::usage(format!("{e}, or --no-listen")))?;

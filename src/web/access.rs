@@ -1,14 +1,14 @@
 //! Who may read, and who may make a worker's calls.
 //!
-//! | | without tokens | no token | worker's token | operator's token |
-//! |---|---|---|---|---|
-//! | `/healthz`, `/readyz` | yes | yes | yes | yes |
-//! | pages for reading | yes | on loopback, or if public | yes | yes |
-//! | a worker's calls | yes | no | yes | no |
-//! | start and stop (operator) | no | no | no | yes |
+//! | | without tokens | no token | reader's token | worker's token | operator's token |
+//! |---|---|---|---|---|---|
+//! | `/healthz`, `/readyz` | yes | yes | yes | yes | yes |
+//! | pages for reading | yes | on loopback, or if public | yes | yes | yes |
+//! | a worker's calls | yes | no | no | yes | no |
+//! | start and stop (operator) | no | no | no | no | yes |
 //!
 //! A program shows its token as `Authorization: Bearer`. A browser asks its user for one (`Basic`, any
-//! name, the token as password); as browsers send that along unasked, it is good for reading only. What
+//! name, the token as password); as browsers send that along unasked, it is good for pages only. What
 //! stays out: where tokens come from, what a call does, what an operator does.
 
 use base64::Engine as _;
@@ -24,6 +24,8 @@ pub struct Access {
     pub(crate) worker: Option<Token>,
     /// The operator's, which may read.
     pub(crate) operator: Option<Token>,
+    /// A reader's, which may do nothing else.
+    pub(crate) reader: Option<Token>,
     /// Pages for reading need no token.
     pub(crate) public_status: bool,
 }
@@ -46,6 +48,7 @@ pub(crate) struct Caller<'a> {
 enum PresentedToken {
     Nothing,
     Unknown,
+    Reader,
     Worker,
     Operator,
 }
@@ -56,9 +59,11 @@ impl Access {
     /// # Errors
     /// [`Refusal::Unauthorized`].
     pub(crate) fn read(&self, caller: &Caller<'_>, on_loopback: bool) -> Result<(), Refusal> {
-        let is_open = on_loopback || self.public_status || (self.worker.is_none() && self.operator.is_none());
-        match self.shown(caller) {
-            PresentedToken::Worker | PresentedToken::Operator => Ok(()),
+        let has_none = self.worker.is_none() && self.operator.is_none() && self.reader.is_none();
+        let is_open = on_loopback || self.public_status || has_none;
+        let by_browser = caller.authorization.and_then(|value| scheme(value, "basic")).and_then(password);
+        match self.of(bearer(caller).or(by_browser.as_deref())) {
+            PresentedToken::Reader | PresentedToken::Worker | PresentedToken::Operator => Ok(()),
             _ if is_open => Ok(()),
             _ => Err(Refusal::Unauthorized),
         }
@@ -70,27 +75,30 @@ impl Access {
     /// Why not.
     pub(crate) fn worker(&self, caller: &Caller<'_>) -> Result<(), Refusal> {
         same_site(caller)?;
-        match (self.shown(caller), &self.worker, &self.operator) {
+        match (self.of(bearer(caller)), &self.worker, &self.operator) {
             (_, None, None) | (PresentedToken::Worker, ..) => Ok(()),
-            (PresentedToken::Operator, ..) => Err(Refusal::Forbidden),
+            (PresentedToken::Operator | PresentedToken::Reader, ..) => Err(Refusal::Forbidden),
             _ => Err(Refusal::Unauthorized),
         }
     }
 
-    fn shown(&self, caller: &Caller<'_>) -> PresentedToken {
-        let by_browser = caller.authorization.and_then(|value| scheme(value, "basic")).and_then(password);
-        let by_program = caller.authorization.and_then(|value| scheme(value, "bearer"));
-        let Some(offered) = by_program.or(by_browser.as_deref()) else {
-            return PresentedToken::Nothing;
-        };
-        // Both are compared, whichever is right.
+    /// Whose token `offered` is.
+    fn of(&self, offered: Option<&str>) -> PresentedToken {
+        let Some(offered) = offered else { return PresentedToken::Nothing };
+        // All are compared, whichever is right.
         let is = |token: &Option<Token>| token.as_ref().is_some_and(|token| token.is(offered));
-        match (is(&self.operator), is(&self.worker)) {
-            (true, _) => PresentedToken::Operator,
-            (false, true) => PresentedToken::Worker,
-            (false, false) => PresentedToken::Unknown,
+        match (is(&self.operator), is(&self.worker), is(&self.reader)) {
+            (true, ..) => PresentedToken::Operator,
+            (false, true, _) => PresentedToken::Worker,
+            (false, false, true) => PresentedToken::Reader,
+            (false, false, false) => PresentedToken::Unknown,
         }
     }
+}
+
+/// The token that a program shows.
+pub(super) fn bearer<'a>(caller: &Caller<'a>) -> Option<&'a str> {
+    caller.authorization.and_then(|value| scheme(value, "bearer"))
 }
 
 fn scheme<'a>(value: &'a str, scheme: &str) -> Option<&'a str> {
@@ -104,7 +112,10 @@ fn password(encoded: &str) -> Option<String> {
 }
 
 /// A browser says which page a call comes from: it must be one of ours.
-fn same_site(caller: &Caller<'_>) -> Result<(), Refusal> {
+///
+/// # Errors
+/// [`Refusal::CrossSite`].
+pub(super) fn same_site(caller: &Caller<'_>) -> Result<(), Refusal> {
     let foreign_origin = caller.origin.is_some_and(|origin| {
         let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
         authority
@@ -123,24 +134,36 @@ mod tests {
     }
 
     fn access() -> Access {
-        Access { worker: token("work"), operator: token("operate"), public_status: false }
+        Access {
+            worker: token("the-workers-token"),
+            operator: token("the-operators-token"),
+            reader: token("the-readers-token"),
+            public_status: false,
+        }
     }
 
-    fn bearer(value: &'static str) -> Caller<'static> {
+    fn basic(password: &str) -> String {
+        format!("Basic {}", STANDARD.encode(format!("me:{password}")))
+    }
+
+    fn shows(value: &str) -> Caller<'_> {
         Caller { authorization: Some(value), host: Some("x:1"), ..Caller::default() }
     }
 
     #[test]
     fn each_token_opens_what_the_table_says() {
+        let by_browser = ["the-operators-token", "the-workers-token"].map(basic);
         let nobody = Caller { host: Some("x:1"), ..Caller::default() };
         let rows = [
             (nobody, Err(401), Err(401)),
-            (bearer("Bearer wrong"), Err(401), Err(401)),
-            (bearer("Bearer work"), Ok(()), Ok(())),
-            (bearer("bearer operate"), Ok(()), Err(403)),
-            (bearer("Basic work"), Err(401), Err(401)),
-            (bearer("Basic bWU6b3BlcmF0ZQ=="), Ok(()), Err(403)),
-            (bearer("work"), Err(401), Err(401)),
+            (shows("Bearer wrong"), Err(401), Err(401)),
+            (shows("Bearer the-workers-token"), Ok(()), Ok(())),
+            (shows("bearer the-operators-token"), Ok(()), Err(403)),
+            (shows("Basic the-workers-token"), Err(401), Err(401)),
+            (shows("BEARER the-readers-token"), Ok(()), Err(403)),
+            (shows(&by_browser[0]), Ok(()), Err(401)),
+            (shows(&by_browser[1]), Ok(()), Err(401)),
+            (shows("the-workers-token"), Err(401), Err(401)),
         ];
         for (caller, read, worker) in rows {
             let status = |result: Result<(), Refusal>| result.map_err(|refusal| refusal.status());
@@ -166,12 +189,15 @@ mod tests {
             (None, Some("same-site")),
         ] {
             for access in [access(), Access::default()] {
-                let caller = Caller { origin, fetch_site, ..bearer("Bearer work") };
+                let caller = Caller { origin, fetch_site, ..shows("Bearer the-workers-token") };
                 assert_eq!(access.worker(&caller), Err(Refusal::CrossSite), "{origin:?} {fetch_site:?}");
             }
         }
-        let own =
-            Caller { origin: Some("http://x:1"), fetch_site: Some("same-origin"), ..bearer("Bearer work") };
+        let own = Caller {
+            origin: Some("http://x:1"),
+            fetch_site: Some("same-origin"),
+            ..shows("Bearer the-workers-token")
+        };
         assert_eq!(access().worker(&own), Ok(()));
     }
 }

@@ -10,6 +10,7 @@ use tiny_http::{Method, Request, ResponseBox};
 
 use super::page::{TEXT, header, page};
 use super::token::Token;
+use super::{access, api};
 
 /// Does what was asked for, or says why not.
 pub type Action = dyn Fn() -> Result<(), String> + Send + Sync;
@@ -44,11 +45,11 @@ pub(crate) fn answer(path: &str, request: &Request, operator: Option<&Operator>)
         let remedy = "nobody may do this: start loadtester with the variable LOADTESTER_OPERATOR_TOKEN\n";
         return page(403, TEXT, remedy);
     };
-    if !same_origin(request) {
+    let caller = api::caller(request);
+    if access::same_site(&caller).is_err() {
         return page(403, TEXT, "this is not done from another site's page\n");
     }
-    let shown = field(request, "authorization").and_then(|value| value.strip_prefix("Bearer "));
-    if !shown.is_some_and(|token| operator.token.is(token.trim())) {
+    if !access::bearer(&caller).is_some_and(|token| operator.token.is(token)) {
         let refused = page(401, TEXT, "this needs the operator's token: Authorization: Bearer TOKEN\n");
         return refused.with_header(header("WWW-Authenticate", "Bearer"));
     }
@@ -61,18 +62,4 @@ pub(crate) fn answer(path: &str, request: &Request, operator: Option<&Operator>)
         Some(Err(why)) => page(409, TEXT, format!("{why}\n")),
         None => page(409, TEXT, "this run starts by itself\n"),
     }
-}
-
-/// Whether the request comes from no page, or from one of this server.
-fn same_origin(request: &Request) -> bool {
-    let site = field(request, "sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"));
-    let origin = field(request, "origin").is_none_or(|origin| {
-        let host = origin.split_once("://").map_or("", |(_, host)| host);
-        field(request, "host").is_some_and(|own| own.eq_ignore_ascii_case(host))
-    });
-    site && origin
-}
-
-fn field<'r>(request: &'r Request, name: &'static str) -> Option<&'r str> {
-    request.headers().iter().find(|h| h.field.equiv(name)).map(|h| h.value.as_str())
 }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+/// The fewest characters of a token: no shorter one withstands guessing.
+const LEAST_CHARACTERS: usize = 16;
+
 /// A secret word, kept as its digest.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token([u8; 32]);
@@ -16,7 +19,11 @@ impl Token {
     pub fn new(text: &str) -> Result<Self, String> {
         let text = text.trim();
         match text {
-            "" => Err("a token may not be empty".into()),
+            "" => Err("a token may not be empty: `openssl rand -hex 32` makes one".into()),
+            t if t.chars().count() < LEAST_CHARACTERS => Err(format!(
+                "a token has at least {LEAST_CHARACTERS} characters, so that nobody guesses it: `openssl rand -hex 32` \
+                 makes one"
+            )),
             t if t.bytes().all(|b| b.is_ascii_graphic()) => Ok(Self(Sha256::digest(t).into())),
             _ => Err("a token may have letters, digits and signs of ASCII only".into()),
         }
@@ -42,9 +49,12 @@ mod tests {
 
     #[test]
     fn a_token_is_known_again_and_never_shown() {
-        let token = Token::new(" s3cret\n").unwrap();
-        assert!(token.is("s3cret") && !token.is("s3cre") && !token.is("") && !token.is("s3cret "));
+        let token = Token::new(" s3cret-of-16-signs\n").unwrap();
+        assert!(token.is("s3cret-of-16-signs") && !token.is("s3cret-of-16-sign") && !token.is(""));
         assert!(!format!("{token:?}").contains("s3cret"));
-        assert!(Token::new(" \n").is_err() && Token::new("two words").is_err() && Token::new("é").is_err());
+        assert!(!token.is("s3cret-of-16-signs "));
+        for text in [" \n", "two words that are long", "é-and-fifteen-others", "fifteen-signs-x"] {
+            assert!(Token::new(text).is_err(), "{text}");
+        }
     }
 }

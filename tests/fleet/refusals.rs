@@ -75,7 +75,7 @@ fn calls_without_the_right_token_or_host_are_refused_and_no_token_is_printed() {
     let mut wrong = dir.start(
         "wrong",
         &["--role", "worker", "--coordinator", &url, "--no-listen"],
-        &[("LOADTESTER_TOKEN", "not-the-token")],
+        &[("LOADTESTER_TOKEN", "not-the-token-at-all")],
     );
     assert_eq!(wrong.end(), Some(2), "{}", wrong.output());
     let mut operator = dir.start(
@@ -96,7 +96,7 @@ fn calls_without_the_right_token_or_host_are_refused_and_no_token_is_printed() {
     assert_eq!(log.arrivals().len(), 0);
     for output in [coordinator.output(), wrong.output(), elsewhere.output()] {
         assert!(
-            !output.contains(WORK) && !output.contains(OPERATE) && !output.contains("not-the-token"),
+            !output.contains(WORK) && !output.contains(OPERATE) && !output.contains("not-the-token-at-all"),
             "{output}"
         );
     }

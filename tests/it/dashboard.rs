@@ -360,7 +360,7 @@ fn a_waiting_coordinator_shows_how_many_workers_joined() {
     assert!(!shown(vec![joined(0), joined(1)], 2).contains(" of 2"));
 }
 
-const TOKEN: &str = "kept-between-us";
+const TOKEN: &str = "kept-between-us-two";
 
 /// A server with an operator who can start as well if `start` is there, and counts how often the run was stopped.
 fn operated(start: Option<Box<Action>>) -> (Server, Arc<AtomicUsize>) {

@@ -139,12 +139,12 @@ fn a_run_an_operator_ended_is_shown_as_interrupted() {
     let script = answering();
     let args = [&script.url(), "-c", "20", "-d", "50s", "--listen", "127.0.0.1:0", "--linger", "50s"];
     let run = start_with(&args, |command| {
-        command.env("LOADTESTER_OPERATOR_TOKEN", "kept-between-us");
+        command.env("LOADTESTER_OPERATOR_TOKEN", "kept-between-us-two");
     });
     let address = run.await_stderr("status at http://").trim_end_matches('/').parse().unwrap();
     eventually("the first request", || (script.requests() > 0).then_some(()));
     let stop = format!("http://{address}/api/v1/run/stop");
-    let asked = live::agent(live::PROMPTLY).post(stop).header("Authorization", "Bearer kept-between-us");
+    let asked = live::agent(live::PROMPTLY).post(stop).header("Authorization", "Bearer kept-between-us-two");
     assert_eq!(asked.send_empty().unwrap().status(), 202);
     // The last part that a page gets shows how the run ended.
     let last = eventually("the last picture", || {
@@ -163,7 +163,7 @@ fn with_a_token_pages_are_read_off_loopback_by_who_has_it_or_if_all_may() {
         let script = answering();
         let args = [&script.url(), "-c", "2", "-d", "50s", "--listen", "0.0.0.0:0"];
         let run = start_with(&[&args[..], more.as_slice()].concat(), |command| {
-            command.env("LOADTESTER_OPERATOR_TOKEN", "kept-between-us");
+            command.env("LOADTESTER_OPERATOR_TOKEN", "kept-between-us-two");
         });
         let line = run.await_stderr("status at http://0.0.0.0:");
         let url = format!("http://127.0.0.1:{}/metrics", line.trim_end_matches('/'));
@@ -174,7 +174,7 @@ fn with_a_token_pages_are_read_off_loopback_by_who_has_it_or_if_all_may() {
             }
             asked.call().unwrap().status().as_u16()
         };
-        assert_eq!((read(None), read(Some("kept-between-us"))), (without, 200), "{more:?}");
+        assert_eq!((read(None), read(Some("kept-between-us-two"))), (without, 200), "{more:?}");
         run.signal(Signal::INT);
         assert_eq!(run.end().code, Some(130));
     }

@@ -57,6 +57,7 @@ fn closed(connections: u32, requests: Option<u64>) -> Plan {
         thresholds: Vec::new(),
         on_worker_loss: OnWorkerLoss::Fail,
         secrets: Secrets::default(),
+        refuses_link_local: false,
     }
 }
 
