@@ -1,5 +1,5 @@
 //! Hands the dashboard's scripts to the compiler, where a package manager has fetched them:
-//! `npm ci --prefix src/web/scripts`. Without them the program is built all the same; its dashboard then
+//! `npm ci --ignore-scripts --prefix src/web/scripts`. Without them the program is built all the same; its dashboard then
 //! loads itself anew instead of exchanging its parts.
 
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 //
 //   node dashboard.mjs PROGRAM [FOLDER FOR SCREENSHOTS]
 //
-// PROGRAM is loadtester, built with the dashboard's scripts (npm ci --prefix src/web/scripts).
+// PROGRAM is loadtester, built with the dashboard's scripts (npm ci --ignore-scripts --prefix src/web/scripts).
 // Fails when figures stand still, thresholds do not change, the page jumps, forgets where its reader was, complains,
 // asks another host for anything, does not tell that the run is over or gone, or a report does not parse.
 

@@ -53,6 +53,7 @@ EVERYTHING = {
     },
     "coordinator": {
         "extraArgs": ["--strict"],
+        "extraEnv": [{"name": "C", "value": "1"}],
         "publicStatus": True,
         "service": {"name": "c" * 63, "port": 65535, "annotations": {"a": "true"}},
         "state": {"enabled": True, "storageClassName": "fast"},
@@ -94,6 +95,7 @@ ANOTHER = {
     "test.rate": "1/s", "baseline.maxRegression": "1%", "podMonitor.interval": "1s", "ttlSecondsAfterFinished": 1,
     "imagePullSecrets": [{"name": "b"}], "extraEnv": [{"name": "B"}], "extraEnvFrom": [{"secretRef": {"name": "b"}}],
     "workers.extraArgs": ["-b"], "coordinator.extraArgs": ["-b"], "cron.extraArgs": ["-b"],
+    "workers.extraEnv": [{"name": "B"}], "coordinator.extraEnv": [{"name": "B"}],
 }
 
 
@@ -357,6 +359,15 @@ class Fleet(unittest.TestCase):
         self.assertEqual(len({*once.values(), *again.values()}), 4)
         keys = {e["valueFrom"]["secretKeyRef"]["key"] for e in self.worker["template"]["spec"]["containers"][0]["env"]}
         self.assertEqual(keys, {"worker"})
+
+    def test_environment_by_role_reaches_that_role_alone(self):
+        rendered = render({"workers": {"extraEnv": [{"name": "OF_WORKERS"}]}, "coordinator": {"extraEnv": [{"name": "OF_IT"}]}})
+        names = {}
+        for obj, _, spec in pod_specs(rendered):
+            if obj["kind"] == "Job":
+                names[spec["containers"][0]["name"]] = {e["name"] for e in spec["containers"][0].get("env", [])}
+        self.assertTrue("OF_WORKERS" in names["worker"] and "OF_WORKERS" not in names["coordinator"])
+        self.assertTrue("OF_IT" in names["coordinator"] and "OF_IT" not in names["worker"])
 
     def test_a_new_revision_is_a_new_run(self):
         again = render(more=["--is-upgrade", "--set", "runId=r2"])

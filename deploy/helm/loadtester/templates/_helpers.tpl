@@ -152,7 +152,7 @@ env:
     valueFrom:
       fieldRef: { fieldPath: metadata.name }
 {{- end }}
-{{- with .context.Values.extraEnv }}
+{{- with concat .context.Values.extraEnv (.own | default list) }}
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .context.Values.extraEnvFrom }}
