@@ -9,15 +9,15 @@ use super::error::UsageError;
 use super::table::{FLAGS, Flag, Kind, find};
 use crate::plan::{did_you_mean, quoted};
 
-/// The arguments with `--flag=value` split in two, ready for pico-args.
-pub(super) fn vet(typed: Vec<OsString>) -> Result<Vec<OsString>, UsageError> {
+/// The arguments with `--flag=value` split in two, fit for pico-args, and the flags among them.
+pub(super) fn vet(typed: Vec<OsString>) -> Result<(Vec<OsString>, Vec<&'static Flag>), UsageError> {
     let mut texts = Vec::with_capacity(typed.len());
     for (i, argument) in typed.into_iter().enumerate() {
         let text = argument.into_string();
         texts.push(text.map_err(|_| UsageError::new(format!("argument {} is not valid UTF-8", i + 1)))?);
     }
     let mut vetted: Vec<OsString> = Vec::with_capacity(texts.len());
-    let mut seen: Vec<&Flag> = Vec::new();
+    let mut seen: Vec<&'static Flag> = Vec::new();
     let mut rest = texts.into_iter().peekable();
     while let Some(text) = rest.next() {
         if !text.starts_with('-') || text == "-" {
@@ -46,7 +46,7 @@ pub(super) fn vet(typed: Vec<OsString>) -> Result<Vec<OsString>, UsageError> {
             }
         }
     }
-    Ok(vetted)
+    Ok((vetted, seen))
 }
 
 fn value_of(flag: &Flag, value: Option<String>, is_attached: bool) -> Result<String, UsageError> {

@@ -3,6 +3,7 @@
 //! Each script completes flags, file names where a flag takes a file, and words where it takes one of a few.
 //! Where to install a script depends on the shell.
 
+use super::options::Role;
 use super::shell::Shell;
 use super::table::{FLAGS, Flag, Kind};
 
@@ -18,7 +19,7 @@ fn follows(flag: &Flag) -> ArgumentKind {
     match flag.value {
         "" => ArgumentKind::Nothing,
         "FILE" | "DIR" => ArgumentKind::File,
-        "ROLE" => ArgumentKind::Words(vec!["standalone", "worker", "coordinator", "target"]),
+        "ROLE" => ArgumentKind::Words(Role::ALL.iter().map(|(name, _)| *name).collect()),
         "SOURCE" => ArgumentKind::Words(vec!["kernel", "user"]),
         "SHELL" => ArgumentKind::Words(Shell::ALL.iter().map(|(name, _)| *name).collect()),
         _ => ArgumentKind::Anything,

@@ -1,38 +1,39 @@
-//! Rejects flags that contradict each other, or have no meaning in a role.
+//! Flags that contradict each other, or do not belong to the role.
 
 use super::error::UsageError;
+use super::help;
 use super::options::{Options, Role};
-use super::{fleet, help};
+use super::table::{Flag, Group};
 use crate::plan::quoted;
 
-pub(super) fn refuse_contradictions(options: &Options) -> Result<(), UsageError> {
-    let sources =
-        [(options.plan.is_some(), "--plan"), (options.url.is_some(), "a URL"), (options.demo, "--demo")];
-    let mut given = sources.iter().filter(|(given, _)| *given).map(|(_, name)| *name);
-    let source = given.next();
-    if let (Some(first), Some(second)) = (source, given.next()) {
-        let message = format!("{first} and {second} both say what to send: keep one of them");
-        return Err(UsageError::new(message));
-    }
-    let of_url = [
-        (options.method.is_some(), "-m"),
-        (!options.headers.is_empty(), "-H"),
-        (options.body.is_some(), "-b"),
-        (options.tls.ca.is_some(), "--cacert"),
-        (options.tls.cert.is_some(), "--cert"),
-        (options.tls.key.is_some(), "--key"),
-        (options.tls.insecure, "--insecure"),
-    ];
-    if let (Some((_, name)), None) = (of_url.iter().find(|(given, _)| *given), &options.url) {
+/// What `--once` has no use for: it measures no load.
+const NOT_ONCE: [&str; 12] = [
+    "--check",
+    "-c",
+    "-r",
+    "-n",
+    "-d",
+    "--report",
+    "--baseline",
+    "--strict",
+    "--listen",
+    "--linger",
+    "--metrics-scenarios",
+    "--threads",
+];
+
+/// Refuses `typed` flags that contradict each other or do not belong to the role.
+pub(super) fn refuse_contradictions(options: &Options, typed: &[&Flag]) -> Result<(), UsageError> {
+    refuse_outside_role(options.role, typed)?;
+    refuse_two_sources(options)?;
+    let one_of = |names: &[&str]| typed.iter().map(|flag| flag.name).find(|name| names.contains(name));
+    let of_url = typed.iter().find(|flag| flag.group == Group::Request);
+    if let (Some(Flag { name, .. }), None) = (of_url, &options.url) {
         let place = if name.starts_with("--") { "`tls:`" } else { "scenarios" };
         let message = format!("{name} belongs to a URL: add one, or write it into the plan's {place}");
         return Err(UsageError::new(message));
     }
-    let of_baseline = [
-        (options.max_regression.is_some(), "--max-regression"),
-        (options.baseline_any_plan, "--baseline-any-plan"),
-    ];
-    if let (Some((_, name)), None) = (of_baseline.iter().find(|(given, _)| *given), &options.baseline) {
+    if let (Some(name), None) = (one_of(&["--max-regression", "--baseline-any-plan"]), &options.baseline) {
         return Err(UsageError::new(format!("{name} belongs to --baseline FILE: add one, or remove it")));
     }
     if options.no_listen && options.listen.is_some() {
@@ -49,73 +50,73 @@ pub(super) fn refuse_contradictions(options: &Options) -> Result<(), UsageError>
         let path = options.reports[twice].to_string();
         return Err(UsageError::new(format!("--report {} is given twice: keep one", quoted(&path))));
     }
-    fleet::refuse(options)?;
-    if options.once {
-        refuse_beside_once(options)?;
+    if let (true, Some(name)) = (options.once, one_of(&NOT_ONCE)) {
+        return Err(UsageError::new(format!(
+            "--once sends each scenario once and measures no load, {name} has no meaning there: remove one"
+        )));
     }
     match options.role {
-        Role::Target => return refuse_beside_target(options),
-        Role::Worker | Role::Coordinator => return Ok(()),
-        Role::Standalone => {}
-    }
-    let prints_only = options.schema || options.report_schema || options.completions.is_some();
-    if source.is_none() && !prints_only {
-        let message = format!(
-            "nothing to do: give a plan or a URL, or try --demo\n{}\n--help explains the rest",
-            help::SHORT
-        );
-        return Err(UsageError::new(message));
-    }
-    Ok(())
-}
-
-fn refuse_beside_once(options: &Options) -> Result<(), UsageError> {
-    let senseless = [
-        (options.check, "--check"),
-        (options.concurrency.is_some(), "-c"),
-        (options.rate.is_some(), "-r"),
-        (options.requests.is_some(), "-n"),
-        (options.duration_ns.is_some(), "-d"),
-        (!options.reports.is_empty(), "--report"),
-        (options.baseline.is_some(), "--baseline"),
-        (options.strict, "--strict"),
-        (options.listen.is_some(), "--listen"),
-        (options.linger_ns > 0, "--linger"),
-        (options.metrics_scenarios.is_some(), "--metrics-scenarios"),
-        (options.threads.is_some(), "--threads"),
-    ];
-    match senseless.iter().find(|(given, _)| *given) {
-        Some((_, name)) => Err(UsageError::new(format!(
-            "--once sends each scenario once and measures no load, {name} has no meaning there: remove one"
-        ))),
-        None => Ok(()),
+        Role::Standalone => refuse_nothing_to_do(options),
+        Role::Worker if options.coordinator.is_none() => {
+            Err(UsageError::new("--role worker needs its coordinator: add --coordinator http://HOST:8080"))
+        }
+        Role::Worker | Role::Coordinator => refuse_without_plan(options, typed),
+        Role::Target => Ok(()),
     }
 }
 
-fn refuse_beside_target(options: &Options) -> Result<(), UsageError> {
-    let senseless = [
-        (options.plan.is_some(), "--plan"),
-        (options.url.is_some(), "a URL"),
-        (options.demo, "--demo"),
-        (options.concurrency.is_some(), "-c"),
-        (options.rate.is_some(), "-r"),
-        (options.requests.is_some(), "-n"),
-        (options.duration_ns.is_some(), "-d"),
-        (options.no_listen, "--no-listen"),
-        (!options.reports.is_empty(), "--report"),
-        (options.baseline.is_some(), "--baseline"),
-        (options.check, "--check"),
-        (options.once, "--once"),
-        (options.strict, "--strict"),
-        (options.busy_poll, "--busy-poll"),
-        (options.linger_ns > 0, "--linger"),
-        (options.metrics_scenarios.is_some(), "--metrics-scenarios"),
-        (options.seed.is_some(), "--seed"),
-    ];
-    match senseless.iter().find(|(given, _)| *given) {
-        Some((_, name)) => Err(UsageError::new(format!(
-            "--role target only answers, {name} has no meaning there: remove it, or the role"
+fn refuse_outside_role(role: Role, typed: &[&Flag]) -> Result<(), UsageError> {
+    let Some(flag) = typed.iter().find(|flag| !flag.roles.contains(&role)) else { return Ok(()) };
+    let (name, named) = (flag.name, flag.roles.iter().map(|role| role.name()).collect::<Vec<_>>());
+    let roles = named.join(" or ");
+    Err(UsageError::new(match role {
+        Role::Standalone => format!("{name} belongs to --role {roles}: add that role, or remove {name}"),
+        role => format!(
+            "{name} has no meaning with --role {}: remove it, or give it to --role {roles}",
+            role.name()
+        ),
+    }))
+}
+
+fn refuse_two_sources(options: &Options) -> Result<(), UsageError> {
+    let sources =
+        [(options.plan.is_some(), "--plan"), (options.url.is_some(), "a URL"), (options.demo, "--demo")];
+    let given: Vec<&str> = sources.iter().filter(|(given, _)| *given).map(|(_, name)| *name).collect();
+    match (given.as_slice(), options.role) {
+        ([first, second, ..], _) => {
+            Err(UsageError::new(format!("{first} and {second} both say what to send: keep one of them")))
+        }
+        (["a URL"], role @ (Role::Worker | Role::Coordinator)) => Err(UsageError::new(format!(
+            "a URL has no meaning with --role {}: write a plan, and give it with --plan",
+            role.name()
         ))),
-        None => Ok(()),
+        (["a URL"], Role::Target) => {
+            Err(UsageError::new("a URL has no meaning with --role target: remove it, or the role"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refuse_nothing_to_do(options: &Options) -> Result<(), UsageError> {
+    let has_source = options.plan.is_some() || options.url.is_some() || options.demo;
+    if has_source || options.schema || options.report_schema || options.completions.is_some() {
+        return Ok(());
+    }
+    let message = format!(
+        "nothing to do: give a plan or a URL, or try --demo\n{}\n--help explains the rest",
+        help::SHORT
+    );
+    Err(UsageError::new(message))
+}
+
+/// What changes a plan, or is held against one, where a fleet's member brings none.
+fn refuse_without_plan(options: &Options, typed: &[&Flag]) -> Result<(), UsageError> {
+    let of_plan = typed.iter().find(|flag| flag.group == Group::HowMuch || flag.name == "--baseline");
+    match of_plan {
+        Some(Flag { name, .. }) if options.plan.is_none() => Err(UsageError::new(format!(
+            "{name} belongs to a plan, and this {} has none: add --plan, or remove it",
+            options.role.name()
+        ))),
+        _ => Ok(()),
     }
 }

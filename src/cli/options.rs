@@ -22,6 +22,20 @@ pub enum Role {
     Target,
 }
 
+impl Role {
+    /// Each by its name.
+    pub(super) const ALL: [(&str, Self); 4] = [
+        ("standalone", Self::Standalone),
+        ("worker", Self::Worker),
+        ("coordinator", Self::Coordinator),
+        ("target", Self::Target),
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, role)| *role == self).map_or("", |(name, _)| name)
+    }
+}
+
 /// Where receive times come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Timestamps {

@@ -32,8 +32,9 @@ pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
             return Ok(asked);
         }
     }
-    let mut taken = RemainingArguments(Arguments::from_vec(arguments::vet(args)?));
-    // A body may look like anything, so it is taken first. Free arguments are what is left.
+    let (vetted, typed) = arguments::vet(args)?;
+    let mut taken = RemainingArguments(Arguments::from_vec(vetted));
+    // A body may look like anything: it leaves first. Free arguments are what is left.
     let body = taken.text("-b")?;
     let mut options = Options {
         body,
@@ -87,7 +88,7 @@ pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
         ..Options::default()
     };
     options.url = taken.url()?;
-    refuse_contradictions(&options)?;
+    refuse_contradictions(&options, &typed)?;
     Ok(options)
 }
 
@@ -149,13 +150,9 @@ fn is_plan_name(text: &str) -> bool {
 }
 
 fn role(text: &str) -> Result<Role, String> {
-    match text {
-        "standalone" => Ok(Role::Standalone),
-        "target" => Ok(Role::Target),
-        "worker" => Ok(Role::Worker),
-        "coordinator" => Ok(Role::Coordinator),
-        _ => Err("not a role: write standalone, worker, coordinator or target".to_owned()),
-    }
+    let known = Role::ALL.iter().find(|(name, _)| *name == text);
+    let remedy = "not a role: write standalone, worker, coordinator or target";
+    known.map(|(_, role)| *role).ok_or(remedy.to_owned())
 }
 
 fn timestamps(text: &str) -> Result<Timestamps, String> {
@@ -217,245 +214,4 @@ fn shell(text: &str) -> Result<Shell, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::table::FLAGS;
-
-    fn parse_words(words: &[&str]) -> Result<Options, UsageError> {
-        parse(words.iter().map(OsString::from).collect())
-    }
-
-    /// A valid value for the flag.
-    fn sample(name: &str) -> &'static str {
-        match name {
-            "--role" => "target",
-            "--listen" => "127.0.0.1:0",
-            "--report" => "a.json",
-            "--completions" => "bash",
-            "--timestamps" => "user",
-            "-H" => "A: b",
-            "--coordinator" => "http://x:8080",
-            "--allow-target" => "x:80",
-            "--token-file" | "--operator-token-file" | "--state-dir" => "FILE",
-            "-d" | "--linger" | "--join-timeout" => "3s",
-            "--max-regression" => "5%",
-            "-b" | "-m" | "--plan" => "TEXT",
-            _ => "7",
-        }
-    }
-
-    #[test]
-    fn every_flag_of_the_table_is_parsed_and_changes_something() {
-        for flag in &FLAGS {
-            let base: &[&str] = match flag.name {
-                "--plan" | "--demo" | "--schema" | "--report-schema" | "--completions" | "--role" => &[],
-                "--coordinator" => &["--role", "worker"],
-                "--slot" | "--allow-target" => &["--role", "worker", "--coordinator", "http://y"],
-                "--workers" | "--join-timeout" | "--state-dir" | "--token-file" => &["--role", "coordinator"],
-                _ => &["http://x/"],
-            };
-            let mut words = base.to_vec();
-            words.push(flag.name);
-            if !flag.value.is_empty() {
-                words.push(sample(flag.name));
-            }
-            let parsed = parse_words(&words);
-            let without = parse_words(base).unwrap_or_default();
-            assert_ne!(parsed.as_ref(), Ok(&without), "{} changes nothing", flag.name);
-            words.extend_from_slice(&words.clone()[base.len()..]);
-            let twice = parse_words(&words);
-            let goes_first = matches!(flag.name, "--help" | "--version");
-            // A second report of the same name is refused, a second header is not.
-            let expected = goes_first || matches!(flag.name, "-H" | "--allow-target");
-            assert_eq!(twice.is_ok(), expected, "{} twice: {twice:?}", flag.name);
-        }
-    }
-
-    #[test]
-    fn a_flag_that_takes_a_value_is_refused_without_one() {
-        for flag in FLAGS.iter().filter(|f| !f.value.is_empty()) {
-            for words in [vec![flag.name], vec![flag.name, "--check"]] {
-                let error = parse_words(&words).unwrap_err().to_string();
-                assert!(error.contains(&format!("{} {}", flag.name, flag.value)), "{error}");
-            }
-        }
-        for flag in FLAGS.iter().filter(|f| f.value.is_empty()) {
-            let error = parse_words(&[&format!("{}=x", flag.name)]).unwrap_err().to_string();
-            assert!(error.contains(flag.name), "{error}");
-        }
-    }
-
-    #[test]
-    #[expect(clippy::too_many_lines, reason = "each flag and its value")]
-    fn all_values_arrive() {
-        let options = parse_words(&[
-            "http://x/",
-            "-c",
-            "50",
-            "-r=1k",
-            "-n",
-            "10k",
-            "-d",
-            "2m30s",
-            "-m",
-            "POST",
-            "-H",
-            "A: b:c ",
-            "-H",
-            "B:",
-            "-b=--check",
-            "--listen=[::1]:0",
-            "--report",
-            "a.json",
-            "--report",
-            "b.HTML",
-            "--report=-",
-            "--baseline",
-            "old.json",
-            "--max-regression",
-            "5%",
-            "--baseline-any-plan",
-            "--threads",
-            "2",
-            "--no-pin",
-            "--timestamps",
-            "user",
-            "--busy-poll",
-            "--seed",
-            "9",
-            "--strict",
-            "--linger",
-            "1m",
-            "--check",
-            "--quiet",
-            "--no-color",
-        ]);
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let expected = Options {
-            url: Some("http://x/".into()),
-            concurrency: Some(50),
-            rate: Some(1000.0),
-            requests: Some(10_000),
-            duration_ns: Some(150_000_000_000),
-            method: Some("POST".into()),
-            headers: vec![pair("A", "b:c"), pair("B", "")],
-            body: Some("--check".into()),
-            listen: Some(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0))),
-            reports: ["a.json", "b.HTML", "-"].map(|text| report::report(text).unwrap()).into(),
-            baseline: Some("old.json".into()),
-            max_regression: Some(0.05),
-            baseline_any_plan: true,
-            threads: Some(2),
-            no_pin: true,
-            timestamps: Timestamps::User,
-            busy_poll: true,
-            seed: Some(9),
-            strict: true,
-            linger_ns: 60_000_000_000,
-            check: true,
-            quiet: true,
-            no_color: true,
-            ..Options::default()
-        };
-        assert_eq!(options, Ok(expected));
-        let plan = parse_words(&["--plan", "-"]).unwrap();
-        assert_eq!(plan.plan.as_deref(), Some("-"));
-        let body = parse_words(&["http://x/", "-b", "-5"]).unwrap();
-        assert_eq!(body.body.as_deref(), Some("-5"));
-        let quotes = parse_words(&["http://x/", "-b=\"x\""]).unwrap();
-        assert_eq!(quotes.body.as_deref(), Some("\"x\""));
-    }
-
-    #[test]
-    fn help_and_version_go_before_any_error() {
-        assert!(parse_words(&["--bogus", "-h"]).unwrap().help);
-        assert!(parse_words(&["--version", "x", "y"]).unwrap().version);
-    }
-
-    #[test]
-    #[expect(clippy::too_many_lines, reason = "a table of cases")]
-    fn a_usage_error_names_the_flag_and_the_remedy() {
-        let cases: [(&[&str], &str); 61] = [
-            (&[], "nothing to do: give a plan or a URL, or try --demo\n  loadtester --plan"),
-            (&["--chekc"], "unknown flag `--chekc`, did you mean `--check`?"),
-            (&["--xyzzyx"], "--help lists them all"),
-            (&["-x"], "unknown flag `-x`: --help"),
-            (&["-c50"], "unknown flag `-c50`: write `-c 50`"),
-            (&["--plan", "--check"], "--plan needs a value, but `--check` follows: write --plan FILE"),
-            (&["http://x", "-b", "--check"], "a body that begins like a flag is written -b=--check"),
-            (&["--plan", "a", "--plan", "b"], "--plan is given twice"),
-            (&["http://x", "http://y"], "`http://x` and `http://y` stand without a flag"),
-            (&["plan.yaml"], "a plan is given with --plan"),
-            (&["--plan", "a", "http://x"], "--plan and a URL both say what to send"),
-            (&["--plan", "a", "--demo"], "--plan and --demo both"),
-            (&["--demo", "http://x"], "a URL and --demo both"),
-            (&["--plan", "a", "-m", "GET"], "-m belongs to a URL"),
-            (&["--plan", "a", "-H", "A: b"], "-H belongs to a URL"),
-            (&["--demo", "-b", "x"], "-b belongs to a URL"),
-            (&["--demo", "--listen", "127.0.0.1:0", "--no-listen"], "--listen and --no-listen: keep one"),
-            (&["--demo", "--linger", "1s", "--no-listen"], "--linger keeps the status server up"),
-            (&["--role", "target", "--plan", "a"], "--plan has no meaning there"),
-            (&["--role", "target", "--no-listen"], "--no-listen has no meaning there"),
-            (&["--role", "target", "-c", "5"], "-c has no meaning there"),
-            (&["--role", "worker"], "add --coordinator http://HOST:8080"),
-            (&["--role", "boss"], "write standalone, worker, coordinator or target"),
-            (&["--once"], "nothing to do"),
-            (&["http://x", "--coordinator", "http://x"], "--coordinator belongs to --role worker: add that"),
-            (&["http://x", "--slot", "1"], "--slot belongs to --role worker"),
-            (&["http://x", "--workers", "3"], "--workers belongs to --role coordinator: add that"),
-            (&["http://x", "--token-file", "x"], "--token-file belongs to --role worker or coordinator"),
-            (&["--role", "target", "--public-status"], "--public-status has no meaning with --role target"),
-            (&["--role", "worker", "--coordinator", "https://x"], "https is not possible here"),
-            (&["--role", "worker", "--coordinator", "http://x", "--report", "a.json"], "give it there"),
-            (
-                &["--role", "worker", "--coordinator", "http://x", "--workers", "2"],
-                "belongs to the coordinator",
-            ),
-            (&["--role", "worker", "--coordinator", "http://x", "-r", "5/s"], "this worker brings none"),
-            (&["--role", "worker", "--coordinator", "http://x", "--demo"], "--demo has no meaning"),
-            (
-                &["--role", "coordinator", "--coordinator", "http://x"],
-                "--coordinator belongs to --role worker",
-            ),
-            (&["--role", "coordinator", "--workers", "0"], "--workers `0`: too small: write at least 1"),
-            (&["--role", "coordinator", "--workers", "1001"], "--workers `1001`: too large"),
-            (
-                &["--role", "coordinator", "--threads", "2"],
-                "a coordinator sends none: give it to the workers",
-            ),
-            (&["--role", "coordinator", "--no-listen"], "--no-listen has no meaning"),
-            (&["--role", "coordinator", "-d", "5s"], "this coordinator has none: add --plan"),
-            (&["--demo", "--once", "-d", "5s"], "-d has no meaning there"),
-            (&["--demo", "--once", "--check"], "--check has no meaning there"),
-            (&["--duration", "5s"], "unknown flag `--duration`: write `-d DURATION`"),
-            (&["-X", "POST"], "unknown flag `-X`: write `-m METHOD`"),
-            (&["--dry-run"], "unknown flag `--dry-run`: write `--check`"),
-            (&["http://x", "-c", "many"], "-c `many`: not a count"),
-            (&["http://x", "-c", "5G"], "-c `5G`: too large"),
-            (&["http://x", "-c", "-5"], "-c needs a value, but `-5` follows"),
-            (&["http://x", "-r", "fast"], "-r `fast`: not a rate"),
-            (&["http://x", "-d", "30"], "-d `30`: a duration needs a unit: write 30s"),
-            (&["http://x", "-H", "A"], "-H `A`: not a header: write it as 'Name: value'"),
-            (&["http://x", "-H", "A b: c"], "is not a header name"),
-            (&["http://x", "-H", "Connection: close"], "remove it"),
-            (&["http://x", "--listen", "8089"], "like 127.0.0.1:8089"),
-            (&["http://x", "--threads", "0"], "write at least 1"),
-            (&["http://x", "--threads", "1025"], "at most 1024"),
-            (&["http://x", "--seed", "-1"], "--seed needs a value"),
-            (&["http://x", "--timestamps", "nic"], "kernel or user"),
-            (
-                &["http://x", "--report", "a.txt"],
-                "ends in .json, .html, .xml (JUnit), .csv (timeline), .scenarios.csv or .hlog",
-            ),
-            (&["--completions", "csh"], "write bash, zsh or fish"),
-            (&["http://x", "--report", "a.json", "--report", "a.json"], "--report `a.json` is given twice"),
-        ];
-        for (words, expected) in cases {
-            let error = parse_words(words).expect_err(&words.join(" ")).to_string();
-            assert!(error.contains(expected), "{words:?}: {error}");
-        }
-        use std::os::unix::ffi::OsStringExt;
-        let error = parse(vec!["--demo".into(), OsString::from_vec(vec![0xff])]).unwrap_err();
-        assert_eq!(error.to_string(), "argument 2 is not valid UTF-8");
-    }
-}
+mod tests;
