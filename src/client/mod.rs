@@ -22,6 +22,7 @@ mod events;
 mod exchange;
 mod exchanges;
 mod judge;
+mod lapse;
 mod phases;
 mod pool;
 mod redirect;
@@ -38,6 +39,7 @@ use crate::tally::{Detail, Outcome, Recorder, Tally};
 use demand::Demand;
 use exchanges::Exchanges;
 use judge::Judge;
+use lapse::Lapse;
 use phases::Phases;
 use pool::Pool;
 
@@ -82,6 +84,7 @@ pub struct Client {
     recorder: Recorder,
     /// Until when requests may be sent.
     permitted_until_ns: u64,
+    lapse: Lapse,
 }
 
 impl Client {
@@ -99,6 +102,7 @@ impl Client {
             tally,
             recorder: Recorder::new(u64::MAX),
             permitted_until_ns: u64::MAX,
+            lapse: Lapse::default(),
             spec,
         }
     }

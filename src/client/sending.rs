@@ -173,7 +173,9 @@ impl Client {
     }
 
     fn carry(&mut self, c: u32, start: Start, now: u64) -> Action {
-        let possible_ns = self.pool.get(c).idle_since_ns;
+        let free_ns = self.pool.get(c).idle_since_ns;
+        let possible_ns = self.lapse.possible_ns(start.due_ns, free_ns);
+        self.lapse.sent(start.due_ns, free_ns, now);
         let id = self.exchanges.insert(start, c);
         self.begin_send(c, id, Some(possible_ns), now)
     }

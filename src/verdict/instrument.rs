@@ -14,11 +14,14 @@
 //! send delay = send began − max(due, instant the connection it went out on became free)
 //! ```
 //!
-//! A connection becomes free when the kernel received the last byte of its last response (our own read with
-//! user timestamps), or when our thread learned that it is established. A request that found a free
-//! connection has a send delay equal to its slip; for one that waited in the backlog it is only what we added
-//! after the connection became free. Every sent request has one, so a pause of ours that fills the backlog
-//! still shows in those requests that were due when a connection was idle.
+//! A connection becomes free when the kernel had the last byte of its last response (our own read
+//! when user timestamps are on), or when our thread learnt that it is established. A request that
+//! found a free connection has a send delay equal to its slip; one that waited in the backlog has
+//! only what we added after the target let go. Every sent request has one.
+//!
+//! A pause of ours fills the backlog with requests that came due while a connection was idle. Had we looked,
+//! they would not have waited: the time they wait in the backlog after the pause is send delay, too, up to
+//! the pause's length.
 //!
 //! The same distinction gives the cause when the asked load was not offered: requests that found every
 //! connection taken, while send delay, receive delay, threads and CPU time are all in order, were held up by

@@ -446,3 +446,49 @@ fn a_response_that_never_pauses_ends_at_its_deadline() {
         assert_eq!(bench.next(), Some(Action::Close(0)));
     }
 }
+
+/// The whole program is stopped for 100 ms while both of its connections are idle.
+#[test]
+fn every_request_that_a_stop_of_ours_held_up_has_a_send_delay() {
+    let plan = plan("{concurrency: 2, rate: 1000/s, duration: 1s, backlog: 10000}");
+    let share = ShardLoad { connections: 2, requests: None, backlog: 10_000, arrivals: (0, 1) };
+    let mut client = Client::new(Arc::new(RunSpec::new(plan, 1)), share, Box::new(Tally::new(1)));
+    client.open();
+    for c in [0, 1] {
+        assert_eq!(client.next(0), Some(Action::Connect(c)));
+    }
+    client.connected(0, 0);
+    client.connected(1, 0);
+    client.start(0);
+    // From the first moment on: the requests of 0 to 99 ms lie there, and are answered within 10 µs each.
+    let stopped_until = 100 * MS - 1;
+    let mut now = stopped_until;
+    for _ in 0..100 {
+        let Some(Action::Send(c)) = client.next(now) else { panic!("there is more to send") };
+        client.sent(c, client.outgoing(c).len());
+        now += 10_000;
+        client.received(c, OK.as_bytes(), Some(now), now);
+    }
+    let tally = client.tally().merged();
+    let delays = tally.timer(Timer::SendDelay);
+    assert!(delays.count() >= 100);
+    let at_least = |ns: u64| delays.buckets().filter(|b| b.highest_ns >= ns).map(|b| b.count).sum::<u64>();
+    // The one due at n ms was sent 100 - n ms late, and all but the last by more than one.
+    assert!(at_least(MS) >= 99, "{} were late", at_least(MS));
+    assert!((49..=52).contains(&at_least(50 * MS)), "{} were late by half of it", at_least(50 * MS));
+}
+
+/// A target that takes 10 ms for each of a request a millisecond, and a thread that looks 50 µs late.
+#[test]
+fn a_request_that_waits_for_the_target_has_no_send_delay_but_ours() {
+    let mut bench = Bench::begin(open());
+    for _ in 0..50 {
+        bench.now += 10 * MS;
+        let stamp = bench.now;
+        bench.now += 50_000;
+        bench.client.received(0, OK.as_bytes(), Some(stamp), bench.now);
+        bench.send();
+    }
+    let most = bench.client.tally().merged().timer(Timer::SendDelay).max();
+    assert!(most.is_some_and(|ns| ns < 200_000), "{most:?}");
+}
