@@ -230,10 +230,8 @@ impl Merger {
             snapshot.measured_ns = measured_ns.min(snapshot.run.duration_ns.unwrap_or(u64::MAX));
             snapshot.ahead_ns = 0;
             snapshot.state = State::Finished;
-            let tally = &snapshot.tally;
-            let (due, ended) = (tally.sum(RowCounter::Due), tally.ended());
-            let dropped = tally.sum(RowCounter::Dropped);
-            assert_eq!(due, ended + dropped + snapshot.unfinished, "every request is accounted for");
+            // Elsewhere it is a reason not to trust the figures, which are shown all the same.
+            debug_assert_eq!(snapshot.unaccounted(), 0, "every request is accounted for");
         });
     }
 }

@@ -162,6 +162,7 @@ impl Snapshot {
             throttled_ns: self.throttled_ns,
             throttled_periods: self.throttled_periods,
             local_errors: ended(Outcome::LocalError),
+            unaccounted: if self.is_final() { self.unaccounted() } else { 0 },
         })
     }
 }

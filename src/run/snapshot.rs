@@ -6,7 +6,7 @@ use super::info::RunInfo;
 use super::intervals::Intervals;
 use super::state::{Ending, State};
 use super::timeline::TimelinePoint;
-use crate::tally::{Merged, ThreadHealth};
+use crate::tally::{Merged, RowCounter, ThreadHealth};
 
 /// The merged state of a run, so far or in the end.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Snapshot {
     pub state: State,
     /// How it ended; meaningful once `state` is `Finished`.
     pub ending: Ending,
+    /// Why it could not be carried out as planned, where something else than its figures says so.
+    pub error: Option<String>,
     /// The threshold (by its place) whose failing stopped the run.
     pub aborted: Option<usize>,
     /// Wall clock at the start, seconds since the Unix epoch.
@@ -55,6 +57,7 @@ impl Snapshot {
             run,
             state: State::Starting,
             ending: Ending::Complete,
+            error: None,
             aborted: None,
             started_at,
             elapsed_ns: 0,
@@ -72,9 +75,21 @@ impl Snapshot {
         }
     }
 
+    /// Nothing more will be measured, and this is why.
+    pub(crate) fn fail(&mut self, ending: Ending, error: String) {
+        (self.state, self.ending, self.error) = (State::Finished, ending, Some(error));
+    }
+
     /// Whether nothing will change any more.
     pub(crate) fn is_final(&self) -> bool {
         self.state == State::Finished
+    }
+
+    /// By how much the law of conservation is violated that holds in the end: due = completed + failed + dropped
+    /// + unfinished.
+    pub(crate) fn unaccounted(&self) -> u64 {
+        let dropped = self.tally.sum(RowCounter::Dropped);
+        self.tally.sum(RowCounter::Due).abs_diff(self.tally.ended() + dropped + self.unfinished)
     }
 
     /// The time that the counts are out of, in nanoseconds: the denominator of every rate.

@@ -98,6 +98,7 @@ mod tests {
             throttled_ns: 0,
             throttled_periods: 0,
             local_errors: 0,
+            unaccounted: 0,
         };
         let mut judged = crate::verdict::instrument::judge(&evidence);
         weigh(&mut judged, &evidence, workers);

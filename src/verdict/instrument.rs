@@ -123,11 +123,16 @@ pub enum Reason {
         /// Exchanges that failed because of it.
         count: u64,
     },
+    /// In the end due is not completed + failed + dropped + unfinished.
+    CountsDoNotAddUp {
+        /// How far they are apart.
+        difference: u64,
+    },
 }
 
 impl Reason {
-    /// All stable names.
-    pub const NAMES: [&str; 8] = [
+    /// Every name there is.
+    pub const NAMES: [&str; 9] = [
         "load_not_offered",
         "thread_saturated",
         "sent_late",
@@ -136,6 +141,7 @@ impl Reason {
         "local_errors",
         "workers_incomplete",
         "worker_late",
+        "counts_do_not_add_up",
     ];
 
     /// The stable name in JSON and metric labels.
@@ -149,6 +155,7 @@ impl Reason {
             Self::LocalErrors { .. } => "local_errors",
             Self::WorkersIncomplete { .. } => "workers_incomplete",
             Self::WorkerLate { .. } => "worker_late",
+            Self::CountsDoNotAddUp { .. } => "counts_do_not_add_up",
         }
     }
 }
@@ -210,6 +217,11 @@ impl fmt::Display for Reason {
                  see --check for what is needed, or lower `concurrency`",
                 plural(count, "exchange")
             ),
+            Self::CountsDoNotAddUp { difference } => write!(
+                f,
+                "due and what became of it differ by {}: this is a bug of loadtester, report it with the plan",
+                plural(difference, "request")
+            ),
         }
     }
 }
@@ -251,6 +263,9 @@ pub fn judge(evidence: &Evidence) -> Instrument {
     }
     if evidence.local_errors > 0 {
         reasons.push(Reason::LocalErrors { count: evidence.local_errors });
+    }
+    if evidence.unaccounted > 0 {
+        reasons.push(Reason::CountsDoNotAddUp { difference: evidence.unaccounted });
     }
     let offered_ratio = offered_ratio(evidence);
     if let Some(ratio) = offered_ratio.filter(|ratio| *ratio < OFFERED_RATIO_MIN) {

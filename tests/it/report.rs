@@ -456,3 +456,14 @@ proptest! {
         prop_assert!(!text.contains("NaN"), "{}", text);
     }
 }
+
+#[test]
+fn a_result_that_violates_the_law_is_shown_and_not_trusted() {
+    let mut snapshot = clean_closed_run();
+    assert!(!snapshot.instrument().reason_names.contains(&"counts_do_not_add_up"));
+    snapshot.unfinished += 1;
+    let instrument = snapshot.instrument();
+    assert!(instrument.reason_names.contains(&"counts_do_not_add_up") && !instrument.trustworthy);
+    let report: Value = serde_json::from_str(&json::report(&snapshot, &instrument)).unwrap();
+    assert_eq!(report["totals"]["unfinished"], 1);
+}

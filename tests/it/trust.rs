@@ -38,6 +38,7 @@ struct Run {
     threads: Vec<ThreadHealth>,
     throttled: (u64, u64),
     local_errors: u64,
+    unaccounted: u64,
 }
 
 impl Run {
@@ -58,6 +59,7 @@ impl Run {
             threads: vec![thread(0.4), thread(0.3)],
             throttled: (0, 0),
             local_errors: 0,
+            unaccounted: 0,
         }
     }
 
@@ -85,6 +87,7 @@ impl Run {
             throttled_ns: self.throttled.0,
             throttled_periods: self.throttled.1,
             local_errors: self.local_errors,
+            unaccounted: self.unaccounted,
         }
     }
 }
@@ -313,6 +316,13 @@ fn what_a_reader_should_know_is_noted_without_doubt() {
 }
 
 #[test]
+fn counts_that_do_not_add_up_are_a_reason_in_both_models() {
+    for open in [true, false] {
+        assert_eq!(doubts(|r| (r.open_model, r.unaccounted) = (open, 1)), ["counts_do_not_add_up"]);
+    }
+}
+
+#[test]
 fn a_run_of_nothing_is_judged_without_figures() {
     let empty = Histogram::new();
     let nothing = Evidence {
@@ -332,6 +342,7 @@ fn a_run_of_nothing_is_judged_without_figures() {
         throttled_ns: 0,
         throttled_periods: 0,
         local_errors: 0,
+        unaccounted: 0,
     };
     let instrument = judge(&nothing);
     assert_eq!((instrument.trustworthy, instrument.offered_ratio), (true, None));
