@@ -6,6 +6,7 @@
 //!                       ▲────────windows──────── collector ◀──────────────────────────┘
 //! ```
 
+mod inbox;
 mod ready;
 mod progress_messages;
 
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::load_threads::LoadThreads;
 use super::signals::Interrupts;
@@ -37,6 +38,7 @@ use crate::sys::{self, Clock};
 use crate::tally::{Merged, ThreadHealth, Timer, quantile};
 use crate::verdict::{self, Threads};
 use crate::web::{self, Access, Listen, Site, Token};
+use inbox::{Message, inbox};
 use progress_messages::ProgressMessages;
 
 /// How far back this worker's clock can sender: the longest warm-up and the longest measurement, so that one
@@ -78,7 +80,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let shared =
         Arc::new(SharedSnapshot::new(Snapshot::new(RunInfo::unknown(), threads.count, wall_clock())));
     let server = serve(options, &shared, token.as_deref())?;
-    let (sender, news) = unbounded();
+    let (sender, news) = inbox();
     let mut service =
         WorkerService::new(options, config, token.as_deref(), plan.zip(pem), threads, shared, sender)?;
     let exit = service.work(&news, &interrupts);
@@ -86,18 +88,6 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         server.stop();
     }
     exit
-}
-
-/// What reaches the main thread.
-enum Message {
-    /// A call has ended.
-    Outcome(coordinator_client::Outcome),
-    /// All threads have closed a window.
-    Window(Box<MergedWindow>),
-    /// The collector has ended.
-    Ended,
-    /// How connections get to the target, for this part of the plan.
-    Route(Shard, Result<Arc<Route>, Failure>),
 }
 
 /// What a call under way was for.

@@ -225,6 +225,14 @@ mod tests {
     use crate::fleet::messages::{Final, Health, Totals};
 
     #[test]
+    fn the_longest_wait_for_workers_does_not_overflow() {
+        let config = Config { gather_ns: u64::MAX, ..Config::new(2, "1") };
+        let (mut coordinator, _) = Coordinator::new(config, Key(1), 1 << 60);
+        assert_eq!(coordinator.step(Event::Tick, 1 << 60), []);
+        assert_eq!(coordinator.waiting().map(|waiting| waiting.until_ns), Some(u64::MAX));
+    }
+
+    #[test]
     fn what_a_worker_said_last_of_itself_outlives_the_coordinator() {
         let health = Health { throttled_ns: 7, throttled_periods: 2, ..Health::default() };
         let last = Final { key: Key(2), last_seq: 0, totals: Totals::default(), health, why: None };

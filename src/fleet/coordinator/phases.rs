@@ -130,7 +130,7 @@ impl Coordinator {
         let all = (0..).map(WorkerId).zip(&state.members);
         let lost = all.filter(|(_, m)| m.gone.is_some_and(|gone| !gone.replaced) && !taken.contains(&m.slot));
         let missing = lost.map(|(id, _)| id).collect();
-        let until_ns = replaced_by.unwrap_or(self.opened_ns + self.config.gather_ns);
+        let until_ns = replaced_by.unwrap_or_else(|| self.opened_ns.saturating_add(self.config.gather_ns));
         let (there, wanted) = (state.live().count() as u32, self.enough() as u32);
         Some(Waiting { what, there, wanted, missing, until_ns })
     }

@@ -1,0 +1,44 @@
+//! What reaches a worker's main thread.
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::collector::MergedWindow;
+use crate::coordinator_client;
+use crate::load::Route;
+use crate::plan::Shard;
+use crate::roles::Failure;
+
+/// What may wait for the main thread. Who has more to tell waits until there is room: a link makes one call
+/// at a time, and windows close once a second.
+const ROOM: usize = 64;
+
+/// What reaches the main thread.
+pub(super) enum Message {
+    /// A call has ended.
+    Outcome(coordinator_client::Outcome),
+    /// All threads have closed a window.
+    Window(Box<MergedWindow>),
+    /// The collector has ended.
+    Ended,
+    /// How connections get to the target, for this part of the plan.
+    Route(Shard, Result<Arc<Route>, Failure>),
+}
+
+/// The way to the main thread.
+pub(super) fn inbox() -> (Sender<Message>, Receiver<Message>) {
+    bounded(ROOM)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_the_main_thread_is_bounded() {
+        let (sender, _receiver) = inbox();
+        (0..ROOM).for_each(|_| sender.try_send(Message::Ended).ok().unwrap());
+        assert!(sender.try_send(Message::Ended).is_err());
+    }
+}
