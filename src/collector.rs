@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use crate::load::Window;
-use crate::run::SharedSnapshot;
+use crate::load::{Control, ThreadFailure, Window};
+use crate::run::{Ending, SharedSnapshot};
 use crate::sys::Clock;
 use crate::sys::cgroup::{Groups, Throttle};
 use crate::tally::Tally;
@@ -33,7 +33,11 @@ pub(crate) struct Collector {
     pub(crate) from_ns: u64,
     /// Windows of all threads.
     pub(crate) windows: Receiver<Window>,
-    /// Returns each thread's tallies, by thread.
+    /// Told of each thread that failed, before its windows end.
+    pub(crate) failures: Receiver<ThreadFailure>,
+    /// What the threads are told: the others stop when one has failed.
+    pub(crate) control: Arc<Control>,
+    /// The way back of each thread's tallies.
     pub(crate) empties: Vec<Sender<Box<Tally>>>,
     /// Our control group, if there is one that can be throttled.
     pub(crate) group: Option<Groups>,
@@ -42,7 +46,7 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    /// Merge windows until every thread has sent its last one, then publish the finished run.
+    /// Merge windows until every thread has sent its last one or failed, then show the finished run.
     pub(crate) fn run(self) {
         let warmup_ns = self.shared.read(|s| s.run.warmup_ns);
         let measure_from_ns = self.start_at_ns + warmup_ns;
@@ -57,9 +61,22 @@ impl Collector {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            self.look_for_failures();
             self.tick(&mut merger, measure_from_ns, &mut throttle_before);
         }
+        self.look_for_failures();
         merger.finish();
+    }
+
+    /// A thread that has failed sends nothing any more: the run is over, and what was measured is shown.
+    fn look_for_failures(&self) {
+        for failure in self.failures.try_iter() {
+            self.control.stop();
+            self.shared.update(|s| {
+                s.ending = Ending::Incomplete;
+                s.error.get_or_insert_with(|| failure.message());
+            });
+        }
     }
 
     fn merge(&self, mut window: Window, merger: &mut Merger) {

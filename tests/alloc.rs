@@ -223,6 +223,7 @@ fn allocations_in_windows(
         control: control.clone(),
         settled: settle,
         windows: close,
+        failures: bounded(1).0,
         empties,
         timetables: crossbeam_channel::never(),
     };

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
 
+use super::failure::ThreadFailure;
 use super::route::Route;
 use crate::client::{RunSpec, Timetable};
 use crate::plan::ShardLoad;
@@ -111,6 +112,8 @@ pub struct Job {
     pub settled: Sender<FirstConnects>,
     /// Where full tallies go. Has capacity for all of them, so that sending never blocks.
     pub windows: Sender<Window>,
+    /// Told if the thread ends before its time. Has room for all threads.
+    pub failures: Sender<ThreadFailure>,
     /// Where empty ones come back from.
     pub empties: Receiver<Box<Tally>>,
     /// This thread's later timetables and when each takes over; checked when the control counts new ones.

@@ -4,6 +4,7 @@
 //! client, tallies. It shares only the run's specification and the control, which it reads, and the channel
 //! ends, which it uses once a window.
 
+mod failure;
 mod job;
 mod route;
 mod sockets;
@@ -12,22 +13,35 @@ mod tls;
 mod transport;
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
 
 use crate::sys::{Epoll, Poller};
 use thread::Thread;
 
+pub use failure::ThreadFailure;
 pub use job::{Control, Job, TALLIES_PER_THREAD, Window};
 pub(crate) use job::{FirstConnects, Last, WINDOW_NS};
 pub use route::Route;
 pub use tls::{Pem, tls_config};
 
-/// Start a load thread.
+/// Start a load thread. If it fails or panics, the job's `failures` is told before its windows end.
 ///
 /// # Errors
 /// When the system cannot create a thread or an epoll instance.
 pub fn spawn(job: Job) -> io::Result<JoinHandle<()>> {
     let epoll = Epoll::new()?;
     let name = format!("load-{}", job.thread);
-    std::thread::Builder::new().name(name).spawn(move || Thread::new(job, Poller::new(epoll)).run())
+    std::thread::Builder::new().name(name).spawn(move || {
+        let (thread, failures, _windows) = (job.thread, job.failures.clone(), job.windows.clone());
+        // What it leaves behind is dropped unseen.
+        let run = AssertUnwindSafe(|| Thread::new(job, Poller::new(epoll)).run());
+        let failure = match catch_unwind(run) {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => ThreadFailure::of_error(thread, &error),
+            Err(payload) => ThreadFailure::of_panic(thread, payload.as_ref()),
+        };
+        // Nobody listening means that the run was given up.
+        let _ = failures.send(failure);
+    })
 }

@@ -1,12 +1,14 @@
 //! Runs a load thread: opens connections, waits for the start, applies load, drains.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::TryRecvError;
 
+use super::failure::Fault;
 use super::job::{FirstConnects, Job, Last, WINDOW_NS, Window};
 use super::transport::{BUFFER_BYTES, Transport};
 use crate::client::{Action, Client};
@@ -60,6 +62,7 @@ pub(super) struct Thread {
     /// Whether anything came due or was done in this step.
     acted: bool,
     pinned: bool,
+    fault: Fault,
 }
 
 impl Thread {
@@ -91,23 +94,26 @@ impl Thread {
             next_at_ns: 0,
             acted: false,
             pinned: false,
+            fault: Fault::of(job.thread),
             job,
         }
     }
 
-    pub(crate) fn run(mut self) {
+    /// # Errors
+    /// What the kernel says when it can not be waited for.
+    pub(crate) fn run(mut self) -> io::Result<()> {
         self.pinned = self.job.core.is_some_and(sys::cores::pin);
         sys::set_timer_slack();
         self.client.open();
         while !self.client.is_settled() && !self.job.control.is_stopped() {
-            self.step(LONGEST_WAIT_NS);
+            self.step(LONGEST_WAIT_NS)?;
         }
         // A closed channel means that the run was given up.
         let _ = self.job.settled.send(FirstConnects { reached: self.client.reached_target() });
         let start_ns = loop {
             match self.job.control.start_at_ns.load(Ordering::Acquire) {
-                0 if self.job.control.is_stopped() => return,
-                0 => self.step(START_WAIT_NS),
+                0 if self.job.control.is_stopped() => return Ok(()),
+                0 => self.step(START_WAIT_NS)?,
                 at_ns => break at_ns,
             }
         };
@@ -117,18 +123,18 @@ impl Thread {
             if self.job.control.is_stopped() {
                 break;
             }
-            self.step(wait_ns.min(LONGEST_WAIT_NS));
+            self.step(wait_ns.min(LONGEST_WAIT_NS))?;
         }
         self.client.join(start_ns, from_ns);
-        self.load(start_ns + self.job.spec.plan.load.warmup_ns);
+        self.load(start_ns + self.job.spec.plan.load.warmup_ns)
     }
 
-    /// Apply load until there is nothing left to do.
-    fn load(&mut self, measure_from_ns: u64) {
+    /// Apply load until there is nothing left to do, or it fails; what was counted is sent in both cases.
+    fn load(&mut self, measure_from_ns: u64) -> io::Result<()> {
         self.observed_from_ns = measure_from_ns.max(self.job.clock.now());
         let mut window_ends = measure_from_ns + WINDOW_NS;
         let mut timetables = 0;
-        let load_ended_at_ns = loop {
+        let (load_ended_at_ns, ended) = loop {
             let now = self.job.clock.now();
             if now >= window_ends {
                 self.ship(now);
@@ -147,27 +153,38 @@ impl Thread {
                     .for_each(|(from_ns, table)| self.client.follow(from_ns, table));
             }
             if self.client.is_done(now) {
-                break self.client.load_ended(now);
+                break (self.client.load_ended(now), Ok(()));
             }
-            self.step(window_ends.saturating_sub(now).min(LONGEST_WAIT_NS));
+            if let Err(error) = self.step(window_ends.saturating_sub(now).min(LONGEST_WAIT_NS)) {
+                // Nothing falls due any more: what did has not been looked at.
+                self.client.stop(now);
+                break (self.client.load_ended(now), Err(error));
+            }
             if self.client.tally().wants_shipping() {
                 self.ship_early();
             }
         };
         self.client.count_unreached();
-        let last = Last { load_ended_at_ns };
+        // A thread that fails ends no part of the run: whoever collects waits to be told of the failure.
+        let last = ended.is_ok().then_some(Last { load_ended_at_ns });
         let now = self.job.clock.now();
         // The load is over, so waiting for an empty tally delays nothing. None will come if the collector is
         // gone, and then ours is not needed.
         if let Ok(empty) = self.job.empties.recv() {
-            self.send_window(empty, now, Some(last));
+            self.send_window(empty, now, last);
         }
+        ended
     }
 
     /// Close the window if an empty tally is available; otherwise continue with this one.
     fn ship(&mut self, now: u64) {
         if let Ok(empty) = self.job.empties.try_recv() {
             self.send_window(empty, now, None);
+            match self.fault {
+                Fault::None => {}
+                Fault::Panic => panic!("as LOADTESTER_FAULT says"),
+                Fault::Wait => self.poller = Poller::broken(),
+            }
         }
     }
 
@@ -208,7 +225,7 @@ impl Thread {
 
     /// Do what is due, wait for the next event but no longer than `most_ns`, and handle it.
     #[inline]
-    fn step(&mut self, most_ns: u64) {
+    fn step(&mut self, most_ns: u64) -> io::Result<()> {
         let now = self.job.clock.now();
         self.acted = now >= self.next_at_ns;
         self.drain(now);
@@ -218,8 +235,7 @@ impl Thread {
         let hurried = self.job.may_poll && self.client.gap_ns() < SHORTEST_GAP_NS;
         let polls = hurried || self.job.busy_poll || !self.unread.is_empty();
         let wait_ns = if polls { 0 } else { left_ns };
-        // Fails only for a bad descriptor or buffer, which would be our bug: then there are no events.
-        let events = self.poller.wait(wait_ns).unwrap_or(0);
+        let events = self.poller.wait(wait_ns)?;
         let mut now = self.job.clock.now();
         let idle_from_ns = match polls {
             // A round in which nothing happened was waiting as a whole.
@@ -249,6 +265,7 @@ impl Thread {
             now = self.drain(now);
         }
         self.stepped_at_ns = now;
+        Ok(())
     }
 
     /// The time up to which everything that was in the kernel has been served, except for connections with

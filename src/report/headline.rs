@@ -99,7 +99,7 @@ impl Headline {
             }
             Verdict::Failed => (Tone::Bad, "FAILED", which_failed(snapshot)),
             Verdict::Inconclusive => (Tone::Bad, "INCONCLUSIVE", why_inconclusive(snapshot, instrument)),
-            Verdict::Incomplete => (Tone::Bad, "INCOMPLETE", "the run could not be carried out".to_owned()),
+            Verdict::Incomplete => (Tone::Bad, "INCOMPLETE", why_incomplete(snapshot)),
             Verdict::Interrupted => (Tone::Warn, "INTERRUPTED", "what was measured until then".to_owned()),
         };
         let trust = match instrument.trustworthy {
@@ -128,6 +128,11 @@ fn is_missed(row: &Row) -> bool {
 /// Whether nothing was asked that could fail.
 fn is_unjudged(snapshot: &Snapshot) -> bool {
     snapshot.run.thresholds.is_empty() && snapshot.run.baseline.is_none()
+}
+
+fn why_incomplete(snapshot: &Snapshot) -> String {
+    let why = snapshot.error.as_deref().map(|why| why.lines().map(one_line).collect::<Vec<_>>().join("; "));
+    why.unwrap_or_else(|| "the run could not be carried out".to_owned())
 }
 
 fn which_failed(snapshot: &Snapshot) -> String {

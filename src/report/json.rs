@@ -44,6 +44,9 @@ struct Report<'a> {
     measured_seconds: f64,
     /// How the run is judged.
     verdict: Verdict,
+    /// Why the run could not be carried out as planned, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
     /// Requests and bytes over all scenarios.
     totals: Totals,
     /// Requests per second over all scenarios.
@@ -162,6 +165,7 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         started_at: rfc3339(snapshot.started_at),
         measured_seconds: seconds(snapshot.measured_ns),
         verdict: Verdict::of(snapshot, instrument),
+        error: snapshot.error.as_deref(),
         totals: Totals::of(snapshot),
         rate: Rate::of(snapshot),
         response_time: Latency::of(&response_time),

@@ -16,7 +16,7 @@ use super::{Exit, Failure};
 use crate::cli::{Options, Timestamps};
 use crate::client::{RunSpec, Timetable};
 use crate::collector::{Collector, MergedWindow};
-use crate::load::{self, Control, FirstConnects, Job, Route, TALLIES_PER_THREAD, Window};
+use crate::load::{self, Control, FirstConnects, Job, Route, TALLIES_PER_THREAD, ThreadFailure, Window};
 use crate::plan::{self, Shard};
 use crate::run::{SharedSnapshot, detail_text};
 use crate::sys::{self, Clock, TlsConfig, cgroup::Groups};
@@ -59,6 +59,7 @@ pub(crate) struct LoadThreads {
     reached: bool,
     failure: Option<(Outcome, crate::tally::Detail)>,
     windows: Receiver<Window>,
+    failures: Receiver<ThreadFailure>,
     empties: Vec<Sender<Box<Tally>>>,
     timetables: Vec<Sender<(u64, Timetable)>>,
     target: String,
@@ -78,6 +79,7 @@ impl LoadThreads {
         let resolver = Resolver::start(&spec.plan, &route)?;
         let (settle, settled) = bounded(threads.count);
         let (close, windows) = bounded(threads.count * TALLIES_PER_THREAD);
+        let (fail, failures) = bounded(threads.count);
         let control = Arc::new(Control::default());
         let target = format!("{} ({})", spec.plan.target.authority, route.addresses()[0]);
         let (mut handles, mut empties, mut timetables) = (Vec::new(), Vec::new(), Vec::new());
@@ -107,6 +109,7 @@ impl LoadThreads {
                 control: control.clone(),
                 settled: settle.clone(),
                 windows: close.clone(),
+                failures: fail.clone(),
                 empties: empty,
                 timetables: timetable,
             })?);
@@ -122,6 +125,7 @@ impl LoadThreads {
             reached,
             failure,
             windows,
+            failures,
             empties,
             timetables,
             target,
@@ -130,9 +134,13 @@ impl LoadThreads {
     }
 
     /// Wait a while until every thread's first attempts have ended. `None`: not yet; an error: no thread
-    /// has a connection, and why.
+    /// has a connection, or one has failed, and why.
     pub(crate) fn settle(&mut self, patience: Duration) -> Option<Result<(), Failure>> {
         while self.count < self.handles.len() {
+            if let Err(failure) = self.look_for_failure() {
+                self.control.stop();
+                return Some(Err(failure));
+            }
             match self.settled.recv_timeout(patience) {
                 Ok(FirstConnects { reached }) => {
                     self.count += 1;
@@ -202,7 +210,14 @@ impl LoadThreads {
         if interrupts.any() {
             return Err(Failure { message: "interrupted".into(), exit: Exit::Interrupted });
         }
-        whole.ok_or_else(|| Failure::incomplete("a thread of the run panicked; see above"))
+        self.join()?;
+        whole.ok_or_else(|| Failure::incomplete("the load thread ended without a result"))
+    }
+
+    /// # Errors
+    /// That a thread has failed; told once.
+    fn look_for_failure(&self) -> Result<(), Failure> {
+        self.failures.try_recv().map_or(Ok(()), |failure| Err(Failure::incomplete(failure.message())))
     }
 
     fn out_of_reach(&self, outcome: Outcome, why: &str) -> Failure {
@@ -259,6 +274,8 @@ impl LoadThreads {
             start_at_ns,
             from_ns,
             windows: std::mem::replace(&mut self.windows, crossbeam_channel::never()),
+            failures: self.failures.clone(),
+            control: self.control.clone(),
             empties: std::mem::take(&mut self.empties),
             group: Groups::find(std::path::Path::new("/"), "cpu"),
             closed,
@@ -270,14 +287,15 @@ impl LoadThreads {
     /// Wait for the threads, which were told to stop or have ended.
     ///
     /// # Errors
-    /// When one of them panicked.
-    pub(crate) fn join(self) -> Result<(), Failure> {
+    /// When one of them has failed and the collector was not told.
+    pub(crate) fn join(mut self) -> Result<(), Failure> {
         // One that never began waits for nobody.
-        drop(self.windows);
-        drop(self.empties);
-        for handle in self.handles {
-            handle.join().map_err(|_| Failure::incomplete("a thread of the run panicked; see above"))?;
+        self.windows = crossbeam_channel::never();
+        self.empties.clear();
+        for handle in self.handles.drain(..) {
+            // It catches its own panics.
+            let _ = handle.join();
         }
-        Ok(())
+        self.look_for_failure()
     }
 }

@@ -151,7 +151,7 @@ fn see_through(
             explain_at = Some(Instant::now() + UNEXPLAINED);
             // Before the last picture is shown: who waits for that one looks no more.
             shared.update(|s| {
-                if s.aborted.is_none() && s.state != State::Finished {
+                if s.aborted.is_none() && s.state != State::Finished && s.ending == Ending::Complete {
                     s.ending = Ending::Interrupted;
                 }
             });
@@ -168,7 +168,10 @@ fn see_through(
         live.tick(shared);
     }
     live.finish();
-    collector.join().map_err(|_| Failure::incomplete("a thread of the run panicked; see above"))?;
+    if collector.join().is_err() {
+        load_threads.control.stop();
+        shared.update(|s| s.fail(Ending::Incomplete, "the collector panicked: see above".to_owned()));
+    }
     load_threads.join()
 }
 

@@ -30,7 +30,7 @@ use crate::fleet::messages::{Acked, Assignment, Health, Joined, Key, Orders, Pla
 use crate::fleet::report::{LastSpan, Report, Span};
 use crate::fleet::worker::{self, Answer, CallError, Effect, Event, Request, Worker};
 use crate::fleet::{Checked as _, Refusal};
-use crate::load::{Pem, Route, WINDOW_NS};
+use crate::load::{Pem, WINDOW_NS};
 use crate::plan::{Plan, Shard};
 use crate::run::SharedSnapshot;
 use crate::run::{RunInfo, Snapshot, State};
@@ -127,6 +127,7 @@ struct WorkerService<'a> {
     health_at_ns: u64,
     /// Until when requests may be sent; `None`: the end of the last lease was told.
     lease_until_ns: Option<u64>,
+    failure_told: bool,
     progress_messages: ProgressMessages,
     exit: Option<worker::Exit>,
 }
@@ -171,6 +172,7 @@ impl<'a> WorkerService<'a> {
             dealt: 0,
             health_at_ns: 0,
             lease_until_ns: None,
+            failure_told: false,
             progress_messages: ProgressMessages::new(url, options.quiet),
             exit: None,
         })
@@ -201,6 +203,7 @@ impl<'a> WorkerService<'a> {
                 Err(_) => self.feed(Event::Tick)?,
             }
             self.settle()?;
+            self.tell_failure()?;
             self.tell_health()?;
             self.tell_lease();
             self.tell_reach();
@@ -226,7 +229,9 @@ impl<'a> WorkerService<'a> {
             Effect::Prepare(part) => {
                 if let Some(load_threads) = self.load_threads.take() {
                     load_threads.control.stop();
-                    load_threads.join()?;
+                    if let Err(failure) = load_threads.join() {
+                        return self.feed(Event::LoadFailed(failure.message));
+                    }
                 }
                 self.find_route(part)?;
             }
@@ -354,10 +359,10 @@ impl<'a> WorkerService<'a> {
     }
 
     fn load_ended(&mut self) -> Result<(), Failure> {
-        let panicked = self.collector.take().is_some_and(|collector| collector.join().is_err());
-        if panicked {
-            return Err(Failure::incomplete("a thread of the run panicked; see above"));
+        if self.collector.take().is_some_and(|collector| collector.join().is_err()) {
+            self.shared.update(|s| s.error = Some("the collector panicked: see above".to_owned()));
         }
+        self.tell_failure()?;
         let report = self.shared.read(|s| {
             let ended_ns = s.run.warmup_ns + s.measured_ns;
             let last = LastSpan { load_ended_ns: ended_ns, unfinished: s.unfinished };
@@ -372,6 +377,16 @@ impl<'a> WorkerService<'a> {
         self.tell_health()?;
         self.feed(Event::Window(report))?;
         self.feed(Event::LoadEnded)
+    }
+
+    /// Tell the machine once when a load thread has failed: the coordinator decides what becomes of the run.
+    fn tell_failure(&mut self) -> Result<(), Failure> {
+        match self.shared.read(|s| s.error.clone()) {
+            Some(why) if !std::mem::replace(&mut self.failure_told, true) => {
+                self.feed(Event::LoadFailed(why))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn tell_health(&mut self) -> Result<(), Failure> {

@@ -4,6 +4,7 @@
 mod cuts;
 mod calls;
 mod endings;
+mod failing;
 mod faults;
 #[path = "../../benches/instrument/mod.rs"]
 #[allow(dead_code, reason = "the programs in benches/ use the rest")]

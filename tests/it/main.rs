@@ -10,6 +10,7 @@ mod endings;
 mod examples;
 mod completions;
 mod connecting;
+mod failing;
 mod fleet;
 mod frontend;
 mod gates;

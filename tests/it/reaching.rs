@@ -291,6 +291,7 @@ fn load_thread(load: &str, route: &Arc<Route>, mut watch: impl FnMut() -> bool) 
         control: control.clone(),
         settled: settle,
         windows: close,
+        failures: bounded(1).0,
         empties,
         timetables: crossbeam_channel::never(),
     })

@@ -246,6 +246,7 @@ impl<W: Window> Worker<W> {
             },
             Event::Health(health) => self.health = health,
             Event::Window(window) => self.outbox.push(window),
+            Event::LoadFailed(why) => self.fail(why, now, effects),
             Event::LoadEnded => self.load_ended = true,
             Event::Interrupted => {
                 self.why.get_or_insert("interrupted".to_owned());
