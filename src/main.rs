@@ -1,16 +1,18 @@
 //! The entry: parse, pick a role, print errors, choose the exit code.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use loadtester::cli::{self, Options, Role};
 use loadtester::plan;
 use loadtester::report::json;
-use loadtester::roles::{Exit, Failure, coordinator, demo, standalone, target, worker};
+use loadtester::roles::{Exit, Failure, coordinator, demo, fail_unread, standalone, target, worker};
 
 fn main() -> ExitCode {
-    let result = match cli::parse(std::env::args_os().skip(1).collect()) {
+    let typed: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let result = match cli::parse(typed.clone()) {
         Ok(options) => run(&options),
-        Err(error) => Err(Failure::usage(error.to_string())),
+        Err(error) => Err(fail_unread(&cli::reports_of(typed), Failure::usage(error.to_string()))),
     };
     let exit = result.unwrap_or_else(|failure| {
         eprintln!("loadtester: {}", failure.message);

@@ -21,5 +21,6 @@ pub use completions::completions;
 pub use help::{help, markdown_table};
 pub(crate) use options::Timestamps;
 pub use options::{Options, Role};
-pub use parse::parse;
+pub use parse::{parse, reports_of};
+pub(crate) use report::Report;
 pub use shell::Shell;

@@ -92,7 +92,29 @@ pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
     Ok(options)
 }
 
-/// The checked arguments that are not taken yet.
+/// Of arguments that [`parse`] refuses, the reports that they ask for as far as it can be told; none where no run
+/// was meant, or where those of an earlier process may be of the same run.
+pub fn reports_of(args: Vec<OsString>) -> Options {
+    let mut options = Options::default();
+    let mut words = args.iter().map(|word| word.to_str().unwrap_or_default());
+    while let Some(word) = words.next() {
+        let (name, attached) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+        let Some(flag) = table::find(name) else { continue };
+        let value = if flag.value.is_empty() { None } else { attached.or_else(|| words.next()) };
+        match (flag.name, value) {
+            ("--check" | "--once" | "--schema" | "--report-schema" | "--completions" | "--state-dir", _) => {
+                return Options::default();
+            }
+            ("--role", Some("worker" | "target")) => return Options::default(),
+            ("--report", Some(value)) => options.reports.extend(report::report(value)),
+            _ => {}
+        }
+    }
+    options.reports.dedup();
+    options
+}
+
+/// The vetted arguments that are left.
 struct RemainingArguments(Arguments);
 
 impl RemainingArguments {

@@ -20,7 +20,7 @@ use super::headline::Headline;
 use super::json::rfc3339;
 use super::sanitize::{self, one_line};
 use super::{compared, terminal, threshold};
-use crate::run::{Snapshot, State};
+use crate::run::{Ending, Snapshot, State};
 use crate::tally::{Outcome, Row};
 use crate::verdict::baseline::Change;
 use crate::verdict::threshold::Outcome as Gate;
@@ -46,10 +46,13 @@ pub fn report(
     strict: bool,
 ) -> String {
     let mut cases = vec![run(snapshot, instrument)];
-    cases.extend(thresholds.iter().map(judged));
-    cases.extend(scenarios(snapshot, thresholds));
-    cases.extend(compared_cases(snapshot));
-    cases.push(own(instrument, strict));
+    // Where nothing was measured because the run failed, that is all there is to say.
+    if snapshot.error.is_none() || snapshot.measured_ns > 0 {
+        cases.extend(thresholds.iter().map(judged));
+        cases.extend(scenarios(snapshot, thresholds));
+        cases.extend(compared_cases(snapshot));
+        cases.push(own(instrument, strict));
+    }
     let faults =
         |of: fn(&Fault) -> bool| cases.iter().filter_map(|c| c.fault.as_ref()).filter(|f| of(f)).count();
     let seconds = snapshot.measured_ns as f64 / 1e9;
@@ -125,6 +128,7 @@ fn run(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Case {
         Verdict::of(snapshot, instrument),
         Verdict::Inconclusive | Verdict::Incomplete | Verdict::Interrupted
     );
+    let spoilt = spoilt || snapshot.ending == Ending::Failed;
     let fault = spoilt.then(|| {
         let offered = instrument.offered_ratio.map(|r| format!(" ({} of it was attempted)", percent(r)));
         let offered = offered.filter(|_| headline.word == "INCONCLUSIVE").unwrap_or_default();

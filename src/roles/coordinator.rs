@@ -33,23 +33,14 @@ const LAST_WORD: Duration = Duration::from_millis(1_500);
 /// What the user has to be told, with the exit code that goes with it.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
     let interrupts = Interrupts::listen()?;
-    summary::check_writable(options).map_err(Failure::usage)?;
-    let own = plan_form::of(options)?;
     let shared = Arc::new(SharedSnapshot::new(Snapshot::new(RunInfo::unknown(), 0, wall_clock())));
-    let listen_config = ListenConfig::look(options)?;
-    if let Some((plan, _)) = &own {
-        plan_form::guard(plan, listen_config.worker.as_deref())?;
-    }
     let live = Live::new(options.quiet, io::stderr().is_terminal());
-    let service = CoordinatorService::open(
-        options,
-        shared.clone(),
-        own,
-        listen_config.operator.is_some(),
-        live.notes(),
-    )?;
-    let handle = Arc::new(ServiceHandle::new(service));
-    let server = listen_config.open(options, &shared, &handle)?;
+    let opened = open(options, &shared, &live);
+    let (handle, server) = opened.map_err(|failure| match options.state_dir {
+        // The reports may be those of the run that the journal tells of.
+        Some(_) => failure,
+        None => summary::fail(options, &shared, failure),
+    })?;
     let exit = lead(options, &shared, &handle, &interrupts, live);
     // Whoever is to take the run up waits for the journal.
     if !handle.with(|service| service.is_left()) {
@@ -68,6 +59,23 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     }
     server.stop();
     exit
+}
+
+fn open(
+    options: &Options,
+    shared: &Arc<SharedSnapshot>,
+    live: &Live,
+) -> Result<(Arc<ServiceHandle>, web::Server), Failure> {
+    summary::check_writable(options).map_err(Failure::usage)?;
+    let own = plan_form::of(options)?;
+    let listen_config = ListenConfig::look(options)?;
+    if let Some((plan, _)) = &own {
+        plan_form::guard(plan, listen_config.worker.as_deref())?;
+    }
+    let service = CoordinatorService::open(options, shared.clone(), own, live.notes())?;
+    let handle = Arc::new(ServiceHandle::new(service));
+    let server = listen_config.open(options, shared, &handle)?;
+    Ok((handle, server))
 }
 
 /// Let time pass until the result is sealed, then judge.
@@ -108,7 +116,7 @@ fn lead(
     }
     if let Some(why) = handle.with(|service| service.never_began()) {
         let exit = if interrupted { Exit::Interrupted } else { Exit::Incomplete };
-        return Err(Failure { message: why, exit });
+        return Err(summary::fail(options, shared, Failure { message: why, exit }));
     }
     summary::conclude(options, shared)
 }
@@ -122,11 +130,11 @@ fn left(
 ) -> Result<Exit, Failure> {
     let settled = handle.settle();
     live.finish();
-    let incomplete = |refusal: Refusal| Failure::incomplete(refusal.message());
-    settled.map_err(incomplete)?;
+    let failed = |failure| summary::fail(options, shared, failure);
+    settled.map_err(|refusal: Refusal| failed(Failure::incomplete(refusal.message())))?;
     if shared.read(|snapshot| snapshot.state == State::Starting) {
         let message = "ended before load began; the fleet's state is kept in --state-dir".to_owned();
-        return Err(Failure { message, exit: Exit::Interrupted });
+        return Err(failed(Failure { message, exit: Exit::Interrupted }));
     }
     handle.with(CoordinatorService::show_left);
     summary::conclude(options, shared)

@@ -203,7 +203,9 @@ impl CoordinatorService {
     pub(crate) fn show_left(&mut self) {
         self.show_fleet();
         if let Some(merger) = self.merger.take() {
-            self.shared.update(|s| s.ending = Ending::Interrupted);
+            self.shared.update(|s| {
+                (s.ending, s.error) = (Ending::Interrupted, Some("left to the next coordinator".to_owned()));
+            });
             merger.finish();
         }
     }
@@ -452,6 +454,9 @@ impl CoordinatorService {
             return self.shared.update(|s| s.state = State::Finished);
         };
         let reason = self.sealed.as_ref().and_then(|closing| closing.stopped.clone());
+        // A threshold says itself that it has failed.
+        let error = reason.as_ref().filter(|reason| !matches!(reason, StopReason::Threshold(_)));
+        self.shared.update(|s| s.error = error.map(ToString::to_string));
         self.shared.update(|s| match reason {
             None => {}
             Some(StopReason::Threshold(place)) => s.aborted = Some(place),

@@ -26,7 +26,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     };
     let address = format!("http://{}", target.addr());
     let known = |name: &str| (name == PLAN_VARIABLE).then(|| address.clone());
-    let plan = plan::parse(PLAN, "demo", &overrides, &known).map_err(|f| Failure::usage(f.to_string()))?;
+    let plan = || plan::parse(PLAN, "demo", &overrides, &known).map_err(|f| Failure::usage(f.to_string()));
     let mut options = options.clone();
     options.threads = options.threads.or(Some(load_cores.len().max(1)));
     carry_out(&options, plan, &interrupts)

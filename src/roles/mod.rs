@@ -21,7 +21,7 @@ mod run_info;
 pub(crate) mod signals;
 pub mod standalone;
 pub(crate) mod stop;
-pub(crate) mod summary;
+mod summary;
 pub mod target;
 mod timing;
 pub(crate) mod tls_files;
@@ -29,3 +29,4 @@ pub(crate) mod tokens;
 pub mod worker;
 
 pub use exit::{Exit, Failure};
+pub use summary::fail_unread;

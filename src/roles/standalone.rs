@@ -38,8 +38,7 @@ const UNEXPLAINED: Duration = Duration::from_millis(250);
 /// # Errors
 /// What the user has to be told, with the exit code that goes with it.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
-    let plan = plan_of(options)?;
-    carry_out(options, plan, &Interrupts::listen()?)
+    carry_out(options, || plan_of(options), &Interrupts::listen()?)
 }
 
 /// Read and check the plan that the options name.
@@ -66,24 +65,60 @@ fn plan_of(options: &Options) -> Result<Plan, Failure> {
     plan.map_err(|faults| Failure::usage(faults.to_string()))
 }
 
-/// Drive a checked plan and judge the result.
+/// Drive a checked plan and judge the result; where there is none, the reports say why.
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) -> Result<Exit, Failure> {
+pub(crate) fn carry_out(
+    options: &Options,
+    plan: impl FnOnce() -> Result<Plan, Failure>,
+    interrupts: &Interrupts,
+) -> Result<Exit, Failure> {
+    let shared = Arc::new(SharedSnapshot::new(Snapshot::new(RunInfo::unknown(), 0, wall_clock())));
+    let measured = plan().and_then(|plan| measure(options, plan, interrupts, &shared));
+    let server = match measured.map_err(|failure| summary::fail(options, &shared, failure))? {
+        Measured::Run(server) => server,
+        Measured::Nothing(exit) => return Ok(exit),
+    };
+    let exit = summary::conclude(options, &shared)?;
+    if let Some(server) = server {
+        // One signal, if it was one, has ended the run already.
+        let spent = if exit == Exit::Interrupted { interrupts.count().min(1) } else { 0 };
+        linger(options, interrupts, spent);
+        server.stop();
+    }
+    Ok(exit)
+}
+
+/// What was done with a plan.
+enum Measured {
+    /// It was carried out; the status server, if there is one.
+    Run(Option<web::Server>),
+    /// It was looked at, or each scenario sent once.
+    Nothing(Exit),
+}
+
+fn measure(
+    options: &Options,
+    plan: Plan,
+    interrupts: &Interrupts,
+    shared: &Arc<SharedSnapshot>,
+) -> Result<Measured, Failure> {
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1 << 53)); // exact in JSON's numbers
     let machine = machine::look();
     if options.once {
-        return once::run(options, &plan, seed, interrupts);
+        return once::run(options, &plan, seed, interrupts).map(Measured::Nothing);
     }
     let most = preflight::most_connections(&plan.load);
+    shared.update(|s| s.run = run_info(&plan, options, seed, most));
     let threads =
         verdict::threads_for(&machine, options.threads, options.no_pin, most).map_err(Failure::usage)?;
     let flight = preflight::check(&plan, threads.count, options.busy_poll, &machine);
     let tls = tls_files::read(&plan, tls_files::folder(options.plan.as_deref())).map_err(Failure::usage)?;
     if options.check {
         print!("{}", describe(&plan, &flight, &threads, &machine, seed));
-        return Ok(if flight.refusals.is_empty() { Exit::Passed } else { Exit::Incomplete });
+        let exit = if flight.refusals.is_empty() { Exit::Passed } else { Exit::Incomplete };
+        return Ok(Measured::Nothing(exit));
     }
     if !flight.refusals.is_empty() {
         return Err(Failure::incomplete(flight.refusals.join("\n")));
@@ -105,9 +140,9 @@ pub(crate) fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) 
         let names = plan.scenarios.iter().map(|s| s.name.as_str());
         snapshot.intervals = Some(Intervals::new(names));
     }
-    let shared = Arc::new(SharedSnapshot::new(snapshot));
+    shared.update(|s| *s = snapshot);
     let stop = Stop::new(interrupts);
-    let server = serve(options, &shared, &stop)?;
+    let server = serve(options, shared, &stop)?;
     if server.as_ref().is_some_and(|server| route.addresses().contains(&Address::Inet(server.addr()))) {
         let own = "base_url is the address of this program's own status server";
         return Err(Failure::usage(format!(
@@ -117,15 +152,8 @@ pub(crate) fn carry_out(options: &Options, plan: Plan, interrupts: &Interrupts) 
     let (part, clock) = (Shard { slot: 0, of: 1 }, Clock::start());
     let spec = Arc::new(RunSpec::new(plan, seed));
     let task = Task { options, spec, part, threads: &threads, route, tls, clock };
-    see_through(LoadThreads::start(task)?, options, &shared, &stop)?;
-    let exit = summary::conclude(options, &shared)?;
-    if let Some(server) = server {
-        // One signal, if it was one, has ended the run already.
-        let spent = if exit == Exit::Interrupted { interrupts.count().min(1) } else { 0 };
-        linger(options, interrupts, spent);
-        server.stop();
-    }
-    Ok(exit)
+    see_through(LoadThreads::start(task)?, options, shared, &stop)?;
+    Ok(Measured::Run(server))
 }
 
 /// From the first connection to the last window.
@@ -153,6 +181,7 @@ fn see_through(
             shared.update(|s| {
                 if s.aborted.is_none() && s.state != State::Finished && s.ending == Ending::Complete {
                     s.ending = Ending::Interrupted;
+                    s.error = Some("interrupted before its end".to_owned());
                 }
             });
         }

@@ -6,12 +6,12 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::github::Job;
+use super::timing::wall_clock;
 use super::{Exit, Failure, report_files};
-use crate::cli::Options;
+use crate::cli::{Options, Report};
 use crate::report::figures::{Threshold, Verdict};
 use crate::report::{InstrumentFigures, file, github, terminal};
-use crate::run::SharedSnapshot;
-use crate::run::Snapshot;
+use crate::run::{Ending, RunInfo, SharedSnapshot, Snapshot};
 
 /// See that every report can be written, before a request is sent.
 ///
@@ -51,13 +51,38 @@ pub(crate) fn conclude(options: &Options, shared: &SharedSnapshot) -> Result<Exi
         let _ = writeln!(io::stderr(), "note: {message}");
     }
     for (report, text) in options.reports.iter().zip(&output.reports) {
-        let written = match report.path() {
-            Some(path) => report_files::write(path, text),
-            None => io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()),
-        };
-        written.map_err(|e| Failure::incomplete(format!("--report {report}: not written: {e}")))?;
+        put(report, text).map_err(|e| Failure::incomplete(format!("--report {report}: not written: {e}")))?;
     }
     Ok(output.exit)
+}
+
+/// Nothing more will be measured: put why into every report that was asked for, so that none of an earlier run is
+/// taken for this one's. Returns `failure`, to be told.
+pub(crate) fn fail(options: &Options, shared: &SharedSnapshot, failure: Failure) -> Failure {
+    // These two report nothing.
+    if options.check || options.once {
+        return failure;
+    }
+    let interrupted = failure.exit == Exit::Interrupted;
+    let ending = if interrupted { Ending::Interrupted } else { Ending::Incomplete };
+    shared.update(|s| s.fail(ending, failure.message.clone()));
+    let output = shared.read(|snapshot| render(options, snapshot, false, false));
+    // Why the run failed is what is to be told, not that this could not be written down.
+    options.reports.iter().zip(&output.reports).for_each(|(report, text)| drop(put(report, text)));
+    failure
+}
+
+/// As [`fail`], where the command line could not be understood: `options` hold the reports it names.
+pub fn fail_unread(options: &Options, failure: Failure) -> Failure {
+    let snapshot = Snapshot::new(RunInfo::unknown(), 0, wall_clock());
+    fail(options, &SharedSnapshot::new(snapshot), failure)
+}
+
+fn put(report: &Report, text: &str) -> io::Result<()> {
+    match report.path() {
+        Some(path) => report_files::write(path, text),
+        None => io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()),
+    }
 }
 
 /// The convention of no-color.org: set to anything but nothing.
