@@ -167,7 +167,9 @@ impl Coordinator {
         self.record(Record::Final(worker, Box::new(last.clone())), effects);
         self.present[i].heard_ns = now;
         self.present[i].health = last.health;
-        self.present[i].state = WorkerState::Done;
+        if self.present[i].state != WorkerState::Failed {
+            self.present[i].state = WorkerState::Done;
+        }
         // One that ends in the middle leaves its part to nobody, however politely it says so.
         if let Some(why) = &last.why
             && !is_gone

@@ -26,7 +26,11 @@ impl Coordinator {
             threads: member.threads,
             mark: match member.gone {
                 _ if member.left => MemberState::Left,
-                _ if member.last.is_some() => MemberState::Present(WorkerState::Done),
+                _ if member.last.is_some() => match present.state {
+                    // It has told all that it counted, and is missed all the same.
+                    WorkerState::Failed => MemberState::Lost,
+                    _ => MemberState::Present(WorkerState::Done),
+                },
                 Some(gone) if gone.replaced => MemberState::Replaced,
                 Some(_) if !member.had_shard && taken.contains(&member.slot) => MemberState::Replaced,
                 Some(_) => MemberState::Lost,
