@@ -72,7 +72,13 @@ fn open(
     if let Some((plan, _)) = &own {
         plan_form::guard(plan, listen_config.worker.as_deref())?;
     }
-    let service = CoordinatorService::open(options, shared.clone(), own, live.notes())?;
+    let service = CoordinatorService::open(
+        options,
+        shared.clone(),
+        own,
+        listen_config.operator.is_some(),
+        live.notes(),
+    )?;
     let handle = Arc::new(ServiceHandle::new(service));
     let server = listen_config.open(options, shared, &handle)?;
     Ok((handle, server))
