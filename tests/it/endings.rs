@@ -167,6 +167,7 @@ fn with_a_token_pages_are_read_off_loopback_by_who_has_it_or_if_all_may() {
         let args = [&script.url(), "-c", "2", "-d", "50s", "--listen", "0.0.0.0:0"];
         let run = start_with(&[&args[..], more.as_slice()].concat(), |command| {
             command.env("LOADTESTER_OPERATOR_TOKEN", "kept-between-us-two");
+            command.env("LOADTESTER_READ_TOKEN", "only-for-reading-1");
         });
         let line = run.await_stderr("status at http://0.0.0.0:");
         let url = format!("http://127.0.0.1:{}/metrics", line.trim_end_matches('/'));
@@ -178,6 +179,11 @@ fn with_a_token_pages_are_read_off_loopback_by_who_has_it_or_if_all_may() {
             asked.call().unwrap().status().as_u16()
         };
         assert_eq!((read(None), read(Some("kept-between-us-two"))), (without, 200), "{more:?}");
+        assert_eq!(read(Some("only-for-reading-1")), 200, "{more:?}");
+        let stop = format!("http://127.0.0.1:{}/api/v1/run/stop", line.trim_end_matches('/'));
+        let stop =
+            live::agent(live::PROMPTLY).post(stop).header("Authorization", "Bearer only-for-reading-1");
+        assert_eq!(stop.send_empty().unwrap().status(), 401, "it reads and no more");
         run.signal(Signal::INT);
         assert_eq!(run.end().code, Some(130));
     }
@@ -189,6 +195,41 @@ fn a_token_that_is_none_is_usage() {
         command.env("LOADTESTER_OPERATOR_TOKEN", " ");
     });
     check_refusal(run.end(), 2, &["LOADTESTER_OPERATOR_TOKEN", "empty"]);
+    for variable in ["LOADTESTER_OPERATOR_TOKEN", "LOADTESTER_READ_TOKEN"] {
+        let run = start_with(&["http://127.0.0.1:1/", "-n", "1", "--listen", "127.0.0.1:0"], |command| {
+            command.env(variable, "fifteen-signs-x");
+        });
+        check_refusal(run.end(), 2, &["openssl rand -hex 32"]);
+    }
+}
+
+#[test]
+fn the_target_of_a_demo_inherits_no_token() {
+    let run = start_with(&["--demo", "-d", "50s", "--no-listen"], |command| {
+        let of_all = ["LOADTESTER_TOKEN", "LOADTESTER_OPERATOR_TOKEN", "LOADTESTER_READ_TOKEN"];
+        of_all.iter().for_each(|name| {
+            command.env(name, format!("a-value-of-{name}"));
+        });
+    });
+    // Threads other than the first may be the ones that have children.
+    let environment = eventually("the target", || {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", run.pid())).ok()?;
+        let children =
+            threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("children")).ok());
+        let pid = children.collect::<String>().split_whitespace().next()?.to_owned();
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+        let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        // Not yet the program itself, between fork and exec.
+        let is_it = is_target(&arguments);
+        is_it.then(|| String::from_utf8_lossy(&environment).into_owned())
+    });
+    assert!(!environment.contains("a-value-of-"), "{environment}");
+    run.signal(Signal::INT);
+    run.end();
+}
+
+fn is_target(arguments: &[u8]) -> bool {
+    arguments.split(|byte| *byte == 0).any(|argument| argument == b"target")
 }
 
 #[test]
