@@ -178,3 +178,42 @@ fn flag_of(fault: &Fault) -> String {
         other => other.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_thresholds_show_variables_and_not_their_values() {
+        let text = "plan: of ${TOKEN}\nbase_url: http://a\nload: {requests: 1}\nscenarios:\n\
+                    - {name: 'with ${TOKEN}', path: /}\n- {path: '/?api_key=typed'}\n\
+                    thresholds: ['with ${TOKEN}: p99 < 1s']\n";
+        let env = |name: &str| (name == "TOKEN").then(|| "s3cret".to_owned());
+        let plan = parse(text, "p", &Default::default(), &env).unwrap();
+        assert_eq!(plan.name.as_deref(), Some("of ${TOKEN}"));
+        assert_eq!(plan.scenarios[0].name, "with ${TOKEN}");
+        assert_eq!(plan.scenarios[1].name, "GET /?api_key=***");
+        assert_eq!(plan.thresholds[0].expression, "with ${TOKEN}: p99 < 1s");
+        assert_eq!(plan.thresholds[0].scenario, Some(0));
+    }
+
+    #[test]
+    fn what_a_broken_expectation_tells_is_masked_by_its_name() {
+        let text = "base_url: http://a\nload: {requests: 1}\nscenarios:\n- path: /\n  expect:\n    \
+                    header: {Set-Cookie: typed}\n    json: {/access_token: typed, /user: typed}\n";
+        let plan = parse(text, "p", &Default::default(), &|_| None).unwrap();
+        let body = r#"{"access_token":"s3cret","user":{"password":"s3cret"}}"#;
+        let head = b"HTTP/1.1 200 OK\r\nSet-Cookie: sid=s3cret\r\n\r\n";
+        let response = crate::http::ResponseView {
+            status: crate::http::Status(200),
+            head,
+            body: body.as_bytes(),
+            body_bytes: body.len() as u64,
+        };
+        for (rule, judged) in plan.scenarios[0].expect.as_ref().unwrap().judge_each(&response) {
+            let told = format!("{rule} {judged:?}");
+            let is_typed = told.contains("typed") && !rule.contains("user");
+            assert!(!told.contains("s3cret") && !is_typed, "{told}");
+        }
+    }
+}

@@ -211,25 +211,22 @@ fn the_target_of_a_demo_inherits_no_token() {
             command.env(name, format!("a-value-of-{name}"));
         });
     });
-    // Threads other than the first may be the ones that have children.
     let environment = eventually("the target", || {
-        let threads = std::fs::read_dir(format!("/proc/{}/task", run.pid())).ok()?;
-        let children =
-            threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("children")).ok());
-        let pid = children.collect::<String>().split_whitespace().next()?.to_owned();
-        let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
-        let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        // Not yet the program itself, between fork and exec.
-        let is_it = is_target(&arguments);
-        is_it.then(|| String::from_utf8_lossy(&environment).into_owned())
+        let of_target = |process: std::fs::DirEntry| {
+            let read = |name: &str| std::fs::read(process.path().join(name)).ok();
+            let status = String::from_utf8(read("status")?).ok()?;
+            let is_child = status.contains(&format!("\nPPid:\t{}\n", run.pid()));
+            // Between fork and exec it is not yet the program itself.
+            let is_target =
+                is_child && read("cmdline")?.split(|byte| *byte == 0).any(|word| word == b"target");
+            is_target.then(|| read("environ"))?
+        };
+        std::fs::read_dir("/proc").ok()?.flatten().find_map(of_target)
     });
+    let environment = String::from_utf8_lossy(&environment);
     assert!(!environment.contains("a-value-of-"), "{environment}");
     run.signal(Signal::INT);
     run.end();
-}
-
-fn is_target(arguments: &[u8]) -> bool {
-    arguments.split(|byte| *byte == 0).any(|argument| argument == b"target")
 }
 
 #[test]
