@@ -20,10 +20,10 @@ Examples:
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    passed
-  1    a threshold does not hold, or a figure is worse than in the baseline
+  0    passed; without thresholds and baseline: at least one request ended ok
+  1    a threshold does not hold, a figure is worse than in the baseline, or no request ended ok
   2    bad usage or bad plan
-  3    the run could not be carried out
+  3    the run could not be carried out, or no connection was ever established
   4    the measurement can not support a verdict
   130  interrupted; what was measured is still printed and written
 ";

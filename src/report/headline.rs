@@ -1,7 +1,8 @@
 //! The verdict in words: the first thing on every page.
 
+use super::availability;
 use super::figures::{InstrumentFigures, Totals, Verdict};
-use super::format::{count, percent};
+use super::format::{count, percent, time};
 use super::sanitize::one_line;
 use crate::fleet::coordinator::{MemberState, Row};
 use crate::run::{Ending, Fleet, Snapshot, State};
@@ -11,9 +12,10 @@ use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 pub(crate) const INSECURE: &str =
     "insecure: any certificate was accepted, so who answered may not have been the target";
 
-/// The word for a run that passed while the instrument was at fault: whoever reads nothing else must not
-/// take its figures for good ones.
-const IN_DOUBT: &str = "PASSED, NOT TRUSTWORTHY";
+/// The words for a run that passed, or that nothing judged, while the instrument was at fault: whoever reads
+/// nothing else must not take its figures for good ones.
+const PASSED_IN_DOUBT: &str = "PASSED, NOT TRUSTWORTHY";
+const DONE_IN_DOUBT: &str = "DONE, NOT TRUSTWORTHY";
 
 /// How good the news is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +46,7 @@ impl Headline {
     pub(crate) fn joint(&self) -> &'static str {
         match self.word {
             _ if self.but.is_empty() => "",
-            "PASSED" | IN_DOUBT => ", ",
+            "PASSED" | PASSED_IN_DOUBT => ", ",
             _ => ": ",
         }
     }
@@ -85,26 +87,27 @@ impl Headline {
         let amiss = totals.failed + totals.dropped + totals.unfinished;
         let in_doubt = !instrument.trustworthy && totals.ok + totals.failed > 0;
         let (tone, word, but) = match Verdict::of(snapshot, instrument) {
-            Verdict::Passed if totals.due == 0 => (Tone::Warn, "PASSED", String::new()),
-            Verdict::Passed if amiss == 0 && in_doubt => (Tone::Warn, IN_DOUBT, String::new()),
-            Verdict::Passed if amiss == 0 => (Tone::Good, "PASSED", String::new()),
-            Verdict::Passed if is_unjudged(snapshot) => {
-                let tone = if totals.ok == 0 { Tone::Bad } else { Tone::Warn };
-                let but = format!("{}, and no threshold says how many may", what_is_amiss(&totals));
-                (tone, "NOT JUDGED", but)
-            }
             Verdict::Passed => {
-                let word = if in_doubt { IN_DOUBT } else { "PASSED" };
-                (Tone::Warn, word, format!("with {}", what_is_amiss(&totals)))
+                let outage = availability::outage(snapshot);
+                let tone = if amiss == 0 && !in_doubt && outage.is_none() { Tone::Good } else { Tone::Warn };
+                let (word, but) = match snapshot.run.is_judged() {
+                    true if amiss == 0 => ("PASSED", outage.unwrap_or_default()),
+                    true => {
+                        let amiss = std::iter::once(format!("with {}", what_is_amiss(&totals)));
+                        ("PASSED", amiss.chain(outage).collect::<Vec<_>>().join(", "))
+                    }
+                    false => ("DONE", what_happened(snapshot, &totals)),
+                };
+                (tone, if in_doubt { doubted(word) } else { word }, but)
             }
-            Verdict::Failed => (Tone::Bad, "FAILED", which_failed(snapshot)),
+            Verdict::Failed => (Tone::Bad, "FAILED", which_failed(snapshot, &totals)),
             Verdict::Inconclusive => (Tone::Bad, "INCONCLUSIVE", why_inconclusive(snapshot, instrument)),
             Verdict::Incomplete => (Tone::Bad, "INCOMPLETE", why_incomplete(snapshot)),
             Verdict::Interrupted => (Tone::Warn, "INTERRUPTED", "what was measured until then".to_owned()),
         };
         let trust = match instrument.trustworthy {
             _ if totals.ok + totals.failed == 0 => "nothing was measured",
-            _ if word == IN_DOUBT => "do not rely on its figures",
+            _ if word == PASSED_IN_DOUBT || word == DONE_IN_DOUBT => "do not rely on its figures",
             true => "the measurement is trustworthy",
             false => "the measurement is NOT trustworthy",
         };
@@ -125,17 +128,34 @@ fn is_missed(row: &Row) -> bool {
     row.mark == MemberState::Lost || row.mark == MemberState::Left && row.had_shard
 }
 
-/// Whether nothing was asked that could fail.
-fn is_unjudged(snapshot: &Snapshot) -> bool {
-    snapshot.run.thresholds.is_empty() && snapshot.run.baseline.is_none()
+fn doubted(word: &str) -> &'static str {
+    if word == "PASSED" { PASSED_IN_DOUBT } else { DONE_IN_DOUBT }
+}
+
+/// `12,345 requests in 10.0 s, 3 failed`.
+fn what_happened(snapshot: &Snapshot, totals: &Totals) -> String {
+    let requests = if totals.due == 1 { "request" } else { "requests" };
+    let mut text = format!("{} {requests} in {}", count(totals.due), time(snapshot.measured_ns));
+    for (n, kind) in amiss_by_kind(totals) {
+        text += &format!(", {} {kind}", count(n));
+    }
+    text.extend(availability::outage(snapshot).map(|outage| format!(", {outage}")));
+    text
 }
 
 fn why_incomplete(snapshot: &Snapshot) -> String {
     let why = snapshot.error.as_deref().map(|why| why.lines().map(one_line).collect::<Vec<_>>().join("; "));
-    why.unwrap_or_else(|| "the run could not be carried out".to_owned())
+    why.unwrap_or_else(|| match snapshot.ending {
+        Ending::Complete => "no connection was ever established".to_owned(),
+        _ => "the run could not be carried out".to_owned(),
+    })
 }
 
-fn which_failed(snapshot: &Snapshot) -> String {
+fn which_failed(snapshot: &Snapshot, totals: &Totals) -> String {
+    let none_ok = (totals.ok == 0).then(|| match what_is_amiss(totals) {
+        amiss if amiss.is_empty() => "no request was due".to_owned(),
+        amiss => format!("no request ended ok, {amiss}"),
+    });
     let stopped = if snapshot.aborted.is_some() { ", which stopped the run" } else { "" };
     let thresholds = thresholds_that(snapshot, Gate::Failed, "does not hold", "do not hold");
     let worse = snapshot.comparison().filter(|c| c.outcome == Gate::Failed);
@@ -145,7 +165,8 @@ fn which_failed(snapshot: &Snapshot) -> String {
             && !rows().any(|row| row.mark == MemberState::Lost);
         (if has_left { "a worker left before the end" } else { "a worker was lost" }).to_owned()
     });
-    let parts = [lost, thresholds.map(|t| t + stopped), worse.map(|_| "worse than the baseline".to_owned())];
+    let worse = worse.map(|_| "worse than the baseline".to_owned());
+    let parts = [lost, none_ok, thresholds.map(|t| t + stopped), availability::outage(snapshot), worse];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
@@ -176,12 +197,15 @@ fn thresholds_that(snapshot: &Snapshot, outcome: Gate, one: &str, several: &str)
     }
 }
 
-fn what_is_amiss(totals: &Totals) -> String {
+/// How many requests did not end ok, by how; those kinds that occurred.
+fn amiss_by_kind(totals: &Totals) -> impl Iterator<Item = (u64, &'static str)> {
     let kinds = [(totals.failed, "failed"), (totals.dropped, "dropped"), (totals.unfinished, "unfinished")];
-    let named: Vec<String> = kinds
-        .iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, kind)| format!("{} {kind} ({})", count(*n), percent(*n as f64 / totals.due.max(1) as f64)))
-        .collect();
+    kinds.into_iter().filter(|(n, _)| *n > 0)
+}
+
+fn what_is_amiss(totals: &Totals) -> String {
+    let share = |n: u64| percent(n as f64 / totals.due.max(1) as f64);
+    let named: Vec<String> =
+        amiss_by_kind(totals).map(|(n, kind)| format!("{} {kind} ({})", count(n), share(n))).collect();
     named.join(", ")
 }

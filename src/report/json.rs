@@ -47,6 +47,8 @@ struct Report<'a> {
     /// Why the run could not be carried out as planned, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
+    /// Whether the plan has thresholds or there is a baseline: without, a run that worked is `passed`.
+    judged: bool,
     /// Requests and bytes over all scenarios.
     totals: Totals,
     /// Requests per second over all scenarios.
@@ -166,6 +168,7 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         measured_seconds: seconds(snapshot.measured_ns),
         verdict: Verdict::of(snapshot, instrument),
         error: snapshot.error.as_deref(),
+        judged: run.is_judged(),
         totals: Totals::of(snapshot),
         rate: Rate::of(snapshot),
         response_time: Latency::of(&response_time),

@@ -1,11 +1,11 @@
 //! The run as JUnit XML, for the test view of a CI system.
 //!
 //! One test suite: a test case for the run as a whole, one per threshold, one per scenario, where there is
-//! a baseline one for all together and each scenario that is compared, one for the instrument. `failure`
-//! is the target's: a threshold that was missed, a figure that is too much worse, requests that failed
-//! where no threshold says how many may. `error` means that nothing can be said: the run did not end, the load was
-//! not offered, a threshold is inconclusive. An instrument at fault is `skipped` with its reasons as long
-//! as the verdict stands, and an `error` in strict runs.
+//! a baseline one for all together and each scenario that is compared, one for the instrument. It agrees with the
+//! exit code: with 0 there is no failure and no error; with 1 there are failures (a threshold that was missed, a
+//! figure that is too much worse, no request that ended ok); with 2 and 3 there is one case, an error with the
+//! message; with 4 what could not be decided is skipped as `inconclusive: …`. An instrument at fault is skipped
+//! with its reasons. Failed requests alone fail no case: the suite's `system-out` counts them for each scenario.
 //!
 //! Attributes and their order are those that both of the usual schemas know (the one of Ant's report and
 //! the one of Jenkins), which is why the details stand in the suite's `system-out`. What stays out:
@@ -32,13 +32,22 @@ enum Fault {
     Skipped(String),
 }
 
+impl Fault {
+    fn undecided(why: &str) -> Self {
+        Self::Skipped(format!("inconclusive: {why}"))
+    }
+}
+
+/// The name of the case for the run as a whole.
+const CARRIED_OUT: &str = "carried out as planned";
+
 struct Case {
     class: &'static str,
     name: String,
     fault: Option<Fault>,
 }
 
-/// The report; `strict`: a measurement that is not trustworthy is an error.
+/// The report; `strict`: a measurement that is not trustworthy decides nothing.
 pub fn report(
     snapshot: &Snapshot,
     instrument: &InstrumentFigures,
@@ -46,17 +55,32 @@ pub fn report(
     strict: bool,
 ) -> String {
     let mut cases = vec![run(snapshot, instrument)];
-    // Where nothing was measured because the run failed, that is all there is to say.
-    if snapshot.error.is_none() || snapshot.measured_ns > 0 {
+    // Where the run could not be carried out, or nothing was measured before it failed, that is all there is to say.
+    let failed = snapshot.error.is_some() && snapshot.measured_ns == 0;
+    if !failed && Verdict::of(snapshot, instrument) != Verdict::Incomplete {
         cases.extend(thresholds.iter().map(judged));
-        cases.extend(scenarios(snapshot, thresholds));
+        cases.extend(scenarios(snapshot));
         cases.extend(compared_cases(snapshot));
         cases.push(own(instrument, strict));
     }
+    let mut out = terminal::summary(snapshot, instrument, false, terminal::DEFAULT_WIDTH);
+    out.extend(amiss_lines(snapshot));
+    let started = rfc3339(snapshot.started_at);
+    suite(&suite_name(snapshot), started, snapshot.measured_ns, &properties(snapshot), &cases, &out)
+}
+
+fn suite(
+    name: &str,
+    started: Option<String>,
+    measured_ns: u64,
+    properties: &[(&str, String)],
+    cases: &[Case],
+    out: &str,
+) -> String {
     let faults =
         |of: fn(&Fault) -> bool| cases.iter().filter_map(|c| c.fault.as_ref()).filter(|f| of(f)).count();
-    let seconds = snapshot.measured_ns as f64 / 1e9;
-    let started = rfc3339(snapshot.started_at).unwrap_or_else(|| "1970-01-01T00:00:00Z".to_owned());
+    let seconds = measured_ns as f64 / 1e9;
+    let started = started.unwrap_or_else(|| "1970-01-01T00:00:00Z".to_owned());
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     let mut line = |words: std::fmt::Arguments| {
         text.write_fmt(words).expect("writing to memory does not fail");
@@ -65,7 +89,7 @@ pub fn report(
     line(format_args!(
         "  <testsuite id=\"0\" package=\"loadtester\" name=\"{}\" hostname=\"localhost\" timestamp=\"{}\" \
          tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{seconds:.3}\">",
-        escape(&suite_name(snapshot)),
+        escape(name),
         started.split(['.', 'Z']).next().unwrap_or_default(),
         cases.len(),
         faults(|f| matches!(f, Fault::Failure(_))),
@@ -73,11 +97,11 @@ pub fn report(
         faults(|f| matches!(f, Fault::Skipped(_))),
     ));
     line(format_args!("    <properties>"));
-    for (name, value) in properties(snapshot) {
-        line(format_args!("      <property name=\"{name}\" value=\"{}\"/>", escape(&value)));
+    for (name, value) in properties {
+        line(format_args!("      <property name=\"{name}\" value=\"{}\"/>", escape(value)));
     }
     line(format_args!("    </properties>"));
-    for case in &cases {
+    for case in cases {
         let class = format!("loadtester.{}", case.class);
         let start = format!("    <testcase classname=\"{class}\" name=\"{}\" time=\"0\"", escape(&case.name));
         match &case.fault {
@@ -85,8 +109,7 @@ pub fn report(
             Some(fault) => line(format_args!("{start}>\n{}    </testcase>", element(fault))),
         }
     }
-    let summary = terminal::summary(snapshot, instrument, false, terminal::DEFAULT_WIDTH);
-    line(format_args!("    <system-out>{}</system-out>", escape_lines(&summary)));
+    line(format_args!("    <system-out>{}</system-out>", escape_lines(out)));
     line(format_args!("    <system-err></system-err>\n  </testsuite>\n</testsuites>"));
     text
 }
@@ -103,7 +126,7 @@ fn element(fault: &Fault) -> String {
             format!("      <failure type=\"missed\" message=\"{0}\">{0}</failure>\n", escape(why))
         }
         Fault::Error(why) => {
-            format!("      <error type=\"inconclusive\" message=\"{0}\">{0}</error>\n", escape(why))
+            format!("      <error type=\"incomplete\" message=\"{0}\">{0}</error>\n", escape(why))
         }
         Fault::Skipped(why) => format!("      <skipped message=\"{}\"/>\n", escape(why)),
     }
@@ -124,17 +147,21 @@ fn properties(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
 /// Whether there is anything to judge.
 fn run(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Case {
     let headline = Headline::of(snapshot, instrument);
-    let spoilt = matches!(
-        Verdict::of(snapshot, instrument),
-        Verdict::Inconclusive | Verdict::Incomplete | Verdict::Interrupted
-    );
-    let spoilt = spoilt || snapshot.ending == Ending::Failed;
-    let fault = spoilt.then(|| {
-        let offered = instrument.offered_ratio.map(|r| format!(" ({} of it was attempted)", percent(r)));
-        let offered = offered.filter(|_| headline.word == "INCONCLUSIVE").unwrap_or_default();
-        Fault::Error(format!("{}: {}{offered}", headline.word, headline.but))
-    });
-    Case { class: "run", name: "carried out as planned".to_owned(), fault }
+    let why = format!("{}: {}", headline.word, headline.but);
+    let fault = match Verdict::of(snapshot, instrument) {
+        Verdict::Passed => None,
+        Verdict::Incomplete | Verdict::Interrupted => Some(Fault::Error(why)),
+        Verdict::Inconclusive => {
+            let offered = instrument.offered_ratio.map(|r| format!(" ({} of it was attempted)", percent(r)));
+            Some(Fault::undecided(&format!("{}{}", headline.but, offered.unwrap_or_default())))
+        }
+        // A threshold or the baseline that failed has a case of its own.
+        Verdict::Failed if snapshot.ending == Ending::Failed || snapshot.tally.completed() == 0 => {
+            Some(Fault::Failure(why))
+        }
+        Verdict::Failed => None,
+    };
+    Case { class: "run", name: CARRIED_OUT.to_owned(), fault }
 }
 
 fn judged(t: &Threshold) -> Case {
@@ -142,18 +169,22 @@ fn judged(t: &Threshold) -> Case {
     let fault = match t.result {
         "passed" => None,
         "failed" => Some(Fault::Failure(why)),
-        _ => Some(Fault::Error(why)),
+        _ => Some(Fault::undecided(&why)),
     };
     Case { class: "thresholds", name: t.expression.clone(), fault }
 }
 
-/// Whether each scenario's requests ended well, where no threshold says how many need not.
-fn scenarios<'a>(snapshot: &'a Snapshot, thresholds: &'a [Threshold]) -> impl Iterator<Item = Case> + 'a {
-    let tolerant = thresholds.iter().any(|t| t.expression.contains("error_rate"));
+/// One for each scenario; a threshold that it misses has a case of its own.
+fn scenarios(snapshot: &Snapshot) -> impl Iterator<Item = Case> {
+    let names = snapshot.run.scenarios.iter().map(|(name, _)| name.clone());
+    names.map(|name| Case { class: "scenarios", name, fault: None })
+}
+
+/// A line for each scenario that has requests which did not end ok.
+fn amiss_lines(snapshot: &Snapshot) -> impl Iterator<Item = String> {
     let named = snapshot.run.scenarios.iter().zip(snapshot.tally.rows());
-    named.map(move |((name, _), tally)| {
-        let why = amiss(tally, snapshot.state).filter(|_| !tolerant);
-        Case { class: "scenarios", name: name.clone(), fault: why.map(Fault::Failure) }
+    named.filter_map(|((name, _), tally)| {
+        amiss(tally, snapshot.state).map(|why| format!("\"{}\": {why}\n", one_line(name)))
     })
 }
 
@@ -181,7 +212,7 @@ fn compared_cases(snapshot: &Snapshot) -> Vec<Case> {
         let reason = compared.reason.clone().filter(|_| undecided);
         let fault = match (worse, reason) {
             (worse, Some(reason)) => {
-                Some(Fault::Error(worse.into_iter().chain([reason]).collect::<Vec<_>>().join("; ")))
+                Some(Fault::undecided(&worse.into_iter().chain([reason]).collect::<Vec<_>>().join("; ")))
             }
             (Some(worse), None) => Some(Fault::Failure(worse)),
             (None, None) => None,
@@ -214,7 +245,7 @@ fn amiss(tally: &Row, state: State) -> Option<String> {
 
 fn own(instrument: &InstrumentFigures, strict: bool) -> Case {
     let why = (!instrument.trustworthy).then(|| instrument.reasons.join("; "));
-    let fault = why.map(if strict { Fault::Error } else { Fault::Skipped });
+    let fault = why.map(|why| if strict { Fault::undecided(&why) } else { Fault::Skipped(why) });
     Case { class: "instrument", name: "the measurement is trustworthy".to_owned(), fault }
 }
 

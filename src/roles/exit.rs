@@ -6,13 +6,13 @@ use std::io;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Everything that was asked holds.
+    /// Everything that was asked holds; nothing was asked, and at least one request ended ok.
     Passed = 0,
-    /// A threshold, or the comparison with a baseline, failed.
+    /// A threshold, or the comparison with a baseline, failed; or no request ended ok.
     Failed = 1,
     /// Bad usage or a bad plan.
     Usage = 2,
-    /// The run could not be carried out.
+    /// The run could not be carried out, or no connection was ever established.
     Incomplete = 3,
     /// The measurement cannot support a verdict.
     Inconclusive = 4,

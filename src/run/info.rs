@@ -50,6 +50,11 @@ pub struct RunInfo {
 }
 
 impl RunInfo {
+    /// Whether anything was asked that could fail.
+    pub(crate) const fn is_judged(&self) -> bool {
+        !self.thresholds.is_empty() || self.baseline.is_some()
+    }
+
     /// Of a process that has no plan yet.
     pub(crate) fn unknown() -> Self {
         Self {

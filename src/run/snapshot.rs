@@ -6,7 +6,7 @@ use super::info::RunInfo;
 use super::intervals::Intervals;
 use super::state::{Ending, State};
 use super::timeline::TimelinePoint;
-use crate::tally::{Merged, RowCounter, ThreadHealth};
+use crate::tally::{Counter, Merged, RowCounter, ThreadHealth};
 
 /// The merged state of a run, so far or in the end.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,6 +90,11 @@ impl Snapshot {
     pub(crate) fn unaccounted(&self) -> u64 {
         let dropped = self.tally.sum(RowCounter::Dropped);
         self.tally.sum(RowCounter::Due).abs_diff(self.tally.ended() + dropped + self.unfinished)
+    }
+
+    /// Whether any connection was ever established.
+    pub(crate) fn ever_connected(&self) -> bool {
+        self.tally.counter(Counter::ConnectionsOpened) > 0 || self.tally.sum(RowCounter::Sent) > 0
     }
 
     /// The time that the counts are out of, in nanoseconds: the denominator of every rate.

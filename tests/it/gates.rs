@@ -106,6 +106,43 @@ fn a_threshold_decides_the_exit_code() {
 }
 
 #[test]
+fn a_run_in_which_no_request_ended_ok_fails_with_or_without_thresholds() {
+    let target = server(Duration::ZERO, users);
+    let junit =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("none-ok-{}.xml", std::process::id()));
+    for thresholds in ["", "thresholds: ['error_rate <= 100%']\n"] {
+        let rest = format!("{LOAD}{thresholds}scenarios: [{{path: /missing}}]");
+        let ran = run("none-ok", target, &rest, &["--report", junit.to_str().unwrap()]);
+        assert_eq!(
+            (ran.code, &ran.report["verdict"]),
+            (Some(1), &"failed".into()),
+            "{}{}",
+            ran.page,
+            ran.errors
+        );
+        assert_eq!(ran.report["judged"], !thresholds.is_empty());
+        let cases = crate::report_junit::cases(&std::fs::read_to_string(&junit).unwrap());
+        assert!(cases.iter().any(|c| c.2.as_ref().is_some_and(|f| f.0 == "failure")), "{cases:?}");
+    }
+    std::fs::remove_file(&junit).unwrap();
+}
+
+#[test]
+fn a_run_without_a_connection_or_with_a_bad_plan_is_one_error_in_junit() {
+    // Nobody listens on a port whose listener is gone.
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let junit = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("error-{}.xml", std::process::id()));
+    for (plan, code) in [("scenarios: [{path: /}]", 3), ("scenarios: [{paht: /}]", 2)] {
+        let ran = run("error", nobody, &format!("{LOAD}{plan}"), &["--report", junit.to_str().unwrap()]);
+        assert_eq!(ran.code, Some(code), "{}{}", ran.page, ran.errors);
+        let cases = crate::report_junit::cases(&std::fs::read_to_string(&junit).unwrap());
+        let faults: Vec<_> = cases.iter().map(|c| c.2.as_ref().map(|f| f.0.as_str())).collect();
+        assert_eq!(faults, [Some("error")]);
+        std::fs::remove_file(&junit).unwrap();
+    }
+}
+
+#[test]
 fn a_failing_threshold_ends_the_run_early_when_the_plan_says_so() {
     let target = server(Duration::from_millis(5), users);
     let rest = "load: {duration: 60s, concurrency: 2}\nscenarios: [{path: /}]\n\

@@ -161,7 +161,7 @@ fn a_quiet_run_says_only_how_it_ended() {
     let script = answering();
     let ended = run(&[&script.url(), "-n", "5", "--quiet", "--listen", "127.0.0.1:0"]).lawful();
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
-    assert!(ended.stdout.starts_with("PASSED") && ended.stdout.contains("5 ok"), "{}", ended.stdout);
+    assert!(ended.stdout.starts_with("DONE") && ended.stdout.contains("5 ok"), "{}", ended.stdout);
     assert_eq!(ended.number("totals.ok"), 5);
 }
 
@@ -205,7 +205,7 @@ fn shown(args: &[&str], no_color: Option<&str>) -> String {
 fn colours_are_for_terminals_and_those_who_want_them() {
     let coloured = |args, no_color| {
         let text = shown(args, no_color);
-        assert!(text.contains("PASSED"), "{text:?}");
+        assert!(text.contains("DONE"), "{text:?}");
         text.contains('\x1b')
     };
     assert!(coloured(&[], None));

@@ -103,20 +103,50 @@ pub fn clean_closed_run() -> Snapshot {
 }
 
 #[test]
-fn failures_without_a_threshold_do_not_read_as_passed() {
-    let mut s = Snapshot::new(run_info(), 1, 1_795_363_200.0);
-    (s.state, s.elapsed_ns, s.measured_ns) = (State::Finished, 30 * SECOND, 30 * SECOND);
+fn a_run_that_nothing_judged_is_headed_by_what_happened() {
+    let mut s = clean_closed_run();
+    let first_words = |s: &Snapshot| summary(s, &trusted(), false, DEFAULT_WIDTH);
+    assert!(first_words(&s).starts_with("DONE: 15,000 requests in 30.0 s; "), "{}", first_words(&s));
     exchanges(&mut s, 0, Outcome::UnexpectedStatus, 120, MS, 100);
-    let text = summary(&s, &trusted(), false, DEFAULT_WIDTH);
-    let first = text.lines().next().unwrap();
-    assert!(!first.starts_with("PASSED") && first.contains("120"), "{first}");
+    let some_failed = "DONE: 15,120 requests in 30.0 s, 120 failed; ";
+    assert!(first_words(&s).starts_with(some_failed), "{}", first_words(&s));
     let report: Value = serde_json::from_str(&json::report(&s, &trusted())).unwrap();
-    assert_eq!(report["verdict"], "passed", "the contract's word, and its exit code");
+    assert_eq!((&report["verdict"], &report["judged"]), (&"passed".into(), &false.into()));
+    s.run.thresholds = any_threshold();
+    let report: Value = serde_json::from_str(&json::report(&s, &trusted())).unwrap();
+    assert_eq!(report["judged"], true);
+}
+
+/// A threshold that everything keeps.
+pub fn any_threshold() -> Vec<loadtester::plan::Threshold> {
+    let plan =
+        "base_url: http://h\nload: {requests: 1}\nscenarios: [{path: /}]\nthresholds: [error_rate < 90%]";
+    loadtester::plan::parse(plan, "plan.yaml", &Default::default(), &|_| None).unwrap().thresholds
+}
+
+#[test]
+fn a_run_in_which_nothing_worked_never_passes_whatever_its_thresholds_say() {
+    let mut s = clean_closed_run();
+    (s.tally, s.run.thresholds) = (Snapshot::new(run_info(), 1, 0.0).tally, any_threshold());
+    let outcome = |s: &Snapshot| {
+        let report: Value = serde_json::from_str(&json::report(s, &trusted())).unwrap();
+        report["verdict"].as_str().unwrap().to_owned()
+    };
+    s.tally.add_row(StepId(0), RowCounter::Due, 9);
+    s.tally.add_row(StepId(0), Outcome::ConnectRefused, 9);
+    assert_eq!(outcome(&s), "incomplete", "no connection was ever established");
+    s.tally.set(Counter::ConnectionsOpened, 1);
+    assert_eq!(outcome(&s), "failed");
+    s.run.thresholds.clear();
+    assert_eq!(outcome(&s), "failed");
+    exchanges(&mut s, 0, Outcome::Ok, 1, MS, 1);
+    assert_eq!(outcome(&s), "passed");
 }
 
 /// A run in which all went well, but for a CPU quota that stopped its threads.
 pub fn passed_in_doubt() -> Snapshot {
     let mut s = clean_closed_run();
+    s.run.thresholds = any_threshold();
     (s.throttled_periods, s.throttled_ns) = (30, 2 * SECOND);
     s
 }
@@ -347,7 +377,7 @@ fn every_key_of_the_contract_is_in_the_report_even_if_nothing_was_measured() {
     empty.timeline = vec![troubled.timeline[1]];
     for (snapshot, instrument) in [(&troubled, &doubted), (&empty, &trusted)] {
         let report: Value = serde_json::from_str(&json::report(snapshot, instrument)).unwrap();
-        check_keys(&report, "", "schema started_at measured_seconds verdict thresholds status_codes");
+        check_keys(&report, "", "schema started_at measured_seconds verdict judged thresholds status_codes");
         check_keys(&report, "tool", "name version");
         check_keys(&report, "plan", "source digest model seed");
         check_keys(&report, "totals", TOTALS);

@@ -44,14 +44,15 @@ pub struct InstrumentFigures {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// It ran as planned, every threshold holds, and it is no worse than the baseline.
+    /// It ran as planned, at least one request ended ok, every threshold holds, and it is no worse than the baseline.
     Passed,
-    /// A threshold does not hold or a figure is worse than in the baseline, and the target is why.
+    /// A threshold does not hold or a figure is worse than in the baseline, and the target is why; or no request
+    /// ended ok.
     Failed,
     /// The asked load was not offered, so that nothing can be said of how the target bears it, or a
     /// threshold could not be judged, or the instrument was at fault in a strict run.
     Inconclusive,
-    /// It could not be carried out.
+    /// It could not be carried out, or no connection was ever established.
     Incomplete,
     /// A signal stopped it.
     Interrupted,
@@ -63,6 +64,9 @@ impl Verdict {
         let compared = || snapshot.comparison().map(|compared| compared.outcome);
         let gates = || Gate::over(snapshot.thresholds().into_iter().map(|t| t.outcome).chain(compared()));
         match snapshot.ending {
+            // Nothing worked: no threshold turns that into a pass.
+            Ending::Complete if !snapshot.ever_connected() => Self::Incomplete,
+            Ending::Complete if snapshot.tally.completed() == 0 => Self::Failed,
             Ending::Complete => match gates() {
                 Gate::Failed => Self::Failed,
                 _ if instrument.offered_ratio.is_some_and(|r| r < OFFERED_RATIO_TO_PASS) => {
