@@ -108,6 +108,11 @@ impl Merger {
         self.sources.iter().any(|source| source.end_ns.is_some())
     }
 
+    /// Whether the run's counts stay within their bounds with these.
+    pub(crate) fn has_room_for(&self, tally: &Merged) -> bool {
+        self.shared.read(|snapshot| snapshot.tally.has_room_for(tally))
+    }
+
     /// Merge a window; returns those that all sources have now closed.
     pub(crate) fn merge(&mut self, part: &SourceWindow<'_>) -> Vec<MergedWindow> {
         let source = &mut self.sources[part.source];

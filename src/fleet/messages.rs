@@ -341,6 +341,13 @@ impl Totals {
         mine.into_iter().zip(other.each()).for_each(|(a, b)| *a = a.saturating_add(b));
     }
 
+    /// The sum of both, unless a count of it exceeds [`MAX_COUNT`].
+    pub(crate) fn bounded_sum(&self, other: &Self) -> Option<Self> {
+        let mut sum = *self;
+        sum.add(other);
+        sum.each().into_iter().all(|n| n <= MAX_COUNT).then_some(sum)
+    }
+
     pub(super) fn each(&self) -> [u64; 9] {
         let Self { due, sent, completed, failed, dropped, unfinished, samples, bytes_sent, bytes_received } =
             *self;

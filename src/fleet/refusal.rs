@@ -62,6 +62,8 @@ pub enum Refusal {
         /// The sequence number that is wanted.
         expected_seq: u64,
     },
+    /// With this report the counts of a worker, or of the fleet, would exceed their bound.
+    CountOverflow,
     /// The run is over and its result sealed: nothing changes it any more.
     Sealed,
     /// The coordinator can not write its journal: it must not acknowledge anything.
@@ -112,6 +114,7 @@ impl Refusal {
             Self::Lost => "lost",
             Self::Full => "full",
             Self::Gap { .. } => "gap",
+            Self::CountOverflow => "count_overflow",
             Self::Sealed => "sealed",
             Self::JournalFailed => "journal_failed",
             Self::NotNow(_) => "not_now",
@@ -122,7 +125,7 @@ impl Refusal {
     /// The HTTP status it is answered with.
     pub(crate) fn status(&self) -> u16 {
         match self {
-            Self::Malformed(_) => 400,
+            Self::Malformed(_) | Self::CountOverflow => 400,
             Self::Unauthorized => 401,
             Self::Forbidden | Self::CrossSite | Self::OtherKey => 403,
             Self::NoPlan | Self::UnknownWorker => 404,
@@ -179,6 +182,11 @@ impl Refusal {
             }
             Self::Full => "as many workers as the coordinator takes have joined already".into(),
             Self::Gap { expected_seq } => format!("a report is missing: send number {expected_seq} first"),
+            Self::CountOverflow => {
+                "with this report the counts would exceed what a run can hold: check that the \
+                                    worker is a loadtester of this version, and start it again"
+                    .into()
+            }
             Self::Sealed => "the run is over and its result is final".into(),
             Self::JournalFailed => {
                 "the coordinator can not write its journal: look at the disk of its --state-dir".into()
@@ -227,6 +235,7 @@ impl From<Refused> for Refusal {
             ("lost", _) => Self::Lost,
             ("full", _) => Self::Full,
             ("gap", Some(expected_seq)) => Self::Gap { expected_seq },
+            ("count_overflow", _) => Self::CountOverflow,
             ("sealed", _) => Self::Sealed,
             ("journal_failed", _) => Self::JournalFailed,
             (name, _) => {
@@ -246,6 +255,7 @@ mod tests {
         let (ours, theirs) = ("a".to_owned(), "b".to_owned());
         vec![
             (Refusal::Malformed("x".into()), 400),
+            (Refusal::CountOverflow, 400),
             (Refusal::Unauthorized, 401),
             (Refusal::Forbidden, 403),
             (Refusal::CrossSite, 403),

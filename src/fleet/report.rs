@@ -20,6 +20,8 @@ const FRONT_BYTES: usize = 10;
 /// The longest head: that of a worker of [`MAX_THREADS`] threads.
 const MAX_HEAD_BYTES: usize = 512 << 10;
 const CHECKSUM_BYTES: usize = 4;
+/// Requests or connections that a thread may hold: sums over the threads of all workers fit 64 bits.
+const MAX_HELD: u64 = 1 << 40;
 
 /// One closed window of a worker, over all its threads.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,11 +118,14 @@ fn checksum(bytes: &[u8]) -> u32 {
 impl Span {
     fn check(&self) -> Result<(), String> {
         let unfinished = self.last.map_or(0, |last| last.unfinished.max(last.load_ended_ns));
-        let of_threads = self.threads.iter().flat_map(|t| {
-            [t.busy_ns, t.observed_ns, t.in_flight, t.backlog, t.connections, t.core.unwrap_or(0) as u64]
-        });
-        let most = of_threads.chain([self.to_ns, unfinished]).max().unwrap_or(0);
-        if self.from_ns > self.to_ns || most > MAX_TIME_NS || self.threads.len() > MAX_THREADS as usize {
+        let times = self.threads.iter().flat_map(|t| [t.busy_ns, t.observed_ns, t.core.unwrap_or(0) as u64]);
+        let most = times.chain([self.to_ns, unfinished]).max().unwrap_or(0);
+        let held = self.threads.iter().flat_map(|t| [t.in_flight, t.backlog, t.connections]).max();
+        if self.from_ns > self.to_ns
+            || most > MAX_TIME_NS
+            || held.unwrap_or(0) > MAX_HELD
+            || self.threads.len() > MAX_THREADS as usize
+        {
             return Err("its span is impossible".to_owned());
         }
         Ok(())

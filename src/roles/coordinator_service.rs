@@ -15,7 +15,7 @@ use crate::cli::Options;
 use crate::collector::{Merger, SourceWindow};
 use crate::fleet::coordinator::terms::{Config, RunTerms};
 use crate::fleet::coordinator::{Answer, Coordinator, Effect, Event, Note, Record, RunEnd, StopReason};
-use crate::fleet::messages::{Key, PlanBundle, WorkerId};
+use crate::fleet::messages::{Health, Key, PlanBundle, WorkerId};
 use crate::fleet::report::Report;
 use crate::fleet::{Refusal, worker::Window as _};
 use crate::journal::Journal;
@@ -465,7 +465,8 @@ impl CoordinatorService {
             Some(_) => s.ending = Ending::Incomplete,
         });
         let throttled = self.coordinator.rows().iter().fold((0, 0), |(ns, periods), row| {
-            (ns + row.health.throttled_ns, periods + row.health.throttled_periods)
+            let Health { throttled_ns, throttled_periods, .. } = row.health;
+            (throttled_ns.saturating_add(ns), throttled_periods.saturating_add(periods))
         });
         self.shared.update(|s| (s.throttled_ns, s.throttled_periods) = throttled);
         merger.finish();
@@ -499,7 +500,7 @@ mod tests {
     use crate::run::RunInfo;
     use crate::web::{Call, Calls};
 
-    struct RunDir(std::path::PathBuf);
+    pub(super) struct RunDir(std::path::PathBuf);
 
     impl Drop for RunDir {
         fn drop(&mut self) {
@@ -508,7 +509,7 @@ mod tests {
     }
 
     impl RunDir {
-        fn new(name: &str) -> Self {
+        pub(super) fn new(name: &str) -> Self {
             let path = std::env::temp_dir().join(format!("loadtester-service-{name}-{}", std::process::id()));
             std::fs::create_dir_all(&path).unwrap();
             let plan = "base_url: http://127.0.0.1:1\nload: {requests: 9, concurrency: 1}\nscenarios: [{name: a, path: /}]\n";
@@ -523,7 +524,18 @@ mod tests {
             crate::cli::parse(typed.into_iter().chain(more).collect()).unwrap()
         }
 
-        fn service(&self, own: bool) -> CoordinatorService {
+        /// A coordinator whose only worker, of this key, may report.
+        pub(super) fn started(&self, key: Key) -> CoordinatorService {
+            let mut service = self.service(true);
+            let at_ns = service.epoch_ns;
+            append(&mut service, &Record::Joined { key, slot: 0, host: "h".into(), threads: 1, at_ns });
+            let share = crate::fleet::coordinator::EpochShard { worker: WorkerId(0), slot: 0, of: 1 };
+            append(&mut service, &Record::Started { start_at_ns: 5_000_000_000, shares: vec![share] });
+            drop(service);
+            self.service(true)
+        }
+
+        pub(super) fn service(&self, own: bool) -> CoordinatorService {
             let (options, snapshot) = (self.options(), Snapshot::new(RunInfo::unknown(), 0, 7.0));
             let own = own.then(|| plan_form::of(&options).ok().flatten().unwrap());
             CoordinatorService::open(
@@ -560,14 +572,7 @@ mod tests {
     #[test]
     fn what_is_sealed_but_not_written_down_is_not_whole() {
         let run_dir = RunDir::new("unwritten");
-        let mut service = run_dir.service(true);
-        let joined =
-            Record::Joined { key: Key(1), slot: 0, host: "h".into(), threads: 1, at_ns: service.epoch_ns };
-        let share = crate::fleet::coordinator::EpochShard { worker: WorkerId(0), slot: 0, of: 1 };
-        append(&mut service, &joined);
-        append(&mut service, &Record::Started { start_at_ns: 5_000_000_000, shares: vec![share] });
-        drop(service);
-        let mut service = run_dir.service(true);
+        let mut service = run_dir.started(Key(1));
         assert_eq!(service.shared.read(|s| s.started_at), 5.0, "the run's start, not this process's");
         service.journal = Some(Journal::full());
         let last = Final {

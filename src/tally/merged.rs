@@ -1,12 +1,17 @@
 //! Sums of windows: of all threads, all workers, the whole run. Allocates for what was seen.
 
 use super::availability::Availability;
-use super::counters::{RUN_SLOTS, RowCount, RowTime, RowTimer, RunCount, Timer};
+use super::counters::{ROW_SLOTS, RUN_SLOTS, RowCount, RowTime, RowTimer, RunCount, Timer};
 use super::row::add_each;
 use super::seen::Seen;
 use super::step::StepId;
 use super::{FailureSample, FirstSeen, Histogram, Outcome, Row};
 use crate::http::CapturedResponse;
+
+/// The most that a counter may come to over all rows: sums of a few dozen of them fit 64 bits.
+const MAX_SUM: u64 = 1 << 56;
+/// The most times in histograms that are added up: below what one bucket of theirs can count.
+const MAX_SAMPLES: u64 = 1 << 47;
 
 /// Counts and histograms of one or more windows, with a row for each step of the plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,6 +155,23 @@ impl Merged {
         &mut self.timers[which.index()]
     }
 
+    /// Whether all counts of both together, summed over rows, stay below what sums of them can hold: to be
+    /// asked before counts of a peer are merged.
+    pub(crate) fn has_room_for(&self, other: &Self) -> bool {
+        self.sums().zip(other.sums()).all(|((a, most), (b, _))| a.saturating_add(b) <= most)
+    }
+
+    /// What each counter and timer comes to over all rows, and the most it may.
+    fn sums(&self) -> impl Iterator<Item = (u64, u64)> {
+        let over_rows = |of: &dyn Fn(&Row) -> u64| self.rows.iter().map(of).fold(0, u64::saturating_add);
+        let slots = (0..ROW_SLOTS).map(|slot| (over_rows(&|row| row.counters[slot]), MAX_SUM));
+        let row_timers = (0..RowTimer::COUNT).map(|i| (over_rows(&|row| row.timers[i].count()), MAX_SAMPLES));
+        let status = |row: &Row| row.status.iter().map(|(_, n)| *n).fold(0, u64::saturating_add);
+        let rows: Vec<_> = slots.chain(row_timers).chain([(over_rows(&status), MAX_SUM)]).collect();
+        let counters = self.counters.iter().map(|n| (*n, MAX_SUM));
+        counters.chain(self.timers.iter().map(|timer| (timer.count(), MAX_SAMPLES))).chain(rows)
+    }
+
     /// Add everything `other` counted.
     ///
     /// # Panics
@@ -176,5 +198,30 @@ impl Merged {
     /// Make the times of what was seen relative to `start_ns`.
     pub(crate) fn count_from(&mut self, start_ns: u64) {
         self.seen.count_from(start_ns);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tally::RowCounter;
+
+    #[test]
+    fn there_is_room_up_to_what_sums_over_all_rows_can_hold() {
+        let counted = |n| {
+            let mut merged = Merged::new(2);
+            merged.add_row(StepId(0), RowCounter::Due, n);
+            merged.add_row(StepId(1), RowCounter::Due, n);
+            merged
+        };
+        assert!(counted(MAX_SUM / 4).has_room_for(&counted(MAX_SUM / 4)));
+        assert!(!counted(MAX_SUM / 4).has_room_for(&counted(MAX_SUM / 4 + 1)));
+        let timed = |n| {
+            let mut merged = Merged::new(2);
+            merged.rows[1].timers[0] = Histogram::of([(3, n)].into_iter());
+            merged
+        };
+        assert!(timed(MAX_SAMPLES / 2).has_room_for(&timed(MAX_SAMPLES / 2)));
+        assert!(!timed(MAX_SAMPLES / 2).has_room_for(&timed(MAX_SAMPLES / 2 + 1)));
     }
 }

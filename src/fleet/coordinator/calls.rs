@@ -121,13 +121,38 @@ impl Coordinator {
         totals: &Totals,
         effects: &mut Effects,
     ) -> Result<Reply, Refusal> {
-        let i = self.speaker(worker, key)?;
-        let member = &self.state.members[i];
+        match self.expects(worker, key, seq) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Reply::Acked(worker)),
+            Err(refusal) => {
+                if refusal == Refusal::Sealed {
+                    self.present[worker.0 as usize].heard_of_end = true;
+                }
+                return Err(refusal);
+            }
+        }
+        totals.check().map_err(Refusal::Malformed)?;
+        let before = self.state.members[worker.0 as usize].totals;
+        before.bounded_sum(totals).ok_or(Refusal::CountOverflow)?;
+        self.record(Record::Report { worker, seq, totals: *totals }, effects);
+        effects.merge(worker, seq);
+        Ok(Reply::Acked(worker))
+    }
+
+    /// Whether a report with this number is the next of its worker; `false`: it was applied already. What it
+    /// counts plays no part, so this can be asked before it is unpacked.
+    ///
+    /// # Errors
+    /// Why it will be refused.
+    pub(crate) fn expects(&self, worker: WorkerId, key: Key, seq: u64) -> Result<bool, Refusal> {
+        if self.broken {
+            return Err(Refusal::JournalFailed);
+        }
+        let member = &self.state.members[self.speaker(worker, key)?];
         if seq <= member.acked_seq {
-            return Ok(Reply::Acked(worker));
+            return Ok(false);
         }
         if self.state.sealed.is_some() {
-            self.present[i].heard_of_end = true;
             return Err(Refusal::Sealed);
         }
         if seq > member.acked_seq + 1 {
@@ -136,10 +161,7 @@ impl Coordinator {
         if member.last.is_some() || self.state.start_at_ns.is_none() {
             return Err(Refusal::Malformed("a report before the start or after the final one".to_owned()));
         }
-        totals.check().map_err(Refusal::Malformed)?;
-        self.record(Record::Report { worker, seq, totals: *totals }, effects);
-        effects.merge(worker, seq);
-        Ok(Reply::Acked(worker))
+        Ok(true)
     }
 
     pub(super) fn last_word(

@@ -52,6 +52,9 @@ impl CoordinatorService {
                 let report = Report::read(bytes, self.scenarios())?;
                 let (worker, key, totals) = (WorkerId(worker), report.key, report.totals());
                 self.is_lawful(worker, seq, totals)?;
+                if self.merger.as_ref().is_some_and(|merger| !merger.has_room_for(&report.tally)) {
+                    return Err(Refusal::CountOverflow);
+                }
                 self.feed(Event::Report { worker, key, seq, totals }, Some((&report, bytes)))?
             }
             Call::Final(worker, bytes) => {
@@ -80,5 +83,50 @@ impl Calls for ServiceHandle {
 
     fn settle(&self) -> Result<(), Refusal> {
         self.let_leave()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::RunDir;
+    use super::*;
+    use crate::fleet::messages::Key;
+    use crate::fleet::report::Span;
+    use crate::tally::{Merged, RowCounter, StepId};
+
+    const KEY: Key = Key(1);
+
+    /// A worker's report in which `due` requests fell due.
+    fn report(key: Key, seq: u64, due: u64) -> Vec<u8> {
+        let mut tally = Merged::new(1);
+        tally.add_row(StepId(0), RowCounter::Due, due);
+        let span = Span { from_ns: seq * 10, to_ns: seq * 10 + 10, last: None, threads: Vec::new() };
+        Report { key, span, tally }.write()
+    }
+
+    fn name(answer: Result<String, Refusal>) -> String {
+        answer.map_or_else(|refusal| refusal.name().to_owned(), |_| "ok".to_owned())
+    }
+
+    #[test]
+    fn a_report_that_would_overflow_its_workers_total_is_refused_and_the_run_ends_well() {
+        const MOST: u64 = 1 << 44;
+        let run_dir = RunDir::new("overflow");
+        let handle = ServiceHandle::new(run_dir.started(KEY));
+        let send = |seq, due| name(handle.carry_out(Call::Report(0, seq, &report(KEY, seq, due))));
+        for seq in 1..=512 {
+            assert_eq!(send(seq, MOST), "ok", "{seq}");
+        }
+        assert_eq!(send(513, MOST), "count_overflow");
+        assert_eq!(send(513, 1), "count_overflow");
+        handle.with(|service| {
+            service.stop(crate::fleet::coordinator::StopReason::Interrupted);
+            service.show_left();
+            assert_eq!(service.shared.read(|s| s.tally.sum(RowCounter::Due)), 512 * MOST);
+        });
+        ServiceHandle::settle(&handle).unwrap();
+        drop(handle);
+        let again = run_dir.service(true);
+        assert_eq!(again.shared.read(|s| s.tally.sum(RowCounter::Due)), 512 * MOST);
     }
 }
