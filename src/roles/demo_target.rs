@@ -48,14 +48,10 @@ impl DemoTarget {
     /// # Errors
     /// As `start`.
     pub fn start_program(program: &Path, load_cores: Option<&[usize]>) -> io::Result<Self> {
-        let mut command = Command::new(program);
+        let mut command = without_tokens(program);
         command
             .args(["--role", "target", "--listen", "127.0.0.1:0"])
             .env(PARENT_GUARD, "1")
-            // Its work needs none of our secrets.
-            .env_remove(tokens::VARIABLES[0])
-            .env_remove(tokens::VARIABLES[1])
-            .env_remove(tokens::VARIABLES[2])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Out of the terminal's group: at Ctrl-C the run still drains, and needs its target.
@@ -138,4 +134,26 @@ fn stop(child: &mut Child) {
     }
     let _ = child.kill();
     let _ = child.wait();
+}
+
+/// `program` without our secrets: its work needs none.
+fn without_tokens(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    tokens::VARIABLES.iter().for_each(|name| {
+        command.env_remove(name);
+    });
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_target_of_a_demo_inherits_no_token() {
+        let command = without_tokens(Path::new("program"));
+        for name in tokens::VARIABLES {
+            assert!(command.get_envs().any(|(n, value)| n == name && value.is_none()), "{name}");
+        }
+    }
 }

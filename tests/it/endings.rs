@@ -204,32 +204,6 @@ fn a_token_that_is_none_is_usage() {
 }
 
 #[test]
-fn the_target_of_a_demo_inherits_no_token() {
-    let run = start_with(&["--demo", "-d", "50s", "--no-listen"], |command| {
-        let of_all = ["LOADTESTER_TOKEN", "LOADTESTER_OPERATOR_TOKEN", "LOADTESTER_READ_TOKEN"];
-        of_all.iter().for_each(|name| {
-            command.env(name, format!("a-value-of-{name}"));
-        });
-    });
-    let environment = eventually("the target", || {
-        let of_target = |process: std::fs::DirEntry| {
-            let read = |name: &str| std::fs::read(process.path().join(name)).ok();
-            let status = String::from_utf8(read("status")?).ok()?;
-            let is_child = status.contains(&format!("\nPPid:\t{}\n", run.pid()));
-            // Between fork and exec it is not yet the program itself.
-            let is_target =
-                is_child && read("cmdline")?.split(|byte| *byte == 0).any(|word| word == b"target");
-            is_target.then(|| read("environ"))?
-        };
-        std::fs::read_dir("/proc").ok()?.flatten().find_map(of_target)
-    });
-    let environment = String::from_utf8_lossy(&environment);
-    assert!(!environment.contains("a-value-of-"), "{environment}");
-    run.signal(Signal::INT);
-    run.end();
-}
-
-#[test]
 fn an_interrupted_warm_up_measured_nothing() {
     let script = answering();
     let plan = format!(
