@@ -131,7 +131,7 @@ pub(super) static FLAGS: [Flag; 46] = [
     flag("-c", "N", HowMuch, PLANS, "connections; with a rate, the most connections")
         .default("10; with a rate 1000"),
     flag("-r", "RATE", HowMuch, PLANS, "requests due per second, like `500/s` or `1000`; makes it the open model"),
-    flag("-n", "N", HowMuch, PLANS, "stop after so many measured requests, like `5000` or `10k`"),
+    flag("-n", "N", HowMuch, PLANS, "stop after so many measured requests, like `5000` or `10k`; with -r no -d is needed"),
     flag("-d", "DURATION", HowMuch, PLANS, "measure for so long, like `30s` or `2m30s`")
         .default("10s for a URL without -n"),
     flag("-m", "METHOD", Request, ALONE, "request method").default("GET"),

@@ -6,7 +6,7 @@ use super::exchange::Start;
 use super::phases::Phases;
 use super::spec::RunSpec;
 use crate::plan::{Load, Model, ShardLoad};
-use crate::schedule::{Due, Piece, Schedule};
+use crate::schedule::{Arrivals, Due, Piece, Schedule};
 use crate::tally::{StepId, Tally};
 
 /// The source of requests.
@@ -40,6 +40,12 @@ pub(crate) struct Open {
     pub(crate) backlog: VecDeque<Start>,
     capacity: usize,
     limited: bool,
+}
+
+/// Whether an open run ends with its last request. Nobody knows how long a number of Poisson arrivals takes; even ones
+/// end where the schedule does.
+pub(crate) fn ends_with_requests(load: &Load) -> bool {
+    matches!(load.model, Model::Open { arrivals: Arrivals::Poisson, .. }) && load.requests.is_some()
 }
 
 /// Capacity for timetables that have not taken over yet: a fleet redistributes at most once a lease.
@@ -126,7 +132,7 @@ impl Demand {
                 last_due_ns: 0,
                 backlog: VecDeque::with_capacity(share.backlog as usize),
                 capacity: share.backlog as usize,
-                limited: load.requests.is_some(),
+                limited: ends_with_requests(load),
             })),
         }
     }
@@ -284,7 +290,6 @@ impl Open {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::Arrivals;
 
     const S: u64 = 1_000_000_000;
 

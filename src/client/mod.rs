@@ -36,7 +36,7 @@ use std::sync::Arc;
 use crate::http1::HeadMemo;
 use crate::plan::ShardLoad;
 use crate::tally::{Detail, Outcome, Recorder, Tally};
-use demand::Demand;
+use demand::{Demand, ends_with_requests};
 use exchanges::Exchanges;
 use judge::Judge;
 use lapse::Lapse;
@@ -174,7 +174,7 @@ impl Client {
     /// lasts to its end, even if nothing is due in its last moments.
     pub(crate) fn load_ended(&self, now: u64) -> u64 {
         match &self.demand {
-            Some(Demand::Open(_)) if self.spec.plan.load.requests.is_none() => self.phases.stop,
+            Some(Demand::Open(_)) if !ends_with_requests(&self.spec.plan.load) => self.phases.stop,
             _ => now.min(self.phases.stop),
         }
     }

@@ -220,6 +220,7 @@ impl Merger {
                 _ if now < self.start_at_ns => State::Starting,
                 _ if now < self.measure_from_ns => State::WarmingUp,
                 Some(end) if now >= end => State::Draining,
+                _ if snapshot.is_stopped() => State::Draining,
                 _ => State::Running,
             };
         });
@@ -288,6 +289,7 @@ mod tests {
             scenarios: vec![("a".to_owned(), 1)],
             duration_ns: Some(60 * S),
             target_rate: Some(300.0),
+            pieces: Vec::new(),
             ..RunInfo::unknown()
         };
         let shared = Arc::new(SharedSnapshot::new(Snapshot::new(run, 0, 0.0)));

@@ -19,7 +19,7 @@ use super::path::Path;
 use super::plan_schema::{ArrivalsForm, Document, LoadForm, Stage};
 use super::reader::PlanReader;
 use super::yaml::Value;
-use crate::schedule::{Arrivals, Piece};
+use crate::schedule::{Arrivals, Piece, until_arrivals};
 use crate::units;
 
 /// A value and where it was set.
@@ -60,9 +60,13 @@ pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, overrides:
         return None;
     }
     let extent = extent?;
-    let of_pieces = extent.pieces.map(|pieces| pieces.iter().map(|p| p.length_ns).sum());
+    let model = model?;
+    let of_pieces = match &model {
+        Model::Open { pieces, .. } => Some(pieces.iter().map(|p| p.length_ns).sum()),
+        Model::Closed { .. } => None,
+    };
     Some(Load {
-        model: model?,
+        model,
         warmup_ns: warmup?,
         drain_ns: drain?,
         requests: extent.requests.map(|(n, _)| n),
@@ -245,16 +249,25 @@ fn open(
 ) -> Option<Model> {
     let extent = extent?;
     let load = Path::of("load");
+    let arrivals = match form.arrivals {
+        Some(ArrivalsForm::Poisson) => Arrivals::Poisson,
+        Some(ArrivalsForm::Even) | None => Arrivals::Even,
+    };
     let pieces = match (&extent.pieces, &extent.rate, &extent.duration) {
         (Some(pieces), ..) => pieces.clone(),
         (None, Some((rate, _)), Some((length_ns, _))) => {
             vec![Piece { from: *rate, to: *rate, length_ns: *length_ns }]
         }
         (None, Some((rate, at)), None) => {
-            if !reader.is_given(&load.key("duration")) {
-                reader.fault(at, without_duration(*rate, extent));
-            }
-            return None;
+            let Some((n, n_at)) = &extent.requests else {
+                if !reader.is_given(&load.key("duration")) {
+                    reader.fault(at, "a rate needs a duration: add `duration: 30s` (-d 30s)");
+                }
+                return None;
+            };
+            let length_ns =
+                reader.duration_in(n_at, long_enough_ns(*rate, *n, arrivals), 1, MAX_DURATION_NS)?;
+            vec![Piece { from: *rate, to: *rate, length_ns }]
         }
         (None, None, _) => return None,
     };
@@ -263,21 +276,18 @@ fn open(
                        `{ for: 0s, rate: … }`, or remove `warmup`";
         reader.fault(&load.key("warmup"), message);
     }
-    let arrivals = match form.arrivals {
-        Some(ArrivalsForm::Poisson) => Arrivals::Poisson,
-        Some(ArrivalsForm::Even) | None => Arrivals::Even,
+    let pieces = match &extent.requests {
+        // The run is as long as its requests take to fall due: their number over their rate.
+        Some((n, _)) if arrivals == Arrivals::Even => until_arrivals(&pieces, *n),
+        _ => pieces,
     };
     Some(Model::Open { pieces, arrivals, connections, backlog: form.backlog.unwrap_or(DEFAULT_BACKLOG) })
 }
 
-fn without_duration(rate: f64, extent: &Extent) -> String {
-    match &extent.requests {
-        Some((n, _)) => {
-            // Rounded up to whole seconds, so that the requests fit.
-            let seconds = (*n as f64 / rate).ceil().min(MAX_DURATION_NS as f64 / 1e9) as u64;
-            let fits = units::print_duration(seconds.max(1) * 1_000_000_000);
-            format!("a rate and {n} requests without a duration: add `duration: {fits}` (-d {fits})")
-        }
-        None => "a rate needs a duration: add `duration: 30s` (-d 30s)".to_owned(),
-    }
+/// How long `n` requests at `rate` take to fall due. Poisson arrivals may take longer than on the mean: ten
+/// deviations do not happen.
+fn long_enough_ns(rate: f64, n: u64, arrivals: Arrivals) -> u64 {
+    let n = n as f64;
+    let n = if arrivals == Arrivals::Poisson { n + 10.0 * n.sqrt() + 10.0 } else { n };
+    (n / rate * 1e9).round() as u64
 }

@@ -159,6 +159,7 @@ mod tests {
             duration_ns: Some(100),
             warmup_ns: 0,
             target_rate: None,
+            pieces: Vec::new(),
             timestamps: "kernel",
             connections: 1,
             insecure: None,

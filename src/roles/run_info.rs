@@ -7,11 +7,11 @@ use crate::run::{DEFAULT_METRICS_SCENARIOS, RunInfo};
 
 /// What is known of a run of `plan` before it starts.
 pub(super) fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunInfo {
-    let target_rate = match &plan.load.model {
-        Model::Closed { .. } => None,
+    let (target_rate, pieces) = match &plan.load.model {
+        Model::Closed { .. } => (None, Vec::new()),
         Model::Open { pieces, .. } => {
             let asked: f64 = pieces.iter().map(|p| p.arrivals()).sum();
-            plan.load.duration_ns.map(|d| asked / (d as f64 / 1e9))
+            (plan.load.duration_ns.map(|d| asked / (d as f64 / 1e9)), pieces.clone())
         }
     };
     RunInfo {
@@ -26,6 +26,7 @@ pub(super) fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u
         duration_ns: plan.load.duration_ns,
         warmup_ns: plan.load.warmup_ns,
         target_rate,
+        pieces,
         timestamps: if options.timestamps == Timestamps::Kernel { "kernel" } else { "user" },
         connections,
         insecure: plan.tls.as_ref().map(|tls| tls.insecure),

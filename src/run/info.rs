@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::plan::Threshold;
+use crate::schedule::Piece;
 use crate::verdict::baseline::BaselineRun;
 
 /// [`RunInfo::metrics_scenarios`] where nobody says otherwise.
@@ -33,6 +34,8 @@ pub struct RunInfo {
     pub warmup_ns: u64,
     /// Mean rate asked over the measured time in requests per second; `None` in the closed model.
     pub target_rate: Option<f64>,
+    /// The rate asked over the measured time, piece by piece; empty in the closed model.
+    pub pieces: Vec<Piece>,
     /// `kernel` or `user`: where receive times come from.
     pub timestamps: &'static str,
     /// Connections the plan asks for (the most, in the open model).
@@ -50,6 +53,17 @@ pub struct RunInfo {
 }
 
 impl RunInfo {
+    /// Mean rate asked over the first `measured_ns` of the measured time; `None` in the closed model.
+    pub(crate) fn rate_asked_until(&self, measured_ns: u64) -> Option<f64> {
+        let (mut arrivals, mut left_ns) = (0.0, measured_ns);
+        for piece in &self.pieces {
+            arrivals += piece.until(left_ns).arrivals();
+            left_ns = left_ns.saturating_sub(piece.length_ns);
+        }
+        let counted = measured_ns > 0 && !self.pieces.is_empty();
+        if counted { Some(arrivals / (measured_ns as f64 / 1e9)) } else { self.target_rate }
+    }
+
     /// Whether anything was asked that could fail.
     pub(crate) const fn is_judged(&self) -> bool {
         !self.thresholds.is_empty() || self.baseline.is_some()
@@ -69,6 +83,7 @@ impl RunInfo {
             duration_ns: None,
             warmup_ns: 0,
             target_rate: None,
+            pieces: Vec::new(),
             timestamps: "kernel",
             connections: 0,
             insecure: None,

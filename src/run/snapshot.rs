@@ -102,17 +102,31 @@ impl Snapshot {
         self.measured_ns + self.ahead_ns
     }
 
+    /// Whether something made it end before its plan does: a signal, a threshold, a worker that was lost.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.aborted.is_some() || self.ending != Ending::Complete
+    }
+
+    /// Whether it ended before its plan does.
+    pub(crate) fn ended_early(&self) -> bool {
+        self.is_final() && self.is_stopped() && self.run.duration_ns.is_some_and(|d| self.measured_ns < d)
+    }
+
     /// Share of the run that is done, 0..=1: by requests or by time, whichever is further.
     pub(crate) fn progress(&self) -> f64 {
-        if self.state == State::Finished {
+        if self.state == State::Finished && !self.is_stopped() {
             return 1.0;
         }
-        let ended = self.tally.settled() as f64;
-        let by_requests = self.run.requests.map_or(0.0, |n| ended / (n.max(1)) as f64);
-        let by_time = self
-            .run
+        let (run, ended) = (&self.run, self.tally.settled() as f64);
+        let by_requests = run.requests.map_or(0.0, |n| ended / (n.max(1)) as f64);
+        // Of a run that was stopped, waiting for what is in flight is no progress.
+        let so_far_ns = match self.is_stopped() && self.measured_ns > 0 {
+            true => self.measured_ns.saturating_add(run.warmup_ns),
+            false => self.elapsed_ns,
+        };
+        let by_time = run
             .duration_ns
-            .map_or(0.0, |d| self.elapsed_ns as f64 / (d + self.run.warmup_ns).max(1) as f64);
+            .map_or(0.0, |d| so_far_ns as f64 / (d.saturating_add(run.warmup_ns)).max(1) as f64);
         by_requests.max(by_time).min(1.0)
     }
 

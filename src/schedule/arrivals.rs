@@ -9,6 +9,10 @@
 //! slice walks the whole unit process (20 ns an arrival), so this also holds for Poisson.
 
 const NS_PER_S: f64 = 1e9;
+/// Arrivals so close to a piece's end are at its end: sums of rates times lengths are rounded.
+const SLACK: f64 = 1e-9;
+/// The share by which a sum of many arrivals may be rounded.
+const ROUNDING: f64 = 1e-14;
 
 /// A part of the schedule over which the rate changes linearly.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,6 +31,16 @@ impl Piece {
         (self.from + self.to) / 2.0 * self.length_ns as f64 / NS_PER_S
     }
 
+    /// How long it takes to ask for so many arrivals, of those it asks for, in nanoseconds.
+    fn reach_ns(&self, arrivals: f64) -> f64 {
+        let length = self.length_ns as f64 / NS_PER_S;
+        let slope = if length > 0.0 { (self.to - self.from) / length } else { 0.0 };
+        // arrivals = from·t + slope/2·t²; this form of the quadratic's root has no cancellation and holds for slope 0.
+        let root = (self.from * self.from + 2.0 * slope * arrivals).max(0.0).sqrt();
+        let t = if arrivals <= 0.0 { 0.0 } else { 2.0 * arrivals / (self.from + root) };
+        (t * NS_PER_S).round()
+    }
+
     /// Its first `length_ns`; all of it if it is not longer.
     pub(crate) fn until(&self, length_ns: u64) -> Self {
         if length_ns >= self.length_ns {
@@ -35,6 +49,22 @@ impl Piece {
         let part = length_ns as f64 / self.length_ns as f64;
         Self { from: self.from, to: self.from + (self.to - self.from) * part, length_ns }
     }
+}
+
+/// The beginning of `pieces` that asks for `n` arrivals; all of them where they ask for fewer.
+pub(crate) fn until_arrivals(pieces: &[Piece], n: u64) -> Vec<Piece> {
+    let mut left = n as f64;
+    let mut kept = Vec::new();
+    for piece in pieces {
+        let arrivals = piece.arrivals();
+        if left <= arrivals {
+            kept.push(piece.until((piece.reach_ns(left) as u64).max(1)));
+            break;
+        }
+        left -= arrivals;
+        kept.push(*piece);
+    }
+    kept
 }
 
 /// How arrivals are spaced.
@@ -195,18 +225,14 @@ impl Schedule {
         if k >= self.limit {
             return None;
         }
+        let slack = SLACK + level * ROUNDING;
         let i = self.pieces.partition_point(|s| s.arrivals <= level).checked_sub(1)?;
         let Start { piece, at_ns, arrivals } = self.pieces[i];
-        let length = piece.length_ns as f64 / NS_PER_S;
         let rest = level - arrivals;
-        let slope = if length > 0.0 { (piece.to - piece.from) / length } else { 0.0 };
-        // rest = from·t + slope/2·t²; this form of the quadratic's root has no cancellation and holds for slope 0.
-        let root = (piece.from * piece.from + 2.0 * slope * rest).max(0.0).sqrt();
-        let t = if rest == 0.0 { 0.0 } else { 2.0 * rest / (piece.from + root) };
-        let into_ns = (t * NS_PER_S).round();
+        let into_ns = piece.reach_ns(rest);
         // An arrival at or past the end of its piece moves to the next piece that has any; past the last, it
         // is dropped.
-        if into_ns >= piece.length_ns as f64 {
+        if rest >= piece.arrivals() - slack || into_ns >= piece.length_ns as f64 {
             let next = self.pieces.get(i + 1..)?.iter().find(|s| s.piece.arrivals() > 0.0)?;
             return Some(Due { k, at_ns: self.origin_ns + next.at_ns });
         }
@@ -272,6 +298,33 @@ mod tests {
         let dues = whole(&[constant(2.0, 1), constant(0.0, 5), constant(2.0, 1)], Arrivals::Even, 0);
         let at: Vec<u64> = dues.iter().map(|d| d.at_ns).collect();
         assert_eq!(at, [0, S / 2, 6 * S, 6 * S + S / 2]);
+    }
+
+    /// A ramp that ends at a whole number of arrivals, and silence after it.
+    #[test]
+    fn what_is_due_at_the_very_end_of_a_piece_belongs_to_the_next_that_asks_for_any() {
+        let ramp = Piece { from: 0.0, to: 50.0, length_ns: 2 * S };
+        for n in 1..=3 {
+            let pieces = [ramp, constant(0.0, 3)].repeat(n);
+            let dues = whole(&pieces, Arrivals::Even, 0);
+            assert_eq!(dues.len(), 50 * n);
+            assert!(dues.iter().all(|due| due.at_ns % (5 * S) < 2 * S), "{dues:?}");
+            // The first of a ramp is due as it begins.
+            assert!((0..n).all(|i| dues[50 * i].at_ns == i as u64 * 5 * S));
+        }
+        let down = [Piece { from: 0.1, to: 0.7, length_ns: S }, Piece { from: 39.2, to: 0.0, length_ns: S }];
+        assert_eq!(whole(&down, Arrivals::Even, 0).len(), 20);
+    }
+
+    #[test]
+    fn a_schedule_is_cut_where_it_has_asked_for_so_many() {
+        assert_eq!(until_arrivals(&[constant(50.0, 10)], 200), [constant(50.0, 4)]);
+        assert_eq!(until_arrivals(&[constant(50.0, 4)], 200), [constant(50.0, 4)]);
+        assert_eq!(until_arrivals(&[constant(50.0, 4)], 900), [constant(50.0, 4)]);
+        let ramp = Piece { from: 0.0, to: 50.0, length_ns: 2 * S };
+        let cut = until_arrivals(&[ramp, constant(50.0, 9)], 100);
+        assert_eq!(cut, [ramp, constant(50.0, 1)]);
+        assert_eq!(until_arrivals(&[constant(50.0, 4)], 1)[0].length_ns, S / 50);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 mod arrivals;
 mod picker;
 
-pub(crate) use arrivals::Due;
 pub use arrivals::{Arrivals, Piece, Schedule};
+pub(crate) use arrivals::{Due, until_arrivals};
 pub(crate) use picker::MAX_PERIOD;
 pub use picker::Picker;

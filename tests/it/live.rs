@@ -29,6 +29,7 @@ pub fn snapshot() -> Snapshot {
         duration_ns: Some(10_000_000_000),
         warmup_ns: 0,
         target_rate: Some(500.0),
+        pieces: Vec::new(),
         timestamps: "kernel",
         connections: 50,
         insecure: None,

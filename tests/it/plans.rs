@@ -207,8 +207,14 @@ fn defaults_say_how_long_only_where_the_load_does_not() {
     assert_eq!(extent("load: {duration: 1s}"), (None, Some(S)));
     assert_eq!(extent("load: {duration: 1s, requests: 5}"), (Some(5), Some(S)));
     assert_eq!(extent("load: {rate: 5/s, duration: 1s}"), (None, Some(S)));
-    let faults = plan("load: {rate: 5/s}").unwrap_err();
-    assert_eq!(places(&faults), ["4:14: load.rate"], "requests alone do not end an open run: {faults}");
+    // A rate and requests say how long it takes, whatever longer duration is written beside them.
+    assert_eq!(extent("load: {rate: 5/s}"), (Some(100), Some(20 * S)));
+    assert_eq!(extent("load: {rate: 50/s, requests: 200, duration: 60s}"), (Some(200), Some(4 * S)));
+    assert_eq!(extent("load: {rate: 50/s, requests: 200, duration: 3s}"), (Some(200), Some(3 * S)));
+    let stages = "stages: [{for: 2s, rate: 50/s}, {for: 60s, rate: 50/s}]";
+    assert_eq!(extent(&format!("load: {{{stages}, requests: 100}}")), (Some(100), Some(3 * S)));
+    let poisson = extent("load: {rate: 5/s, requests: 100, arrivals: poisson}").1.unwrap();
+    assert!(poisson > 25 * S, "room for requests that fall due later than on the mean: {poisson}");
 }
 
 #[test]
@@ -227,8 +233,8 @@ fn the_command_line_goes_before_the_plan() {
     assert_eq!(extent(&closed, Overrides { requests, ..none }), ("closed", Some(7), None));
     assert_eq!(extent(&closed, Overrides { duration_ns, ..none }), ("closed", None, Some(2)));
     assert_eq!(extent(&closed, Overrides { duration_ns, requests, ..none }), ("closed", Some(7), Some(2)));
-    assert_eq!(extent(&closed, Overrides { rate, ..none }), ("open", Some(100), Some(30)));
-    assert_eq!(extent(&open, Overrides { requests, ..none }), ("open", Some(7), Some(30)));
+    assert_eq!(extent(&closed, Overrides { rate, ..none }), ("open", Some(100), Some(11)));
+    assert_eq!(extent(&open, Overrides { requests, ..none }), ("open", Some(7), Some(1)));
     assert_eq!(extent(&open, Overrides { duration_ns, ..none }), ("open", None, Some(2)));
     assert_eq!(extent(&stages, Overrides { rate, ..none }), ("open", None, Some(10)));
     assert_eq!(extent(&stages, Overrides { rate, duration_ns, ..none }), ("open", None, Some(2)));

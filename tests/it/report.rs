@@ -35,6 +35,7 @@ pub fn run_info() -> RunInfo {
         duration_ns: Some(30 * SECOND),
         warmup_ns: 5 * SECOND,
         target_rate: None,
+        pieces: Vec::new(),
         timestamps: "kernel",
         connections: 50,
         insecure: None,
@@ -344,6 +345,32 @@ fn lasting(report: &str) -> String {
         None => format!("{line}\n"),
     });
     kept.collect()
+}
+
+#[test]
+fn a_run_that_was_stopped_is_not_done_and_asked_what_it_asked_until_then() {
+    let (mut s, instrument) = troubled_open_run();
+    let ramp = loadtester::schedule::Piece { from: 0.0, to: 900.0, length_ns: 30 * SECOND };
+    (s.run.pieces, s.run.target_rate) = (vec![ramp], Some(450.0));
+    let asked = |s: &Snapshot| {
+        let report: Value = serde_json::from_str(&json::report(s, &instrument)).unwrap();
+        report["rate"]["target"].as_f64().unwrap()
+    };
+    // The mean over the first 12.3 s of a ramp to 900/s in 30 s.
+    assert!((asked(&s) - 184.5).abs() < 1e-6, "{}", asked(&s));
+    let status: Value = serde_json::from_str(&json::status(&s, &instrument)).unwrap();
+    assert!((status["progress"].as_f64().unwrap() - 0.41).abs() < 1e-6, "{}", status["progress"]);
+    s.ending = Ending::Complete;
+    assert_eq!(asked(&s), 450.0);
+    s.aborted = Some(0);
+    assert!((asked(&s) - 184.5).abs() < 1e-6);
+}
+
+#[test]
+fn the_live_line_of_a_drain_shows_the_rate_of_the_run() {
+    let (mut s, _) = troubled_open_run();
+    (s.state, s.measured_ns) = (State::Draining, SECOND);
+    assert!(live_line(&s).contains(" 360.0/s, "), "{}", live_line(&s));
 }
 
 #[test]

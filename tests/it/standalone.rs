@@ -167,3 +167,29 @@ fn a_full_backlog_drops_and_says_so() {
     assert_eq!(ended.report["instrument"]["reason_names"][0], "load_not_offered", "{ended:#?}");
     assert!(ended.report["instrument"]["reasons"][0].as_str().unwrap().contains("concurrency"), "{ended:#?}");
 }
+
+#[test]
+fn requests_at_a_rate_take_as_long_as_they_take_to_fall_due() {
+    let target = target();
+    let url = format!("http://{}/v1/users", target.addr());
+    for more in [&[][..], &["-d", "30s"]] {
+        let ended = run(&[&[url.as_str(), "-r", "50", "-n", "20"], more].concat()).lawful();
+        assert_eq!((ended.code, ended.number("totals.ok")), (Some(0), 20), "{ended:#?}");
+        assert_eq!(ended.seconds("measured_seconds"), 0.4, "{more:?}");
+        for rate in ["target", "offered", "achieved"] {
+            assert_eq!(ended.seconds(&format!("rate.{rate}")), 50.0, "{rate}");
+        }
+    }
+    let one = run(&[&url, "-r", "50", "-n", "1"]).lawful();
+    assert_eq!((one.seconds("rate.offered"), one.seconds("rate.achieved")), (50.0, 50.0), "{one:#?}");
+}
+
+#[test]
+fn a_jump_to_zero_at_the_end_of_a_stage_sends_what_the_stage_asks_for() {
+    let target = target();
+    let stages = "stages: [{for: 200ms, rate: 500/s}, {for: 0s, rate: 0/s}, {for: 300ms, rate: 0/s}]";
+    let plan =
+        format!("base_url: http://{}\nload: {{{stages}}}\nscenarios: [{{path: /v1/users}}]\n", target.addr());
+    let ended = run_plan(&plan, &[]).lawful();
+    assert_eq!((ended.number("totals.due"), ended.number("totals.ok")), (50, 50), "{ended:#?}");
+}

@@ -35,6 +35,7 @@ fn run(thresholds: &[&str]) -> Snapshot {
         duration_ns: Some(10 * SECOND),
         warmup_ns: 0,
         target_rate: Some(100.0),
+        pieces: Vec::new(),
         timestamps: "kernel",
         connections: 50,
         insecure: None,

@@ -16,6 +16,7 @@ fn end_of(duration_s: Option<u64>, measured_s: f64) -> f64 {
         duration_ns: duration_s.map(|s| s * 1_000_000_000),
         warmup_ns: 0,
         target_rate: None,
+        pieces: Vec::new(),
         timestamps: "kernel",
         connections: 1,
         insecure: None,

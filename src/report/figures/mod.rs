@@ -105,8 +105,8 @@ pub(crate) struct Totals {
     pub bytes_sent: u64,
     /// Response bytes.
     pub bytes_received: u64,
-    /// Requests sent a second time because the target had closed the idle connection before it had them;
-    /// `None` for one scenario: they are counted with the connections.
+    /// Requests sent a second time because the connection they went out on brought no answer: the target closed
+    /// it, or what it held had been sent before the request was; `None` for one scenario: they are counted with the connections.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retried: Option<u64>,
     /// Connections established; `None` for one scenario: scenarios share connections.
@@ -182,7 +182,7 @@ impl Tls {
 /// Requests per second of the measured time.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub(crate) struct Rate {
-    /// What the plan asks; `None` in the closed model.
+    /// What the plan asks, of a run that ended early until then; `None` in the closed model.
     pub(crate) target: Option<f64>,
     /// Sent; `None`: no time was measured.
     pub(crate) offered: Option<f64>,
@@ -197,7 +197,10 @@ impl Rate {
         let closed = snapshot.run.model == "closed";
         let completed = if closed { tally.counter(Counter::CompletedInTime) } else { tally.completed() };
         Self {
-            target: snapshot.run.target_rate,
+            target: match snapshot.ended_early() {
+                true => snapshot.run.rate_asked_until(snapshot.measured_ns),
+                false => snapshot.run.target_rate,
+            },
             offered: snapshot.per_second(tally.sum(RowCounter::Sent)),
             achieved: snapshot.per_second(completed),
         }

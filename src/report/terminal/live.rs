@@ -1,7 +1,7 @@
 //! A run in one line while it lasts.
 
 use crate::report::format::{count, percent, rate, time, whole_seconds};
-use crate::run::{Fleet, Snapshot};
+use crate::run::{Fleet, Snapshot, State};
 use crate::tally::{RowCounter, RowTime, quantile};
 use crate::verdict::threshold::Outcome;
 
@@ -48,10 +48,15 @@ pub(crate) fn stopping_line(snapshot: &Snapshot, drain_ns: u64, by_signal: bool)
     format!("stopping: waiting up to {} for {awaited} in flight{again}", whole_seconds(drain_ns))
 }
 
-/// Exchanges that ended per second in the last window.
+/// Exchanges that ended per second in the last window. Once no load is applied, the last whole window in which it
+/// was: the drain says nothing of the run.
 fn last_rate(snapshot: &Snapshot) -> Option<f64> {
-    let last = snapshot.timeline.last()?;
-    let before = snapshot.timeline.iter().rev().nth(1).map_or(0.0, |point| point.t);
+    let measured_s = snapshot.measured_ns as f64 / 1e9;
+    let is_over = matches!(snapshot.state, State::Draining | State::Finished);
+    let loaded = snapshot.timeline.partition_point(|point| !is_over || point.t <= measured_s);
+    let shown = &snapshot.timeline[..if loaded == 0 { snapshot.timeline.len() } else { loaded }];
+    let last = shown.last()?;
+    let before = shown.iter().rev().nth(1).map_or(0.0, |point| point.t);
     let length = last.t - before;
     (length > 0.0).then(|| (last.completed + last.failed) as f64 / length)
 }
