@@ -1,27 +1,55 @@
 //! The state of a run where many read it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::snapshot::Snapshot;
 
 /// Where the collector publishes and everybody else reads. Load threads never touch it, so a slow
 /// reader delays the picture, not the load.
 #[derive(Debug)]
-pub struct SharedSnapshot(Mutex<Snapshot>);
+pub struct SharedSnapshot(Mutex<Arc<Snapshot>>);
 
 impl SharedSnapshot {
     /// Publish `snapshot`.
     pub fn new(snapshot: Snapshot) -> Self {
-        Self(Mutex::new(snapshot))
+        Self(Mutex::new(Arc::new(snapshot)))
     }
 
-    /// Look at the picture; draw into memory and write it out after this returns.
+    /// Look at the picture as it is now. Nobody waits meanwhile: a change is made in a copy.
     pub fn read<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> T {
-        look(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let snapshot = Arc::clone(&self.lock());
+        look(&snapshot)
     }
 
-    /// Change the picture.
+    /// Change the picture; it is copied only while somebody looks at it.
     pub fn update<T>(&self, change: impl FnOnce(&mut Snapshot) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        change(Arc::make_mut(&mut self.lock()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<Snapshot>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::RunInfo;
+
+    #[test]
+    fn a_reader_keeps_its_picture_and_the_writer_does_not_wait() {
+        let shared = SharedSnapshot::new(Snapshot::new(RunInfo::unknown(), 0, 0.0));
+        shared.read(|before| {
+            // With a lock held by the reader this would wait for ever.
+            let free = shared.0.try_lock().is_ok();
+            assert!(free, "the reader holds nobody up");
+            shared.update(|snapshot| snapshot.elapsed_ns = 7);
+            assert_eq!(before.elapsed_ns, 0);
+        });
+        assert_eq!(shared.read(|snapshot| snapshot.elapsed_ns), 7);
+        let place = |shared: &SharedSnapshot| shared.read(std::ptr::from_ref);
+        let before = place(&shared);
+        shared.update(|snapshot| snapshot.elapsed_ns = 8);
+        assert_eq!(place(&shared), before, "nothing is copied when nobody reads");
     }
 }

@@ -1,6 +1,6 @@
 //! What each path answers, drawn from the shared.
 //!
-//! Every answer is drawn into memory while the shared snapshot is held and sent after it was let go. What stays
+//! Every answer is drawn into memory from a snapshot that nobody waits for. What stays
 //! out: sockets, limits, deadlines and the header fields common to all answers (`frontend`).
 
 use tiny_http::{Method, Request, ResponseBox};
