@@ -84,14 +84,46 @@ impl Report {
     /// # Errors
     /// [`Refusal::TooLarge`] before anything is read, [`Refusal::Malformed`] with what is wrong.
     pub fn read(bytes: &[u8], scenarios: usize) -> Result<Self, Refusal> {
-        if bytes.len() > MAX_REPORT_BYTES {
-            return Err(Refusal::TooLarge);
-        }
-        parse(bytes, scenarios).map_err(|what| Refusal::Malformed(format!("a report: {what}")))
+        PackedReport::read(bytes)?.unpack(scenarios)
     }
 }
 
-fn parse(bytes: &[u8], scenarios: usize) -> Result<Report, String> {
+/// A report whose tally is not unpacked yet: that takes far more memory and time than what came.
+#[derive(Debug)]
+pub(crate) struct PackedReport<'a> {
+    /// Whose: its key.
+    pub(crate) key: Key,
+    span: Span,
+    tally: &'a [u8],
+}
+
+impl<'a> PackedReport<'a> {
+    /// The report that was written as `bytes`.
+    ///
+    /// # Errors
+    /// [`Refusal::TooLarge`] before anything is read, [`Refusal::Malformed`] with what is wrong.
+    pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Refusal> {
+        if bytes.len() > MAX_REPORT_BYTES {
+            return Err(Refusal::TooLarge);
+        }
+        parse(bytes).map_err(malformed)
+    }
+
+    /// The whole report, for a plan of `scenarios` scenarios.
+    ///
+    /// # Errors
+    /// [`Refusal::Malformed`] with what is wrong.
+    pub(crate) fn unpack(self, scenarios: usize) -> Result<Report, Refusal> {
+        let tally = Merged::read(self.tally, scenarios).map_err(malformed)?;
+        Ok(Report { key: self.key, span: self.span, tally })
+    }
+}
+
+fn malformed(what: String) -> Refusal {
+    Refusal::Malformed(format!("a report: {what}"))
+}
+
+fn parse(bytes: &[u8]) -> Result<PackedReport<'_>, String> {
     let short = || "it is cut short".to_owned();
     let (front, rest) = bytes.split_at_checked(FRONT_BYTES).ok_or_else(short)?;
     if front[..4] != MAGIC || front[4..6] != VERSION.to_be_bytes() {
@@ -106,7 +138,7 @@ fn parse(bytes: &[u8], scenarios: usize) -> Result<Report, String> {
     let (head, tally) = body.split_at_checked(head_bytes.min(MAX_HEAD_BYTES)).ok_or_else(short)?;
     let Head { key, span } = serde_json::from_slice(head).map_err(|e| format!("its head is damaged: {e}"))?;
     span.check()?;
-    Ok(Report { key, span, tally: Merged::read(tally, scenarios)? })
+    Ok(PackedReport { key, span, tally })
 }
 
 fn checksum(bytes: &[u8]) -> u32 {

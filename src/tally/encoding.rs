@@ -40,7 +40,10 @@ const MAX_COUNT: u64 = 1 << 44;
 /// first `FREELY_INFLATED_BYTES`, at most `MAX_INFLATION` bytes per byte received.
 const MAX_INFLATED_BYTES: u64 = 64 << 20;
 const FREELY_INFLATED_BYTES: u64 = 1 << 20;
-const MAX_INFLATION: u64 = 64;
+const MAX_INFLATION: u64 = 16;
+/// What a plan's size allows a window to inflate to: the histograms of a run, and of each step, completely filled.
+const INFLATED_BYTES: u64 = 2 << 20;
+const INFLATED_BYTES_PER_STEP: u64 = 512 << 10;
 /// Limit of the head without what depends on the plan, and what each step may add: its failures, two texts
 /// each.
 const HEAD_BYTES: usize = 64 << 10;
@@ -153,7 +156,9 @@ impl Merged {
     pub(crate) fn read(bytes: &[u8], steps: usize) -> Result<Self, String> {
         let mut stream = ZlibDecoder::new(bytes);
         let mut plain = Vec::new();
-        let most = (FREELY_INFLATED_BYTES + MAX_INFLATION * bytes.len() as u64).min(MAX_INFLATED_BYTES);
+        let most = (FREELY_INFLATED_BYTES + MAX_INFLATION * bytes.len() as u64)
+            .min(INFLATED_BYTES + INFLATED_BYTES_PER_STEP * steps as u64)
+            .min(MAX_INFLATED_BYTES);
         let inflated = stream.by_ref().take(most + 1).read_to_end(&mut plain);
         match inflated {
             Err(_) => return Err("its compression is damaged".to_owned()),
@@ -532,6 +537,17 @@ mod tests {
         assert_eq!(row(&[0, 1, 1, 5, 0]), "it counts to zero");
         assert_eq!(row(&[0, 2, 1, 5, 1]), "more records saturated than there are");
         assert_eq!(row(&[0, 0, 2, 0, MAX_COUNT, 0, 1]), "its counts are impossible");
+    }
+
+    #[test]
+    fn what_may_be_unpacked_follows_the_plans_size() {
+        let plain = vec![0; (INFLATED_BYTES + INFLATED_BYTES_PER_STEP) as usize + 1];
+        // Bytes that do not compress follow, so that the ratio alone would let it pass.
+        let mut rng = fastrand::Rng::with_seed(1);
+        let noise: Vec<u8> = (0..1 << 20).map(|_| rng.u8(..)).collect();
+        let bytes = deflated(&[&noise[..], &plain].concat());
+        assert_eq!(Merged::read(&bytes, 1).unwrap_err(), "it is too long");
+        assert_ne!(Merged::read(&bytes, 100).unwrap_err(), "it is too long");
     }
 
     #[test]

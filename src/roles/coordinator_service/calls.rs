@@ -3,11 +3,19 @@
 use super::CoordinatorService;
 use super::handle::ServiceHandle;
 use crate::fleet::coordinator::{Answer, Event};
-use crate::fleet::messages::{Final, Heartbeat, Join, Totals, WorkerId};
-use crate::fleet::report::Report;
+use crate::fleet::messages::{Final, Heartbeat, Join, Key, Totals, WorkerId};
+use crate::fleet::report::{PackedReport, Report};
 use crate::fleet::{Checked as _, Refusal, worker::Window as _};
 use crate::roles::plan_form;
 use crate::web::{Call, Calls};
+
+/// What is to be done with a report.
+enum Turn {
+    /// Unpack it, for a plan of so many scenarios.
+    Unpack(usize),
+    /// Nothing: this is the answer.
+    Over(String),
+}
 
 impl CoordinatorService {
     /// No more requests may have ended than have fallen due: what breaks that is not believed.
@@ -48,20 +56,47 @@ impl CoordinatorService {
                 let beat = Heartbeat::read(bytes)?;
                 self.feed(Event::Heartbeat(WorkerId(worker), Box::new(beat)), None)?
             }
-            Call::Report(worker, seq, bytes) => {
-                let report = Report::read(bytes, self.scenarios())?;
-                let (worker, key, totals) = (WorkerId(worker), report.key, report.totals());
-                self.is_lawful(worker, seq, totals)?;
-                if self.merger.as_ref().is_some_and(|merger| !merger.has_room_for(&report.tally)) {
-                    return Err(Refusal::CountOverflow);
-                }
-                self.feed(Event::Report { worker, key, seq, totals }, Some((&report, bytes)))?
-            }
+            Call::Report(..) => unreachable!("the handle takes reports, to unpack them off its lock"),
             Call::Final(worker, bytes) => {
                 let last = Final::read(bytes)?;
                 self.feed(Event::Final(WorkerId(worker), Box::new(last)), None)?
             }
         };
+        Ok(self.json(answer))
+    }
+
+    /// Whether a report is to be unpacked, found out before it is.
+    fn begin_report(&mut self, worker: WorkerId, key: Key, seq: u64) -> Result<Turn, Refusal> {
+        match self.coordinator.expects(worker, key, seq) {
+            Ok(true) => Ok(Turn::Unpack(self.scenarios())),
+            // What it counts plays no part any more.
+            Ok(false) | Err(Refusal::Sealed) => {
+                let answer =
+                    self.feed(Event::Report { worker, key, seq, totals: Totals::default() }, None)?;
+                Ok(Turn::Over(self.json(answer)))
+            }
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Take in a report that was unpacked; others may have had their turns since [`Self::begin_report`].
+    fn take_report(
+        &mut self,
+        worker: WorkerId,
+        seq: u64,
+        report: &Report,
+        bytes: &[u8],
+    ) -> Result<String, Refusal> {
+        let (key, totals) = (report.key, report.totals());
+        self.is_lawful(worker, seq, totals)?;
+        if self.merger.as_ref().is_some_and(|merger| !merger.has_room_for(&report.tally)) {
+            return Err(Refusal::CountOverflow);
+        }
+        let answer = self.feed(Event::Report { worker, key, seq, totals }, Some((report, bytes)))?;
+        Ok(self.json(answer))
+    }
+
+    fn json(&self, answer: Option<Answer>) -> String {
         let now = self.now();
         let json = match answer {
             Some(Answer::Joined(joined)) => serde_json::to_string(&joined),
@@ -70,15 +105,26 @@ impl CoordinatorService {
                 serde_json::to_string(&orders)
             }
             Some(Answer::Acked(acked)) => serde_json::to_string(&acked),
-            Some(Answer::Done) | None => return Ok("{}".to_owned()),
+            Some(Answer::Done) | None => return "{}".to_owned(),
         };
-        Ok(json.expect("plain structs with string keys"))
+        json.expect("plain structs with string keys")
     }
 }
 
 impl Calls for ServiceHandle {
     fn carry_out(&self, call: Call<'_>) -> Result<String, Refusal> {
-        self.with(|service| service.call(call))
+        let Call::Report(worker, seq, bytes) = call else {
+            return self.with(|service| service.call(call));
+        };
+        // Checked and unpacked while others have their turns.
+        let (worker, packed) = (WorkerId(worker), PackedReport::read(bytes)?);
+        match self.with(|service| service.begin_report(worker, packed.key, seq))? {
+            Turn::Over(answer) => Ok(answer),
+            Turn::Unpack(scenarios) => {
+                let report = packed.unpack(scenarios)?;
+                self.with(|service| service.take_report(worker, seq, &report, bytes))
+            }
+        }
     }
 
     fn settle(&self) -> Result<(), Refusal> {
@@ -90,7 +136,6 @@ impl Calls for ServiceHandle {
 mod tests {
     use super::super::tests::RunDir;
     use super::*;
-    use crate::fleet::messages::Key;
     use crate::fleet::report::Span;
     use crate::tally::{Merged, RowCounter, StepId};
 
@@ -106,6 +151,25 @@ mod tests {
 
     fn name(answer: Result<String, Refusal>) -> String {
         answer.map_or_else(|refusal| refusal.name().to_owned(), |_| "ok".to_owned())
+    }
+
+    /// A tally that nobody could unpack tells whether somebody tried.
+    #[test]
+    fn worker_key_and_number_are_checked_before_a_report_is_unpacked() {
+        let run_dir = RunDir::new("unpacked");
+        let handle = ServiceHandle::new(run_dir.started(KEY));
+        let damaged = |key: Key| {
+            let tally = Merged::new(7);
+            let span = Span { from_ns: 0, to_ns: 10, last: None, threads: Vec::new() };
+            Report { key, span, tally }.write()
+        };
+        let send = |worker, seq, bytes: &[u8]| name(handle.carry_out(Call::Report(worker, seq, bytes)));
+        assert_eq!(send(0, 1, &report(KEY, 1, 1)), "ok");
+        assert_eq!(send(9, 2, &damaged(KEY)), "unknown_worker");
+        assert_eq!(send(0, 2, &damaged(Key(2))), "other_key");
+        assert_eq!(send(0, 3, &damaged(KEY)), "gap");
+        assert_eq!(send(0, 1, &damaged(KEY)), "ok", "it was applied before");
+        assert_eq!(send(0, 2, &damaged(KEY)), "malformed");
     }
 
     #[test]
