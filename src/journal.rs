@@ -8,7 +8,7 @@
 //!
 //! Records are appended in memory and written as groups, since a disk takes as long for one record as for a
 //! hundred: what `Journal::append` was given is on the disk when a `Writer::write` that began later has
-//! returned, and only then may anybody be told of it. A group is written, and waited for, before the next one
+//! returned, and only then may an answer leave. A group is written, and waited for, before the next one
 //! begins. So a crash may leave the last group torn: none of it was acknowledged, and it is cut off. Damage with
 //! whole groups behind it is another matter: something that was acknowledged is gone, and the journal is
 //! refused. What records mean stays out.
@@ -401,7 +401,7 @@ mod tests {
         }
     }
 
-    /// Its records were all told of together, or not at all.
+    /// Its records took effect together, or not at all.
     #[test]
     fn of_a_torn_group_nothing_is_left() {
         let folder = Folder::new("group");

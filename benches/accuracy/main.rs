@@ -111,7 +111,7 @@ fn run(
     }))
 }
 
-/// A target that writes arrivals to the file that is returned, with room for twice what is expected.
+/// A target that writes arrivals to the file that is returned, with capacity for twice what is expected.
 fn logging_target(
     expected: f64,
     more: &[&str],

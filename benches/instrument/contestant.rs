@@ -97,7 +97,7 @@ impl Contestant {
         let Some(program) = self.program() else { return "not installed".to_owned() };
         let flag = match self {
             Self::Wrk => "-v",
-            // It tells nobody its version.
+            // It does not print its version.
             Self::Hey | Self::Bare => return "installed".to_owned(),
             _ => "--version",
         };

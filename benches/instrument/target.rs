@@ -63,7 +63,7 @@ pub struct Settings {
     pub body_bytes: usize,
     /// Each response says that the connection ends; closing it is left to the peer.
     pub close: bool,
-    /// Log arrivals: from which clock, and how many there is room for.
+    /// Log arrivals: from which clock, and the capacity of the log.
     pub log: Option<(Stamps, usize)>,
     /// How long of which period not to read, in nanoseconds.
     pub freeze_ns: Option<(u64, u64)>,
@@ -82,7 +82,7 @@ pub struct Report {
     pub last_ns: u64,
     /// CPU time of the process.
     pub cpu_ns: u64,
-    /// Arrivals there was no room for in the log.
+    /// Arrivals that did not fit into the log.
     pub unlogged: u64,
     /// When it froze, from and to.
     pub freezes: Vec<Freeze>,
@@ -153,7 +153,7 @@ impl Target {
         }
     }
 
-    /// Answer until told to stop; what was seen, and the arrivals in the order they were read.
+    /// Answer until stopped; what was seen, and the arrivals in the order they were read.
     pub fn run(mut self) -> io::Result<(Report, Vec<u64>)> {
         let mut events = Vec::with_capacity(EVENTS);
         loop {

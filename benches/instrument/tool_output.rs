@@ -17,7 +17,7 @@ pub struct ToolOutput {
     pub p95: Option<f64>,
     /// 99th percentile.
     pub p99: Option<f64>,
-    /// Median of the time the target took, where a generator tells it apart.
+    /// Median of the time the target took, where a generator reports it.
     pub service_p50: Option<f64>,
 }
 

@@ -1,6 +1,6 @@
 //! Just enough HTTP/1.1 to count requests: heads end at an empty line, bodies are skipped by length.
 //!
-//! Stays out: validation. This side of the wire is driven by load generators, not by strangers.
+//! Stays out: validation. This side of the wire is driven by load generators, not by unknown clients.
 
 /// The longest head that is waited for; ten times what any generator sends.
 const MAX_HEAD_BYTES: usize = 16 * 1024;

@@ -130,12 +130,12 @@ fn run(
         (Contestant::Ours, Some(ca)) => our_job(load, ca, scratch)?,
         _ => contestant.job(load, scratch).ok_or("not installed")?,
     };
-    // Nobody else is told whom to believe: wrk believes everybody.
+    // The others get no CA: wrk accepts every certificate.
     let job = if contestant == Contestant::Oha && ca.is_some() { job.args("--insecure") } else { job };
     Ok(contestant.run_job(&job, scratch))
 }
 
-/// Ours needs a plan to be told its CA, and checks the certificate.
+/// Ours needs a plan that names its CA, and checks the certificate.
 fn our_job(load: &Load, ca: &str, scratch: &Path) -> Result<Job, String> {
     let (base, path) = load.url.rsplit_once('/').ok_or("a URL with a path")?;
     let plan = scratch.join("plan.yaml");

@@ -47,14 +47,14 @@ pub(crate) struct Outcome {
     pub(crate) number: u64,
     /// The body of a good answer.
     pub(crate) answer: Result<Vec<u8>, CallError>,
-    /// When request and answer left and came, if the coordinator told its part.
+    /// When request and answer left and came, if the coordinator stamped its side.
     pub(crate) exchange: Option<Exchange>,
 }
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum CallError {
-    /// The coordinator said no.
+    /// The coordinator refused.
     Refused(Refusal),
     /// It could not be reached, or not in time, or what came is no answer; why, for people.
     Unreachable(String),
@@ -72,7 +72,7 @@ impl CoordinatorClient {
     /// to `tell`, with instants of `clock`.
     ///
     /// # Errors
-    /// When there is no room for a thread.
+    /// When the system cannot start another thread.
     pub(crate) fn open(
         name: &str,
         coordinator: &str,
@@ -94,7 +94,7 @@ impl CoordinatorClient {
 
     /// Have a call made.
     pub(crate) fn call(&self, call: Call) {
-        // The thread lives as long as we do, and has room for what may be under way.
+        // The thread lives as long as we do, and has capacity for every call that may be under way.
         let _ = self.calls.send(call);
     }
 }
@@ -176,7 +176,7 @@ impl Caller {
     }
 }
 
-/// What people are told; errors of this library do not hold what was sent.
+/// The text that users see; this library's errors do not contain what was sent.
 fn explain(error: &ureq::Error, timeout: Duration) -> String {
     match error {
         ureq::Error::Timeout(_) => format!("no answer within {} ms", timeout.as_millis()),

@@ -136,7 +136,7 @@ pub enum WorkerState {
     Running,
     /// Makes no new requests and waits for those in flight.
     Draining,
-    /// Everything it will know is known, if not yet told.
+    /// It knows everything it will know, though it may not have reported it.
     Done,
     /// Can not do its part; the heartbeat says why.
     Failed,
@@ -240,7 +240,7 @@ pub struct Orders {
     /// The part to make load threads for, before any turn says what is owned.
     #[serde(default, with = "shard_form", skip_serializing_if = "Option::is_none")]
     pub prepare: Option<Shard>,
-    /// When the schedule begins, on the coordinator's clock. A worker keeps to the first it was told.
+    /// When the schedule begins, on the coordinator's clock. A worker keeps to the first one it received.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_at_ns: Option<u64>,
     /// When it ends at the latest.

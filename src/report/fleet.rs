@@ -154,7 +154,7 @@ impl Fleet {
         has_more_to_say && self.unheard_ns(row) >= SILENT_FROM_NS
     }
 
-    /// Where a worker stands, in a word: as it said itself, unless nobody has heard it for a while.
+    /// A worker's state in a word: its own report, unless it has been silent for a while.
     fn stands(&self, row: &Row) -> &'static str {
         if self.is_silent(row) { "silent" } else { row.mark.name() }
     }

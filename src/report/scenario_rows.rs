@@ -1,4 +1,4 @@
-//! Which scenarios have a row where there is no room for all.
+//! Which scenarios get a row when not all fit.
 
 use std::cmp::Reverse;
 
@@ -8,16 +8,16 @@ use crate::tally::{Row, RowCounter};
 /// What `/metrics` calls the scenarios that have no row of their own.
 pub(super) const OTHER: &str = "_other";
 
-/// The places of scenarios in the plan: those to show, and those there is no room for.
+/// The places of scenarios in the plan: those to show, and those that do not fit.
 pub(super) struct RowSelection {
     /// Those with the most failures first, then those with the most requests; in the plan's order where
-    /// there is room for all, and before the end, so that no row jumps while it is looked at.
+    /// all fit, and before the end, so that no row jumps while it is looked at.
     pub(crate) shown: Vec<usize>,
     /// In the plan's order.
     pub(crate) rest: Vec<usize>,
 }
 
-/// The scenarios to show where there is room for `most`.
+/// The scenarios to show when `most` fit.
 pub(super) fn choose(snapshot: &Snapshot, most: usize) -> RowSelection {
     let rows = snapshot.tally.rows();
     let mut places: Vec<usize> = (0..rows.len().min(snapshot.run.scenarios.len())).collect();

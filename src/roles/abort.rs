@@ -12,7 +12,7 @@ pub(crate) struct Abort {
 }
 
 impl Abort {
-    /// The threshold (by its place) whose failing ends the run now; told once.
+    /// The threshold (by its place) whose failing ends the run now; reported once.
     pub(crate) fn look(&mut self, shared: &SharedSnapshot) -> Option<usize> {
         let ripe = shared.read(|snapshot| {
             let may_abort = snapshot.run.thresholds.iter().any(|t| t.abort_after_ns.is_some());

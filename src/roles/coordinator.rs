@@ -30,7 +30,7 @@ const LAST_WORD: Duration = Duration::from_millis(1_500);
 /// Carry out what was typed.
 ///
 /// # Errors
-/// What the user has to be told, with the exit code that goes with it.
+/// An error to print, with its exit code.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
     let interrupts = Interrupts::listen()?;
     let shared = Arc::new(SharedSnapshot::new(Snapshot::new(RunInfo::unknown(), 0, wall_clock())));

@@ -57,7 +57,7 @@ pub(crate) struct CoordinatorService {
 }
 
 impl CoordinatorService {
-    /// A new run, or the one that the journal tells of.
+    /// A new run, or the one in the journal.
     ///
     /// # Errors
     /// When the journal can not be used, or is of another plan.
@@ -324,7 +324,7 @@ impl CoordinatorService {
         self.add_sources();
     }
 
-    /// Make room in the picture for workers that have got a part.
+    /// Add workers that got a shard to the snapshot.
     fn add_sources(&mut self) {
         let Some(merger) = &mut self.merger else { return };
         let rows = self.coordinator.rows();
@@ -614,7 +614,7 @@ mod tests {
         assert!(handle.carry_out(Call::Join(&join)).is_ok(), "it has not left");
         assert_eq!(handle.settle(), Err(Refusal::JournalFailed));
         assert_eq!(Calls::settle(&handle), Err(Refusal::JournalFailed), "so it will not");
-        // What is drawn from now on tells of the failure, and acknowledges nothing.
+        // Answers from now on report the failure, and acknowledge nothing.
         assert_eq!(Calls::settle(&handle), Ok(()));
         assert_eq!(handle.settle(), Err(Refusal::JournalFailed));
         assert!(handle.with(|service| service.coordinator.is_broken()));

@@ -47,7 +47,7 @@ pub(crate) struct Task<'a> {
 /// The load threads of a run and the channels to them.
 pub(crate) struct LoadThreads {
     handles: Vec<JoinHandle<()>>,
-    /// What the threads are told.
+    /// Control of the threads.
     pub(crate) control: Arc<Control>,
     /// The run's clock.
     pub(crate) clock: Clock,
@@ -71,7 +71,7 @@ impl LoadThreads {
     /// Start the threads; they open their connections and wait.
     ///
     /// # Errors
-    /// When the machine has no room for them.
+    /// When the system cannot start them.
     pub(crate) fn start(task: Task<'_>) -> Result<Self, Failure> {
         let Task { options, spec, part, threads, route, tls, clock } = task;
         let stamps = options.timestamps == Timestamps::Kernel;
@@ -261,7 +261,7 @@ impl LoadThreads {
     /// Collect what the threads measure from `start_at_ns` on, in a thread.
     ///
     /// # Errors
-    /// When the machine has no room for it.
+    /// When the system cannot start it.
     pub(crate) fn collect(
         &mut self,
         shared: &Arc<SharedSnapshot>,
@@ -284,7 +284,7 @@ impl LoadThreads {
         Ok(std::thread::Builder::new().name(name).spawn(move || collector.run())?)
     }
 
-    /// Wait for the threads, which were told to stop or have ended.
+    /// Wait for the threads, which were asked to stop or have ended.
     ///
     /// # Errors
     /// When one of them has failed and the collector was not told.

@@ -50,7 +50,7 @@ pub(crate) fn body(typed: Option<&str>) -> Result<Vec<u8>, String> {
 
 fn read_all(source: impl Read, shown: &str) -> Result<String, String> {
     let mut bytes = Vec::new();
-    // One byte over the limit tells a full plan from one too large.
+    // One byte over the limit distinguishes a full plan from one that is too large.
     let read = source.take(MAX_PLAN_BYTES as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|error| format!("reading {shown} failed: {error}"))?;
     if bytes.len() > MAX_PLAN_BYTES {

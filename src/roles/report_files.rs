@@ -47,7 +47,7 @@ pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
     let beside = beside(&at);
     let written = write_whole(&beside, text, existing).and_then(|()| fs::rename(&beside, &at));
     if written.is_err() {
-        // The first error is the one to tell.
+        // The first error is the one to report.
         let _ = fs::remove_file(&beside);
     }
     written

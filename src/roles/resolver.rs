@@ -87,7 +87,7 @@ impl Resolver {
     /// As often as `plan` asks; `None`: it does not.
     ///
     /// # Errors
-    /// When the machine has no room for a thread.
+    /// When the system cannot start a thread.
     pub(crate) fn start(plan: &Plan, route: &Arc<Route>) -> Result<Option<Self>, Failure> {
         let Some(every_ns) = plan.connections.resolve_every_ns else { return Ok(None) };
         let plan = plan.clone();

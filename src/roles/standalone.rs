@@ -36,7 +36,7 @@ const UNEXPLAINED: Duration = Duration::from_millis(250);
 /// Carry out what was typed.
 ///
 /// # Errors
-/// What the user has to be told, with the exit code that goes with it.
+/// An error to print, with its exit code.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
     carry_out(options, || plan_of(options), &Interrupts::listen()?)
 }

@@ -1,4 +1,4 @@
-//! The end of a run: the summary, the report files, what a CI job is told, the exit code.
+//! The end of a run: the summary, the report files, CI annotations, the exit code.
 //!
 //! The summary goes to standard output, unless a report does (`--report -`): then it goes to standard
 //! error, so that what is piped on is JSON and nothing else.

@@ -1,4 +1,4 @@
-//! `--role target`: serve the demo target until told to stop.
+//! `--role target`: serve the demo target until stopped.
 //!
 //! A demo starts this role as a child of its own and must leave nothing running, whatever happens to
 //! it: such a child is on a leash. What the target answers is `target`'s.
@@ -14,7 +14,7 @@ use signal_hook::iterator::Signals;
 /// its standard input, or by the kernel's hand when the thread that started it is gone.
 pub const PARENT_GUARD: &str = "LOADTESTER_TARGET_LEASH";
 
-/// Where it listens when nothing is said: any free port of this machine alone.
+/// Where it listens by default: any free port, loopback only.
 pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// What stands before the address in the one line the target prints.

@@ -46,13 +46,13 @@ use progress_messages::ProgressMessages;
 const PAST_NS: u64 = 60 * 24 * 3_600 * 1_000_000_000;
 /// The longest sleep of the main thread.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How often the machine is told how the threads are.
+/// How often the state machine gets the threads' health.
 const HEALTH_EVERY_NS: u64 = 400_000_000;
 
 /// Carry out what was typed.
 ///
 /// # Errors
-/// What the user has to be told, with the exit code that goes with it.
+/// An error to print, with its exit code.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
     let interrupts = Interrupts::listen()?;
     let own = plan_form::of(options)?;
@@ -125,7 +125,7 @@ struct WorkerService<'a> {
     turns: Vec<Assignment>,
     dealt: u32,
     health_at_ns: u64,
-    /// Until when requests may be sent; `None`: the end of the last lease was told.
+    /// Until when requests may be sent; `None`: the end of the last lease was passed on.
     lease_until_ns: Option<u64>,
     failure_told: bool,
     progress_messages: ProgressMessages,

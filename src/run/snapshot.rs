@@ -25,7 +25,7 @@ pub struct Snapshot {
     pub started_at: f64,
     /// Since the first request was due (warm-up included), in nanoseconds.
     pub elapsed_ns: u64,
-    /// Measured time so far, in nanoseconds: up to where every source of windows has told what it counted.
+    /// Measured time so far, in nanoseconds: up to the end of the last window that every source has closed.
     pub measured_ns: u64,
     /// How far the counts reach beyond it on the mean, in nanoseconds, while some sources are behind others.
     pub ahead_ns: u64,
@@ -131,7 +131,7 @@ impl Snapshot {
     }
 
     /// Time until the plan's end in nanoseconds: the sooner of its duration and, at the pace so far, its
-    /// requests. `None` when no load is applied or nobody can tell.
+    /// requests. `None` when no load is applied or it is not known.
     pub(crate) fn left_ns(&self) -> Option<u64> {
         if !matches!(self.state, State::WarmingUp | State::Running) {
             return None;

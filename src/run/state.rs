@@ -31,7 +31,7 @@ impl State {
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// As the plan said.
+    /// As planned.
     Complete,
     /// A signal stopped it.
     Interrupted,

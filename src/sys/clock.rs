@@ -30,7 +30,7 @@ impl Clock {
 /// How far CLOCK_REALTIME, in which the kernel stamps, is ahead of a [`Clock`].
 ///
 /// The two run at the same rate (both are slewed alike), so the offset changes only when the wall
-/// clock is stepped. It is looked at anew when older than [`RealtimeOffset::MAX_AGE_NS`]; a reading that
+/// clock is stepped. It is read again when older than [`RealtimeOffset::MAX_AGE_NS`]; a reading that
 /// agrees with the last one within their uncertainties is no step, and the more certain one is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct RealtimeOffset {
@@ -84,7 +84,7 @@ impl RealtimeOffset {
         }
     }
 
-    /// Weigh a fresh reading against what is known; `measure` anew if they contradict each other.
+    /// Weigh a fresh reading against what is known; `measure` again if they contradict each other.
     fn update(&mut self, fresh: Self, measure: impl FnOnce() -> Self) {
         let apart = self.ahead_ns.abs_diff(fresh.ahead_ns);
         if apart > self.uncertainty_ns + fresh.uncertainty_ns {

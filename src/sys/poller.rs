@@ -16,7 +16,7 @@ pub(crate) struct Ready {
     pub(crate) token: u64,
     /// There is something to read, or the stream ended.
     pub(crate) readable: bool,
-    /// There is room to write, or a connection attempt ended.
+    /// The socket is writable, or a connection attempt ended.
     pub(crate) writable: bool,
     /// The peer closed or reset, or a connection attempt failed: read until the end, or ask why.
     pub(crate) hung_up: bool,

@@ -8,7 +8,7 @@ use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// Room for one timestamp message, aligned as `cmsghdr` wants it.
+/// Space for one timestamp message, aligned as `cmsghdr` wants it.
 #[repr(C, align(8))]
 struct Control([u8; 64]);
 

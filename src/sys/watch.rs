@@ -1,4 +1,4 @@
-//! A clock that also tells when the kernel had what was read: for exchanges that compare two clocks.
+//! A clock that also gives the kernel's receive time of what was read: for exchanges that compare two clocks.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -46,7 +46,7 @@ impl Watch {
 }
 
 /// Ask the kernel to stamp what comes in on `socket`, and on those accepted from it. Where it refuses, reading
-/// tells when it was read.
+/// gives the time of the read.
 pub(crate) fn ask_for_stamps(socket: impl AsFd) {
     let _ = stamp::enable(socket.as_fd());
 }

@@ -1,7 +1,7 @@
 //! The dashboard's paths: the page, its parts, its style sheet and scripts, and the report's files.
 //!
 //! The scripts are ours and those that a package manager fetched before the build (`build.rs`); a build
-//! without them serves the same page, which then loads itself anew. What stays out: what is drawn
+//! without them serves the same page, which then reloads itself. What stays out: what is drawn
 //! (report).
 
 use tiny_http::ResponseBox;

@@ -39,10 +39,10 @@ const LINGER: Duration = Duration::from_secs(1);
 /// How long after [`Frontend::stop`] answers may still be on their way.
 const STOP_DEADLINE: Duration = Duration::from_millis(500);
 /// Bytes of requests and answers held for all clients together: four of the largest requests. Looked
-/// at after each round; who holds most makes room.
+/// at after each round; the client that holds most is closed first.
 const HELD_BYTES: usize = 64 * 1024 * 1024;
 /// Connections accepted in a row before the ones at hand get their turn: those whose requests are there are
-/// answered together. Half of all clients, so that none of them has to make room for another.
+/// answered together. Half of all clients, so that none of them has to be closed for another.
 const ACCEPTS_AT_ONCE: usize = 32;
 /// How long to leave the listener alone when the process or system is out of descriptors or memory.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
@@ -250,7 +250,7 @@ impl ServerState {
         }
         let answers = services.local.exchange(&requests);
         drop(requests);
-        // In their order: of two that hold as much, the one that has waited longer makes room.
+        // In their order: of two that hold as much, the one that has waited longer is closed.
         let mut gone = Vec::new();
         for ((i, came_ns), answer) in asking.into_iter().zip(answers) {
             let answer = match answer {
@@ -282,10 +282,10 @@ impl ServerState {
                     made_room = false;
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
-                // A shortage is found out before the queue is looked at: make room only for somebody.
+                // A shortage is found out before the queue is looked at: close a client only for another one.
                 Err(e) if is_shortage(&e) && !self.somebody_waits() => return,
                 Err(e) if is_shortage(&e) => {
-                    // Whatever room was made, somebody else in the process took it.
+                    // Another part of the process took the descriptor that was freed.
                     if made_room
                         || !(self.spare.take().is_some() || self.turn_away_first_by(|client| client.deadline))
                     {

@@ -6,7 +6,7 @@
 //! rewritten requests one after the other and its answers are read by somebody who never stalls.
 //!
 //! Requests that are there at the same time go in one after the other without waiting for answers, and all of
-//! their answers come out once what they tell is settled: so hundreds of reports wait for the disk a few times.
+//! their answers come out once what they report is on disk: so hundreds of reports wait for the disk a few times.
 //! What stays out: clients (`frontend`), what a path means (routes).
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -97,7 +97,7 @@ impl TinyHttp {
     /// End tiny_http and wait for its last answer.
     pub(crate) fn close(mut self) {
         if let Some(thread) = self.connection.take().map(LocalConnection::close) {
-            // It catches panics itself, and there is nobody to tell.
+            // It catches panics itself, and there is no one to report to.
             let _ = thread.join();
         }
     }
@@ -172,7 +172,7 @@ impl LocalConnection {
         if read.is_empty() { Ok(()) } else { Err(io::Error::other("more answers than requests")) }
     }
 
-    /// Until there is something to read, or room to write if that is wanted.
+    /// Until it is readable, or writable if that is wanted.
     fn wait(&self, writes: bool, deadline: Instant) -> io::Result<()> {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {

@@ -15,7 +15,7 @@ const MAX_FIELDS: usize = 64;
 const HEAD_END: &[u8] = b"\r\n\r\n";
 
 /// Fields that speak of one connection, not of the request: they end here. `Host` and
-/// `Content-Length` are written anew.
+/// `Content-Length` are rewritten.
 const NOT_PASSED_ON: [&str; 11] = [
     "connection",
     "content-length",
@@ -58,7 +58,7 @@ const fn bad(remedy: &'static str) -> Refusal {
 /// The head or the body did not come in time.
 pub(crate) const TOO_SLOW: Refusal =
     Refusal { status: 408, reason: "Request Timeout", remedy: "send the whole request within 5 seconds" };
-/// There is no room for this client.
+/// Too many clients.
 pub(crate) const BUSY: Refusal = Refusal {
     status: 503,
     reason: "Service Unavailable",

@@ -11,7 +11,7 @@ use super::routes;
 use super::site::Site;
 use super::timing::Timing;
 
-/// Where the status server listens unless told otherwise.
+/// Where the status server listens by default.
 pub const DEFAULT_ADDR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8089);
 
 /// Connections that the kernel keeps until they are accepted: more than there can be workers.
@@ -65,7 +65,7 @@ pub fn serve(listen: Listen, site: Site) -> io::Result<Server> {
 
 fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(addr).and_then(|listener| {
-        // It listens already; to be told again changes how many may wait.
+        // It listens already; listening again changes the backlog.
         rustix::net::listen(&listener, BACKLOG)?;
         Ok(listener)
     });
@@ -166,7 +166,7 @@ mod tests {
     fn a_fleet_that_calls_at_once_waits_in_line_and_is_not_sent_away() {
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let addr = listener.local_addr().unwrap();
-        // Nobody accepts. One that finds no room is tried again after a second at the earliest.
+        // Nobody accepts. One that finds the backlog full is tried again after a second at the earliest.
         let call = |_| TcpStream::connect_timeout(&addr, Duration::from_millis(900));
         let waiting: Vec<_> = (0..300).map(call).collect();
         assert!(waiting.iter().all(Result::is_ok), "{:?}", waiting.iter().position(Result::is_err));

@@ -9,19 +9,19 @@ use std::net::{TcpListener, TcpStream};
 use crate::fleet::messages::{CLOCK_HEADER, CallStamps};
 use crate::sys::{self, Clock, Watch};
 
-/// The clock that peers are told, if there is one.
+/// The clock whose stamps peers get, if there is one.
 #[derive(Debug)]
 pub(crate) struct Timing(Option<ClockSource>);
 
 #[derive(Debug)]
 struct ClockSource {
     watch: Watch,
-    /// What the told clock read when the other one read 0.
+    /// What that clock read when the other one read 0.
     epoch_ns: u64,
 }
 
 impl Timing {
-    /// Tell a clock, plus so many nanoseconds, to those who come to `listener`; or none.
+    /// Stamp answers to clients of `listener` with this clock plus so many nanoseconds, or not at all.
     pub(crate) fn new(clock: Option<(Clock, u64)>, listener: &TcpListener) -> Self {
         Self(clock.map(|(clock, epoch_ns)| {
             sys::ask_for_stamps(listener);

@@ -20,7 +20,7 @@ pub(crate) struct DurableState {
     pub(crate) members: Vec<Member>,
     /// The most that were live at once.
     pub(crate) most_live: usize,
-    /// The operator has said start.
+    /// The operator asked to start.
     pub(crate) started_by_operator: bool,
     /// When the schedule begins.
     pub(crate) start_at_ns: Option<u64>,
@@ -30,7 +30,7 @@ pub(crate) struct DurableState {
     pub(crate) stopped: Option<(StopReason, u64)>,
     /// How and when the result became final.
     pub(crate) sealed: Option<(RunEnd, u64)>,
-    /// The exit code with which people were told of it.
+    /// The exit code that was reported.
     pub(crate) exit: Option<u8>,
 }
 
@@ -68,7 +68,7 @@ pub struct Departure {
     pub at_ns: u64,
     /// When it was last heard.
     pub heard_ns: u64,
-    /// A new process took its place; otherwise it was silent, or said that it ends.
+    /// A new process took its place; otherwise it fell silent, or announced its end.
     pub replaced: bool,
 }
 

@@ -18,7 +18,7 @@ pub enum StopReason {
     Threshold(usize),
     /// A worker was lost and the plan says `fail`.
     WorkerLost(WorkerId),
-    /// A worker left before the end, as it said itself, and the plan says `fail`.
+    /// A worker announced that it leaves early, and the plan says `fail`.
     WorkerLeft(WorkerId),
     /// A worker could not do its part; why.
     WorkerFailed(WorkerId, String),

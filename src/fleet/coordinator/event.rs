@@ -81,9 +81,9 @@ pub enum Note {
     Replaced(WorkerId),
     /// Nothing was heard of it for longer than its lease.
     Lost(WorkerId),
-    /// It said itself that it ends before the time; why.
+    /// It announced that it ends early; why.
     Left(WorkerId, String),
-    /// All are told to open connections.
+    /// All workers are asked to open connections.
     Preparing,
     /// Load begins at this instant.
     Starting(u64),

@@ -12,7 +12,7 @@
 //!
 //! The caller feeds one [`Event`] with the instant it was seen and carries the [`Effect`]s out in their
 //! order. Answers leave, and a seal is shown, only when all that was to be persisted before is on the disk:
-//! so what anybody was told survives a crash. Many answers may wait for the disk together. Instants are nanoseconds since the Unix
+//! so everything that was answered survives a crash. Many answers may wait for the disk together. Instants are nanoseconds since the Unix
 //! epoch, on a clock that only moves forward while the process lives.
 
 mod calls;
@@ -58,13 +58,13 @@ pub struct Coordinator {
     opened_ns: u64,
     /// When the last event came.
     now_ns: u64,
-    /// Who is told to get ready, by slot, and since when.
+    /// Workers that were asked to get ready, by slot, and since when.
     preparing: Option<(u64, Vec<WorkerId>)>,
-    /// When a worker was first lost of those that were told to get ready.
+    /// When the first of those workers was lost.
     broken_up_ns: Option<u64>,
-    /// Taken up from a journal that tells of a start: another process's clock has fixed it.
+    /// Recovered from a journal with a start: another process's clock set its instant.
     restored: bool,
-    /// Nothing is shared out anew before: everybody who may send has been heard by then.
+    /// No repartitioning before: by then every worker that may send has called.
     settled_ns: u64,
     /// How far the schedule of the foremost worker is ahead of the one by our clock.
     ahead_ns: Option<i64>,
@@ -91,7 +91,7 @@ impl Coordinator {
         (coordinator, Record::Opened { run })
     }
 
-    /// The run that a journal's `records` tell of; the reports' bytes are the caller's to merge.
+    /// The run in a journal's `records`; the reports' bytes are the caller's to merge.
     ///
     /// # Errors
     /// Which record can not follow on those before it, counted from 0, and why.
@@ -111,7 +111,7 @@ impl Coordinator {
         // Who was heard last when is not written down: everybody, just now, is the longest ago it can be
         // taken for without calling somebody lost who is not.
         coordinator.present = vec![MemberStatus::new(now); coordinator.state.members.len()];
-        // What a worker said of itself in its last word counts still: its throttling, for one.
+        // What a worker's last report says still counts, such as its throttling.
         for (present, member) in coordinator.present.iter_mut().zip(&coordinator.state.members) {
             if let Some(last) = &member.last {
                 (present.state, present.health) = (WorkerState::Done, last.health);
@@ -137,7 +137,7 @@ impl Coordinator {
         // First what is overdue: a worker that speaks up too late is lost all the same.
         self.tick(now, &mut effects);
         let reply = self.take(event, now, &mut effects);
-        // A call may have been what was waited for; its answer already tells of it.
+        // A call may have been what was waited for; its answer already includes it.
         self.tick(now, &mut effects);
         let answer = reply.map(|reply| self.answer(reply, now)).transpose();
         if let Some(answer) = answer.filter(|answer| is_call || answer.is_err()) {

@@ -1,4 +1,4 @@
-//! Who owns which part of the schedule: at the start, and anew when workers are lost or come late.
+//! Who owns which part of the schedule: at the start, and again when workers are lost or join late.
 
 use super::event::Effects;
 use super::member::MemberStatus;
@@ -63,7 +63,7 @@ impl Coordinator {
         let start_error_ns = of_workers(|p| p.start_error_ns.unwrap_or(0)).min(self.config.lease_ns);
         let mut ahead_ns = self.config.lease_ns + self.config.margin_ns + start_error_ns;
         if self.restored {
-            // Our clock is another one than the start was told by; theirs we know to within a call.
+            // Another process's clock set the start; we know that clock to within a call.
             ahead_ns += CALL_TIMEOUT_NS;
         }
         let from_ns = u64::try_from(at_ns).ok()? + ahead_ns;

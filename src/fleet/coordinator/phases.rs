@@ -22,7 +22,7 @@ impl Coordinator {
         let gathered = self.waiting().map(|waiting| waiting.until_ns);
         let over = self.over_ns();
         let last = self.last_call_ns();
-        // What a journal tells of may have to be acted on at once.
+        // A journal's records may call for action at once.
         let taken_up = [self.opened_ns];
         silent.chain(taken_up).chain(gathered).chain(over).chain(last).filter(|at| *at > self.now_ns).min()
     }
@@ -176,7 +176,7 @@ impl Coordinator {
         effects.note(if replaced { Note::Replaced(worker) } else { Note::Lost(worker) });
     }
 
-    /// The same, told by the caller.
+    /// The same, reported by the caller.
     pub(super) fn detach(&mut self, worker: WorkerId, replaced: bool, now: u64, effects: &mut Effects) {
         let heard_ns = self.present[worker.0 as usize].heard_ns;
         self.record(Record::Departure { worker, at_ns: now, heard_ns, replaced }, effects);
@@ -236,7 +236,7 @@ impl Coordinator {
         Some(at_ns.saturating_add_signed(-shift_ns))
     }
 
-    /// The same, to be told: not by a coordinator that came back until some worker has shown it, or until
+    /// The same for display: not by a coordinator that came back until some worker has shown it, or until
     /// all were heard and none has begun.
     pub(super) fn announced_start_ns(&self, now: u64) -> Option<u64> {
         let is_known = !self.restored || self.ahead_ns.is_some() || now >= self.settled_ns;

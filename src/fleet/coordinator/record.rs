@@ -43,7 +43,7 @@ pub enum Record {
         /// Whether a new process took its place; otherwise it was silent.
         replaced: bool,
     },
-    /// The operator has said that load is to begin with those that are there.
+    /// The operator asked to start the load with the workers that are there.
     ToldToStart,
     /// Load begins: the first epoch.
     Started {
@@ -52,7 +52,7 @@ pub enum Record {
         /// Who owns what from its first instant on.
         shares: Vec<EpochShard>,
     },
-    /// The schedule was shared out anew.
+    /// The schedule was repartitioned.
     Shared {
         /// Its number, one more than the last one's.
         epoch: u32,
@@ -76,7 +76,7 @@ pub enum Record {
     Stopped(StopReason, u64),
     /// The result is final.
     Sealed(RunEnd, u64),
-    /// Its reports are written and people were told: with this exit code. Always last.
+    /// The reports are written and this exit code was reported. Always last.
     ExitReported(u8),
 }
 

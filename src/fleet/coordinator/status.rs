@@ -19,7 +19,7 @@ pub struct Row {
     pub mark: MemberState,
     /// Its part by the newest sharing-out.
     pub share: Option<Shard>,
-    /// What it last said of itself.
+    /// Its last report on itself.
     pub health: Health,
     /// When it was last heard, on the coordinator's clock.
     pub heard_ns: u64,
@@ -78,7 +78,7 @@ impl AwaitedStep {
     }
 }
 
-/// Where a worker stands, as people are told.
+/// A worker's state, for display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberState {
     /// As it says itself.
@@ -87,7 +87,7 @@ pub enum MemberState {
     Lost,
     /// Another process took its place.
     Replaced,
-    /// Ended before the time, and said so.
+    /// Announced that it ends early.
     Left,
 }
 

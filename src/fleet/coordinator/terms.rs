@@ -10,7 +10,7 @@ const S: u64 = 1_000_000_000;
 /// What the plan says that matters for sharing it out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunTerms {
-    /// What can be shared out anew in the middle of a run.
+    /// What can be repartitioned in the middle of a run.
     pub partitioning: Partitioning,
     /// What the loss of a worker means.
     pub on_worker_loss: OnWorkerLoss,
@@ -24,7 +24,7 @@ pub struct RunTerms {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Partitioning {
-    /// Open model: arrivals of a schedule. May be shared out anew over any number of workers.
+    /// Open model: arrivals of a schedule. Can be repartitioned over any number of workers.
     Arrivals,
     /// Closed model ended by time: connections. A lost worker's place may be taken by a new one.
     Connections,

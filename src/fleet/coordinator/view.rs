@@ -49,7 +49,7 @@ impl Coordinator {
     }
 
     /// Two workers' starts lie at most this far apart: the two least certain ones'; `None` while fewer than
-    /// two have said how certain they are.
+    /// two have reported how certain they are.
     pub(crate) fn start_skew_bound_ns(&self) -> Option<u64> {
         let had_shard = self.state.members.iter().zip(&self.present).filter(|(m, _)| m.had_shard);
         let mut errors: Vec<u64> = had_shard.filter_map(|(_, p)| p.start_error_ns).collect();
@@ -93,12 +93,12 @@ impl Coordinator {
         self.state.sealed.as_ref().map(|(closing, _)| closing)
     }
 
-    /// The exit code with which people were told of the result; `None`: a process has yet to do it.
+    /// The exit code that was reported; `None`: not yet.
     pub(crate) fn recorded_exit(&self) -> Option<u8> {
         self.state.exit
     }
 
-    /// Workers that take part still and were not told that the result is sealed; no more of them when they have
+    /// Workers that still take part and have not learned that the result is sealed; no more of them when they have
     /// been silent for longer than a lease.
     pub fn unheard(&self, now: u64) -> usize {
         let live = self.state.live().map(|(id, _)| &self.present[id.0 as usize]);

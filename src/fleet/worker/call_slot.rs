@@ -48,7 +48,7 @@ impl<T: Copy> CallSlot<T> {
         self.under_way.take_if(|u| u.call == call)
     }
 
-    /// Give up a call that nobody has said the end of.
+    /// Give up a call whose end was never reported.
     pub(crate) fn expire(&mut self, now: u64) -> Option<UnderWay<T>> {
         self.under_way.take_if(|u| now >= u.until_ns)
     }

@@ -21,7 +21,7 @@ pub enum Event<W> {
         /// How.
         answer: Result<Answer, CallError>,
     },
-    /// What the wire told of the two clocks during a call, before the call's own end.
+    /// Clock stamps of a call, before the call's own end.
     Compared(Exchange),
     /// [`Effect::UsePlan`] was carried out: the plan is checked and its digest the one that was asked for;
     /// or it can not be used, and why.
@@ -56,7 +56,7 @@ pub enum Effect<W> {
     /// Check this plan with the same code as always and hold its digest against `digest`.
     UsePlan(PlanBundle),
     /// Start load threads for this part and open their connections; load waits for `Start`. Comes again
-    /// when another part has to be prepared for: then end the threads there are and start anew.
+    /// when another part has to be prepared for: then end these threads and start new ones.
     Prepare(Shard),
     /// The schedule begins at this instant (which may lie in the past for one that comes late). Comes half a
     /// second before it; a lease may come earlier.
@@ -64,10 +64,10 @@ pub enum Effect<W> {
         /// On the worker's clock.
         at_ns: u64,
     },
-    /// What is owned from when on: replaces what was told before, by `from_ns`. What is due before the
+    /// What is owned from when on: replaces earlier ones from `from_ns` on. What is due before the
     /// first turn is not this worker's. Comes before the lease under which it holds.
     Turns(Vec<Assignment>),
-    /// Requests may be sent until this instant of the worker's clock; never told an earlier one. What falls
+    /// Requests may be sent until this instant of the worker's clock; never an earlier one than before. What falls
     /// due while there is no lease is counted as dropped and never sent.
     Lease {
         /// On the worker's clock.
@@ -120,7 +120,7 @@ pub enum Answer {
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CallError {
-    /// The coordinator said no.
+    /// The coordinator refused.
     Refused(Refusal),
     /// It could not be reached, or not in time, or what came is no answer; why, for people.
     Unreachable(String),

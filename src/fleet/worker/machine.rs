@@ -20,7 +20,7 @@ const S: u64 = 1_000_000_000;
 const MOST_BACKOFF_NS: u64 = 5 * S;
 /// Before the first orders.
 const FIRST_BEAT_NS: u64 = S / 4;
-/// So long before the schedule begins the load threads are told when: late, for the clocks are compared until
+/// The load threads learn the start so long before the schedule begins: late, because the clocks are compared until
 /// then, and drift apart afterwards; early enough for a thread that has to wait for a core.
 pub(super) const BEGIN_NS: u64 = S / 2;
 
@@ -116,7 +116,7 @@ pub struct Worker<W> {
     health: Health,
     /// When the schedule begins on our clock, and how far that may be off by then.
     pub(super) start: Option<(u64, u64)>,
-    /// The same instant as the coordinator first told it, on its clock.
+    /// The same instant as first received, on the coordinator's clock.
     pub(super) announced_start_ns: u64,
     /// The load threads know of the start: it is final.
     pub(super) begun: bool,
@@ -132,7 +132,7 @@ pub struct Worker<W> {
     fenced: bool,
     /// Why it ends before its time, by its own account.
     why: Option<String>,
-    /// Why it was told to end before its time.
+    /// Why it was asked to end early.
     pub(super) stopped_why: Option<String>,
     /// How it will end when all is delivered, if not well.
     exit: Option<Exit>,
@@ -301,7 +301,7 @@ impl<W: Window> Worker<W> {
     }
 
     fn has_something_to_tell(&self) -> bool {
-        // A failure is told by a heartbeat before anything is final, unless there are none any more.
+        // A heartbeat reports a failure before anything is final, unless there are no more heartbeats.
         let is_final = self.load_ended && (self.failed_ns.is_none() || self.fenced);
         self.id.is_some() && (!self.outbox.is_empty() || is_final)
     }
@@ -451,7 +451,7 @@ impl<W: Window> Worker<W> {
                 let why = "the coordinator has lost reports that it had acknowledged".to_owned();
                 self.leave(Exit::Failed(why), effects);
             }
-            // What is wrong is told to the next heartbeat; without one, it is told here.
+            // The next heartbeat reports what is wrong; without one, this does.
             Refusal::UnknownWorker | Refusal::OtherKey if !self.fenced => {
                 self.reports.failed(now, MOST_BACKOFF_NS, &mut self.rng);
             }

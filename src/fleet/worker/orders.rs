@@ -100,7 +100,7 @@ impl<W: Window> Worker<W> {
                 self.turns.clone_from(&orders.turns);
                 effects.push(Effect::Turns(self.turns.clone()));
             }
-            // Another instant is of another coordinator's clock, which was set by what workers told it.
+            // Another instant is of another coordinator's clock, which was set from what workers reported.
             Some(_) if self.begun || self.announced_start_ns != start_at_ns => return,
             Some((_, known_ns)) if known_ns <= error_ns => return,
             Some(_) => {}
@@ -111,7 +111,7 @@ impl<W: Window> Worker<W> {
         self.stop_at_ns = orders.stop_at_ns.map(|stop| at_ns + stop.saturating_sub(start_at_ns));
     }
 
-    /// Tell the threads when it is time to.
+    /// Start the threads when it is time.
     pub(super) fn begin(&mut self, now: u64, effects: &mut Vec<Effect<W>>) {
         let Some((at_ns, _)) = self.start else { return };
         if !self.begun && !self.is_stopping() && now + BEGIN_NS >= at_ns {
@@ -202,7 +202,7 @@ mod tests {
         }
 
         /// A heartbeat that the coordinator's machine sees 3 ms late, and the wire within `wire_ns` there and
-        /// back; with the start as this coordinator tells it.
+        /// back; with this coordinator's start.
         fn beat(&mut self, start_at_ns: Option<u64>, wire_ns: Option<u64>) {
             let call = self.called();
             let t0_ns = self.1;

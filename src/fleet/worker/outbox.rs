@@ -49,7 +49,7 @@ impl<W: Window> Outbox<W> {
         self.frozen.clone().map(|window| (self.acked_seq + 1, window))
     }
 
-    /// The coordinator has applied all up to `seq`. What it said earlier and comes later changes nothing.
+    /// The coordinator has applied all up to `seq`. Earlier answers that arrive later change nothing.
     pub(crate) fn acked(&mut self, seq: u64) {
         if seq == self.acked_seq + 1 && self.frozen.take().is_some() {
             self.acked_seq = seq;

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! page ── at first ──────────────> now + charts + details
-//! part ── every second or two ──> one of the three, drawn anew and morphed into the page
+//! part ── every second or two ──> one of the three, rendered again and morphed into the page
 //! ```
 //!
-//! The page is drawn on the server and means something without any script: then it loads itself anew
+//! The page is drawn on the server and means something without any script: then it reloads itself
 //! from time to time. With the scripts its parts are exchanged in place, which keeps the focus, the
 //! places scrolled to and every element that has not changed. When the run is over the parts say so
 //! (`Snapshot::is_final`) and are asked for no more. What stays out: how it gets to the browser (web).
@@ -50,7 +50,7 @@ pub struct PageFeatures {
     pub start: bool,
 }
 
-/// What of the page is drawn anew.
+/// A part of the page that is rendered again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fragment {
     /// Where it stands, the key figures, the thresholds.

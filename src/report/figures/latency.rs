@@ -48,7 +48,7 @@ pub(crate) struct Latency {
     pub(crate) max: Option<f64>,
     /// Times over the histogram's range of one hour, recorded as one hour.
     pub(crate) saturated: u64,
-    /// 95 % confidence interval of each percentile, low and high; `None` where it cannot be told.
+    /// 95 % confidence interval of each percentile, low and high; `None` where the sample does not give one.
     pub(crate) intervals: BTreeMap<&'static str, Option<[f64; 2]>>,
 }
 

@@ -1,4 +1,4 @@
-//! Requests that were due and never sent, and why, as far as the picture tells.
+//! Requests that were due and never sent, and why, as far as the snapshot shows.
 
 use crate::run::Snapshot;
 use crate::tally::{Merged, Outcome};

@@ -47,7 +47,7 @@ pub(crate) struct View<'a> {
 const TITLES: [&str; 4] =
     ["Rate and errors over time", "Latency over time", "Latency by percentile", "Slip over time"];
 
-/// What is said below each title.
+/// The caption below each title.
 const NOTES: [&str; TITLES.len()] = [
     "Requests per second, by how they ended.",
     "Median and 99th percentile of each window: response time as a user feels it, service time as the target takes.",
@@ -57,7 +57,7 @@ const NOTES: [&str; TITLES.len()] = [
 /// In the place of the first where a rate is asked.
 const NOTE_WITH_RATE: &str = "Requests per second: asked by the plan, offered (sent), and how they ended.";
 
-/// As much room as the chart in this place takes when there is something to draw.
+/// The height of this chart when there is something to draw.
 pub(crate) fn waiting(place: usize, snapshot: &Snapshot) -> Markup {
     let note = if place == 0 { rate_note(snapshot) } else { NOTES[place] };
     let why = match (place, snapshot.run.model) {
@@ -146,7 +146,7 @@ fn elapsed_axis(view: &View) -> Axis {
 }
 
 /// The windows of the measured time, without those of the drain after it: they hold a few late requests
-/// each, and a line through them would tell of a fall that nobody saw.
+/// each, and a line through them would show a fall that did not happen.
 fn measured_windows(snapshot: &Snapshot) -> &[TimelinePoint] {
     let window = window_seconds(&snapshot.timeline);
     let measured = snapshot.measured_ns as f64 / 1e9;

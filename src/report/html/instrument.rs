@@ -23,7 +23,7 @@ pub(crate) fn section(source: &Source) -> Markup {
                 h3 { "Reasons to doubt the measurement" }
                 ul class="reasons" { @for reason in &judged.reasons { li { (unbroken(&one_line(reason))) } } }
             }
-            // Before there is anything measured all that can be said is that there is not.
+            // Before anything is measured, say only that.
             @if !judged.notes.is_empty() && (source.snapshot.measured_ns > 0 || source.snapshot.state == State::Finished) {
                 h3 { "Worth knowing" }
                 ul { @for note in &judged.notes { li { (unbroken(&one_line(note))) } } }

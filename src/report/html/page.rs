@@ -91,7 +91,7 @@ pub(in crate::report) fn heading(source: &Source, headline: &Headline, mark: &st
     }
 }
 
-/// Said when the target's certificate was not checked.
+/// Shown when the target's certificate was not checked.
 pub(in crate::report) fn insecure(source: &Source) -> Markup {
     html! {
         @if source.run.insecure == Some(true) { p class="trust" { strong { (sections::sentence(INSECURE)) "." } } }

@@ -250,7 +250,7 @@ fn with_interval(histogram: &Histogram, q: f64) -> String {
     }
 }
 
-/// What becomes of the scenarios that the table has no room for.
+/// What to show of the scenarios that do not fit into the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OmittedRows {
     /// They are in a table of their own that is drawn when it is opened.

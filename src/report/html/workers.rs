@@ -41,7 +41,7 @@ pub(crate) fn section(source: &Source) -> Markup {
     }
 }
 
-/// Where a worker stands: as it said itself, unless nobody has heard it for a while.
+/// A worker's state: its own report, unless it has been silent for a while.
 fn stands(worker: &WorkerFigures) -> &'static str {
     if worker.silent { "silent" } else { worker.state }
 }

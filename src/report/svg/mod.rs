@@ -16,7 +16,7 @@ pub(crate) use self::thin::{MAX_POINTS, PlotPoint, thin};
 /// there and on the full width of a phone.
 const WIDTH: f64 = 480.0;
 const HEIGHT: f64 = 270.0;
-/// Room around the plot: labels to the left and below, the legend's first row above.
+/// Space around the plot: labels to the left and below, the legend's first row above.
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = 27.0;
 const TOP: f64 = 34.0;
@@ -81,7 +81,7 @@ pub(crate) fn chart(chart: &Chart) -> Markup {
     }
 }
 
-/// The room of a chart on which there is nothing to draw, and why.
+/// The place of a chart with nothing to draw, and why.
 pub(crate) fn empty(why: &str) -> Markup {
     let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
     html! {

@@ -179,7 +179,7 @@ pub(crate) fn shorten(text: &str, columns: usize) -> String {
         head_end = end;
     }
     let short = format!("{}{ELLIPSIS}{tail}", &text[..head_end]);
-    // Cuts only where there is no room for the dots themselves.
+    // Cuts only where the dots themselves do not fit.
     short.chars().take(columns).collect()
 }
 

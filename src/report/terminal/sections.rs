@@ -97,7 +97,7 @@ pub(crate) fn availability(page: &mut Page, snapshot: &Snapshot) {
     }
 }
 
-/// Response time, and service time beside it where it tells something else.
+/// Response time, and service time beside it where the two differ.
 pub(crate) fn latency(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
     let response = snapshot.tally.times(RowTime::Response);
     let service = snapshot.tally.times(RowTime::Service);

@@ -1,4 +1,4 @@
-//! One call at a time to a coordinator, and when what it took in may be told of.
+//! One call at a time to a coordinator, and when its answers may leave.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

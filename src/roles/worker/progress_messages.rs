@@ -1,6 +1,6 @@
 //! What a worker says on standard error of its coordinator and its run: few lines, none when quiet.
 //!
-//! What stays out: why a worker ends, which is told in any case.
+//! What stays out: why a worker ends, which is always printed.
 
 use std::io::Write as _;
 
@@ -8,19 +8,19 @@ use std::io::Write as _;
 const AGAIN_NS: u64 = 10_000_000_000;
 const S: u64 = 1_000_000_000;
 
-/// What was said last.
+/// What was printed last.
 pub(crate) struct ProgressMessages {
     url: String,
     is_quiet: bool,
-    /// When it was last said that the coordinator is away.
+    /// When it was last printed that the coordinator is away.
     last_printed_ns: Option<u64>,
-    /// Whether that was the last thing said of it.
+    /// Whether that was the last message about it.
     is_away: bool,
     was_reached: bool,
 }
 
 impl ProgressMessages {
-    /// Of the coordinator at this URL nothing was said yet.
+    /// Nothing was printed yet about the coordinator at this URL.
     pub(crate) fn new(url: &str, is_quiet: bool) -> Self {
         Self { url: url.to_owned(), is_quiet, last_printed_ns: None, is_away: false, was_reached: false }
     }

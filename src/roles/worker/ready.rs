@@ -68,7 +68,7 @@ impl WorkerService<'_> {
         Ok(load_threads)
     }
 
-    /// Tell the machine once the threads' first attempts have ended.
+    /// Report once the threads' first connection attempts have ended.
     pub(super) fn settle(&mut self) -> Result<(), Failure> {
         let (Some(part), Some(load_threads)) = (self.settling, &mut self.load_threads) else { return Ok(()) };
         let Some(settled) = load_threads.settle(Duration::from_millis(1)) else { return Ok(()) };

@@ -53,7 +53,7 @@ impl Session {
         self.connection.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
-    /// Whether the peer has said that no more will come (close_notify).
+    /// Whether the peer has sent close_notify.
     #[inline]
     pub fn is_closed_by_peer(&self) -> bool {
         self.peer_closed
@@ -102,7 +102,7 @@ impl Session {
         io::BufRead::consume(&mut self.connection.reader(), n);
     }
 
-    /// Encrypt the beginning of `plaintext`; how much is told by [`Session::take_sent`] once it is out.
+    /// Encrypt the beginning of `plaintext`; [`Session::take_sent`] gives how much once it is out.
     #[inline]
     pub fn seal(&mut self, plaintext: &[u8]) {
         let piece = &plaintext[..plaintext.len().min(MAX_SEALED_BYTES)];
@@ -148,7 +148,7 @@ impl Session {
         (self.taken, self.taken - self.marked)
     }
 
-    /// Say that no more will come (close_notify, RFC 8446, section 6.1), unless there is nobody to tell.
+    /// Send close_notify (RFC 8446, section 6.1), unless the peer is gone.
     pub(crate) fn close(&mut self) {
         if !self.peer_closed && !self.broken && !self.is_handshaking() {
             self.connection.send_close_notify();
