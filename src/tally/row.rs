@@ -44,7 +44,7 @@ impl Row {
 
     /// The times of all exchanges, however they ended.
     pub fn times(&self, which: RowTime) -> Histogram {
-        Histogram::sum([true, false].map(|ok| self.timer(which.timer(ok))).into_iter())
+        Histogram::sum([true, false].map(|ok| self.timer(which.timer(ok))))
     }
 
     /// The status codes that were seen, ascending, with their counts.
