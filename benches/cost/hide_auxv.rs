@@ -41,7 +41,13 @@ fn refuse() -> std::io::Result<()> {
     // SAFETY: the first call takes numbers alone. The second reads `program` and the filter it points at,
     // both alive until it returns.
     let rc = unsafe {
-        match libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) {
+        match libc::prctl(
+            libc::PR_SET_NO_NEW_PRIVS,
+            1 as libc::c_ulong,
+            0 as libc::c_ulong,
+            0 as libc::c_ulong,
+            0 as libc::c_ulong,
+        ) {
             0 => libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program, 0, 0),
             failed => failed,
         }

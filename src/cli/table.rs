@@ -175,7 +175,7 @@ pub(super) static FLAGS: [Flag; 46] = [
         .default("15m"),
     flag("--slot", "N", Fleet, WORKER, "a worker's place; a new process of the same place takes the old one's part")
         .default("the variable JOB_COMPLETION_INDEX, or any free one"),
-    flag("--allow-target", "HOST[:PORT]", Fleet, WORKER, "what a worker may load; anything else is refused")
+    flag("--allow-target", "TARGET", Fleet, WORKER, "what a worker may load, HOST, HOST:PORT or unix:SOCKET; anything else is refused")
         .default("any")
         .repeatable(),
     flag("--state-dir", "DIR", Fleet, COORDINATOR, "where a coordinator keeps its journal, to go on after a crash"),

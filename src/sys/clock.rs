@@ -119,8 +119,9 @@ pub(crate) fn set_nice(nice: i32) {
 /// Ask the kernel to wake this thread as exactly as it can: timer slack of 1 ns instead of 50 µs.
 /// A kernel that refuses leaves the default, which shows in the slip.
 pub(crate) fn set_timer_slack() {
-    // SAFETY: PR_SET_TIMERSLACK takes one integer and touches no memory of ours.
-    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1) };
+    let slack_ns: libc::c_ulong = 1;
+    // SAFETY: PR_SET_TIMERSLACK takes one unsigned long and touches no memory of ours.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, slack_ns) };
 }
 
 #[inline]

@@ -89,8 +89,7 @@ impl Socket {
     #[inline]
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
         if self.stamped {
-            let length = buffer.len();
-            let (bytes, stamp_ns) = stamp::receive(self.fd.as_fd(), buffer, length, false)?;
+            let (bytes, stamp_ns) = stamp::receive(self.fd.as_fd(), buffer)?;
             return Ok(Received { bytes, stamp_ns });
         }
         let (_, bytes) = net::recv(&self.fd, buffer, RecvFlags::DONTWAIT)?;
@@ -104,7 +103,8 @@ impl Socket {
     #[inline]
     pub(crate) fn discard(&self, length: u64) -> io::Result<Received> {
         let length = usize::try_from(length).unwrap_or(usize::MAX).min(MAX_DISCARD_BYTES);
-        let (bytes, stamp_ns) = stamp::receive(self.fd.as_fd(), &mut [], length, true)?;
+        assert!(self.is_tcp, "only TCP throws away in the kernel");
+        let (bytes, stamp_ns) = stamp::discard(self.fd.as_fd(), length)?;
         Ok(Received { bytes, stamp_ns: stamp_ns.filter(|_| self.stamped) })
     }
 }

@@ -41,19 +41,32 @@ pub(crate) fn enable(fd: BorrowedFd<'_>) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Read up to `length` bytes into `buffer`, or past it into nothing when `discard` is set; returns
-/// the number of bytes and the stamp in nanoseconds since the Unix epoch, if there was one.
-///
-/// `length` may exceed the buffer only with `discard`.
+/// Read into `buffer`; returns the number of bytes and the stamp in nanoseconds since the Unix epoch, if there
+/// was one.
 #[inline]
-pub(crate) fn receive(
+pub(crate) fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<u64>)> {
+    let iov = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    // SAFETY: the pointer and length are those of `buffer`, which is borrowed until this returns.
+    unsafe { receive_message(fd, iov, 0) }
+}
+
+/// Read up to `length` bytes into nothing, which TCP does (tcp(7)); other sockets fail with `EFAULT`. Returns the
+/// same as [`receive`].
+#[inline]
+pub(crate) fn discard(fd: BorrowedFd<'_>, length: usize) -> io::Result<(usize, Option<u64>)> {
+    let iov = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: length };
+    // SAFETY: the kernel can write nothing to a null pointer.
+    unsafe { receive_message(fd, iov, libc::MSG_TRUNC) }
+}
+
+/// # Safety
+/// The kernel may write to all that `iov` describes, or its pointer is null.
+#[inline]
+unsafe fn receive_message(
     fd: BorrowedFd<'_>,
-    buffer: &mut [u8],
-    length: usize,
-    discard: bool,
+    mut iov: libc::iovec,
+    flags: libc::c_int,
 ) -> io::Result<(usize, Option<u64>)> {
-    assert!(discard || length <= buffer.len());
-    let mut iov = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: length };
     let mut control = MaybeUninit::<Control>::uninit();
     // SAFETY: msghdr is plain data for which all zeroes is a valid value.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
@@ -61,20 +74,22 @@ pub(crate) fn receive(
     message.msg_iovlen = 1;
     message.msg_control = control.as_mut_ptr().cast();
     message.msg_controllen = size_of::<Control>() as _;
-    let flags = libc::MSG_DONTWAIT | if discard { libc::MSG_TRUNC } else { 0 };
-    // SAFETY: iov points at `buffer` with at most its length, or MSG_TRUNC is set, with which TCP
-    // writes nothing to the buffer (tcp(7)); control points at `control` with its size.
-    let n = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, flags) };
+    // SAFETY: the caller answers for `iov`; control points at `control` with its size.
+    let n = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT | flags) };
     if n < 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok((n as usize, stamp(&message)))
+    // SAFETY: recvmsg has filled it, and `control` lives on.
+    Ok((n as usize, unsafe { stamp(&message) }))
 }
 
 /// The timestamp among the control messages of a finished `recvmsg`.
+///
+/// # Safety
+/// Its control pointer and length describe memory that the kernel has filled.
 #[inline]
-fn stamp(message: &libc::msghdr) -> Option<u64> {
-    // SAFETY: the kernel filled control and msg_controllen; CMSG_FIRSTHDR checks the length, and a
+unsafe fn stamp(message: &libc::msghdr) -> Option<u64> {
+    // SAFETY: by the caller's word the kernel filled control and msg_controllen; CMSG_FIRSTHDR checks the length, and a
     // SCM_TIMESTAMPNS message carries a timespec, which may be unaligned.
     unsafe {
         let header = libc::CMSG_FIRSTHDR(message);
@@ -86,5 +101,19 @@ fn stamp(message: &libc::msghdr) -> Option<u64> {
         }
         let time = libc::CMSG_DATA(header).cast::<libc::timespec>().read_unaligned();
         Some(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn a_socket_that_can_not_throw_away_writes_nowhere() {
+        let (mut one, other) = UnixStream::pair().unwrap();
+        one.write_all(b"x").unwrap();
+        assert_eq!(discard(other.as_fd(), 1).unwrap_err().raw_os_error(), Some(libc::EFAULT));
     }
 }

@@ -36,8 +36,7 @@ impl Watch {
     /// # Errors
     /// `WouldBlock` when there is nothing; otherwise why the connection is gone.
     pub(crate) fn receive(&mut self, from: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, u64)> {
-        let length = buffer.len();
-        let (bytes, stamp_ns) = stamp::receive(from.as_fd(), buffer, length, false)?;
+        let (bytes, stamp_ns) = stamp::receive(from.as_fd(), buffer)?;
         let now = self.clock.now();
         self.offset.refresh(&self.clock, now);
         let at_ns = stamp_ns.map(|ns| self.offset.translate_late(ns).min(now));

@@ -39,7 +39,7 @@ fn each_fault(text: impl Fn(&str) -> String, cases: &[Case]) -> String {
 const LOADS: [Case; 22] = [
     ("{}", "3:7: load", &["`requests: 1000`", "-n 1000", "`duration: 30s`", "-d 30s"]),
     ("{rate: 500/s}", "3:14: load.rate", &["`duration: 30s`", "-d 30s"]),
-    ("{rate: 1/s, requests: 99M}", "3:22: load.requests", &[]),
+    ("{rate: 1/s, requests: 99M}", "3:29: load.requests", &["720h"]),
     ("{rate: 0/s, duration: 1s}", "3:14: load.rate", &[]),
     ("{rate: 10.1M/s, duration: 1s}", "3:14: load.rate", &["10000000/s"]),
     ("{duration: 0s}", "3:18: load.duration", &["`30s`"]),

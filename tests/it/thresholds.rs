@@ -168,10 +168,11 @@ fn failed_dropped_and_unfinished_requests_are_over_every_limit_on_a_time() {
     assert_eq!(outcomes(&fast), [Failed, Passed, Passed, Failed]);
     let figure = &Figure::all(&fast)[0];
     assert_eq!((figure.over, figure.requests, figure.observed), (Some(300), Some(1_300), None));
-    let unfinished = with(&|row| {
+    let mut unfinished = with(&|row| {
         row.add(RowCounter::Due, 300);
         row.add(RowCounter::Sent, 300);
     });
+    unfinished.unfinished = 300;
     assert_eq!(outcomes(&unfinished), [Failed, Passed, Inconclusive, Failed]);
     let dropped = with(&|row| {
         row.add(RowCounter::Due, 300);
@@ -195,7 +196,7 @@ fn a_run_in_which_nothing_ended_passes_nothing() {
         s.tally.clear();
     });
     assert_eq!(outcomes(&empty), [Inconclusive; 3]);
-    assert!(Figure::all(&empty).iter().all(|t| t.observed.is_none() && t.reason.is_some()));
+    assert!(Figure::all(&empty)[..3].iter().all(|t| t.observed.is_none() && t.reason.is_some()));
 }
 
 #[test]
