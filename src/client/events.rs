@@ -139,15 +139,14 @@ impl Client {
             let last = exchange.last.unwrap_or(Arrival::judge(None, 0, now));
             return self.complete(c, id, false, last);
         }
-        // No byte left this machine, or the target's kernel acknowledged none. With an orderly end this
-        // proves that the target closed the connection before it had them. With a reset it is almost certain,
-        // which is enough for idempotent requests.
+        // Where twice means the same as once, an end without a byte of response is enough (RFC 9110, 9.2.2).
+        // Anything else is sent again only if the target cannot have seen it: no byte left this machine, or its
+        // kernel acknowledged none and ended the connection in order, which acknowledges all it had.
         let is_idempotent = self.exchanges.request(&self.spec, id).is_idempotent;
-        let proven = !matches!(end, End::Reset(_)) || is_idempotent;
-        let unseen = wire.written() == 0 || (unacknowledged && proven);
-        let was_idle = connection.served > 0 && !wire.is_heard() && unseen;
-        if was_idle && !exchange.retried {
-            return self.send_again(c, id);
+        let unseen = wire.written() == 0 || (unacknowledged && !matches!(end, End::Reset(_)));
+        let may_be_sent_again = connection.served > 0 && !wire.is_heard() && (is_idempotent || unseen);
+        if may_be_sent_again && !exchange.retried {
+            return self.send_again(c, id, Close::TargetIdle);
         }
         let failure = match end {
             End::Eof => (Outcome::ClosedEarly, Detail::None),
@@ -157,12 +156,12 @@ impl Client {
         self.fail(c, failure, now);
     }
 
-    /// The target closed `c` before it had the request: send the request again over a new connection.
-    fn send_again(&mut self, c: u32, id: ExchangeId) {
+    /// `c` brought no answer to the request on it: close it and send the request again over a new connection.
+    fn send_again(&mut self, c: u32, id: ExchangeId, why: Close) {
         self.exchanges.get_mut(id).retries(&mut self.tally);
         self.exchanges.suspend(id);
         self.pool.get_mut(c).wire.end();
-        self.pool.retire(c, Close::TargetIdle, &mut self.tally);
+        self.pool.retire(c, why, &mut self.tally);
         self.pool.reserve(c, id);
     }
 

@@ -48,7 +48,7 @@ pub(crate) struct Exchange {
     pub(crate) step: StepId,
     /// Whether it is measured: it was due after the warm-up.
     pub(crate) measured: bool,
-    /// Whether it was sent again because the target had already closed the connection.
+    /// Whether it met a connection that brought no answer and was sent again.
     pub(crate) retried: bool,
     /// Redirects it has followed.
     pub(crate) redirects: u8,
@@ -142,7 +142,7 @@ impl Exchange {
         }
     }
 
-    /// It is sent again, because the target had closed the connection.
+    /// It met a connection that brought no answer, and is sent again.
     pub(crate) fn retries(&mut self, tally: &mut Tally) {
         self.retried = true;
         tally.add(Counter::Retried, u64::from(self.measured));

@@ -11,7 +11,7 @@ named_enum! {
         AgeReached = "age_reached",
         /// The head of the response closes the connection, or its body ends with the connection.
         TargetAsked = "target_asked",
-        /// The target closed it while nothing was outstanding, or before it had the request.
+        /// The target closed it while nothing was outstanding, or before it answered a request that was sent again.
         TargetIdle = "target_idle",
         /// The target sent bytes that no request asked for, or responded before it had the whole request.
         OutOfStep = "out_of_step",

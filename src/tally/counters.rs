@@ -19,7 +19,7 @@ named_enum! {
         ConnectFailures = "connect_failures",
         /// Redirects that were followed.
         Redirects = "redirects",
-        /// Requests sent a second time because the target had closed the idle connection.
+        /// Requests sent a second time because the connection they went out on brought no answer.
         Retried = "retried",
         /// Receive timestamps that cannot be true (before the send, after the read) and were replaced by our
         /// own clock reading.

@@ -15,7 +15,7 @@ use serde::{Serialize, Serializer};
 
 pub(crate) use self::baseline::BaselineFigures;
 pub(crate) use self::latency::{Histograms, Latency};
-pub(crate) use self::unsent::{dropped_because, turned_away};
+pub(crate) use self::unsent::{dropped_because, resends, turned_away};
 pub(crate) use self::wire::{Connections, explain, protocol_errors, tls_faults};
 use super::format::seconds;
 use super::scenario_rows;

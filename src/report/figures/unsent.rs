@@ -1,12 +1,28 @@
-//! Requests that were due and never sent, and why, as far as the snapshot shows.
+//! Requests that were due and never sent, and why, as far as the picture tells; and those sent twice.
 
+use super::Totals;
+use crate::report::format::percent;
 use crate::run::Snapshot;
 use crate::tally::{Merged, Outcome};
+use crate::units::plural;
 
 /// Requests that came to no connection: attempted, but never sent.
 pub(crate) fn turned_away(tally: &Merged) -> u64 {
     let ended = |outcome: Outcome| tally.sum(outcome);
     ended(Outcome::ConnectRefused) + ended(Outcome::ConnectUnreachable) + ended(Outcome::ConnectTimeout)
+}
+
+/// Requests sent again are told where they are more than this share of all: a few are a target that closes idle
+/// connections, as any may.
+const RESENDS_WORTH_TELLING: f64 = 0.001;
+
+/// How many requests were sent again, and their share; `None`: too few to tell.
+pub(crate) fn resends(totals: &Totals) -> Option<String> {
+    let (n, of) = (totals.retried?, totals.sent.max(1) as f64);
+    let share = n as f64 / of;
+    (share > RESENDS_WORTH_TELLING).then(|| {
+        format!("{} ({} of sent): their connections brought no answer", plural(n, "request"), percent(share))
+    })
 }
 
 /// Why requests were dropped: in a fleet also for want of a lease.

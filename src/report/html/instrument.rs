@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::sections::{facts_list, optional, table};
 use super::source::Source;
+use crate::report::figures::resends;
 use crate::report::format::{count, percent, time};
 use crate::report::sanitize::{one_line, unbroken};
 use crate::run::State;
@@ -78,7 +79,7 @@ fn facts(source: &Source) -> Markup {
         ("offered / asked", offered),
         ("CPU throttling", throttled),
         ("failed idle connects", count(tally.counter(Counter::ConnectFailures))),
-        ("sent again", count(tally.counter(Counter::Retried))),
+        ("sent again", resends(&source.totals).unwrap_or_else(|| count(tally.counter(Counter::Retried)))),
     ])
 }
 

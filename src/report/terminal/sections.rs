@@ -3,7 +3,7 @@
 use super::page::{Page, Style};
 use crate::report::availability;
 use crate::report::figures::{
-    Connections, InstrumentFigures, Outcomes, Rate, Totals, dropped_because, explain, status_codes,
+    Connections, InstrumentFigures, Outcomes, Rate, Totals, dropped_because, explain, resends, status_codes,
     turned_away,
 };
 use crate::report::format::{bytes, count, percent, rate as per_second, short_count, time, time_in_interval};
@@ -304,11 +304,10 @@ pub(crate) fn traffic(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
         let attempts = plural(tally.counter(Counter::ConnectFailures), "attempt");
         connections.push(format!("{attempts} failed with no request waiting"));
     }
-    if tally.counter(Counter::Retried) > 0 {
-        let requests = plural(tally.counter(Counter::Retried), "request");
-        connections.push(format!("{requests} sent again after the target closed an idle connection"));
-    }
     page.field("connections", &connections);
+    if let Some(resends) = resends(totals) {
+        page.field("sent again", &[resends]);
+    }
     if snapshot.run.insecure.is_some() {
         let mut tls = vec![
             format!("{} in full", plural(tally.counter(Counter::HandshakesFull), "handshake")),
