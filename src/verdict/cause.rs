@@ -35,29 +35,38 @@ impl Cause {
         }
     }
 
-    /// What happened to `missing` requests, and the remedy.
+    /// What became of so many requests.
     pub(super) fn explain(self, missing: u64) -> String {
         let requests = plural(missing, "request");
         let were = |n: u64| if n == 1 { "was" } else { "were" };
         match self {
-            Self::Generator => format!(
-                "this generator did not get to {requests}: add --threads or workers, or lower the rate"
-            ),
-            Self::Connections => format!(
-                "{requests} found every connection waiting for the target while this generator kept up: \
-                 raise `concurrency` or lower the rate"
-            ),
-            Self::Either => format!(
-                "{requests} found every connection taken, and this generator may have kept them: \
-                 put the other reasons right first, then raise `concurrency` or lower the rate"
-            ),
+            Self::Generator => format!("this generator did not get to {requests}"),
+            Self::Connections => {
+                format!(
+                    "{requests} found every connection waiting for the target while this generator kept up"
+                )
+            }
+            Self::Either => {
+                format!("{requests} found every connection taken, and this generator may have kept them")
+            }
             Self::Workers { cut_off, of } => format!(
-                "{cut_off} of {} {} lost or had no lease for a while, and {requests} {} not sent: find out what \
-                 stopped them; `on_worker_loss: redistribute` deals a lost one's part to the others",
+                "{cut_off} of {} {} lost or had no lease for a while, and {requests} {} not sent",
                 plural(of as u64, "worker"),
                 were(cut_off as u64),
                 were(missing),
             ),
+        }
+    }
+
+    /// What to do about it.
+    pub(super) const fn remedy(self) -> &'static str {
+        match self {
+            Self::Generator => "add --threads or workers, or lower the rate",
+            Self::Connections => "raise `concurrency` or lower the rate",
+            Self::Either => "put the other reasons right first, then raise `concurrency` or lower the rate",
+            Self::Workers { .. } => {
+                "find out what stopped them; `on_worker_loss: redistribute` deals a lost one's part to the others"
+            }
         }
     }
 }

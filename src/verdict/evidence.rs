@@ -5,7 +5,12 @@ use crate::tally::{Histogram, ThreadHealth};
 /// The largest fraction of the time a thread may be busy in the open model: above it, queues build up.
 pub(crate) const BUSY_RATIO_MAX: f64 = 0.95;
 
-/// Figures of a run's measured time that show how well this tool measured.
+/// Fewer requests than these support no share of a hundredth, and no remedy.
+pub(super) const FEW: u64 = 100;
+/// A thread that was busy all of this time was not busy with one request.
+const LONG_ENOUGH_NS: u64 = 1_000_000_000;
+
+/// What a run says of itself, over the measured time.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
     /// Whether requests were due by a schedule.
@@ -55,8 +60,14 @@ impl Evidence<'_> {
         self.asked.saturating_sub(self.offered())
     }
 
-    /// The busiest thread over [`BUSY_RATIO_MAX`]: its index, its busy ratio, and how many are over.
+    /// The busiest thread over [`BUSY_RATIO_MAX`]: its place, its share, and how many are over.
+    /// `None` too where requests were too few and the time too short to tell: one request keeps a thread busy for as
+    /// long as it takes.
     pub(super) fn saturated_thread(&self) -> Option<(usize, f64, usize)> {
+        let observed_ns = self.threads.iter().map(|thread| thread.observed_ns).max();
+        if self.sent < FEW && observed_ns < Some(LONG_ENOUGH_NS) {
+            return None;
+        }
         let over = self
             .threads
             .iter()

@@ -33,6 +33,7 @@ use std::fmt;
 pub use super::cause::Cause;
 pub(crate) use super::evidence::BUSY_RATIO_MAX;
 pub use super::evidence::Evidence;
+use super::evidence::FEW;
 
 use crate::tally::Histogram;
 use crate::units::{plural, print_percent, print_time};
@@ -89,6 +90,10 @@ pub enum Reason {
         p99_ns: u64,
         /// The limit of the send delay.
         limit_ns: u64,
+        /// How many were later than that.
+        late: u64,
+        /// Of how many.
+        of: u64,
     },
     /// Responses waited in the kernel for too long before we read them.
     ReadLate {
@@ -96,6 +101,10 @@ pub enum Reason {
         p99_ns: u64,
         /// The limit of the receive delay.
         limit_ns: u64,
+        /// How many lay there for longer than that.
+        late: u64,
+        /// Of how many.
+        of: u64,
     },
     /// Our control group was throttled.
     Throttled {
@@ -165,12 +174,13 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::LoadNotOffered { ratio, missing, cause } => {
-                write!(
-                    f,
-                    "{} of the asked load was offered: {}",
-                    print_percent(ratio),
-                    cause.explain(missing)
-                )
+                let what = cause.explain(missing);
+                // So many were asked.
+                if missing as f64 / (1.0 - ratio) < FEW as f64 {
+                    return f.write_str(&what);
+                }
+                let offered = print_percent(ratio);
+                write!(f, "{offered} of the asked load was offered: {what}: {}", cause.remedy())
             }
             Self::ThreadSaturated { thread, busy_ratio, over } => {
                 write!(f, "thread {thread} was busy {}", print_percent(busy_ratio))?;
@@ -179,14 +189,30 @@ impl fmt::Display for Reason {
                 }
                 write!(f, ": add --threads or lower the rate")
             }
-            Self::SentLate { p99_ns, limit_ns } => write!(
+            Self::SentLate { p99_ns, limit_ns, late, of } if of < FEW => write!(
+                f,
+                "{}: sent {} or more after {} could be, {} is the limit",
+                late_of(late, of, "request"),
+                print_time(p99_ns),
+                if late == 1 { "it" } else { "they" },
+                print_time(limit_ns)
+            ),
+            Self::ReadLate { p99_ns, limit_ns, late, of } if of < FEW => write!(
+                f,
+                "{}: {} or more in the kernel before this generator read {}, {} is the limit",
+                late_of(late, of, "response"),
+                print_time(p99_ns),
+                if late == 1 { "it" } else { "them" },
+                print_time(limit_ns)
+            ),
+            Self::SentLate { p99_ns, limit_ns, .. } => write!(
                 f,
                 "1 % of the requests were sent {} or more after they could be, {} is the limit: \
                  lower the rate, or leave this generator cores that nothing else uses",
                 print_time(p99_ns),
                 print_time(limit_ns)
             ),
-            Self::ReadLate { p99_ns, limit_ns } => write!(
+            Self::ReadLate { p99_ns, limit_ns, .. } => write!(
                 f,
                 "1 % of the responses lay {} or more in the kernel before they were read, {} is the limit: \
                  lower the rate, add --threads, or leave this generator cores that nothing else uses",
@@ -289,7 +315,19 @@ fn saturated(evidence: &Evidence) -> Option<Reason> {
 fn sent_late(evidence: &Evidence) -> Option<Reason> {
     let p99_ns = evidence.send_delay.quantile(JUDGED_QUANTILE)?;
     let limit_ns = send_delay_limit_ns(evidence);
-    (!within(p99_ns, limit_ns)).then_some(Reason::SentLate { p99_ns, limit_ns })
+    let (late, of) = (over(evidence.send_delay, limit_ns), evidence.send_delay.count());
+    (!within(p99_ns, limit_ns)).then_some(Reason::SentLate { p99_ns, limit_ns, late, of })
+}
+
+/// `1 of 40 requests was late`.
+fn late_of(late: u64, of: u64, what: &str) -> String {
+    format!("{late} of {} {} late", plural(of, what), if late == 1 { "was" } else { "were" })
+}
+
+/// How many delays are over `limit_ns`.
+fn over(delays: &Histogram, limit_ns: u64) -> u64 {
+    let over = delays.buckets().filter(|bucket| !within(bucket.highest_ns, limit_ns));
+    over.map(|bucket| bucket.count).sum()
 }
 
 pub(super) fn send_delay_limit_ns(evidence: &Evidence) -> u64 {
@@ -301,11 +339,7 @@ pub(super) fn send_delay_limit_ns(evidence: &Evidence) -> u64 {
 fn few_sent_late(evidence: &Evidence) -> Option<String> {
     let delays = evidence.send_delay;
     let limit_ns = send_delay_limit_ns(evidence);
-    let late: u64 = delays
-        .buckets()
-        .filter(|bucket| !within(bucket.highest_ns, limit_ns))
-        .map(|bucket| bucket.count)
-        .sum();
+    let late = over(delays, limit_ns);
     if !evidence.open_model || late == 0 || sent_late(evidence).is_some() {
         return None;
     }
@@ -324,7 +358,8 @@ fn read_late(evidence: &Evidence) -> Option<Reason> {
     let p99_ns = evidence.receive_delay.quantile(JUDGED_QUANTILE)?;
     let floor = if evidence.kernel_timestamps { RECEIVE_DELAY_FLOOR_NS } else { 0 };
     let limit_ns = evidence.service_time.quantile(0.5)?.max(floor);
-    (!within(p99_ns, limit_ns)).then_some(Reason::ReadLate { p99_ns, limit_ns })
+    let (late, of) = (over(evidence.receive_delay, limit_ns), evidence.receive_delay.count());
+    (!within(p99_ns, limit_ns)).then_some(Reason::ReadLate { p99_ns, limit_ns, late, of })
 }
 
 /// Whether a quantile is at most `limit_ns`, to the histogram's resolution of three digits: a quantile is

@@ -403,3 +403,38 @@ fn a_mean_is_judged_by_what_is_left_without_our_delays() {
     assert!(!explains(1_900 * US));
     assert!(explains(2_100 * US));
 }
+
+#[test]
+fn one_request_or_a_handful_says_nothing_of_a_busy_generator() {
+    for (n, open_model) in [(1, false), (5, false), (1, true), (5, true)] {
+        let run = Run::with(|run| {
+            (run.open_model, run.asked, run.sent) = (open_model, n, n);
+            run.threads = vec![ThreadHealth { busy_ns: MS, observed_ns: MS, ..ThreadHealth::default() }];
+        });
+        let judged = judge(&run.evidence());
+        assert_eq!((judged.reasons, judged.notes), (vec![], Vec::<String>::new()), "{n} {open_model}");
+    }
+}
+
+#[test]
+fn a_small_sample_is_told_in_counts_and_without_a_remedy() {
+    let run = Run::with(|run| {
+        (run.asked, run.sent) = (40, 40);
+        run.send_delay = histogram(&[(39, 20 * US), (1, 30 * MS)]);
+        run.receive_delay = histogram(&[(39, 20 * US), (1, 30 * MS)]);
+    });
+    let reasons = judge(&run.evidence()).reasons;
+    let counts = |reason: &Reason| match *reason {
+        Reason::SentLate { late, of, .. } | Reason::ReadLate { late, of, .. } => (late, of),
+        _ => panic!("{reason:?}"),
+    };
+    assert_eq!(reasons.iter().map(counts).collect::<Vec<_>>(), [(1, 40), (1, 40)]);
+    for reason in &reasons {
+        let text = reason.to_string();
+        assert!(text.starts_with("1 of 40 re") && text.contains(" was late"), "{text}");
+        assert!(!text.contains('%') && !text.contains("lower the rate"), "{text}");
+    }
+    let missing = judge(&Run::with(|run| (run.asked, run.sent, run.dropped) = (5, 4, 1)).evidence());
+    assert_eq!(missing.reasons[0].name(), "load_not_offered");
+    assert!(!missing.reasons[0].to_string().contains("lower the rate"), "{}", missing.reasons[0]);
+}
