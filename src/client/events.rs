@@ -75,9 +75,23 @@ impl Client {
         }
     }
 
-    /// `bytes` were read from `c`; `stamp_ns` is when the kernel received the last of them.
+    /// `bytes` were read from `c`; `stamp_ns` is the kernel's word on when the last of them was there. It may be
+    /// wrong: the wall clock is stepped at times.
     #[inline]
     pub fn received(&mut self, c: u32, bytes: &[u8], stamp_ns: Option<u64>, now: u64) {
+        self.received_when(c, bytes, (stamp_ns, |_| false), now);
+    }
+
+    /// The same; `was_before` says whether the stamp proves that they were there before an instant. It is asked
+    /// only where the stamp lies before the request's send.
+    #[inline]
+    pub fn received_when(
+        &mut self,
+        c: u32,
+        bytes: &[u8],
+        (stamp_ns, was_before): (Option<u64>, impl FnOnce(u64) -> bool),
+        now: u64,
+    ) {
         let connection = self.pool.get_mut(c);
         let Some(id) = connection.wire.exchange() else {
             if connection.state == State::Established {
@@ -88,6 +102,13 @@ impl Client {
         let exchange = self.exchanges.get_mut(id);
         let is_first = exchange.first_byte_ns.is_none();
         let arrival = exchange.arrived(bytes.len(), stamp_ns, now);
+        if is_first && (arrival.absurd || connection.wire.written() == 0) {
+            let sent_ns = exchange.sent_ns.unwrap_or(now);
+            // What was there before the request was sent is never its answer (RFC 9112, 9.2).
+            if connection.wire.written() == 0 || was_before(sent_ns) {
+                return self.out_of_step(c, id, now);
+            }
+        }
         if is_first && let Err(deadline_ns) = self.exchanges.first_byte_arrived(id, arrival.at_ns) {
             return self.fail(c, (Outcome::FirstByteTimeout, Detail::None), deadline_ns);
         }
@@ -156,6 +177,20 @@ impl Client {
         self.fail(c, failure, now);
     }
 
+    /// What `c` holds was sent before the request on it was: the request goes over another connection, if the
+    /// target cannot have it or twice means the same as once.
+    #[cold]
+    fn out_of_step(&mut self, c: u32, id: ExchangeId, now: u64) {
+        let may_be_sent_again =
+            self.pool.get(c).wire.written() == 0 || self.exchanges.request(&self.spec, id).is_idempotent;
+        let exchange = self.exchanges.get_mut(id);
+        exchange.unhear();
+        if may_be_sent_again && !exchange.retried {
+            return self.send_again(c, id, Close::OutOfStep);
+        }
+        self.fail_because(c, (Outcome::ClosedEarly, Detail::None), now, Close::OutOfStep);
+    }
+
     /// `c` brought no answer to the request on it: close it and send the request again over a new connection.
     fn send_again(&mut self, c: u32, id: ExchangeId, why: Close) {
         self.exchanges.get_mut(id).retries(&mut self.tally);
@@ -220,10 +255,14 @@ impl Client {
 
     /// The exchange on `c` ends without a complete response, and the connection with it.
     pub(super) fn fail(&mut self, c: u32, failure: (Outcome, Detail), at_ns: u64) {
+        self.fail_because(c, failure, at_ns, Close::Failure);
+    }
+
+    fn fail_because(&mut self, c: u32, failure: (Outcome, Detail), at_ns: u64, why: Close) {
         if let Some(id) = self.pool.get_mut(c).wire.end() {
             self.end_exchange(id, failure, at_ns);
         }
-        self.pool.close(c, Close::Failure, &mut self.tally);
+        self.pool.close(c, why, &mut self.tally);
     }
 
     fn end_exchange(&mut self, id: ExchangeId, (outcome, detail): (Outcome, Detail), at_ns: u64) {

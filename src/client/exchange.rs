@@ -76,8 +76,8 @@ pub(crate) struct Arrival {
     pub(crate) at_ns: u64,
     /// How long the kernel held it, by a plausible timestamp.
     delay_ns: Option<u64>,
-    /// There was a timestamp, but not a plausible one.
-    absurd: bool,
+    /// A stamp was there and could not be true.
+    pub(crate) absurd: bool,
 }
 
 impl Arrival {
@@ -146,6 +146,12 @@ impl Exchange {
     pub(crate) fn retries(&mut self, tally: &mut Tally) {
         self.retried = true;
         tally.add(Counter::Retried, u64::from(self.measured));
+    }
+
+    /// What was read last was no answer to it.
+    #[cold]
+    pub(crate) fn unhear(&mut self) {
+        (self.first_byte_ns, self.last, self.received) = (None, None, 0);
     }
 
     /// `n` bytes of its response were read.

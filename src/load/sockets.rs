@@ -91,8 +91,11 @@ impl Thread {
                 }
             };
             let stamp_ns = received.stamp_ns.map(|ns| self.offset.translate(ns));
+            let (offset, clock) = (&mut self.offset, &self.job.clock);
+            let was_before =
+                |at_ns| received.stamp_ns.is_some_and(|ns| offset.proves_before(ns, at_ns, clock));
             let read = (request, &self.buffer[..]);
-            match transport.deliver(&mut self.client, c, read, (received.bytes, stamp_ns), now) {
+            match transport.deliver(&mut self.client, c, read, (received.bytes, stamp_ns, was_before), now) {
                 Ok(tls) if tls.closed => self.ended(c, End::Eof, now),
                 Ok(tls) if tls.wants_write => self.write(c, now),
                 Ok(_) => {}
@@ -128,6 +131,17 @@ impl Thread {
         let unread = !transport.is_tls() && matches!(end, End::Reset(_)) && self.client.sends_no_body(c);
         let unacknowledged = sys::unacknowledged(transport.socket(), total, current, unread);
         self.client.closed(c, end, unacknowledged, now);
+    }
+
+    /// Send on `c` later than was meant: what came meanwhile, nobody has seen. If the socket holds anything, that is
+    /// read first, and where it was no answer the request goes over another connection.
+    #[cold]
+    pub(super) fn write_late(&mut self, c: u32, now: u64) {
+        let pending = self.transports[c as usize].as_ref().is_some_and(|t| sys::has_pending(t.socket()));
+        let now = if pending { self.read(c, true, now) } else { now };
+        if !pending || self.client.has_outgoing(c) {
+            self.write(c, now);
+        }
     }
 
     #[inline]

@@ -28,7 +28,10 @@ const START_WAIT_NS: u64 = 200_000;
 const NO_SLEEP_NS: u64 = 2_000;
 const NO_SLEEP_NS_PER_EVENT: u64 = 150;
 
-/// The interval between checks for an empty tally when there must be one.
+/// A send this long after the last look at all sockets is late: this thread was held up meanwhile.
+const LATE_NS: u64 = 1_000_000;
+
+/// Between looks for an empty tally, where there has to be one.
 const EMPTY_TALLY_WAIT: Duration = Duration::from_micros(50);
 
 /// One load thread and everything it owns.
@@ -59,6 +62,8 @@ pub(super) struct Thread {
     full_rounds: usize,
     full_since_ns: u64,
     next_at_ns: u64,
+    /// Up to when the last wait has seen what came.
+    seen_to_ns: u64,
     /// Whether anything came due or was done in this step.
     acted: bool,
     pinned: bool,
@@ -92,6 +97,7 @@ impl Thread {
             full_rounds: 0,
             full_since_ns: 0,
             next_at_ns: 0,
+            seen_to_ns: 0,
             acted: false,
             pinned: false,
             fault: Fault::of(job.thread),
@@ -235,8 +241,11 @@ impl Thread {
         let hurried = self.job.may_poll && self.client.gap_ns() < SHORTEST_GAP_NS;
         let polls = hurried || self.job.busy_poll || !self.unread.is_empty();
         let wait_ns = if polls { 0 } else { left_ns };
-        let events = self.poller.wait(wait_ns)?;
+        // Without a look there are no events: a stop of this process breaks a wait off.
+        let waited = self.poller.wait(wait_ns);
+        let events = *waited.as_ref().unwrap_or(&0);
         let mut now = self.job.clock.now();
+        self.seen_to_ns = if waited.is_ok() { now } else { self.seen_to_ns };
         let idle_from_ns = match polls {
             // A round in which nothing happened was waiting as a whole.
             true if events == 0 && !self.acted && self.unread.is_empty() => self.stepped_at_ns,
@@ -296,6 +305,7 @@ impl Thread {
         while let Some(action) = self.client.next(now) {
             self.acted = true;
             match action {
+                Action::Send(c) if now - self.seen_to_ns > LATE_NS => self.write_late(c, now),
                 Action::Send(c) => self.write(c, now),
                 Action::Connect(c) => self.connect(c, now),
                 Action::Close(c) => self.close(c),

@@ -97,7 +97,8 @@ impl Transport {
         self.socket().receive(&mut buffer[..request.bytes as usize])
     }
 
-    /// Pass what [`Self::receive`] read for `c` to the client: `received` bytes of `wire`.
+    /// Hand what [`Self::receive`] read for `c` to the client: `received` bytes of `wire`. `was_before`: as
+    /// [`Client::received_when`] wants it.
     ///
     /// # Errors
     /// What is wrong with the TLS records.
@@ -107,13 +108,15 @@ impl Transport {
         client: &mut Client,
         c: u32,
         (request, wire): (ReadRequest, &[u8]),
-        (received, stamp_ns): (usize, Option<u64>),
+        (received, stamp_ns, was_before): (usize, Option<u64>, impl FnMut(u64) -> bool),
         now: u64,
     ) -> Result<TlsState, TlsFault> {
         match self {
             Self::Plain(_) if request.discard => client.skipped(c, received as u64, stamp_ns, now),
-            Self::Plain(_) => client.received(c, &wire[..received], stamp_ns, now),
-            Self::Tls(stream) => return stream.decrypt(client, c, &wire[..received], stamp_ns, now),
+            Self::Plain(_) => client.received_when(c, &wire[..received], (stamp_ns, was_before), now),
+            Self::Tls(stream) => {
+                return stream.decrypt(client, c, &wire[..received], (stamp_ns, was_before), now);
+            }
         }
         Ok(TlsState { closed: false, wants_write: false })
     }
@@ -164,7 +167,7 @@ impl TlsStream {
         client: &mut Client,
         c: u32,
         mut wire: &[u8],
-        stamp_ns: Option<u64>,
+        (stamp_ns, mut was_before): (Option<u64>, impl FnMut(u64) -> bool),
         now: u64,
     ) -> Result<TlsState, TlsFault> {
         let session = &mut self.session;
@@ -182,7 +185,7 @@ impl TlsStream {
                 if plaintext.is_empty() {
                     break;
                 }
-                client.received(c, plaintext, stamp_ns, now);
+                client.received_when(c, plaintext, (stamp_ns, &mut was_before), now);
                 let n = plaintext.len();
                 session.consume(n);
                 left -= n;

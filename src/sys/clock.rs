@@ -38,6 +38,8 @@ pub struct RealtimeOffset {
     /// The offset lies within this much of `ahead_ns`.
     uncertainty_ns: u64,
     looked_at_ns: u64,
+    /// Since when no look has contradicted the one before.
+    steady_since_ns: u64,
 }
 
 impl RealtimeOffset {
@@ -73,7 +75,12 @@ impl RealtimeOffset {
     pub fn between(before_ns: u64, real_ns: u64, after_ns: u64) -> Self {
         let half = (after_ns - before_ns) / 2;
         let middle = before_ns + half;
-        Self { ahead_ns: real_ns as i64 - middle as i64, uncertainty_ns: half + 1, looked_at_ns: after_ns }
+        Self {
+            ahead_ns: real_ns as i64 - middle as i64,
+            uncertainty_ns: half + 1,
+            looked_at_ns: after_ns,
+            steady_since_ns: after_ns,
+        }
     }
 
     /// Look at it again if it has aged.
@@ -89,11 +96,23 @@ impl RealtimeOffset {
         let apart = self.ahead_ns.abs_diff(fresh.ahead_ns);
         if apart > self.uncertainty_ns + fresh.uncertainty_ns {
             *self = measure();
-        } else if fresh.uncertainty_ns < self.uncertainty_ns {
+            return;
+        }
+        let steady_since_ns = self.steady_since_ns;
+        if fresh.uncertainty_ns < self.uncertainty_ns {
             *self = fresh;
         } else {
             self.looked_at_ns = fresh.looked_at_ns;
         }
+        self.steady_since_ns = steady_since_ns;
+    }
+
+    /// Whether a stamp of CLOCK_REALTIME proves that it was made before `at_ns`: looked at anew, the wall clock has
+    /// not been stepped since the stamp.
+    #[cold]
+    pub fn proves_before(&mut self, stamp_ns: u64, at_ns: u64, clock: &Clock) -> bool {
+        self.update(Self::look(clock), || Self::measure(clock));
+        self.translate(stamp_ns) > self.steady_since_ns && self.translate_late(stamp_ns) < at_ns
     }
 
     /// A stamp in nanoseconds of CLOCK_REALTIME, on the clock it was measured against; 0 when it lies before
@@ -160,11 +179,40 @@ mod tests {
         assert!(offset.ahead_ns - stepped > 3_599_000_000_000);
     }
 
+    #[test]
+    fn a_stamp_proves_something_only_while_the_wall_clock_was_not_stepped() {
+        const MS: u64 = 1_000_000;
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        let clock = Clock::with_past(10_000 * MS);
+        let steady = RealtimeOffset { steady_since_ns: 0, ..RealtimeOffset::measure(&clock) };
+        let real = |ago_ns: u64| read(ClockId::Realtime) - ago_ns;
+        let now = clock.now();
+        assert!(steady.clone().proves_before(real(50 * MS), now, &clock));
+        assert!(!steady.clone().proves_before(real(0), now, &clock));
+        for step_ns in [MS as i64, 1_000 * MS as i64, 3_600_000 * MS as i64] {
+            // Stepped back since the last look, which nobody knows yet: the stamp of now seems older.
+            let mut unaware = RealtimeOffset { ahead_ns: steady.ahead_ns + step_ns, ..steady };
+            assert!(unaware.translate(real(0)) < now);
+            assert!(!unaware.proves_before(real(0), now, &clock), "{step_ns}");
+            // Stepped forward after the stamp, and known: it is older on the new clock.
+            let mut aware = RealtimeOffset { ahead_ns: steady.ahead_ns - step_ns, ..steady };
+            aware.refresh(&clock, aware.looked_at_ns + RealtimeOffset::MAX_AGE_NS + 1);
+            let old = real(step_ns as u64);
+            assert!(!aware.proves_before(old, clock.now(), &clock), "{step_ns}");
+        }
+    }
+
     /// A thread that is interrupted between its readings learns little, and must not unlearn.
     #[test]
     fn an_interrupted_reading_does_not_move_the_offset() {
-        let known = RealtimeOffset { ahead_ns: 1_000_000, uncertainty_ns: 50, looked_at_ns: 0 };
-        let vague = RealtimeOffset { ahead_ns: 1_300_000, uncertainty_ns: 400_000, looked_at_ns: 9 };
+        let known =
+            RealtimeOffset { ahead_ns: 1_000_000, uncertainty_ns: 50, looked_at_ns: 0, steady_since_ns: 0 };
+        let vague = RealtimeOffset {
+            ahead_ns: 1_300_000,
+            uncertainty_ns: 400_000,
+            looked_at_ns: 9,
+            steady_since_ns: 9,
+        };
         let mut offset = known;
         offset.update(vague, || unreachable!("the two agree"));
         assert_eq!((offset.ahead_ns, offset.looked_at_ns), (1_000_000, 9));

@@ -17,7 +17,7 @@ pub(crate) use addresses::Addresses;
 pub use clock::{Clock, RealtimeOffset};
 pub(crate) use clock::{set_nice, set_timer_slack};
 pub(crate) use poller::{Epoll, MAX_EVENTS, Poller, Ready};
-pub(crate) use socket::{Received, Socket, check_source, unacknowledged};
+pub(crate) use socket::{Received, Socket, check_source, has_pending, unacknowledged};
 pub(crate) use stamp::hold_timestamping;
 pub use tls::Session;
 pub(crate) use tls::{PemFile, ThreadTls, TlsConfig, TlsError, TlsOptions, is_a_ca_as_server};

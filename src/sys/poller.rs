@@ -78,7 +78,7 @@ impl Poller {
     /// Wait until something is ready or `timeout_ns` has passed; returns how many events there are.
     ///
     /// # Errors
-    /// None that a correct program meets; an interrupted wait is 0 events.
+    /// `Interrupted` where a signal broke it off: nobody has looked. None else that a correct program meets.
     #[inline]
     pub(crate) fn wait(&mut self, timeout_ns: u64) -> io::Result<usize> {
         let timeout = Timespec {
@@ -88,7 +88,6 @@ impl Poller {
         self.events.clear();
         match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut self.events), Some(&timeout)) {
             Ok(_) => Ok(self.events.len()),
-            Err(rustix::io::Errno::INTR) => Ok(0),
             Err(e) => Err(e.into()),
         }
     }

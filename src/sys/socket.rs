@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType};
 
 use super::{Address, stamp};
@@ -107,6 +108,12 @@ impl Socket {
         let (bytes, stamp_ns) = stamp::discard(self.fd.as_fd(), length)?;
         Ok(Received { bytes, stamp_ns: stamp_ns.filter(|_| self.stamped) })
     }
+}
+
+/// Whether there is anything to read on `socket`: bytes, its end or an error.
+pub(crate) fn has_pending(socket: &Socket) -> bool {
+    let mut fds = [PollFd::new(&socket.fd, PollFlags::IN | PollFlags::RDHUP)];
+    rustix::event::poll(&mut fds, Some(&Timespec::default())).is_ok_and(|n| n > 0)
 }
 
 /// What TLS writes, often several records at a time.

@@ -38,6 +38,19 @@ struct Bench {
 
 impl Bench {
     fn begin(plan: Plan) -> Self {
+        let mut bench = Self::started(plan);
+        assert!(bench.send().starts_with("POST /a/b HTTP/1.1\r\nHost: target:8080\r\n"));
+        bench
+    }
+
+    /// The same with any plan.
+    fn on_the_way(plan: Plan) -> Self {
+        let mut bench = Self::started(plan);
+        bench.send();
+        bench
+    }
+
+    fn started(plan: Plan) -> Self {
         let share = ShardLoad { connections: 1, requests: None, backlog: 10_000, arrivals: (0, 1) };
         let client = Client::new(Arc::new(RunSpec::new(plan, 1)), share, Box::new(Tally::new(1)));
         let mut bench = Self { client, now: 0 };
@@ -45,7 +58,6 @@ impl Bench {
         assert_eq!(bench.next(), Some(Action::Connect(0)));
         bench.client.connected(0, 0);
         bench.client.start(0);
-        assert!(bench.send().starts_with("POST /a/b HTTP/1.1\r\nHost: target:8080\r\n"));
         bench
     }
 
@@ -86,6 +98,109 @@ impl Bench {
     fn detail(&self, outcome: Outcome) -> Detail {
         self.client.tally().merged().first_seen(outcome).expect("it was seen").detail
     }
+}
+
+/// A plan whose requests may be sent twice.
+fn idempotent() -> Plan {
+    let text = "base_url: http://target:8080\nload: {concurrency: 1, duration: 10s}\nscenarios: [{name: x, path: /}]\n";
+    parse(text, "connecting", &Overrides::default(), &|_| None).unwrap()
+}
+
+impl Bench {
+    /// One exchange, and the next request is on the way.
+    fn reused(plan: Plan) -> Self {
+        let mut bench = Self::on_the_way(plan);
+        bench.answer(MS, OK);
+        bench.send();
+        bench
+    }
+
+    fn retried(&self) -> u64 {
+        self.client.tally().merged().counter(Counter::Retried)
+    }
+
+    /// Bytes that the kernel had before the request was sent, as far as `proven`.
+    fn stale(&mut self, proven: bool) {
+        let sent_ns = self.now;
+        self.now += MS;
+        let was_before = move |at_ns| {
+            assert_eq!(at_ns, sent_ns);
+            proven
+        };
+        let stamp_ns = Some(sent_ns - 1);
+        self.client.received_when(
+            0,
+            b"HTTP/1.1 408 Late\r\nContent-Length: 0\r\n\r\n",
+            (stamp_ns, was_before),
+            self.now,
+        );
+    }
+}
+
+#[test]
+fn an_idempotent_request_that_ends_without_a_byte_is_sent_again_once() {
+    for end in [End::Eof, End::Truncated, End::Reset(104)] {
+        let mut bench = Bench::reused(idempotent());
+        bench.client.closed(0, end, false, bench.now);
+        bench.reopen();
+        bench.send();
+        assert_eq!((bench.retried(), bench.closes()), (1, vec![(Close::TargetIdle, 1)]));
+        bench.answer(MS, OK);
+        assert_eq!(bench.count(Outcome::Ok), 2);
+        // Never twice, and never on a fresh connection.
+        bench.send();
+        bench.client.closed(0, end, false, bench.now);
+        bench.reopen();
+        bench.send();
+        bench.client.closed(0, end, false, bench.now);
+        assert_eq!((bench.retried(), bench.count(Outcome::Ok)), (2, 2));
+        assert_eq!(bench.count(Outcome::ClosedEarly) + bench.count(Outcome::Reset), 1);
+    }
+}
+
+#[test]
+fn a_post_is_sent_again_only_if_the_target_cannot_have_it() {
+    for (end, unacknowledged, again) in
+        [(End::Eof, false, 0), (End::Eof, true, 1), (End::Reset(104), true, 0), (End::Reset(104), false, 0)]
+    {
+        let mut bench = Bench::reused(closed());
+        bench.client.closed(0, end, unacknowledged, bench.now);
+        assert_eq!(bench.retried(), again, "{end:?} {unacknowledged}");
+    }
+}
+
+#[test]
+fn what_was_there_before_the_request_is_never_its_answer() {
+    let mut bench = Bench::reused(idempotent());
+    bench.stale(true);
+    bench.reopen();
+    bench.send();
+    bench.answer(MS, OK);
+    assert_eq!((bench.count(Outcome::Ok), bench.retried()), (2, 1));
+    assert_eq!(bench.closes(), [(Close::OutOfStep, 1)]);
+
+    let mut bench = Bench::reused(closed());
+    bench.stale(true);
+    assert_eq!((bench.count(Outcome::ClosedEarly), bench.retried()), (1, 0));
+    assert_eq!(bench.closes(), [(Close::OutOfStep, 1)]);
+
+    // A stamp that proves nothing: the wall clock was stepped.
+    let mut bench = Bench::reused(idempotent());
+    bench.stale(false);
+    assert_eq!((bench.count(Outcome::UnexpectedStatus), bench.retried()), (1, 0));
+    assert_eq!(bench.client.tally().merged().counter(Counter::AbsurdStamps), 1);
+}
+
+#[test]
+fn what_comes_before_a_byte_was_sent_has_any_request_sent_over_another_connection() {
+    let mut bench = Bench::on_the_way(closed());
+    bench.answer(MS, OK);
+    assert_eq!(bench.next(), Some(Action::Send(0)));
+    bench.stale(false);
+    bench.reopen();
+    assert!(bench.send().starts_with("POST"));
+    bench.answer(MS, OK);
+    assert_eq!((bench.count(Outcome::Ok), bench.closes()), (2, vec![(Close::OutOfStep, 1)]));
 }
 
 fn near(got: Option<u64>, ns: u64) {

@@ -1,12 +1,17 @@
 //! A run alone, from the plan to the report: what it says is what the target saw.
 
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use loadtester::roles::demo_target::DemoTarget;
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::live;
-use crate::run::{Ended, PROGRAM, run, run_plan};
+use crate::run::{Ended, PROGRAM, run, run_plan, start};
 use crate::script::{Script, Step, pause_ms, response, send};
 
 fn target() -> DemoTarget {
@@ -192,4 +197,56 @@ fn a_jump_to_zero_at_the_end_of_a_stage_sends_what_the_stage_asks_for() {
         format!("base_url: http://{}\nload: {{{stages}}}\nscenarios: [{{path: /v1/users}}]\n", target.addr());
     let ended = run_plan(&plan, &[]).lawful();
     assert_eq!((ended.number("totals.due"), ended.number("totals.ok")), (50, 50), "{ended:#?}");
+}
+
+/// A process that is stopped while its target times out an idle connection sends late, to an answer that is there.
+#[test]
+fn an_answer_that_came_before_its_request_is_not_believed() {
+    for method in ["GET", "POST"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let (answered, told) = (mpsc::channel(), mpsc::channel::<()>());
+        let (tell, wait) = (answered.0, told.1);
+        let server = std::thread::spawn(move || {
+            for n in 0..2 {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut served = 0;
+                while read_head(&mut stream) {
+                    stream.write_all(response("200 OK", "ok").as_bytes()).unwrap();
+                    served += 1;
+                    if n == 0 && served == 1 {
+                        tell.send(()).unwrap();
+                        wait.recv().unwrap();
+                        stream.write_all(response("408 Request Timeout", "").as_bytes()).unwrap();
+                        tell.send(()).unwrap();
+                        break;
+                    }
+                }
+            }
+        });
+        let run = start(&[&url, "-m", method, "-c", "1", "-r", "2", "-n", "3", "--threads", "1"]);
+        answered.1.recv().unwrap();
+        run.signal(Signal::STOP);
+        std::thread::sleep(Duration::from_millis(100));
+        told.0.send(()).unwrap();
+        answered.1.recv().unwrap();
+        std::thread::sleep(Duration::from_millis(600));
+        run.signal(Signal::CONT);
+        let ended = run.end().lawful();
+        assert_eq!(ended.outcomes(), [("ok".to_owned(), 3)], "{method} {ended:#?}");
+        server.join().unwrap();
+    }
+}
+
+/// Whether a request without a body came.
+fn read_head(stream: &mut TcpStream) -> bool {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        match stream.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            _ => return false,
+        }
+    }
+    true
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use loadtester::client::{Action, Client, RunSpec};
 use loadtester::plan::{Overrides, Shard, UrlForm, from_url, shard_load};
 use loadtester::sys::{Clock, RealtimeOffset};
-use loadtester::tally::{Counter, RowTime, StepId, Tally, Timer};
+use loadtester::tally::{Close, Counter, RowTime, StepId, Tally, Timer};
 
 use crate::CaseResult;
 
@@ -43,11 +43,46 @@ impl Wire {
 
     /// One exchange whose response is stamped while the wall clock is off by `stepped_ns`.
     fn exchange(&mut self, offset: &RealtimeOffset, stepped_ns: i64) {
+        self.sends();
+        self.answered(wall_ns(stepped_ns), offset);
+    }
+
+    fn sends(&mut self) {
         assert_eq!(self.client.next(self.clock.now()), Some(Action::Send(0)));
         self.client.sent(0, self.client.outgoing(0).len());
-        let stamp_ns = offset.translate(wall_ns(stepped_ns));
-        self.client.received(0, RESPONSE, Some(stamp_ns), self.clock.now());
     }
+
+    /// Its response comes, with this stamp, as a load thread hands it on.
+    fn answered(&mut self, real_ns: u64, offset: &RealtimeOffset) {
+        let mut offset = *offset;
+        let (stamp_ns, clock) = (offset.translate(real_ns), self.clock);
+        let was_before = |at_ns| offset.proves_before(real_ns, at_ns, &clock);
+        self.client.received_when(0, RESPONSE, (Some(stamp_ns), was_before), clock.now());
+    }
+}
+
+pub fn a_step_of_the_wall_clock_closes_no_connection() -> CaseResult {
+    for step_ns in [1_000_000, 1_000_000_000, HOUR_NS] {
+        for stepped_ns in [step_ns, -step_ns] {
+            let mut wire = Wire::new();
+            // Measured on a wall clock that has been put right since, which nobody has noticed.
+            let before = wire.clock.now();
+            let mut offset = RealtimeOffset::between(before, wall_ns(stepped_ns), wire.clock.now());
+            (0..10).for_each(|_| wire.exchange(&offset, 0));
+            // Noticed; these stamps are of before.
+            let real_ns = wall_ns(stepped_ns);
+            std::thread::sleep(Duration::from_nanos(2 * RealtimeOffset::MAX_AGE_NS));
+            offset.refresh(&wire.clock, wire.clock.now());
+            for _ in 0..10 {
+                wire.sends();
+                wire.answered(real_ns, &offset);
+            }
+            let tally = wire.client.tally().merged();
+            assert_eq!(tally.counter(Close::OutOfStep), 0, "stepped by {stepped_ns}");
+            assert_eq!(tally.row(StepId(0)).times(RowTime::Service).count(), 20);
+        }
+    }
+    Ok(())
 }
 
 pub fn a_step_of_the_wall_clock_by_an_hour_makes_no_latency_absurd() -> CaseResult {

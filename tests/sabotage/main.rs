@@ -29,6 +29,7 @@ fn main() -> std::process::ExitCode {
     harness::run(&cases! {
         clock::{
             a_step_of_the_wall_clock_by_an_hour_makes_no_latency_absurd,
+            a_step_of_the_wall_clock_closes_no_connection,
         }
         memory::{
             tallies_take_what_the_preflight_reckons,
