@@ -7,7 +7,8 @@
 //!            └─CR─▶ EndLf ─LF─▶ Done
 //! ```
 //!
-//! Lines end in CRLF. A bare LF is rejected here, where a mistake would shift the framing.
+//! Lines of sizes and data end in CRLF: a bare LF is refused there, where a mistake would shift the framing. Those of
+//! trailers may end in LF alone, as those of a head may. Values hold no control bytes, as in a head.
 
 use super::ProtocolError;
 use crate::http::ResponseSink;
@@ -104,7 +105,7 @@ impl Chunks {
             (State::Size { digits: 1.. } | State::SizeSpace | State::Extension, b'\r') => State::SizeLf,
             (State::Size { digits: 1.. } | State::SizeSpace, b';') => State::Extension,
             (State::Size { digits: 1.. } | State::SizeSpace, b' ' | b'\t') => State::SizeSpace,
-            (State::Extension, _) if b != b'\n' => State::Extension,
+            (State::Extension, _) if is_in_value(b) => State::Extension,
             (State::SizeLf, b'\n') => {
                 self.line = 0;
                 if self.left == 0 { State::TrailerStart { after_field: false } } else { State::Data }
@@ -115,13 +116,13 @@ impl Chunks {
                 State::Size { digits: 0 }
             }
             (State::TrailerStart { .. }, b'\r') => State::EndLf,
+            (State::TrailerStart { .. } | State::EndLf, b'\n') => State::Done,
             (State::TrailerStart { after_field: true }, b' ' | b'\t') => State::TrailerValue,
             (State::TrailerStart { .. } | State::TrailerName, _) if is_in_name(b) => State::TrailerName,
             (State::TrailerName, b':') => State::TrailerValue,
             (State::TrailerValue, b'\r') => State::TrailerLf,
-            (State::TrailerValue, _) if b != b'\n' => State::TrailerValue,
-            (State::TrailerLf, b'\n') => State::TrailerStart { after_field: true },
-            (State::EndLf, b'\n') => State::Done,
+            (State::TrailerValue, _) if is_in_value(b) => State::TrailerValue,
+            (State::TrailerValue | State::TrailerLf, b'\n') => State::TrailerStart { after_field: true },
             _ => return Err(ProtocolError::BadChunk),
         };
         if self.line > self.longest() {
@@ -142,6 +143,11 @@ impl Chunks {
 /// Whether a field name may hold this byte (RFC 9110, section 5.6.2).
 fn is_in_name(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
+}
+
+/// Whether a field value, or a chunk extension, may hold this byte (RFC 9110, section 5.5).
+const fn is_in_value(b: u8) -> bool {
+    b == b'\t' || b >= b' ' && b != 0x7f
 }
 
 #[cfg(test)]
@@ -175,6 +181,8 @@ mod tests {
         check("A;name=\"v\"\r\n0123456789\r\n00\r\nTrailer: x\r\nB: y\r\n\r\n", Ok((48, true)));
         check("5 \t\r\nhello\r\n0 ;x\r\na:\r\n b\r\n\r\n", Ok((28, true)));
         check("5\r\nhel", Ok((6, false)));
+        check("0\r\na: b\nc:\td\n\n", Ok((14, true)));
+        check("0\r\n\n", Ok((4, true)));
     }
 
     #[test]
@@ -183,11 +191,14 @@ mod tests {
         let sizes = ["\r\n", "g\r\n", "5\nhello", "-1\r\n", "0x5\r\n", "5\rX", " 5\r\n", "5 5\r\n", ";x\r\n"];
         let ends = [
             "5\r\nhelloX\r\n",
-            "0\r\n\n",
             "0\r\nno field\r\n",
             "0\r\n: x\r\n",
             "0\r\n a: b\r\n",
-            "0\r\na: b\n",
+            "0\r\na: b\0\r\n",
+            "0\r\na: b\x7f\r\n",
+            "0\r\na: b\rc\r\n",
+            "0;a=\0\r\n",
+            "0;a=\x01\r\n",
         ];
         for text in sizes.into_iter().chain(ends) {
             check(text, Err(BadChunk));

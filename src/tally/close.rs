@@ -13,7 +13,8 @@ named_enum! {
         TargetAsked = "target_asked",
         /// The target closed it while nothing was outstanding, or before it answered a request that was sent again.
         TargetIdle = "target_idle",
-        /// The target sent bytes that no request asked for, or responded before it had the whole request.
+        /// The target sent more than was asked for, or answered before it had the whole request; or what came broke an
+        /// expectation and may have been another request's answer.
         OutOfStep = "out_of_step",
         /// The exchange on it failed: a timeout, a reset, an early end or a protocol error.
         Failure = "failure",

@@ -203,6 +203,23 @@ fn what_comes_before_a_byte_was_sent_has_any_request_sent_over_another_connectio
     assert_eq!((bench.count(Outcome::Ok), bench.closes()), (2, vec![(Close::OutOfStep, 1)]));
 }
 
+#[test]
+fn a_broken_expectation_ends_a_connection_whose_responses_may_be_out_of_step() {
+    let text = "base_url: http://target:8080\nload: {concurrency: 1, duration: 10s}\n\
+                scenarios: [{name: x, path: /, expect: {body_contains: ok}}]\n";
+    let plan = parse(text, "connecting", &Overrides::default(), &|_| None).unwrap();
+    let other = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno";
+    let mut bench = Bench::on_the_way(plan);
+    bench.answer(MS, other);
+    assert_eq!(bench.closes(), [], "the first response on a connection is its own");
+    bench.send();
+    bench.answer(MS, OK);
+    bench.send();
+    bench.answer(MS, other);
+    assert_eq!(bench.closes(), [(Close::OutOfStep, 1)]);
+    assert_eq!((bench.count(Outcome::Ok), bench.count(Outcome::ExpectationFailed)), (1, 2));
+}
+
 fn near(got: Option<u64>, ns: u64) {
     assert!(got.is_some_and(|got| got.abs_diff(ns) <= ns / 1000 + 64), "{got:?} instead of {ns}");
 }

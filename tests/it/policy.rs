@@ -168,7 +168,12 @@ fn the_documented_table_is_the_tested_one() {
          is used again. *Accept and close*: the response counts, the next request gets a new connection.\n\
          *Refuse*: the exchange ends as `protocol_error`, for the reason given, and its connection is closed.\n\
          *Fail*: it ends with that outcome. Bytes that come when no request is outstanding end the connection;\n\
-         those that arrive after the next request has left cannot be told from its answer. Sections are those of RFC 9112 unless another is named. Bounds: a\n\
+         those that the kernel had before the next request left are never its answer, and that is sent over another\n\
+         connection if it is idempotent or had not left; those that arrive later cannot be told from its answer. A\n\
+         response that breaks an expectation, on a connection that has carried one before, ends the connection: it may\n\
+         be another request's. An idempotent request on a used connection that ends without a byte of response is sent\n\
+         again once; any other only if the target's kernel acknowledged none of it before an orderly end. A target that\n\
+         closes used connections at will so fails some POST. Sections are those of RFC 9112 unless another is named. Bounds: a\n\
          head of {} KiB and {MAX_FIELDS} fields.\n",
         MAX_HEAD_BYTES >> 10
     );

@@ -68,6 +68,7 @@ fn heads() -> Vec<Row> {
         Row::new("a field without a colon", ok("junk\r\nContent-Length: 0\r\n", ""), Refuse(BadHead), "5"),
         Row::new("a field without a name", ok(": junk\r\nContent-Length: 0\r\n", ""), Refuse(BadHead), "5"),
         Row::new("a NUL in a value", ok("A: \0\r\nContent-Length: 0\r\n", ""), Refuse(BadHead), "9110, 5.5"),
+        Row::new("a control byte in a value", ok("A: \x01\r\nContent-Length: 0\r\n", ""), Refuse(BadHead), "9110, 5.5"),
         Row::new("a CR alone in a value", ok("A: b\rc\r\nContent-Length: 0\r\n", ""), Refuse(BadHead), "2.2"),
         Row::new("a head of exactly 64 KiB", head_of(MAX_HEAD_BYTES), Accept, "9110, 5.4"),
         Row::new("a head of one byte more", head_of(MAX_HEAD_BYTES + 1), Refuse(HeadTooLarge), "9110, 5.4"),
@@ -155,6 +156,12 @@ fn chunks() -> Vec<Row> {
         Row::new("chunk extensions", chunked("5;a;b=c;d=\"e;f\"\r\nhello\r\n0;last\r\n\r\n"), Accept, "7.1.1"),
         Row::new("space after a size", chunked("5 \t\r\nhello\r\n0 ;a\r\n\r\n"), Accept, "7.1.1"),
         Row::new("trailers", chunked("5\r\nhello\r\n0\r\nA: b\r\nContent-Length: 1\r\nC:\r\n d\r\n\r\n"), Accept, "7.1.2"),
+        Row::new("trailer lines that end in LF alone", chunked("5\r\nhello\r\n0\r\nA: b\nC: d\n\n"), Accept, "2.2"),
+        Row::new("a NUL in a chunk extension", chunked("5;a=\0\r\nhello\r\n0\r\n\r\n"), Refuse(BadChunk), "7.1.1"),
+        Row::new("a control byte in a chunk extension", chunked("5;a=\x01\r\nhello\r\n0\r\n\r\n"), Refuse(BadChunk), "7.1.1"),
+        Row::new("a NUL in a trailer", chunked("5\r\nhello\r\n0\r\nA: \0\r\n\r\n"), Refuse(BadChunk), "7.1.2"),
+        Row::new("a control byte in a trailer", chunked("5\r\nhello\r\n0\r\nA: \x01\r\n\r\n"), Refuse(BadChunk), "7.1.2"),
+        Row::new("a CR alone in a trailer", chunked("5\r\nhello\r\n0\r\nA: b\rc\r\n\r\n"), Refuse(BadChunk), "2.2"),
         bad("a size that is none", "xyz\r\n"),
         bad("an empty size", "\r\n"),
         bad("a size with a sign", "-1\r\n"),
@@ -197,6 +204,7 @@ fn strays() -> Vec<Row> {
         Row::new("a line end behind a body", format!("{one}\r\n"), AcceptAndClose, "9.2"),
         Row::new("more body than its length", ok("Content-Length: 2\r\n", "okay"), AcceptAndClose, "9.2"),
         Row::new("bytes behind the last chunk", chunked("0\r\n\r\n0\r\n\r\n"), AcceptAndClose, "9.2"),
+        Row::new("a stray response after the next request has left: it cannot be told from that one's answer, nor can any that follow", "", Accept, "9.2").by([Step::Read, send(&one), pause_ms(100), send(&one), pause_ms(100)]),
         Row::new("bytes behind the head of a 304", "HTTP/1.1 304 Not Modified\r\n\r\nx", AcceptAndClose, "9.2"),
     ]
 }
