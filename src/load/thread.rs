@@ -241,11 +241,14 @@ impl Thread {
         let hurried = self.job.may_poll && self.client.gap_ns() < SHORTEST_GAP_NS;
         let polls = hurried || self.job.busy_poll || !self.unread.is_empty();
         let wait_ns = if polls { 0 } else { left_ns };
-        // Without a look there are no events: a stop of this process breaks a wait off.
-        let waited = self.poller.wait(wait_ns);
-        let events = *waited.as_ref().unwrap_or(&0);
+        // A stop of this process interrupts a wait: then nobody has looked, and there are no events.
+        let looked = match self.poller.wait(wait_ns) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => None,
+            waited => Some(waited?),
+        };
+        let events = looked.unwrap_or(0);
         let mut now = self.job.clock.now();
-        self.seen_to_ns = if waited.is_ok() { now } else { self.seen_to_ns };
+        self.seen_to_ns = if looked.is_some() { now } else { self.seen_to_ns };
         let idle_from_ns = match polls {
             // A round in which nothing happened was waiting as a whole.
             true if events == 0 && !self.acted && self.unread.is_empty() => self.stepped_at_ns,
