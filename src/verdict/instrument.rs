@@ -189,22 +189,12 @@ impl fmt::Display for Reason {
                 }
                 write!(f, ": add --threads or lower the rate")
             }
-            Self::SentLate { p99_ns, limit_ns, late, of } if of < FEW => write!(
-                f,
-                "{}: sent {} or more after {} could be, {} is the limit",
-                late_of(late, of, "request"),
-                print_time(p99_ns),
-                if late == 1 { "it" } else { "they" },
-                print_time(limit_ns)
-            ),
-            Self::ReadLate { p99_ns, limit_ns, late, of } if of < FEW => write!(
-                f,
-                "{}: {} or more in the kernel before this generator read {}, {} is the limit",
-                late_of(late, of, "response"),
-                print_time(p99_ns),
-                if late == 1 { "it" } else { "them" },
-                print_time(limit_ns)
-            ),
+            Self::SentLate { p99_ns, limit_ns, late, of } if of < FEW => {
+                f.write_str(&late_of((late, of), "request", "sent", (p99_ns, limit_ns)))
+            }
+            Self::ReadLate { p99_ns, limit_ns, late, of } if of < FEW => {
+                f.write_str(&late_of((late, of), "response", "read", (p99_ns, limit_ns)))
+            }
             Self::SentLate { p99_ns, limit_ns, .. } => write!(
                 f,
                 "1 % of the requests were sent {} or more after they could be, {} is the limit: \
@@ -319,9 +309,14 @@ fn sent_late(evidence: &Evidence) -> Option<Reason> {
     (!within(p99_ns, limit_ns)).then_some(Reason::SentLate { p99_ns, limit_ns, late, of })
 }
 
-/// `1 of 40 requests was late`.
-fn late_of(late: u64, of: u64, what: &str) -> String {
-    format!("{late} of {} {} late", plural(of, what), if late == 1 { "was" } else { "were" })
+/// `1 of 40 requests was late: sent 30.0 ms after it could be, 1.00 ms is the limit`.
+fn late_of((late, of): (u64, u64), what: &str, done: &str, (worst_ns, limit_ns): (u64, u64)) -> String {
+    let (were, it) = if late == 1 { ("was", "it") } else { ("were", "they") };
+    let (worst, limit) = (print_time(worst_ns), print_time(limit_ns));
+    format!(
+        "{late} of {} {were} late: {done} up to {worst} after {it} could be, {limit} is the limit",
+        plural(of, what)
+    )
 }
 
 /// How many delays are over `limit_ns`.

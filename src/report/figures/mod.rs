@@ -106,7 +106,8 @@ pub(crate) struct Totals {
     /// Response bytes.
     pub bytes_received: u64,
     /// Requests sent a second time because the connection they went out on brought no answer: the target closed
-    /// it, or what it held had been sent before the request was; `None` for one scenario: they are counted with the connections.
+    /// it, or what it held had been sent before the request was; `None` for one scenario: they are counted with
+    /// the connections.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retried: Option<u64>,
     /// Connections established; `None` for one scenario: scenarios share connections.

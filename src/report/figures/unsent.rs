@@ -1,9 +1,8 @@
 //! Requests that were due and never sent, and why, as far as the picture tells; and those sent twice.
 
-use super::Totals;
 use crate::report::format::percent;
 use crate::run::Snapshot;
-use crate::tally::{Merged, Outcome};
+use crate::tally::{Counter, Merged, Outcome, RowCounter};
 use crate::units::plural;
 
 /// Requests that came to no connection: attempted, but never sent.
@@ -17,9 +16,9 @@ pub(crate) fn turned_away(tally: &Merged) -> u64 {
 const RESENDS_WORTH_TELLING: f64 = 0.001;
 
 /// How many requests were sent again, and their share; `None`: too few to tell.
-pub(crate) fn resends(totals: &Totals) -> Option<String> {
-    let (n, of) = (totals.retried?, totals.sent.max(1) as f64);
-    let share = n as f64 / of;
+pub(crate) fn resends(tally: &Merged) -> Option<String> {
+    let (n, of) = (tally.counter(Counter::Retried), tally.sum(RowCounter::Sent));
+    let share = n as f64 / of.max(1) as f64;
     (share > RESENDS_WORTH_TELLING).then(|| {
         format!("{} ({} of sent): their connections brought no answer", plural(n, "request"), percent(share))
     })

@@ -79,7 +79,7 @@ fn facts(source: &Source) -> Markup {
         ("offered / asked", offered),
         ("CPU throttling", throttled),
         ("failed idle connects", count(tally.counter(Counter::ConnectFailures))),
-        ("sent again", resends(&source.totals).unwrap_or_else(|| count(tally.counter(Counter::Retried)))),
+        ("sent again", resends(tally).unwrap_or_else(|| count(tally.counter(Counter::Retried)))),
     ])
 }
 

@@ -305,7 +305,7 @@ pub(crate) fn traffic(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
         connections.push(format!("{attempts} failed with no request waiting"));
     }
     page.field("connections", &connections);
-    if let Some(resends) = resends(totals) {
+    if let Some(resends) = resends(tally) {
         page.field("sent again", &[resends]);
     }
     if snapshot.run.insecure.is_some() {
