@@ -201,6 +201,7 @@ fn what_comes_before_a_byte_was_sent_has_any_request_sent_over_another_connectio
     assert!(bench.send().starts_with("POST"));
     bench.answer(MS, OK);
     assert_eq!((bench.count(Outcome::Ok), bench.closes()), (2, vec![(Close::OutOfStep, 1)]));
+    assert_eq!((bench.count(Outcome::UnexpectedStatus), bench.retried()), (0, 1));
 }
 
 #[test]
