@@ -143,14 +143,11 @@ mod tests {
     fn load_that_fell_to_a_lost_worker_is_not_put_down_to_threads() {
         let mut lost = worker(1, 5);
         lost.is_cut_off = true;
-        let reason = |workers: &[WorkerEvidence]| weighed_of(500, true, workers).reasons[0].to_string();
-        let of_lost = reason(&[worker(0, 5), lost]);
-        assert!(of_lost.contains("1 of 2 workers was lost or had no lease for a while"), "{of_lost}");
-        assert!(
-            of_lost.contains("500 requests were not sent") && !of_lost.contains("--threads"),
-            "{of_lost}"
-        );
-        assert!(reason(&[worker(0, 5), worker(1, 5)]).contains("add --threads"));
+        let reason = |workers: &[WorkerEvidence]| weighed_of(500, true, workers).reasons[0];
+        let Reason::LoadNotOffered { missing, cause, .. } = reason(&[worker(0, 5), lost]) else { panic!() };
+        assert_eq!((missing, cause), (500, Cause::Workers { cut_off: 1, of: 2 }));
+        let of_threads = reason(&[worker(0, 5), worker(1, 5)]);
+        assert!(matches!(of_threads, Reason::LoadNotOffered { cause: Cause::Generator, .. }), "{of_threads}");
     }
 
     #[test]
