@@ -204,7 +204,7 @@ fn allocations_in_windows(
     let (close, windows) = bounded(TALLIES_PER_THREAD);
     let (give_back, empties) = bounded(TALLIES_PER_THREAD);
     for _ in 1..TALLIES_PER_THREAD {
-        give_back.send(Box::new(tally())).expect("there is room");
+        give_back.send(Box::new(tally())).expect("capacity");
     }
     let (control, clock) = (Arc::new(Control::default()), Clock::start());
     let host: IpAddr = spec.plan.target.host.parse().expect("an address");
@@ -227,7 +227,7 @@ fn allocations_in_windows(
         empties,
         timetables: crossbeam_channel::never(),
     };
-    let thread = load::spawn(job).expect("room for a thread");
+    let thread = load::spawn(job).expect("a thread");
     assert_eq!(settled.recv().expect("it settles").reached, Ok(true));
     control.start(clock.now() + 1);
     let (mut counts, mut ok) = (Vec::new(), 0);
@@ -313,7 +313,7 @@ fn an_allocation_is_seen() {
         sender.send(own_slot().allocations.load(SeqCst) - before).expect("somebody listens");
         let _ = wait.recv();
     };
-    let thread = std::thread::Builder::new().name("seen".into()).spawn(work).expect("room for a thread");
+    let thread = std::thread::Builder::new().name("seen".into()).spawn(work).expect("a thread");
     assert_eq!(received.recv(), Ok(1));
     assert!(allocations_of("seen") >= Some(1));
     drop(go_on);

@@ -110,7 +110,7 @@ impl Run {
             std::thread::Builder::new().stack_size(256 << 10).spawn(move || worker.run())
         };
         let threads: Result<Vec<_>, _> = (0..workers).map(spawn).collect();
-        let threads = threads.map_err(|e| format!("no room for a thread: {e}"))?;
+        let threads = threads.map_err(|e| format!("cannot start a thread: {e}"))?;
         // Counted is what lies between the first window of the last worker and the last one of the first.
         let (mut first, mut last, mut peak_bytes) = (None, None, 0);
         while threads.iter().any(|thread| !thread.is_finished()) {

@@ -293,11 +293,11 @@ fn written(request: &Request<Report>, part: &AssignedShard) -> Vec<u8> {
 }
 
 fn exchange(to: SocketAddr, request: &[u8], timeout: Duration) -> io::Result<(u16, Vec<u8>)> {
-    let mut stream = TcpStream::connect_timeout(&to, timeout)?;
-    stream.set_read_timeout(Some(timeout))?;
-    stream.write_all(request)?;
+    let mut socket = TcpStream::connect_timeout(&to, timeout)?;
+    socket.set_read_timeout(Some(timeout))?;
+    socket.write_all(request)?;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
+    socket.read_to_end(&mut answer)?;
     let damaged = || io::Error::other("no HTTP response");
     let end = answer.windows(4).position(|w| w == b"\r\n\r\n").ok_or_else(damaged)?;
     let status =

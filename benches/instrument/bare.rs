@@ -51,7 +51,7 @@ pub struct LoopResult {
 /// Connections, a request, and the length of every answer.
 struct Loop {
     epoll: rustix::fd::OwnedFd,
-    streams: Vec<TcpStream>,
+    sockets: Vec<TcpStream>,
     /// Response bytes still to come, per connection.
     missing: Vec<usize>,
     request: Vec<u8>,
@@ -65,20 +65,20 @@ impl Loop {
     fn connect(to: SocketAddr, path: &str, connections: usize) -> io::Result<Self> {
         let request = format!("GET {path} HTTP/1.1\r\nHost: {to}\r\n\r\n").into_bytes();
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let streams: Vec<TcpStream> =
+        let sockets: Vec<TcpStream> =
             (0..connections).map(|_| TcpStream::connect(to)).collect::<io::Result<_>>()?;
-        let first = streams.first().ok_or_else(|| io::Error::other("at least one connection is needed"))?;
+        let first = sockets.first().ok_or_else(|| io::Error::other("at least one connection is needed"))?;
         let response_bytes = measure_response(first, &request)?;
-        for (i, stream) in (0..).zip(&streams) {
-            stream.set_nodelay(true)?;
-            stream.set_nonblocking(true)?;
-            epoll::add(&epoll, stream, EventData::new_u64(i), EventFlags::IN | EventFlags::ET)?;
+        for (i, socket) in (0..).zip(&sockets) {
+            socket.set_nodelay(true)?;
+            socket.set_nonblocking(true)?;
+            epoll::add(&epoll, socket, EventData::new_u64(i), EventFlags::IN | EventFlags::ET)?;
         }
         let discard = response_bytes >= DISCARD_FROM_BYTES;
         Ok(Self {
             epoll,
-            missing: vec![0; streams.len()],
-            streams,
+            missing: vec![0; sockets.len()],
+            sockets,
             request,
             response_bytes,
             // With TRUNC the kernel wants the length of a buffer and writes nothing to it.
@@ -91,7 +91,7 @@ impl Loop {
     fn send(&mut self, connection: usize) -> io::Result<()> {
         self.missing[connection] = self.response_bytes;
         // The last response is complete, so the target has read everything: a hundred bytes fit.
-        match send(&self.streams[connection], &self.request, SendFlags::NOSIGNAL)? {
+        match send(&self.sockets[connection], &self.request, SendFlags::NOSIGNAL)? {
             n if n == self.request.len() => Ok(()),
             n => Err(io::Error::other(format!("only {n} bytes of the request were taken"))),
         }
@@ -109,7 +109,7 @@ impl Loop {
     /// Read what there is; whether that completed the response.
     fn receive(&mut self, connection: usize) -> io::Result<bool> {
         loop {
-            let n = match recv(&self.streams[connection], &mut self.buffer[..], self.flags) {
+            let n = match recv(&self.sockets[connection], &mut self.buffer[..], self.flags) {
                 Ok((_, 0)) => return Err(io::Error::other("the target closed a connection")),
                 Ok((_, n)) => n,
                 Err(rustix::io::Errno::AGAIN) => return Ok(false),
@@ -127,13 +127,13 @@ impl Loop {
 }
 
 /// Ask once and read the whole answer; how long head and body are together.
-fn measure_response(mut stream: &TcpStream, request: &[u8]) -> io::Result<usize> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(request)?;
+fn measure_response(mut socket: &TcpStream, request: &[u8]) -> io::Result<usize> {
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.write_all(request)?;
     let (mut answer, mut part) = (Vec::new(), [0; 4096]);
     let mut length = None;
     while length.is_none_or(|length| answer.len() < length) {
-        let n = stream.read(&mut part)?;
+        let n = socket.read(&mut part)?;
         if n == 0 {
             return Err(io::Error::other("the target closed the connection instead of answering"));
         }

@@ -28,7 +28,7 @@ A measuring target. It runs until standard input closes, SIGTERM or SIGINT, then
   --body BYTES      length of each response's body (default 2)
   --close           say in each response that the connection ends; the other side closes it
   --log FILE        write each request's arrival there: CLOCK_MONOTONIC nanoseconds, little-endian u64
-  --log-capacity N  arrivals there is room for (default 4000000)
+  --log-capacity N  capacity of the log of arrivals (default 4000000)
   --stamps S        kernel: when the kernel had the last byte (default); user: when the target read it
   --freeze MS       stop reading for so long …
   --period MS       … at the start of each period (default 1000)";
@@ -89,7 +89,7 @@ pub struct Report {
 }
 
 struct Connection {
-    stream: TcpStream,
+    socket: TcpStream,
     scanner: RequestScanner,
     /// Response bytes not yet taken by the kernel: whole responses and the rest of one.
     unsent: usize,
@@ -204,25 +204,25 @@ impl Target {
 
     fn accept(&mut self) -> io::Result<()> {
         loop {
-            let stream = match self.listener.accept() {
-                Ok((stream, _)) => stream,
+            let socket = match self.listener.accept() {
+                Ok((socket, _)) => socket,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 // The peer gave up before it was its turn.
                 Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => continue,
                 Err(e) => return Err(e),
             };
-            stream.set_nonblocking(true)?;
-            stream.set_nodelay(true)?;
+            socket.set_nonblocking(true)?;
+            socket.set_nodelay(true)?;
             if matches!(self.settings.log, Some((Stamps::Kernel, _))) {
-                os::stamp_arrivals(&stream)?;
+                os::stamp_arrivals(&socket)?;
             }
-            let fd = stream.as_raw_fd() as usize;
+            let fd = socket.as_raw_fd() as usize;
             let interest = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-            epoll::add(&self.epoll, &stream, EventData::new_u64(fd as u64), interest)?;
+            epoll::add(&self.epoll, &socket, EventData::new_u64(fd as u64), interest)?;
             if self.connections.len() <= fd {
                 self.connections.resize_with(fd + 1, || None);
             }
-            self.connections[fd] = Some(Connection { stream, scanner: RequestScanner::default(), unsent: 0 });
+            self.connections[fd] = Some(Connection { socket, scanner: RequestScanner::default(), unsent: 0 });
             self.report.connections += 1;
         }
     }
@@ -266,8 +266,8 @@ impl Target {
 
     fn read_once(&mut self, connection: &Connection) -> io::Result<(usize, Option<u64>)> {
         match self.settings.log {
-            Some((Stamps::Kernel, _)) => os::recv_stamped(connection.stream.as_fd(), &mut self.buffer),
-            _ => Ok((recv(&connection.stream, &mut self.buffer[..], RecvFlags::empty())?.1, None)),
+            Some((Stamps::Kernel, _)) => os::recv_stamped(connection.socket.as_fd(), &mut self.buffer),
+            _ => Ok((recv(&connection.socket, &mut self.buffer[..], RecvFlags::empty())?.1, None)),
         }
     }
 
@@ -287,7 +287,7 @@ impl Target {
                 part => part,
             };
             let from = self.response.len() - rest;
-            match send(&connection.stream, &self.response[from..], SendFlags::NOSIGNAL) {
+            match send(&connection.socket, &self.response[from..], SendFlags::NOSIGNAL) {
                 Ok(n) => connection.unsent -= n,
                 Err(rustix::io::Errno::AGAIN) => return Ok(()),
                 Err(e) => return Err(e.into()),
@@ -379,7 +379,7 @@ mod tests {
     use std::io::Read as _;
     use std::os::unix::net::UnixStream;
 
-    /// A target on a thread of its own; dropping the stream ends it.
+    /// A target on a thread of its own; dropping the socket ends it.
     fn start(change: impl FnOnce(&mut Settings)) -> (SocketAddr, UnixStream, JoinHandle) {
         let mut settings = Settings {
             listen: ([127, 0, 0, 1], 0).into(),
@@ -401,10 +401,10 @@ mod tests {
 
     type JoinHandle = std::thread::JoinHandle<(Report, Vec<u64>)>;
 
-    fn read_exactly(stream: &mut TcpStream, n: usize) -> Vec<u8> {
-        stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    fn read_exactly(socket: &mut TcpStream, n: usize) -> Vec<u8> {
+        socket.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
         let mut bytes = vec![0; n];
-        stream.read_exact(&mut bytes).unwrap();
+        socket.read_exact(&mut bytes).unwrap();
         bytes
     }
 
@@ -413,12 +413,12 @@ mod tests {
     #[test]
     fn pipelined_and_split_requests_are_each_answered_once() {
         let (address, stop, thread) = start(|_| {});
-        let mut stream = TcpStream::connect(address).unwrap();
+        let mut socket = TcpStream::connect(address).unwrap();
         let before = os::monotonic_ns();
-        stream.write_all(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\nGET / HT").unwrap();
-        assert_eq!(read_exactly(&mut stream, 2 * ANSWER.len()), ANSWER.repeat(2));
-        stream.write_all(b"TP/1.1\r\n\r\nPOST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc").unwrap();
-        assert_eq!(read_exactly(&mut stream, 2 * ANSWER.len()), ANSWER.repeat(2));
+        socket.write_all(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\nGET / HT").unwrap();
+        assert_eq!(read_exactly(&mut socket, 2 * ANSWER.len()), ANSWER.repeat(2));
+        socket.write_all(b"TP/1.1\r\n\r\nPOST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc").unwrap();
+        assert_eq!(read_exactly(&mut socket, 2 * ANSWER.len()), ANSWER.repeat(2));
         let after = os::monotonic_ns();
         drop(stop);
         let (report, arrivals) = thread.join().unwrap();
@@ -433,21 +433,21 @@ mod tests {
     #[test]
     fn a_body_larger_than_the_socket_takes_arrives_whole() {
         let (address, stop, thread) = start(|s| s.body_bytes = 20 << 20);
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        let mut socket = TcpStream::connect(address).unwrap();
+        socket.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
         let head = b"HTTP/1.1 200 OK\r\nContent-Length: 20971520\r\n\r\n".len();
-        let all = read_exactly(&mut stream, head + (20 << 20));
+        let all = read_exactly(&mut socket, head + (20 << 20));
         assert!(all[head..].iter().all(|b| *b == b'x'));
-        drop((stream, stop));
+        drop((socket, stop));
         assert_eq!(thread.join().unwrap().0.requests, 1);
     }
 
     #[test]
     fn a_full_log_counts_what_it_cannot_hold() {
         let (address, stop, thread) = start(|s| s.log = Some((Stamps::User, 2)));
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.write_all(&b"GET / HTTP/1.1\r\n\r\n".repeat(5)).unwrap();
-        read_exactly(&mut stream, 5 * ANSWER.len());
+        let mut socket = TcpStream::connect(address).unwrap();
+        socket.write_all(&b"GET / HTTP/1.1\r\n\r\n".repeat(5)).unwrap();
+        read_exactly(&mut socket, 5 * ANSWER.len());
         drop(stop);
         let (report, arrivals) = thread.join().unwrap();
         assert_eq!((report.requests, report.unlogged, arrivals.len()), (5, 3, 2));
@@ -457,13 +457,13 @@ mod tests {
     fn a_frozen_target_answers_when_it_thaws() {
         let (freeze, period) = (60_000_000, 200_000_000);
         let (address, stop, thread) = start(|s| s.freeze_ns = Some((freeze, period)));
-        let mut stream = TcpStream::connect(address).unwrap();
+        let mut socket = TcpStream::connect(address).unwrap();
         // Into the middle of the next freeze.
         let start = (os::monotonic_ns() / period + 1) * period;
         os::sleep_until(start + freeze / 3);
-        stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        socket.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
         let written = os::monotonic_ns();
-        read_exactly(&mut stream, ANSWER.len());
+        read_exactly(&mut socket, ANSWER.len());
         let answered = os::monotonic_ns();
         drop(stop);
         let (report, arrivals) = thread.join().unwrap();
@@ -481,9 +481,9 @@ mod tests {
     fn a_peer_that_leaves_is_forgotten() {
         let (address, stop, thread) = start(|_| {});
         for _ in 0..50 {
-            let mut stream = TcpStream::connect(address).unwrap();
-            stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
-            read_exactly(&mut stream, ANSWER.len());
+            let mut socket = TcpStream::connect(address).unwrap();
+            socket.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+            read_exactly(&mut socket, ANSWER.len());
         }
         drop(stop);
         assert_eq!(thread.join().unwrap().0.connections, 50);

@@ -61,8 +61,8 @@ fn entry(flag: &Flag) -> String {
             lines.push('\n');
             left.clear();
         }
-        let room = COLUMN.saturating_sub(left.chars().count());
-        left += &" ".repeat(room.max(1));
+        let padding = COLUMN.saturating_sub(left.chars().count());
+        left += &" ".repeat(padding.max(1));
         left += word;
     }
     lines + &left + "\n"

@@ -199,18 +199,18 @@ mod tests {
         let (tell, asked) = bounded(answers.len());
         std::thread::spawn(move || {
             for answer in answers {
-                let (mut stream, _) = listener.accept().unwrap();
+                let (mut socket, _) = listener.accept().unwrap();
                 let mut request = Vec::new();
                 let mut chunk = [0; 4096];
                 while !is_whole(&request) {
-                    let n = stream.read(&mut chunk).unwrap();
+                    let n = socket.read(&mut chunk).unwrap();
                     request.extend_from_slice(&chunk[..n]);
                 }
                 tell.send(String::from_utf8(request).unwrap()).unwrap();
                 if answer.is_empty() {
                     std::thread::sleep(Duration::from_millis(600));
                 }
-                let _ = stream.write_all(answer.as_bytes());
+                let _ = socket.write_all(answer.as_bytes());
             }
         });
         (url, asked)

@@ -63,13 +63,13 @@ impl Connector<()> for TimedConnector {
         details: &ConnectionDetails<'_>,
         _: Option<()>,
     ) -> Result<Option<TimedTransport>, Error> {
-        let stream = connect(details)?;
-        stream.set_nodelay(true)?;
-        sys::ask_for_stamps(&stream);
+        let socket = connect(details)?;
+        socket.set_nodelay(true)?;
+        sys::ask_for_stamps(&socket);
         self.0.noted().came_ns = None;
         let buffers =
             LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
-        Ok(Some(TimedTransport { stream, buffers, sampler: self.0.clone() }))
+        Ok(Some(TimedTransport { socket, buffers, sampler: self.0.clone() }))
     }
 }
 
@@ -84,7 +84,7 @@ fn connect(details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
             break;
         }
         match TcpStream::connect_timeout(address, part) {
-            Ok(stream) => return Ok(stream),
+            Ok(socket) => return Ok(socket),
             Err(e) if e.kind() == ErrorKind::TimedOut => last = Error::Timeout(details.timeout.reason),
             Err(e) => last = e.into(),
         }
@@ -94,14 +94,14 @@ fn connect(details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
 
 /// One connection.
 pub(crate) struct TimedTransport {
-    stream: TcpStream,
+    socket: TcpStream,
     buffers: LazyBuffers,
     sampler: ClockSampler,
 }
 
 impl fmt::Debug for TimedTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TimedTransport").field("stream", &self.stream).finish_non_exhaustive()
+        f.debug_struct("TimedTransport").field("stream", &self.socket).finish_non_exhaustive()
     }
 }
 
@@ -112,12 +112,12 @@ impl Transport for TimedTransport {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         let timeout = timeout.for_write();
-        self.stream.set_write_timeout(timeout.not_zero().map(|after| *after))?;
+        self.socket.set_write_timeout(timeout.not_zero().map(|after| *after))?;
         {
             let mut noted = self.sampler.noted();
             (noted.left_ns, noted.came_ns) = (noted.watch.now(), None);
         }
-        self.stream.write_all(&self.buffers.output()[..amount]).map_err(|e| to_ureq_error(e, timeout.reason))
+        self.socket.write_all(&self.buffers.output()[..amount]).map_err(|e| to_ureq_error(e, timeout.reason))
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
@@ -128,9 +128,9 @@ impl Transport for TimedTransport {
             if left == Some(Duration::ZERO) {
                 return Err(Error::Timeout(timeout.reason));
             }
-            wait(&self.stream, left).map_err(|e| to_ureq_error(e, timeout.reason))?;
+            wait(&self.socket, left).map_err(|e| to_ureq_error(e, timeout.reason))?;
             let mut noted = self.sampler.noted();
-            match noted.watch.receive(&self.stream, self.buffers.input_append_buf()) {
+            match noted.watch.receive(&self.socket, self.buffers.input_append_buf()) {
                 Ok((bytes, at_ns)) => {
                     noted.came_ns.get_or_insert(at_ns);
                     self.buffers.input_appended(bytes);
@@ -149,10 +149,10 @@ impl Transport for TimedTransport {
 }
 
 /// Until there may be something to read.
-fn wait(stream: &TcpStream, at_most: Option<Duration>) -> io::Result<()> {
+fn wait(socket: &TcpStream, at_most: Option<Duration>) -> io::Result<()> {
     let timeout = at_most
         .map(|left| Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() });
-    match poll(&mut [PollFd::new(stream, PollFlags::IN)], timeout.as_ref()) {
+    match poll(&mut [PollFd::new(socket, PollFlags::IN)], timeout.as_ref()) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(e) => Err(e.into()),
     }

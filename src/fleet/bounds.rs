@@ -280,20 +280,20 @@ mod tests {
         let evil = "\u{1b}]0;x\u{7}\n::error::\u{202e}";
         let is_harmless = |text: &str| !text.contains(['\u{1b}', '\u{7}', '\n', '\u{202e}']);
         let read = |message: &Value| serde_json::to_vec(message).unwrap();
-        let mut said = orders();
-        said["why"] = json!(evil);
-        assert!(is_harmless(&Orders::read(&read(&said)).unwrap().why.unwrap()));
-        let mut said = join();
-        (said["host"], said["version"]) = (json!("\u{202e}h\u{200b}"), json!("1\u{202e}"));
-        let said = Join::read(&read(&said)).unwrap();
-        assert_eq!((said.host.as_str(), said.version.as_str()), ("?h?", "1?"));
-        let mut said = heartbeat();
-        said["why"] = json!("\u{202e}");
-        assert!(is_harmless(&Heartbeat::read(&read(&said)).unwrap().why.unwrap()));
-        let said = Refused::read(&read(&json!({"error": evil, "message": evil}))).unwrap();
-        assert!(is_harmless(&said.error) && is_harmless(&said.message));
-        let mut said = heartbeat();
-        said["state"] = json!(evil);
-        assert!(is_harmless(&Heartbeat::read(&read(&said)).unwrap_err().message()));
+        let mut message = orders();
+        message["why"] = json!(evil);
+        assert!(is_harmless(&Orders::read(&read(&message)).unwrap().why.unwrap()));
+        let mut message = join();
+        (message["host"], message["version"]) = (json!("\u{202e}h\u{200b}"), json!("1\u{202e}"));
+        let message = Join::read(&read(&message)).unwrap();
+        assert_eq!((message.host.as_str(), message.version.as_str()), ("?h?", "1?"));
+        let mut message = heartbeat();
+        message["why"] = json!("\u{202e}");
+        assert!(is_harmless(&Heartbeat::read(&read(&message)).unwrap().why.unwrap()));
+        let message = Refused::read(&read(&json!({"error": evil, "message": evil}))).unwrap();
+        assert!(is_harmless(&message.error) && is_harmless(&message.message));
+        let mut message = heartbeat();
+        message["state"] = json!(evil);
+        assert!(is_harmless(&Heartbeat::read(&read(&message)).unwrap_err().message()));
     }
 }

@@ -98,7 +98,7 @@ impl ResponseSink for CapturedResponse {
 
     fn body(&mut self, bytes: &[u8]) {
         self.body_bytes += bytes.len() as u64;
-        let room = self.most_body_bytes - self.body.len();
-        self.body.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let free_bytes = self.most_body_bytes - self.body.len();
+        self.body.extend_from_slice(&bytes[..bytes.len().min(free_bytes)]);
     }
 }

@@ -219,11 +219,11 @@ impl Decoder {
         }
         // A head in pieces is parsed again with each piece: invalid input is rejected at once however it is
         // cut, and MAX_HEAD_BYTES bounds the work.
-        let room = (MAX_HEAD_BYTES + 1).saturating_sub(before).min(bytes.len());
+        let free_bytes = (MAX_HEAD_BYTES + 1).saturating_sub(before).min(bytes.len());
         let whole = if before == 0 {
-            &bytes[..room]
+            &bytes[..free_bytes]
         } else {
-            self.partial.extend_from_slice(&bytes[..room]);
+            self.partial.extend_from_slice(&bytes[..free_bytes]);
             &self.partial
         };
         let Some((head, length)) = head::parse(whole, to_head_request)? else {

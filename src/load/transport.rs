@@ -69,7 +69,7 @@ impl Transport {
     pub(crate) const fn socket(&self) -> &Socket {
         match self {
             Self::Plain(socket) => socket,
-            Self::Tls(stream) => &stream.socket,
+            Self::Tls(socket) => &socket.socket,
         }
     }
 
@@ -80,9 +80,9 @@ impl Transport {
             return ReadRequest { bytes: BUFFER_BYTES as u64, discard: false };
         };
         let skippable = client.skippable(c);
-        let room = if client.expects_head(c) { HEAD_READ_BYTES } else { BUFFER_BYTES } as u64;
-        let discard = skippable > room && socket.can_discard();
-        ReadRequest { bytes: if discard { skippable } else { room }, discard }
+        let buffer_bytes = if client.expects_head(c) { HEAD_READ_BYTES } else { BUFFER_BYTES } as u64;
+        let discard = skippable > buffer_bytes && socket.can_discard();
+        ReadRequest { bytes: if discard { skippable } else { buffer_bytes }, discard }
     }
 
     /// Read from the socket into `buffer`.
@@ -114,8 +114,8 @@ impl Transport {
         match self {
             Self::Plain(_) if request.discard => client.skipped(c, received as u64, stamp_ns, now),
             Self::Plain(_) => client.received_when(c, &wire[..received], (stamp_ns, was_before), now),
-            Self::Tls(stream) => {
-                return stream.decrypt(client, c, &wire[..received], (stamp_ns, was_before), now);
+            Self::Tls(socket) => {
+                return socket.decrypt(client, c, &wire[..received], (stamp_ns, was_before), now);
             }
         }
         Ok(TlsState { closed: false, wants_write: false })
@@ -133,7 +133,7 @@ impl Transport {
                 client.sent(c, sent);
                 Ok(())
             }
-            Self::Tls(stream) => stream.write(client, c),
+            Self::Tls(socket) => socket.write(client, c),
         }
     }
 
@@ -141,21 +141,21 @@ impl Transport {
     pub(crate) fn written(&self, client: &Client, c: u32) -> (u64, u64) {
         match self {
             Self::Plain(_) => client.written(c),
-            Self::Tls(stream) => stream.session.taken(),
+            Self::Tls(socket) => socket.session.taken(),
         }
     }
 
     /// Send pending TLS records, as far as the socket takes them: mostly an alert.
     pub(crate) fn flush(&mut self) {
-        if let Self::Tls(stream) = self {
-            let _ = stream.session.flush(&mut &stream.socket);
+        if let Self::Tls(socket) = self {
+            let _ = socket.session.flush(&mut &socket.socket);
         }
     }
 
     /// Send close_notify to a TLS peer, as far as the socket takes it.
     pub(crate) fn close(mut self) {
-        if let Self::Tls(stream) = &mut self {
-            stream.session.close();
+        if let Self::Tls(socket) = &mut self {
+            socket.session.close();
         }
         self.flush();
     }

@@ -17,7 +17,7 @@ pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, load: Opti
     if chosen == OnWorkerLoss::Redistribute && is_closed {
         reader.fault(
             &Path::of("fleet").key("on_worker_loss"),
-            "`redistribute` deals out a schedule anew, and the closed model has none: \
+            "`redistribute` repartitions a schedule, and the closed model has none: \
              add `rate`, or write fail or continue",
         );
     }

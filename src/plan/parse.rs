@@ -211,9 +211,9 @@ mod tests {
             body_bytes: body.len() as u64,
         };
         for (rule, judged) in plan.scenarios[0].expect.as_ref().unwrap().judge_each(&response) {
-            let told = format!("{rule} {judged:?}");
-            let is_typed = told.contains("typed") && !rule.contains("user");
-            assert!(!told.contains("s3cret") && !is_typed, "{told}");
+            let description = format!("{rule} {judged:?}");
+            let is_typed = description.contains("typed") && !rule.contains("user");
+            assert!(!description.contains("s3cret") && !is_typed, "{description}");
         }
     }
 }

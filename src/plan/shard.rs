@@ -129,7 +129,7 @@ mod tests {
         #[test]
         fn the_shares_of_all_slots_are_the_plan(connections in 1u32..5_000, n in 1u64..u64::MAX, of in 1u32..200) {
             let plan = plan(Model::Closed { connections }, Some(n));
-            let (mut dealt, mut next) = (0, 0);
+            let (mut connections_of_all, mut next) = (0, 0);
             for slot in 0..of {
                 let load = shard_load(&plan, Shard { slot, of });
                 let requests = load.requests.unwrap();
@@ -137,9 +137,9 @@ mod tests {
                 prop_assert_eq!(requests.is_empty() && n >= u64::from(connections), load.connections == 0 && n >= u64::from(connections));
                 prop_assert!(load.connections.abs_diff(connections / of) <= 1);
                 next = requests.end;
-                dealt += load.connections;
+                connections_of_all += load.connections;
             }
-            prop_assert_eq!((dealt, next), (connections, n));
+            prop_assert_eq!((connections_of_all, next), (connections, n));
         }
 
         #[test]
@@ -148,7 +148,7 @@ mod tests {
         ) {
             let closed = plan(Model::Closed { connections }, Some(n));
             let open = plan(open(None, 1), None);
-            let (mut dealt, mut next, mut arrivals) = (0, 0, Vec::new());
+            let (mut connections_of_all, mut next, mut arrivals) = (0, 0, Vec::new());
             for (slot, m) in (0..).zip(&threads) {
                 let whole = Shard { slot, of: threads.len() as u32 };
                 for thread in 0..*m {
@@ -156,12 +156,12 @@ mod tests {
                     let requests = load.requests.unwrap();
                     prop_assert_eq!(requests.start, next);
                     next = requests.end;
-                    dealt += load.connections;
+                    connections_of_all += load.connections;
                     let (first, stride) = shard_load_within(&open, whole, Shard { slot: thread, of: *m }).arrivals;
                     arrivals.extend((first..2_000).step_by(stride as usize));
                 }
             }
-            prop_assert_eq!((dealt, next), (connections, n));
+            prop_assert_eq!((connections_of_all, next), (connections, n));
             arrivals.sort_unstable();
             prop_assert!(arrivals.into_iter().eq(0..2_000));
         }

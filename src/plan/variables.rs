@@ -14,7 +14,7 @@ const MAX_ADDED_BYTES: usize = MAX_PLAN_BYTES;
 
 /// Fills in every value of `root`; `$${` becomes `${`. Returns the secrets in it.
 pub(super) fn fill_in(root: &mut Node, env: &dyn Fn(&str) -> Option<String>, faults: &mut Faults) -> Secrets {
-    let mut filling = Filling { env, room: MAX_ADDED_BYTES, secrets: Secrets::default() };
+    let mut filling = Filling { env, left_bytes: MAX_ADDED_BYTES, secrets: Secrets::default() };
     filling.walk(root, &Path::default(), faults);
     filling.secrets
 }
@@ -22,7 +22,7 @@ pub(super) fn fill_in(root: &mut Node, env: &dyn Fn(&str) -> Option<String>, fau
 struct Filling<'a> {
     env: &'a dyn Fn(&str) -> Option<String>,
     /// Bytes that may still be added.
-    room: usize,
+    left_bytes: usize,
     secrets: Secrets,
 }
 
@@ -66,7 +66,7 @@ impl Filling<'_> {
             let end =
                 from.find('}').ok_or("`${` without `}`: close it, or write `$${` for the two characters")?;
             let (name, value) = value_of(&from[2..end], self.env)?;
-            self.room = self.room.checked_sub(value.len()).ok_or_else(|| {
+            self.left_bytes = self.left_bytes.checked_sub(value.len()).ok_or_else(|| {
                 format!(
                     "variables add more than {}: write less",
                     crate::units::print_bytes(MAX_ADDED_BYTES as u64)

@@ -24,7 +24,7 @@ pub(crate) fn read(options: &Options, plan: &Plan) -> Result<Option<Arc<Baseline
     if !same_plan && !options.baseline_any_plan {
         return Err(format!(
             "--baseline {shown} is of another plan: its digest is {}, this plan's is {}; measure the baseline \
-             anew, or compare all the same with --baseline-any-plan",
+             again, or compare all the same with --baseline-any-plan",
             crate::plan::quoted(&baseline.digest).replace('`', ""),
             plan.digest
         ));
@@ -34,7 +34,7 @@ pub(crate) fn read(options: &Options, plan: &Plan) -> Result<Option<Arc<Baseline
         let theirs = if timestamps == "kernel" { "user" } else { "kernel" };
         return Err(format!(
             "--baseline {shown} was not measured with {timestamps} timestamps, its times mean something else: \
-             give --timestamps {theirs}, or measure the baseline anew"
+             give --timestamps {theirs}, or measure the baseline again"
         ));
     }
     let max_regression = options.max_regression.unwrap_or(DEFAULT_MAX_REGRESSION);

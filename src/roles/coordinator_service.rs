@@ -403,7 +403,7 @@ impl CoordinatorService {
             }
             Note::Shared(epoch, _) => {
                 self.add_sources();
-                self.say(&format!("the schedule is shared out anew (epoch {epoch})"));
+                self.say(&format!("the schedule is repartitioned (epoch {epoch})"));
             }
             Note::Stopping(reason) => {
                 self.say(&format!("load stops: {reason}"));

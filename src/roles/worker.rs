@@ -123,7 +123,7 @@ struct WorkerService<'a> {
     start_ns: u64,
     /// The turns there are, and the newest that the threads know of.
     turns: Vec<Assignment>,
-    dealt: u32,
+    applied_epoch: u32,
     health_at_ns: u64,
     /// Until when requests may be sent; `None`: the end of the last lease was passed on.
     lease_until_ns: Option<u64>,
@@ -169,7 +169,7 @@ impl<'a> WorkerService<'a> {
             collector: None,
             start_ns: 0,
             turns: Vec::new(),
-            dealt: 0,
+            applied_epoch: 0,
             health_at_ns: 0,
             lease_until_ns: None,
             failure_told: false,
@@ -319,7 +319,7 @@ impl<'a> WorkerService<'a> {
         let Some(load_threads) = &mut self.load_threads else { return Ok(()) };
         let first = self.turns.iter().find(|turn| turn.share.is_some());
         let from_ns = at_ns + first.map_or(0, |turn| turn.from_ns);
-        (self.start_ns, self.dealt) = (at_ns, first.map_or(0, |turn| turn.epoch));
+        (self.start_ns, self.applied_epoch) = (at_ns, first.map_or(0, |turn| turn.epoch));
         load_threads.control.join(at_ns, from_ns);
         let (send, closed) = bounded(64);
         let collector = load_threads.collect(&self.shared, (at_ns, from_ns), Some(send))?;
@@ -341,10 +341,11 @@ impl<'a> WorkerService<'a> {
         if self.start_ns == 0 {
             return;
         }
-        for turn in self.turns.iter().filter(|turn| turn.epoch > self.dealt) {
+        for turn in self.turns.iter().filter(|turn| turn.epoch > self.applied_epoch) {
             load_threads.partition(turn.share, self.start_ns, turn.from_ns);
         }
-        self.dealt = self.turns.last().map_or(self.dealt, |turn| turn.epoch.max(self.dealt));
+        self.applied_epoch =
+            self.turns.last().map_or(self.applied_epoch, |turn| turn.epoch.max(self.applied_epoch));
     }
 
     /// A window as it bundle: its instants are of the schedule.

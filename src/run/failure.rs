@@ -26,7 +26,9 @@ pub(crate) fn detail_text(detail: Detail, outcome: Outcome) -> String {
             format!("{} (number {number})", TlsFault::Alert(number).explain())
         }
         Detail::Tls(fault) => fault.explain().to_owned(),
-        Detail::Truncated => "the stream ended without TLS close_notify: it may have been cut off".to_owned(),
+        Detail::Truncated => {
+            "the connection ended without TLS close_notify: it may have been cut off".to_owned()
+        }
         Detail::Redirect(error) => error.explain().to_owned(),
         Detail::BrokenRule(broken) => format!("`{}` does not hold", broken.name()),
     }

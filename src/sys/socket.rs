@@ -177,7 +177,7 @@ impl AsFd for Socket {
 /// Whether none of the last `sent` bytes on a connection that has sent `total` were acknowledged by
 /// the peer's kernel so far.
 ///
-/// After an orderly end of the stream this means that the peer hung up before it had any of them: its
+/// After an orderly end of input this means that the peer hung up before it had any of them: its
 /// end acknowledges all that came before. After a reset it means that the peer's kernel had held
 /// them for less than the 40 ms by which it may delay an acknowledgement.
 /// `tcpi_bytes_acked` is RFC 4898's tcpEStatsAppHCThruOctetsAcked; Linux counts the SYN in it.

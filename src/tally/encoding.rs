@@ -1,7 +1,7 @@
 //! Encodes merged windows as bytes and decodes them: the format that a worker sends.
 //!
 //! ```text
-//! window    = zlib stream of: length head, run, rows      head: JSON; all numbers as in [`varint`]
+//! window    = deflated (zlib):: length head, run, rows      head: JSON; all numbers as in [`varint`]
 //! run       = counter*, histogram*, slots                 in the order of the head's names
 //! slots     = first word, number of words, (waiting, answered)*
 //! rows      = number of them, row*                        only those in which something was counted
@@ -144,8 +144,8 @@ fn places(kind: &str, theirs: &[String], ours: &[String]) -> Result<Vec<usize>, 
 impl Merged {
     /// Append the encoded window to `bytes`.
     pub fn write(&self, bytes: &mut Vec<u8>) {
-        let mut stream = ZlibEncoder::new(bytes, Compression::default());
-        let deflated = stream.write_all(&self.plain()).and_then(|()| stream.finish());
+        let mut encoder = ZlibEncoder::new(bytes, Compression::default());
+        let deflated = encoder.write_all(&self.plain()).and_then(|()| encoder.finish());
         deflated.expect("writing to memory does not fail");
     }
 
@@ -154,16 +154,16 @@ impl Merged {
     /// # Errors
     /// What is wrong with the bytes, as a sentence fragment.
     pub(crate) fn read(bytes: &[u8], steps: usize) -> Result<Self, String> {
-        let mut stream = ZlibDecoder::new(bytes);
+        let mut decoder = ZlibDecoder::new(bytes);
         let mut plain = Vec::new();
         let most = (FREELY_INFLATED_BYTES + MAX_INFLATION * bytes.len() as u64)
             .min(INFLATED_BYTES + INFLATED_BYTES_PER_STEP * steps as u64)
             .min(MAX_INFLATED_BYTES);
-        let inflated = stream.by_ref().take(most + 1).read_to_end(&mut plain);
+        let inflated = decoder.by_ref().take(most + 1).read_to_end(&mut plain);
         match inflated {
             Err(_) => return Err("its compression is damaged".to_owned()),
             Ok(n) if n as u64 > most => return Err("it is too long".to_owned()),
-            Ok(_) if stream.total_in() != bytes.len() as u64 => return Err("bytes follow it".to_owned()),
+            Ok(_) if decoder.total_in() != bytes.len() as u64 => return Err("bytes follow it".to_owned()),
             Ok(_) => {}
         }
         let (head, body) = VarintReader(&plain).head()?;
@@ -411,9 +411,9 @@ mod tests {
     }
 
     fn deflated(plain: &[u8]) -> Vec<u8> {
-        let mut stream = ZlibEncoder::new(Vec::new(), Compression::fast());
-        stream.write_all(plain).unwrap();
-        stream.finish().unwrap()
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
     }
 
     #[test]

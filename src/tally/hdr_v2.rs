@@ -19,7 +19,7 @@ use hdrhistogram::serialization::Deserializer;
 use super::bucket::{self, BUCKETS, DIGITS, HIGHEST_NS, LOWEST_NS};
 use super::{Histogram, varint};
 
-/// Starts the deflated form: cookie, length of the rest, zlib stream.
+/// Starts the deflated form: cookie, length of the rest, zlib data.
 const DEFLATED_COOKIE: u32 = 0x1c84_9314;
 /// Starts the plain form: cookie, payload length, offset, digits, bounds, ratio, then counts.
 const PLAIN_COOKIE: u32 = 0x1c84_9313;
@@ -37,9 +37,9 @@ impl Histogram {
 
     /// Its V2 encoding, deflated.
     fn to_v2_deflate(&self) -> Vec<u8> {
-        let mut stream =
+        let mut encoder =
             ZlibEncoder::new([&DEFLATED_COOKIE.to_be_bytes()[..], &[0; 4]].concat(), Compression::default());
-        let deflated = stream.write_all(&self.to_v2()).and_then(|()| stream.finish());
+        let deflated = encoder.write_all(&self.to_v2()).and_then(|()| encoder.finish());
         let mut bytes = deflated.expect("writing to memory does not fail");
         let length = (bytes.len() - 8) as u32;
         bytes[4..8].copy_from_slice(&length.to_be_bytes());
@@ -85,8 +85,8 @@ impl Histogram {
         }
         let most = HEADER_BYTES + MAX_COUNT_BYTES * BUCKETS;
         let mut plain = Vec::new();
-        let mut stream = ZlibDecoder::new(bytes.get(8..).unwrap_or_default()).take(most as u64 + 1);
-        stream.read_to_end(&mut plain).map_err(|e| format!("its compression is damaged: {e}"))?;
+        let mut decoder = ZlibDecoder::new(bytes.get(8..).unwrap_or_default()).take(most as u64 + 1);
+        decoder.read_to_end(&mut plain).map_err(|e| format!("its compression is damaged: {e}"))?;
         let long = |at: usize| {
             u64::from(word(&plain, at).unwrap_or(0)) << 32 | u64::from(word(&plain, at + 4).unwrap_or(0))
         };
@@ -126,8 +126,8 @@ mod tests {
     fn deflated(plain: &[u8]) -> Vec<u8> {
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(plain).unwrap();
-        let stream = encoder.finish().unwrap();
-        [&DEFLATED_COOKIE.to_be_bytes()[..], &(stream.len() as u32).to_be_bytes(), &stream].concat()
+        let deflated = encoder.finish().unwrap();
+        [&DEFLATED_COOKIE.to_be_bytes()[..], &(deflated.len() as u32).to_be_bytes(), &deflated].concat()
     }
 
     fn some() -> Histogram {

@@ -142,7 +142,7 @@ impl PagedCounts {
 
     /// The capacity of each list: it changes when a list grows.
     #[cfg(test)]
-    pub(crate) fn room(&self) -> [usize; 2] {
+    pub(crate) fn capacities(&self) -> [usize; 2] {
         [self.spill.capacity(), self.carries.capacity()]
     }
 }

@@ -285,7 +285,7 @@ mod tests {
         places.extend((0..STEPS).flat_map(|step| (0..STATUS_SLOTS).map(move |i| (series(STEPS) + step, i))));
         fastrand::Rng::with_seed(1).shuffle(&mut places);
         let mut tally = Tally::with_pages(STEPS, PAGES, 16);
-        let room = tally.times.room();
+        let capacities = tally.times.capacities();
         let (mut shipped, mut merged, mut truth) = (0, Merged::new(STEPS), Merged::new(STEPS));
         for (i, (series, index)) in places.into_iter().enumerate() {
             let ns = bucket::lowest_and_width(index).0.min(HIGHEST_NS);
@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(merged, truth);
         assert_eq!(merged.row(StepId(1)).status_codes().count(), STATUS_SLOTS);
         assert!(shipped > 1_000, "{shipped}");
-        assert_eq!(tally.times.room(), room, "the list of samples without a page is long enough");
+        assert_eq!(tally.times.capacities(), capacities, "the list of samples without a page is long enough");
     }
 
     #[test]

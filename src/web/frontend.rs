@@ -124,7 +124,7 @@ struct Services {
 }
 
 struct Client {
-    stream: TcpStream,
+    socket: TcpStream,
     state: State,
     deadline: Instant,
 }
@@ -200,7 +200,7 @@ impl ServerState {
         let mut fds = Vec::with_capacity(MAX_CLIENTS + 2);
         fds.push(PollFd::new(&*self.wake, if open { PollFlags::IN } else { PollFlags::empty() }));
         fds.push(PollFd::new(&self.listener, if accepting { PollFlags::IN } else { PollFlags::empty() }));
-        fds.extend(self.clients.iter().map(|c| PollFd::new(&c.stream, c.waits_for())));
+        fds.extend(self.clients.iter().map(|c| PollFd::new(&c.socket, c.waits_for())));
         let polled = match poll(&mut fds, timeout.as_ref()) {
             Ok(_) => true,
             Err(rustix::io::Errno::INTR) => false,
@@ -277,8 +277,8 @@ impl ServerState {
         let mut made_room = false;
         for _ in 0..ACCEPTS_AT_ONCE {
             match self.listener.accept() {
-                Ok((stream, _)) => {
-                    self.admit(stream);
+                Ok((socket, _)) => {
+                    self.admit(socket);
                     made_room = false;
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
@@ -305,15 +305,15 @@ impl ServerState {
         poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 
-    fn admit(&mut self, stream: TcpStream) {
-        if stream.set_nonblocking(true).is_err() {
+    fn admit(&mut self, socket: TcpStream) {
+        if socket.set_nonblocking(true).is_err() {
             return;
         }
         if self.clients.len() >= MAX_CLIENTS {
             self.turn_away_first_by(|client| client.deadline);
         }
         let state = State::Reading(Incoming::new(self.hosts));
-        let mut client = Client { stream, state, deadline: Instant::now() + REQUEST_DEADLINE };
+        let mut client = Client { socket, state, deadline: Instant::now() + REQUEST_DEADLINE };
         // Its request is often here already.
         if client.advance(&mut self.services) == Next::Keep {
             self.clients.push(client);
@@ -352,7 +352,7 @@ impl Client {
             return self.write();
         }
         let Services { timing, chunk, .. } = services;
-        let (read, came_ns) = match timing.receive(&self.stream, chunk) {
+        let (read, came_ns) = match timing.receive(&self.socket, chunk) {
             Ok((0, _)) => return Next::Close,
             Ok((n, came_ns)) => (&chunk[..n], came_ns),
             Err(e) if is_retry(&e) => return Next::Keep,
@@ -380,13 +380,13 @@ impl Client {
     fn write(&mut self) -> Next {
         let State::Writing { answer, written } = &mut self.state else { return Next::Keep };
         while *written < answer.len() {
-            match self.stream.write(&answer[*written..]) {
+            match self.socket.write(&answer[*written..]) {
                 Ok(n) => *written += n,
                 Err(e) if is_retry(&e) => return Next::Keep,
                 Err(_) => return Next::Close,
             }
         }
-        if self.stream.shutdown(Shutdown::Write).is_err() {
+        if self.socket.shutdown(Shutdown::Write).is_err() {
             return Next::Close;
         }
         self.state = State::Lingering;
@@ -406,7 +406,7 @@ impl Client {
     /// Hang up now; say why if it was still to get an answer and its socket takes one.
     fn turn_away(mut self) {
         if let State::Reading(_) = self.state {
-            let _ = self.stream.write(&refusal(BUSY));
+            let _ = self.socket.write(&refusal(BUSY));
         }
     }
 }

@@ -55,7 +55,7 @@ pub(crate) struct TinyHttp {
 }
 
 struct LocalConnection {
-    stream: UnixStream,
+    socket: UnixStream,
     server: &'static tiny_http::Server,
     closing: Arc<AtomicBool>,
     /// Requests of the group that is being written.
@@ -113,16 +113,16 @@ impl LocalConnection {
         // Never dropped: its Drop expects a socket with a path. What it holds is an empty queue; its
         // accepting thread ends two lines below.
         let server: &'static tiny_http::Server = Box::leak(Box::new(server));
-        let stream = UnixStream::connect_addr(&addr)?;
+        let socket = UnixStream::connect_addr(&addr)?;
         // The connection made above is still accepted, no other one can be made.
         rustix::net::shutdown(&last_call, rustix::net::Shutdown::Both)?;
-        stream.set_nonblocking(true)?;
+        socket.set_nonblocking(true)?;
         let (closing, group) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let (seen_closing, seen_group) = (Arc::clone(&closing), Arc::clone(&group));
         let thread = thread::Builder::new()
             .name("web-routes".into())
             .spawn(move || answer_requests(server, &seen_closing, &seen_group, &routes))?;
-        let mut connection = Self { stream, server, closing, group, thread };
+        let mut connection = Self { socket, server, closing, group, thread };
         // Until it has answered once, it may still be about to take the two descriptors it needs.
         let first = Request { bytes: b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(), is_head: true };
         match connection.exchange(&[first], &mut Vec::new()) {
@@ -143,7 +143,7 @@ impl LocalConnection {
         let (mut written, mut read, mut chunk) = (0, Vec::new(), vec![0; 64 * 1024]);
         while answers.len() < requests.len() {
             while let Some(bytes) = unwritten.peek() {
-                match self.stream.write(&bytes[written..]) {
+                match self.socket.write(&bytes[written..]) {
                     Ok(n) => written += n,
                     Err(e) if e.kind() == ErrorKind::WouldBlock => break,
                     Err(e) => return Err(e),
@@ -153,7 +153,7 @@ impl LocalConnection {
                 }
             }
             self.wait(unwritten.peek().is_some(), deadline)?;
-            match self.stream.read(&mut chunk) {
+            match self.socket.read(&mut chunk) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(n) => read.extend_from_slice(&chunk[..n]),
                 Err(e) if e.kind() == ErrorKind::WouldBlock => continue,
@@ -180,7 +180,7 @@ impl LocalConnection {
         }
         let flags = if writes { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
         let timeout = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
-        match poll(&mut [PollFd::new(&self.stream, flags)], Some(&timeout)) {
+        match poll(&mut [PollFd::new(&self.socket, flags)], Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(e) => Err(e.into()),
         }

@@ -132,11 +132,11 @@ mod tests {
             Site { calls: Some(Arc::new(Slow)), clock: Some((clock, epoch_ns)), ..Site::of(shared.clone()) };
         let server = serve(any, site).unwrap();
         let send = || {
-            let mut stream = TcpStream::connect(server.addr()).unwrap();
+            let mut socket = TcpStream::connect(server.addr()).unwrap();
             let head =
                 format!("{PROTOCOL_HEADER}: {PROTOCOL}\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n");
-            write!(stream, "POST /api/v1/workers HTTP/1.1\r\n{head}{{}}").unwrap();
-            stream
+            write!(socket, "POST /api/v1/workers HTTP/1.1\r\n{head}{{}}").unwrap();
+            socket
         };
         // The kernel begins to stamp a while after it was asked to.
         let is_stamped_on_arrival = || {
@@ -157,9 +157,9 @@ mod tests {
         assert!((0..10).any(|_| is_stamped_on_arrival()), "the second call came when it was its turn");
         // Nobody compares clocks with a process that leads no fleet.
         let server = serve(any, Site::of(shared)).unwrap();
-        let mut stream = TcpStream::connect(server.addr()).unwrap();
-        write!(stream, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-        assert_eq!(stay(stream), None);
+        let mut socket = TcpStream::connect(server.addr()).unwrap();
+        write!(socket, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        assert_eq!(stay(socket), None);
     }
 
     #[test]

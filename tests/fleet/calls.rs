@@ -105,9 +105,9 @@ fn huge(report: &Report) -> Vec<u8> {
     let mut bytes = report.write();
     let head_bytes = u32::from_be_bytes(bytes[6..FRONT_BYTES].try_into().expect("four"));
     bytes.truncate(FRONT_BYTES + head_bytes as usize);
-    let mut stream = ZlibEncoder::new(bytes, Compression::default());
-    stream.write_all(&vec![0; 80 << 20]).expect("memory");
-    let mut bytes = stream.finish().expect("memory");
+    let mut encoder = ZlibEncoder::new(bytes, Compression::default());
+    encoder.write_all(&vec![0; 80 << 20]).expect("memory");
+    let mut bytes = encoder.finish().expect("memory");
     let mut checksum = flate2::Crc::new();
     checksum.update(&bytes);
     bytes.extend(checksum.sum().to_be_bytes());

@@ -74,7 +74,7 @@ impl Log {
         let target = Target::bind(Settings { listen, body_bytes: 2, close: false, log, freeze_ns: None });
         let target = target.expect("a free port");
         let addr = target.address().expect("it is bound");
-        let (read, stop) = std::io::pipe().expect("room for a pipe");
+        let (read, stop) = std::io::pipe().expect("a pipe");
         target.stop_on(&read).expect("a pipe can be waited for");
         let thread = std::thread::spawn(move || {
             let _read = read;

@@ -33,11 +33,11 @@ fn a_huge_content_length_is_refused_unread() {
 #[test]
 fn a_body_as_long_as_the_limit_is_read_and_answered() {
     let server = server();
-    let mut stream = connect(server.addr());
+    let mut socket = connect(server.addr());
     let length = loadtester::web::BODY_BYTES;
-    write!(stream, "POST /status HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n").unwrap();
-    stream.write_all(&vec![b'x'; length]).expect("it is read to the end");
-    assert_eq!(status_of(&read_all(&stream)), 405);
+    write!(socket, "POST /status HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n").unwrap();
+    socket.write_all(&vec![b'x'; length]).expect("it is read to the end");
+    assert_eq!(status_of(&read_all(&socket)), 405);
     assert_serves(server.addr());
 }
 
@@ -85,13 +85,13 @@ fn two_hundred_idle_connections_starve_nobody() {
 #[test]
 fn a_head_of_64_mib_is_refused_after_16_kib() {
     let server = server();
-    let mut stream = connect(server.addr());
-    let reader = stream.try_clone().expect("a descriptor");
+    let mut socket = connect(server.addr());
+    let reader = socket.try_clone().expect("a descriptor");
     let answer = thread::spawn(move || read_all(&reader));
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ").unwrap();
+    socket.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ").unwrap();
     let mebibyte = vec![b'x'; 1024 * 1024];
     // Fails once the server has hung up.
-    let _ = (0..64).try_for_each(|_| stream.write_all(&mebibyte));
+    let _ = (0..64).try_for_each(|_| socket.write_all(&mebibyte));
     assert_eq!(status_of(&answer.join().expect("no panic")), 431);
     assert_serves(server.addr());
 }
@@ -261,7 +261,7 @@ impl Drop for Served {
     }
 }
 
-/// The rest of the next line with this in it; the test harness writes to the same stream.
+/// The rest of the next line with this in it; the test harness writes to the same socket.
 fn report(reports: &mut impl BufRead, prefix: &str) -> String {
     let lines = reports.lines().map(|line| line.expect("text"));
     let found = lines.into_iter().find_map(|line| Some(line.split_once(prefix)?.1.to_owned()));
@@ -334,12 +334,12 @@ fn connections_reset_before_they_were_accepted_do_no_harm() {
     let served = Served::start();
     served.signal(Signal::STOP);
     for i in 0..100 {
-        let mut stream = connect(served.addr);
+        let mut socket = connect(served.addr);
         if i % 2 == 0 {
-            stream.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+            socket.write_all(b"GET / HTTP/1.1\r\n").unwrap();
         }
         // Closing with a linger of zero resets.
-        rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).expect("a valid option");
+        rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO)).expect("a valid option");
     }
     served.signal(Signal::CONT);
     (0..5).for_each(|_| assert_serves(served.addr));
@@ -349,12 +349,12 @@ fn connections_reset_before_they_were_accepted_do_no_harm() {
 fn a_connection_reset_in_the_middle_does_no_harm() {
     let server = server();
     for request in ["G", "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
-        let mut stream = connect(server.addr());
-        stream.write_all(request.as_bytes()).unwrap();
+        let mut socket = connect(server.addr());
+        socket.write_all(request.as_bytes()).unwrap();
         if request.len() > 1 {
-            stream.read_exact(&mut [0; 1]).expect("the answer begins");
+            socket.read_exact(&mut [0; 1]).expect("the answer begins");
         }
-        rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).expect("a valid option");
+        rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO)).expect("a valid option");
     }
     assert_serves(server.addr());
 }

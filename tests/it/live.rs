@@ -99,16 +99,16 @@ pub fn assert_serves(addr: SocketAddr) {
 
 /// A connection on which nothing waits for ever.
 pub fn connect(addr: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect_timeout(&addr, PROMPTLY).expect("the listener takes it");
-    stream.set_read_timeout(Some(AT_LAST)).expect("a valid timeout");
-    stream.set_write_timeout(Some(AT_LAST)).expect("a valid timeout");
-    stream
+    let socket = TcpStream::connect_timeout(&addr, PROMPTLY).expect("the listener takes it");
+    socket.set_read_timeout(Some(AT_LAST)).expect("a valid timeout");
+    socket.set_write_timeout(Some(AT_LAST)).expect("a valid timeout");
+    socket
 }
 
 /// Everything the server says until it hangs up, in whatever way it does.
-pub fn read_all(mut stream: &TcpStream) -> String {
+pub fn read_all(mut socket: &TcpStream) -> String {
     let (mut all, mut chunk) = (Vec::new(), [0; 4096]);
-    while let Ok(n @ 1..) = stream.read(&mut chunk) {
+    while let Ok(n @ 1..) = socket.read(&mut chunk) {
         all.extend_from_slice(&chunk[..n]);
     }
     String::from_utf8_lossy(&all).into_owned()
@@ -116,7 +116,7 @@ pub fn read_all(mut stream: &TcpStream) -> String {
 
 /// What the server says to these bytes.
 pub fn say(addr: SocketAddr, bytes: &str) -> String {
-    let mut stream = connect(addr);
-    stream.write_all(bytes.as_bytes()).expect("a new connection takes a few bytes");
-    read_all(&stream)
+    let mut socket = connect(addr);
+    socket.write_all(bytes.as_bytes()).expect("a new connection takes a few bytes");
+    read_all(&socket)
 }

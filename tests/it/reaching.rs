@@ -22,18 +22,18 @@ use crate::script::{Script, Step, response};
 /// Every request head a target saw, with where its connection came from.
 type Heads = Arc<Mutex<Vec<(Option<IpAddr>, String)>>>;
 
-/// Answer every request on `stream` until it ends.
-fn serve(mut stream: impl Read + Write, peer: Option<IpAddr>, heads: &Heads, answer: &str) {
+/// Answer every request on `socket` until it ends.
+fn serve(mut socket: impl Read + Write, peer: Option<IpAddr>, heads: &Heads, answer: &str) {
     let (mut unread, mut chunk) = (Vec::new(), [0; 4096]);
     loop {
         while let Some(end) = unread.windows(4).position(|w| w == b"\r\n\r\n") {
             let head: Vec<u8> = unread.drain(..end + 4).collect();
             heads.lock().unwrap().push((peer, String::from_utf8(head).unwrap()));
-            if stream.write_all(answer.as_bytes()).is_err() {
+            if socket.write_all(answer.as_bytes()).is_err() {
                 return;
             }
         }
-        match stream.read(&mut chunk) {
+        match socket.read(&mut chunk) {
             Ok(n @ 1..) => unread.extend_from_slice(&chunk[..n]),
             _ => return,
         }
@@ -46,9 +46,9 @@ fn target(address: &str) -> (SocketAddr, Heads) {
     let (at, heads) = (listener.local_addr().unwrap(), Heads::default());
     let log = heads.clone();
     std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            let (peer, log) = (stream.peer_addr().ok().map(|peer| peer.ip()), log.clone());
-            std::thread::spawn(move || serve(stream, peer, &log, &response("200 OK", "hello")));
+        for socket in listener.incoming().map_while(Result::ok) {
+            let (peer, log) = (socket.peer_addr().ok().map(|peer| peer.ip()), log.clone());
+            std::thread::spawn(move || serve(socket, peer, &log, &response("200 OK", "hello")));
         }
     });
     (at, heads)
@@ -61,9 +61,9 @@ fn unix_target(address: &UnixAddr) -> Heads {
     let log = heads.clone();
     std::thread::spawn(move || {
         let answer = response("200 OK", &"x".repeat(300_000));
-        for stream in listener.incoming().map_while(Result::ok) {
+        for socket in listener.incoming().map_while(Result::ok) {
             let (log, answer) = (log.clone(), answer.clone());
-            std::thread::spawn(move || serve(stream, None, &log, &answer));
+            std::thread::spawn(move || serve(socket, None, &log, &answer));
         }
     });
     heads
@@ -117,16 +117,16 @@ fn a_request_that_meets_the_end_of_an_idle_unix_connection_is_sent_again() {
     let path = dir.file("once.sock");
     let listener = UnixListener::bind(&path).unwrap();
     std::thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
+        for mut socket in listener.incoming().map_while(Result::ok) {
             let mut head = Vec::new();
             while !head.ends_with(b"\r\n\r\n") {
                 let mut byte = [0];
-                match stream.read(&mut byte) {
+                match socket.read(&mut byte) {
                     Ok(1) => head.push(byte[0]),
                     _ => break,
                 }
             }
-            let _ = stream.write_all(response("200 OK", "hello").as_bytes());
+            let _ = socket.write_all(response("200 OK", "hello").as_bytes());
             std::thread::sleep(Duration::from_millis(10));
         }
     });
@@ -241,16 +241,16 @@ fn redirects_are_followed_over_the_wire() {
     let at = listener.local_addr().unwrap();
     let elsewhere = "HTTP/1.1 302 Found\r\nLocation: y?z\r\nContent-Length: 4\r\n\r\nover";
     std::thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
+        for mut socket in listener.incoming().map_while(Result::ok) {
             std::thread::spawn(move || {
                 let mut chunk = [0; 4096];
-                while let Ok(n @ 1..) = stream.read(&mut chunk) {
+                while let Ok(n @ 1..) = socket.read(&mut chunk) {
                     let answer = if chunk[..n].starts_with(b"GET /y?z ") {
                         response("200 OK", "there")
                     } else {
                         elsewhere.to_owned()
                     };
-                    if stream.write_all(answer.as_bytes()).is_err() {
+                    if socket.write_all(answer.as_bytes()).is_err() {
                         return;
                     }
                 }

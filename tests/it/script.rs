@@ -120,10 +120,10 @@ impl Script {
         let (door, log) = (listener.try_clone().expect("a descriptor"), seen.clone());
         std::thread::spawn(move || {
             // Fails when the script is over and the listener shut down.
-            while let Ok((stream, _)) = door.accept() {
+            while let Ok((socket, _)) = door.accept() {
                 let n = log.connections.fetch_add(1, SeqCst);
                 let (steps, log) = (steps(n), log.clone());
-                std::thread::spawn(move || perform(&stream, &steps, &log));
+                std::thread::spawn(move || perform(&socket, &steps, &log));
             }
         });
         Self { listener, address, seen }
@@ -154,13 +154,13 @@ impl Drop for Script {
 }
 
 /// Play `steps` until something ends the connection; an error is the other side's doing.
-fn perform(stream: &TcpStream, steps: &[Step], seen: &Seen) {
-    let set = stream.set_nodelay(true).and(stream.set_read_timeout(Some(PATIENCE)));
-    set.and(stream.set_write_timeout(Some(PATIENCE))).expect("a fresh socket takes its options");
+fn perform(socket: &TcpStream, steps: &[Step], seen: &Seen) {
+    let set = socket.set_nodelay(true).and(socket.set_read_timeout(Some(PATIENCE)));
+    set.and(socket.set_write_timeout(Some(PATIENCE))).expect("a fresh socket takes its options");
     let mut unread = Vec::new();
     loop {
         for step in steps {
-            if seen.over.load(SeqCst) || !matches!(perform_one(stream, step, &mut unread, seen), Some(true)) {
+            if seen.over.load(SeqCst) || !matches!(perform_one(socket, step, &mut unread, seen), Some(true)) {
                 return;
             }
         }
@@ -168,36 +168,36 @@ fn perform(stream: &TcpStream, steps: &[Step], seen: &Seen) {
 }
 
 /// Whether the connection goes on; `None`: the other side ended it.
-fn perform_one(mut stream: &TcpStream, step: &Step, unread: &mut Vec<u8>, seen: &Seen) -> Option<bool> {
+fn perform_one(mut socket: &TcpStream, step: &Step, unread: &mut Vec<u8>, seen: &Seen) -> Option<bool> {
     match step {
         Step::Read | Step::ReadHead => {
-            read_request(stream, unread, matches!(step, Step::Read))?;
+            read_request(socket, unread, matches!(step, Step::Read))?;
             seen.requests.fetch_add(1, SeqCst);
         }
-        Step::Take(n) => stream.read_exact(&mut vec![0; *n]).ok()?,
-        Step::Peek => drop(stream.peek(&mut [0]).ok()?),
-        Step::Wait => while stream.read(&mut [0; 16 * 1024]).ok()? > 0 {},
-        Step::Send(bytes) => stream.write_all(bytes).ok()?,
+        Step::Take(n) => socket.read_exact(&mut vec![0; *n]).ok()?,
+        Step::Peek => drop(socket.peek(&mut [0]).ok()?),
+        Step::Wait => while socket.read(&mut [0; 16 * 1024]).ok()? > 0 {},
+        Step::Send(bytes) => socket.write_all(bytes).ok()?,
         Step::SendLast(bytes) => {
-            rustix::net::sockopt::set_tcp_cork(stream, true).ok()?;
-            stream.write_all(bytes).and_then(|()| stream.shutdown(Shutdown::Write)).ok()?;
+            rustix::net::sockopt::set_tcp_cork(socket, true).ok()?;
+            socket.write_all(bytes).and_then(|()| socket.shutdown(Shutdown::Write)).ok()?;
         }
         Step::Repeat(bytes, times) => {
             for _ in 0..*times {
-                stream.write_all(bytes).ok()?;
+                socket.write_all(bytes).ok()?;
             }
         }
         Step::Drip(bytes, pause) => {
             for byte in bytes.iter() {
-                stream.write_all(&[*byte]).ok()?;
+                socket.write_all(&[*byte]).ok()?;
                 std::thread::sleep(*pause);
             }
         }
         Step::Pause(time) => std::thread::sleep(*time),
-        Step::HalfClose => stream.shutdown(Shutdown::Write).ok()?,
+        Step::HalfClose => socket.shutdown(Shutdown::Write).ok()?,
         Step::Close => return Some(false),
         Step::Reset => {
-            rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)).ok()?;
+            rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO)).ok()?;
             return Some(false);
         }
         Step::Freeze => {
@@ -210,8 +210,8 @@ fn perform_one(mut stream: &TcpStream, step: &Step, unread: &mut Vec<u8>, seen: 
     Some(true)
 }
 
-/// Take one request off the stream; bytes after it stay in `unread`.
-fn read_request(mut stream: &TcpStream, unread: &mut Vec<u8>, with_body: bool) -> Option<()> {
+/// Take one request off the socket; bytes after it stay in `unread`.
+fn read_request(mut socket: &TcpStream, unread: &mut Vec<u8>, with_body: bool) -> Option<()> {
     let mut chunk = [0; 16 * 1024];
     loop {
         if let Some(head) = unread.windows(4).position(|w| w == b"\r\n\r\n").map(|at| at + 4) {
@@ -221,7 +221,7 @@ fn read_request(mut stream: &TcpStream, unread: &mut Vec<u8>, with_body: bool) -
                 return Some(());
             }
         }
-        match stream.read(&mut chunk) {
+        match socket.read(&mut chunk) {
             Ok(n @ 1..) => unread.extend_from_slice(&chunk[..n]),
             _ => return None,
         }

@@ -108,7 +108,7 @@ pub fn config(
 
 /// One connection, seen from the target. Every call answers `None` when the other side has gone.
 pub struct Peer {
-    stream: TcpStream,
+    socket: TcpStream,
     tls: ServerConnection,
     unread: Vec<u8>,
     /// Wire bytes written at once.
@@ -116,7 +116,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The next request, head and body; `None` too at the end of the stream.
+    /// The next request, head and body; `None` too at the end of input.
     pub fn request(&mut self) -> Option<Vec<u8>> {
         loop {
             if let Some(at) = self.unread.windows(4).position(|w| w == b"\r\n\r\n") {
@@ -130,7 +130,7 @@ impl Peer {
                     return Some(std::mem::replace(&mut self.unread, rest));
                 }
             }
-            let n = self.tls.read_tls(&mut self.stream).ok()?;
+            let n = self.tls.read_tls(&mut self.socket).ok()?;
             let state = self.tls.process_new_packets();
             self.flush()?;
             let mut plaintext = vec![0; state.ok()?.plaintext_bytes_to_read()];
@@ -154,7 +154,7 @@ impl Peer {
     pub fn send_with_handshake(&mut self, plaintext: impl AsRef<[u8]>) -> Option<()> {
         self.tls.writer().write_all(plaintext.as_ref()).ok()?;
         while self.tls.is_handshaking() {
-            self.tls.read_tls(&mut self.stream).ok().filter(|n| *n > 0)?;
+            self.tls.read_tls(&mut self.socket).ok().filter(|n| *n > 0)?;
             self.tls.process_new_packets().ok()?;
             if self.tls.is_handshaking() {
                 self.flush()?;
@@ -174,7 +174,7 @@ impl Peer {
         let mut wire = Vec::new();
         self.tls.write_tls(&mut wire).ok()?;
         *wire.last_mut()? ^= 1;
-        self.stream.write_all(&wire).ok()
+        self.socket.write_all(&wire).ok()
     }
 
     /// Send `plaintext`, and with it a record that has been tampered with.
@@ -185,7 +185,7 @@ impl Peer {
             self.tls.write_tls(&mut wire).ok()?;
         }
         *wire.last_mut()? ^= 1;
-        self.stream.write_all(&wire).ok()
+        self.socket.write_all(&wire).ok()
     }
 
     /// Say that no more will come.
@@ -199,7 +199,7 @@ impl Peer {
         while self.tls.wants_write() {
             self.tls.write_tls(&mut wire).ok()?;
         }
-        wire.chunks(self.piece).try_for_each(|piece| self.stream.write_all(piece)).ok()
+        wire.chunks(self.piece).try_for_each(|piece| self.socket.write_all(piece)).ok()
     }
 }
 
@@ -222,13 +222,13 @@ impl SecureTarget {
         std::thread::spawn(move || {
             // Fails when the target is over and the listener shut down.
             for n in 0.. {
-                let Ok((stream, _)) = door.accept() else { return };
-                let set = stream.set_nodelay(true).and(stream.set_read_timeout(Some(PATIENCE)));
-                set.and(stream.set_write_timeout(Some(PATIENCE))).expect("a fresh socket takes its options");
+                let Ok((socket, _)) = door.accept() else { return };
+                let set = socket.set_nodelay(true).and(socket.set_read_timeout(Some(PATIENCE)));
+                set.and(socket.set_write_timeout(Some(PATIENCE))).expect("a fresh socket takes its options");
                 let tls = ServerConnection::new(config.clone()).expect("a server's side");
                 let part = part.clone();
                 std::thread::spawn(move || {
-                    part(n, &mut Peer { stream, tls, unread: Vec::new(), piece: usize::MAX });
+                    part(n, &mut Peer { socket, tls, unread: Vec::new(), piece: usize::MAX });
                 });
             }
         });

@@ -205,8 +205,8 @@ fn an_answer_that_came_before_its_request_is_not_believed() {
     for method in ["GET", "POST"] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
-        let (answered, told) = (mpsc::channel(), mpsc::channel::<()>());
-        let (tell, wait) = (answered.0, told.1);
+        let (answered, release) = (mpsc::channel(), mpsc::channel::<()>());
+        let (tell, wait) = (answered.0, release.1);
         let server = std::thread::spawn(move || {
             for n in 0..2 {
                 let (mut stream, _) = listener.accept().unwrap();
@@ -228,7 +228,7 @@ fn an_answer_that_came_before_its_request_is_not_believed() {
         answered.1.recv().unwrap();
         run.signal(Signal::STOP);
         std::thread::sleep(Duration::from_millis(100));
-        told.0.send(()).unwrap();
+        release.0.send(()).unwrap();
         answered.1.recv().unwrap();
         std::thread::sleep(Duration::from_millis(600));
         run.signal(Signal::CONT);

@@ -43,7 +43,7 @@ fn counts<const N: usize>(mut expected: [(&str, u64); N]) -> Vec<(String, u64)> 
     expected.iter().filter(|(_, n)| *n > 0).map(|(name, n)| ((*name).to_owned(), *n)).collect()
 }
 
-/// The first place at which a body until close is complete if the stream ends there: behind its head.
+/// The first place at which a body until close is complete if the input ends there: behind its head.
 fn first_good_end(text: &str) -> u64 {
     let head = text.find("\r\n\r\n").expect("a head") + 4;
     (if is_until_close(text) { head } else { text.len() }) as u64

@@ -21,13 +21,13 @@ fn run_with_slow_readers(generator: &Generator) -> Run {
     let over = Arc::new(AtomicBool::new(false));
     let readers: Vec<_> = ["/status", "/metrics"]
         .map(|path| {
-            let mut stream = TcpStream::connect(address).expect("it listens");
+            let mut socket = TcpStream::connect(address).expect("it listens");
             let (over, host) = (over.clone(), address.to_owned());
             std::thread::spawn(move || {
-                let _ = write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+                let _ = write!(socket, "GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
                 let mut taken = 0;
                 while !over.load(Ordering::Relaxed) {
-                    taken += stream.read(&mut [0; 1]).unwrap_or(0);
+                    taken += socket.read(&mut [0; 1]).unwrap_or(0);
                     std::thread::sleep(Duration::from_millis(500));
                 }
                 taken

@@ -119,9 +119,9 @@ pub fn python_speaks_http_1_0_and_closes() -> CaseResult {
 
 /// The body of an answer, by a connection of its own.
 fn fetch(address: SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).expect("it listens");
-    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").expect("it reads");
+    let mut socket = TcpStream::connect(address).expect("it listens");
+    write!(socket, "GET {path} HTTP/1.0\r\n\r\n").expect("it reads");
     let mut text = String::new();
-    stream.read_to_string(&mut text).expect("text");
+    socket.read_to_string(&mut text).expect("text");
     text.split_once("\r\n\r\n").expect("a head and a body").1.to_owned()
 }

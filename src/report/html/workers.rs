@@ -73,7 +73,7 @@ fn notes(fleet: &FleetFigures) -> Markup {
             strong { (plural(fleet.missing.len() as u64, "worker")) " did not say their last word: what they did after their last report is not counted. " }
         }
         @if !fleet.unequal.is_empty() {
-            strong { (plural(fleet.unequal.len() as u64, "worker")) " told totals that are not the sum of their windows. " }
+            strong { (plural(fleet.unequal.len() as u64, "worker")) " reported totals that are not the sum of their windows. " }
         }
     }
 }

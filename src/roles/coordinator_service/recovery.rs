@@ -37,7 +37,7 @@ impl CoordinatorService {
         // gone; the reports are written all the same.
         let _ = writeln!(
             std::io::stderr(),
-            "note: {} holds a run that has ended (run {run}): nothing is sent now, its result is told again; for \
+            "note: {} holds a run that has ended (run {run}): nothing is sent now, its result is reported again; for \
              another run name another directory",
             self.place()
         );

@@ -88,7 +88,7 @@ pub fn read(text: &str) -> Result<Baseline, String> {
     {
         Some(SCHEMA) => {}
         Some(other) => {
-            return Err(format!("has schema {other}, this version reads {SCHEMA}: measure it anew"));
+            return Err(format!("has schema {other}, this version reads {SCHEMA}: measure it again"));
         }
         None => return Err(format!("is not a report: it has no `schema`; {REMEDY}")),
     }
