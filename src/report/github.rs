@@ -57,7 +57,7 @@ fn command(level: &str, message: &str) -> String {
     format!("::{level} title={TITLE}::{message}\n")
 }
 
-/// As [`harmless`], but the lines stay apart.
+/// As [`one_line`] for each line.
 fn one_line_each(text: &str) -> String {
     text.lines().map(one_line).collect::<Vec<_>>().join("\n")
 }

@@ -72,7 +72,7 @@ pub(crate) fn fail(options: &Options, shared: &SharedSnapshot, failure: Failure)
     failure
 }
 
-/// As [`fail`], where the command line could not be understood: `options` hold the reports it names.
+/// As `fail`, where the command line could not be understood: `options` hold the reports it names.
 pub fn fail_unread(options: &Options, failure: Failure) -> Failure {
     let snapshot = Snapshot::new(RunInfo::unknown(), 0, wall_clock());
     fail(options, &SharedSnapshot::new(snapshot), failure)

@@ -3,7 +3,7 @@
 //! A pipeline acts on the answer, so "no" must mean the target and "yes" must mean that the load was there.
 //! Between the two is `inconclusive`, with its reason.
 //!
-//! A limit on a percentile or on a share of requests is decided by counts, see [`super::binomial`]: `p99 < 250ms`
+//! A limit on a percentile or on a share of requests is decided by counts, see `verdict::binomial`: `p99 < 250ms`
 //! says that at most 1 % of the requests took 250 ms or more.
 //!
 //! | what happened | result |
