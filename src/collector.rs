@@ -35,7 +35,7 @@ pub(crate) struct Collector {
     pub(crate) windows: Receiver<Window>,
     /// Told of each thread that failed, before its windows end.
     pub(crate) failures: Receiver<ThreadFailure>,
-    /// What the threads are told: the others stop when one has failed.
+    /// Control of the threads: the others stop when one has failed.
     pub(crate) control: Arc<Control>,
     /// The way back of each thread's tallies.
     pub(crate) empties: Vec<Sender<Box<Tally>>>,

@@ -147,8 +147,8 @@ impl Journal {
 
 impl Writer {
     /// Have on the disk what `take` hands out when it is this caller's turn, and what those before it were
-    /// handed out. After an error nothing more can be written: what is there is not known, and everybody is
-    /// told so, also who has nothing to write: somebody else may have taken theirs, in vain.
+    /// handed out. After an error nothing more can be written: what is on the disk is not known, and every
+    /// caller gets the error, also one with nothing to write: another caller may have taken its records in vain.
     ///
     /// # Errors
     /// What the system says, or that an earlier write has failed.

@@ -92,7 +92,7 @@ pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
     Ok(options)
 }
 
-/// Of arguments that [`parse`] refuses, the reports that they ask for as far as it can be told; none where no run
+/// Of arguments that [`parse`] refuses, the reports that they ask for, as far as they can be read; none where no run
 /// was meant, or where those of an earlier process may be of the same run.
 pub fn reports_of(args: Vec<OsString>) -> Options {
     let mut options = Options::default();

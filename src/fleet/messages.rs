@@ -264,7 +264,7 @@ pub struct Orders {
 }
 
 /// When a call came and when its answer left, on the coordinator's clock and as near to the wire as can be
-/// told: [`Orders`] say the same as the machine saw it, with its own queueing.
+/// measured: [`Orders`] carry the same as the state machine saw it, with its own queueing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CallStamps {
     /// When the call came.

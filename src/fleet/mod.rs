@@ -3,13 +3,13 @@
 //!
 //! # What keeps load from overlapping
 //!
-//! Times of a schedule are nanoseconds since its first instant, `start_at`. A **turn** says which part of
-//! the schedule a worker owns from such a time on; the turns of all workers with one epoch never claim
-//! more than the whole. A **lease** is the right to send until an instant of the worker's own clock; each
+//! Times of a schedule are nanoseconds since its first instant, `start_at`. An **assignment** is a shard
+//! of the schedule that a worker owns from such a time on; the assignments of all workers with one epoch never
+//! claim more than the whole. A **lease** is the right to send until an instant of the worker's own clock; each
 //! answer to a heartbeat grants one, counted from the instant at which the heartbeat was *sent*, and
-//! carries all turns that are decided. The coordinator lets a new epoch begin no sooner than a lease and a
-//! margin after it was decided. So whoever may send when it begins was granted that by an answer which
-//! told of it, and whoever was not told may no longer send. Nobody has to confirm anything.
+//! carries all assignments that are decided. The coordinator lets a new epoch begin no sooner than a lease and a
+//! margin after it was decided. So a worker that may send when it begins got its lease in an answer that
+//! carried the new assignment, and a worker without that answer may no longer send. Nothing has to be confirmed.
 //!
 //! A worker is called lost a lease and a margin after it was last heard: by then it has stopped by itself.
 //!

@@ -25,7 +25,7 @@ pub(crate) use job::{FirstConnects, Last, WINDOW_NS};
 pub use route::Route;
 pub use tls::{Pem, tls_config};
 
-/// Start a load thread. If it fails or panics, the job's `failures` is told before its windows end.
+/// Start a load thread. If it fails or panics, the job's `failures` gets a message before its windows end.
 ///
 /// # Errors
 /// When the system cannot create a thread or an epoll instance.

@@ -171,7 +171,7 @@ impl Thread {
             }
         };
         self.client.count_unreached();
-        // A thread that fails ends no part of the run: whoever collects waits to be told of the failure.
+        // A thread that fails ends no part of the run: the collector waits for the failure's message.
         let last = ended.is_ok().then_some(Last { load_ended_at_ns });
         let now = self.job.clock.now();
         // The load is over, so waiting for an empty tally delays nothing. None will come if the collector is

@@ -216,8 +216,8 @@ impl std::fmt::Display for HeaderRule {
 
 /// The value at `pointer`, without what is secret by its name or by those within it.
 fn masked(pointer: &str, value: &Json) -> String {
-    let is_telling = pointer.split('/').any(secrets::is_telling);
-    if is_telling { secrets::MASK.to_owned() } else { secrets::text(&value.to_string()) }
+    let names_a_credential = pointer.split('/').any(secrets::names_a_credential);
+    if names_a_credential { secrets::MASK.to_owned() } else { secrets::text(&value.to_string()) }
 }
 
 /// JSON knows one kind of number: `1` and `1.0` are the same.
@@ -298,7 +298,7 @@ fn shown(scalar: &Scalar) -> TextPattern {
 /// The same of what is called `name`: a credential typed into the plan is not shown.
 fn shown_as(name: &str, scalar: &Scalar) -> TextPattern {
     let pattern = shown(scalar);
-    let is_secret = secrets::is_telling(name) && scalar.with_variables.is_none();
+    let is_secret = secrets::names_a_credential(name) && scalar.with_variables.is_none();
     TextPattern { shown: if is_secret { secrets::MASK.to_owned() } else { pattern.shown }, ..pattern }
 }
 

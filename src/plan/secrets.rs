@@ -75,7 +75,7 @@ impl Secrets {
     /// Replace the credential in the header field `name`, if it is one: a target may echo it.
     pub(crate) fn add_header(&mut self, name: &str, value: &str) {
         let credential = after_scheme(value).map_or(value, |(_, rest)| rest);
-        if is_telling(name) && credential.len() >= LEAST_ECHO_BYTES {
+        if names_a_credential(name) && credential.len() >= LEAST_ECHO_BYTES {
             self.replace(credential, MASK.to_owned());
         }
     }
@@ -128,7 +128,7 @@ impl Secrets {
 
 /// Whether a header, parameter or field of this name holds a credential: by the words in it, each as a whole, so
 /// that neither `keyword` nor `monkey` does.
-pub(crate) fn is_telling(name: &str) -> bool {
+pub(crate) fn names_a_credential(name: &str) -> bool {
     let words = words(name);
     let is_harmless = words.last().is_some_and(|word| HARMLESS_ENDS.contains(&word.as_str()));
     let tells = |word: &String| {
@@ -159,7 +159,7 @@ fn words(name: &str) -> Vec<String> {
 
 /// The value of the header field `name`, masked if the name indicates a credential.
 pub(crate) fn header_value(name: &str, value: &str) -> String {
-    if !is_telling(name) {
+    if !names_a_credential(name) {
         return parameters(value);
     }
     after_scheme(value).map_or(MASK.to_owned(), |(scheme, _)| format!("{scheme} {MASK}"))
@@ -184,9 +184,9 @@ pub(crate) fn text(text: &str) -> String {
     parameters(&json_fields(text))
 }
 
-/// `value` of what is called `name`, whole where that tells.
+/// `value` of the field `name`; masked as a whole when the name says that it is a credential.
 pub(crate) fn named(name: &str, value: String) -> String {
-    if is_telling(name) { MASK.to_owned() } else { text(&value) }
+    if names_a_credential(name) { MASK.to_owned() } else { text(&value) }
 }
 
 /// `name=value` wherever it stands.
@@ -200,7 +200,7 @@ fn parameters(text: &str) -> String {
         masked += before;
         masked.push('=');
         rest = value;
-        if !is_telling(name) {
+        if !names_a_credential(name) {
             continue;
         }
         let quote = value.chars().next().filter(|c| matches!(c, '"' | '\'' | '`'));
@@ -228,7 +228,7 @@ fn json_fields(text: &str) -> String {
         masked += name;
         rest = &from[name.len()..];
         let Some(value) = after.strip_prefix(':').map(str::trim_start) else { continue };
-        if !is_telling(name.trim_matches('"')) || value.starts_with(['{', '[']) {
+        if !names_a_credential(name.trim_matches('"')) || value.starts_with(['{', '[']) {
             continue;
         }
         let length = match value.starts_with('"') {
@@ -326,12 +326,12 @@ mod tests {
         for name in
             ["privateKey", "signing_key", "APIKey", "refresh_token", "accesstoken", "PHPSESSID", "X-Auth"]
         {
-            assert!(is_telling(name), "{name}");
+            assert!(names_a_credential(name), "{name}");
         }
         for name in
             ["keyword", "monkey", "token_count", "tokenType", "keyboard", "author", "max_tokens", "design"]
         {
-            assert!(!is_telling(name), "{name}");
+            assert!(!names_a_credential(name), "{name}");
         }
     }
 

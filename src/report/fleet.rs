@@ -1,4 +1,4 @@
-//! A fleet in the picture: its workers, who was missing and from when to when, how exactly they began.
+//! A fleet in the snapshot: its workers, who was missing and from when to when, how exactly they began.
 
 use std::cmp::Reverse;
 

@@ -12,7 +12,7 @@ pub(crate) fn rate(per_second: f64) -> String {
     match per_second {
         r if !r.is_finite() => "–".to_owned(),
         r if r < 9.995 => format!("{:.2}/s", r.max(0.0)),
-        // The tenth tells an asked rate from one that was just missed.
+        // The tenth separates an asked rate from one that was just missed.
         r if r < 999.95 => format!("{r:.1}/s"),
         r => format!("{}/s", count(r.round() as u64)),
     }

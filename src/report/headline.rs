@@ -35,14 +35,14 @@ pub(crate) struct Headline {
     pub(crate) tone: Tone,
     /// The verdict in one word, in capitals.
     pub(crate) word: &'static str,
-    /// What has to be said with it; may be empty.
+    /// What follows the word; may be empty.
     pub(crate) but: String,
     /// Whether the measurement may be believed, as half a sentence.
     pub(crate) trust: &'static str,
 }
 
 impl Headline {
-    /// What stands between the word and what has to be said with it.
+    /// The separator between the word and what follows it.
     pub(crate) fn joint(&self) -> &'static str {
         match self.word {
             _ if self.but.is_empty() => "",

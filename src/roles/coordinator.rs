@@ -1,4 +1,4 @@
-//! A coordinator: the machine that decides behind the web server, its journal, the merged picture, and the
+//! A coordinator: the machine that decides behind the web server, its journal, the merged snapshot, and the
 //! main thread that lets time pass and judges in the end.
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -37,7 +37,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let live = Live::new(options.quiet, io::stderr().is_terminal());
     let opened = open(options, &shared, &live);
     let (handle, server) = opened.map_err(|failure| match options.state_dir {
-        // The reports may be those of the run that the journal tells of.
+        // The reports may be those of the run in the journal.
         Some(_) => failure,
         None => summary::fail(options, &shared, failure),
     })?;

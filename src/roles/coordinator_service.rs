@@ -1,4 +1,4 @@
-//! What a coordinator holds: the machine, its journal, the picture; and how the machine's effects are
+//! What a coordinator holds: the machine, its journal, the snapshot; and how the machine's effects are
 //! carried out, one call after the other.
 
 mod calls;

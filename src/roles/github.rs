@@ -1,5 +1,5 @@
-//! Whether this is a GitHub Actions job, and where it wants to be told: read from the environment and
-//! written to, no more. What is said is decided in `report::github`.
+//! Whether this is a GitHub Actions job, and where its output goes: read from the environment and
+//! written to. `report::github` decides what to write.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};

@@ -69,7 +69,7 @@ impl Live {
         Self { surface, next: now + first }
     }
 
-    /// Show the picture on the shared snapshot if it is time to; cheap when it is not. Call it several times a
+    /// Draw the shared snapshot if it is time to; cheap when it is not. Call it several times a
     /// second. The shared snapshot is let go before anything is drawn: a stopped terminal stops nothing else.
     pub(crate) fn tick(&mut self, shared: &SharedSnapshot) {
         self.tick_at(Instant::now(), shared);

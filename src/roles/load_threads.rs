@@ -215,7 +215,7 @@ impl LoadThreads {
     }
 
     /// # Errors
-    /// That a thread has failed; told once.
+    /// That a thread has failed; sent once.
     fn look_for_failure(&self) -> Result<(), Failure> {
         self.failures.try_recv().map_or(Ok(()), |failure| Err(Failure::incomplete(failure.message())))
     }
@@ -287,7 +287,7 @@ impl LoadThreads {
     /// Wait for the threads, which were asked to stop or have ended.
     ///
     /// # Errors
-    /// When one of them has failed and the collector was not told.
+    /// When one of them has failed and the collector got no message.
     pub(crate) fn join(mut self) -> Result<(), Failure> {
         // One that never began waits for nobody.
         self.windows = crossbeam_channel::never();

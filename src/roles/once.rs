@@ -59,7 +59,7 @@ pub(crate) fn run(
 /// The plan of its `i`-th scenario sent once over one connection.
 fn alone(plan: &Plan, i: usize) -> Plan {
     let mut scenario = plan.scenarios[i].clone();
-    // What is expected anyway, said aloud: then it is judged, and failures, like everything else.
+    // The default expectation, made explicit, so that it is judged like any other.
     scenario.expect.get_or_insert_with(|| Box::new(Expect::default()));
     let load = Load {
         model: Model::Closed { connections: 1 },

@@ -177,7 +177,7 @@ fn see_through(
             load_threads.control.stop();
             interrupted = true;
             explain_at = Some(Instant::now() + UNEXPLAINED);
-            // Before the last picture is shown: who waits for that one looks no more.
+            // Before the last snapshot is shown: a reader that waits for it stops reading then.
             shared.update(|s| {
                 if s.aborted.is_none() && s.state != State::Finished && s.ending == Ending::Complete {
                     s.ending = Ending::Interrupted;

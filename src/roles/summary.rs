@@ -21,7 +21,7 @@ pub(crate) fn check_writable(options: &Options) -> Result<(), String> {
     report_files::check_writable(options.reports.iter().filter_map(|report| report.path()))
 }
 
-/// Everything that is output in the end, drawn at once from one picture.
+/// Everything that is output in the end, drawn at once from one snapshot.
 struct FinalOutput {
     summary: String,
     reports: Vec<String>,
@@ -57,7 +57,7 @@ pub(crate) fn conclude(options: &Options, shared: &SharedSnapshot) -> Result<Exi
 }
 
 /// Nothing more will be measured: put why into every report that was asked for, so that none of an earlier run is
-/// taken for this one's. Returns `failure`, to be told.
+/// taken for this one's. Returns `failure`, to be printed.
 pub(crate) fn fail(options: &Options, shared: &SharedSnapshot, failure: Failure) -> Failure {
     // These two report nothing.
     if options.check || options.once {
@@ -67,7 +67,7 @@ pub(crate) fn fail(options: &Options, shared: &SharedSnapshot, failure: Failure)
     let ending = if interrupted { Ending::Interrupted } else { Ending::Incomplete };
     shared.update(|s| s.fail(ending, failure.message.clone()));
     let output = shared.read(|snapshot| render(options, snapshot, false, false));
-    // Why the run failed is what is to be told, not that this could not be written down.
+    // Print why the run failed, not that a report could not be written.
     options.reports.iter().zip(&output.reports).for_each(|(report, text)| drop(put(report, text)));
     failure
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::snapshot::Snapshot;
 
 /// Where the collector publishes and everybody else reads. Load threads never touch it, so a slow
-/// reader delays the picture, not the load.
+/// reader delays the snapshot, not the load.
 #[derive(Debug)]
 pub struct SharedSnapshot(Mutex<Arc<Snapshot>>);
 
@@ -15,13 +15,13 @@ impl SharedSnapshot {
         Self(Mutex::new(Arc::new(snapshot)))
     }
 
-    /// Look at the picture as it is now. Nobody waits meanwhile: a change is made in a copy.
+    /// Look at the snapshot as it is now. Nobody waits meanwhile: a change is made in a copy.
     pub fn read<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> T {
         let snapshot = Arc::clone(&self.lock());
         look(&snapshot)
     }
 
-    /// Change the picture; it is copied only while somebody looks at it.
+    /// Change the snapshot; it is copied only while somebody looks at it.
     pub fn update<T>(&self, change: impl FnOnce(&mut Snapshot) -> T) -> T {
         change(Arc::make_mut(&mut self.lock()))
     }

@@ -107,7 +107,7 @@ impl RealtimeOffset {
         self.steady_since_ns = steady_since_ns;
     }
 
-    /// Whether a stamp of CLOCK_REALTIME proves that it was made before `at_ns`: looked at anew, the wall clock has
+    /// Whether a stamp of CLOCK_REALTIME proves that it was made before `at_ns`: on a fresh reading the wall clock has
     /// not been stepped since the stamp.
     #[cold]
     pub fn proves_before(&mut self, stamp_ns: u64, at_ns: u64, clock: &Clock) -> bool {

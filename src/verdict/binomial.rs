@@ -7,7 +7,7 @@
 
 /// The chance of being wrong that each decision may have.
 const ERROR: f64 = 0.05;
-/// The most requests that are ever said to be needed.
+/// The most requests that are ever given as needed.
 const MOST_NEEDED: u64 = 1_000_000_000_000;
 
 /// What `over` requests out of `n` say about the share of such requests.

@@ -66,7 +66,7 @@ pub(crate) struct Context<'a> {
     pub(crate) instrument: &'a Instrument,
 }
 
-/// Whether nothing can be told of how much our own delay added: with user timestamps our wake-up is in every time
+/// Whether it is unknown how much our own delay added: with user timestamps our wake-up is in every time
 /// and in nobody's books, so it is held possible when a thread was too busy to be prompt, or late by what is known.
 pub(super) fn blind(context: Context) -> bool {
     let Context { evidence, instrument } = context;

@@ -18,7 +18,7 @@ pub struct Site {
     pub access: Access,
     /// Carries workers' calls out; `None`: there are none.
     pub calls: Option<Arc<dyn Calls>>,
-    /// Each answer tells what this clock, plus so many nanoseconds, read when its request came and when it
+    /// Each answer carries what this clock, plus so many nanoseconds, read when its request came and when it
     /// left itself; `None`: answers carry no stamps.
     pub clock: Option<(Clock, u64)>,
 }

@@ -40,8 +40,8 @@ impl Timing {
         }
     }
 
-    /// The header field of `answer`, which leaves now to a request that came at `came_ns`. Nothing if no clock
-    /// is told, and to those who are refused: how long that took is not theirs to know.
+    /// The header field of `answer`, which leaves now to a request that came at `came_ns`. Nothing without a
+    /// clock, and nothing in a refusal: how long that took is not for that client.
     pub(crate) fn field(&self, answer: &[u8], came_ns: u64) -> String {
         let Some(source) = self.0.as_ref().filter(|_| answer.starts_with(b"HTTP/1.1 200 ")) else {
             return String::new();

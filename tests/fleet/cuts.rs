@@ -134,7 +134,7 @@ fn a_cut_longer_than_the_lease_ends_the_load_of_who_is_cut_off_and_counts_nothin
     let seconds = (alone.end - alone.start) as f64 / S as f64;
     let rate = cut.arrivals.iter().filter(|at| alone.contains(at)).count() as f64 / seconds;
     assert!((190.0..=210.0).contains(&rate), "{rate}/s arrived while one worker had no lease");
-    // What it had sent before is told when the link is back: once, and all of it.
+    // What it had sent before is reported when the network is back: once, and all of it.
     assert_eq!(cut.report["totals"]["sent"], cut.arrivals.len(), "{:#}", cut.report["totals"]);
     assert_eq!(cut.report["fleet"]["missing"], serde_json::json!([]));
     let rows = cut.report["fleet"]["workers"].as_array().expect("rows");

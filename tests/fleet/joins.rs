@@ -82,6 +82,6 @@ fn five_hundred_full_reports_at_once_are_merged_in_bounded_memory_and_nobody_is_
     assert_eq!(report["fleet"]["missing"], serde_json::json!([]));
     let each = part.written.len() / 1_000;
     println!("{} MB at most for {WORKERS} reports of {each} kB", peak_bytes / 1_000_000);
-    // What the server holds for all clients together, as much on its way to the disk, and the picture.
+    // What the server holds for all clients together, as much on its way to the disk, and the snapshot.
     assert!((1 << 20..400 << 20).contains(&peak_bytes), "{peak_bytes} bytes");
 }

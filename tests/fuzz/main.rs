@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 /// No case takes so long on the slowest machine: it hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What [`PATIENCE`] is told apart by.
+/// How often [`PATIENCE`] is checked.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 fn setting(name: &str) -> Option<u64> {

@@ -134,7 +134,7 @@ fn a_text_is_a_plan_or_a_list_of_faults() {
     });
 }
 
-/// What has been accepted can be carried out: its requests are encoded and dealt.
+/// What has been accepted can be carried out: its requests are encoded and sharded.
 fn check_plan(plan: plan::Plan) {
     assert!(!plan.scenarios.is_empty() && plan.scenarios.iter().all(|s| s.timeout_ns > 0));
     let share = plan::shard_load(&plan, Shard { slot: 0, of: 1 });
@@ -144,7 +144,7 @@ fn check_plan(plan: plan::Plan) {
     assert!((0..100).all(|k| spec.picker.pick(k) < scenarios));
 }
 
-/// Each fault is a line with a place in the text, and none tells a secret.
+/// Each fault is a line with a place in the text, and none contains a secret.
 fn check_faults(faults: &str, text: &str) {
     assert!(!faults.trim().is_empty() && !faults.contains(SECRET), "{faults}");
     let lines = text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count();

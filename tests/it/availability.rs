@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::run::run_plan;
 use crate::script::response;
 
-/// A target that answers each request at once, until it is told to go away or for as long as it is not frozen.
+/// A target that answers each request at once, until it goes away, and not while it is frozen.
 struct Target {
     addr: SocketAddr,
     gone: Arc<AtomicBool>,

@@ -1,5 +1,5 @@
 //! The plans in `deploy/examples` are right, and an editor that follows their first line agrees.
-//! `UPDATE_GOLDEN=1` writes the schema beside them anew.
+//! `UPDATE_GOLDEN=1` rewrites the schema beside them.
 
 use std::path::PathBuf;
 use std::process::Command;

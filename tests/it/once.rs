@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use crate::run::PROGRAM;
 use crate::script::{Script, Step, response, send};
 
-/// A server that tells whoever asks what they said: each field and the body come back.
+/// A server that echoes each field and the body of a request.
 fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,5 +1,5 @@
-//! README.md tells the truth about the command line and the plan. `UPDATE_README=1` writes the
-//! table of flags anew.
+//! README.md agrees with the command line and the plan. `UPDATE_README=1` writes the
+//! table of flags.
 
 use loadtester::{cli, plan};
 

@@ -35,7 +35,7 @@ const REDIRECTS: [&str; 4] = [
 
 type Post = (u64, u64, u32, u64, TargetEvent);
 
-/// What reaches the client, and when. A connection's epoch tells old sockets' news from new ones'.
+/// What reaches the client, and when. A connection's epoch separates events of old sockets from those of new ones.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum TargetEvent {
     Connected,

@@ -186,7 +186,7 @@ fn a_target_that_wants_a_client_certificate_gets_it_or_says_what_is_missing() {
             (", cert: unrelated.pem, key: unrelated.key", "client_certificate_refused"),
         ] {
             let ended = run(own);
-            // TLS 1.3 tells it after the handshake (RFC 8446, section 4.4.2.4): then each request fails.
+            // TLS 1.3 reports it after the handshake (RFC 8446, section 4.4.2.4): then each request fails.
             if versions[0].version == TLS13.version {
                 assert_eq!(ended.outcomes(), [("tls_failed".to_owned(), 20)], "{ended:#?}");
                 assert_eq!(ended.number(&format!("tls.failures.{expected}")), 20, "{ended:#?}");
@@ -259,7 +259,7 @@ fn a_framed_response_is_whole_with_or_without_close_notify() {
             peer.send(hello())?;
             if notifies { peer.close_notify() } else { None }
         });
-        // Hung up while nothing is asked of it, a connection is opened anew, and that is all.
+        // Hung up while nothing is asked of it, a connection is opened again, and that is all.
         let args = ["-r", "20/s", "-d", "500ms", "-c", "1"];
         let ended = all_well(run_tls(&target.url(), "{ca: ca.pem}", &args), 10);
         assert!(ended.number("totals.connections_opened") >= 10, "{ended:#?}");

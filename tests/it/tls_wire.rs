@@ -43,7 +43,7 @@ struct Pair {
     /// Plaintext as it came out.
     at_server: Vec<u8>,
     at_client: Vec<u8>,
-    /// Plaintext that the client has been told is out.
+    /// Plaintext that was reported as sent to the client.
     sent: usize,
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::Skipped;
 
-/// Names of rooms are told apart by this.
+/// Makes the names of namespaces distinct.
 static SERIAL: AtomicU32 = AtomicU32::new(0);
 
 fn name() -> String {

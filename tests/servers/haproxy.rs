@@ -1,4 +1,4 @@
-//! haproxy, which counts by itself and tells through a socket.
+//! haproxy, which counts by itself and reports through a socket.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;

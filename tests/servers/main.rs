@@ -1,7 +1,7 @@
 //! The program against servers that people run: nginx, haproxy, Node and Python. What the program
 //! reports is held against what each server has logged or counted.
 //!
-//! A server that is not installed is said to be skipped; with `CI` set it is missed. The cases start
+//! A server that is not installed is skipped with a message; with `CI` set that fails. The cases start
 //! and end their own servers on free ports of loopback, one after the other:
 //! `cargo test --test servers [PART OF A NAME]`.
 

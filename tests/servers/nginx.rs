@@ -9,7 +9,7 @@ use crate::run::RunDir;
 use crate::service::{Service, free_address, program};
 
 const MISSING: &str = "nginx is not installed: apt-get install nginx";
-/// What nginx ends a connection after, unless it is told otherwise by `keepalive_requests`.
+/// What nginx ends a connection after, unless `keepalive_requests` says otherwise.
 pub const REQUESTS_PER_CONNECTION: u64 = 100;
 /// How long the text at `/text` is.
 pub const TEXT_BYTES: usize = 20_000;
@@ -74,7 +74,7 @@ impl Nginx {
         Ok(Self { service: Service::start(command, run_dir, address), address, config })
     }
 
-    /// Have it read its configuration anew: new workers take over, old ones finish what they have.
+    /// Have it reload its configuration: new workers take over, old ones finish what they have.
     pub fn reload(&self) {
         let nginx = program("nginx", MISSING).unwrap_or_else(|Skipped(why)| panic!("{why}"));
         let (dir, file) = (self.service.path(""), self.service.path("nginx.conf"));

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use crate::harness::Skipped;
 use crate::run::{Ended, RunDir, eventually};
 
-/// A program of the machine. The error tells how to get it.
+/// A program of the machine. The error says how to install it.
 ///
 /// # Panics
 /// Where it is missing and `CI` is set: there it must not be.

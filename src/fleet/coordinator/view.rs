@@ -27,7 +27,7 @@ impl Coordinator {
             mark: match member.gone {
                 _ if member.left => MemberState::Left,
                 _ if member.last.is_some() => match present.state {
-                    // It has told all that it counted, and is missed all the same.
+                    // It reported all that it counted, and is missed all the same.
                     WorkerState::Failed => MemberState::Lost,
                     _ => MemberState::Present(WorkerState::Done),
                 },

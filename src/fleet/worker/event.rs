@@ -33,7 +33,7 @@ pub enum Event<W> {
     Health(Health),
     /// A window was closed, in order.
     Window(W),
-    /// A load thread has failed, and why; the others are told to stop.
+    /// A load thread has failed, and why; the others are asked to stop.
     LoadFailed(String),
     /// All threads have ended, and their last windows were fed.
     LoadEnded,

@@ -49,7 +49,7 @@ pub enum Verdict {
     /// A threshold does not hold or a figure is worse than in the baseline, and the target is why; or no request
     /// ended ok.
     Failed,
-    /// The asked load was not offered, so that nothing can be said of how the target bears it, or a
+    /// The asked load was not offered, so that the run shows nothing about the target, or a
     /// threshold could not be judged, or the instrument was at fault in a strict run.
     Inconclusive,
     /// It could not be carried out, or no connection was ever established.

@@ -1,4 +1,4 @@
-//! Requests that were due and never sent, and why, as far as the picture tells; and those sent twice.
+//! Requests that were due and never sent, and why, as far as the snapshot shows; and those sent twice.
 
 use crate::report::format::percent;
 use crate::run::Snapshot;
@@ -11,7 +11,7 @@ pub(crate) fn turned_away(tally: &Merged) -> u64 {
     ended(Outcome::ConnectRefused) + ended(Outcome::ConnectUnreachable) + ended(Outcome::ConnectTimeout)
 }
 
-/// Requests sent again are told where they are more than this share of all: a few are a target that closes idle
+/// Requests sent again are shown when they are more than this share of all: a few are a target that closes idle
 /// connections, as any may.
 const RESENDS_WORTH_TELLING: f64 = 0.001;
 

@@ -153,7 +153,7 @@ mod tests {
         answer.map_or_else(|refusal| refusal.name().to_owned(), |_| "ok".to_owned())
     }
 
-    /// A tally that nobody could unpack tells whether somebody tried.
+    /// A tally that cannot be unpacked shows whether somebody tried.
     #[test]
     fn worker_key_and_number_are_checked_before_a_report_is_unpacked() {
         let run_dir = RunDir::new("unpacked");

@@ -28,8 +28,8 @@ impl ServiceHandle {
         act(&mut self.service.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Have on the disk what was taken in before. Others have their turns meanwhile, but nothing that they are
-    /// told may leave before a later call of this has come back.
+    /// Have on the disk what was taken in before. Others have their turns meanwhile, but none of their
+    /// answers may leave before a later call of this has come back.
     ///
     /// # Errors
     /// When it can not be written: the run is stopped then.

@@ -9,7 +9,7 @@ use crate::roles::{Exit, Failure};
 
 impl CoordinatorService {
     /// Whether the run there may be taken up, by a coordinator with this plan of its own. One whose result was
-    /// told is not told again: nothing would be sent, and a CI job would pass for ever.
+    /// reported is not reported again: nothing would be sent, and a CI job would pass for ever.
     pub(super) fn check_recoverable(&self, own: Option<&PlanBundle>) -> Result<(), Failure> {
         let (place, run) = (self.place(), self.coordinator.run());
         if let Some(exit) = self.coordinator.recorded_exit() {
@@ -43,7 +43,7 @@ impl CoordinatorService {
         );
     }
 
-    /// The result is told: no other process is to do it again.
+    /// The result is reported: no other process reports it again.
     pub(crate) fn record_exit(&mut self, exit: Exit) {
         if self.sealed.is_some()
             && !self.coordinator.is_broken()

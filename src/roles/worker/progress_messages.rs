@@ -25,7 +25,7 @@ impl ProgressMessages {
         Self { url: url.to_owned(), is_quiet, last_printed_ns: None, is_away: false, was_reached: false }
     }
 
-    /// What is to be said now, if anything: calls are in vain for this reason and tried until then, or were
+    /// The message to print now, if any: calls are in vain for this reason and tried until then, or were
     /// answered. Nanoseconds.
     pub(crate) fn look(&mut self, in_vain: Option<(&str, u64)>, now: u64) -> Option<String> {
         let url = &self.url;

@@ -18,8 +18,8 @@ const GAP: u64 = 40 * MS;
 /// No mischief after this.
 const CALM_FROM: u64 = 60 * S;
 
-/// Seeds that found something once: a coordinator back with its clock set, which dealt out what was done
-/// already, which told its start by the wrong clock, and which fell asleep over what its journal told.
+/// Seeds that found something once: a coordinator that came back with its clock set and assigned what was done
+/// already, one that gave its start on the wrong clock, and one that waited though its journal called for action.
 const FOUND: [u64; 3] = [2_962, 3_498, 29_216];
 
 /// Seeds that found something before the start: a worker that could not get ready and did not rest until that
@@ -84,7 +84,7 @@ struct Plot {
     present: u32,
     /// Those that can not open their connections.
     unable: Vec<usize>,
-    /// The coordinator goes when it has sealed the result and told it.
+    /// The coordinator goes when it has sealed and reported the result.
     goes: bool,
 }
 

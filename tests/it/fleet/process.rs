@@ -1,4 +1,4 @@
-//! A worker process of the simulation: its machine, its clock, and load threads that do as they are told.
+//! A worker process of the simulation: its machine, its clock, and load threads that follow orders.
 
 use loadtester::fleet::coordinator::Partitioning;
 use loadtester::fleet::messages::{Assignment, PlanBundle, Totals, WorkerId};

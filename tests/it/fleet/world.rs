@@ -48,7 +48,7 @@ pub struct World {
     owner: HashMap<(u32, u64), usize>,
     /// Who had the connections of each place, one after the other.
     holders: HashMap<(u32, u32), Vec<usize>>,
-    /// In which run the operator was told that it will begin with those that are there.
+    /// The run for which the operator's start was accepted.
     promised: Option<u32>,
     /// When the result was sealed, and whether the coordinator's process has ended since.
     sealed_ns: Option<u64>,
@@ -463,7 +463,7 @@ impl World {
         Ok(())
     }
 
-    /// Nothing is waited for without a deadline, nor beyond it, nor for more than the operator was told.
+    /// Nothing is waited for without a deadline, nor beyond it, nor for more than the operator's start allows.
     fn check_waiting(&self) -> Result<(), String> {
         let Some(waiting) = self.coordinator.as_ref().and_then(Coordinator::waiting) else { return Ok(()) };
         let left = waiting.until_ns as i64 - self.clock() as i64;
