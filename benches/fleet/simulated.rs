@@ -178,7 +178,7 @@ impl Simulated {
             Effect::Prepare(slice) => self.events.push_back(Event::Prepared(slice, Ok(()))),
             Effect::Start { at_ns } => self.start_ns = Some(at_ns),
             Effect::StopLoad => self.end_load(),
-            Effect::Turns(_) | Effect::Lease { .. } | Effect::Exit(_) => {}
+            Effect::Assignments(_) | Effect::Lease { .. } | Effect::Exit(_) => {}
         }
     }
 

@@ -110,14 +110,14 @@ impl Checked for Orders {
     }
 
     fn check(&self) -> Result<(), String> {
-        within("turns", self.turns.len(), 0, MAX_TURNS)?;
+        within("assignments", self.assignments.len(), 0, MAX_ASSIGNMENTS)?;
         slice(self.prepare)?;
-        for (i, turn) in self.turns.iter().enumerate() {
-            slice(turn.share)?;
-            if i > 0 && self.turns[i - 1].from_ns >= turn.from_ns {
-                return Err("`turns` are not in order".to_owned());
+        for (i, assignment) in self.assignments.iter().enumerate() {
+            slice(assignment.shard)?;
+            if i > 0 && self.assignments[i - 1].from_ns >= assignment.from_ns {
+                return Err("`assignments` are not in order".to_owned());
             }
-            within("from_ns", turn.from_ns, 0, MAX_TIME_NS)?;
+            within("from_ns", assignment.from_ns, 0, MAX_TIME_NS)?;
         }
         for (name, ns) in [("t1_ns", self.t1_ns), ("t2_ns", self.t2_ns)] {
             within(name, ns, 0, MAX_TIME_NS)?;
@@ -179,8 +179,8 @@ fn within<T: PartialOrd + fmt::Display + Copy>(
     Err(format!("`{name}` is {value}, not within {least}..={most}"))
 }
 
-fn slice(share: Option<Shard>) -> Result<(), String> {
-    let Some(Shard { slot, of }) = share else { return Ok(()) };
+fn slice(shard: Option<Shard>) -> Result<(), String> {
+    let Some(Shard { slot, of }) = shard else { return Ok(()) };
     within("of", of, 1, MAX_WORKERS as u32)?;
     within("slot", slot, 0, of - 1)
 }
@@ -220,7 +220,7 @@ mod tests {
     fn orders() -> Value {
         json!({"run": "0123456789abcdef0123456789abcdef", "phase": "run", "lease_ns": 5, "acked_seq": 0,
                "t1_ns": 1, "t2_ns": 2, "next_ns": 1_000_000_000,
-               "turns": [{"epoch": 1, "from_ns": 0, "share": [0, 2]}, {"epoch": 2, "from_ns": 9, "share": null}]})
+               "assignments": [{"epoch": 1, "from_ns": 0, "shard": [0, 2]}, {"epoch": 2, "from_ns": 9, "shard": null}]})
     }
 
     fn read<T: Checked>(message: &Value) -> Result<T, Refusal> {
@@ -252,11 +252,11 @@ mod tests {
         refused::<Heartbeat>(heartbeat(), "/state", json!("dancing"), "unknown variant");
         refused::<Orders>(orders(), "/lease_ns", json!(u64::MAX), "`lease_ns`");
         refused::<Orders>(orders(), "/next_ns", json!(0), "`next_ns`");
-        refused::<Orders>(orders(), "/turns/0/share", json!([2, 2]), "`slot`");
-        refused::<Orders>(orders(), "/turns/0/share", json!([0, 0]), "`of`");
-        refused::<Orders>(orders(), "/turns/0/from_ns", json!(9), "not in order");
-        let turn = json!({"epoch": 1, "from_ns": 0, "share": null});
-        refused::<Orders>(orders(), "/turns", json!(vec![turn; 9]), "`turns` is 9");
+        refused::<Orders>(orders(), "/assignments/0/shard", json!([2, 2]), "`slot`");
+        refused::<Orders>(orders(), "/assignments/0/shard", json!([0, 0]), "`of`");
+        refused::<Orders>(orders(), "/assignments/0/from_ns", json!(9), "not in order");
+        let assignment = json!({"epoch": 1, "from_ns": 0, "shard": null});
+        refused::<Orders>(orders(), "/assignments", json!(vec![assignment; 9]), "`assignments` is 9");
     }
 
     #[test]

@@ -45,8 +45,8 @@ pub(crate) const MAX_SLOT: u32 = 100_000;
 pub(crate) const MAX_THREADS: u32 = 1_024;
 /// A name or a sentence in a message, in bytes.
 pub(crate) const MAX_TEXT_BYTES: usize = 512;
-/// Turns that an answer carries: the present one and those decided for the next few seconds.
-pub(crate) const MAX_TURNS: usize = 8;
+/// Assignments that an answer carries: the present one and those decided for the next few seconds.
+pub(crate) const MAX_ASSIGNMENTS: usize = 8;
 
 /// No instant is later: the year 2116, and sums of two still fit an `i64`.
 pub(crate) const MAX_TIME_NS: u64 = i64::MAX as u64 / 2;
@@ -204,7 +204,7 @@ pub enum Phase {
     Wait,
     /// Open connections and say `ready`.
     Prepare,
-    /// Begin at `start_at`, keep to the turns and to the lease.
+    /// Begin at `start_at`, keep to the assignments and to the lease.
     Run,
     /// The schedule is over: wait for what is in flight, report, send the final report.
     Drain,
@@ -224,7 +224,7 @@ pub struct Assignment {
     pub from_ns: u64,
     /// Its part; `None`: nothing of it.
     #[serde(with = "shard_form")]
-    pub share: Option<Shard>,
+    pub shard: Option<Shard>,
 }
 
 /// The answer to a heartbeat: the whole of what is wanted, so that a lost one does no harm.
@@ -246,8 +246,8 @@ pub struct Orders {
     /// When it ends at the latest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stop_at_ns: Option<u64>,
-    /// What it owns: the present turn and those decided, by `from_ns`; at most `MAX_TURNS`.
-    pub turns: Vec<Assignment>,
+    /// What it owns: the present turn and those decided, by `from_ns`; at most `MAX_ASSIGNMENTS`.
+    pub assignments: Vec<Assignment>,
     /// The right to send, counted from the heartbeat's `t0`; 0: none.
     pub lease_ns: u64,
     /// The last window of this worker that was applied.
@@ -392,8 +392,8 @@ impl<'de> Deserialize<'de> for Key {
 mod shard_form {
     use super::{Deserialize, Deserializer, Serialize, Serializer, Shard};
 
-    pub(crate) fn serialize<S: Serializer>(share: &Option<Shard>, to: S) -> Result<S::Ok, S::Error> {
-        share.map(|s| [s.slot, s.of]).serialize(to)
+    pub(crate) fn serialize<S: Serializer>(shard: &Option<Shard>, to: S) -> Result<S::Ok, S::Error> {
+        shard.map(|s| [s.slot, s.of]).serialize(to)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Shard>, D::Error> {

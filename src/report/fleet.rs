@@ -126,7 +126,7 @@ impl Fleet {
             slot: row.slot,
             host: one_line(&row.host),
             state: row.mark.name(),
-            share: row.share.map(|part| [part.slot, part.of]),
+            share: row.shard.map(|part| [part.slot, part.of]),
             due: row.totals.due,
             sent: row.totals.sent,
             completed: row.totals.completed,
@@ -279,7 +279,7 @@ impl Fleet {
             rows.sort_by_key(|row| (is_well(row), Reverse(row.health.send_delay_p99_ns)));
             rows.truncate(MOST_LIVE_ROWS);
         }
-        let heading = ["worker", "state", "share", "rate", "send delay p99", "throttled", "seen ago"];
+        let heading = ["worker", "state", "shard", "rate", "send delay p99", "throttled", "seen ago"];
         let mut lines: Vec<String> = rows.iter().map(|row| columns(&self.live_row(row))).collect();
         if !lines.is_empty() {
             lines.insert(0, columns(&heading.map(str::to_owned)));
@@ -306,7 +306,7 @@ impl Fleet {
 
     /// A line for each worker, under a heading, and one for each shortcoming.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let heading = ["worker", "state", "share", "sent", "busy", "send delay p99", "seen ago"];
+        let heading = ["worker", "state", "shard", "sent", "busy", "send delay p99", "seen ago"];
         let mut lines = vec![columns(&heading.map(str::to_owned))];
         lines.extend(self.rows.iter().map(|row| {
             columns(&[
@@ -334,7 +334,7 @@ fn columns(cells: &[String; 7]) -> String {
 }
 
 fn share(row: &Row) -> String {
-    row.share.map_or("–".to_owned(), |part| format!("{}/{}", part.slot, part.of))
+    row.shard.map_or("–".to_owned(), |part| format!("{}/{}", part.slot, part.of))
 }
 
 fn send_delay(row: &Row) -> String {
@@ -370,7 +370,7 @@ mod tests {
             host: "host".to_owned(),
             threads: 1,
             mark,
-            share: Some(Shard { slot: worker, of: 3 }),
+            shard: Some(Shard { slot: worker, of: 3 }),
             health: Health {
                 send_delay_p99_ns: Some(12_000),
                 throttled_ns: 250_000_000,

@@ -530,7 +530,7 @@ mod tests {
             let at_ns = service.epoch_ns;
             append(&mut service, &Record::Joined { key, slot: 0, host: "h".into(), threads: 1, at_ns });
             let share = crate::fleet::coordinator::EpochShard { worker: WorkerId(0), slot: 0, of: 1 };
-            append(&mut service, &Record::Started { start_at_ns: 5_000_000_000, shares: vec![share] });
+            append(&mut service, &Record::Started { start_at_ns: 5_000_000_000, shards: vec![share] });
             drop(service);
             self.service(true)
         }

@@ -2,7 +2,7 @@
 //! the machine that decides, on the main thread.
 //!
 //! ```text
-//! links ──answers──▶ machine ──calls──▶ links      machine ──lease, turns, stop──▶ load threads
+//! links ──answers──▶ machine ──calls──▶ links      machine ──lease, assignments, stop──▶ load threads
 //!                       ▲────────windows──────── collector ◀──────────────────────────┘
 //! ```
 
@@ -121,8 +121,8 @@ struct WorkerService<'a> {
     collector: Option<JoinHandle<()>>,
     /// When the schedule begins.
     start_ns: u64,
-    /// The turns there are, and the newest that the threads know of.
-    turns: Vec<Assignment>,
+    /// The assignments there are, and the newest that the threads know of.
+    assignments: Vec<Assignment>,
     applied_epoch: u32,
     health_at_ns: u64,
     /// Until when requests may be sent; `None`: the end of the last lease was passed on.
@@ -168,7 +168,7 @@ impl<'a> WorkerService<'a> {
             routing: None,
             collector: None,
             start_ns: 0,
-            turns: Vec::new(),
+            assignments: Vec::new(),
             applied_epoch: 0,
             health_at_ns: 0,
             lease_until_ns: None,
@@ -235,8 +235,8 @@ impl<'a> WorkerService<'a> {
                 }
                 self.find_route(part)?;
             }
-            Effect::Turns(turns) => {
-                self.turns = turns;
+            Effect::Assignments(assignments) => {
+                self.assignments = assignments;
                 self.partition();
             }
             Effect::Start { at_ns } => self.start(at_ns)?,
@@ -317,9 +317,9 @@ impl<'a> WorkerService<'a> {
 
     fn start(&mut self, at_ns: u64) -> Result<(), Failure> {
         let Some(load_threads) = &mut self.load_threads else { return Ok(()) };
-        let first = self.turns.iter().find(|turn| turn.share.is_some());
-        let from_ns = at_ns + first.map_or(0, |turn| turn.from_ns);
-        (self.start_ns, self.applied_epoch) = (at_ns, first.map_or(0, |turn| turn.epoch));
+        let first = self.assignments.iter().find(|assignment| assignment.shard.is_some());
+        let from_ns = at_ns + first.map_or(0, |assignment| assignment.from_ns);
+        (self.start_ns, self.applied_epoch) = (at_ns, first.map_or(0, |assignment| assignment.epoch));
         load_threads.control.join(at_ns, from_ns);
         let (send, closed) = bounded(64);
         let collector = load_threads.collect(&self.shared, (at_ns, from_ns), Some(send))?;
@@ -335,17 +335,19 @@ impl<'a> WorkerService<'a> {
         Ok(())
     }
 
-    /// Hand the turns that the threads do not know yet to them.
+    /// Hand the assignments that the threads do not know yet to them.
     fn partition(&mut self) {
         let Some(load_threads) = &self.load_threads else { return };
         if self.start_ns == 0 {
             return;
         }
-        for turn in self.turns.iter().filter(|turn| turn.epoch > self.applied_epoch) {
-            load_threads.partition(turn.share, self.start_ns, turn.from_ns);
+        for assignment in self.assignments.iter().filter(|assignment| assignment.epoch > self.applied_epoch) {
+            load_threads.partition(assignment.shard, self.start_ns, assignment.from_ns);
         }
-        self.applied_epoch =
-            self.turns.last().map_or(self.applied_epoch, |turn| turn.epoch.max(self.applied_epoch));
+        self.applied_epoch = self
+            .assignments
+            .last()
+            .map_or(self.applied_epoch, |assignment| assignment.epoch.max(self.applied_epoch));
     }
 
     /// A window as it bundle: its instants are of the schedule.

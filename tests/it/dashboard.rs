@@ -267,7 +267,7 @@ fn worker(number: u32, host: &str, mark: MemberState, gone_ns: Option<u64>) -> R
         host: host.to_owned(),
         threads: 1,
         mark,
-        share: None,
+        shard: None,
         health: Health::default(),
         heard_ns: 4_000_000_000,
         acked_seq: 3,

@@ -215,7 +215,7 @@ fn a_fleet_has_a_row_for_each_worker_and_says_what_is_missing() {
         host: format!("node-{worker}<b>"),
         threads: 1,
         mark: MemberState::Lost,
-        share: None,
+        shard: None,
         health: Health { send_delay_p99_ns: (worker > 0).then_some(9_000_000_000), ..Health::default() },
         heard_ns: 3_000_000_000,
         acked_seq: 1,

@@ -235,7 +235,7 @@ impl Coordinator {
             prepare: self.prepare_for(worker),
             start_at_ns,
             stop_at_ns: start_at_ns.zip(length_ns).map(|(start, length)| start + length),
-            turns: state.turns(worker),
+            assignments: state.assignments(worker),
             lease_ns: if may_send { self.config.lease_ns } else { 0 },
             // What was applied last may not be on the disk, and never will be.
             acked_seq: if self.broken { 0 } else { member.acked_seq },

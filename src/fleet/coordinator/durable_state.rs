@@ -4,7 +4,7 @@ use super::ending::{RunEnd, StopReason};
 use super::record::{EpochShard, Record};
 use super::terms::RunTerms;
 use crate::fleet::messages::{
-    Assignment, Final, Key, MAX_INCARNATIONS, MAX_TURNS, PlanBundle, Totals, WorkerId,
+    Assignment, Final, Key, MAX_ASSIGNMENTS, MAX_INCARNATIONS, PlanBundle, Totals, WorkerId,
 };
 
 /// The lasting state of a run.
@@ -24,7 +24,7 @@ pub(crate) struct DurableState {
     pub(crate) started_by_operator: bool,
     /// When the schedule begins.
     pub(crate) start_at_ns: Option<u64>,
-    /// The last sharings-out, oldest first; at most [`MAX_TURNS`].
+    /// The last sharings-out, oldest first; at most [`MAX_ASSIGNMENTS`].
     pub(crate) epochs: Vec<Epoch>,
     /// Why and when load was stopped early.
     pub(crate) stopped: Option<(StopReason, u64)>,
@@ -80,13 +80,13 @@ pub(crate) struct Epoch {
     /// From which time of the schedule on.
     pub(crate) from_ns: u64,
     /// Who owns what.
-    pub(crate) shares: Vec<EpochShard>,
+    pub(crate) shards: Vec<EpochShard>,
 }
 
 impl Epoch {
     /// A worker's part of it.
     pub(crate) fn shard_of(&self, worker: WorkerId) -> Option<EpochShard> {
-        self.shares.iter().copied().find(|s| s.worker == worker)
+        self.shards.iter().copied().find(|s| s.worker == worker)
     }
 }
 
@@ -126,14 +126,14 @@ impl DurableState {
         all.filter(|(_, m)| m.is_live()).map(|(i, m)| (WorkerId(i as u32), m))
     }
 
-    /// The turns of one worker: the last epochs, from the first one in which it owns something.
-    pub(crate) fn turns(&self, worker: WorkerId) -> Vec<Assignment> {
-        let turn = |e: &Epoch| Assignment {
+    /// The assignments of one worker: the last epochs, from the first one in which it owns something.
+    pub(crate) fn assignments(&self, worker: WorkerId) -> Vec<Assignment> {
+        let assignment = |e: &Epoch| Assignment {
             epoch: e.epoch,
             from_ns: e.from_ns,
-            share: e.shard_of(worker).map(EpochShard::shard),
+            shard: e.shard_of(worker).map(EpochShard::shard),
         };
-        self.epochs.iter().map(turn).skip_while(|t| t.share.is_none()).collect()
+        self.epochs.iter().map(assignment).skip_while(|t| t.shard.is_none()).collect()
     }
 
     /// Take a record in.
@@ -179,11 +179,11 @@ impl DurableState {
             }
             Record::ToldToStart => self.started_by_operator = true,
             Record::Started { .. } if self.start_at_ns.is_some() => return Err("a second start"),
-            Record::Started { start_at_ns, shares } => {
-                self.share(1, 0, shares)?;
+            Record::Started { start_at_ns, shards } => {
+                self.shard(1, 0, shards)?;
                 self.start_at_ns = Some(*start_at_ns);
             }
-            Record::Shared { epoch, from_ns, shares } => self.share(*epoch, *from_ns, shares)?,
+            Record::Shared { epoch, from_ns, shards } => self.shard(*epoch, *from_ns, shards)?,
             Record::Report { worker, seq, totals } => {
                 let member = self.member_mut(*worker).filter(|m| m.last.is_none());
                 let member = member.ok_or("a report of nobody who reports")?;
@@ -208,22 +208,22 @@ impl DurableState {
         self.members.get_mut(worker.0 as usize)
     }
 
-    fn share(&mut self, epoch: u32, from_ns: u64, shares: &[EpochShard]) -> Result<(), &'static str> {
+    fn shard(&mut self, epoch: u32, from_ns: u64, shards: &[EpochShard]) -> Result<(), &'static str> {
         let (last, last_from) = self.epochs.last().map_or((0, None), |e| (e.epoch, Some(e.from_ns)));
         if epoch != last + 1 || last_from.is_some_and(|f| from_ns <= f) {
             return Err("an epoch out of its order");
         }
-        let of = shares.first().map_or(1, |s| s.of);
+        let of = shards.first().map_or(1, |s| s.of);
         let mut taken = vec![false; of as usize];
-        for share in shares {
-            let slot = taken.get_mut(share.slot as usize).filter(|taken| !**taken && share.of == of);
+        for shard in shards {
+            let slot = taken.get_mut(shard.slot as usize).filter(|taken| !**taken && shard.of == of);
             *slot.ok_or("a part that is owned twice")? = true;
-            self.member_mut(share.worker).ok_or("a part of nobody's")?.had_shard = true;
+            self.member_mut(shard.worker).ok_or("a part of nobody's")?.had_shard = true;
         }
-        if self.epochs.len() == MAX_TURNS {
+        if self.epochs.len() == MAX_ASSIGNMENTS {
             self.epochs.remove(0);
         }
-        self.epochs.push(Epoch { epoch, from_ns, shares: shares.to_vec() });
+        self.epochs.push(Epoch { epoch, from_ns, shards: shards.to_vec() });
         Ok(())
     }
 }

@@ -27,9 +27,9 @@ impl Coordinator {
         if last.shard_of(worker).is_some() {
             return None;
         }
-        let of = last.shares.first()?.of;
+        let of = last.shards.first()?.of;
         let is_free = |slot: &u32| {
-            let owner = last.shares.iter().find(|s| s.slot == *slot);
+            let owner = last.shards.iter().find(|s| s.slot == *slot);
             owner.is_none_or(|s| self.state.members[s.worker.0 as usize].gone.is_some())
         };
         let most = MAX_WORKERS as u32;
@@ -40,9 +40,9 @@ impl Coordinator {
     /// Decide on a new epoch if those who could send are not those who own the schedule.
     pub(super) fn repartition(&mut self, now: u64, effects: &mut Effects) {
         let Some(from_ns) = self.next_epoch_from(now) else { return };
-        let Some(shares) = self.wanted_shares() else { return };
+        let Some(shards) = self.wanted_shares() else { return };
         let epoch = self.state.epochs.last().map_or(1, |e| e.epoch + 1);
-        self.record(Record::Shared { epoch, from_ns, shares }, effects);
+        self.record(Record::Shared { epoch, from_ns, shards }, effects);
         effects.note(Note::Shared(epoch, from_ns));
     }
 
@@ -78,12 +78,12 @@ impl Coordinator {
         let last = self.state.epochs.last()?;
         // One that is done has carried its part out.
         let is_here = |id: WorkerId| self.state.member(id).is_some_and(|m| m.gone.is_none());
-        let kept: Vec<EpochShard> = last.shares.iter().copied().filter(|s| is_here(s.worker)).collect();
+        let kept: Vec<EpochShard> = last.shards.iter().copied().filter(|s| is_here(s.worker)).collect();
         // By number: asked after each event, of a thousand workers.
         let mut owns = vec![false; self.present.len()];
         kept.iter().for_each(|s| owns[s.worker.0 as usize] = true);
         let new: Vec<WorkerId> = self.able().into_iter().filter(|id| !owns[id.0 as usize]).collect();
-        let of = last.shares.first()?.of;
+        let of = last.shards.first()?.of;
         let is_short = kept.len() < of as usize;
         let repartitioned = terms.partitioning == Partitioning::Arrivals
             && (is_short && terms.on_worker_loss == OnWorkerLoss::Redistribute

@@ -67,8 +67,8 @@ impl Coordinator {
         let Some(waiting) = self.waiting() else { return };
         if let (Some((_, preparing)), true) = (&self.preparing, waiting.missing.is_empty()) {
             let start_at_ns = now + self.config.start_lead_ns;
-            let shares = partition(preparing);
-            self.record(Record::Started { start_at_ns, shares }, effects);
+            let shards = partition(preparing);
+            self.record(Record::Started { start_at_ns, shards }, effects);
             effects.note(Note::Starting(start_at_ns));
         } else if now >= waiting.until_ns {
             let is_late = self.broken_up_ns.is_some_and(|at| now >= at + self.config.replace_ns);
@@ -151,7 +151,7 @@ impl Coordinator {
     /// Seal or stop a run whose owners have all ended before its time; whether it was.
     fn ends_early(&mut self, now: u64, effects: &mut Effects) -> bool {
         let members = &self.state.members;
-        let owners = self.state.epochs.last().into_iter().flat_map(|e| &e.shares);
+        let owners = self.state.epochs.last().into_iter().flat_map(|e| &e.shards);
         let owners: Vec<_> = owners.map(|s| &members[s.worker.0 as usize]).collect();
         if owners.iter().any(|m| m.is_live()) {
             return false;

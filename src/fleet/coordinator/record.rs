@@ -50,7 +50,7 @@ pub enum Record {
         /// When the schedule begins.
         start_at_ns: u64,
         /// Who owns what from its first instant on.
-        shares: Vec<EpochShard>,
+        shards: Vec<EpochShard>,
     },
     /// The schedule was repartitioned.
     Shared {
@@ -59,7 +59,7 @@ pub enum Record {
         /// From which time of the schedule on.
         from_ns: u64,
         /// Who owns what; others nothing.
-        shares: Vec<EpochShard>,
+        shards: Vec<EpochShard>,
     },
     /// A window was applied. The caller keeps the report's bytes with it.
     Report {

@@ -18,7 +18,7 @@ pub struct Row {
     /// Where it stands.
     pub mark: MemberState,
     /// Its part by the newest sharing-out.
-    pub share: Option<Shard>,
+    pub shard: Option<Shard>,
     /// Its last report on itself.
     pub health: Health,
     /// When it was last heard, on the coordinator's clock.

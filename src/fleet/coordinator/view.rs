@@ -12,9 +12,9 @@ use crate::fleet::messages::{Key, PlanBundle, Totals, WorkerId, WorkerState};
 impl Coordinator {
     /// One row per worker, by number.
     pub fn rows(&self) -> Vec<Row> {
-        let mut shares = vec![None; self.present.len()];
-        let newest = self.state.epochs.last().into_iter().flat_map(|e| &e.shares);
-        newest.for_each(|share| shares[share.worker.0 as usize] = Some(share.shard()));
+        let mut shards = vec![None; self.present.len()];
+        let newest = self.state.epochs.last().into_iter().flat_map(|e| &e.shards);
+        newest.for_each(|shard| shards[shard.worker.0 as usize] = Some(shard.shard()));
         let each = (0..).map(WorkerId).zip(&self.state.members).zip(&self.present);
         // One that was lost before it owned anything is not missed once another has its place.
         let taken: BTreeSet<u32> =
@@ -36,7 +36,7 @@ impl Coordinator {
                 Some(_) => MemberState::Lost,
                 None => MemberState::Present(present.state),
             },
-            share: shares[worker.0 as usize],
+            shard: shards[worker.0 as usize],
             health: present.health,
             heard_ns: member.gone.map_or(present.heard_ns, |gone| gone.heard_ns),
             acked_seq: member.acked_seq,
@@ -59,7 +59,7 @@ impl Coordinator {
 
     /// From which time of the schedule on a worker owns a part of it; `None`: it never did.
     pub(crate) fn shard_begins_ns(&self, worker: WorkerId) -> Option<u64> {
-        self.state.turns(worker).first().map(|turn| turn.from_ns)
+        self.state.assignments(worker).first().map(|assignment| assignment.from_ns)
     }
 
     /// A worker's last applied window and the sum of its windows; `None`: there is no such worker.

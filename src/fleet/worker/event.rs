@@ -66,7 +66,7 @@ pub enum Effect<W> {
     },
     /// What is owned from when on: replaces earlier ones from `from_ns` on. What is due before the
     /// first turn is not this worker's. Comes before the lease under which it holds.
-    Turns(Vec<Assignment>),
+    Assignments(Vec<Assignment>),
     /// Requests may be sent until this instant of the worker's clock; never an earlier one than before. What falls
     /// due while there is no lease is counted as dropped and never sent.
     Lease {

@@ -121,7 +121,7 @@ pub struct Worker<W> {
     /// The load threads know of the start: it is final.
     pub(super) begun: bool,
     pub(super) stop_at_ns: Option<u64>,
-    pub(super) turns: Vec<Assignment>,
+    pub(super) assignments: Vec<Assignment>,
     pub(super) lease_until_ns: u64,
     pub(super) unleased_ns: u64,
     pub(super) beat_ns: u64,
@@ -167,7 +167,7 @@ impl<W: Window> Worker<W> {
             announced_start_ns: 0,
             begun: false,
             stop_at_ns: None,
-            turns: Vec::new(),
+            assignments: Vec::new(),
             lease_until_ns: 0,
             unleased_ns: 0,
             beat_ns: FIRST_BEAT_NS,
@@ -348,7 +348,7 @@ impl<W: Window> Worker<W> {
         Heartbeat {
             key: self.config.key,
             run: self.run.expect("a worker with a number has joined a run"),
-            epoch: self.turns.last().map_or(0, |t| t.epoch),
+            epoch: self.assignments.last().map_or(0, |t| t.epoch),
             state: match self.state {
                 WorkerState::Failed => WorkerState::Failed,
                 _ if self.load_ended => WorkerState::Done,

@@ -77,7 +77,7 @@ impl<W: Window> Worker<W> {
 
     /// Make load threads for the part that is wanted, unless they are there.
     fn get_ready(&mut self, orders: &Orders, effects: &mut Vec<Effect<W>>) {
-        let owned = orders.turns.iter().find_map(|t| t.share);
+        let owned = orders.assignments.iter().find_map(|t| t.shard);
         let Some(part) = owned.or(orders.prepare) else { return };
         if self.start.is_none() && self.plan == PlanStage::Known && self.prepare != Some(part) {
             (self.prepare, self.prepared) = (Some(part), None);
@@ -91,14 +91,14 @@ impl<W: Window> Worker<W> {
     fn settle_start(&mut self, orders: &Orders, now: u64, effects: &mut Vec<Effect<W>>) {
         let Some(start_at_ns) = orders.start_at_ns else { return };
         let Some((at_ns, error_ns)) = self.clocks.own(start_at_ns, now) else { return };
-        let owned = orders.turns.iter().find_map(|t| t.share);
+        let owned = orders.assignments.iter().find_map(|t| t.shard);
         match self.start {
             None if owned.is_none() || self.prepared != owned => return,
             None => {
                 self.announced_start_ns = start_at_ns;
                 self.state = WorkerState::Running;
-                self.turns.clone_from(&orders.turns);
-                effects.push(Effect::Turns(self.turns.clone()));
+                self.assignments.clone_from(&orders.assignments);
+                effects.push(Effect::Assignments(self.assignments.clone()));
             }
             // Another instant is of another coordinator's clock, which was set from what workers reported.
             Some(_) if self.begun || self.announced_start_ns != start_at_ns => return,
@@ -120,16 +120,16 @@ impl<W: Window> Worker<W> {
         }
     }
 
-    /// New turns, then the lease under which they hold.
+    /// New assignments, then the lease under which they hold.
     fn keep_going(&mut self, orders: &Orders, sent_ns: u64, now: u64, effects: &mut Vec<Effect<W>>) {
         let Some((start_ns, _)) = self.start else { return };
-        if self.turns != orders.turns && !orders.turns.is_empty() {
-            self.turns.clone_from(&orders.turns);
-            effects.push(Effect::Turns(self.turns.clone()));
+        if self.assignments != orders.assignments && !orders.assignments.is_empty() {
+            self.assignments.clone_from(&orders.assignments);
+            effects.push(Effect::Assignments(self.assignments.clone()));
         }
         let until_ns = sent_ns + orders.lease_ns;
         if orders.lease_ns > 0 && until_ns > self.lease_until_ns {
-            let first_ns = self.turns.first().map_or(0, |t| t.from_ns);
+            let first_ns = self.assignments.first().map_or(0, |t| t.from_ns);
             let from_ns = self.lease_until_ns.max(start_ns + first_ns);
             self.unleased_ns += now.saturating_sub(from_ns);
             self.lease_until_ns = until_ns;
@@ -220,8 +220,8 @@ mod tests {
                 prepare: Some(WHOLE),
                 start_at_ns,
                 stop_at_ns: start_at_ns.map(|at| at + S),
-                turns: start_at_ns
-                    .map(|_| Assignment { epoch: 1, from_ns: 0, share: Some(WHOLE) })
+                assignments: start_at_ns
+                    .map(|_| Assignment { epoch: 1, from_ns: 0, shard: Some(WHOLE) })
                     .into_iter()
                     .collect(),
                 lease_ns: 0,

@@ -19,7 +19,7 @@ pub(crate) fn section(source: &Source) -> Markup {
                 th scope="row" { (row.worker.0) }
                 td class="text" { (one_line(&row.host)) }
                 td class="text" { (row.mark.name()) }
-                td { (row.share.map_or("–".to_owned(), |part| format!("{} of {}", part.slot + 1, part.of))) }
+                td { (row.shard.map_or("–".to_owned(), |part| format!("{} of {}", part.slot + 1, part.of))) }
                 td { (count(row.totals.sent)) }
                 td { (count(row.totals.dropped)) }
                 td { (percent(row.health.busy)) }

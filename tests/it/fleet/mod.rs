@@ -36,7 +36,7 @@ enum Mutation {
     SentAfterTheEnd,
     /// A lease holds for longer than the coordinator reckons with.
     LeaseTooLong,
-    /// Leases are granted without telling of new turns.
+    /// Leases are granted without telling of new assignments.
     TurnsKeptBack,
     /// A window changes between two attempts to deliver it.
     ChangedWhenResent,

@@ -66,7 +66,7 @@ struct Load {
     preparing: Option<(u64, Shard)>,
     start: Option<u64>,
     stop_at: u64,
-    turns: Vec<Assignment>,
+    assignments: Vec<Assignment>,
     lease_until: u64,
     next_k: u64,
     window: Totals,
@@ -182,7 +182,7 @@ impl Process {
                             self.arrive(false);
                         }
                     }
-                    Effect::Turns(turns) => self.load.turns = turns,
+                    Effect::Assignments(assignments) => self.load.assignments = assignments,
                     Effect::Lease { until_ns } => {
                         assert!(until_ns > self.load.lease_until, "a lease that shrinks");
                         self.load.lease_until = until_ns;
@@ -202,8 +202,8 @@ impl Process {
         let load = &mut self.load;
         let k = load.next_k;
         load.next_k += 1;
-        let share = load.turns.iter().rfind(|t| t.from_ns <= k * GAP).and_then(|t| t.share)?;
-        let (slot, of) = (u64::from(share.slot), u64::from(share.of));
+        let shard = load.assignments.iter().rfind(|t| t.from_ns <= k * GAP).and_then(|t| t.shard)?;
+        let (slot, of) = (u64::from(shard.slot), u64::from(shard.of));
         let k = match load.partitioning {
             Partitioning::Arrivals if k % of != slot => return None,
             Partitioning::Arrivals => k,
@@ -223,15 +223,15 @@ impl Process {
         }
         load.window.sent += 1;
         load.window.completed += 1;
-        Some((k, share.slot))
+        Some((k, shard.slot))
     }
 
     /// Whether nothing is left to be sent by its load threads, at `own`.
     fn is_through(&self, own: u64) -> bool {
         let load = &self.load;
-        match (load.partitioning, load.turns.iter().find_map(|t| t.share)) {
-            (Partitioning::Requests, Some(share)) => {
-                u64::from(share.slot) + u64::from(share.of) * load.made >= ARRIVALS
+        match (load.partitioning, load.assignments.iter().find_map(|t| t.shard)) {
+            (Partitioning::Requests, Some(shard)) => {
+                u64::from(shard.slot) + u64::from(shard.of) * load.made >= ARRIVALS
             }
             _ => load.next_k == ARRIVALS && own >= load.stop_at,
         }
@@ -287,7 +287,7 @@ impl Load {
             preparing: None,
             start: None,
             stop_at: 0,
-            turns: Vec::new(),
+            assignments: Vec::new(),
             lease_until: 0,
             next_k: 0,
             window: Totals::default(),

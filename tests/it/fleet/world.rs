@@ -416,8 +416,8 @@ impl World {
                 match self.plot.mutation {
                     Mutation::LeaseTooLong if orders.lease_ns > 0 => orders.lease_ns *= 4,
                     // Leases go on as if nothing had been decided.
-                    Mutation::TurnsKeptBack if orders.turns.len() > 1 && from.is_multiple_of(2) => {
-                        orders.turns.truncate(1);
+                    Mutation::TurnsKeptBack if orders.assignments.len() > 1 && from.is_multiple_of(2) => {
+                        orders.assignments.truncate(1);
                     }
                     _ => {}
                 }
