@@ -108,7 +108,7 @@ class Reports(unittest.TestCase):
         self.assertEqual(suite.failures, 1)
         (missed,) = cases["loadtester.thresholds", "Slow: p95 < 1ms"]
         self.assertIsInstance(missed, junitparser.Failure)
-        self.assertRegex(missed.message, r"^measured [\d.]+ ms; missed by [\d.]+ ms$")
+        self.assertRegex(missed.message, r"^[\d.]+ ms, limit [\d.]+ ms, missed by [\d.]+ ms$")
         self.assertEqual(cases["loadtester.thresholds", "error_rate < 1%"], [])
         for scenario in ("Get users", "Slow"):
             self.assertEqual(cases["loadtester.scenarios", scenario], [])
