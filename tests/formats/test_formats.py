@@ -113,7 +113,7 @@ class Reports(unittest.TestCase):
         for scenario in ("Get users", "Slow"):
             self.assertEqual(cases["loadtester.scenarios", scenario], [])
         self.assertEqual(self.first.returncode, 1, self.first.stdout)
-        self.assertTrue(self.first.stdout.startswith("FAILED: 1 of 2 thresholds"), self.first.stdout)
+        self.assertTrue(self.first.stdout.startswith("FAILED: 1 of 3 thresholds"), self.first.stdout)
         (compared,) = junitparser.JUnitXml.fromfile(str(self.at("again.xml")))
         self.assertIn("loadtester.baseline", {case.classname for case in compared})
 
