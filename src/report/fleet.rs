@@ -279,7 +279,7 @@ impl Fleet {
             rows.sort_by_key(|row| (is_well(row), Reverse(row.health.send_delay_p99_ns)));
             rows.truncate(MOST_LIVE_ROWS);
         }
-        let heading = ["worker", "state", "shard", "rate", "send delay p99", "throttled", "seen ago"];
+        let heading = ["worker", "state", "share", "rate", "send delay p99", "throttled", "seen ago"];
         let mut lines: Vec<String> = rows.iter().map(|row| columns(&self.live_row(row))).collect();
         if !lines.is_empty() {
             lines.insert(0, columns(&heading.map(str::to_owned)));
@@ -306,7 +306,7 @@ impl Fleet {
 
     /// A line for each worker, under a heading, and one for each shortcoming.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let heading = ["worker", "state", "shard", "sent", "busy", "send delay p99", "seen ago"];
+        let heading = ["worker", "state", "share", "sent", "busy", "send delay p99", "seen ago"];
         let mut lines = vec![columns(&heading.map(str::to_owned))];
         lines.extend(self.rows.iter().map(|row| {
             columns(&[

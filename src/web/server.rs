@@ -154,7 +154,7 @@ mod tests {
             assert!(first.t1_ns + 300_000_000 <= first.t2_ns && second.t2_ns <= epoch_ns + clock.now());
             second.t1_ns <= after_ns + 50_000_000
         };
-        assert!((0..10).any(|_| is_stamped_on_arrival()), "the second call came when it was its assignment");
+        assert!((0..10).any(|_| is_stamped_on_arrival()), "the second call came when it was its turn");
         // Nobody compares clocks with a process that leads no fleet.
         let server = serve(any, Site::of(shared)).unwrap();
         let mut socket = TcpStream::connect(server.addr()).unwrap();

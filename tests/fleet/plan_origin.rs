@@ -50,7 +50,7 @@ fn where_there_is_an_operator_a_plan_that_a_worker_brought_waits_for_their_word(
     let tokens = [work[0], ("LOADTESTER_OPERATOR_TOKEN", OPERATE)];
     let (mut coordinator, url) = bare_coordinator(&dir, &[], &tokens);
     let mut brings = worker(&dir, "brings", &url, &["--plan", &plan], &work);
-    let fleet = eventually("the operator's assignment", || {
+    let fleet = eventually("the operator's turn", || {
         let fleet = status(&url, OPERATE)["fleet"].clone();
         (fleet["waiting"]["for"] == "operator").then_some(fleet)
     });
