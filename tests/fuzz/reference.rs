@@ -141,13 +141,18 @@ fn chunks(bytes: &[u8], body: &mut Vec<u8>) -> Result<Option<usize>, ProtocolErr
     }
 }
 
-/// A line's content: all before its CRLF, or all there is. A lone CR or LF is nothing that may stand in it.
-fn line(bytes: &[u8]) -> Result<(&[u8], Option<usize>), ProtocolError> {
+/// A line's content: all before its CRLF, or LF where that ends it alone, or all there is. Control bytes have no place
+/// in it, but for tabs.
+fn line(bytes: &[u8], lf_alone: bool) -> Result<(&[u8], Option<usize>), ProtocolError> {
     let (content, length) = match bytes.iter().position(|b| *b == b'\n') {
-        Some(end) => (bytes[..end].strip_suffix(b"\r").ok_or(BadChunk)?, Some(end + 1)),
+        Some(end) => {
+            let content = bytes[..end].strip_suffix(b"\r");
+            (content.or(lf_alone.then_some(&bytes[..end])).ok_or(BadChunk)?, Some(end + 1))
+        }
         None => (bytes.strip_suffix(b"\r").unwrap_or(bytes), None),
     };
-    if content.contains(&b'\r') { Err(BadChunk) } else { Ok((content, length)) }
+    let is_control = |b: &u8| *b != b'\t' && (*b < b' ' || *b == 0x7f);
+    if content.iter().any(is_control) { Err(BadChunk) } else { Ok((content, length)) }
 }
 
 /// The size that stands in the line at the start of `bytes`, and the line's length.
@@ -156,7 +161,7 @@ fn size_line(bytes: &[u8]) -> Result<Option<(u64, usize)>, ProtocolError> {
     if end > MAX_LINE_BYTES {
         return Err(BadChunk);
     }
-    let (content, length) = line(bytes)?;
+    let (content, length) = line(bytes, false)?;
     if bytes.is_empty() {
         return Ok(None);
     }
@@ -174,7 +179,7 @@ fn size_line(bytes: &[u8]) -> Result<Option<(u64, usize)>, ProtocolError> {
 fn trailers(bytes: &[u8]) -> Result<Option<usize>, ProtocolError> {
     let mut at = 0;
     loop {
-        let (content, length) = line(&bytes[at..])?;
+        let (content, length) = line(&bytes[at..], true)?;
         let text: String = content.iter().map(|b| char::from(*b)).collect();
         let continued = at > 0 && text.starts_with([' ', '\t']);
         let is_name = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
