@@ -41,10 +41,9 @@ use crate::web::{self, Access, Listen, Site, Token};
 use inbox::{Message, inbox};
 use progress_messages::ProgressMessages;
 
-/// How far back this worker's clock can sender: the longest warm-up and the longest measurement, so that one
+/// How far back this worker's clock reaches: the longest warm-up and the longest measurement, so that one
 /// that joins late can name the instant at which its run began.
 const PAST_NS: u64 = 60 * 24 * 3_600 * 1_000_000_000;
-/// The longest sleep of the main thread.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often the state machine gets the threads' health.
 const HEALTH_EVERY_NS: u64 = 400_000_000;
@@ -127,7 +126,7 @@ struct WorkerService<'a> {
     health_at_ns: u64,
     /// Until when requests may be sent; `None`: the end of the last lease was passed on.
     lease_until_ns: Option<u64>,
-    failure_told: bool,
+    failure_reported: bool,
     progress_messages: ProgressMessages,
     exit: Option<worker::Exit>,
 }
@@ -172,7 +171,7 @@ impl<'a> WorkerService<'a> {
             applied_epoch: 0,
             health_at_ns: 0,
             lease_until_ns: None,
-            failure_told: false,
+            failure_reported: false,
             progress_messages: ProgressMessages::new(url, options.quiet),
             exit: None,
         })
@@ -385,7 +384,7 @@ impl<'a> WorkerService<'a> {
     /// Tell the machine once when a load thread has failed: the coordinator decides what becomes of the run.
     fn tell_failure(&mut self) -> Result<(), Failure> {
         match self.shared.read(|s| s.error.clone()) {
-            Some(why) if !std::mem::replace(&mut self.failure_told, true) => {
+            Some(why) if !std::mem::replace(&mut self.failure_reported, true) => {
                 self.feed(Event::LoadFailed(why))
             }
             _ => Ok(()),

@@ -45,6 +45,9 @@ pub(crate) struct Gap {
 }
 
 impl Availability {
+    /// What [`Self::with_capacity`] asks for.
+    pub(super) const RECORDED_BYTES: usize = RECORDED_WORDS * size_of::<Word>();
+
     /// Nothing marked, with memory for what a [`Recorder`] holds.
     pub(super) fn with_capacity() -> Self {
         Self { first_word: 0, words: Vec::with_capacity(RECORDED_WORDS) }

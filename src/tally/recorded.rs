@@ -67,7 +67,7 @@ impl Tally {
     /// The bytes that [`Self::for_connections`] allocates. Only those touched become resident.
     pub(crate) const fn bytes(steps: usize, connections: usize) -> usize {
         let pages = PagedCounts::bytes(slots(steps), MAX_PAGES, spill(connections));
-        size_of::<Self>() + steps * ROW_SLOTS * size_of::<u64>() + pages
+        size_of::<Self>() + steps * ROW_SLOTS * size_of::<u64>() + pages + Availability::RECORDED_BYTES
     }
 
     // ── recording ──
