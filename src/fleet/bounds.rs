@@ -1,4 +1,4 @@
-//! What each field of a message may hold: checked where bytes of a peer come in, and nowhere else.
+//! Bounds of every message field, checked once, where a peer's bytes come in.
 
 use std::fmt;
 
@@ -9,21 +9,21 @@ use super::{Refusal, Refused};
 use crate::plan::Shard;
 use crate::text::one_line;
 
-/// A message whose fields can be out of bounds.
+/// A message whose fields have bounds.
 pub trait Checked: DeserializeOwned {
-    /// The most bytes it takes.
+    /// Upper bound on the size of a message, in bytes.
     const MAX_BYTES: usize = MAX_CONTROL_BYTES;
 
-    /// Make the words in it safe to show: a peer must not drive anybody's terminal.
+    /// Make its text safe to print: a peer must not control anyone's terminal.
     fn clean(&mut self) {}
 
-    /// Hold every field against its bounds.
+    /// Check every field against its bounds.
     ///
     /// # Errors
-    /// Which field, and what it may be.
+    /// The field and its bounds.
     fn check(&self) -> Result<(), String>;
 
-    /// Read one.
+    /// Parse, check and clean a message.
     ///
     /// # Errors
     /// [`Refusal::TooLarge`] before anything is read, [`Refusal::Malformed`] with what is wrong.
@@ -158,10 +158,10 @@ impl Health {
 }
 
 impl Totals {
-    /// Hold every count against its bound, so that sums can not overflow.
+    /// Check every count against its bound, so that sums cannot overflow.
     ///
     /// # Errors
-    /// Which bound.
+    /// The bound that was exceeded.
     pub(crate) fn check(&self) -> Result<(), String> {
         self.each().into_iter().try_for_each(|n| within("a count", n, 0, MAX_COUNT))
     }

@@ -1,8 +1,8 @@
-//! What a worker and its coordinator say to each other, and what each field may hold.
+//! The messages between workers and coordinator, and the bounds of their fields.
 //!
-//! Control messages are JSON, reports are binary (`fleet::report`). All calls lie under [`PATH`]:
+//! Control messages are JSON, reports are binary (`fleet::report`). All calls are under [`PATH`]:
 //!
-//! | call | asked | answered |
+//!  call | request | response |
 //! |---|---|---|
 //! | `POST /workers` | [`Join`] | [`Joined`] |
 //! | `GET /plan` | | [`PlanBundle`] |
@@ -11,8 +11,9 @@
 //! | `POST /workers/{id}/final` | [`Final`] | [`Acked`] |
 //! | `POST /run/start`, `POST /run/stop` | | `{}` |
 //!
-//! Every call names the protocol in `PROTOCOL_HEADER`; a refusal is a [`super::Refused`]. The bytes of a
-//! message are bounded before it is parsed, and its fields right after, both in [`super::Checked::read`]: nobody else does.
+//! Every call carries the protocol version in `PROTOCOL_HEADER`; a refusal is a [`super::Refused`].
+//! [`super::Checked::read`] bounds a message's bytes before it parses them and checks its fields right after.
+//! No other code does.
 
 use std::fmt;
 
@@ -20,86 +21,86 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::plan::{MAX_PLAN_BYTES, Shard};
 
-/// The protocol's version: peers speak the same one or not at all.
+/// The protocol's version: peers with different versions refuse each other.
 pub const PROTOCOL: u32 = 2;
-/// The header that carries it.
+/// The header that carries the protocol version.
 pub(crate) const PROTOCOL_HEADER: &str = "Loadtester-Protocol";
-/// The header in which each answer that is no refusal carries a [`CallStamps`].
+/// The header that carries [`CallStamps`] in each answer that is not a refusal.
 pub(crate) const CLOCK_HEADER: &str = "Loadtester-Clock";
-/// What every call's path begins with.
+/// The prefix of every call's path.
 pub const PATH: &str = "/api/v1";
-/// The largest heartbeat, final report or answer: none is larger than a few hundred bytes.
+/// The largest heartbeat, final report or answer in bytes; typical ones have a few hundred.
 pub(crate) const MAX_CONTROL_BYTES: usize = 16 << 10;
-/// The largest plan as it bundle: its text, escaped, with its variables and files.
+/// The largest plan message in bytes: its escaped text, with its variables and files.
 pub(crate) const MAX_PLAN_MESSAGE_BYTES: usize = 2 * MAX_PLAN_BYTES - (64 << 10);
-/// The largest report: windows of a worker that could not be reached for long, of thousands of scenarios, each of
-/// whose two timers have hit a thousand buckets.
+/// The largest report in bytes: merged windows of a worker that was long out of reach, of thousands of
+/// scenarios, whose two timers have each hit a thousand buckets.
 pub(crate) const MAX_REPORT_BYTES: usize = 16 << 20;
-/// Workers at once. A coordinator merges a report of each in each second.
+/// Workers at once. A coordinator merges a report of each every second.
 pub(crate) const MAX_WORKERS: usize = 1_000;
-/// Processes that join one run in the course of it, replaced ones included: each keeps a row of its own.
+/// Processes that join one run over its whole length, replaced ones included: each keeps its own row.
 pub(crate) const MAX_INCARNATIONS: usize = 4_000;
-/// A worker's place, below this.
+/// Slots are below this.
 pub(crate) const MAX_SLOT: u32 = 100_000;
 /// Load threads of one worker.
 pub(crate) const MAX_THREADS: u32 = 1_024;
 /// A name or a sentence in a message, in bytes.
 pub(crate) const MAX_TEXT_BYTES: usize = 512;
-/// Assignments that an answer carries: the present one and those decided for the next few seconds.
+/// Assignments in an answer: the present one and those decided for the next few seconds.
 pub(crate) const MAX_ASSIGNMENTS: usize = 8;
 
-/// No instant is later: the year 2116, and sums of two still fit an `i64`.
+/// The latest instant: the year 2116. Sums of two still fit an `i64`.
 pub(crate) const MAX_TIME_NS: u64 = i64::MAX as u64 / 2;
-/// No lease is longer: what a peer says must not let a worker send without being asked for hours.
+/// The longest lease, so that no peer can make a worker send for hours on one grant.
 pub(crate) const MAX_LEASE_NS: u64 = 60_000_000_000;
-/// No heartbeats come closer together.
+/// The shortest interval between heartbeats.
 pub(crate) const MIN_NEXT_NS: u64 = 10_000_000;
-/// A count that is believed: sums over all windows of a thousand workers can not overflow.
+/// The largest valid count: sums over all windows of a thousand workers cannot overflow.
 pub(crate) const MAX_COUNT: u64 = 1 << 53;
 
-/// Names a process or a run: random, so that two never share one. Thirty-two hex digits in JSON.
+/// Names a process or a run. Random, so that two never share one; 32 hex digits in JSON.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(pub u128);
 
-/// A worker's number in its run: the order in which keys joined, from 0.
+/// A worker's number in its run: the order of joining, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct WorkerId(pub u32);
 
-/// A worker asks to take part. Asking again with the same key changes nothing and is answered alike.
+/// A worker's request to take part. Repeating it with the same key changes nothing and gets the same answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Join {
-    /// Made when the process started.
+    /// Random, made when the process started.
     pub key: Key,
-    /// The place it wants to take; a process that has it already is replaced. `None`: any that is free.
+    /// The slot it wants, replacing a process that has it; `None`: any free slot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<u32>,
     /// The program's version.
     pub version: String,
-    /// Where it runs, for people.
+    /// The host's name, for display.
     pub host: String,
     /// Its load threads, at least 1.
     pub threads: u32,
-    /// The run it takes part in already; set when it has to join again.
+    /// The run it already takes part in; set when it has to join again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Key>,
-    /// The plan it was given.
+    /// Its own plan, if it was started with one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanBundle>,
 }
 
-/// A plan as it bundle: enough to check it with the same code and come to the same digest.
+/// A plan in transit: enough to check it with the same code and to compute the same digest.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanBundle {
-    /// Where it came from, for people.
+    /// Where it came from, for display.
     pub source: String,
-    /// `sha256:` and hex digits, of the plan and of the files that travel with it.
+    /// `sha256:` and hex digits, over the plan and the files sent with it.
     pub digest: String,
-    /// What the other side needs to read it; only the roles look inside.
+    /// What the receiver needs to parse it; only the roles look inside.
     pub content: serde_json::Value,
 }
 
-/// Without what it holds: that is secret.
+/// Leaves out `content`, which holds secrets.
 impl fmt::Debug for PlanBundle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { source, digest, content: _ } = self;
@@ -107,21 +108,19 @@ impl fmt::Debug for PlanBundle {
     }
 }
 
-/// A worker was taken in.
+/// The answer to a join.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Joined {
-    /// Its number.
+    /// Its number, from 0 in the order of joining.
     pub worker: WorkerId,
     /// The run it takes part in from now on.
     pub run: Key,
-    /// Its place.
     pub(crate) slot: u32,
-    /// The digest of the plan, when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) plan_digest: Option<String>,
 }
 
-/// How far a worker is.
+/// A worker's progress.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerState {
@@ -130,48 +129,49 @@ pub enum WorkerState {
     Joined,
     /// Opens its connections.
     Preparing,
-    /// Could begin at any time.
+    /// Ready to begin at any time.
     Ready,
-    /// Applies load, or may as soon as it is time.
+    /// Sends load, or will at the start.
     Running,
     /// Makes no new requests and waits for those in flight.
     Draining,
-    /// It knows everything it will know, though it may not have reported it.
+    /// Has all its results, though it may not have reported them.
     Done,
-    /// Can not do its part; the heartbeat says why.
+    /// Has failed; the heartbeat gives the reason.
     Failed,
 }
 
-/// A worker is alive. Asks for orders and for a lease.
+/// A worker's sign of life and request for orders and a lease.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Heartbeat {
-    /// Whose number it is.
+    /// The key the worker joined with.
     pub key: Key,
-    /// The run.
+    /// The run it takes part in.
     pub run: Key,
-    /// The newest epoch it knows; 0: none.
+    /// The newest epoch it has received; 0: none.
     pub epoch: u32,
-    /// How far it is.
+    /// Its progress.
     pub state: WorkerState,
-    /// With `failed`: why, in a sentence.
+    /// The reason, in a sentence; set when `state` is `failed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// The part that its load threads are made for, once they are there.
+    /// The shard that its load threads are ready for.
     #[serde(default, with = "shard_form", skip_serializing_if = "Option::is_none")]
     pub prepared: Option<Shard>,
-    /// When it was sent, on the worker's clock.
+    /// When it was sent, in nanoseconds on the worker's clock.
     pub t0_ns: u64,
-    /// Where in the schedule the worker was then, once it has a start; negative before.
+    /// The worker's position in the schedule at `t0_ns`, in nanoseconds, once it has a start; negative
+    /// before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_ns: Option<i64>,
-    /// Its start lies at most this far from the asked one, as far as it can know.
+    /// Upper bound on the error of its start, in nanoseconds, as far as it can know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_error_ns: Option<u64>,
-    /// What it says of itself.
+    /// The worker's load and limits.
     pub health: Health,
 }
 
-/// What a worker says of itself.
+/// A worker's report on itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Health {
     /// Busy share of its busiest thread, 0..=1.
@@ -180,101 +180,98 @@ pub struct Health {
     pub in_flight: u64,
     /// Due requests that wait for a connection.
     pub backlog: u64,
-    /// Connections established.
+    /// Established connections.
     pub connections: u64,
-    /// 99th percentile of its send delay so far; `None` while too few requests were sent to know it.
+    /// 99th percentile of its send delay so far, in nanoseconds; `None`: too few requests for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub send_delay_p99_ns: Option<u64>,
-    /// CPU throttling of its control group in the measured time.
+    /// CPU throttling of its control group in the measured time, in nanoseconds.
     pub throttled_ns: u64,
-    /// Enforcement periods in which it was throttled.
+    /// Enforcement periods with throttling.
     pub throttled_periods: u64,
-    /// Windows it could not deliver yet.
+    /// Windows that are not acknowledged yet.
     pub unsent_windows: u32,
-    /// Time for which it had no lease though it should have sent.
+    /// Time without a lease in which it should have sent, in nanoseconds.
     pub unleased_ns: u64,
 }
 
-/// What the coordinator wants of a worker.
+/// The phase that the coordinator orders a worker into.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Be there.
+    /// Keep sending heartbeats.
     #[default]
     Wait,
-    /// Open connections and say `ready`.
+    /// Open connections and report `ready`.
     Prepare,
-    /// Begin at `start_at`, keep to the assignments and to the lease.
+    /// Begin at `start_at_ns`; follow the assignments and the lease.
     Run,
-    /// The schedule is over: wait for what is in flight, report, send the final report.
+    /// The schedule is over: wait for requests in flight, report, send the final report.
     Drain,
-    /// Make no new request from now on; then as in `drain`.
+    /// Make no new requests; then as in `drain`.
     Stop,
-    /// The result is sealed: nothing more is wanted.
+    /// The result is sealed: nothing more to do.
     Finished,
 }
 
-/// From when on a worker owns which part of the schedule.
+/// The shard of the schedule that a worker owns from some time on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
-    /// Which sharing-out this is part of; from 1, each begins later than the one before.
+    /// The partitioning it belongs to, from 1; each begins later than the one before.
     pub(crate) epoch: u32,
-    /// Requests due at this time of the schedule and later, until the next turn. In nanoseconds since its
-    /// first instant, warm-up included.
+    /// It applies to requests due at this time and later, until the next assignment. Nanoseconds since the
+    /// schedule's first instant, warm-up included.
     pub from_ns: u64,
-    /// Its part; `None`: nothing of it.
+    /// The shard; `None`: the worker owns nothing.
     #[serde(with = "shard_form")]
     pub shard: Option<Shard>,
 }
 
-/// The answer to a heartbeat: the whole of what is wanted, so that a lost one does no harm.
+/// The answer to a heartbeat. It carries the complete orders, so that a lost answer does no harm.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Orders {
-    /// The run.
     pub(crate) run: Key,
-    /// What is wanted.
+    /// The phase to be in.
     pub phase: Phase,
-    /// Digest of the plan, when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) plan_digest: Option<String>,
-    /// The part to make load threads for, before any turn says what is owned.
+    /// The shard to prepare load threads for, before any assignment.
     #[serde(default, with = "shard_form", skip_serializing_if = "Option::is_none")]
     pub prepare: Option<Shard>,
-    /// When the schedule begins, on the coordinator's clock. A worker keeps to the first one it received.
+    /// When the schedule begins, in nanoseconds on the coordinator's clock. A worker keeps to the first one
+    /// it received.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_at_ns: Option<u64>,
-    /// When it ends at the latest.
+    /// The latest end of the schedule, on the same clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stop_at_ns: Option<u64>,
-    /// What it owns: the present turn and those decided, by `from_ns`; at most `MAX_ASSIGNMENTS`.
+    /// The present assignment and those already decided, by `from_ns`; at most `MAX_ASSIGNMENTS`.
     pub assignments: Vec<Assignment>,
-    /// The right to send, counted from the heartbeat's `t0`; 0: none.
+    /// Length of the lease in nanoseconds, from the heartbeat's `t0_ns`; 0: none.
     pub lease_ns: u64,
-    /// The last window of this worker that was applied.
+    /// Sequence number of this worker's last applied window.
     pub(crate) acked_seq: u64,
-    /// When the heartbeat came, on the coordinator's clock.
+    /// When the heartbeat arrived, on the coordinator's clock.
     pub(crate) t1_ns: u64,
-    /// When the answer left.
+    /// When the answer left, in nanoseconds on the coordinator's clock.
     pub t2_ns: u64,
-    /// When the next heartbeat is wanted, from the last one on.
+    /// Interval to the next heartbeat, from this one's `t0_ns`.
     pub(crate) next_ns: u64,
-    /// With `stop`: why, in a sentence.
+    /// The reason, in a sentence; set when the run was stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) why: Option<String>,
 }
 
-/// When a call came and when its answer left, on the coordinator's clock and as near to the wire as can be
-/// measured: [`Orders`] carry the same as the state machine saw it, with its own queueing.
+/// When a call arrived and its answer left, on the coordinator's clock and as close to the wire as can be
+/// measured. [`Orders`] carry the state machine's view of the same, which includes queueing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CallStamps {
-    /// When the call came.
     pub(crate) t1_ns: u64,
-    /// When the answer left.
     pub(crate) t2_ns: u64,
 }
 
 impl CallStamps {
-    /// From the value of [`CLOCK_HEADER`]; `None`: it is none, or out of bounds.
+    /// Parse the value of [`CLOCK_HEADER`]; `None`: malformed or out of bounds.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let (t1, t2) = text.split_once(", ")?;
         let (t1_ns, t2_ns) = (t1.parse().ok()?, t2.parse().ok()?);
@@ -288,20 +285,20 @@ impl fmt::Display for CallStamps {
     }
 }
 
-/// What windows count together: a worker's final report is held against the sum of its windows.
+/// Counts over windows. A worker's final report is checked against the sum of its windows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Requests that fell due.
     pub due: u64,
-    /// Requests whose send began.
+    /// Requests whose sending began.
     pub sent: u64,
-    /// Exchanges that ended well.
+    /// Exchanges that succeeded.
     pub completed: u64,
-    /// Exchanges that ended otherwise.
+    /// Exchanges that failed.
     pub failed: u64,
-    /// Requests dropped.
+    /// Requests that fell due and were never sent.
     pub dropped: u64,
-    /// Requests that had not ended when the drain did.
+    /// Requests still in flight at the end of the drain.
     pub unfinished: u64,
     /// Recorded response times.
     pub samples: u64,
@@ -311,37 +308,37 @@ pub struct Totals {
     pub bytes_received: u64,
 }
 
-/// A worker's last word: it has sent all its windows.
+/// A worker's final report, sent after all its windows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Final {
-    /// Whose number it is.
+    /// The key the worker joined with.
     pub key: Key,
-    /// The last window's number: all up to it have been acknowledged.
+    /// Sequence number of its last window; all up to it have been acknowledged.
     pub last_seq: u64,
-    /// Everything it counted.
+    /// Everything the worker counted.
     pub totals: Totals,
-    /// What it says of itself in the end.
+    /// Its last health.
     pub health: Health,
-    /// Why it ended before its time, in a sentence; `None`: it did not.
+    /// Why it ended early, in a sentence; `None`: it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 
-/// A report is applied and, if there is a journal, in it.
+/// The report is applied and, if there is a journal, on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acked {
-    /// The last window of this worker that was applied.
+    /// Sequence number of this worker's last applied window.
     pub(crate) acked_seq: u64,
 }
 
 impl Totals {
-    /// Add what another window or worker counted.
+    /// Add another window's or worker's counts, saturating.
     pub fn add(&mut self, other: &Self) {
         let mine = self.each_mut();
         mine.into_iter().zip(other.each()).for_each(|(a, b)| *a = a.saturating_add(b));
     }
 
-    /// The sum of both, unless a count of it exceeds [`MAX_COUNT`].
+    /// The sum, or `None` if a count exceeds [`MAX_COUNT`].
     pub(crate) fn bounded_sum(&self, other: &Self) -> Option<Self> {
         let mut sum = *self;
         sum.add(other);
@@ -388,7 +385,7 @@ impl<'de> Deserialize<'de> for Key {
     }
 }
 
-/// A part as `[slot, of]`, nothing as `null`.
+/// A shard as `[slot, of]`, or `null`.
 mod shard_form {
     use super::{Deserialize, Deserializer, Serialize, Serializer, Shard};
 

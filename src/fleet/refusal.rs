@@ -1,51 +1,51 @@
-//! Why a coordinator refuses: a closed list, each with its HTTP status and a sentence that says what to do.
+//! Why a coordinator refuses a call: a closed list, each with its HTTP status and a sentence with the remedy.
 
 use serde::{Deserialize, Serialize};
 
 use super::messages::PROTOCOL;
 
-/// No name of ours is longer.
+/// Upper bound on an error name's length.
 const MAX_NAME_BYTES: usize = 64;
-/// Nor any sentence: the longest holds two digests.
+/// Upper bound on a message's length: the longest has two digests.
 const MAX_MESSAGE_BYTES: usize = 1024;
 
 /// Why a call was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// No token, or one that is not known.
+    /// The token is missing or unknown.
     Unauthorized,
-    /// The operator's token, where the workers' is needed.
+    /// The operator's token on a call that needs the workers' token.
     Forbidden,
     /// The `Host` header names another host.
     ForeignHost,
     /// A browser sent it from another site.
     CrossSite,
-    /// The bytes are not the message they should be; what is wrong with them.
+    /// The bytes do not parse as the expected message; the reason.
     Malformed(String),
-    /// More bytes than any such message has.
+    /// The body exceeds the message's size limit.
     TooLarge,
-    /// The peer speaks another version of the protocol.
+    /// The peer uses another version of the protocol.
     OtherProtocol {
         /// The peer's version, if it named one.
         theirs: Option<u32>,
     },
-    /// The peer is another version of the program: it might cut the schedule differently.
+    /// The peer is another version of the program, which might partition the schedule differently.
     OtherVersion {
         /// The coordinator's version.
         ours: String,
         /// The peer's version.
         theirs: String,
     },
-    /// The worker brings another plan than the one that is run.
+    /// The worker's plan differs from the run's.
     OtherPlan {
         /// The digest of the coordinator's plan.
         ours: String,
         /// The digest of the worker's plan.
         theirs: String,
     },
-    /// Nobody has brought a plan yet.
+    /// No plan has been brought yet.
     NoPlan,
-    /// The worker belongs to a run this coordinator knows nothing of.
+    /// The worker belongs to a run that this coordinator does not have.
     OtherRun,
     /// No worker with this number has joined this run.
     UnknownWorker,
@@ -53,42 +53,40 @@ pub enum Refusal {
     OtherKey,
     /// Another process has taken the worker's slot.
     Replaced,
-    /// The worker was silent for so long that it was called lost.
+    /// The worker was silent for so long that it counts as lost.
     Lost,
-    /// As many workers as a coordinator takes have joined already.
+    /// The coordinator has as many workers as it accepts.
     Full,
-    /// A report before its turn.
+    /// A report out of order.
     Gap {
-        /// The sequence number that is wanted.
+        /// The expected sequence number.
         expected_seq: u64,
     },
-    /// With this report the counts of a worker, or of the fleet, would exceed their bound.
+    /// This report would push the counts of a worker, or of the fleet, over their bound.
     CountOverflow,
     /// The run is over and its result sealed: nothing changes it any more.
     Sealed,
-    /// The coordinator can not write its journal: it must not acknowledge anything.
+    /// The coordinator cannot write its journal and must not acknowledge anything.
     JournalFailed,
-    /// The run can not be started now; why.
+    /// The run cannot be started now; the reason.
     NotNow(String),
-    /// As it was read from an answer, where only its sentence matters: which says more than the kind.
+    /// A refusal parsed from an answer, kept as text where its message has more detail than its kind.
     FromPeer {
-        /// The stable name.
+        /// The stable name in JSON.
         name: String,
-        /// The sentence.
+        /// The sentence for the user.
         message: String,
-        /// Whether asking again is in vain.
+        /// Whether a retry is pointless.
         lasting: bool,
     },
 }
 
-/// A refusal as it travels.
+/// A refusal as sent in JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
-    /// The stable name.
     pub(crate) error: String,
-    /// The sentence.
     pub(crate) message: String,
-    /// With `gap`: the number that is wanted.
+    /// The expected sequence number; set for `gap`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expected_seq: Option<u64>,
 }
@@ -122,7 +120,6 @@ impl Refusal {
         }
     }
 
-    /// The HTTP status it is answered with.
     pub(crate) fn status(&self) -> u16 {
         match self {
             Self::Malformed(_) | Self::CountOverflow => 400,
@@ -139,7 +136,7 @@ impl Refusal {
         }
     }
 
-    /// What is wrong and what to do about it, in one sentence.
+    /// The problem and its remedy, in one sentence.
     pub fn message(&self) -> String {
         match self {
             Self::Unauthorized => "no or unknown token: set LOADTESTER_TOKEN to the coordinator's".into(),
@@ -196,7 +193,7 @@ impl Refusal {
         }
     }
 
-    /// Whether asking again, later and unchanged, may help.
+    /// Whether an unchanged retry may succeed later.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::NoPlan | Self::Full | Self::JournalFailed | Self::UnknownWorker | Self::Gap { .. } => true,
@@ -217,7 +214,7 @@ impl From<&Refusal> for Refused {
 }
 
 impl From<Refused> for Refusal {
-    /// What a worker makes of it: the kind by its name, the figures of our side left out.
+    /// The worker's view of a refusal: the kind by its name, without the coordinator's values.
     fn from(refused: Refused) -> Self {
         let Refused { error, mut message, expected_seq } = refused;
         message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));

@@ -1,10 +1,10 @@
-//! A worker's window as it travels and lies in the journal.
+//! The binary form of a worker's window, in calls and in the journal.
 //!
 //! ```text
 //! report = "LTRP", version (u16), length of the head (u32), head (JSON), tally, checksum (u32)
 //! ```
 //!
-//! Numbers are big-endian; the checksum is CRC-32 over all before it.
+//! Numbers are big-endian; the checksum is CRC-32 over everything before it.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,29 +17,29 @@ const MAGIC: [u8; 4] = *b"LTRP";
 const VERSION: u16 = 2;
 /// Magic, version, length of the head.
 const FRONT_BYTES: usize = 10;
-/// The longest head: that of a worker of [`MAX_THREADS`] threads.
+/// The longest head: of a worker with [`MAX_THREADS`] threads.
 const MAX_HEAD_BYTES: usize = 512 << 10;
 const CHECKSUM_BYTES: usize = 4;
-/// Requests or connections that a thread may hold: sums over the threads of all workers fit 64 bits.
+/// Upper bound on the requests or connections of a thread: sums over the threads of all workers fit 64 bits.
 const MAX_HELD: u64 = 1 << 40;
 
-/// One closed window of a worker, over all its threads.
+/// One closed window of a worker, merged over its threads.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// Whose: its key.
+    /// The worker's key.
     pub key: Key,
-    /// What it says beside the tally.
+    /// The window's time span and its threads' health.
     pub span: Span,
-    /// What was counted.
+    /// The counts and histograms.
     pub tally: Merged,
 }
 
-/// Which part of the run a window covers, and how its threads were.
+/// The time that a window covers, and its threads' health.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Span {
-    /// Its first instant, in nanoseconds since the schedule's first.
+    /// Start, in nanoseconds of the schedule.
     pub from_ns: u64,
-    /// Its last.
+    /// End, in nanoseconds of the schedule.
     pub to_ns: u64,
     /// Set in the worker's last window: requests that had not ended, and when load ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,10 +48,10 @@ pub struct Span {
     pub threads: Vec<ThreadHealth>,
 }
 
-/// How a worker's part of a run ended.
+/// How a worker's load ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastSpan {
-    /// When it stopped making requests, since the schedule's first instant.
+    /// When it stopped making requests, in nanoseconds of the schedule.
     pub load_ended_ns: u64,
     /// Measured requests that had not ended.
     pub unfinished: u64,
@@ -64,7 +64,7 @@ struct Head {
 }
 
 impl Report {
-    /// Its bytes.
+    /// The encoded report.
     pub fn write(&self) -> Vec<u8> {
         let head = Head { key: self.key, span: self.span.clone() };
         let head = serde_json::to_vec(&head).expect("numbers are JSON");
@@ -79,29 +79,28 @@ impl Report {
         bytes
     }
 
-    /// The report that was written as `bytes`, for a plan of `scenarios` scenarios.
+    /// Decode a report for a plan of `scenarios` scenarios.
     ///
     /// # Errors
-    /// [`Refusal::TooLarge`] before anything is read, [`Refusal::Malformed`] with what is wrong.
+    /// [`Refusal::TooLarge`] before anything is parsed, [`Refusal::Malformed`] with the reason.
     pub fn read(bytes: &[u8], scenarios: usize) -> Result<Self, Refusal> {
         PackedReport::read(bytes)?.unpack(scenarios)
     }
 }
 
-/// A report whose tally is not unpacked yet: that takes far more memory and time than what came.
+/// A report whose tally is still packed: unpacking takes far more memory and time than its bytes suggest.
 #[derive(Debug)]
 pub(crate) struct PackedReport<'a> {
-    /// Whose: its key.
     pub(crate) key: Key,
     span: Span,
     tally: &'a [u8],
 }
 
 impl<'a> PackedReport<'a> {
-    /// The report that was written as `bytes`.
+    /// Check and parse all but the tally.
     ///
     /// # Errors
-    /// [`Refusal::TooLarge`] before anything is read, [`Refusal::Malformed`] with what is wrong.
+    /// [`Refusal::TooLarge`] before anything is parsed, [`Refusal::Malformed`] with the reason.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Refusal> {
         if bytes.len() > MAX_REPORT_BYTES {
             return Err(Refusal::TooLarge);
@@ -109,10 +108,10 @@ impl<'a> PackedReport<'a> {
         parse(bytes).map_err(malformed)
     }
 
-    /// The whole report, for a plan of `scenarios` scenarios.
+    /// Unpack the tally for a plan of `scenarios` scenarios.
     ///
     /// # Errors
-    /// [`Refusal::Malformed`] with what is wrong.
+    /// [`Refusal::Malformed`] with the reason.
     pub(crate) fn unpack(self, scenarios: usize) -> Result<Report, Refusal> {
         let tally = Merged::read(self.tally, scenarios).map_err(malformed)?;
         Ok(Report { key: self.key, span: self.span, tally })
@@ -222,7 +221,8 @@ mod tests {
         assert_eq!(Report::read(&report.write(), 2), Ok(report));
     }
 
-    /// What a second of 5,000 scenarios takes, and what comes of a worker that was out of reach for an hour.
+    /// The size of one second with 5,000 scenarios, and of an hour's backlog of a worker that was out of
+    /// reach.
     #[test]
     fn reports_of_as_many_scenarios_as_a_plan_may_hold_fit() {
         let sizes = [40, 1_000].map(|buckets| {

@@ -1,4 +1,4 @@
-//! What a call changes, and what it will be answered.
+//! Applies workers' calls to the coordinator's state and builds the answers.
 
 use std::collections::BTreeMap;
 
@@ -38,10 +38,10 @@ impl Coordinator {
         Ok(Reply::Joined(worker))
     }
 
-    /// Whether a process that never joined may.
+    /// Whether a process that has not joined before may join.
     ///
     /// # Errors
-    /// Why not.
+    /// The reason for refusal.
     pub(crate) fn may_join(&self, join: &Join) -> Result<(), Refusal> {
         if self.state.sealed.is_some() {
             return Err(Refusal::Sealed);
@@ -65,7 +65,7 @@ impl Coordinator {
         if self.state.members.len() >= MAX_INCARNATIONS { Err(Refusal::Full) } else { Ok(()) }
     }
 
-    /// The member a call speaks for.
+    /// The member that a call comes from, checked by its key.
     fn speaker(&self, worker: WorkerId, key: Key) -> Result<usize, Refusal> {
         let member = self.state.member(worker).ok_or(Refusal::UnknownWorker)?;
         if member.key == key { Ok(worker.0 as usize) } else { Err(Refusal::OtherKey) }
@@ -97,7 +97,7 @@ impl Coordinator {
         (present.state, present.health, present.prepared) = (beat.state, beat.health, beat.prepared);
         present.start_error_ns = beat.start_error_ns.or(present.start_error_ns);
         if let (Some(at_ns), Some(start_at_ns)) = (beat.at_ns, self.state.start_at_ns) {
-            // What lies between its clock and ours: the best of them has come with the least delay.
+            // Its clock minus ours. Delay makes it too small, so the largest value is the best.
             let ahead = at_ns - (now as i64 - start_at_ns as i64);
             present.ahead_ns = Some(ahead);
             self.ahead_ns = Some(self.ahead_ns.map_or(ahead, |most| most.max(ahead)));
@@ -139,11 +139,11 @@ impl Coordinator {
         Ok(Reply::Acked(worker))
     }
 
-    /// Whether a report with this number is the next of its worker; `false`: it was applied already. What it
-    /// counts plays no part, so this can be asked before it is unpacked.
+    /// Whether this is the worker's next sequence number; `false`: it was applied already. The counts play no
+    /// part, so callers check before they unpack the report.
     ///
     /// # Errors
-    /// Why it will be refused.
+    /// The reason for refusal.
     pub(crate) fn expects(&self, worker: WorkerId, key: Key, seq: u64) -> Result<bool, Refusal> {
         if self.broken {
             return Err(Refusal::JournalFailed);
@@ -192,7 +192,7 @@ impl Coordinator {
         if self.present[i].state != WorkerState::Failed {
             self.present[i].state = WorkerState::Done;
         }
-        // One that ends in the middle leaves its part to nobody, however politely it says so.
+        // A worker that leaves mid-run hands its shard to nobody, even if it announces that it leaves.
         if let Some(why) = &last.why
             && !is_gone
             && self.state.stopped.is_none()
@@ -237,7 +237,7 @@ impl Coordinator {
             stop_at_ns: start_at_ns.zip(length_ns).map(|(start, length)| start + length),
             assignments: state.assignments(worker),
             lease_ns: if may_send { self.config.lease_ns } else { 0 },
-            // What was applied last may not be on the disk, and never will be.
+            // The last records may not be on disk, and never will be.
             acked_seq: if self.broken { 0 } else { member.acked_seq },
             t1_ns: now,
             t2_ns: now,
@@ -246,8 +246,9 @@ impl Coordinator {
         }
     }
 
-    /// How often heartbeats are wanted: a lease has to survive the loss of three; before the start more
-    /// often, so that clocks are compared well, but no more than 500 a second over all workers.
+    /// Interval between heartbeats. A lease survives the loss of three. Before the start heartbeats are up to
+    /// four times as frequent, to compare clocks well: 500 a second over all workers, or more beyond one
+    /// `lease / 5` for each.
     fn beat_ns(&self, phase: Phase) -> u64 {
         let usual_ns = self.config.lease_ns / 5;
         match phase {

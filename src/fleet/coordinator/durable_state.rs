@@ -1,4 +1,4 @@
-//! What a coordinator knows for good. Changed by records alone, so that a journal's records give it back.
+//! The coordinator's durable state. Only records change it, so a journal's records restore it.
 
 use super::ending::{RunEnd, StopReason};
 use super::record::{EpochShard, Record};
@@ -7,98 +7,86 @@ use crate::fleet::messages::{
     Assignment, Final, Key, MAX_ASSIGNMENTS, MAX_INCARNATIONS, PlanBundle, Totals, WorkerId,
 };
 
-/// The lasting state of a run.
+/// The durable state of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DurableState {
-    /// Its name.
     pub(crate) run: Key,
-    /// What is run.
     pub(crate) plan: Option<(PlanBundle, RunTerms)>,
-    /// The key of the worker that brought it; `None`: nobody did.
+    /// The key of the worker that brought the plan; `None`: no worker did.
     pub(crate) plan_key: Option<Key>,
-    /// Every process that ever joined, by number.
+    /// Every process that ever joined, indexed by worker number.
     pub(crate) members: Vec<Member>,
-    /// The most that were live at once.
+    /// The most workers that were live at once.
     pub(crate) most_live: usize,
-    /// The operator asked to start.
     pub(crate) started_by_operator: bool,
-    /// When the schedule begins.
+    /// When the schedule begins, in nanoseconds on the coordinator's clock.
     pub(crate) start_at_ns: Option<u64>,
-    /// The last sharings-out, oldest first; at most [`MAX_ASSIGNMENTS`].
+    /// The newest partitionings, oldest first; at most [`MAX_ASSIGNMENTS`].
     pub(crate) epochs: Vec<Epoch>,
     /// Why and when load was stopped early.
     pub(crate) stopped: Option<(StopReason, u64)>,
     /// How and when the result became final.
     pub(crate) sealed: Option<(RunEnd, u64)>,
-    /// The exit code that was reported.
     pub(crate) exit: Option<u8>,
 }
 
-/// A process that joined.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Member {
-    /// Its key.
     pub(crate) key: Key,
-    /// Its place.
     pub(crate) slot: u32,
-    /// Where it runs.
     pub(crate) host: String,
-    /// Its load threads.
     pub(crate) threads: u32,
-    /// When it joined.
     joined_ns: u64,
-    /// Why it has no part any more.
+    /// How it left early.
     pub(crate) gone: Option<Departure>,
-    /// Its last window that was applied.
+    /// Sequence number of its last applied window.
     pub(crate) acked_seq: u64,
-    /// The sum of its windows.
+    /// The sum of its applied windows.
     pub(crate) totals: Totals,
-    /// Its last word.
+    /// Its final report.
     pub(crate) last: Option<Box<Final>>,
-    /// It announced that it ends early, in its last report.
+    /// It announced in its final report that it ends early.
     pub(crate) left: bool,
-    /// Whether it ever owned a part of the schedule.
+    /// Whether it ever owned a shard.
     pub(crate) had_shard: bool,
 }
 
 /// How a worker left before the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Departure {
-    /// When it was found out.
+    /// When the coordinator noticed, in nanoseconds on its clock.
     pub at_ns: u64,
-    /// When it was last heard.
+    /// When the worker was last heard, in nanoseconds on the same clock.
     pub heard_ns: u64,
-    /// A new process took its place; otherwise it fell silent, or announced its end.
+    /// A new process took its slot; otherwise it fell silent, failed, or announced its end.
     pub replaced: bool,
 }
 
-/// One sharing-out of the schedule.
+/// One partitioning of the schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Epoch {
-    /// Its number, from 1.
+    /// Counted from 1.
     pub(crate) epoch: u32,
-    /// From which time of the schedule on.
+    /// Start, in nanoseconds of the schedule.
     pub(crate) from_ns: u64,
-    /// Who owns what.
+    /// The owners.
     pub(crate) shards: Vec<EpochShard>,
 }
 
 impl Epoch {
-    /// A worker's part of it.
     pub(crate) fn shard_of(&self, worker: WorkerId) -> Option<EpochShard> {
         self.shards.iter().copied().find(|s| s.worker == worker)
     }
 }
 
 impl Member {
-    /// Whether it still takes part: neither gone nor done.
+    /// Whether it still takes part: neither gone nor finished.
     pub(crate) fn is_live(&self) -> bool {
         self.gone.is_none() && self.last.is_none()
     }
 }
 
 impl DurableState {
-    /// A run that nobody has joined.
     pub(crate) fn new(run: Key) -> Self {
         Self {
             run,
@@ -115,18 +103,17 @@ impl DurableState {
         }
     }
 
-    /// The member with this number.
     pub(crate) fn member(&self, worker: WorkerId) -> Option<&Member> {
         self.members.get(worker.0 as usize)
     }
 
-    /// Those that still take part.
+    /// The members that still take part.
     pub(crate) fn live(&self) -> impl Iterator<Item = (WorkerId, &Member)> {
         let all = self.members.iter().enumerate();
         all.filter(|(_, m)| m.is_live()).map(|(i, m)| (WorkerId(i as u32), m))
     }
 
-    /// The assignments of one worker: the last epochs, from the first one in which it owns something.
+    /// The assignments of one worker: the kept epochs, from the first in which it owns a shard.
     pub(crate) fn assignments(&self, worker: WorkerId) -> Vec<Assignment> {
         let assignment = |e: &Epoch| Assignment {
             epoch: e.epoch,
@@ -136,10 +123,10 @@ impl DurableState {
         self.epochs.iter().map(assignment).skip_while(|t| t.shard.is_none()).collect()
     }
 
-    /// Take a record in.
+    /// Apply a record.
     ///
     /// # Errors
-    /// What in it can not follow on what was before; the state is unchanged then.
+    /// Why the record cannot follow the earlier ones; the state is unchanged then.
     pub(crate) fn apply(&mut self, record: &Record) -> Result<(), &'static str> {
         if self.sealed.is_some() != matches!(record, Record::ExitReported(_)) || self.exit.is_some() {
             return Err("a record on the wrong side of the seal");

@@ -6,27 +6,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::fleet::messages::WorkerId;
 
-/// Why load was stopped before its time.
+/// Why load was stopped early.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
-    /// The operator's call.
+    /// The operator stopped it.
     Operator,
-    /// A signal ended the coordinator.
+    /// A signal interrupted the coordinator.
     Interrupted,
-    /// A threshold that was to stop the run has failed; which, by its place.
+    /// A threshold with an abort condition failed; its index in the plan.
     Threshold(usize),
     /// A worker was lost and the plan says `fail`.
     WorkerLost(WorkerId),
     /// A worker announced that it leaves early, and the plan says `fail`.
     WorkerLeft(WorkerId),
-    /// A worker could not do its part; why.
+    /// A worker failed; the reason.
     WorkerFailed(WorkerId, String),
     /// No worker is left.
     NobodyLeft,
-    /// Too few joined, or not all became ready, before their time was up; what was missing.
+    /// Too few workers joined or became ready in time; what was missing.
     NotGathered(String),
-    /// The journal can not be written.
+    /// The journal cannot be written.
     JournalFailed,
 }
 
@@ -60,9 +60,9 @@ impl fmt::Display for StopReason {
 pub struct RunEnd {
     /// Why load was stopped early; `None`: the plan was carried out.
     pub stopped: Option<StopReason>,
-    /// Whether load ever began.
+    /// Whether load began.
     pub started: bool,
-    /// Workers whose last word never came: what they did after their last report is not known.
+    /// Workers without a final report: what they did after their last report is unknown.
     pub missing: Vec<WorkerId>,
     /// Workers whose final totals are not the sum of their windows.
     pub unequal: Vec<WorkerId>,

@@ -1,4 +1,4 @@
-//! What happens to a coordinator, and what it wants done.
+//! The coordinator's events and effects.
 
 use super::ending::{RunEnd, StopReason};
 use super::record::Record;
@@ -8,86 +8,87 @@ use crate::fleet::messages::{
     Acked, Final, Heartbeat, Join, Joined, Key, Orders, PlanBundle, Totals, WorkerId,
 };
 
-/// What happens to a coordinator.
+/// Input to the coordinator.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// Time has passed; due by [`super::Coordinator::wait_until`], harmless earlier.
+    /// Time has passed. Due at [`super::Coordinator::wait_until`], harmless earlier.
     Tick,
-    /// There is a plan: the coordinator's own at the start, or the first one that a worker brings
-    /// (feed it before that worker's `Join`), with that worker's key.
+    /// A plan: the coordinator's own at the start, or the first one that a worker brings (feed it before that
+    /// worker's `Join`), with that worker's key.
     Plan(PlanBundle, RunTerms, Option<Key>),
     /// `POST /workers`
     Join(Box<Join>),
     /// `POST /workers/{id}/heartbeat`
     Heartbeat(WorkerId, Box<Heartbeat>),
-    /// `POST /workers/{id}/reports/{seq}`, read and found whole. The caller keeps its bytes at hand while
-    /// it carries the effects out.
+    /// `POST /workers/{id}/reports/{seq}`, parsed and checked. The caller keeps its bytes until it has
+    /// carried out the effects.
     Report {
-        /// Whose.
+        /// The worker.
         worker: WorkerId,
-        /// Its key, as the report says.
+        /// The key in the report.
         key: Key,
-        /// The window's number, from 1.
+        /// The window's sequence number, from 1.
         seq: u64,
-        /// What it counts.
+        /// The counts in the window.
         totals: Totals,
     },
     /// `POST /workers/{id}/final`
     Final(WorkerId, Box<Final>),
-    /// `POST /run/start`: begin with those that have joined.
+    /// `POST /run/start`: begin with the workers that have joined.
     Start,
-    /// Make no new requests.
+    /// Stop load: no new requests.
     Stop(StopReason),
-    /// A `Persist` could not be carried out: nothing may be acknowledged any more.
+    /// A `Persist` failed: acknowledge nothing from now on.
     JournalFailed,
 }
 
-/// What is to be done, in this order.
+/// What the caller has to do, in this order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Append it to the journal (with the report's bytes, if it is one); nothing to do without one. It has to be
-    /// on the disk before a later answer leaves.
+    /// Append the record to the journal, with the report's bytes if it is a report. It has to be on disk
+    /// before a later answer leaves. Without a journal there is nothing to do.
     Persist(Record),
-    /// Merge the report at hand into the result.
+    /// Merge the current report into the result.
     Merge(WorkerId, u64),
-    /// Answer the call at hand. There is exactly one for each event that is a call, and it is the last;
-    /// for others only when they are refused.
+    /// Answer the current call. Each event that is a call has exactly one, as its last effect; other events
+    /// have one only when they are refused.
     Answer(Result<Answer, Refusal>),
-    /// The state shown to people has changed: the run started, a worker was lost, and so on.
+    /// Something worth showing happened: the run started, a worker was lost, and so on.
     Note(Note),
-    /// The result is final: write the reports, judge, answer calls until the workers had time to hear it.
+    /// The result is final: write the reports, compute the verdict, and answer calls until the workers had
+    /// time to hear it.
     Seal(RunEnd),
 }
 
-/// What a call is answered with.
+/// The body of a successful answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// To a join.
     Joined(Joined),
-    /// To a heartbeat; set `t2_ns` when it leaves.
+    /// To a heartbeat; set `t2_ns` when the answer leaves.
     Orders(Box<Orders>),
     /// To a report or a final report.
     Acked(Acked),
-    /// To an operator's call.
+    /// To a call by the operator.
     Done,
 }
 
-/// Something people should hear of.
+/// An event to show to people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
     /// A worker joined.
     Joined(WorkerId),
-    /// A new process took the place of this one.
+    /// A new process took this worker's slot.
     Replaced(WorkerId),
-    /// Nothing was heard of it for longer than its lease.
+    /// The worker was silent for longer than a lease and a margin, failed, or was not ready in time.
     Lost(WorkerId),
-    /// It announced that it ends early; why.
+    /// The worker announced that it ends early; the reason.
     Left(WorkerId, String),
-    /// All workers are asked to open connections.
+    /// All workers were ordered to open their connections.
     Preparing,
-    /// Load begins at this instant.
+    /// Load begins at this instant, in nanoseconds on the coordinator's clock.
     Starting(u64),
-    /// A new sharing-out was decided: its epoch, and from which time of the schedule on.
+    /// The schedule was repartitioned: the epoch, and its start in nanoseconds of the schedule.
     Shared(u32, u64),
     /// Load is stopped.
     Stopping(StopReason),
@@ -107,11 +108,11 @@ impl Effects {
     }
 }
 
-/// An answer that is made when everything the call led to has been taken in.
+/// The kind of answer, built after everything that the call led to has been applied.
 pub(super) enum Reply {
-    /// Nobody asked.
+    /// The event is not a call.
     Nothing,
-    /// To an operator.
+    /// To a call by the operator.
     Done,
     Joined(WorkerId),
     Orders(WorkerId),

@@ -12,7 +12,7 @@ pub(super) struct MemberStatus {
     pub(crate) prepared: Option<Shard>,
     pub(crate) start_error_ns: Option<u64>,
     pub(crate) ahead_ns: Option<i64>,
-    /// It was answered since the result is sealed.
+    /// It was answered after the result was sealed.
     pub(crate) heard_of_end: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The coordinator as a machine that only computes: what came, and when, to what is to be done.
+//! The coordinator as a pure state machine: events and their instants in, effects out.
 //!
 //! ```text
 //! Gathering ──enough joined──▶ Preparing ──all ready──▶ Running ──time is up──▶ Draining ──all final──▶ Sealed
@@ -6,14 +6,14 @@
 //!     └────── one is lost ─────────┘                       └── stopped, or lost ────┘
 //! ```
 //!
-//! Each of them but the run itself has a deadline: too few workers are waited for so long, those that are
-//! there may take so long to get ready, and from the first loss among them on there is so much time left to
-//! begin. After it the run is stopped, and says who was missing.
+//! Each state but Running has a deadline: for enough workers to join, for those that joined to become ready,
+//! and, from the first loss among them, for the load to begin. After it the run is stopped with the names of
+//! those that were missing.
 //!
 //! The caller feeds one [`Event`] with the instant it was seen and carries the [`Effect`]s out in their
-//! order. Answers leave, and a seal is shown, only when all that was to be persisted before is on the disk:
-//! so everything that was answered survives a crash. Many answers may wait for the disk together. Instants are nanoseconds since the Unix
-//! epoch, on a clock that only moves forward while the process lives.
+//! order. Answers leave, and a seal is shown, only when all earlier `Persist`s are on disk, so everything
+//! that was answered survives a crash. Many answers may wait for one disk write. Instants are nanoseconds
+//! since the Unix epoch, on a clock that only moves forward while the process lives.
 
 mod calls;
 mod ending;
@@ -44,7 +44,7 @@ use durable_state::DurableState;
 use event::{Effects, Reply};
 use member::MemberStatus;
 
-/// No heartbeat that grants a lease was longer under way.
+/// The longest that a heartbeat that grants a lease can take.
 pub(crate) const CALL_TIMEOUT_NS: u64 = 2_000_000_000;
 
 /// The coordinator of one run.
@@ -52,23 +52,22 @@ pub(crate) const CALL_TIMEOUT_NS: u64 = 2_000_000_000;
 pub struct Coordinator {
     config: Config,
     state: DurableState,
-    /// What is known of each member only while this process lives, by number.
+    /// Status of each member while this process lives, indexed by worker number.
     present: Vec<MemberStatus>,
-    /// When this process took the run up.
+    /// When this process opened the run.
     opened_ns: u64,
-    /// When the last event came.
     now_ns: u64,
-    /// Workers that were asked to get ready, by slot, and since when.
+    /// Workers that were ordered to get ready, by slot, and since when.
     preparing: Option<(u64, Vec<WorkerId>)>,
     /// When the first of those workers was lost.
     broken_up_ns: Option<u64>,
-    /// Recovered from a journal with a start: another process's clock set its instant.
+    /// Recovered from a journal after the start: another process's clock set the start.
     restored: bool,
-    /// No repartitioning before: by then every worker that may send has called.
+    /// No repartitioning before this: by then every worker that may send has called.
     settled_ns: u64,
-    /// How far the schedule of the foremost worker is ahead of the one by our clock.
+    /// How far the schedule of the foremost worker is ahead of the schedule by our clock.
     ahead_ns: Option<i64>,
-    /// The journal can not be written.
+    /// The journal cannot be written.
     broken: bool,
 }
 
@@ -91,10 +90,10 @@ impl Coordinator {
         (coordinator, Record::Opened { run })
     }
 
-    /// The run in a journal's `records`; the reports' bytes are the caller's to merge.
+    /// Restore the run from a journal's `records`; the caller merges the reports' bytes.
     ///
     /// # Errors
-    /// Which record can not follow on those before it, counted from 0, and why.
+    /// Index of the first record that cannot follow the earlier ones, and why.
     pub fn restore(
         config: Config,
         records: impl IntoIterator<Item = Record>,
@@ -108,16 +107,16 @@ impl Coordinator {
         for (i, record) in records {
             coordinator.state.apply(&record).map_err(|why| (i, why))?;
         }
-        // Who was heard last when is not written down: everybody, just now, is the longest ago it can be
-        // taken for without calling somebody lost who is not.
+        // The journal does not record when workers were last heard. Assume all were heard just now, so that
+        // no live worker is called lost.
         coordinator.present = vec![MemberStatus::new(now); coordinator.state.members.len()];
-        // What a worker's last report says still counts, such as its throttling.
+        // A finished worker's health still counts, such as its throttling.
         for (present, member) in coordinator.present.iter_mut().zip(&coordinator.state.members) {
             if let Some(last) = &member.last {
                 (present.state, present.health) = (WorkerState::Done, last.health);
             }
         }
-        // Those who were here once are not waited for as if they had yet to come.
+        // Workers that were complete once get the shorter deadline for replacements.
         let was_complete = coordinator.state.most_live >= coordinator.enough();
         coordinator.broken_up_ns = was_complete.then_some(now);
         coordinator.settled_ns = now + coordinator.silence_ns();
@@ -125,7 +124,7 @@ impl Coordinator {
         Ok(coordinator)
     }
 
-    /// Take one event in; `now` never goes back.
+    /// Apply one event; `now` never goes back.
     pub fn step(&mut self, event: Event, now: u64) -> Vec<Effect> {
         let mut effects = Effects::default();
         self.now_ns = now;
@@ -134,10 +133,10 @@ impl Coordinator {
             Event::Stop(reason) => *reason == StopReason::Operator,
             _ => true,
         };
-        // First what is overdue: a worker that speaks up too late is lost all the same.
+        // First what is overdue: a worker that calls too late is lost all the same.
         self.tick(now, &mut effects);
         let reply = self.take(event, now, &mut effects);
-        // A call may have been what was waited for; its answer already includes it.
+        // A call may complete what the run was waiting for; its answer already includes it.
         self.tick(now, &mut effects);
         let answer = reply.map(|reply| self.answer(reply, now)).transpose();
         if let Some(answer) = answer.filter(|answer| is_call || answer.is_err()) {
@@ -204,7 +203,7 @@ impl Coordinator {
         Ok(Reply::Done)
     }
 
-    /// Make a change that has to outlive this process.
+    /// Apply a durable change and have it persisted.
     fn record(&mut self, record: Record, effects: &mut Effects) {
         let applied = self.state.apply(&record);
         debug_assert_eq!(applied, Ok(()), "{record:?}");
@@ -213,7 +212,7 @@ impl Coordinator {
         }
     }
 
-    /// How long a silent worker is taken for alive: longer than it may send.
+    /// How long a silent worker counts as alive: longer than it may send.
     fn silence_ns(&self) -> u64 {
         self.config.lease_ns + self.config.margin_ns
     }

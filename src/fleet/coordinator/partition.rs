@@ -1,4 +1,4 @@
-//! Who owns which part of the schedule: at the start, and again when workers are lost or join late.
+//! Which worker owns which shard: at the start, and again when workers are lost or join late.
 
 use super::event::Effects;
 use super::member::MemberStatus;
@@ -7,17 +7,17 @@ use crate::fleet::messages::{MAX_WORKERS, WorkerId, WorkerState};
 use crate::plan::Shard;
 
 impl Coordinator {
-    /// Whether a worker could send.
+    /// Whether a worker is ready to send.
     pub(super) fn is_able(&self, worker: WorkerId) -> bool {
         matches!(self.present[worker.0 as usize].state, WorkerState::Ready | WorkerState::Running)
     }
 
-    /// Workers that could send, by slot.
+    /// Workers that are ready to send, by slot.
     fn able(&self) -> Vec<WorkerId> {
         self.by_slot(self.state.live().map(|(id, _)| id).filter(|id| self.is_able(*id)).collect())
     }
 
-    /// The part that a worker without one is to get ready for: the one it will most likely get.
+    /// The shard that a worker without one should prepare for: the one it will most likely get.
     pub(super) fn prepare_for(&self, worker: WorkerId) -> Option<Shard> {
         let Some(last) = self.state.epochs.last() else {
             let (_, preparing) = self.preparing.as_ref()?;
@@ -37,7 +37,7 @@ impl Coordinator {
         (slice.of <= most).then_some(slice)
     }
 
-    /// Decide on a new epoch if those who could send are not those who own the schedule.
+    /// Begin a new epoch if the workers that are ready are not the owners of the schedule.
     pub(super) fn repartition(&mut self, now: u64, effects: &mut Effects) {
         let Some(from_ns) = self.next_epoch_from(now) else { return };
         let Some(shards) = self.wanted_shares() else { return };
@@ -46,16 +46,17 @@ impl Coordinator {
         effects.note(Note::Shared(epoch, from_ns));
     }
 
-    /// The earliest time of the schedule from which a new epoch may hold: when every lease that was
-    /// granted without knowledge of it has run out. `None`: none may be decided now.
+    /// The earliest time of the schedule at which a new epoch may begin: when every lease granted without
+    /// knowledge of it has run out. `None`: no new epoch may be decided now.
     fn next_epoch_from(&self, now: u64) -> Option<u64> {
         let (start_at_ns, last) = (self.start_at_ns()?, self.state.epochs.last()?);
         let at_ns = now as i64 - start_at_ns as i64;
-        // One at a time, and none by a coordinator that has not heard everybody since it came back.
+        // One epoch at a time, and none until a restored coordinator has had time to hear all workers.
         if now < self.settled_ns || at_ns < last.from_ns as i64 {
             return None;
         }
-        // Nor by one that knows the schedule's time only by a clock that may have been set since.
+        // Nor while a restored coordinator knows the schedule's time only by a clock that may have been set
+        // since.
         if self.restored && self.ahead_ns.is_none() {
             return None;
         }
@@ -63,7 +64,7 @@ impl Coordinator {
         let start_error_ns = of_workers(|p| p.start_error_ns.unwrap_or(0)).min(self.config.lease_ns);
         let mut ahead_ns = self.config.lease_ns + self.config.margin_ns + start_error_ns;
         if self.restored {
-            // Another process's clock set the start; we know that clock to within a call.
+            // Another process's clock set the start; we know that clock to within the duration of a call.
             ahead_ns += CALL_TIMEOUT_NS;
         }
         let from_ns = u64::try_from(at_ns).ok()? + ahead_ns;
@@ -71,15 +72,15 @@ impl Coordinator {
         (terms.length_ns.is_none_or(|length| from_ns < length)).then_some(from_ns)
     }
 
-    /// The sharing-out that fits those who could send; `None`: the present one does, or nothing better may
-    /// be done.
+    /// The partitioning that fits the ready workers; `None`: the present one does, or no better one is
+    /// allowed.
     fn wanted_shares(&self) -> Option<Vec<EpochShard>> {
         let (_, terms) = self.state.plan.as_ref()?;
         let last = self.state.epochs.last()?;
-        // One that is done has carried its part out.
+        // A finished worker has carried its shard out and keeps it.
         let is_here = |id: WorkerId| self.state.member(id).is_some_and(|m| m.gone.is_none());
         let kept: Vec<EpochShard> = last.shards.iter().copied().filter(|s| is_here(s.worker)).collect();
-        // By number: asked after each event, of a thousand workers.
+        // Indexed by worker number: this runs after each event, for up to a thousand workers.
         let mut owns = vec![false; self.present.len()];
         kept.iter().for_each(|s| owns[s.worker.0 as usize] = true);
         let new: Vec<WorkerId> = self.able().into_iter().filter(|id| !owns[id.0 as usize]).collect();
@@ -107,7 +108,7 @@ impl Coordinator {
     }
 }
 
-/// One slot each, in order.
+/// One shard each, in order.
 pub(super) fn partition(workers: &[WorkerId]) -> Vec<EpochShard> {
     let of = workers.len() as u32;
     (0..).zip(workers).map(|(slot, worker)| EpochShard { worker: *worker, slot, of }).collect()

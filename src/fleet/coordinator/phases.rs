@@ -1,4 +1,4 @@
-//! What time alone changes: losses, the start, the end. And how a run is stopped.
+//! What time alone changes: losses, the start, the end. Also how a run is stopped.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::fleet::messages::{Phase, WorkerId};
 use crate::plan::Shard;
 
 impl Coordinator {
-    /// When a [`super::Event::Tick`] is due though nobody calls; `None`: never again.
+    /// When the next [`super::Event::Tick`] is due without other events; `None`: never again.
     pub fn wait_until(&self) -> Option<u64> {
         if self.state.sealed.is_some() {
             return None;
@@ -22,7 +22,7 @@ impl Coordinator {
         let gathered = self.waiting().map(|waiting| waiting.until_ns);
         let over = self.over_ns();
         let last = self.last_call_ns();
-        // A journal's records may call for action at once.
+        // A restored state may call for action at once.
         let taken_up = [self.opened_ns];
         silent.chain(taken_up).chain(gathered).chain(over).chain(last).filter(|at| *at > self.now_ns).min()
     }
@@ -51,14 +51,14 @@ impl Coordinator {
         }
     }
 
-    /// Towards the start: enough workers, then all of them ready.
+    /// Advance toward the start: enough workers, then all of them ready.
     fn gather(&mut self, now: u64, effects: &mut Effects) {
         let is_live = |id: &WorkerId| self.state.members[id.0 as usize].is_live();
         if self.preparing.as_ref().is_some_and(|(_, preparing)| !preparing.iter().all(is_live)) {
             self.preparing = None;
             self.broken_up_ns.get_or_insert(now);
         }
-        // The parts are fixed before anybody gets ready for one; whoever joins meanwhile comes later.
+        // Shards are fixed before workers prepare for them; a worker that joins meanwhile gets one later.
         if self.preparing.is_none() && !self.is_short() {
             let live = self.state.live().map(|(id, _)| id).collect();
             self.preparing = Some((now, self.by_slot(live)));
@@ -75,13 +75,13 @@ impl Coordinator {
             if waiting.what != AwaitedStep::Ready || is_late || (waiting.there as usize) < self.enough() {
                 return self.stop(StopReason::NotGathered(self.explain(&waiting)), now, effects);
             }
-            // Those that are ready are enough.
+            // The ready ones are enough.
             waiting.missing.into_iter().for_each(|id| self.leave(id, false, now, effects));
             self.gather(now, effects);
         }
     }
 
-    /// What was waited for in vain.
+    /// The message for a wait that timed out.
     fn explain(&self, waiting: &Waiting) -> String {
         let Waiting { there, wanted, .. } = *waiting;
         let lost = match waiting.missing.len() {
@@ -100,7 +100,7 @@ impl Coordinator {
         }
     }
 
-    /// What a run that has not begun waits for; `None`: it has, or it is over.
+    /// What a run that has not begun waits for; `None`: it has begun, or it is over.
     pub fn waiting(&self) -> Option<Waiting> {
         let state = &self.state;
         if state.start_at_ns.is_some() || state.stopped.is_some() || state.sealed.is_some() {
@@ -143,12 +143,12 @@ impl Coordinator {
         self.state.plan.is_none() || self.awaits_operator() || self.state.live().count() < self.enough()
     }
 
-    /// Whoever can join can bring a plan; where there is an operator, it takes theirs to carry it out.
+    /// Anyone who can join can bring a plan; where there is an operator, only the operator starts it.
     fn awaits_operator(&self) -> bool {
         self.config.has_operator && self.state.plan_key.is_some() && !self.state.started_by_operator
     }
 
-    /// Seal or stop a run whose owners have all ended before its time; whether it was.
+    /// Seal or stop a run whose owners have all ended early; returns whether it did.
     fn ends_early(&mut self, now: u64, effects: &mut Effects) -> bool {
         let members = &self.state.members;
         let owners = self.state.epochs.last().into_iter().flat_map(|e| &e.shards);
@@ -158,7 +158,7 @@ impl Coordinator {
         }
         let all_done = owners.iter().all(|m| m.gone.is_none());
         let partitioning = self.state.plan.as_ref().map(|(_, terms)| terms.partitioning);
-        // Somebody new may take the lost ones' places.
+        // A new worker may take a lost one's shard.
         if !all_done && partitioning != Some(Partitioning::Requests) && self.state.live().next().is_some() {
             return false;
         }
@@ -170,20 +170,20 @@ impl Coordinator {
         true
     }
 
-    /// A worker has no part any more.
+    /// Detach a worker and note that it was replaced or lost.
     pub(super) fn leave(&mut self, worker: WorkerId, replaced: bool, now: u64, effects: &mut Effects) {
         self.detach(worker, replaced, now, effects);
         effects.note(if replaced { Note::Replaced(worker) } else { Note::Lost(worker) });
     }
 
-    /// The same, reported by the caller.
+    /// Detach a worker; the caller adds the note.
     pub(super) fn detach(&mut self, worker: WorkerId, replaced: bool, now: u64, effects: &mut Effects) {
         let heard_ns = self.present[worker.0 as usize].heard_ns;
         self.record(Record::Departure { worker, at_ns: now, heard_ns, replaced }, effects);
     }
 
-    /// A plan that says `fail` is stopped by the loss of anybody who had a part; whoever noticed it may have
-    /// crashed before it came to that.
+    /// Under `on_worker_loss: fail`, stop the run when a worker that owned a shard is gone. Checked on each
+    /// tick, because the coordinator may have crashed between the loss and the stop.
     fn fail_if_lost(&mut self, now: u64, effects: &mut Effects) {
         if self.fails() && !self.is_over(now) {
             let lost = self.state.members.iter().position(|m| m.had_shard && m.gone.is_some());
@@ -200,7 +200,7 @@ impl Coordinator {
         self.state.plan.as_ref().is_none_or(|(_, terms)| terms.on_worker_loss == OnWorkerLoss::Fail)
     }
 
-    /// A worker says that it can not do its part.
+    /// A worker reported that it failed.
     pub(super) fn failed(&mut self, worker: WorkerId, why: String, now: u64, effects: &mut Effects) {
         let mattered = self.state.start_at_ns.is_none() || self.state.members[worker.0 as usize].had_shard;
         if self.fails() && mattered {
@@ -216,7 +216,7 @@ impl Coordinator {
         }
     }
 
-    /// What is wanted of the workers now.
+    /// The phase that workers are ordered into now.
     pub(super) fn phase(&self, now: u64) -> Phase {
         match (&self.state.sealed, &self.state.stopped, self.state.start_at_ns) {
             (Some(_), _, _) => Phase::Finished,
@@ -228,22 +228,22 @@ impl Coordinator {
         }
     }
 
-    /// When the schedule begins by our clock: as it was written down, or, if another process did that, as
-    /// the workers that keep to it show.
+    /// When the schedule begins on our clock: as recorded, or, if another process recorded it, as the reports
+    /// of running workers show.
     pub(super) fn start_at_ns(&self) -> Option<u64> {
         let at_ns = self.state.start_at_ns?;
         let shift_ns = self.ahead_ns.filter(|_| self.restored).unwrap_or(0);
         Some(at_ns.saturating_add_signed(-shift_ns))
     }
 
-    /// The same for display: not by a coordinator that came back until some worker has shown it, or until
-    /// all were heard and none has begun.
+    /// The start as sent to workers. A restored coordinator sends none until a worker has reported its
+    /// position, or until it would have heard any worker that has begun.
     pub(super) fn announced_start_ns(&self, now: u64) -> Option<u64> {
         let is_known = !self.restored || self.ahead_ns.is_some() || now >= self.settled_ns;
         self.start_at_ns().filter(|_| is_known)
     }
 
-    /// When load ends, stopped or not; `None`: not known, or when all requests were made.
+    /// When load ends, stopped or not; `None`: unknown, or when all requests were made.
     fn over_ns(&self) -> Option<u64> {
         if let Some((_, at_ns)) = &self.state.stopped {
             return Some(*at_ns);
@@ -256,10 +256,10 @@ impl Coordinator {
         self.over_ns().is_some_and(|at| now >= at)
     }
 
-    /// When final reports are no longer waited for.
+    /// When the wait for final reports ends.
     fn last_call_ns(&self) -> Option<u64> {
         let drain_ns = self.state.plan.as_ref().map_or(0, |(_, terms)| terms.drain_ns);
-        // One that hears of the stop late may go on until its lease is over.
+        // A worker that hears of the stop late may go on until its lease runs out.
         Some(self.over_ns()? + self.config.lease_ns + drain_ns + self.config.final_ns)
     }
 

@@ -1,4 +1,4 @@
-//! What a coordinator has to remember over a crash: one record for each thing that can not be undone.
+//! What a coordinator has to remember across a crash: one record for each irreversible change.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,92 +7,90 @@ use super::terms::RunTerms;
 use crate::fleet::messages::{Final, Key, PlanBundle, Totals, WorkerId};
 use crate::plan::Shard;
 
-/// One line of the journal. Records applied in their order give the coordinator's lasting state; there is
-/// no other way to change it, so a restored coordinator is the one that crashed.
+/// One entry of the journal. Records applied in order give the coordinator's durable state. Nothing else
+/// changes it, so a restored coordinator equals the one that crashed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Record {
-    /// The run: always first.
+    /// Begins a run; always first.
     Opened {
-        /// Its name.
+        /// The run's name.
         run: Key,
     },
-    /// The plan that is run, and the key of the worker that brought it; `None`: it is the coordinator's own.
+    /// The plan, its terms, and the key of the worker that brought it; `None`: it is the coordinator's own.
     Plan(PlanBundle, RunTerms, Option<Key>),
-    /// A worker was taken in; its number is the number of those before it.
+    /// A worker joined; its number is the count of earlier joins.
     Joined {
-        /// Its key.
+        /// The process's random key.
         key: Key,
-        /// Its place.
+        /// Its slot, below `MAX_SLOT`.
         slot: u32,
-        /// Where it runs.
+        /// The host's name, for display.
         host: String,
-        /// Its load threads.
+        /// Number of load threads.
         threads: u32,
-        /// When.
+        /// When it joined, in nanoseconds on the coordinator's clock.
         at_ns: u64,
     },
-    /// A worker has no part in the run any more.
+    /// A worker left the run early.
     Departure {
-        /// Which.
+        /// The worker.
         worker: WorkerId,
-        /// When it was found out.
+        /// When the coordinator noticed, in nanoseconds on its clock.
         at_ns: u64,
-        /// When it was last heard.
+        /// When the worker was last heard, in nanoseconds on the same clock.
         heard_ns: u64,
-        /// Whether a new process took its place; otherwise it was silent.
+        /// Whether a new process took its slot; otherwise it fell silent, failed, or announced its end.
         replaced: bool,
     },
-    /// The operator asked to start the load with the workers that are there.
+    /// The operator started the run with the workers that had joined.
     ToldToStart,
     /// Load begins: the first epoch.
     Started {
-        /// When the schedule begins.
+        /// When the schedule begins, in nanoseconds on the coordinator's clock.
         start_at_ns: u64,
-        /// Who owns what from its first instant on.
+        /// The owners from the schedule's first instant on.
         shards: Vec<EpochShard>,
     },
     /// The schedule was repartitioned.
     Shared {
-        /// Its number, one more than the last one's.
+        /// Its number, one more than the previous epoch's.
         epoch: u32,
-        /// From which time of the schedule on.
+        /// Its start, in nanoseconds of the schedule.
         from_ns: u64,
-        /// Who owns what; others nothing.
+        /// The owners; other workers own nothing.
         shards: Vec<EpochShard>,
     },
-    /// A window was applied. The caller keeps the report's bytes with it.
+    /// A window was applied. The caller stores the report's bytes with it.
     Report {
-        /// Whose.
+        /// The worker.
         worker: WorkerId,
-        /// Its number.
+        /// The window's sequence number.
         seq: u64,
-        /// What it counts.
+        /// The counts in the window.
         totals: Totals,
     },
-    /// A worker's last word.
+    /// A worker's final report.
     Final(WorkerId, Box<Final>),
-    /// Load is stopped before its time.
+    /// Load was stopped early, and when.
     Stopped(StopReason, u64),
-    /// The result is final.
+    /// The result became final, and when.
     Sealed(RunEnd, u64),
-    /// The reports are written and this exit code was reported. Always last.
+    /// The reports are written and this exit code was returned. Always last.
     ExitReported(u8),
 }
 
-/// A worker's part of an epoch.
+/// A worker's shard in an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpochShard {
-    /// Whose.
     pub(crate) worker: WorkerId,
-    /// Slot of a number of slots; those of an epoch are distinct and of one number.
+    /// Index below `of`; distinct within an epoch.
     pub(crate) slot: u32,
-    /// The number of slots.
+    /// The number of shards, the same throughout an epoch.
     pub(crate) of: u32,
 }
 
 impl EpochShard {
-    /// The part as arithmetic knows it.
     pub(crate) fn shard(self) -> Shard {
         Shard { slot: self.slot, of: self.of }
     }

@@ -1,70 +1,70 @@
-//! What people are shown of a fleet.
+//! The state of a fleet for display.
 
 use super::durable_state::Departure;
 use crate::fleet::messages::{Health, Totals, WorkerId, WorkerState};
 use crate::plan::Shard;
 
-/// A worker as it is now.
+/// One worker now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// Its number.
+    /// Counted from 0 in the order of joining.
     pub worker: WorkerId,
-    /// Its place.
+    /// Its slot, below `MAX_SLOT`.
     pub slot: u32,
-    /// Where it runs.
+    /// The host's name.
     pub host: String,
-    /// Its load threads.
+    /// Number of load threads.
     pub threads: u32,
-    /// Where it stands.
+    /// Its state for display.
     pub mark: MemberState,
-    /// Its part by the newest sharing-out.
+    /// Its shard in the newest epoch.
     pub shard: Option<Shard>,
-    /// Its last report on itself.
+    /// The health it last reported.
     pub health: Health,
-    /// When it was last heard, on the coordinator's clock.
+    /// When it was last heard, in nanoseconds on the coordinator's clock.
     pub heard_ns: u64,
-    /// Its last window that was applied.
+    /// Sequence number of its last applied window.
     pub acked_seq: u64,
-    /// The sum of its windows.
+    /// The sum of its applied windows.
     pub totals: Totals,
-    /// How and when it left before the end.
+    /// How and when it left early.
     pub gone: Option<Departure>,
-    /// Its start lay at most this far from the asked one.
+    /// Upper bound on the error of its start, in nanoseconds.
     pub start_error_ns: Option<u64>,
-    /// Whether it ever owned a part of the schedule.
+    /// Whether it ever owned a shard.
     pub had_shard: bool,
 }
 
 /// What a run that has not begun waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    /// For what.
+    /// The step it waits for.
     pub what: AwaitedStep,
-    /// Workers that are there, or ready.
+    /// Workers that have joined, or that are ready.
     pub there: u32,
-    /// Of so many.
+    /// Workers needed.
     pub wanted: u32,
-    /// Those that were lost and whose places nobody has taken; or those that are not ready.
+    /// Lost workers whose slots are still free; or workers that are not ready.
     pub missing: Vec<WorkerId>,
-    /// Until when, on the coordinator's clock.
+    /// The deadline, in nanoseconds on the coordinator's clock.
     pub until_ns: u64,
 }
 
-/// What is waited for before the start, in this order.
+/// The steps before the start, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AwaitedStep {
-    /// That somebody brings a plan.
+    /// A plan.
     Plan,
-    /// That enough workers join.
+    /// Enough workers.
     Workers,
-    /// That the operator starts a run whose plan a worker brought.
+    /// The operator's start of a run whose plan a worker brought.
     Operator,
-    /// That each of them has its connections open.
+    /// Every worker's open connections.
     Ready,
 }
 
 impl AwaitedStep {
-    /// Every name there is.
+    /// Every name.
     pub(crate) const NAMES: [&str; 4] = ["plan", "workers", "operator", "ready"];
 
     /// The name in `/status`.
@@ -81,18 +81,18 @@ impl AwaitedStep {
 /// A worker's state, for display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberState {
-    /// As it says itself.
+    /// Takes part, in the state it reported.
     Present(WorkerState),
-    /// Silent for longer than its lease.
+    /// Was silent for longer than a lease and a margin, or failed.
     Lost,
-    /// Another process took its place.
+    /// Another process took its slot.
     Replaced,
     /// Announced that it ends early.
     Left,
 }
 
 impl MemberState {
-    /// Every name there is: the values of the metric's label.
+    /// Every name: the values of the metric's label.
     pub(crate) const NAMES: [&str; 10] =
         ["joined", "preparing", "ready", "running", "draining", "done", "failed", "lost", "replaced", "left"];
 

@@ -1,4 +1,4 @@
-//! What a coordinator goes by: the plan's terms and its own bounds.
+//! The coordinator's settings: the plan's terms and its own limits.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,61 +7,61 @@ use crate::plan::{Model, Plan};
 
 const S: u64 = 1_000_000_000;
 
-/// What the plan says that matters for sharing it out.
+/// The parts of the plan that partitioning depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunTerms {
-    /// What can be repartitioned in the middle of a run.
+    /// The unit of partitioning, which decides what can be repartitioned mid-run.
     pub partitioning: Partitioning,
-    /// What the loss of a worker means.
+    /// What happens when a worker is lost.
     pub on_worker_loss: OnWorkerLoss,
-    /// Warm-up and measured time; `None`: a number of requests ends the run.
+    /// Warm-up plus measured time, in nanoseconds; `None`: a number of requests ends the run.
     pub length_ns: Option<u64>,
-    /// How long requests in flight may take after that.
+    /// How long requests in flight may take after that, in nanoseconds.
     pub drain_ns: u64,
 }
 
-/// What a plan deals out.
+/// What the plan's load is partitioned into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Partitioning {
     /// Open model: arrivals of a schedule. Can be repartitioned over any number of workers.
     Arrivals,
-    /// Closed model ended by time: connections. A lost worker's place may be taken by a new one.
+    /// Closed model ended by time: connections. A new worker may take over a lost worker's connections.
     Connections,
-    /// Closed model ended by a number of requests: stretches of them. What a lost worker did of its
-    /// stretch is not known, so nobody takes its place.
+    /// Closed model ended by a number of requests: ranges of requests. How much of its range a lost worker
+    /// did is unknown, so no worker takes it over.
     Requests,
 }
 
-/// A coordinator's own bounds. Every wait has one.
+/// A coordinator's limits. Every wait has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Begin when so many have joined, 1..=`messages::MAX_WORKERS`.
+    /// Begin when this many workers have joined, 1..=`messages::MAX_WORKERS`.
     pub workers: u32,
-    /// There is an operator: a run whose plan a worker brought begins only at their word.
+    /// There is an operator, who has to start a run whose plan a worker brought.
     pub has_operator: bool,
-    /// The program's version; workers have to be the same.
+    /// The program's version; workers must have the same.
     pub version: String,
-    /// The right to send, from the heartbeat that asked for it.
+    /// Length of a lease, counted from the heartbeat that requested it, in nanoseconds.
     pub lease_ns: u64,
-    /// What two clocks may run apart within a lease, and starts may differ; added to it before a worker is
-    /// called lost and before a new epoch begins.
+    /// Bound on the drift of two clocks within a lease and on the difference of starts, in nanoseconds. Added
+    /// to the lease before a worker is called lost and before a new epoch begins.
     pub margin_ns: u64,
-    /// How far ahead the start lies: enough for each worker to hear of it more than once.
+    /// How far ahead the start lies, in nanoseconds: enough for each worker to hear of it more than once.
     pub start_lead_ns: u64,
-    /// How long too few workers are waited for.
+    /// How long to wait for enough workers, in nanoseconds.
     pub gather_ns: u64,
-    /// From the first loss of a worker on that came when all were there, but load had not begun: how long
-    /// others may take to come in its place and to get ready.
+    /// How long replacements may take to join and get ready, in nanoseconds, counted from the first loss of a
+    /// worker after all had joined and before load began.
     pub replace_ns: u64,
-    /// How long workers may take to get ready.
+    /// How long workers may take to get ready, in nanoseconds.
     pub prepare_ns: u64,
-    /// How long final reports are waited for after the drain.
+    /// How long to wait for final reports after the drain, in nanoseconds.
     pub final_ns: u64,
 }
 
 impl Config {
-    /// The usual bounds for a fleet of `workers`.
+    /// The default limits for a fleet of `workers`.
     pub fn new(workers: u32, version: &str) -> Self {
         Self {
             workers,
@@ -72,7 +72,7 @@ impl Config {
             start_lead_ns: 3 * S,
             // New machines of a cluster take minutes to come up.
             gather_ns: 900 * S,
-            // A lost pod's successor finds a machine that is up and an image that is there.
+            // A lost pod's successor finds a machine that is up and an image that is already pulled.
             replace_ns: 120 * S,
             prepare_ns: 60 * S,
             final_ns: 15 * S,

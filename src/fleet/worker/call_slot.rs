@@ -1,6 +1,6 @@
-//! One call at a time, and when the next one is due: retry, back-off and jitter as numbers.
+//! One call at a time, and when the next is due: retry, backoff and jitter.
 
-/// The first wait after a failure; doubled with each one more.
+/// The first wait after a failure; it doubles with each further one.
 const FIRST_BACKOFF_NS: u64 = 200_000_000;
 
 /// Calls of one kind, one after the other.
@@ -12,16 +12,13 @@ pub(crate) struct CallSlot<T> {
     failures: u32,
 }
 
-/// A call that was not answered yet.
+/// A call without an answer yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct UnderWay<T> {
-    /// Its number.
     pub(crate) call: u64,
-    /// When it was made.
     pub(crate) sent_ns: u64,
-    /// When nobody waits for its answer any longer.
+    /// When its answer is no longer awaited.
     pub(crate) until_ns: u64,
-    /// What it asks.
     pub(crate) what: T,
 }
 
@@ -37,13 +34,13 @@ impl<T: Copy> CallSlot<T> {
         self.under_way.is_none() && now >= self.due_ns
     }
 
-    /// A call is made.
+    /// Record a call.
     pub(crate) fn begin(&mut self, call: u64, what: T, now: u64, timeout_ns: u64) {
-        // The caller gives up first; this is for one that forgets to say so.
+        // The caller times out first; this covers one that never reports it.
         self.under_way = Some(UnderWay { call, sent_ns: now, until_ns: now + 2 * timeout_ns, what });
     }
 
-    /// The call with this number has ended; `None`: nobody waits for it.
+    /// The call with this number has ended; `None`: it is not awaited.
     pub(crate) fn end(&mut self, call: u64) -> Option<UnderWay<T>> {
         self.under_way.take_if(|u| u.call == call)
     }
@@ -53,20 +50,20 @@ impl<T: Copy> CallSlot<T> {
         self.under_way.take_if(|u| now >= u.until_ns)
     }
 
-    /// The last call was answered; the next one is due at `due_ns`.
+    /// The last call was answered; the next is due at `due_ns`.
     pub(crate) fn succeeded(&mut self, due_ns: u64) {
         self.failures = 0;
         self.due_ns = due_ns;
     }
 
-    /// The last call was in vain: wait, longer each time, up to `most_ns`, and not all workers alike.
+    /// The last call failed: back off exponentially up to `most_ns`, with half of it as jitter.
     pub(crate) fn failed(&mut self, now: u64, most_ns: u64, rng: &mut fastrand::Rng) {
         let backoff_ns = FIRST_BACKOFF_NS.saturating_mul(1 << self.failures.min(16)).min(most_ns);
         self.failures = self.failures.saturating_add(1);
         self.due_ns = now + backoff_ns / 2 + rng.u64(0..=backoff_ns / 2);
     }
 
-    /// When something is to be done here.
+    /// When this slot needs attention next.
     pub(crate) fn wait_until(&self) -> u64 {
         self.under_way.as_ref().map_or(self.due_ns, |u| u.until_ns)
     }

@@ -1,61 +1,60 @@
-//! How far the coordinator's clock is ahead of the worker's: four stamps a call, as in NTP (RFC 5905,
-//! section 8), those with the least error of the last few believed.
+//! The offset of the coordinator's clock from the worker's: four timestamps per call, as in NTP (RFC 5905,
+//! section 8), taking the recent sample with the least error.
 
 use std::collections::VecDeque;
 
-/// Comparisons that are kept: of the last sixteen calls at least, in which crystals drift apart by
-/// microseconds. A heartbeat makes two: as its machines saw it, and as the wire did.
+/// Samples kept: at least the last sixteen calls, over which crystals drift by microseconds. A heartbeat
+/// gives two: one from the state machines' timestamps, one from the wire's.
 const KEPT: usize = 32;
-/// Two undisciplined clocks run apart by at most this share: a hundred in a million each.
+/// Upper bound on the relative drift of two undisciplined clocks: 100 ppm each.
 const DRIFT_PER_MILLION: u64 = 200;
 
-/// One exchange: sent `t0` and its answer received `t3` on the worker's clock; received `t1` and answered `t2`
-/// on the coordinator's.
+/// One exchange: sent at `t0` and answered at `t3` on the worker's clock; received at `t1` and answered at
+/// `t2` on the coordinator's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exchange {
     /// When the call left.
     pub(crate) t0_ns: u64,
-    /// When it came.
+    /// When it arrived.
     pub(crate) t1_ns: u64,
     /// When the answer left.
     pub(crate) t2_ns: u64,
-    /// When it came.
+    /// When it arrived.
     pub(crate) t3_ns: u64,
 }
 
-/// The last comparisons of the two clocks.
+/// Recent samples of the clocks' offset.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Comparison {
     kept: VecDeque<Sample>,
 }
 
-/// One comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Sample {
-    /// Coordinator's clock minus the worker's.
+    /// Coordinator's clock minus worker's clock.
     ahead_ns: i64,
-    /// Time on the wire, there and back.
+    /// Round-trip time without the coordinator's own.
     round_trip_ns: u64,
     taken_ns: u64,
 }
 
 impl Sample {
-    /// The truth lies within this much of `ahead_ns`, `now` on the worker's clock.
+    /// Bound on the error of `ahead_ns` at `now` on the worker's clock.
     fn error_ns(&self, now: u64) -> u64 {
         self.round_trip_ns.div_ceil(2) + now.saturating_sub(self.taken_ns) / 1_000_000 * DRIFT_PER_MILLION + 1
     }
 }
 
 impl Comparison {
-    /// Take in one exchange. Stamps that can not be true are ignored.
+    /// Add one exchange. Impossible timestamps are ignored.
     pub(crate) fn add(&mut self, exchange: Exchange) {
         let Exchange { t0_ns: t0, t1_ns: t1, t2_ns: t2, t3_ns: t3 } = exchange;
         let (Some(whole), Some(inside)) = (t3.checked_sub(t0), t2.checked_sub(t1)) else { return };
         let Some(round_trip_ns) = whole.checked_sub(inside) else { return };
-        // The bounds of messages keep all of them below 2^62.
+        // The bounds of messages keep all timestamps below 2^62.
         let ahead_ns = (t1 as i64 - t0 as i64).midpoint(t2 as i64 - t3 as i64);
         let sample = Sample { ahead_ns, round_trip_ns, taken_ns: t3 };
-        // A coordinator that came back elsewhere, or whose clock was set: nothing older holds.
+        // The coordinator moved to another machine, or its clock was set: older samples are void.
         if self.kept.iter().any(|s| s.ahead_ns.abs_diff(ahead_ns) > s.error_ns(t3) + sample.error_ns(t3)) {
             self.kept.clear();
         }
@@ -65,8 +64,8 @@ impl Comparison {
         self.kept.push_back(sample);
     }
 
-    /// An instant of the coordinator's clock on the worker's, and how far it may be off by then or by
-    /// `now`, whichever is later; `None` before the first comparison. An instant before the worker's origin
+    /// An instant of the coordinator's clock on the worker's clock, and its error bound at that instant or at
+    /// `now`, whichever is later. `None` before the first sample. An instant before the worker's origin
     /// becomes 0.
     pub(crate) fn own(&self, theirs_ns: u64, now: u64) -> Option<(u64, u64)> {
         let best = self.kept.iter().min_by_key(|s| s.error_ns(now))?;

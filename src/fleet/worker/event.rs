@@ -1,4 +1,4 @@
-//! What happens to a worker, and what it wants done.
+//! The worker's events and effects.
 
 use std::sync::Arc;
 
@@ -9,78 +9,78 @@ use crate::fleet::messages::{
 };
 use crate::plan::Shard;
 
-/// What happens to a worker. `W` is a [`super::Window`].
+/// Input to a worker. `W` is a [`super::Window`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event<W> {
-    /// Time has passed; due by [`super::Worker::wait_until`], harmless earlier.
+    /// Time has passed. Due at [`super::Worker::wait_until`], harmless earlier.
     Tick,
     /// A call has ended.
     Answered {
-        /// The number it was given.
+        /// The number from its [`Effect::Call`].
         call: u64,
-        /// How.
+        /// The answer or the error.
         answer: Result<Answer, CallError>,
     },
-    /// Clock stamps of a call, before the call's own end.
+    /// Timestamps of a call, fed before the call's [`Event::Answered`].
     Compared(Exchange),
-    /// [`Effect::UsePlan`] was carried out: the plan is checked and its digest the one that was asked for;
-    /// or it can not be used, and why.
+    /// [`Effect::UsePlan`] was carried out: the plan is valid and has the announced digest; or why it cannot
+    /// be used.
     PlanChecked(Result<(), String>),
-    /// [`Effect::Prepare`] was carried out for this part: first connection attempts have ended; or the
-    /// target was never reached, and why.
+    /// [`Effect::Prepare`] was carried out for this shard: the first connection attempts have ended; or why
+    /// the target was never reached.
     Prepared(Shard, Result<(), String>),
-    /// What the threads say of themselves, for the next heartbeat.
+    /// The threads' health, for the next heartbeat.
     Health(Health),
-    /// A window was closed, in order.
+    /// A window was closed; windows come in order.
     Window(W),
-    /// A load thread has failed, and why; the others are asked to stop.
+    /// A load thread failed, and why; the others are stopping.
     LoadFailed(String),
     /// All threads have ended, and their last windows were fed.
     LoadEnded,
-    /// This process was asked to end.
+    /// A signal interrupted the process.
     Interrupted,
 }
 
-/// What is to be done.
+/// What the caller has to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect<W> {
     /// Make a call and feed [`Event::Answered`] with its number; give up after `timeout_ns`.
     Call {
-        /// Its number.
+        /// The call's number, from 1.
         call: u64,
-        /// What is asked.
+        /// The request to send.
         request: Request<W>,
-        /// How long it may take.
+        /// Timeout in nanoseconds.
         timeout_ns: u64,
     },
-    /// Check this plan with the same code as always and hold its digest against `digest`.
+    /// Parse and check this plan, and compare its digest with the bundle's.
     UsePlan(PlanBundle),
-    /// Start load threads for this part and open their connections; load waits for `Start`. Comes again
-    /// when another part has to be prepared for: then end these threads and start new ones.
+    /// Start load threads for this shard and open their connections; load waits for `Start`. For another
+    /// shard it comes again: then end these threads and start new ones.
     Prepare(Shard),
-    /// The schedule begins at this instant (which may lie in the past for one that comes late). Comes half a
-    /// second before it; a lease may come earlier.
+    /// The schedule begins at this instant, which may lie in the past for a worker that joins late. Comes
+    /// half a second before it; a lease may come earlier.
     Start {
-        /// On the worker's clock.
+        /// Nanoseconds on the worker's clock.
         at_ns: u64,
     },
-    /// What is owned from when on: replaces earlier ones from `from_ns` on. What is due before the
-    /// first turn is not this worker's. Comes before the lease under which it holds.
+    /// The worker's assignments. They replace earlier ones from their `from_ns` on. What is due before the
+    /// first assignment is not this worker's. Comes before the lease under which they hold.
     Assignments(Vec<Assignment>),
-    /// Requests may be sent until this instant of the worker's clock; never an earlier one than before. What falls
-    /// due while there is no lease is counted as dropped and never sent.
+    /// Requests may be sent until this instant, which never moves back. Requests that fall due without a
+    /// lease are counted as dropped and never sent.
     Lease {
-        /// On the worker's clock.
+        /// Nanoseconds on the worker's clock.
         until_ns: u64,
     },
-    /// Make no new request from now on, wait for those in flight, feed the last windows and `LoadEnded`
-    /// (which always follows once `Prepare` was asked for, even if that failed).
+    /// Make no new requests, wait for those in flight, feed the last windows and `LoadEnded`. `LoadEnded`
+    /// always follows an effect `Prepare`, even a failed one.
     StopLoad,
-    /// Everything is done: end the process.
+    /// End the process.
     Exit(Exit),
 }
 
-/// What is asked of the coordinator.
+/// A request to the coordinator.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request<W> {
     /// `POST /workers`
@@ -91,20 +91,20 @@ pub enum Request<W> {
     Heartbeat(WorkerId, Box<Heartbeat>),
     /// `POST /workers/{id}/reports/{seq}`: one window, unchanged until it is acknowledged.
     Report {
-        /// Whose.
+        /// The worker.
         worker: WorkerId,
         /// Its key.
         key: Key,
-        /// Its number, from 1.
+        /// The window's sequence number, from 1.
         seq: u64,
-        /// What it holds.
+        /// The window.
         window: Arc<W>,
     },
     /// `POST /workers/{id}/final`
     Final(WorkerId, Box<Final>),
 }
 
-/// What the coordinator answered.
+/// A successful answer of the coordinator.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// To a join.
@@ -117,12 +117,12 @@ pub enum Answer {
     Acked(Acked),
 }
 
-/// Why there is no answer.
+/// Why a call failed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CallError {
     /// The coordinator refused.
     Refused(Refusal),
-    /// It could not be reached, or not in time, or what came is no answer; why, for people.
+    /// The coordinator was unreachable, timed out, or sent no valid answer; the reason, for display.
     Unreachable(String),
 }
 
@@ -131,12 +131,12 @@ pub enum CallError {
 pub enum Exit {
     /// Everything it did is in the result; why the run ended early, if it did.
     Done(Option<String>),
-    /// The coordinator wants nothing of it; why.
+    /// The coordinator refused it; the reason.
     Refused(Refusal),
     /// The coordinator could not be reached for too long; the last error.
     Unreachable(String),
-    /// It could not do its part; why.
+    /// It failed; the reason.
     Failed(String),
-    /// It was asked to end.
+    /// A signal interrupted it.
     Interrupted,
 }

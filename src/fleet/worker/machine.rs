@@ -1,4 +1,4 @@
-//! The worker itself: what it holds, how events reach it, and which calls are due.
+//! The worker's state machine: its state, how events change it, and which calls are due.
 //!
 //! ```text
 //! join ──▶ plan ──▶ Joined ──prepare──▶ Preparing ──▶ Ready ──start──▶ Running ──▶ Draining ──▶ Done
@@ -16,43 +16,43 @@ use crate::fleet::messages::{
 use crate::plan::Shard;
 
 const S: u64 = 1_000_000_000;
-/// Waits between calls in vain grow up to this. A tenth of it while a lease may run out.
+/// The longest backoff. A tenth of it for control calls while a lease may run out.
 const MOST_BACKOFF_NS: u64 = 5 * S;
-/// Before the first orders.
+/// Heartbeat interval before the first orders.
 const FIRST_BEAT_NS: u64 = S / 4;
-/// The load threads learn the start so long before the schedule begins: late, because the clocks are compared until
-/// then, and drift apart afterwards; early enough for a thread that has to wait for a core.
+/// How long before the schedule begins the load threads get the start. Late, because clock comparison goes on
+/// until then and the clocks drift afterwards; early enough for a thread that has to wait for a core.
 pub(super) const BEGIN_NS: u64 = S / 2;
 
-/// What a worker is given.
+/// A worker's settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Made for this process: random.
+    /// Random, made for this process.
     pub key: Key,
-    /// The place it wants.
+    /// The slot it wants; `None`: any.
     pub slot: Option<u32>,
     /// The program's version.
     pub version: String,
-    /// Where it runs, for people.
+    /// The host's name, for display.
     pub host: String,
-    /// Its load threads.
+    /// Number of load threads.
     pub threads: u32,
-    /// The plan it was given, checked.
+    /// Its own plan, checked, if it was started with one.
     pub plan: Option<PlanBundle>,
     /// Seed of the jitter.
     pub seed: u64,
-    /// How long a join, heartbeat or plan may take: not longer than the coordinator reckons with.
+    /// Timeout of a join, heartbeat or plan call in nanoseconds: no longer than the coordinator assumes.
     pub control_timeout_ns: u64,
-    /// How long a report may take.
+    /// Timeout of a report in nanoseconds.
     pub report_timeout_ns: u64,
-    /// How long a coordinator that was never reached is tried.
+    /// How long to try a coordinator that was never reached, in nanoseconds.
     pub join_ns: u64,
-    /// How long one that was reached before is tried.
+    /// How long to try one that was reached before, in nanoseconds.
     pub give_up_ns: u64,
 }
 
 impl Config {
-    /// The usual bounds.
+    /// The default timeouts.
     pub fn new(key: Key, version: &str, seed: u64) -> Self {
         Self {
             key,
@@ -66,13 +66,13 @@ impl Config {
             report_timeout_ns: 10 * S,
             // The coordinator's machine may come up long after the workers'.
             join_ns: 900 * S,
-            // Time for it to be started again, elsewhere if need be.
+            // Time to restart it, on another machine if need be.
             give_up_ns: 120 * S,
         }
     }
 }
 
-/// What the control lane asks.
+/// The kinds of control call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ControlCall {
     Join,
@@ -80,16 +80,14 @@ pub(super) enum ControlCall {
     Heartbeat,
 }
 
-/// Where the plan is.
+/// The stage of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PlanStage {
-    /// Nowhere yet.
     None,
-    /// The coordinator has one.
+    /// The coordinator has one, not fetched yet.
     Wanted,
-    /// Being checked.
     Checking,
-    /// At hand.
+    /// Available.
     Known,
 }
 
@@ -100,25 +98,25 @@ pub struct Worker<W> {
     rng: fastrand::Rng,
     last_call: u64,
     pub(super) control: CallSlot<ControlCall>,
-    /// A window's number; 0: the final report.
+    /// A window's sequence number; 0: the final report.
     reports: CallSlot<u64>,
     pub(super) clocks: Comparison,
     pub(super) outbox: Outbox<W>,
-    /// Its number, while the coordinator knows it.
+    /// Its number, unless it has to join again.
     pub(super) id: Option<WorkerId>,
-    /// The run it takes part in; kept when it has to join again.
+    /// Its run; kept when it has to join again.
     pub(super) run: Option<Key>,
     pub(super) plan: PlanStage,
     pub(super) state: WorkerState,
-    /// The part that load threads are made for, and whether they are there.
+    /// The shard to prepare load threads for; `prepared`: the one they are ready for.
     pub(super) prepare: Option<Shard>,
     pub(super) prepared: Option<Shard>,
     health: Health,
-    /// When the schedule begins on our clock, and how far that may be off by then.
+    /// When the schedule begins on our clock, and the error bound at that instant.
     pub(super) start: Option<(u64, u64)>,
-    /// The same instant as first received, on the coordinator's clock.
+    /// The start as first received, on the coordinator's clock.
     pub(super) announced_start_ns: u64,
-    /// The load threads know of the start: it is final.
+    /// The load threads have the start: it is final.
     pub(super) begun: bool,
     pub(super) stop_at_ns: Option<u64>,
     pub(super) assignments: Vec<Assignment>,
@@ -128,23 +126,23 @@ pub struct Worker<W> {
     /// No new requests from here on.
     stopping: bool,
     load_ended: bool,
-    /// Heartbeats are in vain.
+    /// The coordinator refuses further heartbeats.
     fenced: bool,
-    /// Why it ends before its time, by its own account.
+    /// The worker's own reason for ending early.
     why: Option<String>,
-    /// Why it was asked to end early.
+    /// The coordinator's reason for stopping early.
     pub(super) stopped_why: Option<String>,
-    /// How it will end when all is delivered, if not well.
+    /// How it will end once all is delivered, if not with success.
     exit: Option<Exit>,
     exited: bool,
-    /// Since when it can not do its part, until the coordinator has heard of it.
+    /// When it failed, until the coordinator has heard of it.
     failed_ns: Option<u64>,
-    /// Since when calls are in vain, and what the last one ran into.
+    /// Since when calls fail, and the last error.
     unreachable: Option<(u64, String)>,
 }
 
 impl<W: Window> Worker<W> {
-    /// A worker that has not called yet.
+    /// A worker that has made no call yet.
     pub fn new(config: Config) -> Self {
         let rng = fastrand::Rng::with_seed(config.seed);
         let plan = if config.plan.is_some() { PlanStage::Known } else { PlanStage::None };
@@ -183,7 +181,7 @@ impl<W: Window> Worker<W> {
         }
     }
 
-    /// When a [`Event::Tick`] is due though nothing happens; `None`: never again.
+    /// When the next [`Event::Tick`] is due without other events; `None`: never again.
     pub fn wait_until(&self) -> Option<u64> {
         if self.exited {
             return None;
@@ -198,13 +196,13 @@ impl<W: Window> Worker<W> {
         given_up.into_iter().chain(control).chain(reports).chain(begin).min()
     }
 
-    /// Why calls are in vain, and until when they are made all the same; `None`: the last one was answered.
+    /// Why calls fail, and until when they are retried; `None`: the last one was answered.
     pub(crate) fn in_vain_until(&self) -> Option<(&str, u64)> {
         let limit_ns = if self.run.is_some() { self.config.give_up_ns } else { self.config.join_ns };
         self.unreachable.as_ref().map(|(since, error)| (error.as_str(), since + limit_ns))
     }
 
-    /// Take one event in; `now` never goes back.
+    /// Apply one event; `now` never goes back.
     pub fn step(&mut self, event: Event<W>, now: u64) -> Vec<Effect<W>> {
         let mut effects = Vec::new();
         if self.exited {
@@ -255,7 +253,7 @@ impl<W: Window> Worker<W> {
         }
     }
 
-    /// It can not do its part.
+    /// The worker failed.
     fn fail(&mut self, why: String, now: u64, effects: &mut Vec<Effect<W>>) {
         self.state = WorkerState::Failed;
         self.failed_ns = Some(now);
@@ -264,7 +262,7 @@ impl<W: Window> Worker<W> {
         self.end(Exit::Failed(why), effects);
     }
 
-    /// Make no new requests, deliver what there is, and end like this.
+    /// Make no new requests, deliver what there is, then end with `exit`.
     pub(super) fn end(&mut self, exit: Exit, effects: &mut Vec<Effect<W>>) {
         self.exit.get_or_insert(exit);
         self.stop_load(effects);
@@ -280,12 +278,12 @@ impl<W: Window> Worker<W> {
         }
     }
 
-    /// Whether orders can still change what the load does.
+    /// Whether orders can no longer change the load.
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping || self.load_ended
     }
 
-    /// End now, whatever is not delivered.
+    /// End now, whatever is undelivered.
     pub(super) fn leave(&mut self, exit: Exit, effects: &mut Vec<Effect<W>>) {
         self.stop_load(effects);
         if !std::mem::replace(&mut self.exited, true) {
@@ -293,7 +291,7 @@ impl<W: Window> Worker<W> {
         }
     }
 
-    /// The result is sealed: nothing this worker knows is wanted any more.
+    /// The result is sealed: the coordinator accepts no more reports.
     pub(super) fn sealed(&mut self, effects: &mut Vec<Effect<W>>) {
         let delivered = !self.begun && self.outbox.is_empty();
         let why = self.stopped_why.clone();
@@ -301,7 +299,7 @@ impl<W: Window> Worker<W> {
     }
 
     fn has_something_to_tell(&self) -> bool {
-        // A heartbeat reports a failure before anything is final, unless there are no more heartbeats.
+        // A heartbeat reports a failure before the final report, unless no more heartbeats are sent.
         let is_final = self.load_ended && (self.failed_ns.is_none() || self.fenced);
         self.id.is_some() && (!self.outbox.is_empty() || is_final)
     }
@@ -451,7 +449,7 @@ impl<W: Window> Worker<W> {
                 let why = "the coordinator has lost reports that it had acknowledged".to_owned();
                 self.leave(Exit::Failed(why), effects);
             }
-            // The next heartbeat reports what is wrong; without one, this does.
+            // The next heartbeat's answer shows the problem; without heartbeats this one does.
             Refusal::UnknownWorker | Refusal::OtherKey if !self.fenced => {
                 self.reports.failed(now, MOST_BACKOFF_NS, &mut self.rng);
             }
@@ -465,7 +463,7 @@ impl<W: Window> Worker<W> {
     pub(super) fn in_vain(&mut self, error: String, control: bool, now: u64) {
         let since = self.unreachable.take().map_or(now, |(since, _)| since);
         self.unreachable = Some((since, error));
-        // While a lease runs there is no time to wait long; before and after there is.
+        // Hurry while a lease runs.
         let hurried = self.start.is_some() && !self.load_ended;
         let most_ns = if hurried { MOST_BACKOFF_NS / 10 } else { MOST_BACKOFF_NS };
         let lane_ns = if control { most_ns } else { MOST_BACKOFF_NS };

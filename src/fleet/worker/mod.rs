@@ -1,8 +1,8 @@
-//! A worker's side as a machine that only computes: what came, and when, to what is to be done.
+//! A worker as a pure state machine: events and their instants in, effects out.
 //!
-//! The caller feeds one [`Event`] with the instant it was seen on the worker's own monotonic clock (the
-//! run's clock, in nanoseconds), and carries the [`Effect`]s out. Two calls at most are under way: a
-//! control call (join, plan, heartbeat) and a report, so that a slow report delays no lease.
+//! The caller feeds one [`Event`] with the instant it was seen on the run's monotonic clock, in nanoseconds,
+//! and carries the [`Effect`]s out. At most two calls are under way: a control call (join, plan, heartbeat)
+//! and a report, so that a slow report delays no lease.
 
 mod clock;
 mod event;

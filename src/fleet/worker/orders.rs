@@ -1,4 +1,4 @@
-//! What answers of the control lane change.
+//! How answers to control calls change the worker.
 
 use super::call_slot::UnderWay;
 use super::machine::{BEGIN_NS, ControlCall, PlanStage};
@@ -64,7 +64,7 @@ impl<W: Window> Worker<W> {
                 self.stop_load(effects);
             }
             _ if self.is_stopping() => {}
-            // A schedule that was over before this worker had a part in it has none for it.
+            // The schedule was over before this worker got a shard.
             Phase::Drain if self.start.is_none() => self.stop_load(effects),
             Phase::Wait | Phase::Drain => {}
             Phase::Prepare | Phase::Run => {
@@ -75,7 +75,7 @@ impl<W: Window> Worker<W> {
         }
     }
 
-    /// Make load threads for the part that is wanted, unless they are there.
+    /// Prepare load threads for the wanted shard, unless they exist already.
     fn get_ready(&mut self, orders: &Orders, effects: &mut Vec<Effect<W>>) {
         let owned = orders.assignments.iter().find_map(|t| t.shard);
         let Some(part) = owned.or(orders.prepare) else { return };
@@ -86,8 +86,8 @@ impl<W: Window> Worker<W> {
         }
     }
 
-    /// Find the start on our clock when all is there: threads, a part, and an instant; and find it better
-    /// until it is final.
+    /// Set the start on our clock once threads, a shard and an instant are there; refine it until it is
+    /// final.
     fn settle_start(&mut self, orders: &Orders, now: u64, effects: &mut Vec<Effect<W>>) {
         let Some(start_at_ns) = orders.start_at_ns else { return };
         let Some((at_ns, error_ns)) = self.clocks.own(start_at_ns, now) else { return };
@@ -100,12 +100,12 @@ impl<W: Window> Worker<W> {
                 self.assignments.clone_from(&orders.assignments);
                 effects.push(Effect::Assignments(self.assignments.clone()));
             }
-            // Another instant is of another coordinator's clock, which was set from what workers reported.
+            // Another instant is on another coordinator's clock and derived from what workers reported.
             Some(_) if self.begun || self.announced_start_ns != start_at_ns => return,
             Some((_, known_ns)) if known_ns <= error_ns => return,
             Some(_) => {}
         }
-        // An instant of 0 means "not known" to those who wait for it.
+        // 0 means "not set" to the load threads.
         let at_ns = at_ns.max(1);
         self.start = Some((at_ns, error_ns));
         self.stop_at_ns = orders.stop_at_ns.map(|stop| at_ns + stop.saturating_sub(start_at_ns));
@@ -120,7 +120,7 @@ impl<W: Window> Worker<W> {
         }
     }
 
-    /// New assignments, then the lease under which they hold.
+    /// Pass on new assignments, then the lease under which they hold.
     fn keep_going(&mut self, orders: &Orders, sent_ns: u64, now: u64, effects: &mut Vec<Effect<W>>) {
         let Some((start_ns, _)) = self.start else { return };
         if self.assignments != orders.assignments && !orders.assignments.is_empty() {
@@ -146,7 +146,7 @@ mod tests {
     use crate::plan::Shard;
 
     const S: u64 = 1_000_000_000;
-    /// The coordinator's clock is so far ahead.
+    /// How far the coordinator's clock is ahead.
     const AHEAD_NS: u64 = 1_000 * S;
     const START_NS: u64 = 20 * S;
 
@@ -166,7 +166,7 @@ mod tests {
     struct Bench(Worker<Nothing>, u64);
 
     impl Bench {
-        /// One whose threads are ready.
+        /// A worker whose threads are ready.
         fn ready() -> Self {
             let digest = "0".repeat(64);
             let source = String::new();
@@ -185,7 +185,7 @@ mod tests {
             self.0.step(event, self.1)
         }
 
-        /// The next call but reports, when it is due.
+        /// The next control call, when it is due.
         fn called(&mut self) -> u64 {
             loop {
                 let effects = self.feed(Event::Tick);
@@ -201,8 +201,8 @@ mod tests {
             }
         }
 
-        /// A heartbeat that the coordinator's machine sees 3 ms late, and the wire within `wire_ns` there and
-        /// back; with this coordinator's start.
+        /// A heartbeat that the coordinator's state machine sees 3 ms late and the wire within `wire_ns` of
+        /// round trip, with this start.
         fn beat(&mut self, start_at_ns: Option<u64>, wire_ns: Option<u64>) {
             let call = self.called();
             let t0_ns = self.1;
@@ -251,7 +251,7 @@ mod tests {
         let (at_ns, error_ns) = bench.start();
         assert_eq!(at_ns, START_NS);
         assert!((10_000..5_000_000).contains(&error_ns), "{error_ns}");
-        // Another instant is another clock's.
+        // Another instant is on another clock.
         bench.beat(announced.map(|at| at + 7), Some(10));
         assert_eq!(bench.start(), (at_ns, error_ns));
         while bench.1 + 2 * S < START_NS {

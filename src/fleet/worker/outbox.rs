@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::Window;
 use crate::fleet::messages::Totals;
 
-/// Windows that wait unsent, at most: a minute's worth. After that they grow longer, not more.
+/// The most windows that wait unsent: a minute's worth. Beyond it windows are merged in pairs.
 pub const MAX_WAITING: usize = 64;
 
-/// Closed windows on their way. One at a time is under way and frozen: it may have been applied though
-/// its acknowledgement was lost. Those behind it have no number yet and may be merged.
+/// Closed windows to deliver. One at a time is in flight and frozen: it may have been applied though its
+/// acknowledgment was lost. Windows behind it have no sequence number yet and may be merged.
 #[derive(Debug)]
 pub(crate) struct Outbox<W> {
     acked_seq: u64,
@@ -20,16 +20,15 @@ pub(crate) struct Outbox<W> {
 }
 
 impl<W: Window> Outbox<W> {
-    /// An empty one.
     pub(crate) fn new() -> Self {
         Self { acked_seq: 0, frozen: None, waiting: VecDeque::new(), totals: Totals::default() }
     }
 
-    /// Take a closed window in.
+    /// Add a closed window.
     pub(crate) fn push(&mut self, window: W) {
         self.totals.add(&window.totals());
         if self.waiting.len() == MAX_WAITING {
-            // Neighbours in pairs: half as many, each twice as long, none of them lost.
+            // Merge neighbors in pairs: half as many, each twice as long, none lost.
             let mut windows = std::mem::take(&mut self.waiting).into_iter();
             while let Some(mut earlier) = windows.next() {
                 if let Some(later) = windows.next() {
@@ -41,7 +40,7 @@ impl<W: Window> Outbox<W> {
         self.waiting.push_back(window);
     }
 
-    /// The window to send and its number: the same until it is acknowledged.
+    /// The window to send and its sequence number: the same until it is acknowledged.
     pub(crate) fn next(&mut self) -> Option<(u64, Arc<W>)> {
         if self.frozen.is_none() {
             self.frozen = self.waiting.pop_front().map(Arc::new);
@@ -49,14 +48,13 @@ impl<W: Window> Outbox<W> {
         self.frozen.clone().map(|window| (self.acked_seq + 1, window))
     }
 
-    /// The coordinator has applied all up to `seq`. Earlier answers that arrive later change nothing.
+    /// The coordinator has applied all up to `seq`. Older answers that arrive late change nothing.
     pub(crate) fn acked(&mut self, seq: u64) {
         if seq == self.acked_seq + 1 && self.frozen.take().is_some() {
             self.acked_seq = seq;
         }
     }
 
-    /// The last number that was acknowledged.
     pub(crate) fn acked_seq(&self) -> u64 {
         self.acked_seq
     }
@@ -71,7 +69,7 @@ impl<W: Window> Outbox<W> {
         self.waiting.len() + usize::from(self.frozen.is_some())
     }
 
-    /// What all windows together count, acknowledged or not.
+    /// Sum over all windows, acknowledged or not.
     pub(crate) fn totals(&self) -> Totals {
         self.totals
     }

@@ -1,11 +1,11 @@
-//! What a worker reports.
+//! The trait of a worker's windows.
 
 use crate::fleet::messages::Totals;
 
-/// A closed window of this worker, over all its threads; what it holds is the caller's matter.
+/// A closed window of a worker, merged over its threads; its content is up to the caller.
 pub trait Window {
-    /// Take a later window in: counts add up, the span is extended.
+    /// Append a later window: counts add up, the span is extended.
     fn extend(&mut self, later: Self);
-    /// What it counts.
+    /// The window's counts.
     fn totals(&self) -> Totals;
 }
