@@ -1,9 +1,9 @@
-//! The early end of a run: a threshold that has been failing for as long as the plan allows.
+//! Ends a run early when a threshold has failed for as long as the plan allows.
 
 use crate::run::SharedSnapshot;
 use crate::verdict::threshold::Watch;
 
-/// Looks at the thresholds whenever there is something new to judge.
+/// Evaluates the thresholds whenever there are new results.
 #[derive(Debug, Default)]
 pub(crate) struct Abort {
     watch: Watch,
@@ -12,7 +12,7 @@ pub(crate) struct Abort {
 }
 
 impl Abort {
-    /// The threshold (by its place) whose failing ends the run now; reported once.
+    /// Index of the threshold whose failure ends the run now; returned once.
     pub(crate) fn look(&mut self, shared: &SharedSnapshot) -> Option<usize> {
         let ripe = shared.read(|snapshot| {
             let may_abort = snapshot.run.thresholds.iter().any(|t| t.abort_after_ns.is_some());

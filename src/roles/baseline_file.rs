@@ -1,5 +1,5 @@
-//! The earlier report that `--baseline` names: opened, bounded, and held against the plan before
-//! anything is sent.
+//! Reads the report that `--baseline` names, bounds it, and checks it against the plan before anything is
+//! sent.
 
 use std::fs::File;
 use std::io::Read;
@@ -11,10 +11,10 @@ use crate::plan::Plan;
 use crate::units::print_bytes;
 use crate::verdict::baseline::{self, BaselineRun, DEFAULT_MAX_REGRESSION, MAX_FILE_BYTES};
 
-/// What the run is to be held against, if anything.
+/// The baseline to compare the run with, if any.
 ///
 /// # Errors
-/// Why it can not be, and what to do.
+/// Why it cannot be used, and the remedy.
 pub(crate) fn read(options: &Options, plan: &Plan) -> Result<Option<Arc<BaselineRun>>, String> {
     let Some(path) = &options.baseline else { return Ok(None) };
     let shown = path.display();

@@ -1,5 +1,5 @@
-//! A coordinator: the machine that decides behind the web server, its journal, the merged snapshot, and the
-//! main thread that lets time pass and judges in the end.
+//! The coordinator role: the state machine behind the web server, its journal, the merged snapshot, and the
+//! main thread that drives the clock and computes the verdict.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -20,14 +20,14 @@ use crate::run::SharedSnapshot;
 use crate::run::{RunInfo, Snapshot, State};
 use crate::web::{self, Access, Listen, Operator, Site, Token};
 
-/// Where a coordinator listens when it has tokens.
+/// Listen address with tokens.
 const WITH_TOKENS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
-/// Where it listens when it has none.
+/// Listen address without tokens.
 const WITHOUT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
-/// How long calls are answered after the end at least: for workers whose last answer was lost on its way.
+/// Minimum time to answer calls after the end, for workers whose last answer was lost on the network.
 const LAST_WORD: Duration = Duration::from_millis(1_500);
 
-/// Carry out what was typed.
+/// Run a coordinator with these command-line options.
 ///
 /// # Errors
 /// An error to print, with its exit code.
@@ -42,7 +42,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         None => summary::fail(options, &shared, failure),
     })?;
     let exit = lead(options, &shared, &handle, &interrupts, live);
-    // Whoever is to take the run up waits for the journal.
+    // The process that takes the run over waits for the journal.
     if !handle.with(|service| service.is_left()) {
         let spent = interrupts.count().min(1);
         linger(options, &interrupts, spent);
@@ -50,10 +50,10 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
             Ok(exit) => Some(*exit),
             Err(failure) => handle.with(|service| service.never_began()).map(|_| failure.exit),
         };
-        // One that is moved elsewhere in its last moments may be asked for its result there.
+        // A coordinator being moved in its last moments may have to deliver its result elsewhere.
         if let Some(exit) = code.filter(|_| !interrupts.by_term()) {
             handle.with(|service| service.record_exit(exit));
-            // The run has ended; nobody waits for more than this.
+            // The run has ended; its answers do not wait for this record.
             let _ = handle.settle();
         }
     }
@@ -84,7 +84,7 @@ fn open(
     Ok((handle, server))
 }
 
-/// Let time pass until the result is sealed, then judge.
+/// Tick until the result is sealed, then compute the verdict.
 fn lead(
     options: &Options,
     shared: &Arc<SharedSnapshot>,
@@ -106,7 +106,7 @@ fn lead(
             handle.with(|service| service.stop(StopReason::Threshold(threshold)));
         }
         let is_sealed = handle.with(CoordinatorService::tick);
-        // A failure has stopped the run.
+        // On failure it has already stopped the run.
         let _ = handle.settle();
         if is_sealed {
             handle.with(CoordinatorService::seal);
@@ -127,7 +127,7 @@ fn lead(
     summary::conclude(options, shared)
 }
 
-/// End without ending the run: it is all in the journal, for the next process to take up.
+/// Exit without ending the run: the journal has it all for the next process.
 fn left(
     options: &Options,
     shared: &SharedSnapshot,
@@ -146,7 +146,7 @@ fn left(
     summary::conclude(options, shared)
 }
 
-/// Where to listen, and who may come in.
+/// The listen address and the tokens.
 struct ListenConfig {
     listen: SocketAddr,
     worker: Option<String>,

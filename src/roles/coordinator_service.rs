@@ -1,5 +1,5 @@
-//! What a coordinator holds: the machine, its journal, the snapshot; and how the machine's effects are
-//! carried out, one call after the other.
+//! The coordinator's service: the state machine, its journal and the snapshot. It carries out the machine's
+//! effects, one call at a time.
 
 mod calls;
 pub(crate) mod handle;
@@ -31,10 +31,10 @@ use crate::verdict::preflight;
 
 /// Memory for windows that some worker has not reported yet.
 const OPEN_WINDOWS_BYTES: usize = 64 << 20;
-/// No more than a worker can be silent for before it is lost, several times over.
+/// The most open windows: several times the silence after which a worker is lost, in seconds.
 const MOST_OPEN_WINDOWS: usize = 60;
 
-/// What the main thread and the calls share.
+/// State shared by the main thread and the calls.
 pub(crate) struct CoordinatorService {
     options: Options,
     coordinator: Coordinator,
@@ -42,16 +42,16 @@ pub(crate) struct CoordinatorService {
     shared: Arc<SharedSnapshot>,
     plan: Option<Plan>,
     merger: Option<Merger>,
-    /// Each worker's number among the merger's sources, and its outstanding requests.
+    /// Per worker, its index among the merger's sources, and its range of thread rows.
     sources: Vec<Option<(usize, std::ops::Range<usize>)>>,
     threads: usize,
     clock: Clock,
     epoch_ns: u64,
     sealed: Option<RunEnd>,
-    /// The run goes on with another process.
+    /// Another process continues the run.
     left: bool,
     stopped: Option<StopReason>,
-    /// What each worker sent in its newest window, in requests per second.
+    /// Per worker, the requests per second sent in its newest window.
     rates: Vec<f64>,
     notes: Notes,
 }
@@ -60,7 +60,7 @@ impl CoordinatorService {
     /// A new run, or the one in the journal.
     ///
     /// # Errors
-    /// When the journal can not be used, or is of another plan.
+    /// The journal cannot be used, or is of another plan.
     pub(crate) fn open(
         options: &Options,
         shared: Arc<SharedSnapshot>,
@@ -156,11 +156,11 @@ impl CoordinatorService {
         Ok(())
     }
 
-    /// Let time pass; whether the result is sealed.
+    /// Advance time; returns whether the result is sealed.
     pub(crate) fn tick(&mut self) -> bool {
         let now = self.now();
         if self.sealed.is_none() && self.coordinator.wait_until().is_some_and(|at| at <= now) {
-            // Nobody asks.
+            // No call to answer.
             let _ = self.feed(Event::Tick, None);
         }
         let elapsed_ns = self.coordinator.starts_at_ns().and_then(|start| now.checked_sub(start));
@@ -171,21 +171,21 @@ impl CoordinatorService {
         self.sealed.is_some()
     }
 
-    /// Make no new requests.
+    /// Stop load: no new requests.
     pub(crate) fn stop(&mut self, reason: StopReason) {
         let _ = self.feed(Event::Stop(reason), None);
     }
 
-    /// The operator's word.
+    /// The operator starts the run.
     ///
     /// # Errors
-    /// Why it can not be now.
+    /// Why it cannot start now.
     pub(crate) fn start(&mut self) -> Result<(), String> {
         self.feed(Event::Start, None).map(|_| ()).map_err(|refusal| refusal.message())
     }
 
-    /// Leave the run to the next process with the same journal; whether that is possible. What is called for
-    /// meanwhile is still written down.
+    /// Leave the run to the next process with the same journal; returns whether that is possible. Calls that
+    /// still arrive are journaled.
     pub(crate) fn leave(&mut self) -> bool {
         self.left = self.journal.is_some() && self.sealed.is_none() && !self.coordinator.is_broken();
         if self.left {
@@ -194,12 +194,11 @@ impl CoordinatorService {
         self.left
     }
 
-    /// Whether the run was left to another process.
     pub(crate) fn is_left(&self) -> bool {
         self.left
     }
 
-    /// Show what was measured until the run was left.
+    /// Show the results up to the point where the run was left.
     pub(crate) fn show_left(&mut self) {
         self.show_fleet();
         if let Some(merger) = self.merger.take() {
@@ -215,14 +214,14 @@ impl CoordinatorService {
         self.coordinator.unheard(self.now()) > 0
     }
 
-    /// Why load never began, when it did not.
+    /// The reason if load never began; `None` otherwise.
     pub(crate) fn never_began(&self) -> Option<String> {
         let closing = self.sealed.as_ref().filter(|closing| !closing.started)?;
         let why = closing.stopped.as_ref().map_or("no reason".to_owned(), ToString::to_string);
         Some(format!("the run never began: {why}; nothing was sent"))
     }
 
-    /// The clock that workers compare theirs with: a clock, and what is added to it, in nanoseconds.
+    /// The clock that workers compare theirs with, and the offset to add to it, in nanoseconds.
     pub(crate) fn clock(&self) -> (Clock, u64) {
         (self.clock, self.epoch_ns)
     }
@@ -235,7 +234,7 @@ impl CoordinatorService {
         self.plan.as_ref().map_or(0, |plan| plan.scenarios.len())
     }
 
-    /// Feed an event, and carry out what follows; the answer, if it is a call.
+    /// Feed an event and carry out its effects; returns the answer if it is a call.
     fn feed(&mut self, event: Event, at_hand: Option<(&Report, &[u8])>) -> Result<Option<Answer>, Refusal> {
         let now = self.now();
         for effect in self.coordinator.step(event, now) {
@@ -244,7 +243,7 @@ impl CoordinatorService {
                     let bytes =
                         at_hand.filter(|_| matches!(record, Record::Report { .. })).map(|(_, bytes)| bytes);
                     if let Err(failure) = self.persist(&record, bytes.unwrap_or_default()) {
-                        // Nothing that follows may be done: it will not be written down.
+                        // Skip the remaining effects: they are not journaled.
                         self.journal_failed(&failure.message);
                         return Err(Refusal::JournalFailed);
                     }
@@ -262,14 +261,14 @@ impl CoordinatorService {
         Ok(None)
     }
 
-    /// Nothing can be written down any more, and what was is not known. If the machine took its result for
-    /// sealed, it is final all the same, or this process would wait for ever; but it is not whole.
+    /// The journal cannot be written any more, and how much of it is on disk is unknown. A result that the
+    /// machine has already sealed stays final, or this process would wait forever, but counts as incomplete.
     fn journal_failed(&mut self, why: &str) {
         if self.coordinator.is_broken() {
             return;
         }
         self.say(why);
-        // Nobody asks.
+        // No call to answer.
         let _ = self.feed(Event::JournalFailed, None);
         if let Some(closing) = self.coordinator.closing() {
             let mut closing = closing.clone();
@@ -278,7 +277,8 @@ impl CoordinatorService {
         }
     }
 
-    /// To be on the disk before anybody hears of it: see [`handle::ServiceHandle::settle`].
+    /// Append to the journal. It has to be on disk before any answer leaves: see
+    /// [`handle::ServiceHandle::settle`].
     fn persist(&mut self, record: &Record, bytes: &[u8]) -> Result<(), Failure> {
         let Some(journal) = &mut self.journal else { return Ok(()) };
         let head = serde_json::to_vec(record).expect("records are JSON");
@@ -288,7 +288,7 @@ impl CoordinatorService {
             .map_err(|e| Failure::incomplete(format!("--state-dir: the journal cannot be written: {e}")))
     }
 
-    /// With the key of the worker that brought it; `None`: it is the coordinator's own.
+    /// `from`: the key of the worker that brought the plan; `None`: it is the coordinator's own.
     fn take_plan(&mut self, plan: Plan, bundle: PlanBundle, from: Option<Key>) -> Result<(), Refusal> {
         let terms = RunTerms::of(&plan);
         self.feed(Event::Plan(bundle, terms, from), None)?;
@@ -379,7 +379,7 @@ impl CoordinatorService {
             Note::Joined(worker) => {
                 let (there, wanted) = self.coordinator.gathered();
                 let (number, host) = (worker.0, host(worker));
-                // More may come than a start waits for.
+                // More workers may join than a start waits for.
                 let asked_for =
                     if there > wanted { format!(", of {wanted} asked for") } else { format!(" of {wanted}") };
                 self.say(&format!("worker {number} ({host}) joined, {there}{asked_for}"));
@@ -420,7 +420,7 @@ impl CoordinatorService {
         let closing = self.sealed.as_ref();
         let ids =
             |of: Option<&Vec<WorkerId>>| of.map_or(Vec::new(), |ids| ids.iter().map(|id| id.0).collect());
-        // A run that was stopped is held against what was asked for until then.
+        // A stopped run is compared with the load planned up to the stop.
         let asked_until_ns = closing.map(|closing| match closing.stopped {
             None => u64::MAX,
             Some(_) => self.shared.read(|s| s.measured_ns),
@@ -447,14 +447,14 @@ impl CoordinatorService {
         self.shared.update(|s| s.fleet = Some(fleet));
     }
 
-    /// Show the finished run, once its end is on the disk or can not be.
+    /// Publish the final result. Its seal is on disk by now, or cannot be written.
     pub(crate) fn seal(&mut self) {
         self.show_fleet();
         let Some(merger) = self.merger.take() else {
             return self.shared.update(|s| s.state = State::Finished);
         };
         let reason = self.sealed.as_ref().and_then(|closing| closing.stopped.clone());
-        // A threshold says itself that it has failed.
+        // A failed threshold reports itself.
         let error = reason.as_ref().filter(|reason| !matches!(reason, StopReason::Threshold(_)));
         self.shared.update(|s| s.error = error.map(ToString::to_string));
         self.shared.update(|s| match reason {
@@ -481,7 +481,7 @@ fn unpack(bytes: &[u8]) -> Result<(Record, Vec<u8>), String> {
     Ok((serde_json::from_slice(head).map_err(|_| damaged())?, report.to_vec()))
 }
 
-/// Arrivals that an open plan asks for in so much of its measured time.
+/// Arrivals that an open plan schedules within `until_ns` of measured time; `None` in the closed model.
 fn asked(plan: &Plan, until_ns: u64) -> Option<u64> {
     let Model::Open { pieces, .. } = &plan.load.model else { return None };
     let (mut arrivals, mut left_ns) = (0.0, until_ns);
@@ -524,7 +524,7 @@ mod tests {
             crate::cli::parse(typed.into_iter().chain(more).collect()).unwrap()
         }
 
-        /// A coordinator whose only worker, of this key, may report.
+        /// A coordinator whose only worker has this key and may report.
         pub(super) fn started(&self, key: Key) -> CoordinatorService {
             let mut service = self.service(true);
             let at_ns = service.epoch_ns;
@@ -594,7 +594,7 @@ mod tests {
         });
     }
 
-    /// The main thread has taken what a call brought to the disk, in vain, before its answer was to leave.
+    /// The main thread failed to write a call's records to disk before the call's answer left.
     #[test]
     fn what_another_could_not_write_is_not_acknowledged() {
         let run_dir = RunDir::new("taken");
@@ -614,7 +614,7 @@ mod tests {
         assert!(handle.carry_out(Call::Join(&join)).is_ok(), "it has not left");
         assert_eq!(handle.settle(), Err(Refusal::JournalFailed));
         assert_eq!(Calls::settle(&handle), Err(Refusal::JournalFailed), "so it will not");
-        // Answers from now on report the failure, and acknowledge nothing.
+        // Answers from now on report the failure and acknowledge nothing.
         assert_eq!(Calls::settle(&handle), Ok(()));
         assert_eq!(handle.settle(), Err(Refusal::JournalFailed));
         assert!(handle.with(|service| service.coordinator.is_broken()));
@@ -628,7 +628,7 @@ mod tests {
         );
         let plan = crate::plan::parse(&text, "p", &Default::default(), &|_| None).unwrap();
         const S: u64 = 1_000_000_000;
-        // A ramp to half its height has asked for a quarter of it.
+        // A ramp to half its height schedules a quarter of its arrivals.
         let parts = [0, 5 * S, 10 * S, 15 * S, 20 * S, u64::MAX].map(|until_ns| asked(&plan, until_ns));
         assert_eq!(parts, [0, 125, 500, 1_000, 1_500, 1_500].map(Some));
     }

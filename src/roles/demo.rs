@@ -1,4 +1,4 @@
-//! `--demo`: a target of its own and a sample plan, to see what this is in ten seconds.
+//! `--demo`: runs a sample plan against its own target, to try the program in ten seconds.
 
 use super::demo_target::{DemoTarget, PLAN, PLAN_VARIABLE};
 use super::signals::Interrupts;
@@ -14,7 +14,7 @@ use crate::sys::cores;
 /// When the target does not start or the run fails.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
     let interrupts = Interrupts::listen()?;
-    // The target gets the last core to itself where there are several, the load threads the others.
+    // With several cores the target gets the last one and the load threads the others.
     let allowed = cores::allowed();
     let load_cores = &allowed[..allowed.len().saturating_sub(1)];
     let target = DemoTarget::start(Some(load_cores).filter(|cores| !cores.is_empty()))?;

@@ -1,4 +1,4 @@
-//! The target of a demo: this program once more, as a child process that never outlives its parent.
+//! The target of a demo: this program as a child process that never outlives its parent.
 
 use std::io::{self, BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -18,11 +18,11 @@ pub const PLAN: &str = include_str!("demo_plan.yaml");
 /// The variable in [`PLAN`] that stands for the target's URL.
 pub const PLAN_VARIABLE: &str = "DEMO_TARGET";
 
-/// How long the target may take to say where it listens: milliseconds on an idle machine.
+/// How long the target may take to print its address: milliseconds on an idle machine.
 const START_DEADLINE: Duration = Duration::from_secs(10);
-/// How long it may take to end when asked, before it is killed.
+/// How long the target may take to end after SIGTERM before it is killed.
 const STOP_DEADLINE: Duration = Duration::from_secs(2);
-/// How often its end is looked for.
+/// Interval between checks for its end.
 const STOP_CHECK: Duration = Duration::from_millis(2);
 
 /// A running demo target. Dropping it ends the process.
@@ -67,12 +67,11 @@ impl DemoTarget {
         }
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -84,7 +83,7 @@ impl Drop for DemoTarget {
     }
 }
 
-/// Call `spawn` while this thread may run only on its other cores: a child inherits that.
+/// Call `spawn` while this thread is restricted to its other cores, which the child inherits.
 fn on_other_cores(taken: &[usize], spawn: impl FnOnce() -> io::Result<Child>) -> io::Result<Child> {
     let allowed = sched_getaffinity(None)?;
     let mut others = allowed;
@@ -100,14 +99,14 @@ fn on_other_cores(taken: &[usize], spawn: impl FnOnce() -> io::Result<Child>) ->
     child
 }
 
-/// The address in the first line of `stdout`, waited for on a thread of its own: a read from a pipe
-/// has no deadline. The thread ends with the child.
+/// The address in the first line of `stdout`. Reads it on a separate thread, since a read from a pipe has no
+/// deadline. The thread ends with the child.
 fn announced(stdout: ChildStdout) -> io::Result<SocketAddr> {
     let (sender, receiver) = crossbeam_channel::bounded(1);
     std::thread::spawn(move || {
         let mut line = String::new();
         let read = BufReader::new(stdout).read_line(&mut line);
-        // Nobody waits any more: the deadline has passed.
+        // The receiver may be gone: the deadline has passed.
         let _ = sender.send(read.map(|_| line));
     });
     let line = receiver.recv_timeout(START_DEADLINE).map_err(|_| {
@@ -120,7 +119,7 @@ fn announced(stdout: ChildStdout) -> io::Result<SocketAddr> {
     })
 }
 
-/// Ask the child to end, insist after a while, and leave no zombie.
+/// Close the child's input and send SIGTERM, kill it after a deadline, and reap it.
 fn stop(child: &mut Child) {
     drop(child.stdin.take());
     // Not yet waited for, so the id is still the child's. A failing signal means it has ended.
@@ -136,7 +135,7 @@ fn stop(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// `program` without our secrets: its work needs none.
+/// `program` without our tokens, which it does not need.
 fn without_tokens(program: &Path) -> Command {
     let mut command = Command::new(program);
     tokens::VARIABLES.iter().for_each(|name| {

@@ -1,14 +1,14 @@
-//! How a process ends: its exit codes, and what ends it before there is a result.
+//! Exit codes, and errors that end a process before it has a result.
 
 use std::io;
 
-/// Exit codes: public interface.
+/// Exit codes; part of the public interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Everything that was asked holds; nothing was asked, and at least one request ended ok.
+    /// Every threshold and the baseline comparison passed; without either, at least one request succeeded.
     Passed = 0,
-    /// A threshold, or the comparison with a baseline, failed; or no request ended ok.
+    /// A threshold or the baseline comparison failed, or no request succeeded.
     Failed = 1,
     /// Bad usage or a bad plan.
     Usage = 2,
@@ -16,26 +16,25 @@ pub enum Exit {
     Incomplete = 3,
     /// The measurement cannot support a verdict.
     Inconclusive = 4,
-    /// A signal ended it.
+    /// A signal ended the run.
     Interrupted = 130,
 }
 
-/// Something that ends the run before it has a result.
+/// An error that ends the run before it has a result.
 #[derive(Debug)]
 pub struct Failure {
-    /// What to tell the user.
+    /// The message for the user.
     pub message: String,
-    /// The exit code.
+    /// The exit code to end with.
     pub exit: Exit,
 }
 
 impl Failure {
-    /// The plan or the command line is at fault.
+    /// An error in the plan or the command line.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { message: message.into(), exit: Exit::Usage }
     }
 
-    /// The run could not be carried out.
     pub(crate) fn incomplete(message: impl Into<String>) -> Self {
         Self { message: message.into(), exit: Exit::Incomplete }
     }

@@ -1,18 +1,17 @@
-//! Whether this is a GitHub Actions job, and where its output goes: read from the environment and
-//! written to. `report::github` decides what to write.
+//! Detects GitHub Actions and appends to the job's summary. `report::github` draws the content.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// The job this process runs in.
+/// The GitHub Actions job that this process runs in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Job {
     step_summary: Option<PathBuf>,
 }
 
 impl Job {
-    /// The job that the environment speaks of, if any.
+    /// The job described by the environment, if any.
     pub(crate) fn from_environment() -> Option<Self> {
         Self::from_variables(|name| std::env::var_os(name))
     }
@@ -23,10 +22,10 @@ impl Job {
         })
     }
 
-    /// Add `markdown` to the job's summary page, below what earlier steps wrote.
+    /// Append `markdown` to the job's summary page.
     ///
     /// # Errors
-    /// The variable and what the system says.
+    /// The variable and the system's error.
     pub(crate) fn summarise(&self, markdown: &str) -> Result<(), String> {
         let Some(path) = &self.step_summary else { return Ok(()) };
         append(path, markdown)

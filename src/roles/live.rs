@@ -1,8 +1,8 @@
-//! The view of a run while it lasts, on standard error: a line redrawn in place on a terminal, with a row
-//! for each worker of a fleet, a plain line now and then elsewhere, nothing when quiet.
+//! The live view of a run on standard error: on a terminal a line redrawn in place, with a row for each
+//! worker of a fleet; elsewhere a plain line now and then; nothing when quiet.
 //!
-//! What is shown is decided in `report::terminal`; here it is only drawn, and seldom: every redraw
-//! takes time from the cores the load may need.
+//! `report::terminal` decides the content; this module only draws it, and rarely: each redraw takes CPU time
+//! that the load may need.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -13,29 +13,28 @@ use crate::report::terminal::live_line;
 use crate::run::Fleet;
 use crate::run::SharedSnapshot;
 
-/// Between two redraws in place: often enough to look alive.
+/// Interval between redraws in place: often enough to look alive.
 const REDRAW_EVERY: Duration = Duration::from_millis(250);
-/// Between two plain lines: a log of an hour stays under a thousand lines.
+/// Interval between plain lines: an hour's log stays under a thousand lines.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// Draws how a run goes.
+/// Draws the progress of a run.
 pub(crate) struct Live {
     surface: LiveOutput,
     next: Instant,
 }
 
-/// Lines on standard error that do not get in the way of what is redrawn there.
+/// Prints lines on standard error without disturbing the redrawn view.
 pub(crate) enum Notes {
-    /// Nobody wants them.
+    /// Discards them.
     Nowhere,
-    /// One after the other.
+    /// Prints them one after the other.
     Plain,
-    /// Above what is redrawn.
+    /// Prints them above the redrawn view.
     Above(ProgressBar),
 }
 
 impl Notes {
-    /// Write a line.
     pub(crate) fn say(&self, line: &str) {
         // Standard error may be gone; the run goes on.
         let write = || drop(writeln!(std::io::stderr(), "{line}"));
@@ -54,7 +53,7 @@ enum LiveOutput {
 }
 
 impl Live {
-    /// A view on standard error; `tty`: whether that is a terminal.
+    /// A view on standard error; `tty`: whether it is a terminal.
     pub(crate) fn new(quiet: bool, tty: bool) -> Self {
         let surface = match (quiet, tty) {
             (true, _) => LiveOutput::Nothing,
@@ -69,8 +68,8 @@ impl Live {
         Self { surface, next: now + first }
     }
 
-    /// Draw the shared snapshot if it is time to; cheap when it is not. Call it several times a
-    /// second. The shared snapshot is let go before anything is drawn: a stopped terminal stops nothing else.
+    /// Draw the snapshot if it is due; cheap otherwise. Call it several times a second. It releases the
+    /// snapshot before it draws, so a stopped terminal blocks nothing else.
     pub(crate) fn tick(&mut self, shared: &SharedSnapshot) {
         self.tick_at(Instant::now(), shared);
     }
@@ -84,7 +83,7 @@ impl Live {
             LiveOutput::Lines(out) => {
                 self.next = now + LINE_EVERY;
                 let line = shared.read(live_line);
-                // Nobody reads any more: the run and its report go on.
+                // Standard error may be closed; the run and its report go on.
                 let _ = writeln!(out, "{line}");
             }
             LiveOutput::Redrawn(line) => {
@@ -101,7 +100,7 @@ impl Live {
         }
     }
 
-    /// Where lines go that stay.
+    /// Where to print lines that stay.
     pub(crate) fn notes(&self) -> Notes {
         match &self.surface {
             LiveOutput::Nothing => Notes::Nowhere,
@@ -110,7 +109,7 @@ impl Live {
         }
     }
 
-    /// Take the view away, so that the summary starts on a clean line.
+    /// Clear the view, so that the summary starts on a clean line.
     pub(crate) fn finish(self) {
         if let LiveOutput::Redrawn(line) = self.surface {
             line.finish_and_clear();
@@ -118,7 +117,7 @@ impl Live {
     }
 }
 
-/// One line, cut to the terminal's width; the columns of a bar are better spent on figures.
+/// One line, cut to the terminal's width. Figures use the columns better than a bar.
 fn spinner(target: ProgressDrawTarget) -> ProgressBar {
     ProgressBar::with_draw_target(None, target).with_style(style("{spinner} {wide_msg}"))
 }
@@ -133,7 +132,7 @@ mod tests {
     use crate::run::{RunInfo, Snapshot, State};
     use std::sync::{Arc, Mutex};
 
-    /// A writer whose text can be looked at.
+    /// A writer whose text tests can read.
     #[derive(Clone, Default)]
     struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
 

@@ -1,5 +1,5 @@
-//! The load threads of a process, the collector behind them and the channels between: started for a part
-//! of a plan, led through a run, joined. Alone, a process is worker 1 of 1.
+//! The load threads of a process, their collector and the channels to them: started for a shard of a plan,
+//! driven through a run, joined. A standalone process has shard 0 of 1.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -23,38 +23,35 @@ use crate::sys::{self, Clock, TlsConfig, cgroup::Groups};
 use crate::tally::{Merged, Outcome, Tally};
 use crate::verdict::Threads;
 
-/// Timetables on their way to a thread; it takes them at its next turn.
+/// Timetables queued for a thread, which takes them at its next iteration.
 const TIMETABLES: usize = 16;
 
-/// What load threads are to do.
+/// What the load threads need to start.
 pub(crate) struct Task<'a> {
-    /// What was typed.
+    /// The command-line options.
     pub(crate) options: &'a Options,
-    /// What is sent.
+    /// The plan, its requests and the seed.
     pub(crate) spec: Arc<RunSpec>,
-    /// This process's part of the plan.
+    /// This process's shard.
     pub(crate) part: Shard,
-    /// How many threads, and where.
+    /// Number of threads, and their cores.
     pub(crate) threads: &'a Threads,
-    /// Where the target is.
+    /// The target's addresses.
     pub(crate) route: Arc<Route>,
-    /// How connections are encrypted.
+    /// TLS settings; `None`: plain HTTP.
     pub(crate) tls: Option<TlsConfig>,
-    /// The run's clock.
     pub(crate) clock: Clock,
 }
 
-/// The load threads of a run and the channels to them.
+/// The load threads of a run and their channels.
 pub(crate) struct LoadThreads {
     handles: Vec<JoinHandle<()>>,
-    /// Control of the threads.
+    /// The threads' shared control.
     pub(crate) control: Arc<Control>,
-    /// The run's clock.
     pub(crate) clock: Clock,
-    /// What it carries out.
     pub(crate) spec: Arc<RunSpec>,
     settled: Receiver<FirstConnects>,
-    /// Of the threads, how many have settled; whether one reached the target, and why one did not.
+    /// How many threads have settled, whether one reached the target, and why one did not.
     count: usize,
     reached: bool,
     failure: Option<(Outcome, crate::tally::Detail)>,
@@ -63,7 +60,7 @@ pub(crate) struct LoadThreads {
     empties: Vec<Sender<Box<Tally>>>,
     timetables: Vec<Sender<(u64, Timetable)>>,
     target: String,
-    /// Held until the run is over.
+    /// Held for the length of the run.
     _held: (Option<OwnedFd>, Option<Resolver>),
 }
 
@@ -133,8 +130,8 @@ impl LoadThreads {
         })
     }
 
-    /// Wait a while until every thread's first attempts have ended. `None`: not yet; an error: no thread
-    /// has a connection, or one has failed, and why.
+    /// Wait up to `patience` per thread for all first connection attempts to end. `None`: not yet. An error:
+    /// no thread has a connection, or a thread failed.
     pub(crate) fn settle(&mut self, patience: Duration) -> Option<Result<(), Failure>> {
         while self.count < self.handles.len() {
             if let Err(failure) = self.look_for_failure() {
@@ -162,10 +159,10 @@ impl LoadThreads {
         }
     }
 
-    /// Wait until every thread's first attempts have ended and some thread has a connection.
+    /// Wait until all first connection attempts have ended and some thread has a connection.
     ///
     /// # Errors
-    /// Why none has, or that a signal came.
+    /// Why no thread has one, or that a signal came.
     pub(crate) fn reach_target(&mut self, stop: &Stop) -> Result<(), Failure> {
         loop {
             match self.settle(LOOK_EVERY) {
@@ -180,7 +177,7 @@ impl LoadThreads {
         }
     }
 
-    /// One request by one thread: what was counted, timed and kept of it.
+    /// Run one request on one thread and return its merged tally.
     ///
     /// # Errors
     /// As [`Self::reach_target`].
@@ -215,7 +212,7 @@ impl LoadThreads {
     }
 
     /// # Errors
-    /// That a thread has failed; sent once.
+    /// A thread has failed; reported once.
     fn look_for_failure(&self) -> Result<(), Failure> {
         self.failures.try_recv().map_or(Ok(()), |failure| Err(Failure::incomplete(failure.message())))
     }
@@ -239,8 +236,8 @@ impl LoadThreads {
         ))
     }
 
-    /// From `from_ns` on (a time of the schedule, which began at `start_ns`) let the threads own `part` of
-    /// it, or nothing.
+    /// From `from_ns` on (a time of the schedule, which began at `start_ns`) assign `part` to the threads, or
+    /// nothing.
     pub(crate) fn partition(&self, part: Option<Shard>, start_ns: u64, from_ns: u64) {
         let load = &self.spec.plan.load;
         let of = self.timetables.len() as u64;
@@ -252,13 +249,13 @@ impl LoadThreads {
                 }
                 None => Timetable::nothing(load),
             };
-            // The closed model has no timetable; a thread that has ended wants none.
+            // The closed model has no timetable, and a thread that has ended takes none.
             table.into_iter().for_each(|table| drop(send.try_send((start_ns + from_ns, table))));
         }
         self.control.timetables_sent();
     }
 
-    /// Collect what the threads measure from `start_at_ns` on, in a thread.
+    /// Collect the threads' measurements from `start_at_ns` on, on a thread.
     ///
     /// # Errors
     /// When the system cannot start it.
@@ -284,12 +281,12 @@ impl LoadThreads {
         Ok(std::thread::Builder::new().name(name).spawn(move || collector.run())?)
     }
 
-    /// Wait for the threads, which were asked to stop or have ended.
+    /// Join the threads, which are stopping or have ended.
     ///
     /// # Errors
-    /// When one of them has failed and the collector got no message.
+    /// A thread failed and the collector did not receive its message.
     pub(crate) fn join(mut self) -> Result<(), Failure> {
-        // One that never began waits for nobody.
+        // A thread that never began must not wait for the collector.
         self.windows = crossbeam_channel::never();
         self.empties.clear();
         for handle in self.handles.drain(..) {

@@ -1,4 +1,4 @@
-//! What this machine grants this process, in one look.
+//! Reads what this machine grants this process.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use crate::sys::cgroup::Groups;
 use crate::sys::{cores, limits};
 use crate::verdict::preflight::Machine;
 
-/// Look at the machine. Call it before any thread is pinned: a pinned one sees one core.
+/// Call before any thread is pinned: a pinned thread sees one core.
 pub(super) fn look() -> Machine {
     let root = Path::new("/");
     let (fd_soft, fd_hard) = limits::file_descriptors();

@@ -1,4 +1,4 @@
-//! Roles: which threads and processes a job of the command line starts, and how they end.
+//! Roles: the threads and processes that a command line starts, and how they end.
 
 pub(crate) mod abort;
 pub(crate) mod baseline_file;

@@ -1,4 +1,4 @@
-//! `--once`: each scenario once, by the same threads as a run's, and both sides on the page.
+//! `--once`: sends each scenario once on the threads of a normal run and prints both messages.
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::sys::Clock;
 use crate::tally::{Merged, Outcome};
 use crate::verdict;
 
-/// Send each scenario of `plan` once, one after the other, and print what went to and fro.
+/// Send each scenario of `plan` once, in order, and print requests and responses.
 ///
 /// # Errors
-/// When the target is not reached, or a signal came.
+/// The target was not reached, or a signal came.
 pub(crate) fn run(
     options: &Options,
     plan: &Plan,
@@ -47,7 +47,7 @@ pub(crate) fn run(
             failure: &failure(&tally),
         };
         let gap = if i > 0 { "\n" } else { "" };
-        // A closed pipe at the other end takes nothing from the verdict.
+        // A closed pipe does not change the verdict.
         let _ = io::stdout().write_all((gap.to_owned() + &trial.page()).as_bytes());
         if !trial.is_well() {
             exit = Exit::Failed;
@@ -56,10 +56,10 @@ pub(crate) fn run(
     Ok(exit)
 }
 
-/// The plan of its `i`-th scenario sent once over one connection.
+/// `plan` reduced to its `i`-th scenario, sent once over one connection.
 fn alone(plan: &Plan, i: usize) -> Plan {
     let mut scenario = plan.scenarios[i].clone();
-    // The default expectation, made explicit, so that it is judged like any other.
+    // Set the default expectation explicitly, so that it is checked like any other.
     scenario.expect.get_or_insert_with(|| Box::new(Expect::default()));
     let load = Load {
         model: Model::Closed { connections: 1 },
@@ -71,7 +71,7 @@ fn alone(plan: &Plan, i: usize) -> Plan {
     Plan { scenarios: vec![scenario], load, ..plan.clone() }
 }
 
-/// What was seen of the ending, when it was not a good one.
+/// Details of the failures seen.
 fn failure(tally: &Merged) -> String {
     let seen = Outcome::ALL.into_iter().map(|outcome| (outcome, tally.first_seen(outcome)));
     let failures = seen.filter_map(|(outcome, first)| Some(detail_text(first?.detail, outcome)));

@@ -1,6 +1,5 @@
-//! A plan as it bundle between a coordinator and its workers: its text, what the command line put in the
-//! place of parts of it, the variables it names, and what its PEM files hold. Whoever gets one checks it with
-//! the same code.
+//! The form of a plan in transit between coordinator and workers: its text, the overrides from the command
+//! line, the variables it names, and the content of its PEM files. The receiver checks it with the same code.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -18,7 +17,7 @@ use crate::plan::{self, Overrides, Plan, quoted};
 use crate::text::one_line;
 use crate::units::print_bytes;
 
-/// The longest name of a plan that bundle.
+/// The longest source name of a plan in transit, in bytes.
 const MAX_SOURCE_BYTES: usize = 200;
 
 #[derive(Serialize, Deserialize)]
@@ -33,7 +32,7 @@ struct Form {
     pem: Files,
 }
 
-/// What a plan's PEM files hold, in base64: they may have anything between their blocks.
+/// Content of a plan's PEM files in base64, since they may have any bytes between their blocks.
 #[derive(Serialize, Deserialize, Default)]
 struct Files {
     ca: Option<String>,
@@ -54,10 +53,10 @@ impl Files {
     }
 }
 
-/// The plan that was named on the command line, if one was, checked and as it bundle.
+/// The plan named on the command line, if any: checked, and in its transit form.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The plan's faults.
 pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanBundle)>, Failure> {
     let Some(path) = &options.plan else { return Ok(None) };
     let text = plan_source::read(path).map_err(Failure::usage)?;
@@ -79,7 +78,7 @@ pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanBundle)>, Failur
     let variables = variables.into_inner();
     let pem = tls_files::contents(&plan, tls_files::folder(Some(path))).map_err(Failure::usage)?;
     if pem.ca.is_some() {
-        // Whoever trusts the system's CAs has to have them where load is sent from.
+        // Without a CA the system's CAs apply, and those have to be on the machines that send load.
         tls_files::config(&plan, &pem).map_err(Failure::usage)?;
     }
     let form = Form { text, variables, concurrency, rate, requests, duration_ns, pem: Files::pack(&pem) };
@@ -98,15 +97,15 @@ pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanBundle)>, Failur
     Ok(Some((plan, bundle)))
 }
 
-/// The plan that came as `bundle`, checked here.
+/// Check the plan in `bundle`.
 ///
 /// # Errors
-/// What is wrong with it, or that it is not the one its digest says.
+/// The plan's faults, or that its digest differs from the announced one.
 pub(crate) fn read(bundle: &PlanBundle) -> Result<Plan, String> {
     let Form { text, variables, concurrency, rate, requests, duration_ns, pem } = form(bundle)?;
     let overrides = Overrides { concurrency, rate, requests, duration_ns };
     let plan = plan::parse(&text, &bundle.source, &overrides, &|name| variables.get(name).cloned());
-    // No line of a peer's begins one of ours.
+    // Keep a peer's text on one line, so that it cannot fake a line of ours.
     let plan = plan.map_err(|faults| one_line(&faults.to_string().replace('\n', "; ")))?;
     let digest = digest(&plan, &pem.unpack()?);
     if digest != bundle.digest {
@@ -115,10 +114,10 @@ pub(crate) fn read(bundle: &PlanBundle) -> Result<Plan, String> {
     Ok(plan)
 }
 
-/// A private key goes to nobody who can not show a token.
+/// Require a token before a private key is served.
 ///
 /// # Errors
-/// When `plan` names one and there is no token.
+/// `plan` names a private key and there is no token.
 pub(crate) fn guard(plan: &Plan, token: Option<&str>) -> Result<(), Failure> {
     match (plan.tls.as_ref().and_then(|tls| tls.client.as_ref()), token) {
         (Some(client), None) => Err(Failure::usage(format!(
@@ -130,8 +129,8 @@ pub(crate) fn guard(plan: &Plan, token: Option<&str>) -> Result<(), Failure> {
     }
 }
 
-/// Of `plan` and what its PEM files hold: two that differ in either are two plans for a fleet. Without such
-/// files it is the plan's own.
+/// Digest of `plan` and its PEM files: plans that differ in either are different to a fleet. Without such
+/// files it is the plan's own digest.
 fn digest(plan: &Plan, pem: &Pem) -> String {
     let files = [&pem.ca, &pem.certificate, &pem.key];
     if files.iter().all(|file| file.is_none()) {
@@ -148,10 +147,10 @@ fn digest(plan: &Plan, pem: &Pem) -> String {
     format!("sha256:{hex}")
 }
 
-/// What the files hold that the plan that came as `bundle` names.
+/// The PEM files in `bundle`.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Why it cannot be parsed.
 pub(crate) fn files(bundle: &PlanBundle) -> Result<Pem, String> {
     form(bundle)?.pem.unpack()
 }

@@ -1,5 +1,4 @@
-//! Reads a plan's text from a file or standard input, never more than a plan may hold. What the
-//! text says stays out.
+//! Reads a plan's text from a file or standard input, up to the size limit. Does not parse it.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,7 +9,7 @@ use crate::units::print_bytes;
 /// The text at `path`, `-` for standard input.
 ///
 /// # Errors
-/// What stood in the way and what to do about it, in a sentence.
+/// The error and its remedy, in a sentence.
 pub(crate) fn read(path: &str) -> Result<String, String> {
     if path == "-" {
         return read_all(io::stdin().lock(), "standard input");
@@ -29,7 +28,7 @@ pub(crate) fn read(path: &str) -> Result<String, String> {
     read_all(file, &shown)
 }
 
-/// The body that `-b` names: the text itself, or after `@` what a file holds.
+/// The body that `-b` names: the text itself, or the content of the file after `@`.
 ///
 /// # Errors
 /// Why the file cannot be read.
@@ -67,7 +66,7 @@ fn read_all(source: impl Read, shown: &str) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    /// Counts what is read from an endless source.
+    /// Counts the bytes read from an endless source.
     struct Endless(usize);
 
     impl Read for &mut Endless {

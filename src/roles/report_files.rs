@@ -1,8 +1,8 @@
-//! Report files: written whole or not at all.
+//! Writes report files whole or not at all.
 //!
-//! A report is written beside its place and then moved there, so that whoever looks sees the old file
-//! or the new one, never half of one, and an earlier result stays until there is another. What is no
-//! regular file (a pipe, a device) is written to as it is. What stays out: what a report says.
+//! A report is written to a temporary file next to its destination and then renamed, so that readers see the
+//! old file or the new one, never half of one, and an earlier result stays until it is replaced. Anything but
+//! a regular file (a pipe, a device) is written directly.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -10,11 +10,11 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// See that every report can be written before a request is sent: a result that cannot be kept is not
-/// worth making. No file is changed.
+/// Check that every report can be written before any request is sent: a result that cannot be kept is not
+/// worth making. Changes no file.
 ///
 /// # Errors
-/// Which file, why, and the flag to change.
+/// The file, the reason, and the flag to change.
 pub(crate) fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), String> {
     paths.into_iter().try_for_each(|path| {
         check(path).map_err(|e| format!("--report {}: cannot be written: {e}", path.display()))
@@ -35,10 +35,10 @@ fn check(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Put `text` at `path`.
+/// Write `text` to `path`.
 ///
 /// # Errors
-/// What the system says; what was at `path` is then still there.
+/// The system's error; the old content of `path` is then still there.
 pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
     let (at, existing) = match Place::of(path)? {
         Place::Special => return OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes()),
@@ -57,29 +57,29 @@ fn write_whole(path: &Path, text: &str, permissions: Option<fs::Permissions>) ->
     let mut file = create(path)?;
     file.write_all(text.as_bytes())?;
     file.set_permissions(permissions.unwrap_or_else(usual_permissions))?;
-    // On the disk before it takes the old one's place: a crash leaves one of the two.
+    // On disk before it replaces the old file: a crash leaves one of the two.
     file.sync_all()
 }
 
-/// A file that was not there, which nobody else reads while it is written.
+/// Create a new file that no other user can read while it is written.
 fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)
 }
 
-/// What a new file allows by this process's umask.
+/// The mode of a new file under this process's umask.
 fn usual_permissions() -> fs::Permissions {
-    // To ask the kernel otherwise is to change it, for all threads.
+    // umask(2) can only be read by changing it, for all threads.
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let umask = status.lines().find_map(|line| line.strip_prefix("Umask:"));
     let umask = umask.and_then(|text| u32::from_str_radix(text.trim(), 8).ok()).unwrap_or(0o077);
     fs::Permissions::from_mode(0o666 & !umask)
 }
 
-/// What a report's path leads to.
+/// The kind of file at a report's path.
 enum Place {
-    /// A regular file, or none yet: where it is after all links, and what it allows.
+    /// A regular file, or none yet: its resolved path, and its permissions if it exists.
     File { at: PathBuf, existing: Option<fs::Permissions> },
-    /// A pipe, a device: it cannot be replaced, only written to.
+    /// A pipe or a device: it cannot be replaced, only written to.
     Special,
 }
 
@@ -99,7 +99,7 @@ impl Place {
     }
 }
 
-/// A name in the same folder, and so on the same file system, that no other process takes.
+/// A unique name in the same directory, and so on the same file system.
 fn beside(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());

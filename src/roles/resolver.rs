@@ -1,5 +1,5 @@
-//! From the plan's host to the addresses that load threads connect to: once at the start, and again as
-//! often as the plan asks, on a thread of its own.
+//! Resolves the plan's host to the addresses that load threads connect to: once at the start, and then as
+//! often as the plan sets, on a separate thread.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use crate::load::Route;
 use crate::plan::Plan;
 use crate::sys::{self, Address};
 
-/// How soon the thread notices that it is to end.
+/// How soon the thread notices its end.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// The way to `plan`'s target.
+/// The route to `plan`'s target.
 ///
 /// # Errors
-/// When the name has no address, or one of our own is not this machine's.
+/// The name has no address, or a source address is not of this machine.
 pub(crate) fn route(plan: &Plan) -> Result<Arc<Route>, Failure> {
     let sources = &plan.connections.source_addresses;
     for source in sources {
@@ -31,7 +31,7 @@ pub(crate) fn route(plan: &Plan) -> Result<Arc<Route>, Failure> {
     Ok(Arc::new(Route::new(resolve(plan)?, sources)))
 }
 
-/// The target's addresses now, those that our own can reach.
+/// The target's current addresses that our source addresses can reach.
 fn resolve(plan: &Plan) -> Result<Vec<Address>, Failure> {
     if let Some(socket) = &plan.connections.unix {
         return Ok(vec![Address::unix(socket)?]);
@@ -69,7 +69,7 @@ fn resolve(plan: &Plan) -> Result<Vec<Address>, Failure> {
     Ok(addresses)
 }
 
-/// 169.254.0.0/16 and fe80::/10, where clouds have the credentials of their machines.
+/// Whether `ip` is in 169.254.0.0/16 or fe80::/10, where clouds serve the credentials of their machines.
 fn is_link_local(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => ip.is_link_local(),
@@ -77,14 +77,14 @@ fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
-/// Resolves the name again for as long as it is held.
+/// Resolves the name repeatedly until dropped.
 #[derive(Debug)]
 pub(crate) struct Resolver {
     over: Arc<AtomicBool>,
 }
 
 impl Resolver {
-    /// As often as `plan` asks; `None`: it does not.
+    /// Start at `plan`'s interval; `None`: it sets none.
     ///
     /// # Errors
     /// When the system cannot start a thread.
@@ -125,7 +125,7 @@ impl Resolver {
                 }
             }
         };
-        // Not waited for at the end: a name server that does not answer would hold it up.
+        // Never joined: a name server that does not answer would delay the end.
         std::thread::Builder::new().name("resolver".to_owned()).spawn(work)?;
         Ok(Self { over })
     }
@@ -137,7 +137,7 @@ impl Drop for Resolver {
     }
 }
 
-/// Name servers turn their lists; that is no news.
+/// Whether the lists are equal in any order: name servers rotate theirs.
 fn same(some: &[Address], others: &[Address]) -> bool {
     some.len() == others.len() && some.iter().all(|address| others.contains(address))
 }

@@ -1,11 +1,10 @@
-//! What is known of a run before it starts.
+//! The facts of a run that are known before it starts.
 
 use crate::cli::{Options, Timestamps};
 use crate::fleet::messages::Key;
 use crate::plan::{Model, Plan};
 use crate::run::{DEFAULT_METRICS_SCENARIOS, RunInfo};
 
-/// What is known of a run of `plan` before it starts.
 pub(super) fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunInfo {
     let (target_rate, pieces) = match &plan.load.model {
         Model::Closed { .. } => (None, Vec::new()),
@@ -37,7 +36,7 @@ pub(super) fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u
     }
 }
 
-/// The seed of the run with this name.
+/// The seed of the run with this key.
 pub(super) fn seed_of(run: Key) -> u64 {
     run.0 as u64 & ((1 << 53) - 1) // exact in JSON's numbers
 }

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the first asks the run to end well, the second ends it at once.
+//! SIGINT and SIGTERM: the first ends the run gracefully, the second at once.
 
 use std::io;
 use std::sync::Arc;
@@ -9,24 +9,24 @@ use signal_hook::flag;
 
 use super::Exit;
 
-/// How often we were asked to end.
+/// Counts the signals received.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupts {
     count: Arc<AtomicUsize>,
-    /// Whether SIGTERM was one of them.
+    /// Whether SIGTERM was among them.
     by_term: Arc<AtomicBool>,
 }
 
 impl Interrupts {
-    /// Listen from now on.
+    /// Install the handlers.
     ///
     /// # Errors
-    /// When the system refuses the handlers.
+    /// The system refuses the handlers.
     pub(crate) fn listen() -> io::Result<Self> {
         let count = Arc::new(AtomicUsize::new(0));
         let (asked, by_term) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         for signal in [SIGINT, SIGTERM] {
-            // In this order: only a signal that finds the flag set ends the process.
+            // The order matters: only a signal that finds the flag set ends the process.
             flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, asked.clone())?;
             flag::register(signal, asked.clone())?;
             if signal == SIGTERM {
@@ -42,17 +42,17 @@ impl Interrupts {
         Ok(Self { count, by_term })
     }
 
-    /// Whether we were asked to end.
+    /// Whether any signal was received.
     pub(crate) fn any(&self) -> bool {
         self.count() > 0
     }
 
-    /// How often.
+    /// Number of signals received.
     pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Whether it was SIGTERM: what moves processes elsewhere sends that, and nobody at a keyboard.
+    /// Whether SIGTERM was received: orchestrators send it to move processes, keyboards do not.
     pub(crate) fn by_term(&self) -> bool {
         self.by_term.load(Ordering::Relaxed)
     }

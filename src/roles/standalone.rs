@@ -1,4 +1,4 @@
-//! One process alone: a plan in, a result out.
+//! The standalone role: one process runs a plan and reports the result.
 //!
 //! ```text
 //! plan ─▶ machine ─▶ threads connect ─▶ start ─▶ live view ─▶ last windows ─▶ summary, reports, exit code
@@ -30,10 +30,10 @@ use crate::sys::{self, Address, Clock};
 use crate::verdict::{self, preflight};
 use crate::web::{self, Access, Listen, Site};
 
-/// How long a run that was stopped may take to end before it says what it waits for: most end sooner.
+/// How long a stopped run may take to end before a message explains the wait; most end sooner.
 const UNEXPLAINED: Duration = Duration::from_millis(250);
 
-/// Carry out what was typed.
+/// Run a plan with these command-line options.
 ///
 /// # Errors
 /// An error to print, with its exit code.
@@ -65,7 +65,7 @@ fn plan_of(options: &Options) -> Result<Plan, Failure> {
     plan.map_err(|faults| Failure::usage(faults.to_string()))
 }
 
-/// Drive a checked plan and judge the result; where there is none, the reports say why.
+/// Run a checked plan and compute the verdict; without a result, the reports give the reason.
 ///
 /// # Errors
 /// As [`run`].
@@ -82,7 +82,7 @@ pub(crate) fn carry_out(
     };
     let exit = summary::conclude(options, &shared)?;
     if let Some(server) = server {
-        // One signal, if it was one, has ended the run already.
+        // If a signal ended the run, it does not end the lingering, too.
         let spent = if exit == Exit::Interrupted { interrupts.count().min(1) } else { 0 };
         linger(options, interrupts, spent);
         server.stop();
@@ -90,11 +90,11 @@ pub(crate) fn carry_out(
     Ok(exit)
 }
 
-/// What was done with a plan.
+/// The outcome of [`measure`].
 enum Measured {
-    /// It was carried out; the status server, if there is one.
+    /// The plan was run; the status server, if there is one.
     Run(Option<web::Server>),
-    /// It was looked at, or each scenario sent once.
+    /// The plan was only checked, or each scenario was sent once.
     Nothing(Exit),
 }
 
@@ -156,7 +156,7 @@ fn measure(
     Ok(Measured::Run(server))
 }
 
-/// From the first connection to the last window.
+/// Run from the first connection to the last window.
 fn see_through(
     mut load_threads: LoadThreads,
     options: &Options,
@@ -172,12 +172,12 @@ fn see_through(
     let mut interrupted = false;
     let mut explain_at = None;
     while !collector.is_finished() {
-        // A signal that comes when all is done, as one that ends the lingering, interrupts nothing.
+        // A signal after the end, such as one that ends the lingering, interrupts nothing.
         if stop.asked() && !interrupted {
             load_threads.control.stop();
             interrupted = true;
             explain_at = Some(Instant::now() + UNEXPLAINED);
-            // Before the last snapshot is shown: a reader that waits for it stops reading then.
+            // Before the final snapshot is published: readers that wait for it stop reading then.
             shared.update(|s| {
                 if s.aborted.is_none() && s.state != State::Finished && s.ending == Ending::Complete {
                     s.ending = Ending::Interrupted;
@@ -204,10 +204,10 @@ fn see_through(
     load_threads.join()
 }
 
-/// Serve `shared`, unless that is not wanted.
+/// Serve `shared`, unless the options forbid it.
 ///
 /// # Errors
-/// When the address cannot be listened on.
+/// The address cannot be listened on.
 fn serve(
     options: &Options,
     shared: &Arc<SharedSnapshot>,

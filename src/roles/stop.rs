@@ -1,4 +1,4 @@
-//! Who may end a run before its time: signals, and an operator who has the token.
+//! Early ends of a run: signals, and an operator with the token.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,32 +8,32 @@ use super::signals::Interrupts;
 use super::tokens::OPERATOR_TOKEN;
 use crate::web::{Operator, Token};
 
-/// Whether the run is to end.
+/// Whether the run should end.
 pub(crate) struct Stop<'a> {
     interrupts: &'a Interrupts,
     by_operator: Arc<AtomicBool>,
 }
 
 impl<'a> Stop<'a> {
-    /// Not yet.
+    /// No stop requested yet.
     pub(crate) fn new(interrupts: &'a Interrupts) -> Self {
         Self { interrupts, by_operator: Arc::default() }
     }
 
-    /// Whether a signal came or the operator asked.
+    /// Whether a signal was received or the operator stopped the run.
     pub(crate) fn asked(&self) -> bool {
         self.interrupts.any() || self.by_operator.load(Ordering::Relaxed)
     }
 
-    /// Whether it was a signal, so that the next one ends the process.
+    /// Whether a signal was received, so that the next one ends the process.
     pub(crate) fn by_signal(&self) -> bool {
         self.interrupts.any()
     }
 
-    /// The operator who may stop the run, if there is a token for one.
+    /// The operator who may stop the run, if a token is set.
     ///
     /// # Errors
-    /// When the token is none, naming the variable.
+    /// The token is invalid; names the variable.
     pub(crate) fn operator(&self) -> Result<Option<Operator>, Failure> {
         let Some(text) = std::env::var_os(OPERATOR_TOKEN) else { return Ok(None) };
         let token = text.to_str().ok_or_else(|| "a token is text".to_owned()).and_then(Token::new);

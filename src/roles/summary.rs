@@ -1,7 +1,7 @@
-//! The end of a run: the summary, the report files, CI annotations, the exit code.
+//! The end of a run: prints the summary, writes report files and CI annotations, and selects the exit code.
 //!
-//! The summary goes to standard output, unless a report does (`--report -`): then it goes to standard
-//! error, so that what is piped on is JSON and nothing else.
+//! The summary goes to standard output, unless a report does (`--report -`). Then it goes to standard error,
+//! so that the pipe has the report alone.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -13,15 +13,15 @@ use crate::report::figures::{Threshold, Verdict};
 use crate::report::{InstrumentFigures, file, github, terminal};
 use crate::run::{Ending, RunInfo, SharedSnapshot, Snapshot};
 
-/// See that every report can be written, before a request is sent.
+/// Check that every report can be written, before any request is sent.
 ///
 /// # Errors
-/// Which file, why, and the flag to change.
+/// The file, the reason, and the flag to change.
 pub(crate) fn check_writable(options: &Options) -> Result<(), String> {
     report_files::check_writable(options.reports.iter().filter_map(|report| report.path()))
 }
 
-/// Everything that is output in the end, drawn at once from one snapshot.
+/// All final output, drawn from one snapshot.
 struct FinalOutput {
     summary: String,
     reports: Vec<String>,
@@ -33,7 +33,7 @@ struct FinalOutput {
 /// Print the summary, write the reports, and choose the exit code.
 ///
 /// # Errors
-/// When a report cannot be written; the summary is printed all the same.
+/// A report cannot be written; the summary is printed all the same.
 pub(crate) fn conclude(options: &Options, shared: &SharedSnapshot) -> Result<Exit, Failure> {
     let job = Job::from_environment();
     let to_stdout = options.reports.iter().any(|report| report.path().is_none());
@@ -42,7 +42,7 @@ pub(crate) fn conclude(options: &Options, shared: &SharedSnapshot) -> Result<Exi
     let output = shared.read(|snapshot| render(options, snapshot, colour, job.is_some()));
     let mut words = if options.quiet && to_stdout { String::new() } else { output.summary };
     words += &output.annotations;
-    // A closed pipe at the other end takes nothing from the reports.
+    // A closed pipe does not keep the reports from being written.
     let _ = match to_stdout {
         true => io::stderr().write_all(words.as_bytes()),
         false => io::stdout().write_all(words.as_bytes()),
@@ -56,10 +56,10 @@ pub(crate) fn conclude(options: &Options, shared: &SharedSnapshot) -> Result<Exi
     Ok(output.exit)
 }
 
-/// Nothing more will be measured: put why into every report that was asked for, so that none of an earlier run is
-/// taken for this one's. Returns `failure`, to be printed.
+/// The run failed: write the reason into every requested report, so that a file of an earlier run is not
+/// mistaken for this one's. Returns `failure` for printing.
 pub(crate) fn fail(options: &Options, shared: &SharedSnapshot, failure: Failure) -> Failure {
-    // These two report nothing.
+    // These two write no reports.
     if options.check || options.once {
         return failure;
     }
@@ -72,7 +72,7 @@ pub(crate) fn fail(options: &Options, shared: &SharedSnapshot, failure: Failure)
     failure
 }
 
-/// As `fail`, where the command line could not be understood: `options` hold the reports it names.
+/// Like `fail`, for a command line that could not be parsed: `options` has the reports it names.
 pub fn fail_unread(options: &Options, failure: Failure) -> Failure {
     let snapshot = Snapshot::new(RunInfo::unknown(), 0, wall_clock());
     fail(options, &SharedSnapshot::new(snapshot), failure)
@@ -85,7 +85,7 @@ fn put(report: &Report, text: &str) -> io::Result<()> {
     }
 }
 
-/// The convention of no-color.org: set to anything but nothing.
+/// The convention of no-color.org: set and not empty.
 fn no_color_asked() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }

@@ -1,21 +1,21 @@
-//! How often a run is looked at, and what its main thread waits for.
+//! Intervals of a run's main thread, and its final wait.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::signals::Interrupts;
 use crate::cli::Options;
 
-/// Between the last thread's readiness and the first request: all threads wake in it.
+/// From the last thread's readiness to the first request: all threads wake in it.
 pub(super) const START_LEAD_NS: u64 = 2_000_000;
-/// How often the main thread looks at the run.
+/// Interval of the main thread's loop.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Seconds since the Unix epoch.
+/// The current time in seconds since the Unix epoch.
 pub(super) fn wall_clock() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
-/// Keep the status server up for as long as was asked, or until there are more signals than were `spent`.
+/// Keep the status server up for `linger_ns`, or until more signals than `spent` were received.
 pub(super) fn linger(options: &Options, interrupts: &Interrupts, spent: usize) {
     let until = Instant::now() + Duration::from_nanos(options.linger_ns);
     while Instant::now() < until && interrupts.count() <= spent {

@@ -1,5 +1,4 @@
-//! Reads the PEM files a plan names and makes of them what its TLS connections share. What the files
-//! mean stays out.
+//! Reads the PEM files that a plan names and builds its TLS configuration.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,29 +9,29 @@ use crate::plan::{Plan, quoted};
 use crate::sys::TlsConfig;
 use crate::units::print_bytes;
 
-/// The most bytes of a PEM file: a system's whole list of CAs has 250 KiB.
+/// The largest PEM file, in bytes: a system's whole CA list has 250 KiB.
 const MAX_PEM_BYTES: usize = 4 << 20;
 
-/// What `plan`'s TLS connections share; `None` for plain HTTP. Files are named from `folder`.
+/// The TLS configuration of `plan`; `None`: plain HTTP. File names are relative to `folder`.
 ///
 /// # Errors
-/// The key, the file, why, and what to do about it.
+/// The key, the file, the reason, and the remedy.
 pub(crate) fn read(plan: &Plan, folder: &Path) -> Result<Option<TlsConfig>, String> {
     config(plan, &contents(plan, folder)?)
 }
 
-/// What `plan`'s TLS connections share, made of what its files hold.
+/// The TLS configuration of `plan` with the content of its files.
 ///
 /// # Errors
-/// What is wrong with a file, and what to do about it.
+/// The fault in a file, and its remedy.
 pub(crate) fn config(plan: &Plan, pem: &Pem) -> Result<Option<TlsConfig>, String> {
     plan.tls.as_ref().map(|tls| tls_config(tls, pem)).transpose()
 }
 
-/// What the files hold that `plan` names, from `folder`.
+/// Content of the files that `plan` names, relative to `folder`.
 ///
 /// # Errors
-/// The key, the file, why, and what to do about it.
+/// The key, the file, the reason, and the remedy.
 pub(crate) fn contents(plan: &Plan, folder: &Path) -> Result<Pem, String> {
     let Some(tls) = &plan.tls else { return Ok(Pem::default()) };
     let file = |key, name: Option<&String>| name.map(|name| pem(key, &folder.join(name))).transpose();
@@ -58,14 +57,14 @@ fn pem(key: &str, path: &Path) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// The folder that the files of a plan read from `source` are named from: its own, or, of a plan that is
-/// not a file, the present one.
+/// The directory to which a plan's file names are relative: the plan's own, or the current one if `source` is
+/// not a file.
 pub(crate) fn folder(source: Option<&str>) -> &Path {
     let own = source.filter(|source| *source != "-").and_then(|source| Path::new(source).parent());
     own.unwrap_or(Path::new(""))
 }
 
-/// Says on standard error that any certificate is accepted, if the plan wants that.
+/// Warn on standard error if the plan accepts any certificate.
 pub(super) fn warn_of_insecure(plan: &Plan) {
     if plan.tls.as_ref().is_some_and(|tls| tls.insecure) {
         eprintln!("warning: insecure: any certificate is accepted, whoever answers may be somebody else");

@@ -1,5 +1,5 @@
-//! Secrets: from files that flags name, or from the environment; never from the command line, which is
-//! shown to everybody. They are neither printed nor put into plans.
+//! Tokens, from files named by flags or from the environment, never from the command line, which every user
+//! can see. They are neither printed nor put into plans.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,26 +8,26 @@ use std::path::Path;
 use super::Failure;
 use crate::web::Token;
 
-/// Where a worker's token is read from when no file is named.
+/// Variable with the workers' token, used without a token file.
 const WORKER_TOKEN: &str = "LOADTESTER_TOKEN";
-/// Where the operator's token is read from. Never from the command line: that is shown to everybody.
+/// Variable with the operator's token, used without a token file.
 pub(crate) const OPERATOR_TOKEN: &str = "LOADTESTER_OPERATOR_TOKEN";
-/// Where the token is read from that is good for reading alone.
+/// Variable with the read-only token.
 const READ_TOKEN: &str = "LOADTESTER_READ_TOKEN";
 /// Every variable that holds a token.
 pub(crate) const VARIABLES: [&str; 3] = [WORKER_TOKEN, OPERATOR_TOKEN, READ_TOKEN];
-/// The longest token file read.
+/// The longest token file, in bytes.
 const MAX_TOKEN_BYTES: u64 = 4096;
 
-/// The text of the workers' token, if there is one.
+/// The workers' token, if there is one.
 ///
 /// # Errors
-/// When it can not be read or is none, naming flag or variable.
+/// It cannot be read or is invalid; names the flag or the variable.
 pub(crate) fn worker(file: Option<&Path>) -> Result<Option<String>, Failure> {
     read("--token-file", file, WORKER_TOKEN)
 }
 
-/// The text of the operator's token, if there is one.
+/// The operator's token, if there is one.
 ///
 /// # Errors
 /// As [`worker`].
@@ -35,10 +35,10 @@ pub(crate) fn operator(file: Option<&Path>) -> Result<Option<String>, Failure> {
     read("--operator-token-file", file, OPERATOR_TOKEN)
 }
 
-/// The token that is good for reading status, metrics and dashboard, and for nothing else, if there is one.
+/// The token for reading status, metrics and dashboard only, if there is one.
 ///
 /// # Errors
-/// When it is none, naming the variable, or one of the `others`.
+/// It is invalid (names the variable), or equals one of the `others`.
 pub(crate) fn reader(others: &[Option<&str>]) -> Result<Option<Token>, Failure> {
     let text = read("", None, READ_TOKEN)?;
     if text.is_some() && others.contains(&text.as_deref()) {
@@ -49,7 +49,7 @@ pub(crate) fn reader(others: &[Option<&str>]) -> Result<Option<Token>, Failure> 
     text.as_deref().map(Token::new).transpose().map_err(Failure::usage)
 }
 
-/// The value of an environment variable for a plan; a plan may not send our own secrets somewhere.
+/// The value of an environment variable for a plan, except for tokens, which a plan must not send anywhere.
 pub(crate) fn variable(name: &str) -> Option<String> {
     if VARIABLES.contains(&name) { None } else { std::env::var(name).ok() }
 }
@@ -80,10 +80,10 @@ fn read(flag: &str, file: Option<&Path>, name: &str) -> Result<Option<String>, F
     Ok(Some(text))
 }
 
-/// Say that others can read a token: it is one no longer.
+/// Warn that other users can read a token file.
 fn warn_if_readable(from: &str, metadata: &std::fs::Metadata) {
     if metadata.is_file() && metadata.permissions().mode() & 0o044 != 0 {
-        // Standard error may be gone.
+        // Standard error may be closed.
         let _ = writeln!(std::io::stderr(), "note: {from}: others can read this token: chmod 600 that file");
     }
 }

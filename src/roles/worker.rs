@@ -1,8 +1,8 @@
-//! A worker: its load threads, the collector behind them, two links to the coordinator, and between them
-//! the machine that decides, on the main thread.
+//! The worker role: load threads, their collector, two clients of the coordinator, and the state machine on
+//! the main thread that connects them.
 //!
 //! ```text
-//! links ──answers──▶ machine ──calls──▶ links      machine ──lease, assignments, stop──▶ load threads
+//! clients ──answers──▶ machine ──calls──▶ clients  machine ──lease, assignments, stop──▶ load threads
 //!                       ▲────────windows──────── collector ◀──────────────────────────┘
 //! ```
 
@@ -45,10 +45,10 @@ use progress_messages::ProgressMessages;
 /// that joins late can name the instant at which its run began.
 const PAST_NS: u64 = 60 * 24 * 3_600 * 1_000_000_000;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How often the state machine gets the threads' health.
+/// Interval at which the state machine gets the threads' health.
 const HEALTH_EVERY_NS: u64 = 400_000_000;
 
-/// Carry out what was typed.
+/// Run a worker with these command-line options.
 ///
 /// # Errors
 /// An error to print, with its exit code.
@@ -89,7 +89,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     exit
 }
 
-/// What a call under way was for.
+/// The kind of a call under way.
 #[derive(Clone, Copy)]
 enum CallKind {
     Join,
@@ -104,7 +104,7 @@ struct WorkerService<'a> {
     key: Key,
     clock: Clock,
     threads: Threads,
-    /// With what its PEM files hold.
+    /// The plan and the content of its PEM files.
     plan: Option<(Plan, Pem)>,
     run: Option<Key>,
     shared: Arc<SharedSnapshot>,
@@ -113,18 +113,18 @@ struct WorkerService<'a> {
     under_way: HashMap<u64, CallKind>,
     sender: Sender<Message>,
     load_threads: Option<LoadThreads>,
-    /// The part its connections are being opened for.
+    /// The shard whose connections are being opened.
     settling: Option<Shard>,
-    /// The part for which the way to the target is being looked for.
+    /// The shard for which the route to the target is being resolved.
     routing: Option<Shard>,
     collector: Option<JoinHandle<()>>,
-    /// When the schedule begins.
+    /// When the schedule begins on the worker's clock, in nanoseconds; 0: not set.
     start_ns: u64,
-    /// The assignments there are, and the newest that the threads know of.
+    /// The current assignments; `applied_epoch`: the newest that the threads have.
     assignments: Vec<Assignment>,
     applied_epoch: u32,
     health_at_ns: u64,
-    /// Until when requests may be sent; `None`: the end of the last lease was passed on.
+    /// When the lease ends; `None`: no lease, or its end was printed.
     lease_until_ns: Option<u64>,
     failure_reported: bool,
     progress_messages: ProgressMessages,
@@ -177,7 +177,7 @@ impl<'a> WorkerService<'a> {
         })
     }
 
-    /// Until the machine says that all is done.
+    /// Loop until the state machine exits.
     fn work(&mut self, incoming: &Receiver<Message>, interrupts: &Interrupts) -> Result<Exit, Failure> {
         sys::set_nice(-5);
         let mut interrupted = false;
@@ -334,7 +334,7 @@ impl<'a> WorkerService<'a> {
         Ok(())
     }
 
-    /// Hand the assignments that the threads do not know yet to them.
+    /// Pass the assignments that the threads do not have yet.
     fn partition(&mut self) {
         let Some(load_threads) = &self.load_threads else { return };
         if self.start_ns == 0 {
@@ -349,7 +349,7 @@ impl<'a> WorkerService<'a> {
             .map_or(self.applied_epoch, |assignment| assignment.epoch.max(self.applied_epoch));
     }
 
-    /// A window as it bundle: its instants are of the schedule.
+    /// A window as a report, with instants of the schedule.
     fn report(&self, closed: MergedWindow) -> Report {
         let warmup_ns = self.shared.read(|s| s.run.warmup_ns);
         let from_ns = warmup_ns + closed.index * WINDOW_NS;
@@ -381,7 +381,7 @@ impl<'a> WorkerService<'a> {
         self.feed(Event::LoadEnded)
     }
 
-    /// Tell the machine once when a load thread has failed: the coordinator decides what becomes of the run.
+    /// Feed a load thread's failure once; the coordinator decides how the run goes on.
     fn tell_failure(&mut self) -> Result<(), Failure> {
         match self.shared.read(|s| s.error.clone()) {
             Some(why) if !std::mem::replace(&mut self.failure_reported, true) => {
@@ -410,12 +410,12 @@ impl<'a> WorkerService<'a> {
         self.feed(Event::Health(health))
     }
 
-    /// Say it when the lease is over while there is load to send.
+    /// Print a note when the lease runs out while there is load to send.
     fn tell_lease(&mut self) {
         let is_over = self.lease_until_ns.is_some_and(|at| at <= self.clock.now());
         if is_over && self.collector.is_some() {
             self.lease_until_ns = None;
-            // Standard error may be gone; the run goes on.
+            // Standard error may be closed; the run goes on.
             let _ = writeln!(
                 std::io::stderr(),
                 "note: nothing is sent: the coordinator has not answered for a whole lease"
@@ -423,7 +423,7 @@ impl<'a> WorkerService<'a> {
         }
     }
 
-    /// Say when the coordinator is not reached, and when it is again.
+    /// Print when the coordinator becomes unreachable, and when it is back.
     fn tell_reach(&mut self) {
         if self.exit.is_none()
             && let Some(line) = self.progress_messages.look(self.machine.in_vain_until(), self.clock.now())
@@ -461,7 +461,7 @@ impl<'a> WorkerService<'a> {
     }
 }
 
-/// Refusals that starting again as before would only repeat.
+/// Whether a restart with the same settings would be refused again.
 fn is_usage(refusal: &Refusal) -> bool {
     let named =
         ["unauthorized", "forbidden", "foreign_host", "other_protocol", "other_version", "other_plan"];
@@ -493,7 +493,7 @@ fn serve(
     let site = Site { access, ..Site::of(shared.clone()) };
     let server = web::serve(listen, site).map_err(|e| Failure::usage(format!("{e}, or --no-listen")))?;
     if !options.quiet {
-        // Standard error may be gone; the run goes on.
+        // Standard error may be closed; the run goes on.
         let _ = writeln!(std::io::stderr(), "status at http://{}/", server.addr());
     }
     Ok(Some(server))

@@ -1,4 +1,4 @@
-//! Where a worker stands and what it may load: its slot, its host's name, its allowed targets.
+//! A worker's identity and limits: its slot, its host name, its allowed targets.
 
 use super::Failure;
 use crate::cli::Options;
@@ -8,7 +8,7 @@ use crate::plan::Plan;
 /// The variable that Kubernetes sets for each pod of an indexed job.
 const SLOT_VARIABLE: &str = "JOB_COMPLETION_INDEX";
 
-/// Whether this worker may load what a plan of its own does: where its connections really go.
+/// Check that `--allow-target` permits where the connections of a plan really go.
 pub(super) fn allowed(options: &Options, plan: &Plan) -> Result<(), String> {
     let allowed = &options.allowed_targets;
     let named = (plan.target.host.clone(), plan.target.port);
@@ -27,8 +27,8 @@ pub(super) fn allowed(options: &Options, plan: &Plan) -> Result<(), String> {
     }
 }
 
-/// The same of a plan that came from elsewhere: without `--allow-target` neither sockets of this machine nor
-/// link-local addresses (a cloud's metadata) are its to name.
+/// The same for a plan that this worker did not bring. Without `--allow-target` it must not name this
+/// machine's Unix sockets or link-local addresses (a cloud's metadata service).
 pub(super) fn allowed_from_elsewhere(options: &Options, plan: &mut Plan) -> Result<(), String> {
     allowed(options, plan)?;
     if !options.allowed_targets.is_empty() {

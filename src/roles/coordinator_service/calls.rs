@@ -1,4 +1,4 @@
-//! The workers' calls: read and held against the law, fed to the machine, answered.
+//! The workers' calls: parsed, checked, fed to the state machine, answered.
 
 use super::CoordinatorService;
 use super::handle::ServiceHandle;
@@ -9,16 +9,16 @@ use crate::fleet::{Checked as _, Refusal, worker::Window as _};
 use crate::roles::plan_form;
 use crate::web::{Call, Calls};
 
-/// What is to be done with a report.
+/// How to proceed with a report.
 enum Turn {
-    /// Unpack it, for a plan of so many scenarios.
+    /// Unpack it for a plan with this many scenarios.
     Unpack(usize),
-    /// Nothing: this is the answer.
+    /// Return this answer.
     Over(String),
 }
 
 impl CoordinatorService {
-    /// No more requests may have ended than have fallen due: what breaks that is not believed.
+    /// Checks that no more requests have ended than have fallen due.
     fn is_lawful(&self, worker: WorkerId, seq: u64, totals: Totals) -> Result<(), Refusal> {
         let Some((acked_seq, mut sum)) = self.coordinator.applied(worker) else { return Ok(()) };
         totals.check().map_err(Refusal::Malformed)?;
@@ -36,7 +36,7 @@ impl CoordinatorService {
                 let join = Join::read(bytes)?;
                 let mut brings_plan = false;
                 if let (None, Some(travels)) = (&self.plan, &join.plan) {
-                    // Who is turned away leaves no plan behind.
+                    // A refused worker must not set the plan.
                     self.coordinator.may_join(&join)?;
                     let plan = plan_form::read(travels).map_err(Refusal::Malformed)?;
                     self.take_plan(plan, travels.clone(), Some(join.key))?;
@@ -65,11 +65,11 @@ impl CoordinatorService {
         Ok(self.json(answer))
     }
 
-    /// Whether a report is to be unpacked, found out before it is.
+    /// Decide whether a report needs unpacking, before the work of unpacking it.
     fn begin_report(&mut self, worker: WorkerId, key: Key, seq: u64) -> Result<Turn, Refusal> {
         match self.coordinator.expects(worker, key, seq) {
             Ok(true) => Ok(Turn::Unpack(self.scenarios())),
-            // What it counts plays no part any more.
+            // Its counts no longer matter.
             Ok(false) | Err(Refusal::Sealed) => {
                 let answer =
                     self.feed(Event::Report { worker, key, seq, totals: Totals::default() }, None)?;
@@ -79,7 +79,7 @@ impl CoordinatorService {
         }
     }
 
-    /// Take in a report that was unpacked; others may have had their turns since [`Self::begin_report`].
+    /// Apply an unpacked report; other calls may have been handled since [`Self::begin_report`].
     fn take_report(
         &mut self,
         worker: WorkerId,
@@ -116,7 +116,7 @@ impl Calls for ServiceHandle {
         let Call::Report(worker, seq, bytes) = call else {
             return self.with(|service| service.call(call));
         };
-        // Checked and unpacked while others have their turns.
+        // Parsed and unpacked without the lock.
         let (worker, packed) = (WorkerId(worker), PackedReport::read(bytes)?);
         match self.with(|service| service.begin_report(worker, packed.key, seq))? {
             Turn::Over(answer) => Ok(answer),
@@ -153,7 +153,7 @@ mod tests {
         answer.map_or_else(|refusal| refusal.name().to_owned(), |_| "ok".to_owned())
     }
 
-    /// A tally that cannot be unpacked shows whether somebody tried.
+    /// A tally that cannot be unpacked, which shows whether unpacking was tried.
     #[test]
     fn worker_key_and_number_are_checked_before_a_report_is_unpacked() {
         let run_dir = RunDir::new("unpacked");

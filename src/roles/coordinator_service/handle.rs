@@ -1,4 +1,4 @@
-//! One call at a time to a coordinator, and when its answers may leave.
+//! Serializes calls to a coordinator, and holds answers back until their records are on disk.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,32 +7,31 @@ use super::CoordinatorService;
 use crate::fleet::Refusal;
 use crate::journal::{Journal, Writer};
 
-/// A coordinator's service, for one caller at a time.
+/// A coordinator's service behind a lock.
 pub(crate) struct ServiceHandle {
     service: Mutex<CoordinatorService>,
-    /// What takes the journal to the disk, without holding the service up.
+    /// Writes the journal to disk without holding the lock.
     writer: Option<Arc<Writer>>,
-    /// Whoever answers calls knows that nothing can be written any more.
+    /// Whether a journal failure was already returned by [`Self::let_leave`].
     is_failure_reported: AtomicBool,
 }
 
 impl ServiceHandle {
-    /// Nobody has had a turn yet.
     pub(crate) fn new(service: CoordinatorService) -> Self {
         let writer = service.journal.as_ref().map(Journal::writer);
         Self { service: Mutex::new(service), writer, is_failure_reported: AtomicBool::new(false) }
     }
 
-    /// One at a time.
+    /// Run `act` under the lock.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut CoordinatorService) -> T) -> T {
         act(&mut self.service.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Have on the disk what was taken in before. Others have their turns meanwhile, but none of their
-    /// answers may leave before a later call of this has come back.
+    /// Write everything journaled so far to disk. Other calls proceed meanwhile, but none of their answers
+    /// may leave before a later call of this has returned.
     ///
     /// # Errors
-    /// When it can not be written: the run is stopped then.
+    /// It cannot be written; the run is stopped then.
     pub(crate) fn settle(&self) -> Result<(), Refusal> {
         let Some(writer) = &self.writer else { return Ok(()) };
         let unwritten = || self.with(|service| service.journal.as_mut().map_or(Vec::new(), Journal::take));
@@ -44,8 +43,9 @@ impl ServiceHandle {
         })
     }
 
-    /// The same for answers that were drawn since the last call of this: they may leave if all is well. After a
-    /// failure those leave that were drawn when it was known, and say so; nothing before.
+    /// Like [`Self::settle`], for the answers drawn since the last call: on success they may leave. The first
+    /// failure is returned, so that those answers are replaced by it. Later ones are not: answers drawn by
+    /// then already report the failure.
     ///
     /// # Errors
     /// As [`Self::settle`], once.

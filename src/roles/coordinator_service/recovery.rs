@@ -1,4 +1,4 @@
-//! A `--state-dir` that was used before: whether its run may be taken up, and when it is over for good.
+//! Recovery from a `--state-dir` used before: whether its run may be continued, and when it is over for good.
 
 use std::io::Write as _;
 
@@ -8,8 +8,8 @@ use crate::fleet::messages::PlanBundle;
 use crate::roles::{Exit, Failure};
 
 impl CoordinatorService {
-    /// Whether the run there may be taken up, by a coordinator with this plan of its own. One whose result was
-    /// reported is not reported again: nothing would be sent, and a CI job would pass for ever.
+    /// Check that a coordinator with this plan of its own may continue the run. A result that was reported is
+    /// not reported again: nothing would be sent, and a CI job would pass forever.
     pub(super) fn check_recoverable(&self, own: Option<&PlanBundle>) -> Result<(), Failure> {
         let (place, run) = (self.place(), self.coordinator.run());
         if let Some(exit) = self.coordinator.recorded_exit() {
@@ -27,14 +27,14 @@ impl CoordinatorService {
         }
     }
 
-    /// Say what was found.
+    /// Print what was found.
     pub(super) fn report_recovery(&self) {
         let run = self.coordinator.run();
         if self.sealed.is_none() {
             return self.say(&format!("taken up from --state-dir: run {run}"));
         }
-        // However quiet: a verdict without load is not to be mistaken for another one's. Standard error may be
-        // gone; the reports are written all the same.
+        // Even when quiet: a verdict without load must not be mistaken for a new one. Standard error may be
+        // closed; the reports are written all the same.
         let _ = writeln!(
             std::io::stderr(),
             "note: {} holds a run that has ended (run {run}): nothing is sent now, its result is reported again; for \
@@ -43,7 +43,7 @@ impl CoordinatorService {
         );
     }
 
-    /// The result is reported: no other process reports it again.
+    /// Record that the result is reported, so that no other process reports it again.
     pub(crate) fn record_exit(&mut self, exit: Exit) {
         if self.sealed.is_some()
             && !self.coordinator.is_broken()

@@ -1,4 +1,4 @@
-//! What reaches a worker's main thread.
+//! The messages to a worker's main thread.
 
 use std::sync::Arc;
 
@@ -10,11 +10,10 @@ use crate::load::Route;
 use crate::plan::Shard;
 use crate::roles::Failure;
 
-/// What may wait for the main thread. Who has more to tell waits until there is room: a link makes one call
-/// at a time, and windows close once a second.
+/// Capacity of the inbox. A full inbox blocks its senders: a client makes one call at a time, and windows
+/// close once a second.
 const ROOM: usize = 64;
 
-/// What reaches the main thread.
 pub(super) enum Message {
     /// A call has ended.
     Outcome(coordinator_client::Outcome),
@@ -22,11 +21,11 @@ pub(super) enum Message {
     Window(Box<MergedWindow>),
     /// The collector has ended.
     Ended,
-    /// How connections get to the target, for this part of the plan.
+    /// The route to the target, resolved for this shard.
     Route(Shard, Result<Arc<Route>, Failure>),
 }
 
-/// The way to the main thread.
+/// A bounded channel to the main thread.
 pub(super) fn inbox() -> (Sender<Message>, Receiver<Message>) {
     bounded(ROOM)
 }

@@ -1,32 +1,31 @@
-//! What a worker says on standard error of its coordinator and its run: few lines, none when quiet.
+//! The messages a worker prints about its coordinator and its run: few lines, none when quiet.
 //!
-//! What stays out: why a worker ends, which is always printed.
+//! The reason a worker ends is printed elsewhere, always.
 
 use std::io::Write as _;
 
-/// Between two lines that say the same.
+/// Minimum interval between two messages about an unreachable coordinator.
 const AGAIN_NS: u64 = 10_000_000_000;
 const S: u64 = 1_000_000_000;
 
-/// What was printed last.
+/// The state of the printed messages.
 pub(crate) struct ProgressMessages {
     url: String,
     is_quiet: bool,
-    /// When it was last printed that the coordinator is away.
+    /// When it was last printed that the coordinator is unreachable.
     last_printed_ns: Option<u64>,
-    /// Whether that was the last message about it.
+    /// Whether the last message about it was that it is unreachable.
     is_away: bool,
     was_reached: bool,
 }
 
 impl ProgressMessages {
-    /// Nothing was printed yet about the coordinator at this URL.
     pub(crate) fn new(url: &str, is_quiet: bool) -> Self {
         Self { url: url.to_owned(), is_quiet, last_printed_ns: None, is_away: false, was_reached: false }
     }
 
-    /// The message to print now, if any: calls are in vain for this reason and tried until then, or were
-    /// answered. Nanoseconds.
+    /// The message to print now, if any. `in_vain`: why calls fail, and until when they are retried, in
+    /// nanoseconds.
     pub(crate) fn look(&mut self, in_vain: Option<(&str, u64)>, now: u64) -> Option<String> {
         let url = &self.url;
         let Some((why, until_ns)) = in_vain else {
@@ -44,16 +43,16 @@ impl ProgressMessages {
         Some(format!("cannot reach the coordinator at {url}: {why}; trying for another {left}"))
     }
 
-    /// Say that it has taken this worker in.
+    /// Print that the coordinator accepted this worker.
     pub(crate) fn joined(&mut self, worker: u32, run: &dyn std::fmt::Display) {
         self.was_reached = true;
         self.say(&format!("joined as worker {worker} of run {run}"));
     }
 
-    /// A line on standard error.
+    /// Print a line on standard error, unless quiet.
     pub(crate) fn say(&self, line: &str) {
         if !self.is_quiet {
-            // Standard error may be gone; the run goes on.
+            // Standard error may be closed; the run goes on.
             let _ = writeln!(std::io::stderr(), "fleet: {line}");
         }
     }
@@ -79,7 +78,7 @@ mod tests {
             Some("the coordinator at http://c:1 is reached".to_owned())
         );
         assert_eq!(progress_messages.look(None, 843 * S), None);
-        // What has come and gone between two lines is not worth one.
+        // An outage between two messages is not worth one.
         assert_eq!(progress_messages.look(Some(("no", 963 * S)), 844 * S), None);
         assert_eq!(progress_messages.look(None, 845 * S), None);
         assert_eq!(progress_messages.look(Some(("no", 980 * S)), 860 * S), Some(away("2 min")));

@@ -1,5 +1,4 @@
-//! How a worker gets ready for its part of the plan: the way to the target, then threads and their first
-//! connections.
+//! Prepares a worker for its shard: resolves the target, starts threads and opens their first connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +17,8 @@ use crate::sys;
 use crate::verdict::preflight;
 
 impl WorkerService<'_> {
-    /// Find the way to the target on a thread of its own: names may take longer to be resolved than a lease
-    /// lasts, and heartbeats have to go on.
+    /// Resolve the target on a separate thread: resolution may take longer than a lease, and heartbeats have
+    /// to go on.
     pub(super) fn find_route(&mut self, part: Shard) -> Result<(), Failure> {
         let Some((plan, _)) = self.plan.clone() else {
             return self.feed(Event::Prepared(part, Err("there is no plan".to_owned())));
@@ -31,7 +30,7 @@ impl WorkerService<'_> {
         Ok(())
     }
 
-    /// Start the load threads, unless another part has been wanted meanwhile.
+    /// Start the load threads, unless another shard has been ordered meanwhile.
     pub(super) fn go_by(&mut self, part: Shard, route: Result<Arc<Route>, Failure>) -> Result<(), Failure> {
         if self.routing != Some(part) {
             return Ok(());
@@ -46,7 +45,7 @@ impl WorkerService<'_> {
 
     fn prepare(&mut self, part: Shard, route: Arc<Route>) -> Result<LoadThreads, Failure> {
         let (plan, pem) = self.plan.clone().ok_or_else(|| Failure::incomplete("there is no plan"))?;
-        // All of a fleet are given the same seed: it is in the name of their run.
+        // All workers of a run derive the same seed from its key.
         let seed = seed_of(self.run.unwrap_or(self.key));
         let machine = machine::look();
         let flight = preflight::check(&plan, self.threads.count, self.options.busy_poll, &machine);
