@@ -1,4 +1,4 @@
-//! The coordinator's disk: a file that only grows, of records that are whole or not there.
+//! The coordinator's journal: an append-only file of records that are complete or absent.
 //!
 //! ```text
 //! file   = magic, group*
@@ -6,12 +6,12 @@
 //! content = (length of a record (u32), record)+
 //! ```
 //!
-//! Records are appended in memory and written as groups, since a disk takes as long for one record as for a
-//! hundred: what `Journal::append` was given is on the disk when a `Writer::write` that began later has
-//! returned, and only then may an answer leave. A group is written, and waited for, before the next one
-//! begins. So a crash may leave the last group torn: none of it was acknowledged, and it is cut off. Damage with
-//! whole groups behind it is another matter: something that was acknowledged is gone, and the journal is
-//! refused. What records mean stays out.
+//! Records are appended in memory and written in groups, since a disk takes as long for one record as for a
+//! hundred. What `Journal::append` was given is on disk when a `Writer::write` that began later has returned;
+//! only then may an answer leave. A group is written and synced before the next one begins. So a crash can
+//! leave only the last group torn. None of it was acknowledged, and it is cut off. Damage followed by whole
+//! groups is different: something acknowledged is lost, and the journal is refused. The content of records is
+//! opaque here.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -21,45 +21,45 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::Crc;
 
-/// Names the format and its version.
+/// The format's name and version.
 const MAGIC: &[u8; 16] = b"loadtester jrn 3";
-/// What every journal begins with, whatever its version, which is one digit.
+/// The prefix of every journal, whatever its version, which is one digit.
 const NAME: &[u8] = b"loadtester jrn ";
 const HEAD_BYTES: usize = 12;
-/// The longest record: a report or a plan, and what it is called.
+/// The longest record in bytes: a report or a plan with its metadata.
 const MAX_RECORD_BYTES: usize = 17 << 20;
-/// The longest group: one such record, or thousands of the usual ones.
+/// The longest group in bytes: one record of the maximum length, or thousands of typical ones.
 const MAX_GROUP_BYTES: usize = LENGTH_BYTES + MAX_RECORD_BYTES;
 const LENGTH_BYTES: usize = 4;
-/// The longest journal read back: a thousand workers' reports of a day at 2 KiB a second are more, but
-/// nobody wants to read them into memory at once.
+/// The longest journal that is read back, in bytes. A day of a thousand workers at 2 KiB/s would be longer,
+/// but a journal is read into memory as a whole.
 const MAX_JOURNAL_BYTES: u64 = 8 << 30;
 const JOURNAL_FILE: &str = "journal";
 const LOCK_FILE: &str = "lock";
 
-/// An open journal. No other process has the same directory open.
+/// An open journal. No other process can open the same directory.
 #[derive(Debug)]
 pub struct Journal {
-    /// Appended and not taken to the disk yet.
+    /// Appended, but not passed to the writer yet.
     pending: Vec<Vec<u8>>,
     writer: Arc<Writer>,
     /// Held as long as the journal is open.
     _lock: File,
 }
 
-/// What takes records to the disk, one caller at a time, while others append.
+/// Writes records to disk, one caller at a time, while others append.
 #[derive(Debug)]
 pub(crate) struct Writer(Mutex<Option<File>>);
 
 impl Journal {
-    /// Open the journal in `directory`, which is made if need be; `take` is given each record in order.
+    /// Open the journal in `directory`, which is created if needed; `take` gets each record in order.
     ///
     /// # Errors
-    /// In a sentence with a remedy: another process has it, it is damaged, or the disk says no.
+    /// A sentence with a remedy: another process has it open, it is damaged, or an I/O error.
     pub fn open(directory: &Path, mut take: impl FnMut(&[u8]) -> Result<(), String>) -> Result<Self, String> {
         let shown = directory.display();
         let failed = |what: &str, e: io::Error| format!("--state-dir {shown}: {what}: {e}");
-        // A plan is kept with its secrets.
+        // A plan is stored with its secrets.
         let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
         made.map_err(|e| failed("cannot be made", e))?;
         let folder = OpenOptions::new()
@@ -114,17 +114,17 @@ impl Journal {
                 file.write_all(MAGIC)?;
             }
             file.sync_all()?;
-            // The names themselves have to survive, too.
+            // The directory entries have to survive a crash, too.
             folder.sync_all()
         };
         prepare(&mut file).map_err(|e| failed("the journal cannot be written", e))?;
         Ok(Self { pending: Vec::new(), writer: Arc::new(Writer(Mutex::new(Some(file)))), _lock: lock })
     }
 
-    /// Add a record made of these parts; it is not on the disk yet.
+    /// Append a record made of these parts in memory; it is not on disk yet.
     ///
     /// # Errors
-    /// When it is too long.
+    /// The record is too long.
     pub(crate) fn append(&mut self, parts: &[&[u8]]) -> io::Result<()> {
         let length: usize = parts.iter().map(|part| part.len()).sum();
         if length > MAX_RECORD_BYTES {
@@ -134,24 +134,24 @@ impl Journal {
         Ok(())
     }
 
-    /// Everything that was appended since the last time: for [`Writer::write`] alone.
+    /// Everything appended since the last call; only for [`Writer::write`].
     pub(crate) fn take(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.pending)
     }
 
-    /// What takes it to the disk.
+    /// The writer of this journal.
     pub(crate) fn writer(&self) -> Arc<Writer> {
         self.writer.clone()
     }
 }
 
 impl Writer {
-    /// Have on the disk what `take` hands out when it is this caller's turn, and what those before it were
-    /// handed out. After an error nothing more can be written: what is on the disk is not known, and every
-    /// caller gets the error, also one with nothing to write: another caller may have taken its records in vain.
+    /// Write what `take` returns once this caller has the lock; earlier callers' records are on disk by then.
+    /// After an error nothing more can be written, since the content of the disk is unknown. Every later
+    /// caller gets the error, even without records of its own: another caller may have taken and lost them.
     ///
     /// # Errors
-    /// What the system says, or that an earlier write has failed.
+    /// The system's error, or that an earlier write failed.
     pub(crate) fn write(&self, take: impl FnOnce() -> Vec<Vec<u8>>) -> io::Result<()> {
         let mut turn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let records = take();
@@ -172,7 +172,7 @@ impl Writer {
     }
 }
 
-/// Whether nobody but this user can read or change what lies in a directory.
+/// Check that no other user can read or change what is in a directory.
 fn is_private(directory: &Metadata) -> Result<(), String> {
     let (owner, own) = (directory.uid(), rustix::process::geteuid().as_raw());
     if owner != own {
@@ -190,7 +190,7 @@ fn is_private(directory: &Metadata) -> Result<(), String> {
     }
 }
 
-/// How many of these records the first group takes: as many as fit, and one at least.
+/// How many of these records fit into the first group; at least one.
 fn first_group(records: &[Vec<u8>]) -> usize {
     let mut bytes = 0;
     let fits = |record: &&Vec<u8>| {
@@ -202,7 +202,7 @@ fn first_group(records: &[Vec<u8>]) -> usize {
 
 #[cfg(test)]
 impl Journal {
-    /// One on a disk that is full.
+    /// A journal on a full disk.
     pub(crate) fn full() -> Self {
         let open = || OpenOptions::new().write(true).open("/dev/full").expect("Linux has one");
         Self { pending: Vec::new(), writer: Arc::new(Writer(Mutex::new(Some(open())))), _lock: open() }
@@ -218,7 +218,7 @@ fn head(content: &[u8]) -> [u8; HEAD_BYTES] {
     head
 }
 
-/// CRC-32, begun at the magic so that zeros are no record.
+/// CRC-32 with the magic as a prefix, so that zeros are no valid group.
 fn checksum(bytes: &[u8]) -> u32 {
     let mut crc = Crc::new();
     crc.update(MAGIC);
@@ -226,7 +226,7 @@ fn checksum(bytes: &[u8]) -> u32 {
     crc.sum()
 }
 
-/// Hand out the records of `bytes`; how many bytes are whole.
+/// Pass the records of `bytes` to `take`; returns how many bytes are valid.
 fn read(bytes: &[u8], take: &mut impl FnMut(&[u8]) -> Result<(), String>) -> Result<u64, String> {
     let Some(mut rest) = bytes.strip_prefix(MAGIC) else {
         // A crash within the first write left less than the magic.
@@ -251,7 +251,7 @@ fn read(bytes: &[u8], take: &mut impl FnMut(&[u8]) -> Result<(), String>) -> Res
     }
 }
 
-/// Why a file that begins with neither [`MAGIC`] nor a part of it is not read, and what to do.
+/// Why a file that begins with neither [`MAGIC`] nor a prefix of it is refused, and the remedy.
 fn foreign(bytes: &[u8]) -> Option<String> {
     if bytes.starts_with(MAGIC) || MAGIC.starts_with(bytes) {
         return None;
@@ -268,7 +268,7 @@ fn foreign(bytes: &[u8]) -> Option<String> {
     })
 }
 
-/// The content of the whole group that `bytes` begin with, if they do.
+/// The content of the complete group at the start of `bytes`, if there is one.
 fn group(bytes: &[u8]) -> Option<&[u8]> {
     let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
     let length = word(0)?;
@@ -277,7 +277,7 @@ fn group(bytes: &[u8]) -> Option<&[u8]> {
     (word(8)? == checksum(content)).then_some(content)
 }
 
-/// The first record of a group's content, and what follows it.
+/// The first record of a group's content, and the rest.
 fn record(content: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = content.split_first_chunk::<LENGTH_BYTES>()?;
     rest.split_at_checked(u32::from_le_bytes(*length) as usize)
@@ -359,7 +359,7 @@ mod tests {
                 let torn = [&bytes[..three + kept], &vec![0; filler]].concat();
                 std::fs::write(folder.file(), &torn).unwrap();
                 let (mut journal, read) = folder.open().unwrap();
-                // Zeros may stand where the content ends in zeros: here it does not.
+                // Zeros would be valid where the content ends in zeros; here it does not.
                 assert_eq!(read, records(3), "{kept} of {last}, then {filler} zeros");
                 journal.append(&[b"next"]).unwrap();
                 write(&mut journal).unwrap();

@@ -1,7 +1,7 @@
-//! A worker's calls to its coordinator: one at a time, on a thread of its own, each with a deadline.
+//! A worker's calls to its coordinator: one at a time, on a separate thread, each with a deadline.
 //!
-//! The thread is not pinned, and asks to go before the load threads, so that no load starves the lease
-//! they live by. What stays out: which call is made when and what follows from its answer (fleet).
+//! The thread is not pinned and runs at a higher priority than the load threads, so that load cannot starve
+//! their lease. The fleet module decides which call is made when, and what follows from its answer.
 
 mod timed_transport;
 mod sticky_resolver;
@@ -22,32 +22,32 @@ use crate::text::one_line;
 use sticky_resolver::StickyResolver;
 use timed_transport::{ClockSampler, TimedConnector};
 
-/// How much nicer than others to this thread: it does next to nothing, but that at once.
+/// The thread's nice value: it needs little CPU time, but without delay.
 const NICE: i32 = -10;
-/// Calls that wait for this thread: the machine has at most one under way on each client.
+/// Capacity for waiting calls: the state machine has at most one under way on each client.
 const QUEUE: usize = 2;
 
 /// A call to make.
 #[derive(Debug)]
 pub(crate) struct Call {
-    /// Comes back with the answer.
+    /// Returned with the answer.
     pub(crate) number: u64,
-    /// Below [`PATH`], beginning with `/`.
+    /// Path below [`PATH`], beginning with `/`.
     pub(crate) path: String,
-    /// What to send with POST; `None`: GET.
+    /// Body to POST; `None`: GET.
     pub(crate) body: Option<Vec<u8>>,
-    /// How long it may take altogether.
+    /// Timeout of the whole call.
     pub(crate) timeout: Duration,
 }
 
-/// What came of a call.
+/// The result of a call.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// The call's.
+    /// The number of the call.
     pub(crate) number: u64,
-    /// The body of a good answer.
+    /// The body of a 200 response.
     pub(crate) answer: Result<Vec<u8>, CallError>,
-    /// When request and answer left and came, if the coordinator stamped its side.
+    /// When request and response left and arrived, if the coordinator stamped its side.
     pub(crate) exchange: Option<Exchange>,
 }
 
@@ -56,11 +56,11 @@ pub(crate) struct Outcome {
 pub(crate) enum CallError {
     /// The coordinator refused.
     Refused(Refusal),
-    /// It could not be reached, or not in time, or what came is no answer; why, for people.
+    /// The coordinator was unreachable, timed out, or sent no valid answer; the reason, for display.
     Unreachable(String),
 }
 
-/// The thread that makes calls. Dropping it ends the thread once its present call is over.
+/// The thread that makes calls. Once it is dropped, the thread ends after its present call.
 #[derive(Debug)]
 pub(crate) struct CoordinatorClient {
     calls: Sender<Call>,
@@ -68,11 +68,11 @@ pub(crate) struct CoordinatorClient {
 }
 
 impl CoordinatorClient {
-    /// Calls go to `coordinator` (`http://HOST:PORT`) with `token`, if there is one; what comes of them goes
-    /// to `tell`, with instants of `clock`.
+    /// Calls go to `coordinator` (`http://HOST:PORT`) with `token`, if there is one. Results go to `tell`,
+    /// with instants of `clock`.
     ///
     /// # Errors
-    /// When the system cannot start another thread.
+    /// The system cannot start another thread.
     pub(crate) fn open(
         name: &str,
         coordinator: &str,
@@ -92,14 +92,15 @@ impl CoordinatorClient {
         Ok(Self { calls, _thread: thread })
     }
 
-    /// Have a call made.
+    /// Queue a call.
     pub(crate) fn call(&self, call: Call) {
-        // The thread lives as long as we do, and has capacity for every call that may be under way.
+        // The thread lives as long as this client, and the queue has capacity for every call that may be
+        // under way.
         let _ = self.calls.send(call);
     }
 }
 
-/// What is needed to make calls.
+/// The HTTP agent of the thread and its clock.
 struct Caller {
     agent: ureq::Agent,
     base: String,
@@ -112,12 +113,12 @@ impl Caller {
     fn new(base: String, authorization: Option<String>, clock: Clock) -> Self {
         let (sampler, resolver) = (ClockSampler::new(clock), StickyResolver::default());
         let config = ureq::Agent::config_builder()
-            // The environment's proxy is for the web; it would be handed our token.
+            // The environment's proxy is for the web, and would see our token.
             .proxy(None)
             .max_redirects(0)
             .http_status_as_error(false)
             .user_agent(concat!("loadtester/", env!("CARGO_PKG_VERSION")))
-            // The coordinator answers one request a connection.
+            // The coordinator answers one request per connection.
             .max_idle_connections(0)
             .build();
         let agent = ureq::Agent::with_parts(config, TimedConnector(sampler.clone()), resolver.clone());
@@ -138,7 +139,7 @@ impl Caller {
         Outcome { number: call.number, answer, exchange }
     }
 
-    /// The answer, and beside it how long the call stayed with the coordinator.
+    /// Make the call; `stay` receives the coordinator's timestamps.
     fn ask(
         &self,
         call: &Call,
@@ -176,7 +177,7 @@ impl Caller {
     }
 }
 
-/// The text that users see; this library's errors do not contain what was sent.
+/// The text that users see. The library's errors do not contain what was sent.
 fn explain(error: &ureq::Error, timeout: Duration) -> String {
     match error {
         ureq::Error::Timeout(_) => format!("no answer within {} ms", timeout.as_millis()),
@@ -192,7 +193,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
 
-    /// A coordinator that gives each connection the next of these answers, and what it was asked.
+    /// A coordinator that gives each connection the next of these answers and forwards its requests.
     fn coordinator(answers: Vec<String>) -> (String, Receiver<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -216,7 +217,7 @@ mod tests {
         (url, asked)
     }
 
-    /// Head and body are there.
+    /// Whether head and body are complete.
     fn is_whole(request: &[u8]) -> bool {
         let text = String::from_utf8_lossy(request).to_lowercase();
         let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
@@ -284,7 +285,7 @@ mod tests {
             let before_ns = clock.now();
             let timeout = Duration::from_secs(9);
             link.call(Call { number, path: "/workers".into(), body: Some(vec![b'x'; 100]), timeout });
-            // It lies there unread for a while.
+            // The response waits unread for a while.
             std::thread::sleep(Duration::from_millis(300));
             (before_ns, outcomes.recv().unwrap().exchange)
         };

@@ -1,5 +1,5 @@
-//! Where the coordinator is: looked up when it is not known or was not reached there, so that a name server
-//! that is away for a while costs nobody the lease.
+//! Resolves the coordinator's name only if it is not resolved yet or the last address failed, so that an
+//! outage of the name server costs no worker its lease.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,10 +11,10 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-/// How long a name is looked up while there are addresses it once had.
+/// How long to try to resolve a name that has known addresses.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// The addresses of one name, the coordinator's.
+/// The cached addresses of the coordinator's name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StickyResolver(Arc<ResolvedName>);
 
@@ -26,12 +26,12 @@ struct ResolvedName {
 }
 
 impl StickyResolver {
-    /// Nobody was reached at the addresses there are.
+    /// The last call did not reach the coordinator.
     pub(crate) fn doubt(&self) {
         self.0.in_doubt.store(true, Ordering::Relaxed);
     }
 
-    /// Somebody was.
+    /// The last call reached the coordinator.
     pub(crate) fn trust(&self) {
         self.0.in_doubt.store(false, Ordering::Relaxed);
     }
@@ -80,7 +80,7 @@ mod tests {
         assert!(look("http://nowhere.invalid:1").is_err());
         let here = look("http://127.0.0.1:7").unwrap();
         assert_eq!(here[0].port(), 7);
-        // The name plays no part while the addresses are good; in doubt it is looked up again.
+        // The name is not resolved while the addresses work; after a failure it is.
         assert_eq!(look("http://127.0.0.1:8").unwrap()[0].port(), 7);
         names.doubt();
         assert_eq!(look("http://nowhere.invalid:1").unwrap()[0].port(), 7);

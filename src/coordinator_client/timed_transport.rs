@@ -1,7 +1,7 @@
-//! The connection under a call: it notes when the request left and when the answer's first bytes were there,
-//! as the kernel saw it.
+//! The transport under a call: it records when the request left and, from the kernel, when the first bytes of
+//! the response arrived.
 //!
-//! What stays out: HTTP (ureq, for whose transport this is), what the instants are good for (fleet).
+//! HTTP itself is up to ureq, whose transport this is; the fleet module uses the instants.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write as _};
@@ -17,7 +17,7 @@ use ureq::{Error, Timeout};
 
 use crate::sys::{self, Clock, Watch};
 
-/// When the last request left and its answer came, on the worker's clock.
+/// When the last request left and its response arrived, on the worker's clock.
 #[derive(Clone)]
 pub(crate) struct ClockSampler(Arc<Mutex<SampledCall>>);
 
@@ -28,13 +28,12 @@ struct SampledCall {
 }
 
 impl ClockSampler {
-    /// On this clock.
     pub(crate) fn new(clock: Clock) -> Self {
         Self(Arc::new(Mutex::new(SampledCall { watch: Watch::new(clock), left_ns: 0, came_ns: None })))
     }
 
-    /// Before the last bytes of the request were handed to the kernel, and when it had what was read first of
-    /// the answer, to its last byte: nanoseconds; `None` if nothing came.
+    /// Two instants in nanoseconds: before the last bytes of the request went to the kernel, and when the
+    /// kernel had received all bytes of the response's first read. `None` if no response arrived.
     pub(crate) fn times(&self) -> Option<(u64, u64)> {
         let noted = self.noted();
         noted.came_ns.map(|came_ns| (noted.left_ns, came_ns))
@@ -73,7 +72,7 @@ impl Connector<()> for TimedConnector {
     }
 }
 
-/// The first address that takes the connection; each may use its part of the time that is left.
+/// Connect to the first address that accepts; each gets an equal part of the remaining time.
 fn connect(details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
     let deadline = details.timeout.not_zero().map(|after| Instant::now() + *after);
     let mut last = Error::Timeout(Timeout::Connect);
@@ -92,7 +91,6 @@ fn connect(details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
     Err(last)
 }
 
-/// One connection.
 pub(crate) struct TimedTransport {
     socket: TcpStream,
     buffers: LazyBuffers,
@@ -143,12 +141,12 @@ impl Transport for TimedTransport {
     }
 
     fn is_open(&mut self) -> bool {
-        // One call, one connection: there is nothing to come back to.
+        // One call per connection: it is never reused.
         false
     }
 }
 
-/// Until there may be something to read.
+/// Wait until there may be something to read.
 fn wait(socket: &TcpStream, at_most: Option<Duration>) -> io::Result<()> {
     let timeout = at_most
         .map(|left| Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() });

@@ -1,21 +1,21 @@
-//! What was seen of failures, to show people.
+//! Failures seen in a run, for display.
 
 use crate::tally::{Detail, Outcome, TlsFault};
 
-/// The first time an outcome other than ok was seen, to show people.
+/// The first occurrence of an outcome other than ok.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FirstFailure {
-    /// Which scenario.
+    /// Index of the scenario.
     pub scenario: usize,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
     /// Seconds since the measured time began.
     pub t: f64,
-    /// What was seen, in a few words: a status code, an operating system error, a parse error.
+    /// A short description: a status code, an operating system error, a parse error.
     pub detail: String,
 }
 
-/// What was seen, in a few words.
+/// A short description of the failure.
 pub(crate) fn detail_text(detail: Detail, outcome: Outcome) -> String {
     match detail {
         Detail::None => outcome.explain().to_owned(),

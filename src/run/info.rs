@@ -1,4 +1,4 @@
-//! What is known of a run before it starts.
+//! The facts of a run that are known before it starts.
 
 use std::sync::Arc;
 
@@ -6,54 +6,54 @@ use crate::plan::Threshold;
 use crate::schedule::Piece;
 use crate::verdict::baseline::BaselineRun;
 
-/// [`RunInfo::metrics_scenarios`] where nobody says otherwise.
+/// Default of [`RunInfo::metrics_scenarios`].
 pub(crate) const DEFAULT_METRICS_SCENARIOS: usize = 100;
 
-/// What is known of a run before it starts.
+/// The facts of a run that are known before it starts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunInfo {
-    /// What the plan is called, if it has a name.
+    /// The plan's name, if it has one.
     pub plan_name: Option<String>,
-    /// Where the plan came from.
+    /// The plan's file name or other source.
     pub plan_source: String,
-    /// The plan's digest.
+    /// The plan's digest: `sha256:` and hex digits.
     pub plan_digest: String,
     /// `closed` or `open`.
     pub model: &'static str,
     /// Seed of all randomness.
     pub seed: u64,
-    /// Target as people write it, `http://host:port`.
+    /// The target's origin, such as `http://host:port`.
     pub target: String,
     /// Name and weight per scenario, in the plan's order.
     pub scenarios: Vec<(String, u32)>,
-    /// Requests this run is to send, when the plan says so.
+    /// Number of requests to send, if the plan limits it.
     pub requests: Option<u64>,
-    /// How long it is to measure, when the plan says so.
+    /// Length of the measured time in nanoseconds, if the plan limits it.
     pub duration_ns: Option<u64>,
-    /// Warm-up before results start.
+    /// Length of the warm-up in nanoseconds, before measurement begins.
     pub warmup_ns: u64,
-    /// Mean rate asked over the measured time in requests per second; `None` in the closed model.
+    /// Planned mean rate over the measured time in requests per second; `None` in the closed model.
     pub target_rate: Option<f64>,
-    /// The rate asked over the measured time, piece by piece; empty in the closed model.
+    /// The planned rate over the measured time, piece by piece; empty in the closed model.
     pub pieces: Vec<Piece>,
     /// `kernel` or `user`: where receive times come from.
     pub timestamps: &'static str,
-    /// Connections the plan asks for (the most, in the open model).
+    /// Connections that the plan opens (the maximum, in the open model).
     pub connections: u32,
-    /// Whether any certificate is accepted; `None`: no TLS is spoken.
+    /// Whether any certificate is accepted; `None`: no TLS.
     pub insecure: Option<bool>,
-    /// Scenarios that have a row of their own in `/metrics` and `/status`: the first so many of the plan.
+    /// Scenarios with their own rows in `/metrics` and `/status`: this many of the plan, from the first.
     pub metrics_scenarios: usize,
-    /// What the run has to keep to.
+    /// The thresholds of the verdict.
     pub thresholds: Vec<Threshold>,
-    /// A measurement that is not trustworthy supports no verdict.
+    /// Whether an unreliable measurement makes the verdict inconclusive.
     pub strict: bool,
-    /// The earlier run it is held against.
+    /// The earlier run to compare with.
     pub baseline: Option<Arc<BaselineRun>>,
 }
 
 impl RunInfo {
-    /// Mean rate asked over the first `measured_ns` of the measured time; `None` in the closed model.
+    /// Planned mean rate over the first `measured_ns` of the measured time; `None` in the closed model.
     pub(crate) fn rate_asked_until(&self, measured_ns: u64) -> Option<f64> {
         let (mut arrivals, mut left_ns) = (0.0, measured_ns);
         for piece in &self.pieces {
@@ -64,12 +64,12 @@ impl RunInfo {
         if counted { Some(arrivals / (measured_ns as f64 / 1e9)) } else { self.target_rate }
     }
 
-    /// Whether anything was asked that could fail.
+    /// Whether there is a threshold or a baseline that could fail.
     pub(crate) const fn is_judged(&self) -> bool {
         !self.thresholds.is_empty() || self.baseline.is_some()
     }
 
-    /// Of a process that has no plan yet.
+    /// The facts of a process that has no plan yet.
     pub(crate) fn unknown() -> Self {
         Self {
             plan_name: None,

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use crate::tally::{Histogram, Row, RowTime};
 
-/// Encoded windows kept at most: eight hours of one scenario at 2 kB a second. What comes later is
-/// merged into one last interval, so that nothing is lost but its course.
+/// Upper bound on the encoded windows in bytes: eight hours of one scenario at 2 kB a second. Later windows
+/// are merged into one last interval, which loses only their course over time.
 const MAX_ENCODED_BYTES: usize = 64 << 20;
-/// The log's interval maxima are for the eye: milliseconds.
+/// The unit of the log's interval maxima, which are for human readers: milliseconds.
 const NS_PER_MAXIMUM: f64 = 1e6;
 
-/// The windows that have closed, encoded.
+/// The closed windows, encoded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Intervals {
     tags: Vec<String>,
@@ -19,7 +19,7 @@ pub struct Intervals {
     rest: Option<Unencoded>,
 }
 
-/// What was not encoded window by window.
+/// Merged windows beyond the limit.
 #[derive(Clone, Debug, PartialEq)]
 struct Unencoded {
     from_s: f64,
@@ -28,12 +28,12 @@ struct Unencoded {
 }
 
 impl Intervals {
-    /// None yet; `scenarios` are named as in the plan.
+    /// An empty log; `scenarios` are named as in the plan.
     pub fn new<'a>(scenarios: impl IntoIterator<Item = &'a str>) -> Self {
         Self { tags: tags(scenarios), most_bytes: MAX_ENCODED_BYTES, lines: String::new(), rest: None }
     }
 
-    /// Add a window of the measured time, its bounds in seconds since that began.
+    /// Add a window of the measured time, its bounds in seconds since the start of that time.
     pub fn add(&mut self, from_s: f64, to_s: f64, scenarios: &[Row]) {
         if self.lines.len() < self.most_bytes {
             let histograms: Vec<_> = scenarios.iter().map(|s| s.times(RowTime::Response)).collect();
@@ -47,7 +47,6 @@ impl Intervals {
         }
     }
 
-    /// All lines of the log.
     pub(crate) fn lines(&self) -> String {
         let mut lines = self.lines.clone();
         if let Some(Unencoded { from_s, to_s, scenarios }) = &self.rest {
@@ -73,7 +72,7 @@ fn write_line(text: &mut String, tag: &str, [from_s, to_s]: [f64; 2], histogram:
         .expect("writing to memory does not fail");
 }
 
-/// Names as the log allows them in tags: no commas, spaces or control characters; each one different.
+/// Names as the log allows them in tags: without commas, spaces or control characters, and distinct.
 fn tags<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut tags: Vec<String> = Vec::new();
     for name in names {

@@ -1,4 +1,4 @@
-//! The live state of a run, which the collector and the roles change and reports read.
+//! The live state of a run: the collector and the roles change it, reports read it.
 
 mod failure;
 mod fleet;

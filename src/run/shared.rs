@@ -1,27 +1,27 @@
-//! The state of a run where many read it.
+//! Shared access to the state of a run.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::snapshot::Snapshot;
 
-/// Where the collector publishes and everybody else reads. Load threads never touch it, so a slow
+/// The snapshot that the collector publishes and all others read. Load threads never touch it, so a slow
 /// reader delays the snapshot, not the load.
 #[derive(Debug)]
 pub struct SharedSnapshot(Mutex<Arc<Snapshot>>);
 
 impl SharedSnapshot {
-    /// Publish `snapshot`.
+    /// Share `snapshot`.
     pub fn new(snapshot: Snapshot) -> Self {
         Self(Mutex::new(Arc::new(snapshot)))
     }
 
-    /// Look at the snapshot as it is now. Nobody waits meanwhile: a change is made in a copy.
+    /// Read the current snapshot. Blocks no writer: changes made meanwhile go to a copy.
     pub fn read<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> T {
         let snapshot = Arc::clone(&self.lock());
         look(&snapshot)
     }
 
-    /// Change the snapshot; it is copied only while somebody looks at it.
+    /// Change the snapshot; it is copied only if a reader holds it.
     pub fn update<T>(&self, change: impl FnOnce(&mut Snapshot) -> T) -> T {
         change(Arc::make_mut(&mut self.lock()))
     }
@@ -40,7 +40,7 @@ mod tests {
     fn a_reader_keeps_its_picture_and_the_writer_does_not_wait() {
         let shared = SharedSnapshot::new(Snapshot::new(RunInfo::unknown(), 0, 0.0));
         shared.read(|before| {
-            // With a lock held by the reader this would wait for ever.
+            // With a lock held by the reader this would deadlock.
             let free = shared.0.try_lock().is_ok();
             assert!(free, "the reader holds nobody up");
             shared.update(|snapshot| snapshot.elapsed_ns = 7);

@@ -8,26 +8,26 @@ use super::state::{Ending, State};
 use super::timeline::TimelinePoint;
 use crate::tally::{Counter, Merged, RowCounter, ThreadHealth};
 
-/// The merged state of a run, so far or in the end.
+/// The merged state of a run, during the run or at its end.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
-    /// What was known before it started.
+    /// The facts known before the run started.
     pub run: RunInfo,
-    /// Where it stands.
+    /// The run's phase.
     pub state: State,
     /// How it ended; meaningful once `state` is `Finished`.
     pub ending: Ending,
-    /// Why it could not be carried out as planned, where something else than its figures says so.
+    /// Why the run could not be carried out as planned, unless its figures show it.
     pub error: Option<String>,
-    /// The threshold (by its place) whose failing stopped the run.
+    /// Index of the threshold whose failure stopped the run.
     pub aborted: Option<usize>,
-    /// Wall clock at the start, seconds since the Unix epoch.
+    /// Wall clock at the start, in seconds since the Unix epoch.
     pub started_at: f64,
-    /// Since the first request was due (warm-up included), in nanoseconds.
+    /// Time since the start of the schedule (warm-up included), in nanoseconds.
     pub elapsed_ns: u64,
     /// Measured time so far, in nanoseconds: up to the end of the last window that every source has closed.
     pub measured_ns: u64,
-    /// How far the counts reach beyond it on the mean, in nanoseconds, while some sources are behind others.
+    /// Mean time by which the counts reach beyond `measured_ns` while some sources lag, in nanoseconds.
     pub ahead_ns: u64,
     /// Requests that were neither answered nor failed when the drain ended.
     pub unfinished: u64,
@@ -35,17 +35,17 @@ pub struct Snapshot {
     pub tally: Merged,
     /// The measured time, window by window.
     pub timeline: Vec<TimelinePoint>,
-    /// The response times of each window, whole; `None`: not asked for.
+    /// Full response time histograms of each window; `None`: no histogram log is written.
     pub intervals: Option<Intervals>,
     /// One entry per load thread.
     pub threads: Vec<ThreadHealth>,
-    /// Distinct first failures, at most a few.
+    /// The first failure of each kind, up to a small limit.
     pub first_failures: Vec<FirstFailure>,
     /// CPU throttling of our cgroup in the measured time, in nanoseconds.
     pub throttled_ns: u64,
     /// Enforcement periods in which our cgroup was throttled in the measured time.
     pub throttled_periods: u64,
-    /// The workers of a coordinator.
+    /// The workers of a coordinator; `None`: not a coordinator.
     pub fleet: Option<Fleet>,
 }
 
@@ -75,51 +75,49 @@ impl Snapshot {
         }
     }
 
-    /// Nothing more will be measured, and this is why.
+    /// End the run with an error: nothing more will be measured.
     pub(crate) fn fail(&mut self, ending: Ending, error: String) {
         (self.state, self.ending, self.error) = (State::Finished, ending, Some(error));
     }
 
-    /// Whether nothing will change any more.
     pub(crate) fn is_final(&self) -> bool {
         self.state == State::Finished
     }
 
-    /// By how much the law of conservation is violated that holds in the end: due = completed + failed + dropped
-    /// + unfinished.
+    /// The absolute imbalance of the final counts: due = completed + failed + dropped + unfinished should
+    /// hold.
     pub(crate) fn unaccounted(&self) -> u64 {
         let dropped = self.tally.sum(RowCounter::Dropped);
         self.tally.sum(RowCounter::Due).abs_diff(self.tally.ended() + dropped + self.unfinished)
     }
 
-    /// Whether any connection was ever established.
     pub(crate) fn ever_connected(&self) -> bool {
         self.tally.counter(Counter::ConnectionsOpened) > 0 || self.tally.sum(RowCounter::Sent) > 0
     }
 
-    /// The time that the counts are out of, in nanoseconds: the denominator of every rate.
+    /// The time that the counts cover, in nanoseconds: the denominator of every rate.
     pub(crate) const fn counted_ns(&self) -> u64 {
         self.measured_ns + self.ahead_ns
     }
 
-    /// Whether something made it end before its plan does: a signal, a threshold, a worker that was lost.
+    /// Whether the run was stopped early: by a signal, a threshold or a lost worker.
     pub(crate) fn is_stopped(&self) -> bool {
         self.aborted.is_some() || self.ending != Ending::Complete
     }
 
-    /// Whether it ended before its plan does.
+    /// Whether the run is over and shorter than planned.
     pub(crate) fn ended_early(&self) -> bool {
         self.is_final() && self.is_stopped() && self.run.duration_ns.is_some_and(|d| self.measured_ns < d)
     }
 
-    /// Share of the run that is done, 0..=1: by requests or by time, whichever is further.
+    /// Progress of the run, 0..=1: by requests or by time, whichever is further.
     pub(crate) fn progress(&self) -> f64 {
         if self.state == State::Finished && !self.is_stopped() {
             return 1.0;
         }
         let (run, ended) = (&self.run, self.tally.settled() as f64);
         let by_requests = run.requests.map_or(0.0, |n| ended / (n.max(1)) as f64);
-        // Of a run that was stopped, waiting for what is in flight is no progress.
+        // In a stopped run the wait for requests in flight is no progress.
         let so_far_ns = match self.is_stopped() && self.measured_ns > 0 {
             true => self.measured_ns.saturating_add(run.warmup_ns),
             false => self.elapsed_ns,
@@ -130,8 +128,8 @@ impl Snapshot {
         by_requests.max(by_time).min(1.0)
     }
 
-    /// Time until the plan's end in nanoseconds: the sooner of its duration and, at the pace so far, its
-    /// requests. `None` when no load is applied or it is not known.
+    /// Time until the plan's end in nanoseconds: the lesser of the remaining duration and the time that the
+    /// remaining requests take at the pace so far. `None` when no load is applied or neither is known.
     pub(crate) fn left_ns(&self) -> Option<u64> {
         if !matches!(self.state, State::WarmingUp | State::Running) {
             return None;

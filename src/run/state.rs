@@ -1,6 +1,6 @@
-//! Where a run stands, and how it ended.
+//! The phase of a run, and how it ended.
 
-/// Where a run stands.
+/// The phase of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Opening connections; nothing sent yet.
@@ -11,12 +11,11 @@ pub enum State {
     Running,
     /// No new requests; waiting for those in flight.
     Draining,
-    /// Everything that will be known is known.
+    /// All results are final.
     Finished,
 }
 
 impl State {
-    /// The name in `/status`.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Starting => "starting",
@@ -31,7 +30,7 @@ impl State {
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// As planned.
+    /// As planned, or stopped by a threshold.
     Complete,
     /// A signal stopped it.
     Interrupted,

@@ -1,28 +1,28 @@
 //! The measured time, window by window.
 
-/// One closed window of the measured time, over all threads.
+/// One closed window of the measured time, merged over all threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TimelinePoint {
     /// End of the window in seconds since the measured time began.
     pub t: f64,
-    /// Requests whose due instant lay in it.
+    /// Requests that were due in the window.
     pub due: u64,
-    /// Requests sent in it.
+    /// Requests sent in the window.
     pub sent: u64,
-    /// Exchanges that ended well in it.
+    /// Exchanges that succeeded in the window.
     pub completed: u64,
-    /// Exchanges that ended otherwise in it.
+    /// Exchanges that failed in the window.
     pub failed: u64,
-    /// Requests dropped in it.
+    /// Requests dropped in the window.
     pub dropped: u64,
-    /// Response time median in nanoseconds; `None`: nothing ended.
+    /// Median response time in nanoseconds; `None`: nothing ended.
     pub p50_ns: Option<u64>,
-    /// Response time 99th percentile in nanoseconds.
+    /// 99th percentile of response time in nanoseconds.
     pub p99_ns: Option<u64>,
-    /// Service time median in nanoseconds; `None`: no answer came.
+    /// Median service time in nanoseconds; `None`: no response arrived.
     pub service_p50_ns: Option<u64>,
-    /// Service time 99th percentile in nanoseconds.
+    /// 99th percentile of service time in nanoseconds.
     pub service_p99_ns: Option<u64>,
-    /// Slip 99th percentile in nanoseconds.
+    /// 99th percentile of slip in nanoseconds.
     pub slip_p99_ns: Option<u64>,
 }

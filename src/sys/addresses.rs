@@ -1,6 +1,5 @@
-//! Which of the target's addresses a connection goes to: all of them in turn, but for those where
-//! nobody was ever reached while another answers (`localhost` is two addresses, and most targets
-//! listen on one).
+//! Selects an address of the target for each connection: all in turn, except those that never accepted a
+//! connection while another one does (`localhost` is two addresses, and most targets listen on one).
 
 use std::fmt;
 use std::io;
@@ -9,20 +8,20 @@ use std::sync::Arc;
 
 use rustix::net::SocketAddrUnix;
 
-/// Where a connection goes to.
+/// The address of a connection's peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// Over TCP.
+    /// A TCP address.
     Inet(SocketAddr),
-    /// To a Unix socket of this machine.
+    /// A Unix socket on this machine.
     Unix(SocketAddrUnix),
 }
 
 impl Address {
-    /// The Unix socket of this path, or of this name after `@`.
+    /// The Unix socket at this path, or with this abstract name after `@`.
     ///
     /// # Errors
-    /// When it is longer than the kernel takes.
+    /// The path or name is longer than the kernel accepts.
     pub(crate) fn unix(socket: &str) -> io::Result<Self> {
         let address = match socket.strip_prefix('@') {
             Some(name) => SocketAddrUnix::new_abstract_name(name.as_bytes())?,
@@ -50,34 +49,34 @@ impl fmt::Display for Address {
     }
 }
 
-/// No place in the list.
+/// No index.
 const NOWHERE: usize = usize::MAX;
 
-/// The addresses of a target, as one thread knows them, and ours.
+/// The target's addresses and our source addresses, from one thread's view.
 #[derive(Debug)]
 pub(crate) struct Addresses {
     all: Arc<[Address]>,
-    /// Whether each was ever reached, and whether it is passed over.
+    /// Whether each address was ever reached; `passed_over`: whether it is skipped.
     reached: Box<[bool]>,
     passed_over: Box<[bool]>,
-    /// The address of each connection's last attempt.
+    /// Index of the address of each connection's last attempt.
     of: Box<[usize]>,
     /// The local addresses that connections come from; empty: the kernel's choice.
     sources: Arc<[IpAddr]>,
-    /// Whose turn it is among both.
+    /// Number of attempts so far, which selects address and source.
     turn: usize,
 }
 
 impl Addresses {
-    /// `all` (at least one) for a number of connections, which come from `sources` in turn. `turn`: how many
-    /// turns others take before; threads of few connections would all begin with the first address.
+    /// `all` (at least one) for this many connections, which come from `sources` in turn. `turn` is the
+    /// starting position, so that threads with few connections do not all begin with the first address.
     pub(crate) fn new(all: Arc<[Address]>, sources: Arc<[IpAddr]>, connections: usize, turn: usize) -> Self {
         let none = vec![false; all.len()];
         let of = vec![NOWHERE; connections].into();
         Self { reached: none.clone().into(), passed_over: none.into(), of, all, sources, turn }
     }
 
-    /// From now on the target is at `all` (at least one). What is known of those it was at before stays known.
+    /// Replace the target's addresses by `all` (at least one). Addresses in both lists keep their state.
     pub(crate) fn replace(&mut self, all: Arc<[Address]>) {
         let place = |of: &usize| {
             let address = self.all.get(*of)?;
@@ -96,7 +95,7 @@ impl Addresses {
         (self.of, self.reached, self.passed_over, self.all) = (of, reached, passed_over, all);
     }
 
-    /// The address for `c`'s next attempt, and the one it comes from.
+    /// The address for `c`'s next attempt, and its source address.
     pub(crate) fn choose(&mut self, c: u32) -> (&Address, Option<IpAddr>) {
         let left = self.passed_over.iter().filter(|over| !**over).count().max(1);
         let nth = self.turn % left;
@@ -106,7 +105,7 @@ impl Addresses {
         let fitting = || self.sources.iter().filter(|source| address.is_reached_from(**source));
         let source = match fitting().count() {
             0 => None,
-            // Once round all addresses, then the next source: each goes to each.
+            // Cycle through all addresses, then take the next source: each source connects to each address.
             n => fitting().nth(self.turn / left % n).copied(),
         };
         self.turn = self.turn.wrapping_add(1);
@@ -120,8 +119,8 @@ impl Addresses {
         }
     }
 
-    /// Nobody answered `c`'s attempt: whether to try another address before that is a failure. Not where
-    /// somebody once answered: then the target is failing.
+    /// `c`'s attempt failed: whether to try another address before it counts as a failure. Not if this
+    /// address was ever reached: then the target is failing.
     pub(crate) fn try_another(&mut self, c: u32) -> bool {
         let at = self.of[c as usize];
         if self.reached.get(at).is_none_or(|reached| *reached) {
@@ -160,7 +159,7 @@ mod tests {
         let mut addresses = three();
         let ports: Vec<u16> = (0..5).map(|c| port(&mut addresses, c)).collect();
         assert_eq!(ports, [1, 2, 3, 1, 2]);
-        // One connection that is opened again and again, too; another thread begins where this one ends.
+        // So does one connection that is opened again and again; another thread begins where this one ends.
         let mut addresses = Addresses::new(addresses.all, [].into(), 1, 5);
         let ports: Vec<u16> = (0..4).map(|_| port(&mut addresses, 0)).collect();
         assert_eq!(ports, [3, 1, 2, 3]);

@@ -1,61 +1,64 @@
-//! Our control groups: how much CPU time and memory they allow, and whether they stopped us.
+//! Reads our control groups: CPU and memory limits, and throttling.
 //!
-//! Works with version 1, version 2 and both at once (each controller lives in one of them), with
-//! and without a cgroup namespace of our own. Limits hold on every level from our group up to the
-//! root that we can see, so each figure is taken over that whole path. Formats: kernel
-//! documentation, `admin-guide/cgroup-v2.rst`, `scheduler/sched-bwc.rst` and proc(5).
+//! Works with version 1, version 2 and both at once (each controller is in one of them), with and without a
+//! cgroup namespace of our own. Limits hold on every level from our group up to the root that we can see, so
+//! each figure covers that whole path. Formats: kernel documentation, `admin-guide/cgroup-v2.rst`,
+//! `scheduler/sched-bwc.rst` and proc(5).
 //!
-//! Parsing is functions of strings; reading takes the root directory, `/` but in tests.
+//! Parsers take strings; readers take the root directory, which is `/` except in tests.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// The most levels looked at: deeper trees exist on no machine, and each costs a read whenever throttling is looked at.
+/// The most levels read. No real machine has deeper trees, and each level costs a read whenever throttling is
+/// sampled.
 const LEVELS_MAX: usize = 32;
-/// Version 1 writes "no limit" as the largest multiple of a page below 2^63; nobody has half that.
+/// Threshold for "no limit": version 1 writes it as the largest multiple of a page below 2^63, and no machine
+/// has 2^62 bytes.
 const V1_MEMORY_UNLIMITED: u64 = 1 << 62;
 
-/// The two interfaces of the kernel.
+/// The two cgroup interfaces of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Version {
     V1,
     V2,
 }
 
-/// The control groups that bind this process for one controller, from our own up to the root.
+/// The control groups that limit this process for one controller, from its own up to the root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Groups {
     version: Version,
     levels: Vec<PathBuf>,
 }
 
-/// CPU throttling since the groups were made, summed over the levels of the path. Differences of
-/// two readings are what happened between them.
+/// CPU throttling since the groups were created, summed over the levels of the path. The difference of two
+/// readings is the throttling between them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Throttle {
-    /// For how long runnable threads were denied the CPU. Counted per CPU, so it can pass faster than time.
+    /// How long runnable threads were denied the CPU, in nanoseconds. Counted per CPU, so it can grow faster
+    /// than time.
     pub ns: u64,
-    /// In how many enforcement periods.
+    /// Number of enforcement periods with throttling.
     pub periods: u64,
 }
 
 impl Throttle {
-    /// What came after `earlier`.
+    /// The throttling after `earlier`.
     pub(crate) fn since(self, earlier: Self) -> Self {
         Self { ns: self.ns.saturating_sub(earlier.ns), periods: self.periods.saturating_sub(earlier.periods) }
     }
 }
 
 impl Groups {
-    /// The groups of this process that limit `controller` (`cpu`, `memory`); `root` is `/` but in
-    /// tests. `None`: there are none, or they are not mounted where we can see them.
+    /// The groups of this process that limit `controller` (`cpu`, `memory`); `root` is `/` except in tests.
+    /// `None`: there are none, or they are not mounted where we can see them.
     pub fn find(root: &Path, controller: &str) -> Option<Self> {
         let memberships = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
         let mounts = fs::read_to_string(root.join("proc/self/mountinfo")).ok()?;
         let (version, mount, path) = locate(&memberships, &mounts, controller)?;
         let top = under(root, &mount.point);
-        // A path that is not below the mount's root, or climbs out of it, is outside our namespace:
-        // what we can see begins at the mount.
+        // A path that is not below the mount's root, or climbs out of it, is outside our namespace: what we
+        // can see begins at the mount.
         let below = path.strip_prefix(&mount.root).ok();
         let below = below.filter(|rest| !rest.components().any(|part| part == Component::ParentDir));
         let inside = below.map_or(top.clone(), |rest| top.join(rest));
@@ -69,7 +72,7 @@ impl Groups {
         (!levels.is_empty()).then_some(Self { version, levels })
     }
 
-    /// CPUs' worth of time per second, the least that any level allows; `None`: no quota.
+    /// The lowest CPU quota of all levels, in CPUs; `None`: no quota.
     pub fn quota_cpus(&self) -> Option<f64> {
         let quota = |level: &PathBuf| match self.version {
             Version::V1 => {
@@ -89,8 +92,8 @@ impl Groups {
         })
     }
 
-    /// Bytes that may still be taken before a level's memory limit is hit, page cache that the
-    /// kernel would give up not counted as taken; `None`: no limit.
+    /// Bytes left before a level's memory limit is hit, not counting page cache that the kernel would
+    /// reclaim; `None`: no limit.
     pub fn memory_left_bytes(&self) -> Option<u64> {
         let (limit, usage, cache) = match self.version {
             Version::V1 => ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -106,14 +109,14 @@ impl Groups {
     }
 }
 
-/// One line of mountinfo: which part of a hierarchy is mounted, and where.
+/// One line of mountinfo: the mounted part of a hierarchy, and its mount point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Mount {
     root: PathBuf,
     point: PathBuf,
 }
 
-/// Which version has `controller`, where it is mounted, and our group's path in it.
+/// The version that has `controller`, its mount, and our group's path in it.
 fn locate(memberships: &str, mounts: &str, controller: &str) -> Option<(Version, Mount, PathBuf)> {
     let v1 = |line: &str| {
         let (controllers, path) = membership(line)?;
@@ -124,7 +127,7 @@ fn locate(memberships: &str, mounts: &str, controller: &str) -> Option<(Version,
             closest(mounts.lines().filter_map(|line| mount(line, "cgroup", Some(controller))), &path)?;
         return Some((Version::V1, mount, path));
     }
-    // Version 2 is the line without controllers: it has all that version 1 has not taken.
+    // Version 2 is the line without controllers: it has all those that version 1 does not.
     let v2 =
         |line: &str| membership(line).and_then(|(controllers, path)| controllers.is_empty().then_some(path));
     let path = memberships.lines().find_map(v2)?;
@@ -132,20 +135,20 @@ fn locate(memberships: &str, mounts: &str, controller: &str) -> Option<(Version,
     Some((Version::V2, mount, path))
 }
 
-/// The first mount that shows `path`, or the first there is: one hierarchy may be mounted in parts.
+/// The first mount that contains `path`, or the first of all: a hierarchy may be mounted in parts.
 fn closest(mounts: impl Iterator<Item = Mount>, path: &Path) -> Option<Mount> {
     let mounts: Vec<Mount> = mounts.collect();
     mounts.iter().find(|mount| path.starts_with(&mount.root)).or(mounts.first()).cloned()
 }
 
-/// `4:cpu,cpuacct:/a/b` as its controllers and path.
+/// Splits `4:cpu,cpuacct:/a/b` into controllers and path.
 fn membership(line: &str) -> Option<(&str, PathBuf)> {
     let (_, rest) = line.split_once(':')?;
     let (controllers, path) = rest.split_once(':')?;
     Some((controllers, PathBuf::from(path)))
 }
 
-/// A mountinfo line, if it mounts `kind` with `option` among the file system's own options.
+/// Parses a mountinfo line, if it mounts `kind` with `option` among the file system's own options.
 fn mount(line: &str, kind: &str, option: Option<&str>) -> Option<Mount> {
     let (ours, filesystem) = line.split_once(" - ")?;
     let mut filesystem = filesystem.split(' ');
@@ -160,20 +163,20 @@ fn mount(line: &str, kind: &str, option: Option<&str>) -> Option<Mount> {
     Some(Mount { root: unescape(ours.next()?).into(), point: unescape(ours.next()?).into() })
 }
 
-/// Undo the octal escapes that mountinfo uses for space, tab, line break and backslash.
+/// Undo the octal escapes that mountinfo uses for space, tab, line feed and backslash.
 fn unescape(text: &str) -> String {
     [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
         .iter()
         .fold(text.to_owned(), |text, (escape, plain)| text.replace(escape, plain))
 }
 
-/// `50000 100000`: quota and period in microseconds; `max` is no quota.
+/// `50000 100000`: quota and period in microseconds; `max` means no quota.
 fn parse_quota_v2(text: &str) -> Option<f64> {
     let (quota, period) = text.trim().split_once(' ')?;
     parse_quota_v1(quota, period)
 }
 
-/// Quota and period in microseconds; -1 is no quota.
+/// Quota and period in microseconds; -1 means no quota.
 fn parse_quota_v1(quota: &str, period: &str) -> Option<f64> {
     let quota: i64 = quota.trim().parse().ok()?;
     let period: i64 = period.trim().parse().ok()?;
@@ -189,12 +192,12 @@ fn parse_throttle(stat: &str) -> Throttle {
     }
 }
 
-/// Bytes; `max` and version 1's sentinel are no limit.
+/// Bytes; `max` and version 1's sentinel mean no limit.
 fn parse_memory_limit(text: &str) -> Option<u64> {
     text.trim().parse().ok().filter(|limit| *limit < V1_MEMORY_UNLIMITED)
 }
 
-/// The number beside `key` in a file of `key number` lines.
+/// The number after `key` in a file of `key number` lines.
 fn field(text: &str, key: &str) -> Option<u64> {
     let of_key = |line: &str| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok();
     text.lines().find_map(of_key)

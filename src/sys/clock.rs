@@ -1,4 +1,4 @@
-//! The one clock, and how the kernel's receive stamps are brought onto it.
+//! The run's clock, and the conversion of the kernel's receive timestamps to it.
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
@@ -9,14 +9,13 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that reads 0 now.
     pub fn start() -> Self {
         Self { origin_ns: read(ClockId::Monotonic) }
     }
 
-    /// A clock that reads `past_ns` now: instants up to so long ago have a number, too.
+    /// A clock that reads `past_ns` now, so that it can represent instants that long ago.
     pub(crate) fn with_past(past_ns: u64) -> Self {
-        // Wraps where the past is longer than the system is up; reading it wraps back.
+        // Wraps where the past is longer than the system's uptime; reading it wraps back.
         Self { origin_ns: read(ClockId::Monotonic).wrapping_sub(past_ns) }
     }
 
@@ -27,31 +26,31 @@ impl Clock {
     }
 }
 
-/// How far CLOCK_REALTIME, in which the kernel stamps, is ahead of a [`Clock`].
+/// How far CLOCK_REALTIME, which the kernel's stamps use, is ahead of a [`Clock`].
 ///
-/// The two run at the same rate (both are slewed alike), so the offset changes only when the wall
-/// clock is stepped. It is read again when older than [`RealtimeOffset::MAX_AGE_NS`]; a reading that
-/// agrees with the last one within their uncertainties is no step, and the more certain one is kept.
+/// The two run at the same rate (both are slewed alike), so the offset changes only when the wall clock is
+/// stepped. It is read again when older than [`RealtimeOffset::MAX_AGE_NS`]. A reading that agrees with the
+/// last one within their uncertainties means no step, and the more certain one is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct RealtimeOffset {
     ahead_ns: i64,
-    /// The offset lies within this much of `ahead_ns`.
+    /// Bound on the error of `ahead_ns`.
     uncertainty_ns: u64,
     looked_at_ns: u64,
-    /// Since when no look has contradicted the one before.
+    /// Since when all readings agree.
     steady_since_ns: u64,
 }
 
 impl RealtimeOffset {
-    /// After a clock step, stamps may be wrong for this long; those that become impossible are
-    /// caught by whoever knows when the request was sent.
+    /// After a clock step, stamps may be wrong for this long. Callers that know when the request was sent
+    /// detect impossible ones.
     pub const MAX_AGE_NS: u64 = 1_000_000;
-    /// Readings at most for one measurement: a thread may be interrupted in any of them.
+    /// The most readings for one measurement: a thread may be interrupted in any of them.
     const TRIES: usize = 8;
-    /// As certain as the clocks can be read.
+    /// Uncertainty that is good enough to stop, about the best the clocks allow.
     const CERTAIN_NS: u64 = 100;
 
-    /// Measure it: the best of a few readings.
+    /// Measure the offset: the best of a few readings.
     pub fn measure(clock: &Clock) -> Self {
         let mut best = Self::look(clock);
         for _ in 1..Self::TRIES {
@@ -66,12 +65,11 @@ impl RealtimeOffset {
         best
     }
 
-    /// One reading.
     fn look(clock: &Clock) -> Self {
         Self::between(clock.now(), read(ClockId::Realtime), clock.now())
     }
 
-    /// From a reading of CLOCK_REALTIME, `real_ns`, at some instant between two of the clock.
+    /// From a reading of CLOCK_REALTIME, `real_ns`, between two readings of the clock.
     pub fn between(before_ns: u64, real_ns: u64, after_ns: u64) -> Self {
         let half = (after_ns - before_ns) / 2;
         let middle = before_ns + half;
@@ -83,7 +81,7 @@ impl RealtimeOffset {
         }
     }
 
-    /// Look at it again if it has aged.
+    /// Read again if older than [`Self::MAX_AGE_NS`].
     #[inline]
     pub fn refresh(&mut self, clock: &Clock, now: u64) {
         if now.saturating_sub(self.looked_at_ns) > Self::MAX_AGE_NS {
@@ -91,7 +89,7 @@ impl RealtimeOffset {
         }
     }
 
-    /// Weigh a fresh reading against what is known; `measure` again if they contradict each other.
+    /// Combine a new reading with the present offset; `measure` again if they contradict each other.
     fn update(&mut self, fresh: Self, measure: impl FnOnce() -> Self) {
         let apart = self.ahead_ns.abs_diff(fresh.ahead_ns);
         if apart > self.uncertainty_ns + fresh.uncertainty_ns {
@@ -107,36 +105,35 @@ impl RealtimeOffset {
         self.steady_since_ns = steady_since_ns;
     }
 
-    /// Whether a stamp of CLOCK_REALTIME proves that it was made before `at_ns`: on a fresh reading the wall clock has
-    /// not been stepped since the stamp.
+    /// Whether a stamp of CLOCK_REALTIME proves that it was made before `at_ns`: a fresh reading shows that
+    /// the wall clock has not been stepped since the stamp.
     #[cold]
     pub fn proves_before(&mut self, stamp_ns: u64, at_ns: u64, clock: &Clock) -> bool {
         self.update(Self::look(clock), || Self::measure(clock));
         self.translate(stamp_ns) > self.steady_since_ns && self.translate_late(stamp_ns) < at_ns
     }
 
-    /// A stamp in nanoseconds of CLOCK_REALTIME, on the clock it was measured against; 0 when it lies before
-    /// that clock's origin.
+    /// Convert a stamp in nanoseconds of CLOCK_REALTIME to the clock; 0 for stamps before that clock's
+    /// origin.
     #[inline]
     pub fn translate(&self, stamp_ns: u64) -> u64 {
         (stamp_ns as i64 - self.ahead_ns).max(0) as u64
     }
 
-    /// The same at its latest, as far as the offset is known.
+    /// The latest that the stamp can be, given the offset's uncertainty.
     pub(crate) fn translate_late(&self, stamp_ns: u64) -> u64 {
         self.translate(stamp_ns).saturating_add(self.uncertainty_ns)
     }
 }
 
-/// Ask the scheduler to let this thread go before others by `nice` (negative: before them). Where that
-/// is not ours to ask, it stays as it is.
+/// Set this thread's nice value (negative: higher priority). Without the permission it stays unchanged.
 pub(crate) fn set_nice(nice: i32) {
     let own = rustix::thread::gettid();
     let _ = rustix::process::setpriority_process(Some(own), nice);
 }
 
-/// Ask the kernel to wake this thread as exactly as it can: timer slack of 1 ns instead of 50 µs.
-/// A kernel that refuses leaves the default, which shows in the slip.
+/// Set this thread's timer slack to 1 ns instead of 50 µs, for the most accurate wakeups. If the kernel
+/// refuses, the default stays, which shows in the slip.
 pub(crate) fn set_timer_slack() {
     let slack_ns: libc::c_ulong = 1;
     // SAFETY: PR_SET_TIMERSLACK takes one unsigned long and touches no memory of ours.
@@ -190,11 +187,11 @@ mod tests {
         assert!(steady.clone().proves_before(real(50 * MS), now, &clock));
         assert!(!steady.clone().proves_before(real(0), now, &clock));
         for step_ns in [MS as i64, 1_000 * MS as i64, 3_600_000 * MS as i64] {
-            // Stepped back since the last look, which nobody knows yet: the stamp of now seems older.
+            // Stepped back since the last reading, still undetected: the stamp of now seems older.
             let mut unaware = RealtimeOffset { ahead_ns: steady.ahead_ns + step_ns, ..steady };
             assert!(unaware.translate(real(0)) < now);
             assert!(!unaware.proves_before(real(0), now, &clock), "{step_ns}");
-            // Stepped forward after the stamp, and known: it is older on the new clock.
+            // Stepped forward after the stamp, and detected: it is older on the new clock.
             let mut aware = RealtimeOffset { ahead_ns: steady.ahead_ns - step_ns, ..steady };
             aware.refresh(&clock, aware.looked_at_ns + RealtimeOffset::MAX_AGE_NS + 1);
             let old = real(step_ns as u64);
@@ -202,7 +199,8 @@ mod tests {
         }
     }
 
-    /// A thread that is interrupted between its readings learns little, and must not unlearn.
+    /// A thread that is interrupted between its readings gets an uncertain one, which must not replace a
+    /// better one.
     #[test]
     fn an_interrupted_reading_does_not_move_the_offset() {
         let known =

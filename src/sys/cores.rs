@@ -1,21 +1,21 @@
-//! Which cores this process may use, and keeping a thread on one of them.
+//! The cores this process may use, and pinning a thread to one of them.
 //!
-//! What stays out: how many threads there are and where they belong (`verdict::threads_for`), and
-//! CPU quotas (`cgroup`): an affinity mask knows nothing of them.
+//! The number of threads and their placement are in `verdict::threads_for`. CPU quotas are in `cgroup`: an
+//! affinity mask does not reflect them.
 
 use core_affinity::CoreId;
 
-/// The largest core number the kernel interface in use can name, plus one (glibc's `CPU_SETSIZE`).
+/// The largest core number of the kernel interface in use, plus one (glibc's `CPU_SETSIZE`).
 const CORES_MAX: usize = 1024;
 
-/// The cores the calling thread may run on, ascending and not necessarily contiguous. Ask once,
-/// before pinning: a pinned thread sees one core. Empty when the kernel does not say.
+/// The cores the calling thread may run on, ascending and not necessarily contiguous. Call once, before
+/// pinning: a pinned thread sees one core. Empty if the kernel returns an error.
 pub fn allowed() -> Vec<usize> {
     core_affinity::get_core_ids().unwrap_or_default().into_iter().map(|core| core.id).collect()
 }
 
-/// Keep the calling thread on `core`. `false`: the kernel refused (no such core, or not ours), and
-/// the thread runs where it did before.
+/// Pin the calling thread to `core`. `false`: the kernel refused (no such core, or not allowed), and the
+/// affinity is unchanged.
 #[must_use]
 pub(crate) fn pin(core: usize) -> bool {
     core < CORES_MAX && core_affinity::set_for_current(CoreId { id: core })

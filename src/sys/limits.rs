@@ -1,4 +1,4 @@
-//! What this machine grants this process: descriptors, ports, memory.
+//! Limits of this process: descriptors, ports, memory.
 
 use std::fs;
 use std::io;
@@ -8,47 +8,47 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::cgroup::Groups;
 
-/// Soft and hard limit on open file descriptors; `u64::MAX`: none.
+/// Soft and hard limit on open file descriptors; `u64::MAX`: no limit.
 pub(crate) fn file_descriptors() -> (u64, u64) {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     (current.unwrap_or(u64::MAX), maximum.unwrap_or(u64::MAX))
 }
 
-/// Raise the soft limit on open file descriptors to `soft`, at most the hard one.
+/// Raise the soft limit on open file descriptors to `soft`, at most the hard limit.
 ///
 /// # Errors
-/// The kernel's, when `soft` is over the hard limit.
+/// The kernel's error when `soft` exceeds the hard limit.
 pub(crate) fn raise_file_descriptors(soft: u64) -> io::Result<()> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     Ok(setrlimit(Resource::Nofile, Rlimit { current: Some(soft), maximum })?)
 }
 
-/// Descriptors this process has open; 0 when `/proc` does not say.
+/// Number of open descriptors of this process; 0 when `/proc` cannot be read.
 pub(crate) fn file_descriptors_in_use() -> u64 {
-    // The listing holds one open itself.
+    // The listing itself holds one open.
     fs::read_dir("/proc/self/fd").map_or(0, |listing| (listing.count() as u64).saturating_sub(1))
 }
 
-/// What the machine has left, or what our control groups leave us of it.
+/// Available memory in bytes: of the machine or of our control groups, whichever is less.
 pub(crate) fn memory_available(root: &Path) -> Option<u64> {
     let machine = read("/proc/meminfo").and_then(|text| parse_available(&text));
     let groups = Groups::find(root, "memory").and_then(|groups| groups.memory_left_bytes());
     machine.into_iter().chain(groups).min()
 }
 
-/// First and last local port that the kernel picks from.
+/// First and last ephemeral port.
 pub(crate) fn local_ports() -> Option<(u16, u16)> {
     read("/proc/sys/net/ipv4/ip_local_port_range").and_then(|text| parse_port_range(&text))
 }
 
-/// First and last of two numbers apart by white space.
+/// Two numbers separated by white space, in ascending order.
 fn parse_port_range(text: &str) -> Option<(u16, u16)> {
     let mut ports = text.split_whitespace().map(str::parse);
     let (first, last) = (ports.next()?.ok()?, ports.next()?.ok()?);
     (first <= last).then_some((first, last))
 }
 
-/// `MemAvailable:    8123456 kB` in bytes.
+/// `MemAvailable:    8123456 kB`, converted to bytes.
 fn parse_available(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn an_open_file_is_one_descriptor_more() {
-        // Other tests of this process open and close files meanwhile: enough of ours stand out.
+        // Other tests of this process open and close files meanwhile: open enough to stand out.
         let before = file_descriptors_in_use();
         let files: Vec<_> = (0..64).map(|_| fs::File::open("/dev/null").expect("it exists")).collect();
         let during = file_descriptors_in_use();

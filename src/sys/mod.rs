@@ -1,5 +1,5 @@
 //! The few calls that touch the machine: sockets, TLS, epoll, clock, cores, control groups, limits. Thin
-//! enough to read in one sitting; knows nothing of requests.
+//! wrappers, independent of requests.
 
 mod addresses;
 pub mod cgroup;

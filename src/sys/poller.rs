@@ -6,37 +6,37 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::time::Timespec;
 
-/// Events taken from the kernel at once. More would let a batch grow stale before it is served.
+/// Events taken from the kernel at once. With more, a batch would grow stale before it is served.
 pub(crate) const MAX_EVENTS: usize = 256;
 
-/// What became possible on one socket.
+/// Readiness of one socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ready {
     /// The token given to [`Poller::add`].
     pub(crate) token: u64,
-    /// There is something to read, or the stream ended.
+    /// There is something to read, or the input ended.
     pub(crate) readable: bool,
     /// The socket is writable, or a connection attempt ended.
     pub(crate) writable: bool,
-    /// The peer closed or reset, or a connection attempt failed: read until the end, or ask why.
+    /// The peer closed or reset, or a connection attempt failed: read until the end, or check the socket's
+    /// error.
     pub(crate) hung_up: bool,
 }
 
-/// One thread's epoll instance.
+/// One thread's epoll instance and event buffer.
 pub(crate) struct Poller {
     epoll: OwnedFd,
     events: Vec<Event>,
 }
 
-/// An epoll instance that no thread has taken yet.
+/// An epoll instance not yet owned by a thread.
 #[derive(Debug)]
 pub(crate) struct Epoll(OwnedFd);
 
 impl Epoll {
-    /// A new instance.
     ///
     /// # Errors
-    /// When the process is out of file descriptors, or the kernel has no `epoll_pwait2`.
+    /// The process is out of file descriptors, or the kernel has no `epoll_pwait2`.
     pub(crate) fn new() -> io::Result<Self> {
         let fd = epoll::create(CreateFlags::CLOEXEC)?;
         let mut none = Vec::with_capacity(1);
@@ -54,31 +54,29 @@ impl Epoll {
 }
 
 impl Poller {
-    /// Take `epoll` into this thread.
     pub(crate) fn new(epoll: Epoll) -> Self {
         Self { epoll: epoll.0, events: Vec::with_capacity(MAX_EVENTS) }
     }
 
-    /// One that can not wait, to see what becomes of that.
+    /// A poller whose waits fail, for tests.
     pub(crate) fn broken() -> Self {
         let no_epoll = std::fs::File::open("/dev/null").expect("every machine has it");
         Self { epoll: no_epoll.into(), events: Vec::with_capacity(MAX_EVENTS) }
     }
 
-    /// Watch `fd` for everything, once and for all: edges of reading, writing and closing. Closing
-    /// the descriptor ends it.
+    /// Watch `fd`, edge-triggered, for reading, writing and closing. Closing the descriptor removes it.
     ///
     /// # Errors
-    /// When the kernel is out of memory or watches.
+    /// The kernel is out of memory or watches.
     pub(crate) fn add(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
         let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         Ok(epoll::add(&self.epoll, fd, EventData::new_u64(token), flags)?)
     }
 
-    /// Wait until something is ready or `timeout_ns` has passed; returns how many events there are.
+    /// Wait until something is ready or `timeout_ns` has passed; returns the number of events.
     ///
     /// # Errors
-    /// `Interrupted` where a signal broke it off: nobody has looked. None else that a correct program meets.
+    /// `Interrupted` if a signal interrupted the wait. A correct program sees no other error.
     #[inline]
     pub(crate) fn wait(&mut self, timeout_ns: u64) -> io::Result<usize> {
         let timeout = Timespec {
@@ -92,7 +90,6 @@ impl Poller {
         }
     }
 
-    /// The `i`-th event of the last wait.
     #[inline]
     pub(crate) fn ready(&self, i: usize) -> Ready {
         let event = self.events[i];

@@ -17,22 +17,22 @@ pub(crate) struct Socket {
     is_tcp: bool,
 }
 
-/// What one read brought.
+/// The result of one read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Received {
-    /// Bytes; 0 is the end of the stream.
+    /// Number of bytes; 0: end of input.
     pub(crate) bytes: usize,
-    /// When the kernel had the last of them, in nanoseconds of CLOCK_REALTIME.
+    /// When the kernel received the last of them, in nanoseconds of CLOCK_REALTIME.
     pub(crate) stamp_ns: Option<u64>,
 }
 
 impl Socket {
-    /// Begin to connect, from `source` if there is one. The attempt ends with a writable event, one that also
-    /// says hung up where it may have failed; then ask [`Socket::outcome`]. `stamped` asks for kernel receive timestamps; without them reads carry none, nor do
-    /// those from a Unix socket.
+    /// Begin to connect, from `source` if there is one. The attempt ends with a writable event, which also
+    /// has `hung_up` set if it may have failed; then check [`Socket::outcome`]. `stamped` enables kernel
+    /// receive timestamps; without it, and on Unix sockets, reads return none.
     ///
     /// # Errors
-    /// What the kernel says at once: no ports, no descriptors, refused, unreachable.
+    /// Immediate errors of the kernel: no ports, no descriptors, refused, unreachable.
     pub(crate) fn connect(address: &Address, source: Option<IpAddr>, stamped: bool) -> io::Result<Self> {
         let family = match address {
             Address::Inet(SocketAddr::V4(_)) => AddressFamily::INET,
@@ -60,13 +60,13 @@ impl Socket {
         }
     }
 
-    /// Whether [`Socket::discard`] is possible: only TCP throws away in the kernel.
+    /// Whether [`Socket::discard`] is possible: only TCP can discard in the kernel.
     #[inline]
     pub(crate) fn can_discard(&self) -> bool {
         self.is_tcp
     }
 
-    /// How the connection attempt ended.
+    /// The result of the connection attempt.
     ///
     /// # Errors
     /// Why it failed.
@@ -74,10 +74,10 @@ impl Socket {
         Ok(net::sockopt::socket_error(&self.fd)??)
     }
 
-    /// Hand bytes to the kernel; returns how many it took.
+    /// Pass bytes to the kernel; returns how many it took.
     ///
     /// # Errors
-    /// `WouldBlock` when its buffer is full; otherwise why the connection is gone.
+    /// `WouldBlock` when its buffer is full; otherwise why the connection failed.
     #[inline]
     pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         Ok(net::send(&self.fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
@@ -86,7 +86,7 @@ impl Socket {
     /// Read into `buffer`.
     ///
     /// # Errors
-    /// `WouldBlock` when there is nothing; otherwise why the connection is gone.
+    /// `WouldBlock` when there is nothing; otherwise why the connection failed.
     #[inline]
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
         if self.stamped {
@@ -97,7 +97,7 @@ impl Socket {
         Ok(Received { bytes, stamp_ns: None })
     }
 
-    /// Read up to `length` bytes and throw them away in the kernel (MSG_TRUNC, tcp(7)).
+    /// Read up to `length` bytes and discard them in the kernel (MSG_TRUNC, tcp(7)).
     ///
     /// # Errors
     /// As [`Socket::receive`].
@@ -110,13 +110,13 @@ impl Socket {
     }
 }
 
-/// Whether there is anything to read on `socket`: bytes, its end or an error.
+/// Whether there is anything to read on `socket`: bytes, end of input or an error.
 pub(crate) fn has_pending(socket: &Socket) -> bool {
     let mut fds = [PollFd::new(&socket.fd, PollFlags::IN | PollFlags::RDHUP)];
     rustix::event::poll(&mut fds, Some(&Timespec::default())).is_ok_and(|n| n > 0)
 }
 
-/// What TLS writes, often several records at a time.
+/// For TLS, which often writes several records at a time.
 impl io::Write for &Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.send(bytes)
@@ -135,8 +135,8 @@ impl io::Write for &Socket {
     }
 }
 
-/// Have `fd` come from `source`, with a port that the kernel picks when it connects: picked at once, the
-/// port would have to be free for all targets, and one address had no more ports than that.
+/// Bind `fd` to `source` with a port that the kernel picks at connect. Picked at bind, the port would have to
+/// be free for all targets, which limits an address to that many connections in total.
 fn bind(fd: &OwnedFd, source: IpAddr) -> io::Result<()> {
     let on: libc::c_int = 1;
     // SAFETY: the pointer and length describe `on`, which outlives the call.
@@ -158,14 +158,14 @@ fn bind(fd: &OwnedFd, source: IpAddr) -> io::Result<()> {
 /// Whether a socket can be bound to `source`.
 ///
 /// # Errors
-/// Why not: it is no address of this machine, or its family is off.
+/// It is no address of this machine, or its family is disabled.
 pub(crate) fn check_source(source: IpAddr) -> io::Result<()> {
     let family = if source.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let fd = net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     bind(&fd, source)
 }
 
-/// recvmsg refuses lengths above i32; a quarter of that in one call is plenty.
+/// Upper bound on one discard: recvmsg refuses lengths above `i32::MAX`, and a quarter of that is plenty.
 const MAX_DISCARD_BYTES: usize = 1 << 29;
 
 impl AsFd for Socket {
@@ -174,18 +174,18 @@ impl AsFd for Socket {
     }
 }
 
-/// Whether none of the last `sent` bytes on a connection that has sent `total` were acknowledged by
-/// the peer's kernel so far.
+/// Whether the peer's kernel has acknowledged none of the last `sent` bytes on a connection that has sent
+/// `total`.
 ///
-/// After an orderly end of input this means that the peer hung up before it had any of them: its
-/// end acknowledges all that came before. After a reset it means that the peer's kernel had held
-/// them for less than the 40 ms by which it may delay an acknowledgement.
-/// `tcpi_bytes_acked` is RFC 4898's tcpEStatsAppHCThruOctetsAcked; Linux counts the SYN in it.
+/// After an orderly end of input this means that the peer closed before it had any of them: its FIN
+/// acknowledges all that came before. After a reset it means that the peer's kernel had held them for less
+/// than the 40 ms by which it may delay an acknowledgment. `tcpi_bytes_acked` is RFC 4898's
+/// tcpEStatsAppHCThruOctetsAcked; Linux counts the SYN in it.
 ///
-/// Over a Unix socket there is nothing to acknowledge: a peer that closes with bytes it has not read resets the
-/// connection, and one that had read all of them ends it in order (unix(7) says nothing of it; Linux does so
-/// in `unix_release_sock`). So a reset means that the request's end was not read, `unread`; whether its
-/// beginning was, is for the caller to weigh.
+/// A Unix socket has no acknowledgments. A peer that closes with unread bytes resets the connection, and one
+/// that had read all of them ends it in order (undocumented in unix(7); see `unix_release_sock` in Linux). So
+/// a reset means that the request's end was not read, which the caller passes as `unread`; whether its
+/// beginning was read is for the caller to decide.
 pub(crate) fn unacknowledged(socket: &Socket, total: u64, sent: u64, unread: bool) -> bool {
     if !socket.is_tcp {
         return unread;

@@ -1,22 +1,22 @@
-//! Reading with the kernel's receive timestamp: what rustix lacks, over libc.
+//! Reads with the kernel's receive timestamp, over libc because rustix lacks it.
 //!
-//! The stamp is CLOCK_REALTIME at which the kernel took in the packet that brought the last byte
-//! returned by the read (`SO_TIMESTAMPNS`, socket(7)). Where the kernel had merged segments before
-//! we read, it is the stamp of the newest segment merged.
+//! The stamp is the CLOCK_REALTIME at which the kernel received the packet with the last byte returned by the
+//! read (`SO_TIMESTAMPNS`, socket(7)). Where the kernel merged segments before the read, it is the stamp of
+//! the newest merged segment.
 
 use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// Space for one timestamp message, aligned as `cmsghdr` wants it.
+/// Space for one timestamp message, aligned as `cmsghdr` requires.
 #[repr(C, align(8))]
 struct Control([u8; 64]);
 
-/// Keeps the kernel stamping packets for as long as it is held.
+/// Keeps the kernel stamping packets while the descriptor is open.
 ///
-/// Linux stamps only while some socket asks for it, and switches with a delay: with connections that come
-/// and go, packets would go by unstamped. `None` where the kernel refuses; then responses without a stamp
-/// are counted as such.
+/// Linux stamps only while some socket has timestamps enabled, and switches with a delay: as connections come
+/// and go, packets would stay unstamped. `None` if the kernel refuses; then responses without a stamp are
+/// counted as such.
 pub(crate) fn hold_timestamping() -> Option<OwnedFd> {
     let family = rustix::net::AddressFamily::INET;
     let flags = rustix::net::SocketFlags::CLOEXEC;
@@ -25,7 +25,7 @@ pub(crate) fn hold_timestamping() -> Option<OwnedFd> {
     Some(fd)
 }
 
-/// Ask for receive timestamps on `fd`.
+/// Enable receive timestamps on `fd`.
 pub(crate) fn enable(fd: BorrowedFd<'_>) -> io::Result<()> {
     let on: libc::c_int = 1;
     // SAFETY: the pointer and length describe `on`, which outlives the call.
@@ -41,8 +41,8 @@ pub(crate) fn enable(fd: BorrowedFd<'_>) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Read into `buffer`; returns the number of bytes and the stamp in nanoseconds since the Unix epoch, if there
-/// was one.
+/// Read into `buffer`; returns the number of bytes and the stamp in nanoseconds since the Unix epoch, if
+/// there is one.
 #[inline]
 pub(crate) fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<u64>)> {
     let iov = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
@@ -50,8 +50,8 @@ pub(crate) fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usiz
     unsafe { receive_message(fd, iov, 0) }
 }
 
-/// Read up to `length` bytes into nothing, which TCP does (tcp(7)); other sockets fail with `EFAULT`. Returns the
-/// same as [`receive`].
+/// Read up to `length` bytes without storing them, which only TCP supports (tcp(7)); other sockets fail with
+/// `EFAULT`. Returns the same as [`receive`].
 #[inline]
 pub(crate) fn discard(fd: BorrowedFd<'_>, length: usize) -> io::Result<(usize, Option<u64>)> {
     let iov = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: length };
@@ -89,8 +89,8 @@ unsafe fn receive_message(
 /// Its control pointer and length describe memory that the kernel has filled.
 #[inline]
 unsafe fn stamp(message: &libc::msghdr) -> Option<u64> {
-    // SAFETY: by the caller's word the kernel filled control and msg_controllen; CMSG_FIRSTHDR checks the length, and a
-    // SCM_TIMESTAMPNS message carries a timespec, which may be unaligned.
+    // SAFETY: the caller guarantees that the kernel filled control and msg_controllen; CMSG_FIRSTHDR checks
+    // the length, and a SCM_TIMESTAMPNS message carries a timespec, which may be unaligned.
     unsafe {
         let header = libc::CMSG_FIRSTHDR(message);
         if header.is_null()

@@ -1,4 +1,4 @@
-//! A clock that also gives the kernel's receive time of what was read: for exchanges that compare two clocks.
+//! A clock that also gives the kernel's receive time of each read, for clock comparison.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -6,10 +6,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use super::clock::{Clock, RealtimeOffset};
 use super::stamp;
 
-/// Stamps older than this by the time of reading are not believed: whoever reads waits for them.
+/// Older stamps are ignored as implausible: readers wait for their data, so stamps are fresh.
 const MAX_AGE_NS: u64 = 5_000_000_000;
 
-/// A clock beside a socket or many.
+/// A clock with its offset from CLOCK_REALTIME.
 #[derive(Debug)]
 pub(crate) struct Watch {
     clock: Clock,
@@ -19,22 +19,20 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Look at `clock`.
     pub(crate) fn new(clock: Clock) -> Self {
         Self { clock, offset: RealtimeOffset::measure(&clock), _stamping: stamp::hold_timestamping() }
     }
 
-    /// Nanoseconds on the clock.
     pub(crate) fn now(&self) -> u64 {
         self.clock.now()
     }
 
-    /// Read what there is into `buffer` without waiting: how many bytes, and when on the clock the kernel had
-    /// the last of them, never too early: as late as the translation of its stamp leaves open. Where it has not
-    /// stamped them, now.
+    /// Read available bytes into `buffer` without waiting. Returns their number and when the kernel received
+    /// the last of them, on the clock: the latest instant that the stamp's conversion allows, so never too
+    /// early. Without a stamp it is the present.
     ///
     /// # Errors
-    /// `WouldBlock` when there is nothing; otherwise why the connection is gone.
+    /// `WouldBlock` when there are none; otherwise why the connection failed.
     pub(crate) fn receive(&mut self, from: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, u64)> {
         let (bytes, stamp_ns) = stamp::receive(from.as_fd(), buffer)?;
         let now = self.clock.now();
@@ -44,8 +42,8 @@ impl Watch {
     }
 }
 
-/// Ask the kernel to stamp what comes in on `socket`, and on those accepted from it. Where it refuses, reading
-/// gives the time of the read.
+/// Enable receive timestamps on `socket` and on sockets accepted from it. If the kernel refuses, reads return
+/// the time of the read.
 pub(crate) fn ask_for_stamps(socket: impl AsFd) {
     let _ = stamp::enable(socket.as_fd());
 }
@@ -66,7 +64,7 @@ mod tests {
         let (server, _) = listener.accept().unwrap();
         let mut buffer = [0; 16];
         assert_eq!(watch.receive(&server, &mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        // The kernel begins to stamp a while after it was asked to.
+        // The kernel begins to stamp a while after it is enabled.
         let mut after_ns = u64::MAX;
         for _ in 0..10 {
             let sent_ns = watch.now();

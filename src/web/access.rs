@@ -1,4 +1,4 @@
-//! Who may read, and who may make a worker's calls.
+//! Access control: who may read, and who may make a worker's calls.
 //!
 //! | | without tokens | no token | reader's token | worker's token | operator's token |
 //! |---|---|---|---|---|---|
@@ -7,9 +7,8 @@
 //! | a worker's calls | yes | no | no | yes | no |
 //! | start and stop (operator) | no | no | no | no | yes |
 //!
-//! A program shows its token as `Authorization: Bearer`. A browser asks its user for one (`Basic`, any
-//! name, the token as password); as browsers send that along unasked, it is good for pages only. What
-//! stays out: where tokens come from, what a call does, what an operator does.
+//! Programs send their token as `Authorization: Bearer`. Browsers prompt for it as a password (`Basic`, any
+//! user name). Since browsers repeat it on their own, `Basic` is accepted for pages only.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,20 +16,20 @@ use base64::engine::general_purpose::STANDARD;
 use super::token::Token;
 use crate::fleet::Refusal;
 
-/// The tokens of a server and what is open without one.
+/// The tokens of a server, and what is open without one.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
-    /// For workers' calls.
+    /// For workers' calls; may read, too.
     pub(crate) worker: Option<Token>,
-    /// The operator's, which may read.
+    /// For the operator's calls; may read, too.
     pub(crate) operator: Option<Token>,
-    /// A reader's, which may do nothing else.
+    /// For reading only.
     pub(crate) reader: Option<Token>,
-    /// Pages for reading need no token.
+    /// Whether reading needs no token.
     pub(crate) public_status: bool,
 }
 
-/// Fields of a request that say who calls, and from where.
+/// The request's header fields that identify the caller and its origin.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Caller<'a> {
     /// `Authorization`
@@ -43,7 +42,7 @@ pub(crate) struct Caller<'a> {
     pub(crate) fetch_site: Option<&'a str>,
 }
 
-/// Whose token was shown.
+/// The owner of the token in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PresentedToken {
     Nothing,
@@ -54,7 +53,7 @@ enum PresentedToken {
 }
 
 impl Access {
-    /// Whether pages may be read.
+    /// Check that the caller may read pages.
     ///
     /// # Errors
     /// [`Refusal::Unauthorized`].
@@ -69,10 +68,10 @@ impl Access {
         }
     }
 
-    /// Whether a worker's call may be made.
+    /// Check that the caller may make a worker's call.
     ///
     /// # Errors
-    /// Why not.
+    /// [`Refusal::CrossSite`], [`Refusal::Forbidden`] or [`Refusal::Unauthorized`].
     pub(crate) fn worker(&self, caller: &Caller<'_>) -> Result<(), Refusal> {
         same_site(caller)?;
         match (self.of(bearer(caller)), &self.worker, &self.operator) {
@@ -82,10 +81,10 @@ impl Access {
         }
     }
 
-    /// Whose token `offered` is.
+    /// The owner of the token `offered`.
     fn of(&self, offered: Option<&str>) -> PresentedToken {
         let Some(offered) = offered else { return PresentedToken::Nothing };
-        // All are compared, whichever is right.
+        // All are compared, whichever matches, so that the time taken reveals nothing.
         let is = |token: &Option<Token>| token.as_ref().is_some_and(|token| token.is(offered));
         match (is(&self.operator), is(&self.worker), is(&self.reader)) {
             (true, ..) => PresentedToken::Operator,
@@ -96,7 +95,7 @@ impl Access {
     }
 }
 
-/// The token that a program shows.
+/// The token of an `Authorization: Bearer` field.
 pub(super) fn bearer<'a>(caller: &Caller<'a>) -> Option<&'a str> {
     caller.authorization.and_then(|value| scheme(value, "bearer"))
 }
@@ -111,7 +110,7 @@ fn password(encoded: &str) -> Option<String> {
     text.split_once(':').map(|(_, password)| password.to_owned())
 }
 
-/// A browser says which page a call comes from: it must be one of ours.
+/// Check that a browser's call comes from one of our own pages.
 ///
 /// # Errors
 /// [`Refusal::CrossSite`].

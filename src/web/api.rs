@@ -1,6 +1,4 @@
-//! The workers' calls under `/api/v1`: who may make them, and what bytes they carry.
-//!
-//! What stays out: what a call does ([`Calls`], which a role provides).
+//! The workers' calls under `/api/v1`: access checks and routing to [`Calls`], which a role implements.
 
 use tiny_http::{Method, Request, ResponseBox};
 
@@ -9,7 +7,7 @@ use super::page::{JSON, header, page};
 use crate::fleet::messages::{PATH, PROTOCOL, PROTOCOL_HEADER};
 use crate::fleet::{Refusal, Refused};
 
-/// A call that may be made.
+/// A parsed call; bodies are unparsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call<'a> {
     /// `POST /workers`
@@ -24,30 +22,30 @@ pub enum Call<'a> {
     Final(u32, &'a [u8]),
 }
 
-/// Carries calls out. One after the other, so none may wait for something slow.
+/// Carries calls out. Calls run one after the other, so none may block on anything slow.
 pub trait Calls: Send + Sync {
-    /// The answer, as JSON.
+    /// Carry out a call; returns the response's JSON.
     ///
     /// # Errors
-    /// Why it is refused.
+    /// The reason for refusal.
     fn carry_out(&self, call: Call<'_>) -> Result<String, Refusal>;
 
-    /// Make sure that what was answered until now will not be forgotten. Answers leave only after this, many at
-    /// a time: a disk takes as long for one as for all of them.
+    /// Make everything answered so far durable. Answers leave only after this, many at a time, since a disk
+    /// takes as long for one as for all of them.
     ///
     /// # Errors
-    /// What to answer instead, to all of them.
+    /// The refusal to send instead of all of them.
     fn settle(&self) -> Result<(), Refusal> {
         Ok(())
     }
 }
 
-/// Whether `path` lies here.
+/// Whether `path` is under [`PATH`].
 pub(crate) fn knows(path: &str) -> bool {
     path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The answer to a call.
+/// The response to a call.
 pub(crate) fn answer(
     request: &Request,
     body: &[u8],
@@ -65,7 +63,7 @@ pub(crate) fn answer(
     }
 }
 
-/// The answer to a call that is refused.
+/// The response to a refused call.
 pub(crate) fn refused(refusal: &Refusal) -> ResponseBox {
     let text = serde_json::to_string(&Refused::from(refusal)).expect("plain strings");
     let response = page(refusal.status(), JSON, text);
@@ -83,7 +81,7 @@ fn permit(request: &Request, access: &Access) -> Result<(), Refusal> {
     }
 }
 
-/// Who makes `request`.
+/// The caller's header fields in `request`.
 pub(crate) fn caller(request: &Request) -> Caller<'_> {
     let field = |name: &'static str| field(request, name);
     Caller {

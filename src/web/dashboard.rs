@@ -1,8 +1,7 @@
-//! The dashboard's paths: the page, its parts, its style sheet and scripts, and the report's files.
+//! The dashboard's paths: the page, its fragments, its style sheet and scripts, and the report files.
 //!
-//! The scripts are ours and those that a package manager fetched before the build (`build.rs`); a build
-//! without them serves the same page, which then reloads itself. What stays out: what is drawn
-//! (report).
+//! The scripts are ours and those that a package manager fetched before the build (`build.rs`). A build
+//! without them serves the same page, which then reloads itself. The content is drawn in `report`.
 
 use tiny_http::ResponseBox;
 
@@ -21,15 +20,15 @@ const SVG: &str = "image/svg+xml";
 const XML: &str = "application/xml; charset=utf-8";
 const CSV: &str = "text/csv; charset=utf-8";
 
-/// What htmx takes as the answer after which not to ask again.
+/// Status code that makes htmx stop polling.
 const STOP_POLLING: u16 = 286;
 
-/// htmx and idiomorph, as one script; `None`: they were not there when this was built.
+/// htmx and idiomorph, as one script; `None`: they were missing at build time.
 const FETCHED_SCRIPTS: Option<&str> = include!(concat!(env!("OUT_DIR"), "/scripts.rs"));
-/// What the page does beyond them.
+/// Our own script for the page.
 const OWN_SCRIPT: &str = include_str!("scripts/page.js");
 
-/// Whether [`answer`] has something at `path`.
+/// Whether [`answer`] serves `path`.
 pub(crate) fn knows(path: &str) -> bool {
     match path {
         "/" | "/style.css" | "/icon.svg" => true,
@@ -38,7 +37,7 @@ pub(crate) fn knows(path: &str) -> bool {
     }
 }
 
-/// What is at `path`, one that [`knows`] knows.
+/// The response for a `path` that [`knows`] accepts.
 pub(crate) fn answer(path: &str, site: &Site) -> ResponseBox {
     let shared = &*site.shared;
     if let Some(part) = part_at(path) {
@@ -73,7 +72,7 @@ fn format_at(path: &str) -> Option<(&'static str, Format)> {
     EXTENSIONS.into_iter().find(|(extension, _)| *extension == wanted)
 }
 
-/// The result as a file to keep; it is drawn when it is asked for.
+/// The result as a file to download, drawn on request.
 fn report(extension: &str, format: Format, shared: &SharedSnapshot) -> ResponseBox {
     let drawn = shared.read(|snapshot| match snapshot {
         s if !s.is_final() => Err((409, "the run has not ended; /status has the figures so far\n")),

@@ -1,15 +1,14 @@
-//! The one thread that faces clients, so that tiny_http never has to.
+//! The one thread that handles clients, so that tiny_http does not have to.
 //!
-//! It accepts, reads one whole request from each connection within a deadline and limits, has it
-//! answered over [`TinyHttp`], writes the answer within a deadline, and hangs up:
+//! It accepts connections, reads one complete request from each within a deadline and limits, has it answered
+//! over [`TinyHttp`], writes the response within a deadline, and closes the connection:
 //!
 //! ```text
 //! accept ─> Reading ─ complete ─> Asking ────> Writing ─ all written ─> Lingering ─ EOF ─> closed
 //!              └─ refused, too slow ─────────────┘ └─ too slow ─> closed    └─ too slow ──> closed
 //! ```
 //!
-//! Nothing here blocks on a client. What stays out: what a request may look like (request), what a
-//! path means (routes).
+//! Nothing here blocks on a client. `request` parses, `routes` answers.
 
 use std::cmp::Reverse;
 use std::fs::File;
@@ -26,30 +25,30 @@ use super::local::TinyHttp;
 use super::request::{BUSY, Hosts, Incoming, NO_ANSWER, Refusal, Request, TOO_SLOW};
 use super::timing::Timing;
 
-/// Clients at once. A new one takes the place of the one whose deadline is nearest, so that idle
-/// connections starve nobody; dashboards, scrapers and probes together are a handful.
+/// Clients at once. A new one replaces the one whose deadline is nearest, so that idle connections starve
+/// nobody; dashboards, scrapers and probes together are a handful.
 const MAX_CLIENTS: usize = 64;
 /// How long a client may take to send its whole request.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
-/// How long a client may take to read its whole answer.
+/// How long a client may take to read the whole response.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
-/// How long we go on reading after the answer, so that closing does not reset the connection before
-/// the client has read it.
+/// How long we go on reading after the response, so that closing does not reset the connection before the
+/// client has read it.
 const LINGER: Duration = Duration::from_secs(1);
-/// How long after [`Frontend::stop`] answers may still be on their way.
+/// How long after [`Frontend::stop`] responses may still be written.
 const STOP_DEADLINE: Duration = Duration::from_millis(500);
-/// Bytes of requests and answers held for all clients together: four of the largest requests. Looked
-/// at after each round; the client that holds most is closed first.
+/// Limit on the bytes of requests and responses held for all clients together: four of the largest requests.
+/// Checked after each round; the client that holds the most is closed first.
 const HELD_BYTES: usize = 64 * 1024 * 1024;
-/// Connections accepted in a row before the ones at hand get their turn: those whose requests are there are
+/// Connections accepted in a row before existing ones are served, so that requests that arrive together are
 /// answered together. Half of all clients, so that none of them has to be closed for another.
 const ACCEPTS_AT_ONCE: usize = 32;
-/// How long to leave the listener alone when the process or system is out of descriptors or memory.
+/// Pause in accepting when the process or system is out of descriptors or memory.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// In every answer: one request a connection, no guessing of types, no copies, and a page may only
-/// use what comes from here.
+/// Fields of every response: one request per connection, no content sniffing, no caching, and pages may only
+/// use resources of this server.
 const COMMON_FIELDS: &str = "Connection: close\r\n\
     X-Content-Type-Options: nosniff\r\n\
     Cache-Control: no-store\r\n\
@@ -57,7 +56,7 @@ const COMMON_FIELDS: &str = "Connection: close\r\n\
     Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n";
 
-/// The running thread. Dropping it stops it.
+/// The running thread. Dropping this stops it.
 #[derive(Debug)]
 pub(crate) struct Frontend {
     wake: Arc<OwnedFd>,
@@ -65,7 +64,7 @@ pub(crate) struct Frontend {
 }
 
 impl Frontend {
-    /// Serve `listener` in a thread of its own, answers from `local`, which say by `timing` when they left.
+    /// Serve `listener` on a new thread with responses from `local`; `timing` stamps when they left.
     pub(crate) fn open(
         listener: TcpListener,
         hosts: Hosts,
@@ -87,12 +86,12 @@ impl Frontend {
         Ok(Self { wake, thread: Some(thread) })
     }
 
-    /// Accept nobody any more, finish the answers being written (half a second at most), end the thread.
+    /// Stop accepting, finish the responses being written (within half a second), and join the thread.
     pub(crate) fn stop(&mut self) {
         let Some(thread) = self.thread.take() else { return };
-        // Only an eventfd counted to 2^64 - 1 refuses this, and then it is readable anyway.
+        // Only an eventfd with a count of 2^64 - 2 refuses this, and then it is readable anyway.
         let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
-        // Were it to panic, the hook has printed why; the run goes on without its status server.
+        // If the thread panicked, the hook has printed why; the run goes on without its status server.
         let _ = thread.join();
     }
 }
@@ -103,20 +102,20 @@ impl Drop for Frontend {
     }
 }
 
-/// What the thread owns.
+/// The thread's state.
 struct ServerState {
     listener: TcpListener,
     hosts: Hosts,
     services: Services,
     wake: Arc<OwnedFd>,
     clients: Vec<Client>,
-    /// Given up to accept one more client when the process has no descriptor left.
+    /// Closed to accept one more client when the process has no descriptor left.
     spare: Option<File>,
-    /// Set while accepting makes no sense.
+    /// When to accept again, after a shortage.
     accept_from: Option<Instant>,
 }
 
-/// What every client is served with.
+/// What all clients share.
 struct Services {
     local: TinyHttp,
     timing: Timing,
@@ -131,7 +130,7 @@ struct Client {
 
 enum State {
     Reading(Incoming),
-    /// Until the end of this round.
+    /// Waits for its response until the end of this round.
     Asking {
         request: Request,
         came_ns: u64,
@@ -149,7 +148,7 @@ enum Next {
     Close,
 }
 
-/// What [`ServerState::wait`] woke up for.
+/// The result of [`ServerState::wait`].
 struct Ready {
     stop: bool,
     accept: bool,
@@ -174,7 +173,7 @@ impl ServerState {
         self.finish();
     }
 
-    /// Let answers that are being written get out, then end.
+    /// Write the responses under way, then end.
     fn finish(mut self) {
         let last = Instant::now() + STOP_DEADLINE;
         self.clients.retain(|client| matches!(client.state, State::Writing { .. }));
@@ -187,7 +186,7 @@ impl ServerState {
         self.services.local.close();
     }
 
-    /// Sleep until there is something to do.
+    /// Sleep until a socket is ready or a deadline passes.
     fn wait(&mut self, open: bool) -> Ready {
         let now = Instant::now();
         self.accept_from = self.accept_from.filter(|from| *from > now);
@@ -211,11 +210,11 @@ impl ServerState {
             }
         };
         let ready: Vec<bool> = fds.iter().map(|fd| polled && !fd.revents().is_empty()).collect();
-        // An error condition on the listener is reported even when nobody asked: then accept says which.
+        // poll reports an error on the listener even without flags set; accept then returns it.
         Ready { stop: ready[0], accept: accepting && ready[1], clients: ready[2..].to_vec() }
     }
 
-    /// Every client that is ready or whose time is over, in order; `ready` is indexed like them.
+    /// Advance every client that is ready or past its deadline; `ready` is indexed like `clients`.
     fn serve_clients(&mut self, ready: &[bool]) {
         let Self { clients, services, .. } = self;
         let mut ready = ready.iter();
@@ -232,7 +231,7 @@ impl ServerState {
         }
     }
 
-    /// Every client whose request is there: their answers are drawn as one group.
+    /// Answer every client with a complete request, as one group.
     fn answer_all(&mut self) {
         let Self { clients, services, .. } = self;
         let (mut asking, mut requests) = (Vec::new(), Vec::new());
@@ -250,7 +249,7 @@ impl ServerState {
         }
         let answers = services.local.exchange(&requests);
         drop(requests);
-        // In their order: of two that hold as much, the one that has waited longer is closed.
+        // In order: of two clients that hold the same amount, the one that waited longer is closed.
         let mut gone = Vec::new();
         for ((i, came_ns), answer) in asking.into_iter().zip(answers) {
             let answer = match answer {
@@ -282,10 +281,11 @@ impl ServerState {
                     made_room = false;
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
-                // A shortage is found out before the queue is looked at: close a client only for another one.
+                // accept reports a shortage before it checks the queue: close a client only if another one
+                // waits.
                 Err(e) if is_shortage(&e) && !self.somebody_waits() => return,
                 Err(e) if is_shortage(&e) => {
-                    // Another part of the process took the descriptor that was freed.
+                    // Another part of the process took the freed descriptor.
                     if made_room
                         || !(self.spare.take().is_some() || self.turn_away_first_by(|client| client.deadline))
                     {
@@ -294,7 +294,7 @@ impl ServerState {
                     }
                     made_room = true;
                 }
-                // This client is gone again (ECONNABORTED and its like); the next may not be.
+                // This client is gone (ECONNABORTED and the like); try the next.
                 Err(_) => {}
             }
         }
@@ -320,7 +320,7 @@ impl ServerState {
         }
     }
 
-    /// Hang up on the client that comes first in this order, if there is any.
+    /// Close the client that comes first in this order; returns whether there was one.
     fn turn_away_first_by<K: Ord>(&mut self, order: impl Fn(&Client) -> K) -> bool {
         let first = self.clients.iter().enumerate().min_by_key(|(_, client)| order(client));
         let Some((i, _)) = first else { return false };
@@ -394,7 +394,7 @@ impl Client {
         Next::Keep
     }
 
-    /// Its time is over.
+    /// The deadline has passed.
     fn expire(&mut self) -> Next {
         match self.state {
             State::Reading(_) => self.answer(refusal(TOO_SLOW), LINGER),
@@ -403,7 +403,7 @@ impl Client {
         }
     }
 
-    /// Hang up now; say why if it was still to get an answer and its socket takes one.
+    /// Close now; if the client has no response yet, send 503 as far as the socket takes it.
     fn turn_away(mut self) {
         if let State::Reading(_) = self.state {
             let _ = self.socket.write(&refusal(BUSY));
@@ -426,7 +426,7 @@ fn refusal(Refusal { status, reason, remedy }: Refusal) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A descriptor to have in hand for the day there are none.
+/// A descriptor to give up when the process runs out of them.
 fn spare_descriptor() -> Option<File> {
     File::open("/dev/null").ok()
 }
@@ -435,7 +435,7 @@ fn is_retry(e: &io::Error) -> bool {
     matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
-/// Errors that accepting again at once would only repeat.
+/// Errors that an immediate accept would only repeat.
 fn is_shortage(e: &io::Error) -> bool {
     matches!(
         e.raw_os_error(),

@@ -1,13 +1,13 @@
-//! tiny_http, out of everybody's reach: one connection over a local socket that only `frontend` holds.
+//! tiny_http in isolation: one connection over a local socket that only `frontend` has.
 //!
-//! tiny_http's listener dies for good at the first accept error, and each accepted connection costs it
-//! two file descriptors, so it accepts exactly once, at the start, and its listener is closed. From
-//! then on a request needs no new descriptor, no new thread and no new connection. It sees whole,
-//! rewritten requests one after the other and its answers are read by somebody who never stalls.
+//! tiny_http's listener dies for good at the first accept error, and each accepted connection costs it two
+//! file descriptors. So it accepts exactly once, at the start, and its listener is closed. From then on a
+//! request needs no new descriptor, thread or connection. tiny_http sees complete, rewritten requests one
+//! after the other, and its responses are read by a peer that never stalls.
 //!
-//! Requests that are there at the same time go in one after the other without waiting for answers, and all of
-//! their answers come out once what they report is on disk: so hundreds of reports wait for the disk a few times.
-//! What stays out: clients (`frontend`), what a path means (routes).
+//! Requests that arrive together are written one after the other without waiting for responses, and all of
+//! their responses leave once what they report is on disk. So hundreds of reports cost a few disk writes.
+//! Clients are handled in `frontend`, paths in `routes`.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::linux::net::SocketAddrExt;
@@ -24,33 +24,33 @@ use super::api;
 use super::request::Request;
 use crate::fleet::Refusal;
 
-/// How long drawing one answer may take; a status page of 256 scenarios takes milliseconds.
+/// Time limit for drawing one response; a status page of 256 scenarios takes milliseconds.
 const EXCHANGE_DEADLINE: Duration = Duration::from_secs(5);
-/// How much longer for each further one of a group.
+/// Additional time for each further request of a group.
 const FURTHER_DEADLINE: Duration = Duration::from_millis(100);
-/// The largest answer, in bytes: ten times the metrics of a plan with the most scenarios.
+/// The largest response in bytes: ten times the metrics of a plan with the most scenarios.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
-/// The most header fields tiny_http and the routes put into an answer.
+/// The most header fields that tiny_http and the routes put into a response.
 const ANSWER_FIELDS: usize = 32;
 
-/// What requests are answered with.
+/// The handlers of requests.
 pub(crate) struct Routes {
-    /// Draws the answer to a request, given its body. It must not block on anything slow: requests are
+    /// Draws the response to a request and its body. It must not block on anything slow: requests are
     /// answered one after the other.
     pub(crate) draw: Box<Draw>,
-    /// Called when a group of answers was drawn and before the first of them leaves; what those to calls are
-    /// refused with if it fails. Pages for reading leave all the same.
+    /// Called after a group of responses was drawn and before the first of them leaves. If it fails, calls
+    /// get its refusal instead of their response; other responses leave all the same.
     pub(crate) settle: Box<dyn Fn() -> Result<(), Refusal> + Send + Sync>,
 }
 
 /// See [`Routes::draw`].
 type Draw = dyn Fn(&tiny_http::Request, &[u8]) -> tiny_http::ResponseBox + Send + Sync;
 
-/// The way to tiny_http.
+/// The client of tiny_http.
 pub(crate) struct TinyHttp {
     routes: Arc<Routes>,
     connection: Option<LocalConnection>,
-    /// The thread of a connection that broke; no new connection before it has ended.
+    /// The thread of a failed connection; no new connection before it has ended.
     retired: Option<JoinHandle<()>>,
 }
 
@@ -58,7 +58,7 @@ struct LocalConnection {
     socket: UnixStream,
     server: &'static tiny_http::Server,
     closing: Arc<AtomicBool>,
-    /// Requests of the group that is being written.
+    /// Number of requests in the group being written.
     group: Arc<AtomicUsize>,
     thread: JoinHandle<()>,
 }
@@ -70,7 +70,7 @@ impl TinyHttp {
         Ok(Self { routes, connection, retired: None })
     }
 
-    /// The whole answer to each of these requests, as bytes. After a failure the next call starts afresh.
+    /// The complete response to each of these requests, as bytes. After a failure the next call reconnects.
     pub(crate) fn exchange(&mut self, requests: &[Request]) -> Vec<io::Result<Vec<u8>>> {
         let mut answers = Vec::with_capacity(requests.len());
         if let Err(e) = self.connect().and_then(|connection| connection.exchange(requests, &mut answers)) {
@@ -94,7 +94,7 @@ impl TinyHttp {
         }
     }
 
-    /// End tiny_http and wait for its last answer.
+    /// End tiny_http and wait for its last response.
     pub(crate) fn close(mut self) {
         if let Some(thread) = self.connection.take().map(LocalConnection::close) {
             // It catches panics itself, and there is no one to report to.
@@ -110,11 +110,11 @@ impl LocalConnection {
         let listener = UnixListener::bind_addr(&addr)?;
         let last_call = listener.try_clone()?;
         let server = tiny_http::Server::from_listener(listener, None).map_err(io::Error::other)?;
-        // Never dropped: its Drop expects a socket with a path. What it holds is an empty queue; its
-        // accepting thread ends two lines below.
+        // Never dropped: its Drop expects a socket with a path. It holds an empty queue; its accepting thread
+        // ends two lines below.
         let server: &'static tiny_http::Server = Box::leak(Box::new(server));
         let socket = UnixStream::connect_addr(&addr)?;
-        // The connection made above is still accepted, no other one can be made.
+        // The connection made above is still accepted; no other one can be made.
         rustix::net::shutdown(&last_call, rustix::net::Shutdown::Both)?;
         socket.set_nonblocking(true)?;
         let (closing, group) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
@@ -134,8 +134,8 @@ impl LocalConnection {
         }
     }
 
-    /// Write all requests and read all answers, as either is possible: who draws answers may wait for us to
-    /// read before it takes the next request.
+    /// Write all requests and read all responses, whichever is possible: the routes' thread may wait for us
+    /// to read before it takes the next request.
     fn exchange(&mut self, requests: &[Request], answers: &mut Vec<Vec<u8>>) -> io::Result<()> {
         let deadline = Instant::now() + EXCHANGE_DEADLINE + FURTHER_DEADLINE * requests.len() as u32;
         self.group.store(requests.len(), Ordering::Release);
@@ -172,7 +172,7 @@ impl LocalConnection {
         if read.is_empty() { Ok(()) } else { Err(io::Error::other("more answers than requests")) }
     }
 
-    /// Until it is readable, or writable if that is wanted.
+    /// Wait until the socket is readable, or writable if `writes`.
     fn wait(&self, writes: bool, deadline: Instant) -> io::Result<()> {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -193,7 +193,7 @@ impl LocalConnection {
     }
 }
 
-/// The length of the answer that begins with `bytes`, once its head is complete.
+/// The length of the response at the start of `bytes`, once its head is complete.
 fn answer_bytes(bytes: &[u8], is_head: bool) -> io::Result<Option<usize>> {
     let mut fields = [httparse::EMPTY_HEADER; ANSWER_FIELDS];
     let mut response = httparse::Response::new(&mut fields);
@@ -212,18 +212,18 @@ fn answer_bytes(bytes: &[u8], is_head: bool) -> io::Result<Option<usize>> {
         .ok_or_else(|| io::Error::other("an answer without a length"))
 }
 
-/// The thread that draws answers. A panic in a route is answered with 500 and costs nothing else.
+/// The thread that draws responses. A panic in a route costs only that request, which gets a 500.
 fn answer_requests(server: &tiny_http::Server, closing: &AtomicBool, group: &AtomicUsize, routes: &Routes) {
     loop {
         let first = match server.recv() {
             Ok(first) => first,
             Err(_) if closing.load(Ordering::Acquire) => return,
-            // The end of accepting, which we asked for.
+            // The end of accepting, which we caused.
             Err(_) => continue,
         };
         let expected = group.swap(0, Ordering::Acquire);
         let mut drawn = vec![PendingAnswer::of(first, routes)];
-        // The front end is writing the others already.
+        // The front end is already writing the rest of the group.
         while drawn.len() < expected
             && let Ok(Some(next)) = server.recv_timeout(EXCHANGE_DEADLINE)
         {
@@ -238,18 +238,18 @@ fn answer_requests(server: &tiny_http::Server, closing: &AtomicBool, group: &Ato
             }
             answer.send();
         }
-        // Somebody who waits in vain for the rest of a group has missed the word to end.
+        // While this thread waited in vain for the rest of a group, it may have missed the unblocking.
         if closing.load(Ordering::Acquire) {
             return;
         }
     }
 }
 
-/// An answer that has not left.
+/// A response that has not left.
 struct PendingAnswer {
     response: tiny_http::ResponseBox,
     is_head: bool,
-    /// Its answer has to be settled.
+    /// It must be settled before it leaves.
     is_call: bool,
     writer: Box<dyn Write + Send>,
 }
@@ -257,22 +257,22 @@ struct PendingAnswer {
 impl PendingAnswer {
     fn of(mut request: tiny_http::Request, routes: &Routes) -> Self {
         let mut body = Vec::new();
-        // All of it, always and first: a body left unread would be taken for the next request.
+        // Always read all of it first: an unread body would be parsed as the next request.
         let is_whole = request.as_reader().read_to_end(&mut body).is_ok();
         let draw = || is_whole.then(|| (routes.draw)(&request, &body));
         let response = catch_unwind(AssertUnwindSafe(draw)).ok().flatten();
         let response = response.unwrap_or_else(|| tiny_http::Response::empty(500).boxed());
         let is_head = *request.method() == tiny_http::Method::Head;
         let is_call = api::knows(request.url().split('?').next().unwrap_or_default());
-        // Only now tiny_http reads on.
+        // Only now does tiny_http read on.
         Self { response, is_head, is_call, writer: request.into_writer() }
     }
 
     fn send(mut self) {
-        // A length instead of chunks: that is how the front end finds the end.
+        // A length instead of chunks: the front end needs it to find the end.
         let response = self.response.with_chunked_threshold(usize::MAX);
         let version = tiny_http::HTTPVersion(1, 1);
-        // Whoever would read it is gone, and knows that.
+        // A write error means that the reader is gone.
         let _ = response.raw_print(&mut self.writer, version, &[], self.is_head, None);
         let _ = self.writer.flush();
     }
@@ -352,7 +352,8 @@ mod tests {
         })
         .expect("local sockets are available");
         let before = settled.load(Ordering::Relaxed);
-        // More than sockets hold, in both directions; one of them panics, one has no body in its answer.
+        // More than socket buffers hold, in both directions; one of them panics, one has a response without
+        // body.
         let group = |n: usize| -> Vec<Request> {
             let post = |i: usize| {
                 let body = vec![b'a' + (i % 26) as u8; 200_000 * (i % 3)];
@@ -391,7 +392,7 @@ mod tests {
             let answer = String::from_utf8(answer.expect("an answer")).unwrap();
             assert!(answer.contains("journal_failed") && !answer.starts_with("HTTP/1.1 200"), "{answer}");
         }
-        // A probe has nothing to do with it.
+        // Probes are not affected.
         let answer = one(&mut local, &request("/healthz")).expect("an answer");
         assert!(answer.starts_with(b"HTTP/1.1 200"));
         local.close();

@@ -4,9 +4,9 @@
 //! client ──TCP──> frontend ──whole requests, local socket──> tiny_http ──> routes ──> shared snapshot
 //! ```
 //!
-//! `frontend` is one small thread between the network and tiny_http, which has no deadlines and no
-//! limits and dies of what careless clients send. Reading from the shared snapshot never waits for the load
-//! and never delays it. What stays out: what the pages say (report).
+//! `frontend` is one small thread between the network and tiny_http, which has no deadlines and no limits and
+//! dies of what careless clients send. Reading the shared snapshot never waits for the load and never delays
+//! it. The pages' content is drawn in `report`.
 
 mod access;
 mod api;

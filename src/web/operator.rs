@@ -1,8 +1,8 @@
-//! What an operator may do to a run from afar, given the token.
+//! The operator's remote control of a run.
 //!
 //! `POST /api/v1/run/start` and `POST /api/v1/run/stop` with `Authorization: Bearer TOKEN`. A browser on
-//! another site cannot send that field without being allowed to, which nobody is; its `Origin` is looked
-//! at all the same. What stays out: what starting and stopping mean (roles).
+//! another site cannot send that field without CORS permission, which is never given; `Origin` is checked all
+//! the same. The roles implement starting and stopping.
 
 use std::fmt;
 
@@ -12,16 +12,16 @@ use super::page::{TEXT, header, page};
 use super::token::Token;
 use super::{access, api};
 
-/// Does what was asked for, or says why not.
+/// Carries out a request; the error is the reason for the 409 response.
 pub type Action = dyn Fn() -> Result<(), String> + Send + Sync;
 
-/// An operator's token and powers.
+/// The operator's token and actions.
 pub struct Operator {
-    /// What proves that it is the operator who asks.
+    /// The token that authorizes the calls.
     pub token: Token,
-    /// Start the run; `None`: it starts by itself.
+    /// Starts the run; `None`: it starts by itself.
     pub start: Option<Box<Action>>,
-    /// Stop the run.
+    /// Stops the run.
     pub stop: Box<Action>,
 }
 
@@ -31,12 +31,12 @@ impl fmt::Debug for Operator {
     }
 }
 
-/// Whether `path` is an operator's.
+/// Whether `path` is one of the operator's calls.
 pub(crate) fn knows(path: &str) -> bool {
     matches!(path, "/api/v1/run/start" | "/api/v1/run/stop")
 }
 
-/// The answer to a request for a path that [`knows`] knows.
+/// The response for a `path` that [`knows`] accepts.
 pub(crate) fn answer(path: &str, request: &Request, operator: Option<&Operator>) -> ResponseBox {
     if *request.method() != Method::Post {
         return page(405, TEXT, "this is done with POST\n").with_header(header("Allow", "POST"));

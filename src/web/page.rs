@@ -1,4 +1,4 @@
-//! Answers as tiny_http sends them: status, type, body, header fields.
+//! Builds responses for tiny_http: status, type, body, header fields.
 
 use tiny_http::{Header, Response, ResponseBox};
 

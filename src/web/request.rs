@@ -1,21 +1,20 @@
-//! Reads one request strictly, and rewrites it into the form that tiny_http is given.
+//! Parses one request strictly and rewrites it for tiny_http.
 //!
-//! Stricter than HTTP asks for where leniency is how two parsers come to disagree: no
-//! `Transfer-Encoding`, at most one `Content-Length`, exactly one `Host`, every line ended by CR LF.
-//! What stays out: sockets and deadlines (`frontend`), what a path means (routes).
+//! Stricter than HTTP requires wherever leniency lets two parsers disagree: no `Transfer-Encoding`, at most
+//! one `Content-Length`, exactly one `Host`, every line ends with CR LF. `frontend` handles sockets and
+//! deadlines, `routes` handles paths.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The longest request head, in bytes: ten times what browsers send to a page without cookies.
+/// The longest request head in bytes: ten times what browsers send to a page without cookies.
 pub(crate) const HEAD_BYTES: usize = 16 * 1024;
-/// The longest request body, in bytes: one closed window of a worker with all its scenarios.
+/// The longest request body in bytes: one closed window of a worker with all its scenarios.
 pub const BODY_BYTES: usize = 16 * 1024 * 1024;
-/// The most header fields; browsers send some twenty.
+/// The most header fields; browsers send about twenty.
 const MAX_FIELDS: usize = 64;
 const HEAD_END: &[u8] = b"\r\n\r\n";
 
-/// Fields that speak of one connection, not of the request: they end here. `Host` and
-/// `Content-Length` are rewritten.
+/// Hop-by-hop and proxy fields, which are dropped. `Host` and `Content-Length` are rewritten.
 const NOT_PASSED_ON: [&str; 11] = [
     "connection",
     "content-length",
@@ -30,24 +29,23 @@ const NOT_PASSED_ON: [&str; 11] = [
     "upgrade",
 ];
 
-/// Which names a client may use for this server.
+/// The host names that a client may use for this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hosts {
-    /// Whatever it says: the server is meant to be reached from elsewhere.
+    /// Any name: the server is meant to be reached from other machines.
     Any,
-    /// `localhost` or an IP address. A page on the web can make its own name point at 127.0.0.1, and
-    /// a browser would then let it read our answers; it cannot make its name be one of these.
+    /// `localhost` or an IP address. A web page can point its own name at 127.0.0.1 (DNS rebinding), and a
+    /// browser would then let it read our responses; it cannot use these names.
     Loopback,
 }
 
-/// A request that is answered without looking further: status, reason phrase, and what to do about it.
+/// A request that is refused before routing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// Three-digit status.
     pub(crate) status: u16,
-    /// The status in words.
+    /// The reason phrase.
     pub(crate) reason: &'static str,
-    /// One line for the person at the other end.
+    /// The response body: one line that explains the remedy.
     pub(crate) remedy: &'static str,
 }
 
@@ -55,7 +53,7 @@ const fn bad(remedy: &'static str) -> Refusal {
     Refusal { status: 400, reason: "Bad Request", remedy }
 }
 
-/// The head or the body did not come in time.
+/// The request was not complete in time.
 pub(crate) const TOO_SLOW: Refusal =
     Refusal { status: 408, reason: "Request Timeout", remedy: "send the whole request within 5 seconds" };
 /// Too many clients.
@@ -64,7 +62,7 @@ pub(crate) const BUSY: Refusal = Refusal {
     reason: "Service Unavailable",
     remedy: "too many connections wait on this server; try again",
 };
-/// The answer could not be drawn.
+/// No response could be drawn.
 pub(crate) const NO_ANSWER: Refusal =
     Refusal { status: 503, reason: "Service Unavailable", remedy: "no answer in time; try again" };
 const LENGTH_REQUIRED: Refusal = Refusal {
@@ -85,22 +83,21 @@ const HEAD_TOO_LARGE: Refusal = Refusal {
     remedy: "a request head may have 16 KiB and 64 fields",
 };
 
-/// A complete request, rewritten.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Request {
-    /// Head and body as tiny_http gets them.
+    /// Head and body for tiny_http.
     pub(crate) bytes: Vec<u8>,
-    /// `HEAD`: the answer has no body, whatever its `Content-Length` says.
+    /// Whether it is a `HEAD` request: the response has no body, whatever its `Content-Length`.
     pub(crate) is_head: bool,
 }
 
-/// Bytes of one request, as they come in.
+/// A request being received.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     hosts: Hosts,
-    /// The head once it was read and found good: rewritten, with the body's length still to come.
+    /// The head once it is parsed and valid, in rewritten form.
     head: Option<Head>,
-    /// Before the head is complete: all of it so far. Afterwards: the body so far.
+    /// Before the head is complete: everything received. Afterwards: the body so far.
     bytes: Vec<u8>,
 }
 
@@ -112,18 +109,16 @@ struct Head {
 }
 
 impl Incoming {
-    /// Nothing read yet.
     pub(crate) fn new(hosts: Hosts) -> Self {
         Self { hosts, head: None, bytes: Vec::new() }
     }
 
-    /// Bytes held in memory.
     pub(crate) fn held_bytes(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Take what was read. `Ok(None)`: more is needed. Bytes after the end of the request are ignored:
-    /// one connection, one request.
+    /// Add received bytes. `Ok(None)`: more are needed. Bytes after the end of the request are ignored: one
+    /// request per connection.
     pub(crate) fn push(&mut self, read: &[u8]) -> Result<Option<Request>, Refusal> {
         let seen = self.bytes.len();
         self.bytes.extend_from_slice(read);
@@ -146,7 +141,7 @@ impl Incoming {
     }
 }
 
-/// Where the first `needle` ends, given that it does not end at or before `seen`.
+/// The end of the first `needle`, given that it does not end at or before `seen`.
 fn find(bytes: &[u8], needle: &[u8], seen: usize) -> Option<usize> {
     let from = seen.saturating_sub(needle.len() - 1);
     let at = bytes[from..].windows(needle.len()).position(|w| w == needle)?;
@@ -178,7 +173,7 @@ fn read_head(bytes: &[u8], hosts: Hosts) -> Result<Head, Refusal> {
     })
 }
 
-/// No bare CR, no bare LF, no empty first line.
+/// Whether there is no bare CR, no bare LF and no empty first line.
 fn lines_end_in_crlf(head: &[u8]) -> bool {
     let lone = |i: usize| match head[i] {
         b'\r' => head.get(i + 1) != Some(&b'\n'),
@@ -192,7 +187,7 @@ fn all<'h>(fields: &'h [httparse::Header<'h>], name: &'static str) -> impl Itera
     fields.iter().filter(move |f| f.name.eq_ignore_ascii_case(name)).map(|f| f.value)
 }
 
-/// The one `Host`, if it is one we answer to.
+/// The only `Host`, if it is one we answer to.
 fn host<'h>(fields: &'h [httparse::Header<'h>], hosts: Hosts) -> Result<&'h str, Refusal> {
     let mut found = all(fields, "host");
     let (Some(value), None) = (found.next(), found.next()) else {
@@ -207,7 +202,7 @@ fn host<'h>(fields: &'h [httparse::Header<'h>], hosts: Hosts) -> Result<&'h str,
     }
 }
 
-/// Whether `Host` names this machine without asking a name server.
+/// Whether `Host` is `localhost` or an IP address.
 fn is_local(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
@@ -220,14 +215,14 @@ fn is_local(host: &str) -> bool {
     }
 }
 
-/// How long the body is: RFC 9112, section 6, with everything ambiguous refused.
+/// Length of the body: RFC 9112, section 6, with everything ambiguous refused.
 fn body_bytes(fields: &[httparse::Header<'_>]) -> Result<usize, Refusal> {
     let mut lengths = all(fields, "content-length");
     let (length, second) = (lengths.next(), lengths.next());
     match (length, all(fields, "transfer-encoding").next()) {
         (Some(_), Some(_)) => return Err(bad("Content-Length and Transfer-Encoding contradict each other")),
         (None, Some(_)) => return Err(LENGTH_REQUIRED),
-        // None, whatever the method: section 6.3, 7. So curl asks for a POST without data.
+        // No body, whatever the method: section 6.3, item 7. curl sends a POST without data like this.
         (None, None) => return Ok(0),
         (Some(_), None) if second.is_some() => return Err(bad("send at most one Content-Length")),
         (Some(_), None) => {}

@@ -1,7 +1,7 @@
-//! What each path answers, drawn from the shared.
+//! Routes each path to its response.
 //!
-//! Every answer is drawn into memory from a snapshot that nobody waits for. What stays
-//! out: sockets, limits, deadlines and the header fields common to all answers (`frontend`).
+//! Every response is drawn into memory from a snapshot that blocks no one. `frontend` handles sockets,
+//! limits, deadlines and the header fields common to all responses.
 
 use tiny_http::{Method, Request, ResponseBox};
 
@@ -12,10 +12,10 @@ use crate::fleet::Refusal;
 use crate::report;
 use crate::run::State;
 
-/// The version of the text format is part of its type; scrapers look at it.
+/// The content type has the version of the text format, which scrapers check.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The answer to `request`, whose body plays no part in reading.
+/// The response to `request`; only calls use `body`.
 pub(crate) fn answer(request: &Request, body: &[u8], site: &Site, on_loopback: bool) -> ResponseBox {
     let shared = &*site.shared;
     let path = request.url().split('?').next().unwrap_or_default();
@@ -52,7 +52,7 @@ pub(crate) fn answer(request: &Request, body: &[u8], site: &Site, on_loopback: b
     }
 }
 
-/// The answer to somebody who may not read: a browser then asks for the token, as a password.
+/// The response to an unauthorized reader: browsers then prompt for the token as a password.
 fn ask_for_token(refusal: &Refusal) -> ResponseBox {
     let text = "a token is needed here: as `Authorization: Bearer`, or as a password to any name\n";
     page(refusal.status(), TEXT, text).with_header(header("WWW-Authenticate", "Basic realm=\"loadtester\""))

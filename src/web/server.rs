@@ -1,4 +1,4 @@
-//! A status server: its listener, and the threads behind it.
+//! The status server: its listener and its threads.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -11,19 +11,18 @@ use super::routes;
 use super::site::Site;
 use super::timing::Timing;
 
-/// Where the status server listens by default.
+/// Default address of the status server.
 pub const DEFAULT_ADDR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8089);
 
-/// Connections that the kernel keeps until they are accepted: more than there can be workers.
-/// With the usual 128 the calls of a large fleet that come at once wait a second for their next attempt.
+/// Length of the kernel's accept queue: more than there can be workers. With the usual 128, calls that a
+/// large fleet makes at once would wait a second for a SYN to be sent again.
 const BACKLOG: i32 = 4_096;
 
-/// Where to listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listen {
     /// [`DEFAULT_ADDR`], or a free port of the same address if that one is taken.
     Default,
-    /// Here or not at all; port 0 takes a free one.
+    /// This address only; port 0 takes a free one.
     At(SocketAddr),
 }
 
@@ -34,15 +33,13 @@ pub struct Server {
     frontend: Frontend,
 }
 
-/// Serve `site`.
 ///
-/// Call it from a thread that is not pinned: the server's threads inherit where they may run. When
-/// the address is one of loopback, only requests that name `localhost` or an IP address as their host
-/// are answered.
+/// Call it from a thread that is not pinned: the server's threads inherit its affinity. On a loopback
+/// address, only requests whose host is `localhost` or an IP address are answered.
 ///
 /// # Errors
-/// When the address cannot be listened on; the message names the address and the remedy, but for `--no-listen`:
-/// a coordinator cannot do without.
+/// The address cannot be listened on. The message has the address and the remedy, except for `--no-listen`,
+/// which a coordinator does not have.
 pub fn serve(listen: Listen, site: Site) -> io::Result<Server> {
     let listener = match listen {
         Listen::At(addr) => bind(addr),
@@ -81,12 +78,12 @@ fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
 }
 
 impl Server {
-    /// Where it listens.
+    /// The address it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// End it: within about a second, answers that are being written included.
+    /// Stop it, within about a second, after finishing the responses being written.
     pub fn stop(mut self) {
         self.frontend.stop();
     }
@@ -105,7 +102,7 @@ mod tests {
     use std::net::TcpStream;
     use std::time::Duration;
 
-    /// Takes its time.
+    /// A slow handler.
     struct Slow;
 
     impl Calls for Slow {
@@ -138,10 +135,10 @@ mod tests {
             write!(socket, "POST /api/v1/workers HTTP/1.1\r\n{head}{{}}").unwrap();
             socket
         };
-        // The kernel begins to stamp a while after it was asked to.
+        // The kernel begins to stamp a while after it is enabled.
         let is_stamped_on_arrival = || {
             let first = send();
-            // While its answer is drawn nobody reads the second call.
+            // While its response is drawn, the second call waits unread.
             std::thread::sleep(Duration::from_millis(100));
             let before_ns = epoch_ns + clock.now();
             let calls = [first, send()];
@@ -166,7 +163,8 @@ mod tests {
     fn a_fleet_that_calls_at_once_waits_in_line_and_is_not_sent_away() {
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let addr = listener.local_addr().unwrap();
-        // Nobody accepts. One that finds the backlog full is tried again after a second at the earliest.
+        // No connection is accepted. A SYN that finds the queue full is sent again after a second at the
+        // earliest.
         let call = |_| TcpStream::connect_timeout(&addr, Duration::from_millis(900));
         let waiting: Vec<_> = (0..300).map(call).collect();
         assert!(waiting.iter().all(Result::is_ok), "{:?}", waiting.iter().position(Result::is_err));

@@ -1,4 +1,4 @@
-//! What a status server serves, and to whom.
+//! The content of a status server and its access rules.
 
 use std::sync::Arc;
 
@@ -8,23 +8,23 @@ use super::operator::Operator;
 use crate::run::SharedSnapshot;
 use crate::sys::Clock;
 
-/// What is served.
+/// The content of a status server and its access rules.
 pub struct Site {
-    /// What the pages show.
+    /// The snapshot that the pages show.
     pub shared: Arc<SharedSnapshot>,
-    /// Who may start and stop the run; `None`: nobody.
+    /// Carries out the operator's start and stop; `None`: nobody may.
     pub operator: Option<Operator>,
-    /// Who may read, and make workers' calls.
+    /// The tokens, and what is open without one.
     pub access: Access,
-    /// Carries workers' calls out; `None`: there are none.
+    /// Carries out workers' calls; `None`: not a coordinator.
     pub calls: Option<Arc<dyn Calls>>,
-    /// Each answer carries what this clock, plus so many nanoseconds, read when its request came and when it
-    /// left itself; `None`: answers carry no stamps.
+    /// The clock, and nanoseconds to add to it, for the stamps in each response: when its request arrived and
+    /// when it left. `None`: no stamps.
     pub clock: Option<(Clock, u64)>,
 }
 
 impl Site {
-    /// Pages to look at.
+    /// Read-only pages.
     pub fn of(shared: Arc<SharedSnapshot>) -> Self {
         Self { shared, operator: None, access: Access::default(), calls: None, clock: None }
     }

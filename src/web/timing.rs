@@ -1,7 +1,7 @@
-//! When a request came and its answer left, for peers that compare their clock with this process's.
+//! Stamps when a request arrived and its response left, for peers that compare clocks with this process.
 //!
-//! Requests come when the kernel has them, and an answer leaves right before it is written: neither this
-//! server's queue nor the drawing of answers is mistaken for time on the wire.
+//! A request arrives when the kernel has it, and a response leaves right before it is written. So neither
+//! this server's queueing nor the drawing of responses counts as network time.
 
 use std::io::{self, Read as _};
 use std::net::{TcpListener, TcpStream};
@@ -9,19 +9,19 @@ use std::net::{TcpListener, TcpStream};
 use crate::fleet::messages::{CLOCK_HEADER, CallStamps};
 use crate::sys::{self, Clock, Watch};
 
-/// The clock whose stamps peers get, if there is one.
+/// The clock for stamps; `None`: no stamps.
 #[derive(Debug)]
 pub(crate) struct Timing(Option<ClockSource>);
 
 #[derive(Debug)]
 struct ClockSource {
     watch: Watch,
-    /// What that clock read when the other one read 0.
+    /// Offset from the clock to the stamps, in nanoseconds.
     epoch_ns: u64,
 }
 
 impl Timing {
-    /// Stamp answers to clients of `listener` with this clock plus so many nanoseconds, or not at all.
+    /// Stamp responses to clients of `listener` with this clock plus these nanoseconds, or not at all.
     pub(crate) fn new(clock: Option<(Clock, u64)>, listener: &TcpListener) -> Self {
         Self(clock.map(|(clock, epoch_ns)| {
             sys::ask_for_stamps(listener);
@@ -29,10 +29,10 @@ impl Timing {
         }))
     }
 
-    /// Read what there is: bytes, and when they came; 0 where no clock is source.
+    /// Read available bytes; returns their number and when they arrived, which is 0 without a clock.
     ///
     /// # Errors
-    /// `WouldBlock` when there is nothing; otherwise why the connection is gone.
+    /// `WouldBlock` when there are none; otherwise why the connection failed.
     pub(crate) fn receive(&mut self, mut from: &TcpStream, buffer: &mut [u8]) -> io::Result<(usize, u64)> {
         match &mut self.0 {
             Some(source) => source.watch.receive(from, buffer),
@@ -40,8 +40,8 @@ impl Timing {
         }
     }
 
-    /// The header field of `answer`, which leaves now to a request that came at `came_ns`. Nothing without a
-    /// clock, and nothing in a refusal: how long that took is not for that client.
+    /// The stamp's header field for `answer`, which leaves now, to a request that arrived at `came_ns`. Empty
+    /// without a clock, and for any status but 200, so that refused clients learn no timing.
     pub(crate) fn field(&self, answer: &[u8], came_ns: u64) -> String {
         let Some(source) = self.0.as_ref().filter(|_| answer.starts_with(b"HTTP/1.1 200 ")) else {
             return String::new();

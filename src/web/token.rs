@@ -1,21 +1,21 @@
-//! A secret that proves who calls.
+//! A secret token of a caller.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// The fewest characters of a token: no shorter one withstands guessing.
+/// The minimum length of a token: shorter ones can be guessed.
 const LEAST_CHARACTERS: usize = 16;
 
-/// A secret word, kept as its digest.
+/// A token, stored as its SHA-256 digest.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token([u8; 32]);
 
 impl Token {
-    /// From its text, blanks around it left out.
+    /// From its text, without surrounding whitespace.
     ///
     /// # Errors
-    /// When it is empty or could not stand in a header field.
+    /// It is empty, shorter than 16 characters, or has characters other than visible ASCII.
     pub fn new(text: &str) -> Result<Self, String> {
         let text = text.trim();
         match text {
@@ -29,7 +29,7 @@ impl Token {
         }
     }
 
-    /// Whether `text` is it. The time taken says nothing about the token: all of two digests is compared.
+    /// Whether `text` is the token, in constant time: all bytes of the two digests are compared.
     pub(crate) fn is(&self, text: &str) -> bool {
         let offered: [u8; 32] = Sha256::digest(text).into();
         let difference = self.0.iter().zip(offered).fold(0, |d, (a, b)| d | (a ^ b));

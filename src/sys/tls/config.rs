@@ -1,4 +1,4 @@
-//! What all TLS connections of a run share: whom to believe, who to be, what to speak.
+//! The TLS configuration of a run: trusted CAs, our certificate, protocol versions.
 
 use std::sync::Arc;
 
@@ -14,35 +14,34 @@ use super::session::Session;
 use super::tickets::Tickets;
 use super::trust::{TrustAnybody, TrustListed};
 
-/// What ALPN asks for.
+/// The protocol offered in ALPN.
 const HTTP11: &[u8] = b"http/1.1";
-/// What to do where the machine trusts nobody.
+/// The remedy when the machine has no trusted CA.
 const NO_ROOTS: &str = "install the system's CA certificates (the package is called ca-certificates), set \
                         SSL_CERT_FILE, or name the target's CA with `tls.ca` (--cacert)";
 
-/// A PEM file that was read.
+/// A PEM file's name and content.
 #[derive(Clone, Debug)]
 pub(crate) struct PemFile<'a> {
-    /// Its name, as messages show it.
+    /// The name as shown in messages.
     pub(crate) name: String,
-    /// What it holds.
     pub(crate) bytes: &'a [u8],
 }
 
-/// How TLS is to be spoken.
+/// The TLS settings of a plan.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsOptions<'a> {
-    /// The CAs that are trusted; `None`: the system's.
+    /// The trusted CAs; `None`: the system's.
     pub(crate) ca: Option<PemFile<'a>>,
-    /// Our own certificate with its chain, and its key; `None`: we show none.
+    /// Our certificate with its chain, and its private key; `None`: no client certificate.
     pub(crate) client: Option<(PemFile<'a>, PemFile<'a>)>,
     /// Accept any certificate.
     pub(crate) insecure: bool,
-    /// The name asked for (SNI) and looked for in the certificate.
+    /// The name sent as SNI and checked against the certificate.
     pub(crate) server_name: &'a str,
-    /// The same, as messages show it.
+    /// The same name as shown in messages.
     pub(crate) shown_name: String,
-    /// Take up earlier sessions.
+    /// Resume earlier sessions.
     pub(crate) resumption: bool,
     /// Offer TLS 1.2.
     pub(crate) offers_12: bool,
@@ -50,7 +49,7 @@ pub(crate) struct TlsOptions<'a> {
     pub(crate) offers_13: bool,
 }
 
-/// What the TLS connections of a run share.
+/// The TLS configuration shared by the connections of a run.
 #[derive(Clone, Debug)]
 pub struct TlsConfig {
     client: ClientConfig,
@@ -59,7 +58,7 @@ pub struct TlsConfig {
     shows_certificate: bool,
 }
 
-/// The same for one thread: it has a store of sessions of its own, so that threads never wait for each other.
+/// The configuration of one thread, with its own session store, so that threads never wait for each other.
 #[derive(Clone, Debug)]
 pub struct ThreadTls {
     client: Arc<ClientConfig>,
@@ -68,10 +67,10 @@ pub struct ThreadTls {
 }
 
 impl TlsConfig {
-    /// What `options` ask for.
+    /// Build the configuration from `options`.
     ///
     /// # Errors
-    /// Which key and file is at fault, why, and what to do about it.
+    /// The key and file at fault, the reason, and the remedy.
     pub(crate) fn new(options: &TlsOptions<'_>) -> Result<Self, String> {
         let provider = Arc::new(ring::default_provider());
         let offered = [(options.offers_13, &version::TLS13), (options.offers_12, &version::TLS12)];
@@ -105,7 +104,7 @@ impl TlsConfig {
         Ok(Self { client, name, resumption: options.resumption, shows_certificate: options.client.is_some() })
     }
 
-    /// For one thread of `connections` connections.
+    /// The configuration for one thread with `connections` connections.
     pub fn for_thread(&self, connections: u32) -> ThreadTls {
         let mut client = self.client.clone();
         if self.resumption {
@@ -117,10 +116,10 @@ impl TlsConfig {
 }
 
 impl ThreadTls {
-    /// A new connection, its first bytes waiting to be sent.
+    /// A new connection, with its first bytes ready to send.
     ///
     /// # Errors
-    /// When this machine cannot begin one.
+    /// The connection cannot be set up locally.
     pub fn connect(&self) -> Result<Session, Box<TlsError>> {
         Session::begin(self.client.clone(), self.name.clone(), self.shows_certificate)
     }
@@ -177,10 +176,10 @@ fn key(file: &PemFile<'_>) -> Result<PrivateKeyDer<'static>, String> {
     })
 }
 
-/// Why a certificate of ours is none that can be shown.
+/// Why our own certificate is unusable.
 fn in_words(error: &CertificateError) -> String {
     match error {
-        // `openssl x509 -req` makes one without a word where no extensions are asked for.
+        // `openssl x509 -req` creates one silently when no extensions are given.
         CertificateError::Other(other) if other.to_string().contains("UnsupportedCertVersion") => {
             "it is an X.509 certificate of version 1: have it made with extensions (`openssl x509 -req … -extfile \
              FILE`), which makes it version 3"

@@ -1,20 +1,20 @@
-//! What ends the TLS of a connection.
+//! TLS errors of a connection.
 
 use rustls::{CertificateError, Error};
 
-/// Why a TLS connection failed, and what is needed to explain it.
+/// Why a TLS connection failed, with the context needed to explain it.
 #[derive(Debug)]
 pub struct TlsError {
-    /// What the library says.
+    /// The library's error.
     pub(crate) error: Error,
-    /// Something that was TLS had come from the peer.
+    /// Whether the peer had sent valid TLS.
     pub(crate) is_answered: bool,
-    /// We have a client certificate.
+    /// Whether we have a client certificate.
     pub(crate) shows_certificate: bool,
 }
 
-/// Whether a certificate was refused because it is a CA's own: a self-signed one, most often.
+/// Whether a certificate was refused because it is a CA certificate: usually a self-signed one.
 pub(crate) fn is_a_ca_as_server(error: &Error) -> bool {
-    // The one error of the verifier without a variant of its own that people meet every day.
+    // The verifier has no variant for this one common error.
     matches!(error, Error::InvalidCertificate(CertificateError::Other(other)) if other.to_string().contains("CaUsedAsEndEntity"))
 }

@@ -1,8 +1,8 @@
-//! TLS over bytes: wire bytes in, plaintext out, and the other way round. Knows no socket and no
-//! request; `load` moves the bytes.
+//! TLS over bytes: wire bytes in, plaintext out, and the reverse. Independent of sockets and requests; `load`
+//! moves the bytes.
 //!
 //! ```text
-//! Config (once, from the plan and its files) ─▶ for each thread a store of sessions ─▶ Session (each connection)
+//! TlsConfig (per run) ─▶ ThreadTls (per thread, with a session store) ─▶ Session (per connection)
 //! ```
 
 mod config;

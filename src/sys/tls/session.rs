@@ -1,4 +1,4 @@
-//! The TLS of one connection.
+//! The TLS session of one connection.
 
 use std::io;
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use rustls::{ClientConfig, ClientConnection, Error, HandshakeKind, InvalidMessag
 
 use super::error::TlsError;
 
-/// Plaintext sealed at once: one record of the largest size, so that a large request is encrypted as the
-/// socket takes it and a connection holds no more than this.
+/// Plaintext encrypted at once: one record of the largest size, so that a large request is encrypted as the
+/// socket takes it and a connection buffers no more than this.
 const MAX_SEALED_BYTES: usize = 16 * 1024;
 
-/// TLS between one connection's plaintext and its wire bytes.
+/// Converts between one connection's plaintext and its wire bytes.
 ///
 /// ```text
 /// begin ─▶ handshaking ──receive, flush──▶ established ──receive, seal, flush──▶ closed by the peer
@@ -21,9 +21,9 @@ const MAX_SEALED_BYTES: usize = 16 * 1024;
 pub struct Session {
     connection: ClientConnection,
     shows_certificate: bool,
-    /// Plaintext bytes sealed whose wire bytes have not all been taken.
+    /// Plaintext bytes encrypted since the last [`Session::take_sent`].
     unsent: usize,
-    /// Wire bytes taken since the beginning, and up to the last [`Session::mark`].
+    /// Wire bytes written since the connection began; `marked`: up to the last [`Session::mark`].
     taken: u64,
     marked: u64,
     peer_closed: bool,
@@ -42,13 +42,12 @@ impl Session {
         Ok(Self { connection, shows_certificate, unsent: 0, taken: 0, marked: 0, peer_closed, broken })
     }
 
-    /// Whether the handshake is not over yet.
     #[inline]
     pub fn is_handshaking(&self) -> bool {
         self.connection.is_handshaking()
     }
 
-    /// Whether the handshake took up an earlier session; meaningful once it is over.
+    /// Whether the handshake resumed an earlier session; meaningful once it is complete.
     pub fn is_resumed(&self) -> bool {
         self.connection.handshake_kind() == Some(HandshakeKind::Resumed)
     }
@@ -59,16 +58,16 @@ impl Session {
         self.peer_closed
     }
 
-    /// Take in wire bytes, as many as go at once; `wire` keeps the rest. Returns how many bytes of plaintext
-    /// can be had, all of which must be taken ([`Session::plaintext`]) before the next call. After it
-    /// [`Session::flush`] may have something to send. Once the peer has closed nothing is taken any more.
+    /// Process wire bytes, as many as fit at once; `wire` keeps the rest. Returns the number of plaintext
+    /// bytes available, all of which must be taken ([`Session::plaintext`]) before the next call. Afterwards
+    /// [`Session::flush`] may have something to send. Once the peer has closed, nothing more is read.
     ///
     /// # Errors
-    /// What is wrong with what came. The connection is over; an alert that says so may wait in
-    /// [`Session::flush`], and in [`Session::plaintext`] what came before.
+    /// The received bytes are invalid. The connection is over; an alert may wait for [`Session::flush`], and
+    /// earlier plaintext in [`Session::plaintext`].
     #[inline]
     pub fn receive(&mut self, wire: &mut &[u8]) -> Result<usize, Box<TlsError>> {
-        // Reading from memory does not fail; a message longer than any may be does.
+        // Reading from memory does not fail; a message over the maximum length does.
         if self.connection.read_tls(wire).is_err() {
             let error = Error::InvalidMessage(InvalidMessage::MessageTooLarge);
             return Err(self.error(error, true));
@@ -90,23 +89,23 @@ impl Session {
         Box::new(TlsError { error, is_answered, shows_certificate: self.shows_certificate })
     }
 
-    /// The next plaintext, in one piece; not empty as long as [`Session::receive`]'s count is not used up.
+    /// The next contiguous plaintext; not empty until [`Session::receive`]'s count is used up.
     #[inline]
     pub fn plaintext(&mut self) -> &[u8] {
         self.connection.reader().into_first_chunk().unwrap_or_default()
     }
 
-    /// `n` bytes of [`Session::plaintext`] have been taken.
+    /// Mark `n` bytes of [`Session::plaintext`] as taken.
     #[inline]
     pub fn consume(&mut self, n: usize) {
         io::BufRead::consume(&mut self.connection.reader(), n);
     }
 
-    /// Encrypt the beginning of `plaintext`; [`Session::take_sent`] gives how much once it is out.
+    /// Encrypt the beginning of `plaintext`; [`Session::take_sent`] returns how much, once it is sent.
     #[inline]
     pub fn seal(&mut self, plaintext: &[u8]) {
         let piece = &plaintext[..plaintext.len().min(MAX_SEALED_BYTES)];
-        // Writing to memory does not fail; how much was taken is what counts.
+        // Writing to memory does not fail; only the number of bytes taken matters.
         self.unsent += io::Write::write(&mut self.connection.writer(), piece).unwrap_or(0);
     }
 
@@ -116,10 +115,10 @@ impl Session {
         self.connection.wants_write()
     }
 
-    /// Hand all wire bytes that wait to `socket`.
+    /// Write all pending wire bytes to `socket`.
     ///
     /// # Errors
-    /// The socket's: `WouldBlock` when it takes no more for now.
+    /// The socket's error: `WouldBlock` when it takes no more for now.
     #[inline]
     pub fn flush(&mut self, socket: &mut dyn io::Write) -> io::Result<()> {
         while self.connection.wants_write() {
@@ -131,24 +130,25 @@ impl Session {
         Ok(())
     }
 
-    /// The plaintext bytes that have gone out since the last call; ask after a [`Session::flush`] that succeeded.
+    /// Plaintext bytes sent since the last call; valid after a successful [`Session::flush`].
     #[inline]
     pub fn take_sent(&mut self) -> usize {
         std::mem::take(&mut self.unsent)
     }
 
-    /// A request begins: wire bytes from here on are its own.
+    /// A request begins: wire bytes from here on count toward it.
     #[inline]
     pub(crate) fn mark(&mut self) {
         self.marked = self.taken;
     }
 
-    /// Wire bytes taken since the connection began, and those since the last mark.
+    /// Wire bytes written since the connection began, and since the last mark.
     pub(crate) fn taken(&self) -> (u64, u64) {
         (self.taken, self.taken - self.marked)
     }
 
-    /// Send close_notify (RFC 8446, section 6.1), unless the peer is gone.
+    /// Queue close_notify (RFC 8446, section 6.1), unless the handshake is incomplete, the peer
+    /// has closed or the connection failed.
     pub(crate) fn close(&mut self) {
         if !self.peer_closed && !self.broken && !self.is_handshaking() {
             self.connection.send_close_notify();

@@ -1,4 +1,4 @@
-//! Sessions to take up in later connections to the one target a thread has.
+//! A thread's TLS sessions to resume in later connections to its one target.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -7,13 +7,14 @@ use rustls::NamedGroup;
 use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::pki_types::ServerName;
 
-/// Tickets kept: each is good for one connection (RFC 8446, appendix C.4), and a thread can open no more at
-/// once than it has. Few connections keep some in reserve, as targets give two or more at a time.
+/// The fewest tickets kept, as a reserve for threads with few connections, since targets send two or more at
+/// a time. Otherwise one per connection: each ticket is good for one connection (RFC 8446, appendix C.4), and
+/// a thread opens no more at once than it has.
 const LEAST_TICKETS: u32 = 8;
-/// A ticket takes some 300 bytes.
+/// The most tickets kept; each takes about 300 bytes.
 const MOST_TICKETS: u32 = 4_096;
 
-/// One thread's sessions. The lock is never waited for: the store is not shared.
+/// One thread's sessions. The lock is never contended: the store is not shared.
 #[derive(Debug)]
 pub(super) struct Tickets(Mutex<StoredSessions>);
 

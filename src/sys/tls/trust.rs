@@ -1,4 +1,4 @@
-//! Whom to believe, where the library's own answer is not the one people mean.
+//! Certificate verification where the library's default is not what users expect.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
 use super::error::is_a_ca_as_server;
 
-/// Believes what the CAs of a list have signed, and whoever shows a certificate of the list itself, for its
-/// names and its time: a self-signed one, which `openssl req -x509` makes a CA's and the library therefore no
-/// server's.
+/// Trusts certificates signed by the listed CAs, and certificates in the list itself, for their names and
+/// validity period. The latter are self-signed ones: `openssl req -x509` marks them as CA certificates, which
+/// the library does not accept for a server.
 #[derive(Debug)]
 pub(super) struct TrustListed {
     pub(crate) signed: Arc<WebPkiServerVerifier>,
@@ -33,7 +33,7 @@ impl ServerCertVerifier for TrustListed {
         let signed =
             self.signed.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match signed {
-            // Its time has been looked at before that.
+            // The verifier has checked the validity period before it returns this error.
             Err(error) if is_a_ca_as_server(&error) && self.list.contains(end_entity) => {
                 verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                 Ok(ServerCertVerified::assertion())
@@ -65,7 +65,7 @@ impl ServerCertVerifier for TrustListed {
     }
 }
 
-/// Accepts every certificate, and signatures made with any key: what `insecure` asks for.
+/// Accepts every certificate, and signatures made with any key, for `insecure`.
 #[derive(Debug)]
 pub(super) struct TrustAnybody(pub(crate) Arc<CryptoProvider>);
 
