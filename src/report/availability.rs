@@ -7,7 +7,7 @@ use super::format::{percent, seconds, time};
 use crate::run::Snapshot;
 use crate::verdict::outages::Outages;
 
-/// A gap of this length is pointed out in words: what a user takes for an outage.
+/// Gaps of this length, in nanoseconds, get a remark: users take them for an outage.
 const WORTH_SAYING_NS: u64 = 1_000_000_000;
 
 /// Time without an answer.
@@ -23,7 +23,6 @@ pub(crate) struct Availability {
 }
 
 impl Availability {
-    /// Of the measured time so far.
     pub(crate) fn of(snapshot: &Snapshot) -> Self {
         let outages = snapshot.outages();
         let gap = outages.and_then(|outages| outages.longest_gap);
@@ -35,7 +34,7 @@ impl Availability {
     }
 }
 
-/// `no answer for 3.00 s of 6.00 s`; `None`: there was no outage.
+/// `no answer for 3.00 s of 6.00 s`; `None`: no outage.
 pub(crate) fn outage(snapshot: &Snapshot) -> Option<String> {
     let outages = snapshot.outages().filter(|outages| outages.outage_ns > 0)?;
     Some(format!("no answer for {} of {}", time(outages.outage_ns), time(snapshot.measured_ns)))
@@ -51,7 +50,7 @@ pub(crate) fn share_and_gap(snapshot: &Snapshot) -> Option<(String, String)> {
     Some((percent(answered_share), gap))
 }
 
-/// What a reader of a closed run has to know of a long gap: few requests stand for it.
+/// A caveat for a long gap in a closed run: few requests represent it.
 pub(crate) fn remark(snapshot: &Snapshot) -> Option<String> {
     let gap = snapshot.outages()?.longest_gap.filter(|gap| gap.length_ns >= WORTH_SAYING_NS)?;
     (snapshot.run.model == "closed").then(|| {

@@ -1,24 +1,24 @@
-//! A comparison with an earlier run in the words of every page. What stays out: judging.
+//! The texts for a comparison with an earlier run, shared by every page.
 
 use super::format::{percent, rate, time};
 use super::sanitize::one_line;
 use crate::verdict::baseline::{BaselineRun, Change, Compared, Figure};
 
-/// What a change means.
+/// The meaning of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChangeKind {
     /// Significant, and worse by more than is allowed.
     Worse,
-    /// Significant and worse, but within what is allowed.
+    /// Significant and worse, but within the allowed regression.
     Allowed,
     /// Significant and better.
     Better,
-    /// No more than chance does.
+    /// Within chance.
     Chance,
 }
 
 impl ChangeKind {
-    /// Of a change where figures may be worse by `max_regression`.
+    /// Classify a change, allowing a relative regression of `max_regression`.
     pub(crate) fn of(change: &Change, max_regression: f64) -> Self {
         match change.regression() {
             _ if !change.significant => Self::Chance,
@@ -28,7 +28,6 @@ impl ChangeKind {
         }
     }
 
-    /// In words.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Worse => "worse",
@@ -39,12 +38,12 @@ impl ChangeKind {
     }
 }
 
-/// Whose figure it is.
+/// The scenario of a change, or `all`.
 pub(crate) fn whose(change: &Change) -> String {
     one_line(change.scenario.as_deref().unwrap_or("all"))
 }
 
-/// The figure then and now.
+/// The figure before and now.
 pub(crate) fn values(change: &Change) -> [String; 2] {
     [change.before, change.now].map(|value| match change.figure {
         Figure::Rate => rate(value),
@@ -52,19 +51,19 @@ pub(crate) fn values(change: &Change) -> [String; 2] {
     })
 }
 
-/// How far it moved, with its sign.
+/// The relative change with its sign.
 pub(crate) fn moved(change: &Change) -> String {
     let sign = if change.change < 0.0 { "-" } else { "+" };
     format!("{sign}{}", percent(change.change.abs()))
 }
 
-/// What the run was held against: file and date.
+/// The baseline's file and date.
 pub(crate) fn against(against: &BaselineRun) -> String {
     let when = against.baseline.started_at.as_deref().map_or(String::new(), |at| format!(" of {at}"));
     one_line(&format!("{}{when}", against.source))
 }
 
-/// What has to be known beside the figures.
+/// Remarks on the comparison.
 pub(crate) fn remarks(against: &BaselineRun, compared: &Compared) -> Vec<String> {
     let mut remarks: Vec<String> = Vec::new();
     remarks.extend(compared.reason.clone());
@@ -73,7 +72,7 @@ pub(crate) fn remarks(against: &BaselineRun, compared: &Compared) -> Vec<String>
     remarks.iter().map(|remark| one_line(remark)).collect()
 }
 
-/// The answer in a sentence.
+/// The result in one clause.
 pub(crate) fn answer(against: &BaselineRun, compared: &Compared) -> String {
     let count = |meaning| {
         compared.changes.iter().filter(|c| ChangeKind::of(c, against.max_regression) == meaning).count()
@@ -93,7 +92,7 @@ fn figures(n: usize) -> String {
     if n == 1 { "1 figure is".to_owned() } else { format!("{n} figures are") }
 }
 
-/// How those of `changes` that are too much worse came to be so; `None`: there are none.
+/// The figures among `changes` that are worse by more than allowed, with their values; `None`: none.
 /// `p99 10.0 ms -> 12.1 ms (+21.0 %)`.
 pub(crate) fn regressions<'a>(
     against: &BaselineRun,

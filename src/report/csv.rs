@@ -1,8 +1,7 @@
-//! The timeline as comma-separated values after RFC 4180: a header, then one record for each window.
+//! The timeline as CSV by RFC 4180: a header, then one record per window.
 //!
-//! Times in seconds as plain numbers; an empty field is a time that was not measured. Every field is a
-//! number or one of the header's own words, so that none needs quoting. What stays out: totals, which
-//! report.json has.
+//! Times are plain numbers in seconds; an empty field is a time that was not measured. Every field is a
+//! number or a header name, so none needs quoting. Totals are in report.json.
 
 use std::fmt::Write as _;
 
@@ -12,7 +11,7 @@ use crate::run::Snapshot;
 /// The header record.
 pub const HEADER: [&str; 7] = ["t", "completed", "failed", "dropped", "p50", "p99", "slip_p99"];
 
-/// The timeline; lines end in CR LF, as the RFC says.
+/// The timeline; lines end in CR LF, as RFC 4180 requires.
 pub fn text(snapshot: &Snapshot) -> String {
     let mut text = HEADER.join(",") + "\r\n";
     for point in timeline(snapshot) {

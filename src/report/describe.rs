@@ -1,5 +1,5 @@
-//! What `--check` prints: what a plan would send, what it expects back, and what that needs. Values
-//! from the environment and credentials stay out.
+//! The output of `--check`: what a plan would send, what it expects back, and what that needs. Omits values
+//! from the environment and credentials.
 
 use std::fmt::Write;
 
@@ -13,14 +13,14 @@ use crate::verdict::preflight::{
 use crate::verdict::threshold::allowed_over;
 use crate::verdict::{Threads, binomial};
 
-/// Columns of a label: the longest, `file descriptors`, and two spaces.
+/// Width of a label: the longest, `file descriptors`, and two spaces.
 const LABEL: usize = 18;
-/// Columns of a body that are shown: enough to know it by.
+/// Columns shown of a body: enough to recognize it.
 const MOST_BODY_COLUMNS: usize = 200;
-/// Bytes of a body that are looked at to find them.
+/// Bytes of a body that are scanned for them.
 const BODY_BYTES_READ: usize = 64 << 10;
 
-/// The whole page, one fact a line, ending in a line break.
+/// The whole output, one fact per line, ending with a line feed.
 pub fn describe(plan: &Plan, flight: &Preflight, threads: &Threads, machine: &Machine, seed: u64) -> String {
     let mut page = String::new();
     let mut line = |label: &str, text: &str| {
@@ -70,7 +70,7 @@ fn target(plan: &Plan) -> String {
     format!("{}{remark}", plan.origin())
 }
 
-/// How connections are made and how long they are used.
+/// How connections are opened and how long they are used.
 fn connections(plan: &Plan) -> String {
     let policy = &plan.connections;
     let mut parts = vec![format!("made within {}", print_duration(plan.connect_timeout_ns()))];
@@ -89,7 +89,7 @@ fn connections(plan: &Plan) -> String {
     parts.join("; ")
 }
 
-/// What is spoken under HTTP, whom we believe and who we are.
+/// TLS versions, trusted CAs, our certificate and session resumption.
 fn secured(tls: &Tls) -> String {
     let versions = match tls.versions {
         Versions::Both => "TLS 1.3 or 1.2",
@@ -159,7 +159,7 @@ fn sends(load: &Load) -> String {
     }
 }
 
-/// Per scenario its exact count when the number of requests is known, its share otherwise.
+/// Per scenario its exact count if the number of requests is known, otherwise its share.
 fn shares(plan: &Plan, seed: u64) -> Vec<String> {
     let weights = plan.weights();
     let picker = expected_requests(&plan.load)
@@ -187,7 +187,7 @@ fn request(plan: &Plan, scenario: &Scenario) -> String {
     text
 }
 
-/// The fields and the body that are sent, and what is expected back, a line each.
+/// Header fields, body and expectations, one per line.
 fn details(plan: &Plan, scenario: &Scenario) -> Vec<String> {
     let mut lines: Vec<String> = scenario
         .headers
@@ -214,7 +214,7 @@ fn details(plan: &Plan, scenario: &Scenario) -> Vec<String> {
     lines
 }
 
-/// What a threshold that counts decide can tell with the `expected` requests of each scenario.
+/// What a count-based threshold can decide with `expected` requests per scenario.
 fn decides(threshold: &Threshold, expected: Option<&[u64]>) -> Option<String> {
     let allowed = allowed_over(threshold)?;
     let fewest = plural(binomial::needed(0, 0, allowed)?, "request");

@@ -1,5 +1,5 @@
-//! What a snapshot says of the instrument and of the plan's thresholds. Pure functions of the
-//! snapshot; the judging itself is done in `verdict`.
+//! Evaluates a snapshot: the instrument, the thresholds and the baseline comparison. Pure functions; the
+//! rules are in `verdict`.
 
 use super::InstrumentFigures;
 use crate::plan::Threshold;
@@ -13,7 +13,7 @@ use crate::verdict::outages::Outages;
 use crate::verdict::threshold::{self, Context, Evaluation, Figures};
 
 impl Snapshot {
-    /// Whether the measurement may be believed, by what the run says of itself so far.
+    /// Whether the measurement can be trusted, by the evidence so far.
     pub(crate) fn judge(&self) -> Instrument {
         self.with_evidence(|evidence| self.judged(evidence))
     }
@@ -30,14 +30,14 @@ impl Snapshot {
         }
     }
 
-    /// Where receive times really come from: `user` also when the kernel was asked and more than one
-    /// response in a hundred came without a stamp.
+    /// The actual source of receive times: `user` also if the kernel's were requested and more than one
+    /// response in a hundred had no stamp.
     pub(crate) fn timestamps(&self) -> &'static str {
         let stamped = self.tally.timer(Timer::ReceiveDelay).count();
         if self.tally.counter(Counter::Unstamped) * 99 > stamped { "user" } else { self.run.timestamps }
     }
 
-    /// How the plan's thresholds come out, so far or in the end, in the plan's order.
+    /// The evaluation of the plan's thresholds, so far or final, in the plan's order.
     pub fn thresholds(&self) -> Vec<Evaluation> {
         if self.run.thresholds.is_empty() {
             return Vec::new();
@@ -69,7 +69,7 @@ impl Snapshot {
         }
     }
 
-    /// What thresholds of the whole run are held against.
+    /// The figures for thresholds of the whole run.
     fn whole(&self) -> Figures {
         Figures {
             rate: super::figures::Rate::of(self).achieved,
@@ -78,7 +78,7 @@ impl Snapshot {
         }
     }
 
-    /// What thresholds over these rows are held against, but for the rate.
+    /// The figures of these rows for thresholds, without the rate.
     fn figures(&self, rows: &[&Row]) -> Figures {
         let sum = |which: RowTimer| Histogram::sum(rows.iter().map(|row| row.timer(which)));
         let [response_ok, response_failed, service_ok, service_failed] = RowTimer::ALL.map(sum);
@@ -107,7 +107,7 @@ impl Snapshot {
         Outages::of(self.tally.availability(), self.measured_ns, ok.quantile(0.5).unwrap_or(0))
     }
 
-    /// How a finished run stands to the baseline; `None`: there is none.
+    /// The comparison with the baseline; `None`: there is none.
     pub(crate) fn comparison(&self) -> Option<Compared> {
         let against = self.run.baseline.as_deref()?;
         let side = |times: &Histogram, rate| MeasuredGroup { response_time: times.clone(), rate };
@@ -146,7 +146,7 @@ impl Snapshot {
             (tally.times(RowTime::Service), tally.times(RowTime::Response));
         look(&Evidence {
             open_model: self.run.model == "open",
-            // What fell to a lost worker never came due anywhere.
+            // Requests of a lost worker's shard never fell due anywhere.
             asked: tally.sum(RowCounter::Due).max(self.fleet.as_ref().and_then(|f| f.asked).unwrap_or(0)),
             sent: tally.sum(RowCounter::Sent),
             turned_away: super::figures::turned_away(tally),

@@ -1,11 +1,11 @@
-//! The result of a run as the text of a file.
+//! The result of a run in each file format.
 
 use super::figures::{self, InstrumentFigures};
 use super::file_format::Format;
 use super::{csv, hlog, html, json, junit, scenarios_csv};
 use crate::run::Snapshot;
 
-/// The result of a finished run in the form of a file, with what was judged of it.
+/// The text of a finished run's report in `format`.
 pub(crate) fn file(
     format: Format,
     snapshot: &Snapshot,

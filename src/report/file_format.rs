@@ -1,6 +1,5 @@
-//! The forms of a result as a file.
+//! The file formats of a report.
 
-/// A form of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// Every figure, for programs.
@@ -17,7 +16,7 @@ pub(crate) enum Format {
     Hlog,
 }
 
-/// Each format by the extension that chooses it.
+/// Each format with its file extension.
 pub(crate) const EXTENSIONS: [(&str, Format); 6] = [
     ("json", Format::Json),
     ("html", Format::Html),
@@ -28,7 +27,7 @@ pub(crate) const EXTENSIONS: [(&str, Format); 6] = [
 ];
 
 impl Format {
-    /// The format that a file of this name has; of `a.scenarios.csv` the longer extension counts.
+    /// The format by file name; the longest matching extension wins, as in `a.scenarios.csv`.
     pub(crate) fn of_file(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
         let has = |extension: &str| {

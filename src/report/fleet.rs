@@ -1,4 +1,4 @@
-//! A fleet in the snapshot: its workers, who was missing and from when to when, how exactly they began.
+//! Figures and texts of a fleet: its workers, which were missing and when, how exactly they started.
 
 use std::cmp::Reverse;
 
@@ -12,9 +12,9 @@ use crate::fleet::messages::{WorkerId, WorkerState};
 use crate::run::Fleet;
 use crate::verdict::fleet::WorkerEvidence;
 
-/// Rows of a view in a terminal, which has a few dozen lines.
+/// Rows of the live view, since a terminal has a few dozen lines.
 const MOST_LIVE_ROWS: usize = 16;
-/// From how long on a worker that was not heard is shown as silent: it says a word each second.
+/// A worker not heard for this long is shown as silent; heartbeats come every second.
 const SILENT_FROM_NS: u64 = 2_000_000_000;
 /// Workers named in one sentence.
 const MOST_NAMED: usize = 3;
@@ -99,7 +99,6 @@ pub(crate) struct WorkerFigures {
 }
 
 impl Fleet {
-    /// Its figures.
     pub(crate) fn figures(&self) -> FleetFigures {
         FleetFigures {
             workers: self.rows.iter().map(|row| self.worker(row)).collect(),
@@ -154,12 +153,12 @@ impl Fleet {
         has_more_to_say && self.unheard_ns(row) >= SILENT_FROM_NS
     }
 
-    /// A worker's state in a word: its own report, unless it has been silent for a while.
+    /// A worker's state as reported, or `silent`.
     fn stands(&self, row: &Row) -> &'static str {
         if self.is_silent(row) { "silent" } else { row.mark.name() }
     }
 
-    /// What its workers say of themselves, for the verdict on the instrument.
+    /// The workers' reports on themselves, as evidence for the verdict on the instrument.
     pub(crate) fn evidence(&self) -> Vec<WorkerEvidence> {
         let with_shard = self.rows.iter().filter(|row| row.had_shard);
         let incomplete = |id: &u32| self.missing.contains(id) || self.unequal.contains(id);
@@ -175,25 +174,25 @@ impl Fleet {
             .collect()
     }
 
-    /// Whether a worker was lost or replaced, or had no lease for a while.
+    /// Whether a worker is gone or was without a lease for a while.
     pub(crate) fn was_cut_off(&self) -> bool {
         self.rows.iter().any(|row| row.gone.is_some() || row.health.unleased_ns > 0)
     }
 
-    /// How many workers there are of those that are waited for; `None`: no more are needed.
+    /// Workers present and needed before the start; `None`: no more are needed.
     pub(crate) fn awaited(&self) -> Option<(u32, u32)> {
         let waiting = self.waiting.as_ref().filter(|waiting| waiting.what != AwaitedStep::Ready)?;
         (waiting.there < waiting.wanted).then_some((waiting.there, waiting.wanted))
     }
 
-    /// Workers by state: every state there is, with its number.
+    /// The number of workers in every state.
     pub(crate) fn by_state(&self) -> impl Iterator<Item = (&'static str, usize)> {
         MemberState::NAMES
             .iter()
             .map(|name| (*name, self.rows.iter().filter(|r| r.mark.name() == *name).count()))
     }
 
-    /// What makes the result less than what was asked for, a sentence each.
+    /// What the result lacks compared with the plan, a clause each.
     pub(crate) fn shortcomings(&self) -> Vec<String> {
         let mut remarks: Vec<String> =
             self.stopped.iter().map(|why| format!("stopped early: {why}")).collect();
@@ -232,14 +231,14 @@ impl Fleet {
         format!("worker {worker} ({host})")
     }
 
-    /// Who brought the plan, in a clause.
+    /// The worker that brought the plan, in a clause.
     pub(crate) fn origin(&self) -> String {
         let who =
             self.plan_from.map_or("a worker that has not joined".to_owned(), |worker| self.named(worker));
         format!("the plan is from {who}")
     }
 
-    /// What is waited for before load begins, whom it lacks, and for how long, in a sentence.
+    /// What the start waits for, which workers are missing, and the time left, in a sentence.
     pub(crate) fn waits_for(&self) -> Option<String> {
         let waiting = self.waiting.as_ref()?;
         let Waiting { there, wanted, .. } = *waiting;
@@ -270,8 +269,8 @@ impl Fleet {
         Some(format!("{what}, {} left", whole_seconds(waiting.until_ns.saturating_sub(self.now_ns))))
     }
 
-    /// A line for each worker while the run lasts, under a heading, of at most 80 columns. Of many workers
-    /// those that are gone or silent come first, then those that send latest.
+    /// A heading and a line of at most 80 columns for each worker during the run. With many workers, gone or
+    /// silent ones come first, then those with the largest send delay.
     pub(crate) fn live_rows(&self) -> Vec<String> {
         let mut rows: Vec<&Row> = self.rows.iter().collect();
         if rows.len() > MOST_LIVE_ROWS {
@@ -304,7 +303,7 @@ impl Fleet {
         ]
     }
 
-    /// A line for each worker, under a heading, and one for each shortcoming.
+    /// A heading and a line for each worker, then one for each shortcoming.
     pub(crate) fn lines(&self) -> Vec<String> {
         let heading = ["worker", "state", "share", "sent", "busy", "send delay p99", "seen ago"];
         let mut lines = vec![columns(&heading.map(str::to_owned))];
@@ -327,7 +326,7 @@ impl Fleet {
     }
 }
 
-/// Of at most 80 columns, for the view while a run lasts and for the summary after it.
+/// A line of at most 80 columns, for the live view and the summary.
 fn columns(cells: &[String; 7]) -> String {
     let [worker, state, share, sent, fifth, sixth, ago] = cells;
     format!("{worker:<6} {state:<9} {share:<9} {sent:>10} {fifth:>14} {sixth:>14} {ago:>10}")
@@ -343,7 +342,7 @@ fn send_delay(row: &Row) -> String {
 
 #[cfg(test)]
 impl Fleet {
-    /// So many workers that all run well.
+    /// This many workers that all run well.
     pub(crate) fn example(workers: u32) -> Self {
         tests::fleet(
             (0..workers).map(|i| tests::row(i, MemberState::Present(WorkerState::Running))).collect(),

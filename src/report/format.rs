@@ -1,5 +1,5 @@
-//! Numbers as people read them: three significant digits and a unit. Never rounded across a
-//! boundary that changes the meaning, such as 99.99 % into 100 %.
+//! Numbers for human readers: three significant digits and a unit. Never rounded across a boundary that
+//! changes the meaning, such as 99.99 % into 100 %.
 
 pub(crate) use crate::units::print_count as count;
 pub(crate) use crate::units::print_percent as percent;
@@ -7,12 +7,12 @@ pub(crate) use crate::units::print_time as time;
 pub(crate) use crate::units::print_time_in_interval as time_in_interval;
 pub(crate) use crate::units::print_whole_seconds as whole_seconds;
 
-/// A rate per second: `0.50/s`, `12.3/s`, `499.8/s`, `9,876/s`; `–` for what is not a number.
+/// A rate per second: `0.50/s`, `12.3/s`, `499.8/s`, `9,876/s`; `–` for values that are not finite.
 pub(crate) fn rate(per_second: f64) -> String {
     match per_second {
         r if !r.is_finite() => "–".to_owned(),
         r if r < 9.995 => format!("{:.2}/s", r.max(0.0)),
-        // The tenth separates an asked rate from one that was just missed.
+        // The tenth separates a planned rate from one that was just missed.
         r if r < 999.95 => format!("{r:.1}/s"),
         r => format!("{}/s", count(r.round() as u64)),
     }
@@ -28,7 +28,7 @@ pub(crate) fn short_count(n: u64) -> String {
     if n < 10_000_000 { count(n) } else { scaled(n as f64, &["", "k", "M", "G", "T", "P", "E"]) }
 }
 
-/// Three significant digits, at most `most_decimals` of them after the point; all whole ones.
+/// Three significant digits, at most `most_decimals` of them after the point; whole digits are all kept.
 fn digits(value: f64, most_decimals: usize) -> String {
     format!("{value:.*}", decimals(value, most_decimals))
 }

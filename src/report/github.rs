@@ -1,8 +1,7 @@
-//! What a GitHub Actions job shows of a run: annotations as workflow commands, and a job summary in
-//! Markdown.
+//! Output for GitHub Actions: annotations as workflow commands, and a job summary in Markdown.
 //!
-//! Both are lines in which a stray character is an instruction, and names come from plans: everything
-//! is escaped. What stays out: the environment that says whether a job is running.
+//! In both formats a stray character can be an instruction, and names come from plans, so everything is
+//! escaped.
 
 use super::compared::{self, ChangeKind};
 use super::figures::{InstrumentFigures, Rate, Threshold, Totals, Verdict};
@@ -16,11 +15,11 @@ use crate::verdict::threshold::Outcome as Gate;
 
 /// Title of every annotation.
 const TITLE: &str = "loadtester";
-/// Scenarios in the job summary; a summary may have 1 MiB.
+/// Scenarios in the job summary, which is limited to 1 MiB.
 const MOST_SCENARIOS: usize = 100;
 
-/// Workflow commands, a line each: errors for what failed or could not be judged, warnings for each
-/// reason to doubt the measurement. Nothing for a run in order.
+/// Workflow commands, one per line: errors for what failed or is inconclusive, warnings for failed requests
+/// and for each reason to doubt the measurement, a notice for a passed baseline comparison.
 pub fn annotations(snapshot: &Snapshot, instrument: &InstrumentFigures, thresholds: &[Threshold]) -> String {
     let headline = Headline::of(snapshot, instrument);
     let mut text = String::new();
@@ -51,13 +50,13 @@ fn unmet(t: &Threshold) -> String {
     format!("{} {}: {}", t.expression, t.result, threshold::account(t))
 }
 
-/// One workflow command. Its message may hold anything once `%` and line ends are percent-encoded.
+/// One workflow command. Its message may be any text, since `%` and line feeds are percent-encoded.
 fn command(level: &str, message: &str) -> String {
     let message = one_line_each(message).replace('%', "%25").replace('\n', "%0A");
     format!("::{level} title={TITLE}::{message}\n")
 }
 
-/// As [`one_line`] for each line.
+/// [`one_line`] applied to each line.
 fn one_line_each(text: &str) -> String {
     text.lines().map(one_line).collect::<Vec<_>>().join("\n")
 }
@@ -94,7 +93,7 @@ pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, thresholds: 
     text + &format!("Answered well: {rate} over {}. Seed {}.\n", time(snapshot.measured_ns), run.seed)
 }
 
-/// Every significant change, and all together.
+/// Every significant change, and all changes of the whole run.
 fn baseline(snapshot: &Snapshot) -> String {
     let (Some(against), Some(compared)) = (snapshot.run.baseline.as_deref(), snapshot.comparison()) else {
         return String::new();
@@ -151,8 +150,7 @@ fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String
     text + "\n"
 }
 
-/// Text as one table cell in which nothing is markup: Markdown's and HTML's punctuation as character
-/// references.
+/// Text as one table cell without markup: Markdown's and HTML's punctuation becomes character references.
 fn cell(text: &str) -> String {
     let mut cell = String::new();
     for c in one_line(text).chars() {

@@ -1,4 +1,4 @@
-//! The verdict in words: the first thing on every page.
+//! The verdict in words: the first line of every page.
 
 use super::availability;
 use super::figures::{InstrumentFigures, Totals, Verdict};
@@ -8,41 +8,40 @@ use crate::fleet::coordinator::{MemberState, Row};
 use crate::run::{Ending, Fleet, Snapshot, State};
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
-/// What every page says of a run that believed any certificate.
+/// The note on every page of a run that accepted any certificate.
 pub(crate) const INSECURE: &str =
     "insecure: any certificate was accepted, so who answered may not have been the target";
 
-/// The words for a run that passed, or that nothing judged, while the instrument was at fault: whoever reads
-/// nothing else must not take its figures for good ones.
+/// The verdicts of a run that passed, or had nothing to pass, with an unreliable measurement: readers of this
+/// line alone must not take its figures for good ones.
 const PASSED_IN_DOUBT: &str = "PASSED, NOT TRUSTWORTHY";
 const DONE_IN_DOUBT: &str = "DONE, NOT TRUSTWORTHY";
 
-/// How good the news is.
+/// The severity of a headline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
-    /// As hoped.
+    /// A good result.
     Good,
-    /// To be looked at.
+    /// A warning.
     Warn,
-    /// Wrong.
+    /// A bad result.
     Bad,
 }
 
-/// What happened, and whether to believe it.
+/// The result, and whether to trust it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Headline {
-    /// How good the news is.
     pub(crate) tone: Tone,
-    /// The verdict in one word, in capitals.
+    /// The verdict in a few words, in capitals.
     pub(crate) word: &'static str,
-    /// What follows the word; may be empty.
+    /// The details after it; may be empty.
     pub(crate) but: String,
-    /// Whether the measurement may be believed, as half a sentence.
+    /// Whether to trust the measurement, as a clause.
     pub(crate) trust: &'static str,
 }
 
 impl Headline {
-    /// The separator between the word and what follows it.
+    /// The separator between the verdict and the details.
     pub(crate) fn joint(&self) -> &'static str {
         match self.word {
             _ if self.but.is_empty() => "",
@@ -51,7 +50,7 @@ impl Headline {
         }
     }
 
-    /// Of a run that has not ended: where it stands, and what is amiss so far.
+    /// The headline of a run that has not ended: its state and problems so far.
     pub(crate) fn so_far(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Self {
         let awaited = snapshot.fleet.as_ref().and_then(Fleet::awaited);
         let word = match snapshot.state {
@@ -81,7 +80,7 @@ impl Headline {
         }
     }
 
-    /// Of a finished run.
+    /// The headline of a finished run.
     pub(crate) fn of(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Self {
         let totals = Totals::of(snapshot);
         let amiss = totals.failed + totals.dropped + totals.unfinished;
@@ -115,8 +114,8 @@ impl Headline {
     }
 }
 
-/// `1 of 3 workers lost`; `None`: none is. One that left with a part of the schedule is lost to the run; one
-/// whose place was taken by another is not missed.
+/// `1 of 3 workers lost`; `None`: no loss. A worker that left with a shard counts as lost; one whose slot was
+/// taken by another does not.
 fn workers_lost(fleet: &Fleet) -> Option<String> {
     fleet.start_at_ns?;
     let lost = fleet.rows.iter().filter(|row| is_missed(row)).count();
@@ -197,7 +196,7 @@ fn thresholds_that(snapshot: &Snapshot, outcome: Gate, one: &str, several: &str)
     }
 }
 
-/// How many requests did not end ok, by how; those kinds that occurred.
+/// Requests that did not succeed, by kind, without zeros.
 fn amiss_by_kind(totals: &Totals) -> impl Iterator<Item = (u64, &'static str)> {
     let kinds = [(totals.failed, "failed"), (totals.dropped, "dropped"), (totals.unfinished, "unfinished")];
     kinds.into_iter().filter(|(n, _)| *n > 0)

@@ -1,14 +1,13 @@
-//! Response times window by window as an HdrHistogram interval log, version 1.3, for the tools that
-//! read such logs. Values are nanoseconds.
+//! Response times window by window as an HdrHistogram interval log, version 1.3. Values are nanoseconds.
 //!
-//! An untagged interval holds all scenarios; where there are several, each has one of its own beside it,
-//! tagged with its name. Merging the intervals of one tag gives the histogram of the whole run. The
-//! windows are encoded as they close ([`crate::run::Intervals`]), and only when a log is asked for: whole histograms
-//! of every second are too large to keep. What stays out: which windows there are.
+//! An untagged interval covers all scenarios. If there are several, each has its own interval, too, tagged
+//! with its name. Merging the intervals of one tag gives the histogram of the whole run. Windows are encoded
+//! as they close ([`crate::run::Intervals`]), and only if a log is written, since the full histograms of
+//! every second are too large to keep.
 
 use crate::run::Snapshot;
 
-/// The log of a run whose windows were kept ([`Snapshot::intervals`]); without them it has no interval.
+/// The log of a run whose windows were kept ([`Snapshot::intervals`]); otherwise a log without intervals.
 pub fn text(snapshot: &Snapshot) -> String {
     let began = snapshot.started_at + snapshot.run.warmup_ns as f64 / 1e9;
     let mut text = format!(

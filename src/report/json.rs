@@ -1,6 +1,6 @@
-//! The run as JSON: report.json when it is over, `/status` while it lasts.
+//! A run as JSON: report.json at the end, `/status` during the run.
 //!
-//! Keys and their order are public interface: more may be added, none renamed or moved.
+//! Keys and their order are a public interface: keys may be added, but none renamed or moved.
 
 use std::collections::BTreeMap;
 
@@ -140,7 +140,7 @@ struct Status<'a> {
     response_time: Latency,
     availability: Availability,
     scenarios: Vec<Scenario<'a>>,
-    /// How many scenarios are not among them; not there where all are.
+    /// Number of scenarios omitted; absent if zero.
     #[serde(skip_serializing_if = "is_zero")]
     scenarios_left_out: usize,
     instrument: Instrument<'a>,
@@ -149,7 +149,7 @@ struct Status<'a> {
     fleet: Option<FleetFigures>,
 }
 
-/// report.json of a finished run, with what was judged of the instrument.
+/// report.json of a finished run.
 pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
     let (run, tally) = (&snapshot.run, &snapshot.tally);
     let response_time = tally.times(RowTime::Response);
@@ -196,7 +196,7 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
     })
 }
 
-/// What `GET /status` answers: the figures so far.
+/// The body of `GET /status`: the figures so far.
 pub fn status(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
     pretty(&Status {
         state: snapshot.state.name(),
@@ -223,7 +223,7 @@ pub fn schema() -> String {
     pretty(&settings.into_generator().into_root_schema_for::<Report>())
 }
 
-/// Takes out the names of Rust's number types, and the line ends of its comments.
+/// Remove Rust's number formats, and the line breaks of doc comments.
 fn tidy(schema: &mut Schema) {
     let Some(object) = schema.as_object_mut() else { return };
     object.remove("format");
@@ -242,8 +242,7 @@ fn pretty(figures: &impl Serialize) -> String {
     text
 }
 
-/// Seconds since the Unix epoch as RFC 3339 in UTC, to the millisecond; `None` outside of years a
-/// calendar can name.
+/// Seconds since the Unix epoch as RFC 3339 in UTC, to the millisecond; `None` outside the supported years.
 pub(super) fn rfc3339(epoch_seconds: f64) -> Option<String> {
     Timestamp::from_millisecond((epoch_seconds * 1e3).round() as i64).ok().map(|t| t.to_string())
 }

@@ -1,15 +1,14 @@
 //! The run as JUnit XML, for the test view of a CI system.
 //!
-//! One test suite: a test case for the run as a whole, one per threshold, one per scenario, where there is
-//! a baseline one for all together and each scenario that is compared, one for the instrument. It agrees with the
-//! exit code: with 0 there is no failure and no error; with 1 there are failures (a threshold that was missed, a
-//! figure that is too much worse, no request that ended ok); with 2 and 3 there is one case, an error with the
-//! message; with 4 what could not be decided is skipped as `inconclusive: …`. An instrument at fault is skipped
-//! with its reasons. Failed requests alone fail no case: the suite's `system-out` counts them for each scenario.
+//! One test suite: a test case for the run as a whole, one per threshold, one per scenario, with a baseline
+//! one for the whole run and one per compared scenario, and one for the instrument. It agrees with the exit
+//! code. With 0 there is no failure and no error. With 1 there are failures (a missed threshold, a figure
+//! that is too much worse, no request that ended ok). With 2 and 3 there is one case, an error with the
+//! message. With 4 the undecided cases are skipped as `inconclusive: …`. An unreliable instrument is skipped
+//! with its reasons. Failed requests alone fail no case: the suite's `system-out` counts them per scenario.
 //!
-//! Attributes and their order are those that both of the usual schemas know (the one of Ant's report and
-//! the one of Jenkins), which is why the details stand in the suite's `system-out`. What stays out:
-//! judging.
+//! Attributes and their order satisfy both common schemas (Ant's and Jenkins's), which is why the details are
+//! in the suite's `system-out`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -25,7 +24,7 @@ use crate::tally::{Outcome, Row};
 use crate::verdict::baseline::Change;
 use crate::verdict::threshold::Outcome as Gate;
 
-/// How a test case ended, other than well.
+/// The result of a test case that did not pass.
 enum Fault {
     Failure(String),
     Error(String),
@@ -38,7 +37,6 @@ impl Fault {
     }
 }
 
-/// The name of the case for the run as a whole.
 const CARRIED_OUT: &str = "carried out as planned";
 
 struct Case {
@@ -47,7 +45,7 @@ struct Case {
     fault: Option<Fault>,
 }
 
-/// The report; `strict`: a measurement that is not trustworthy decides nothing.
+/// The report; `strict`: an unreliable measurement makes its case inconclusive.
 pub fn report(
     snapshot: &Snapshot,
     instrument: &InstrumentFigures,
@@ -55,7 +53,8 @@ pub fn report(
     strict: bool,
 ) -> String {
     let mut cases = vec![run(snapshot, instrument)];
-    // Where the run could not be carried out, or nothing was measured before it failed, that is all there is to say.
+    // If the run could not be carried out, or failed before anything was measured, the first case says it
+    // all.
     let failed = snapshot.error.is_some() && snapshot.measured_ns == 0;
     if !failed && Verdict::of(snapshot, instrument) != Verdict::Incomplete {
         cases.extend(thresholds.iter().map(judged));
@@ -114,7 +113,8 @@ fn suite(
     text
 }
 
-/// The plan's name: results of one plan belong together, wherever they were measured.
+/// The plan's name, so that results of one plan belong together wherever they were measured; without one, the
+/// target.
 fn suite_name(snapshot: &Snapshot) -> String {
     let run = sanitize::run(&snapshot.run);
     run.plan_name.unwrap_or(run.target)
@@ -144,7 +144,7 @@ fn properties(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Whether there is anything to judge.
+/// The case for the run as a whole.
 fn run(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Case {
     let headline = Headline::of(snapshot, instrument);
     let why = format!("{}: {}", headline.word, headline.but);
@@ -155,7 +155,7 @@ fn run(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Case {
             let offered = instrument.offered_ratio.map(|r| format!(" ({} of it was attempted)", percent(r)));
             Some(Fault::undecided(&format!("{}{}", headline.but, offered.unwrap_or_default())))
         }
-        // A threshold or the baseline that failed has a case of its own.
+        // A failed threshold or baseline comparison has its own case.
         Verdict::Failed if snapshot.ending == Ending::Failed || snapshot.tally.completed() == 0 => {
             Some(Fault::Failure(why))
         }
@@ -174,13 +174,13 @@ fn judged(t: &Threshold) -> Case {
     Case { class: "thresholds", name: t.expression.clone(), fault }
 }
 
-/// One for each scenario; a threshold that it misses has a case of its own.
+/// A case per scenario; a threshold that it misses has its own case.
 fn scenarios(snapshot: &Snapshot) -> impl Iterator<Item = Case> {
     let names = snapshot.run.scenarios.iter().map(|(name, _)| name.clone());
     names.map(|name| Case { class: "scenarios", name, fault: None })
 }
 
-/// A line for each scenario that has requests which did not end ok.
+/// A line per scenario with requests that did not succeed.
 fn amiss_lines(snapshot: &Snapshot) -> impl Iterator<Item = String> {
     let named = snapshot.run.scenarios.iter().zip(snapshot.tally.rows());
     named.filter_map(|((name, _), tally)| {
@@ -188,7 +188,7 @@ fn amiss_lines(snapshot: &Snapshot) -> impl Iterator<Item = String> {
     })
 }
 
-/// How each scenario, and all together, stand to the baseline.
+/// The baseline comparison of each scenario and of the whole run.
 fn compared_cases(snapshot: &Snapshot) -> Vec<Case> {
     let (Some(against), Some(compared)) = (snapshot.run.baseline.as_deref(), snapshot.comparison()) else {
         return Vec::new();
@@ -207,7 +207,7 @@ fn compared_cases(snapshot: &Snapshot) -> Vec<Case> {
     let case = |(scenario, changes): (Option<&str>, Vec<&Change>)| {
         let worse =
             compared::regressions(against, changes).map(|regressions| format!("{regressions}; {allowed}"));
-        // What has no scenario speaks for the comparison as a whole.
+        // The case of the whole run represents the comparison.
         let undecided = compared.outcome == Gate::Inconclusive && (worse.is_some() || scenario.is_none());
         let reason = compared.reason.clone().filter(|_| undecided);
         let fault = match (worse, reason) {
@@ -222,7 +222,7 @@ fn compared_cases(snapshot: &Snapshot) -> Vec<Case> {
     whose.into_iter().map(case).collect()
 }
 
-/// What did not end well, by outcome: `12 of 4,012 failed (0.30 %): 12 timeout`.
+/// Requests that did not succeed, by outcome: `12 of 4,012 did not end well (0.30 %): 12 timeout (…)`.
 fn amiss(tally: &Row, state: State) -> Option<String> {
     let totals = Totals::of_scenario(tally, state);
     let mut kinds: Vec<String> = Vec::new();
@@ -249,7 +249,7 @@ fn own(instrument: &InstrumentFigures, strict: bool) -> Case {
     Case { class: "instrument", name: "the measurement is trustworthy".to_owned(), fault }
 }
 
-/// One line of text as XML character data, fit for an attribute too.
+/// One line of text as XML character data, valid in attributes, too.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in one_line(text).chars() {

@@ -1,4 +1,4 @@
-//! From the snapshot to what people and machines read: one file for each form.
+//! Turns the snapshot into output for people and programs: one module per format.
 //!
 //! Everything here is a function of a [`crate::run::Snapshot`]; nothing reads a clock or a file.
 

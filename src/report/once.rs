@@ -1,5 +1,4 @@
-//! One exchange as people read it: what was sent, what came back, how long it took and how it is judged,
-//! without what is secret. What stays out: doing it.
+//! One exchange for human readers: both messages, times and the checked expectations, with secrets masked.
 
 use std::fmt::Write as _;
 
@@ -9,34 +8,33 @@ use crate::http::CapturedResponse;
 use crate::plan::{Plan, secrets};
 use crate::tally::{Merged, Outcome, RowTime, StepId, Timer};
 
-/// Bytes of a body that are shown of each side: a few screenfuls.
+/// Bytes of a body shown per side: a few screenfuls.
 const MOST_BODY_BYTES: usize = 4 << 10;
-/// What stands before each line we send, and before each that came back.
+/// Prefixes of sent and received lines.
 const SENT: &str = "> ";
 const CAME: &str = "< ";
-/// Columns of a label.
 const LABEL: usize = 10;
 
 /// One exchange that has ended.
 #[derive(Debug)]
 pub(crate) struct OnceExchange<'a> {
-    /// A plan of one scenario.
+    /// A plan with one scenario.
     pub(crate) plan: &'a Plan,
-    /// The request as the wire carried it.
+    /// The request's bytes as sent.
     pub(crate) request: &'a [u8],
-    /// What was counted and timed, and the response.
+    /// Counters and timers, and the response.
     pub(crate) tally: &'a Merged,
-    /// What was seen when it did not end well, in a few words.
+    /// Details of the failure, if there was one.
     pub(crate) failure: &'a str,
 }
 
 impl OnceExchange<'_> {
-    /// Whether it ended as it should.
+    /// Whether the exchange succeeded.
     pub(crate) fn is_well(&self) -> bool {
         self.tally.row(StepId(0)).completed() == 1
     }
 
-    /// Both sides, times and judgement, ending in a line break.
+    /// Both messages, times and checks, ending with a line feed.
     pub(crate) fn page(&self) -> String {
         let mut page = format!("{}\n", one_line(&self.plan.scenarios[0].name));
         self.sent(&mut page);
@@ -105,7 +103,7 @@ impl OnceExchange<'_> {
         }
     }
 
-    /// Each expectation and how the response stands to it; none where no response came.
+    /// Each expectation and its result; empty if no response arrived.
     fn expectations(&self) -> Vec<(String, Result<(), String>)> {
         let nothing = CapturedResponse::default();
         let response = self.tally.last_captured().unwrap_or(&nothing);
@@ -124,7 +122,7 @@ fn lines(page: &mut String, mark: &str, lines: Vec<String>) {
     }
 }
 
-/// The lines of a head and the empty one after it.
+/// The lines of a head and the empty line after it.
 fn head_lines(head: &[u8], first: &dyn Fn(&str) -> String, mask: &dyn Fn(&str) -> String) -> Vec<String> {
     let text = String::from_utf8_lossy(head);
     let text = text.trim_end_matches(['\r', '\n']);
@@ -141,10 +139,10 @@ fn head_lines(head: &[u8], first: &dyn Fn(&str) -> String, mask: &dyn Fn(&str) -
     shown
 }
 
-/// A body of `length` bytes, of which `kept` is the beginning.
+/// The lines of a body of `length` bytes, of which `kept` is the beginning.
 fn body_lines(kept: &[u8], length: u64, mask: &dyn Fn(&str) -> String) -> Vec<String> {
     let Ok(text) = std::str::from_utf8(kept).or_else(|error| {
-        // The end may be cut within a letter.
+        // The end may be cut within a character.
         let whole = error.error_len().is_none().then(|| error.valid_up_to()).ok_or(error)?;
         std::str::from_utf8(&kept[..whole])
     }) else {
@@ -153,7 +151,7 @@ fn body_lines(kept: &[u8], length: u64, mask: &dyn Fn(&str) -> String) -> Vec<St
     if text.is_empty() {
         return Vec::new();
     }
-    // Masked as a whole: a secret at the end must not be cut to one that is not known.
+    // Mask all of it before cutting: part of a secret would not be recognized.
     let masked = secrets::text(&mask(text));
     let readable = if kept.len() as u64 == length { indented(&masked) } else { masked };
     let end = readable.floor_char_boundary(MOST_BODY_BYTES);
@@ -164,7 +162,7 @@ fn body_lines(kept: &[u8], length: u64, mask: &dyn Fn(&str) -> String) -> Vec<St
     shown
 }
 
-/// JSON on several lines, in its own order; everything else as it is.
+/// JSON indented, in its own order; other text unchanged.
 fn indented(text: &str) -> String {
     let is_json = text.trim_start().starts_with(['{', '['])
         && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();

@@ -1,9 +1,8 @@
-//! The snapshot in Prometheus' text format, version 0.0.4.
+//! The snapshot in Prometheus's text format, version 0.0.4.
 //!
-//! Base units (seconds, bytes, ratios), `_total` on counters, HELP and TYPE for each family. Counters
-//! and buckets come from tallies that only grow within a run, so they never decrease. Scenarios beyond
-//! the first [`RunInfo::metrics_scenarios`](crate::run::RunInfo) of the plan are one row, `_other`. What stays
-//! out: who asks for it and how (the status server).
+//! Base units (seconds, bytes, ratios), `_total` on counters, HELP and TYPE for each family. Counters and
+//! buckets come from tallies that only grow within a run, so they never decrease. Scenarios beyond the first
+//! [`RunInfo::metrics_scenarios`](crate::run::RunInfo) of the plan are one row, `_other`.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -15,8 +14,8 @@ use crate::tally::{Close, Counter, Histogram, Outcome, Row, RowCounter, RowTime,
 use crate::verdict::instrument::Reason;
 use crate::verdict::threshold::Outcome as Gate;
 
-/// Upper bounds of the histograms' buckets, in nanoseconds and as `le` says them in seconds: 1, 2.5,
-/// 5 from 10 µs to 60 s. They must ascend.
+/// Upper bounds of the histograms' buckets, in nanoseconds and as `le` in seconds: 1, 2.5 and 5 per decade
+/// from 10 µs on, then 60 s. They must ascend.
 const BOUNDS: [(u64, &str); 21] = [
     (10_000, "0.00001"),
     (25_000, "0.000025"),
@@ -41,7 +40,7 @@ const BOUNDS: [(u64, &str); 21] = [
     (60_000_000_000, "60"),
 ];
 
-/// The text of `GET /metrics`.
+/// The body of `GET /metrics`.
 pub fn text(snapshot: &Snapshot) -> String {
     let mut page = Page { text: String::new(), family: "" };
     requests(&mut page, snapshot);
@@ -116,7 +115,7 @@ fn times(page: &mut Page, snapshot: &Snapshot) {
     page.histogram(&[], snapshot.tally.timer(Timer::ReceiveDelay));
 }
 
-/// A histogram of each scenario with a row of its own, and one of all others.
+/// A histogram per scenario with its own row, and one for all others.
 fn row_times(page: &mut Page, snapshot: &Snapshot, time: RowTime) {
     for (name, _, row) in scenario_rows::own(snapshot) {
         page.histogram(&[("scenario", name)], &row.times(time));
@@ -169,7 +168,7 @@ fn volumes(page: &mut Page, snapshot: &Snapshot) {
 }
 
 fn run(page: &mut Page, snapshot: &Snapshot) {
-    // The closed model asks for no rate: then there is no such metric, rather than a zero.
+    // The closed model has no rate: omit the metric instead of exporting a zero.
     if let Some(rate) = snapshot.run.target_rate {
         let help = "Requests per second the plan asks for, mean over the measured time.";
         page.value("loadtester_target_rate", "gauge", help, rate);
@@ -203,7 +202,7 @@ fn run(page: &mut Page, snapshot: &Snapshot) {
     page.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
 }
 
-/// Every reason has its series from the beginning, so that an alert on one is never on nothing.
+/// Every reason has a series from the beginning, so that alerts on it always have data.
 fn instrument(page: &mut Page, snapshot: &Snapshot) {
     let judged = snapshot.judge();
     let help = "Whether this tool finds no reason to doubt the measurement so far: 1 or 0.";
@@ -216,7 +215,7 @@ fn instrument(page: &mut Page, snapshot: &Snapshot) {
     }
 }
 
-/// One that can not be judged has no sample, rather than a wrong one.
+/// An inconclusive threshold has no sample.
 fn thresholds(page: &mut Page, snapshot: &Snapshot) {
     if snapshot.run.thresholds.is_empty() {
         return;
@@ -225,7 +224,7 @@ fn thresholds(page: &mut Page, snapshot: &Snapshot) {
     let mut written: Vec<&str> = Vec::new();
     for (threshold, evaluation) in snapshot.run.thresholds.iter().zip(snapshot.thresholds()) {
         let expression = threshold.expression.as_str();
-        // A threshold may stand in a plan twice, a sample may not.
+        // A plan may repeat a threshold, but a sample must be unique.
         if evaluation.outcome != Gate::Inconclusive && !written.contains(&expression) {
             written.push(expression);
             page.sample(&[("expression", expression)], u8::from(evaluation.outcome == Gate::Passed));
@@ -233,7 +232,7 @@ fn thresholds(page: &mut Page, snapshot: &Snapshot) {
     }
 }
 
-/// The text so far; samples belong to the family begun last.
+/// The text so far; samples belong to the last family.
 struct Page {
     text: String,
     family: &'static str,
@@ -249,15 +248,14 @@ impl Page {
         self.line("", labels, value);
     }
 
-    /// A family of one sample.
+    /// A family with one sample.
     fn value(&mut self, name: &'static str, kind: &str, help: &str, value: impl Display) {
         self.family(name, kind, help);
         self.sample(&[], value);
     }
 
-    /// Cumulative buckets, sum and count in one pass over what was recorded. A recorded time counts
-    /// under a bound when the highest value it stands for lies within, as percentiles report it; the
-    /// sum takes the middle of what it stands for.
+    /// Cumulative buckets, sum and count in one pass over the recorded times. As in percentiles, a recorded
+    /// time counts below a bound if the highest value of its bucket does; the sum uses the bucket's middle.
     fn histogram(&mut self, labels: &[(&str, &str)], histogram: &Histogram) {
         let (mut below, mut sum_ns, mut count) = ([0; BOUNDS.len()], 0_u128, 0_u64);
         let mut slot = 0;
@@ -301,7 +299,7 @@ impl Display for Seconds {
     }
 }
 
-/// A label value: backslash, quote and line feed are all that the format escapes.
+/// A label value: the format only escapes backslash, quote and line feed.
 fn escape(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

@@ -1,16 +1,16 @@
-//! Words from outside (a plan's names, a target's words), made safe to show.
+//! Makes text from outside (a plan's names, a target's messages) safe to show.
 //!
-//! What stays out: escaping, which is each format's own.
+//! Escaping is up to each format.
 
 use super::figures::public_source;
 use crate::run::RunInfo;
 pub(crate) use crate::text::one_line;
 
-/// Units that stay on the line of their figure.
+/// Units that stay on the line of their number.
 const UNITS: [&str; 15] =
     ["%", "ns", "µs", "ms", "s", "min", "h", "B", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB"];
 
-/// `text` in which no figure is parted from its unit at the end of a line.
+/// `text` with no-break spaces between numbers and units.
 pub(crate) fn unbroken(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     for word in text.split_inclusive(' ') {
@@ -27,7 +27,7 @@ pub(crate) fn unbroken(text: &str) -> String {
     kept
 }
 
-/// The run's words, harmless and without what may be secret.
+/// The run's facts as single lines, without possible secrets.
 pub(crate) fn run(run: &RunInfo) -> RunInfo {
     let scenarios = run.scenarios.iter().map(|(name, weight)| (one_line(name), *weight));
     RunInfo {

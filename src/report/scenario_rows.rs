@@ -1,23 +1,23 @@
-//! Which scenarios get a row when not all fit.
+//! Selects the scenarios that get rows when not all fit.
 
 use std::cmp::Reverse;
 
 use crate::run::{Snapshot, State};
 use crate::tally::{Row, RowCounter};
 
-/// What `/metrics` calls the scenarios that have no row of their own.
+/// The name in `/metrics` of all scenarios without their own row.
 pub(super) const OTHER: &str = "_other";
 
-/// The places of scenarios in the plan: those to show, and those that do not fit.
+/// Indices of scenarios in the plan: those shown, and the rest.
 pub(super) struct RowSelection {
-    /// Those with the most failures first, then those with the most requests; in the plan's order where
-    /// all fit, and before the end, so that no row jumps while it is looked at.
+    /// Those with the most failures first, then those with the most requests. In the plan's order if all fit,
+    /// and before the end, so that no row moves under the reader.
     pub(crate) shown: Vec<usize>,
     /// In the plan's order.
     pub(crate) rest: Vec<usize>,
 }
 
-/// The scenarios to show when `most` fit.
+/// Select the scenarios to show when `most` fit.
 pub(super) fn choose(snapshot: &Snapshot, most: usize) -> RowSelection {
     let rows = snapshot.tally.rows();
     let mut places: Vec<usize> = (0..rows.len().min(snapshot.run.scenarios.len())).collect();
@@ -36,8 +36,8 @@ pub(super) fn choose(snapshot: &Snapshot, most: usize) -> RowSelection {
     RowSelection { shown: places, rest }
 }
 
-/// Whether each scenario has a row of its own in `/metrics` and `/status`: the plan's first ones. It never
-/// changes within a run, or counters would fall. One that is called [`OTHER`] is among the others.
+/// Whether each scenario has its own row in `/metrics` and `/status`: the plan's first ones do. Constant
+/// within a run, since counters must not decrease. One named [`OTHER`] is among the others, unless all fit.
 pub(super) fn have_own_row(snapshot: &Snapshot) -> impl Iterator<Item = bool> + '_ {
     let run = &snapshot.run;
     let all_fit = run.scenarios.len() <= run.metrics_scenarios;
@@ -45,14 +45,14 @@ pub(super) fn have_own_row(snapshot: &Snapshot) -> impl Iterator<Item = bool> + 
     named.map(move |(i, (name, _))| all_fit || (i < run.metrics_scenarios && name != OTHER))
 }
 
-/// The scenarios with a row of their own: name, weight and row.
+/// The scenarios with their own row: name, weight and row.
 pub(super) fn own(snapshot: &Snapshot) -> impl Iterator<Item = (&str, u32, &Row)> {
     let named = snapshot.run.scenarios.iter().zip(snapshot.tally.rows());
     let kept = named.zip(have_own_row(snapshot)).filter(|(_, own)| *own);
     kept.map(|(((name, weight), row), _)| (name.as_str(), *weight, row))
 }
 
-/// The rows of all others; none where each scenario has its own.
+/// The rows of all others; empty if each scenario has its own.
 pub(super) fn others(snapshot: &Snapshot) -> impl Iterator<Item = &Row> {
     snapshot.tally.rows().iter().zip(have_own_row(snapshot)).filter(|(_, own)| !own).map(|(row, _)| row)
 }

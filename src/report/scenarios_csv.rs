@@ -1,8 +1,7 @@
-//! All scenarios as comma-separated values after RFC 4180: a header, then one record for each, in the
-//! plan's order.
+//! All scenarios as CSV by RFC 4180: a header, then one record each, in the plan's order.
 //!
-//! Times in seconds as plain numbers; an empty field is a time that was not measured, or a percentile
-//! with fewer than ten samples beyond it. `failures` has every outcome other than ok that occurred, like
+//! Times are plain numbers in seconds; an empty field is a time that was not measured, or a percentile with
+//! fewer than ten samples beyond it. `failures` lists the outcomes other than ok that occurred, like
 //! `timeout=3 unexpected_status=1`.
 
 use std::borrow::Cow;
@@ -40,7 +39,7 @@ pub const HEADER: [&str; 21] = [
 /// The percentiles of each time.
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
 
-/// The scenarios; lines end in CR LF, as the RFC says.
+/// The scenarios; lines end in CR LF, as RFC 4180 requires.
 pub(crate) fn text(snapshot: &Snapshot) -> String {
     let mut text = HEADER.join(",") + "\r\n";
     for ((name, weight), row) in snapshot.run.scenarios.iter().zip(snapshot.tally.rows()) {
@@ -76,7 +75,7 @@ fn failures(row: &Row) -> String {
     failures.map(|(name, n)| format!("{name}={n}")).collect::<Vec<_>>().join(" ")
 }
 
-/// `text` as one field: in quotes where it holds what separates fields.
+/// `text` as one field, quoted if it has a separator.
 fn field(text: &str) -> Cow<'_, str> {
     match text.contains([',', '"', '\r', '\n']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")).into(),

@@ -1,16 +1,15 @@
-//! A threshold's figures as people read them. What stays out: judging.
+//! The figures of a threshold in words.
 
 use super::figures::Threshold;
 use super::format;
 use super::sanitize::one_line;
 
-/// What was measured: `13.1 ms`, `0.42 %`, `499.8/s`; a dash when nothing was.
+/// The measured value: `13.1 ms`, `0.42 %`, `499.8/s`; a dash without one.
 pub(crate) fn measured(threshold: &Threshold) -> String {
     threshold.observed.map_or("–".to_owned(), |value| in_unit(&threshold.expression, value))
 }
 
-/// How the figure stands to its limit, and why it is judged as it is: `262 ms, limit 250 ms, missed by 12.0 ms`.
-/// The same text on every page.
+/// Value, limit, distance and reason, the same on every page: `262 ms, limit 250 ms, missed by 12.0 ms`.
 pub(crate) fn account(threshold: &Threshold) -> String {
     let mut parts = vec![measured(threshold)];
     if let Some(observed) = threshold.observed {
@@ -29,7 +28,7 @@ pub(crate) fn account(threshold: &Threshold) -> String {
     }
 }
 
-/// `value` in the unit of what `expression` is about: a rate, a share or a time.
+/// `value` in the unit of `expression`'s metric: a rate, a share, a count or a time.
 fn in_unit(expression: &str, value: f64) -> String {
     let left = expression.split(['<', '>', '=', '!']).next().unwrap_or_default();
     match left.split([' ', ':']).rfind(|word| !word.is_empty()).unwrap_or_default() {

@@ -1,14 +1,14 @@
-//! The run as a page that is looked at while it lasts, and the report when it is over.
+//! The dashboard: a run as a live page, and its report at the end.
 //!
 //! ```text
-//! page ── at first ──────────────> now + charts + details
+//! page ── on load ───────────────> now + charts + details
 //! part ── every second or two ──> one of the three, rendered again and morphed into the page
 //! ```
 //!
-//! The page is drawn on the server and means something without any script: then it reloads itself
-//! from time to time. With the scripts its parts are exchanged in place, which keeps the focus, the
-//! places scrolled to and every element that has not changed. When the run is over the parts say so
-//! (`Snapshot::is_final`) and are asked for no more. What stays out: how it gets to the browser (web).
+//! The page is drawn on the server and works without scripts: then it reloads itself from time to time. With
+//! scripts its fragments are morphed in place, which keeps focus, scroll positions and every unchanged
+//! element. Once the run is over (`Snapshot::is_final`) the fragments are not polled any more. The web module
+//! delivers the page.
 
 mod now;
 
@@ -18,31 +18,31 @@ use super::figures::Threshold;
 use super::html::{Source, charts, instrument, sections};
 use crate::run::{Snapshot, State};
 
-/// The page's style sheet: the report's, and what only a live page has.
+/// The page's style sheet: the report's, plus that of a live page.
 pub(crate) const STYLE: &str = concat!(include_str!("../html/report.css"), include_str!("dashboard.css"));
 /// The page's icon.
 pub(crate) const ICON: &str = include_str!("icon.svg");
 
-/// How htmx is to behave: nothing evaluated, no style elements of its own, nothing stored, nothing asked
-/// of other hosts, and an end to waiting.
+/// htmx's settings: no eval, no style elements of its own, no history, no requests to other hosts, and a
+/// timeout.
 const HTMX: &str = "{\"allowEval\":false,\"allowScriptTags\":false,\"includeIndicatorStyles\":false,\
     \"historyEnabled\":false,\"selfRequestsOnly\":true,\"timeout\":5000}";
-/// Seconds between two loads of the page where it cannot exchange its parts.
+/// Seconds between reloads of a page that cannot swap its fragments.
 const RELOAD_S: &str = "2";
-/// Points of one line in a chart that is sent every two seconds: about one for two pixels.
+/// Points per line in a chart that is sent every two seconds: about one for two pixels.
 const LIVE_POINTS: usize = 240;
-/// Ends of the axis of elapsed time while it grows, in seconds: it moves on seldom, not with each window.
+/// Ends of the growing axis of elapsed time, in seconds. It moves rarely, not with each window.
 const AXIS_ENDS_S: [f64; 15] = [
     10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_200.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 28_800.0,
     43_200.0, 86_400.0,
 ];
-/// A planned duration up to this is on the axis from the start, in seconds.
+/// Planned durations up to this are shown in full from the start, in seconds.
 const WHOLE_PLAN_S: f64 = 60.0;
 
-/// What the page can count on.
+/// What the page can use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PageFeatures {
-    /// There are scripts to exchange its parts.
+    /// Scripts to swap its fragments.
     pub scripts: bool,
     /// An operator may stop the run.
     pub stop: bool,
@@ -50,10 +50,10 @@ pub struct PageFeatures {
     pub start: bool,
 }
 
-/// A part of the page that is rendered again.
+/// A part of the page that is polled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fragment {
-    /// Where it stands, the key figures, the thresholds.
+    /// State, key figures, thresholds.
     Now,
     /// The charts.
     Charts,
@@ -62,10 +62,10 @@ pub enum Fragment {
 }
 
 impl Fragment {
-    /// All of them, as they stand below each other.
+    /// All fragments, in page order.
     pub const ALL: [Self; 3] = [Self::Now, Self::Charts, Self::Details];
 
-    /// Its name in paths.
+    /// The name in `/live/NAME` and in element ids.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Now => "now",
@@ -74,12 +74,12 @@ impl Fragment {
         }
     }
 
-    /// The part with this name.
+    /// The fragment with this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|part| part.name() == name)
     }
 
-    /// When the page asks for it, in htmx's words.
+    /// htmx's `hx-trigger` for it.
     const fn trigger(self) -> &'static str {
         match self {
             Self::Now => "every 1s",
@@ -88,7 +88,7 @@ impl Fragment {
     }
 }
 
-/// The whole page.
+/// The whole page as HTML.
 pub fn page(snapshot: &Snapshot, offer: &PageFeatures) -> String {
     let (judged, thresholds) = (snapshot.instrument(), Threshold::all(snapshot));
     let source = Source::new(snapshot, &judged, &thresholds);
@@ -132,7 +132,7 @@ pub fn page(snapshot: &Snapshot, offer: &PageFeatures) -> String {
     markup.into_string()
 }
 
-/// One part of the page.
+/// One fragment of the page as HTML.
 pub fn part(part: Fragment, snapshot: &Snapshot) -> String {
     let (judged, thresholds) = (snapshot.instrument(), Threshold::all(snapshot));
     let source = Source::new(snapshot, &judged, &thresholds);
@@ -143,9 +143,9 @@ pub fn part(part: Fragment, snapshot: &Snapshot) -> String {
     html! { (title) (drawn(part, &source)) }.into_string()
 }
 
-/// The operator's form: beside the parts and never exchanged with them, so that no word typed is lost.
-/// A script reveals it, since only a script can send the token in a header field; where none runs, the
-/// page says how else it is done.
+/// The operator's form: outside the fragments and never swapped with them, so that no typed text is lost. A
+/// script reveals it, since only a script can send the token in a header field. Without scripts the page
+/// shows the HTTP call instead.
 fn operator(state: State, offer: &PageFeatures) -> Markup {
     let order = if offer.start && state == State::Starting { "start" } else { "stop" };
     let by_hand = html! {
@@ -169,7 +169,7 @@ fn operator(state: State, offer: &PageFeatures) -> Markup {
     }
 }
 
-/// Shown by script when nobody answers any more.
+/// Revealed by a script when the server stops answering.
 fn lost() -> Markup {
     html! {
         div role="alert" {
@@ -204,7 +204,7 @@ fn charts_of(source: &Source) -> Markup {
         most_points: LIVE_POINTS,
         until_s: Some(axis_end_s(source.snapshot)),
     };
-    // One that waits keeps its place, so that none pushes another away.
+    // A chart without data keeps its area, so that none displaces another.
     html! {
         section aria-labelledby="charts-title" {
             h2 id="charts-title" class="spoken" { "Charts" }
@@ -217,7 +217,7 @@ fn charts_of(source: &Source) -> Markup {
     }
 }
 
-/// Where the axis of elapsed time ends: at the planned end if that is near, else a little ahead.
+/// End of the axis of elapsed time: the planned end if that is near, otherwise a little ahead.
 fn axis_end_s(snapshot: &Snapshot) -> f64 {
     let so_far = snapshot.measured_ns as f64 / 1e9;
     let plan = snapshot.run.duration_ns.map(|ns| ns as f64 / 1e9);

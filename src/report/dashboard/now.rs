@@ -1,4 +1,4 @@
-//! The top of the page: where the run stands, whether to believe it, its key figures and thresholds.
+//! The top of the page: the run's state, whether to trust it, its key figures and thresholds.
 
 use maud::{Markup, html};
 
@@ -19,7 +19,7 @@ fn headline(source: &Source) -> Headline {
     }
 }
 
-/// What the browser's tab says.
+/// The title of the browser tab.
 pub(crate) fn title(source: &Source) -> Markup {
     let word = sentence(&headline(source).word.to_lowercase());
     html! {
@@ -64,8 +64,8 @@ fn top(source: &Source) -> Markup {
     }
 }
 
-/// Whether to believe it. While it lasts the reasons stand further below, in the instrument's section: they come and
-/// go, and a list that grows here would push everything else down.
+/// Whether to trust the measurement. During the run the reasons are in the instrument's section further down:
+/// they come and go, and a growing list here would push everything else down.
 fn trust(source: &Source, headline: &Headline, over: bool) -> Markup {
     let (trust, reasons) = (sentence(headline.trust), source.instrument.reasons.len() as u64);
     html! {
@@ -78,14 +78,14 @@ fn trust(source: &Source, headline: &Headline, over: bool) -> Markup {
     }
 }
 
-/// What is read aloud when it changes: never a figure, they change all the time.
+/// Announced by screen readers when it changes. Never a figure, since figures change all the time.
 fn spoken(headline: &Headline) -> String {
     let word = sentence(&headline.word.to_lowercase());
     format!("{word}{}{}; {}.", headline.joint(), headline.but, headline.trust)
 }
 
 fn percent_done(snapshot: &Snapshot) -> String {
-    // Whole ones, rounded down: 100 % is the end.
+    // Whole percent, rounded down: 100 % is the end.
     format!("{} %", (snapshot.progress() * 100.0).floor())
 }
 
@@ -100,7 +100,7 @@ fn progress(snapshot: &Snapshot) -> Markup {
     }
 }
 
-/// A link for each form of the report that can be drawn.
+/// A link for each available report format.
 fn downloads(snapshot: &Snapshot) -> Markup {
     let name = |format| match format {
         Format::Html => "HTML page",
@@ -121,7 +121,7 @@ fn downloads(snapshot: &Snapshot) -> Markup {
     }
 }
 
-/// The key figures of a run that lasts: rates of the last window, latencies so far.
+/// The key figures of a live run: rates of the last window, latencies so far.
 fn figures(source: &Source) -> Markup {
     let (snapshot, totals) = (source.snapshot, &source.totals);
     let tally = &snapshot.tally;
@@ -159,7 +159,7 @@ fn figures(source: &Source) -> Markup {
     }
 }
 
-/// What is under way: the workers of a fleet, else requests and connections.
+/// Current activity: the workers of a fleet, otherwise requests and connections.
 fn busy(snapshot: &Snapshot) -> Markup {
     if let Some(fleet) = &snapshot.fleet {
         let running = fleet.by_state().find(|(state, _)| *state == "running").map_or(0, |(_, n)| n);

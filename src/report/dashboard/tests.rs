@@ -1,4 +1,4 @@
-//! The axis of elapsed time while it grows.
+//! Tests of the growing axis of elapsed time.
 
 use super::*;
 use crate::run::RunInfo;

@@ -50,7 +50,7 @@ pub(crate) struct ChangeFigures {
 }
 
 impl BaselineFigures {
-    /// Of a finished run; `None`: it was held against nothing.
+    /// The figures of a finished run; `None`: it has no baseline.
     pub(crate) fn of(snapshot: &Snapshot) -> Option<Self> {
         let against = snapshot.run.baseline.as_deref()?;
         let compared = snapshot.comparison()?;

@@ -1,4 +1,4 @@
-//! A histogram as figures: a summary in seconds, or whole and encoded.
+//! A histogram as figures: a summary in seconds, or all of it, encoded.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::report::format::seconds;
 use crate::tally::{Histogram, quantile};
 
-/// The percentiles every summary holds: key, quantile.
+/// The percentiles of every summary: key, quantile.
 pub(crate) const PERCENTILES: [(&str, f64); 7] = [
     ("p50", 0.5),
     ("p75", 0.75),
@@ -53,7 +53,6 @@ pub(crate) struct Latency {
 }
 
 impl Latency {
-    /// The summary of a histogram.
     pub(crate) fn of(histogram: &Histogram) -> Self {
         let percentile = |q| quantile::percentile(histogram, q).map(seconds);
         let interval = |q| {
@@ -64,7 +63,7 @@ impl Latency {
         Self {
             count: histogram.count(),
             min: histogram.min().map(seconds),
-            // Finer than a nanosecond the buckets' mid-points mean nothing.
+            // Below a nanosecond the buckets' midpoints mean nothing.
             mean: histogram.mean().map(|ns| ns.round() / 1e9),
             stddev: histogram.stddev().map(|ns| ns.round() / 1e9),
             p50,
@@ -91,7 +90,6 @@ pub(crate) struct Histograms {
 }
 
 impl Histograms {
-    /// Both encoded.
     pub(crate) fn of(response_time: &Histogram, service_time: &Histogram) -> Self {
         Self { response_time: response_time.to_base64(), service_time: service_time.to_base64() }
     }

@@ -1,7 +1,7 @@
-//! The figures of a run as numbers with names: what report.json and `/status` are written from.
+//! The figures of a run as named numbers, from which report.json and `/status` are written.
 //!
-//! Times are in seconds, rates per second, shares 0..=1. A figure that was not measured, or that the
-//! sample does not support, is `None`. What stays out: text for people, and judging.
+//! Times are in seconds, rates per second, shares 0..=1. A figure that was not measured, or that the sample
+//! does not support, is `None`.
 
 mod baseline;
 mod latency;
@@ -24,19 +24,19 @@ use crate::run::{Ending, Snapshot, State};
 use crate::tally::{Counter, Merged, Outcome, Row, RowCounter, RowTime, RowTimer, Timer};
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
-/// What was judged elsewhere of this tool as a measuring device.
+/// The verdict on this tool as a measuring device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InstrumentFigures {
-    /// No reason was found to doubt the measurement.
+    /// Whether there is no reason to doubt the measurement.
     pub trustworthy: bool,
     /// Each reason to doubt it, with its figure and a remedy.
     pub reasons: Vec<String>,
-    /// The stable name of each, in the same order.
+    /// The stable names of the reasons, in the same order.
     pub reason_names: Vec<&'static str>,
-    /// What a reader should know though it is no reason to doubt.
+    /// Remarks for the reader that are no reason for doubt.
     pub notes: Vec<String>,
-    /// Requests attempted (sent, or turned away by a target that gave no connection) over those asked; `None` in the
-    /// closed model, where no rate is asked.
+    /// Requests attempted (sent, or without a connection because the target gave none) divided by requests
+    /// planned; `None` in the closed model.
     pub offered_ratio: Option<f64>,
 }
 
@@ -116,7 +116,6 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    /// Over all scenarios.
     pub(crate) fn of(snapshot: &Snapshot) -> Self {
         let tally = &snapshot.tally;
         Self {
@@ -134,7 +133,7 @@ impl Totals {
         }
     }
 
-    /// Of one scenario. What has not ended by the end of the run follows from the law.
+    /// The totals of one scenario. `unfinished` follows from the other counts at the end of the run.
     pub(crate) fn of_scenario(tally: &Row, state: State) -> Self {
         let open =
             tally.counter(RowCounter::Due).saturating_sub(tally.ended() + tally.counter(RowCounter::Dropped));
@@ -168,7 +167,7 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Of the run so far; `None`: it speaks no TLS.
+    /// The TLS figures so far; `None`: no TLS.
     pub(crate) fn of(snapshot: &Snapshot) -> Option<Self> {
         let tally = &snapshot.tally;
         snapshot.run.insecure.map(|insecure| Self {
@@ -192,7 +191,6 @@ pub(crate) struct Rate {
 }
 
 impl Rate {
-    /// Of the measured time so far.
     pub(crate) fn of(snapshot: &Snapshot) -> Self {
         let tally = &snapshot.tally;
         let closed = snapshot.run.model == "closed";
@@ -209,7 +207,7 @@ impl Rate {
 }
 
 impl Snapshot {
-    /// `count` over the time it was counted in, in seconds; `None`: no time was measured.
+    /// `count` per second of the time it covers; `None`: no time was measured.
     pub(crate) fn per_second(&self, count: u64) -> Option<f64> {
         (self.measured_ns > 0).then(|| count as f64 / seconds(self.counted_ns()))
     }
@@ -221,13 +219,12 @@ impl Snapshot {
 pub(crate) struct Outcomes(#[schemars(with = "BTreeMap<String, u64>")] pub(crate) BTreeMap<Outcome, u64>);
 
 impl Outcomes {
-    /// From counts indexed by outcome.
+    /// From counts by outcome.
     pub(crate) fn of(counts: impl Fn(Outcome) -> u64) -> Self {
         let all = Outcome::ALL.into_iter().map(|outcome| (outcome, counts(outcome)));
         Self(all.filter(|(outcome, n)| outcome.is_ok() || *n > 0).collect())
     }
 
-    /// Over all scenarios.
     pub(crate) fn over(tally: &Merged) -> Self {
         Self::of(|outcome| tally.sum(outcome))
     }
@@ -281,7 +278,7 @@ impl<'a> Scenario<'a> {
         named.map(|((name, weight), row)| Self::of(snapshot, name, *weight, row, true)).collect()
     }
 
-    /// Those that have a row of their own in `/metrics`.
+    /// The scenarios with their own rows in `/metrics`.
     pub(crate) fn own(snapshot: &'a Snapshot) -> Vec<Self> {
         let own = scenario_rows::own(snapshot);
         own.map(|(name, weight, row)| Self::of(snapshot, name, weight, row, false)).collect()
@@ -348,7 +345,7 @@ pub(crate) struct Thread {
 }
 
 impl<'a> Instrument<'a> {
-    /// What the snapshot holds, with what was judged of it.
+    /// Combine the snapshot with the verdict on it.
     pub(crate) fn of(snapshot: &Snapshot, judged: &'a InstrumentFigures) -> Self {
         let threads = snapshot.threads.iter().map(|t| Thread { core: t.core, busy: t.busy_ratio() });
         Self {
@@ -395,13 +392,13 @@ pub struct Threshold {
 }
 
 impl Threshold {
-    /// All of the plan's, in its order.
+    /// The plan's thresholds, in its order.
     pub fn all(snapshot: &Snapshot) -> Vec<Self> {
         let run = &snapshot.run;
         let both = run.thresholds.iter().zip(snapshot.thresholds());
         let figures = both.map(|(threshold, evaluation)| {
             let base = |value: f64| match threshold.metric {
-                // Finer than a nanosecond means nothing.
+                // Below a nanosecond, digits mean nothing.
                 Metric::Time(..) | Metric::LongestGap => value.round() / 1e9,
                 _ => value,
             };
@@ -439,7 +436,7 @@ pub(crate) struct BrokenExpectation<'a> {
 }
 
 impl<'a> BrokenExpectation<'a> {
-    /// All that were kept, by scenario, the earliest first.
+    /// All samples kept, by scenario, earliest first.
     pub(crate) fn all(snapshot: &'a Snapshot) -> Vec<Self> {
         let mut failure_samples: Vec<_> = snapshot.tally.failure_samples().iter().collect();
         failure_samples.sort_by_key(|s| (s.step, s.at_ns));
@@ -474,7 +471,7 @@ pub(crate) struct Point {
     pub(crate) slip_p99: Option<f64>,
 }
 
-/// The measured time, window by window.
+/// The timeline in seconds.
 pub(crate) fn timeline(snapshot: &Snapshot) -> Vec<Point> {
     let figures = snapshot.timeline.iter().map(|point| Point {
         t: point.t,
@@ -488,8 +485,7 @@ pub(crate) fn timeline(snapshot: &Snapshot) -> Vec<Point> {
     figures.collect()
 }
 
-/// Where the plan came from, fit to be shown: a URL loses its user name, password, query and fragment,
-/// where secrets travel.
+/// The plan's source without possible secrets: a URL loses its user name, password, query and fragment.
 pub(crate) fn public_source(source: &str) -> String {
     let Some((scheme, rest)) = source.split_once("://") else { return source.to_owned() };
     let rest = rest.split(['?', '#']).next().unwrap_or_default();

@@ -1,21 +1,21 @@
-//! Requests that were due and never sent, and why, as far as the snapshot shows; and those sent twice.
+//! Requests that were due and never sent, and why, as far as the snapshot shows; and requests sent twice.
 
 use crate::report::format::percent;
 use crate::run::Snapshot;
 use crate::tally::{Counter, Merged, Outcome, RowCounter};
 use crate::units::plural;
 
-/// Requests that came to no connection: attempted, but never sent.
+/// Requests attempted but never sent, because they got no connection.
 pub(crate) fn turned_away(tally: &Merged) -> u64 {
     let ended = |outcome: Outcome| tally.sum(outcome);
     ended(Outcome::ConnectRefused) + ended(Outcome::ConnectUnreachable) + ended(Outcome::ConnectTimeout)
 }
 
-/// Requests sent again are shown when they are more than this share of all: a few are a target that closes idle
-/// connections, as any may.
+/// Resends are shown above this share of requests sent: a few are normal with a target that closes idle
+/// connections.
 const RESENDS_WORTH_TELLING: f64 = 0.001;
 
-/// How many requests were sent again, and their share; `None`: too few to tell.
+/// Number and share of resent requests; `None`: too few to show.
 pub(crate) fn resends(tally: &Merged) -> Option<String> {
     let (n, of) = (tally.counter(Counter::Retried), tally.sum(RowCounter::Sent));
     let share = n as f64 / of.max(1) as f64;
@@ -24,7 +24,7 @@ pub(crate) fn resends(tally: &Merged) -> Option<String> {
     })
 }
 
-/// Why requests were dropped: in a fleet also for want of a lease.
+/// Why requests were dropped; in a fleet also because a worker had no lease.
 pub(crate) fn dropped_because(snapshot: &Snapshot) -> &'static str {
     match &snapshot.fleet {
         Some(fleet) if fleet.was_cut_off() => {

@@ -1,4 +1,4 @@
-//! What became of connections, and what was wrong with what came over them.
+//! Connections and protocol errors.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,19 @@ use crate::http1::ProtocolError;
 use crate::report::format::count;
 use crate::tally::{Close, Counter, Merged, Outcome, TlsFault};
 
-/// Protocol errors by what was wrong, those that occurred.
+/// Protocol errors by kind, without zeros.
 pub(crate) fn protocol_errors(tally: &Merged) -> BTreeMap<&'static str, u64> {
     let named = ProtocolError::ALL.into_iter().map(|e| (e.name(), tally.counter(e)));
     named.filter(|(_, n)| *n > 0).collect()
 }
 
-/// Failures of TLS by why, those that occurred.
+/// TLS failures by kind, without zeros.
 pub(crate) fn tls_faults(tally: &Merged) -> BTreeMap<&'static str, u64> {
     let named = TlsFault::ALL.into_iter().map(|fault| (fault.name(), tally.counter(fault)));
     named.filter(|(_, n)| *n > 0).collect()
 }
 
-/// The sentence that explains `outcome`, with its reasons and their counts where there are several kinds.
+/// The explanation of `outcome`, with the counts of its kinds where it has several.
 pub(crate) fn explain(outcome: Outcome, tally: &Merged) -> String {
     let mut text = outcome.explain().to_owned();
     let reasons = match outcome {
@@ -50,7 +50,6 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    /// Of all threads.
     pub(crate) fn of(tally: &Merged) -> Self {
         let closed = Close::ALL.into_iter().map(|why| (why.name(), tally.counter(why)));
         Self {
@@ -61,7 +60,7 @@ impl Connections {
         }
     }
 
-    /// Why established ones were closed, in a few words; `None`: none was.
+    /// Why connections were closed, with counts; `None`: none was closed.
     pub(crate) fn closed_in_words(&self) -> Option<String> {
         let named: Vec<String> =
             self.closed.iter().map(|(why, n)| format!("{why} ({})", count(*n))).collect();

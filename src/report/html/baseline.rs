@@ -1,4 +1,4 @@
-//! The run beside an earlier one.
+//! The comparison with an earlier run.
 
 use maud::{Markup, html};
 
@@ -8,7 +8,7 @@ use crate::report::compared::{self, ChangeKind};
 use crate::units::plural;
 use crate::verdict::baseline::Change;
 
-/// Changes shown without being asked: all together, and what is significant; the rest opens on demand.
+/// Changes shown open: those of the whole run, and significant ones. The rest opens on demand.
 fn is_significant(change: &Change) -> bool {
     change.significant || change.scenario.is_none()
 }

@@ -11,15 +11,15 @@ use crate::report::svg::{
 use crate::run::{Snapshot, TimelinePoint};
 use crate::tally::{Histogram, RowTime, quantile};
 
-/// Points of a percentile curve for each further nine.
+/// Points of a percentile curve per nine.
 const POINTS_PER_NINE: u32 = 60;
-/// Nines on the percentile axis: at least up to 99 %, at most up to 99.999 %.
+/// Range of the percentile axis in nines: at least to 99 %, at most to 99.999 %.
 const LEAST_NINES: u32 = 2;
 const MOST_NINES: u32 = 5;
-/// Windows of which less than this share was measured say too little about a rate.
+/// Windows measured for less than this share are too short for a rate.
 const LEAST_SHARE_OF_WINDOW: f64 = 0.25;
 
-/// The charts of a finished run, in full.
+/// The charts of a finished run, at full resolution.
 pub(crate) fn all(source: &Source) -> Markup {
     let view = View { snapshot: source.snapshot, most_points: MAX_POINTS, until_s: None };
     let charts: Vec<Markup> = drawn(&view).into_iter().flatten().collect();
@@ -34,16 +34,16 @@ pub(crate) fn all(source: &Source) -> Markup {
     }
 }
 
-/// What is drawn of a run.
+/// The input of a chart.
 pub(crate) struct View<'a> {
     pub(crate) snapshot: &'a Snapshot,
-    /// Points of one line at most.
+    /// Maximum points per line.
     pub(crate) most_points: usize,
-    /// The least end of the axis of elapsed time, in seconds; `None`: the last window's.
+    /// The least end of the axis of elapsed time, in seconds; `None`: the last window's end.
     pub(crate) until_s: Option<f64>,
 }
 
-/// The charts' titles, in their order.
+/// The charts' titles, in page order.
 const TITLES: [&str; 4] =
     ["Rate and errors over time", "Latency over time", "Latency by percentile", "Slip over time"];
 
@@ -54,10 +54,10 @@ const NOTES: [&str; TITLES.len()] = [
     "Share of requests that took at most so long. The curve ends where fewer than ten samples are left.",
     "How late requests left after they were due.",
 ];
-/// In the place of the first where a rate is asked.
+/// Replaces the first note where the plan has a rate.
 const NOTE_WITH_RATE: &str = "Requests per second: asked by the plan, offered (sent), and how they ended.";
 
-/// The height of this chart when there is something to draw.
+/// A placeholder for a chart without data, at a chart's height.
 pub(crate) fn waiting(place: usize, snapshot: &Snapshot) -> Markup {
     let note = if place == 0 { rate_note(snapshot) } else { NOTES[place] };
     let why = match (place, snapshot.run.model) {
@@ -76,7 +76,7 @@ fn rate_note(snapshot: &Snapshot) -> &'static str {
     if snapshot.run.target_rate.is_some() { NOTE_WITH_RATE } else { NOTES[0] }
 }
 
-/// Each chart, in the order of [`TITLES`]; `None`: there is nothing to draw on it.
+/// The charts, in the order of [`TITLES`]; `None`: no data.
 pub(crate) fn drawn(view: &View) -> [Option<Markup>; TITLES.len()] {
     [throughput(view), over_time(view), by_percentile(view.snapshot), own_error(view)]
 }
@@ -132,7 +132,7 @@ fn by_percentile(snapshot: &Snapshot) -> Option<Markup> {
     Some(figure(NOTES[2], &drawn))
 }
 
-/// An axis that holds every time of the series, in nanoseconds.
+/// An axis that covers every time of the series, in nanoseconds.
 fn time_axis(series: &[Series]) -> Axis {
     let values = || series.iter().flat_map(|s| s.points.iter().flatten()).map(|p| p.y);
     let scale = Scale::for_spread(values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
@@ -145,8 +145,8 @@ fn elapsed_axis(view: &View) -> Axis {
     Axis { scale, ticks: second_ticks(&scale) }
 }
 
-/// The windows of the measured time, without those of the drain after it: they hold a few late requests
-/// each, and a line through them would show a fall that did not happen.
+/// The windows of the measured time, without those of the drain after it. The latter have a few late requests
+/// each, and a line through them would show a drop that did not happen.
 fn measured_windows(snapshot: &Snapshot) -> &[TimelinePoint] {
     let window = window_seconds(&snapshot.timeline);
     let measured = snapshot.measured_ns as f64 / 1e9;
@@ -160,7 +160,7 @@ fn timeline(view: &View, y: impl Fn(&TimelinePoint) -> Option<f64>) -> Vec<Optio
     thin(&points, view.most_points)
 }
 
-/// A window's length in seconds: the shortest distance between two ends.
+/// A window's length in seconds: the shortest interval between two ends.
 fn window_seconds(timeline: &[TimelinePoint]) -> f64 {
     let first = timeline.first().map_or(1.0, |p| p.t);
     timeline.windows(2).map(|pair| pair[1].t - pair[0].t).filter(|step| *step > 0.0).fold(first, f64::min)
@@ -226,7 +226,7 @@ fn over_time(view: &View) -> Option<Markup> {
 
 fn own_error(view: &View) -> Option<Markup> {
     let points = timeline(view, |p| p.slip_p99_ns.map(|ns| ns as f64));
-    // In the closed model nothing is late: a line along the bottom would only look like a measurement.
+    // In the closed model nothing is late: a line at zero would only look like a measurement.
     if points.iter().flatten().all(|p| p.y < 1.0) {
         return None;
     }

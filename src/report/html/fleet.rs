@@ -1,4 +1,4 @@
-//! The fleet: a row for each worker, and what makes the result less than what was asked for.
+//! The fleet: a row for each worker, and the shortcomings of the result.
 
 use maud::{Markup, html};
 
@@ -10,7 +10,7 @@ use crate::report::sanitize::one_line;
 const HEADER: [&str; 9] =
     ["worker", "where", "state", "share", "sent", "dropped", "busy", "send delay 99 %", "throttled"];
 
-/// Nothing for a run without workers.
+/// Empty for a run without workers.
 pub(crate) fn section(source: &Source) -> Markup {
     let Some(fleet) = &source.snapshot.fleet else { return html! {} };
     let rows = html! {

@@ -1,4 +1,4 @@
-//! The instrument's page: this tool as a measuring device, with its own errors.
+//! The instrument section: this tool as a measuring device, with its own errors.
 
 use maud::{Markup, html};
 
@@ -11,7 +11,7 @@ use crate::run::State;
 use crate::tally::{Counter, Timer, quantile};
 use crate::units::plural;
 
-/// Load threads listed without being asked; the rest opens on demand.
+/// Load threads listed open; more open on demand.
 const MOST_OPEN_THREADS: usize = 8;
 
 pub(crate) fn section(source: &Source) -> Markup {
@@ -24,7 +24,7 @@ pub(crate) fn section(source: &Source) -> Markup {
                 h3 { "Reasons to doubt the measurement" }
                 ul class="reasons" { @for reason in &judged.reasons { li { (unbroken(&one_line(reason))) } } }
             }
-            // Before anything is measured, say only that.
+            // Before anything is measured, notes would be premature.
             @if !judged.notes.is_empty() && (source.snapshot.measured_ns > 0 || source.snapshot.state == State::Finished) {
                 h3 { "Worth knowing" }
                 ul { @for note in &judged.notes { li { (unbroken(&one_line(note))) } } }

@@ -1,11 +1,11 @@
-//! The run as one HTML file: it asks nothing of the network, runs no script, and reads well on a phone,
-//! in the dark, on paper and aloud.
+//! A run as one HTML file: no network access, no scripts, readable on a phone, in dark mode, on paper and by
+//! screen readers.
 //!
-//! maud writes it: markup is Rust, checked and escaped by the compiler's macro, with no template files
-//! to find at run time, and it adds one small macro crate to the build where askama adds a template
-//! parser and its derive. Everything that comes from a plan or a target goes through its escaping; the
-//! only text that does not is our own style sheet, which the page's security policy names by its hash,
-//! so that a browser would refuse anything that slipped through. What stays out: judging.
+//! maud writes it: markup is Rust, checked and escaped by the compiler's macro, without template files at run
+//! time. It adds one small macro crate to the build where askama adds a template parser and its derive.
+//! Everything that comes from a plan or a target is escaped. The only unescaped text is our own style sheet,
+//! which the page's security policy allows by its hash, so that a browser would refuse anything that slipped
+//! through.
 
 mod baseline;
 pub(super) mod charts;

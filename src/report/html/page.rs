@@ -1,4 +1,4 @@
-//! The page, and the parts of it that a live page has, too.
+//! The page, and the parts that it shares with the live page.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -12,10 +12,10 @@ use crate::report::headline::{Headline, INSECURE, Tone};
 use crate::report::sanitize::{one_line, unbroken};
 use crate::run::Snapshot;
 
-/// The style sheet of every page; colours by class.
+/// The style sheet of every page; sets colors by class.
 const STYLE: &str = include_str!("report.css");
 
-/// The page of a finished run.
+/// The page of a finished run as HTML.
 pub fn page(snapshot: &Snapshot, instrument: &InstrumentFigures, thresholds: &[Threshold]) -> String {
     let source = Source::new(snapshot, instrument, thresholds);
     let headline = Headline::of(snapshot, instrument);
@@ -76,7 +76,7 @@ fn header(source: &Source, headline: &Headline) -> Markup {
     }
 }
 
-/// What was loaded and how it went.
+/// The target and the verdict.
 pub(in crate::report) fn heading(source: &Source, headline: &Headline, mark: &str) -> Markup {
     html! {
         p class="eyebrow" {
@@ -91,14 +91,14 @@ pub(in crate::report) fn heading(source: &Source, headline: &Headline, mark: &st
     }
 }
 
-/// Shown when the target's certificate was not checked.
+/// A warning if the target's certificate was not checked.
 pub(in crate::report) fn insecure(source: &Source) -> Markup {
     html! {
         @if source.run.insecure == Some(true) { p class="trust" { strong { (sections::sentence(INSECURE)) "." } } }
     }
 }
 
-/// Why the target or the measurement is not to be believed, if there is anything.
+/// The reasons to doubt the target or the measurement, if any.
 pub(in crate::report) fn doubts(source: &Source) -> Markup {
     html! {
         (insecure(source))

@@ -1,4 +1,4 @@
-//! The page's sections, each from the figures to markup.
+//! The page's sections, each from figures to markup.
 
 use maud::{Markup, html};
 
@@ -25,12 +25,12 @@ const PERCENTILES: [(&str, f64); 7] = [
     ("99.99 %", 0.9999),
 ];
 
-/// Scenarios in the table that is open; the others are one click away.
+/// Scenarios in the open table; the others are one click away.
 const MOST_SCENARIOS: usize = 100;
 const SCENARIO_HEADER: [&str; 11] =
     ["scenario", "weight", "sent", "ok", "failed", "dropped", "ok rate", "50 %", "90 %", "99 %", "max"];
 
-/// `text` with its first letter in upper case.
+/// `text` with its first letter in uppercase.
 pub(crate) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
@@ -44,7 +44,7 @@ pub(crate) fn share(n: u64, of: u64) -> String {
     percent(n as f64 / of.max(1) as f64)
 }
 
-/// A table that scrolls by itself where it is wider than the page, by keyboard too.
+/// A table that scrolls by itself where it is wider than the page, by keyboard, too.
 pub(crate) fn table(label: &str, header: &[&str], rows: Markup) -> Markup {
     html! {
         div class="scroll" tabindex="0" role="region" aria-label=(label) {
@@ -56,7 +56,7 @@ pub(crate) fn table(label: &str, header: &[&str], rows: Markup) -> Markup {
     }
 }
 
-/// The load in a sentence.
+/// The load in one sentence.
 pub(crate) fn what_was_run(source: &Source) -> String {
     let (run, snapshot) = (&source.run, source.snapshot);
     let connections = plural(run.connections.into(), "connection");
@@ -77,7 +77,7 @@ pub(crate) fn what_was_run(source: &Source) -> String {
     unbroken(&format!("{load}, {measured}{warmup}{started}."))
 }
 
-/// A timestamp as people write it, to the second.
+/// `2026-01-31 12:00:00 UTC` from an RFC 3339 timestamp.
 fn plain(rfc3339: &str) -> String {
     let (date, clock) = rfc3339.split_once('T').unwrap_or((rfc3339, ""));
     format!("{date} {} UTC", clock.split(['.', 'Z']).next().unwrap_or_default())
@@ -118,7 +118,7 @@ pub(crate) fn answers(source: &Source) -> Markup {
     figure("Time with answers", share, gap + &remark.unwrap_or_default())
 }
 
-/// The instrument's own error in one figure. Without a schedule nothing is due, and nothing late.
+/// The instrument's own error in one figure: slip, or receive delay in the closed model, which has no slip.
 pub(crate) fn own_error(source: &Source) -> (&'static str, String, String) {
     let tally = &source.snapshot.tally;
     let own_99 = |h| optional(quantile::percentile(h, 0.99));
@@ -138,7 +138,7 @@ pub(crate) fn own_error(source: &Source) -> (&'static str, String, String) {
     }
 }
 
-/// One figure, and what stands beside it.
+/// One figure with a remark next to it.
 pub(crate) fn figure(name: &str, value: String, beside: String) -> Markup {
     html! { div { dt { (name) } dd { strong { (value) } span { (beside) } } } }
 }
@@ -166,18 +166,18 @@ pub(crate) fn thresholds(source: &Source) -> Markup {
     }
 }
 
-/// The class that colours a result: what is not known before the end is nothing to be looked at yet.
+/// The CSS class of a result; neutral while it is unknown.
 fn result_class(source: &Source, result: &'static str) -> &'static str {
     if is_pending(source, result) { "pending" } else { result }
 }
 
-/// Whether a result says nothing yet: nothing that was not measured has failed.
+/// Whether a result is still unknown: nothing can have failed before anything was measured.
 fn is_pending(source: &Source, result: &str) -> bool {
     let measured = source.snapshot.tally.ended() > 0;
     source.snapshot.state != State::Finished && (result == "inconclusive" || !measured)
 }
 
-/// A gate's result; before the end, what it would be now.
+/// A threshold's result; before the end, its state so far.
 fn result(source: &Source, result: &'static str) -> &'static str {
     match result {
         _ if source.snapshot.state == State::Finished => result,
@@ -187,7 +187,7 @@ fn result(source: &Source, result: &'static str) -> &'static str {
     }
 }
 
-/// Whether there are times of requests that ended well and of requests that failed.
+/// Whether there are times of both successful and failed requests.
 fn has_both(tally: &Merged) -> bool {
     [RowTimer::ResponseOk, RowTimer::ResponseFailed].iter().all(|t| tally.over_rows(*t).count() > 0)
 }
@@ -195,7 +195,7 @@ fn has_both(tally: &Merged) -> bool {
 pub(crate) fn latency(source: &Source) -> Markup {
     let tally = &source.snapshot.tally;
     let (response, service) = (tally.times(RowTime::Response), tally.times(RowTime::Service));
-    // Apart only where there are both.
+    // Split only where there are both.
     let apart = |timer| if has_both(tally) { tally.over_rows(timer) } else { Histogram::new() };
     let (ok, failed) = (apart(RowTimer::ResponseOk), apart(RowTimer::ResponseFailed));
     let columns = [
@@ -207,7 +207,7 @@ pub(crate) fn latency(source: &Source) -> Markup {
         ("connect", tally.timer(Timer::ConnectTime)),
         ("TLS handshake", tally.timer(Timer::TlsTime)),
     ];
-    // Before the end these two have their place from the start, so that nothing is pushed away.
+    // Before the end these two are always shown, so that later columns displace nothing.
     let first = if source.snapshot.state == State::Finished { 0 } else { 2 };
     let columns = columns.into_iter().enumerate().filter(|(i, (_, h))| *i < first || h.count() > 0);
     let columns: Vec<_> = columns.map(|(_, column)| column).collect();
@@ -250,12 +250,12 @@ fn with_interval(histogram: &Histogram, q: f64) -> String {
     }
 }
 
-/// What to show of the scenarios that do not fit into the table.
+/// How to show the scenarios that do not fit into the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OmittedRows {
-    /// They are in a table of their own that is drawn when it is opened.
+    /// In a second table, folded.
     Folded,
-    /// The page says where they are.
+    /// As a note on where to find them.
     Elsewhere,
 }
 
@@ -405,7 +405,7 @@ pub(crate) fn environment(source: &Source) -> Markup {
     }
 }
 
-/// Names and values, one below the other.
+/// A list of names and values.
 pub(crate) fn facts_list(facts: &[(&str, String)]) -> Markup {
     html! { dl class="facts" { @for (name, value) in facts { div { dt { (name) } dd { (value) } } } } }
 }

@@ -1,15 +1,15 @@
-//! What every section of a page is drawn from.
+//! The input of every section of a page.
 
 use crate::report::figures::{InstrumentFigures, Threshold, Totals};
 use crate::report::sanitize;
 use crate::run::{RunInfo, Snapshot};
 
-/// What every section is drawn from.
+/// The input of every section of a page.
 pub(in crate::report) struct Source<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) instrument: &'a InstrumentFigures,
     pub(crate) thresholds: &'a [Threshold],
-    /// The run's words, safe to show.
+    /// The run's texts, sanitized.
     pub(crate) run: RunInfo,
     pub(crate) totals: Totals,
 }

@@ -1,4 +1,4 @@
-//! A coordinator's workers: where each stands, and who was missing from when on.
+//! A coordinator's workers: their states, and which were missing from when on.
 
 use maud::{Markup, html};
 
@@ -9,7 +9,7 @@ use crate::report::format::{count, percent, time};
 use crate::report::sanitize::one_line;
 use crate::units::plural;
 
-/// Nothing where there is no fleet.
+/// Empty without a fleet.
 pub(crate) fn section(source: &Source) -> Markup {
     let Some(of_source) = &source.snapshot.fleet else { return html! {} };
     let fleet = of_source.figures();
@@ -41,12 +41,13 @@ pub(crate) fn section(source: &Source) -> Markup {
     }
 }
 
-/// A worker's state: its own report, unless it has been silent for a while.
+/// A worker's state as reported, or `silent`.
 fn stands(worker: &WorkerFigures) -> &'static str {
     if worker.silent { "silent" } else { worker.state }
 }
 
-/// The class that colours a state: red who is gone against the plan, amber who may be, green who works or is done.
+/// The CSS class of a state: red for lost workers, amber for those that may be, green for working or finished
+/// ones.
 fn tone(state: &str) -> &'static str {
     match state {
         "lost" | "left" | "failed" => "bad",

@@ -1,8 +1,8 @@
-//! Line charts as inline SVG, drawn by hand: pure functions from points to one `<svg>` element.
+//! Line charts as inline SVG: pure functions from points to one `<svg>` element.
 //!
-//! Colours and type come from a style sheet by class (`s1` … `s4` are the series, `grid`, `tick`,
-//! `legend`), never from attributes, so that the same chart stands under a strict content security
-//! policy, in light, in dark and in print. What stays out: what is drawn, and the page around it.
+//! Colors and fonts come from a style sheet by class (`s1` … `s4` are the series, `grid`, `tick`, `legend`),
+//! never from attributes. So the same chart works under a strict content security policy, in light and dark
+//! mode and in print.
 
 mod scale;
 mod thin;
@@ -12,60 +12,56 @@ use maud::{Markup, html};
 pub(crate) use self::scale::{Scale, Tick, count_ticks, percentile_ticks, second_ticks, time_ticks};
 pub(crate) use self::thin::{MAX_POINTS, PlotPoint, thin};
 
-/// The size of the drawing in its own units: half a page wide, so that its type stays readable both
-/// there and on the full width of a phone.
+/// The drawing's size in its own units: half a page wide, so that text stays readable both there and on the
+/// full width of a phone.
 const WIDTH: f64 = 480.0;
 const HEIGHT: f64 = 270.0;
-/// Space around the plot: labels to the left and below, the legend's first row above.
+/// Margins of the plot: labels to the left and below, the legend's first row above.
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = 27.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 30.0;
-/// A legend entry: its stroke, the gaps around it, and about what a letter takes.
+/// A legend entry: its stroke, the gap after it, and the approximate width of a letter.
 const LEGEND_STROKE: f64 = 20.0;
 const LEGEND_GAP: f64 = 7.0;
 const LEGEND_LETTER: f64 = 7.8;
-/// Each further row of the legend.
+/// Height of each further row of the legend.
 const LEGEND_ROW: f64 = 18.0;
 
-/// One axis.
 #[derive(Clone, Debug)]
 pub(crate) struct Axis {
-    /// From values to places.
+    /// From values to positions.
     pub(crate) scale: Scale,
-    /// Where lines and labels stand.
+    /// Grid lines and labels.
     pub(crate) ticks: Vec<Tick>,
 }
 
-/// One line.
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
-    /// What the legend calls it.
+    /// The name in the legend.
     pub(crate) name: &'static str,
     /// Its class in the style sheet.
     pub(crate) class: &'static str,
-    /// Where it goes; `None` interrupts it.
+    /// The points in order; `None` interrupts the line.
     pub(crate) points: Vec<Option<PlotPoint>>,
 }
 
-/// One chart.
 #[derive(Clone, Debug)]
 pub(crate) struct Chart<'a> {
-    /// Unique on the page; the ids of title and description are made from it.
+    /// Unique on the page; the ids of title and description derive from it.
     pub(crate) id: &'a str,
-    /// What it shows.
     pub(crate) title: &'a str,
-    /// What it says, for those who cannot see it.
+    /// A text alternative for screen readers.
     pub(crate) description: String,
-    /// To the right.
+    /// The horizontal axis.
     pub(crate) x: Axis,
-    /// Upwards.
+    /// The vertical axis.
     pub(crate) y: Axis,
-    /// The lines, the most important first; it is drawn last, on top.
+    /// The lines, the most important first; that one is drawn last, on top.
     pub(crate) series: Vec<Series>,
 }
 
-/// The chart as an `<svg>` element.
+/// Draw a chart as an `<svg>` element.
 pub(crate) fn chart(chart: &Chart) -> Markup {
     let (title, description) = (format!("{}-title", chart.id), format!("{}-description", chart.id));
     html! {
@@ -81,7 +77,7 @@ pub(crate) fn chart(chart: &Chart) -> Markup {
     }
 }
 
-/// The place of a chart with nothing to draw, and why.
+/// An empty chart with the reason.
 pub(crate) fn empty(why: &str) -> Markup {
     let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
     html! {
@@ -93,7 +89,7 @@ pub(crate) fn empty(why: &str) -> Markup {
     }
 }
 
-/// Where a chart's values come to stand.
+/// Maps a chart's values to coordinates.
 struct Plot<'a> {
     x: &'a Axis,
     y: &'a Axis,
@@ -101,7 +97,7 @@ struct Plot<'a> {
     top: f64,
 }
 
-/// One entry of the legend: where it begins, and its middle's height.
+/// One entry of the legend: its left end, and the height of its middle.
 struct Entry {
     x: f64,
     y: f64,
@@ -150,7 +146,7 @@ fn grid(plot: &Plot) -> Markup {
     }
 }
 
-/// A polyline for each uninterrupted stretch; a point alone becomes a dot.
+/// A polyline for each uninterrupted section; an isolated point becomes a dot.
 fn line(plot: &Plot, series: &Series) -> Markup {
     let stretches = series.points.split(Option::is_none).filter(|stretch| !stretch.is_empty());
     let place = |point: &Option<PlotPoint>| {
@@ -179,7 +175,7 @@ fn legend(entries: &[Entry]) -> Markup {
     }
 }
 
-/// A coordinate to a tenth of a unit: finer is not seen and only fills the file.
+/// A coordinate rounded to a tenth of a unit: more digits only enlarge the file.
 fn number(value: f64) -> String {
     let text = format!("{value:.1}");
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)

@@ -1,18 +1,18 @@
-//! Scales and their ticks: where a value stands on an axis, and which values deserve a label.
+//! Scales and their ticks: the positions of values on an axis, and the values to label.
 
 use crate::report::format;
 
-/// Intervals between ticks that read well, within one decade.
+/// Readable intervals between ticks, within one decade.
 const STEPS: [f64; 4] = [1.0, 2.0, 5.0, 10.0];
-/// The same on a clock, in seconds.
+/// Readable intervals of time, in seconds.
 const CLOCK_STEPS_S: [f64; 18] = [
     1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_200.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0,
     21_600.0, 43_200.0, 86_400.0,
 ];
-/// Above this ratio of the largest to the smallest value a linear axis would press most of them flat.
+/// Above this ratio of the largest to the smallest value the axis is logarithmic.
 const LOGARITHMIC_FROM: f64 = 20.0;
 
-/// From values to 0..=1.
+/// Maps values to 0..=1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Scale {
     low: f64,
@@ -20,23 +20,21 @@ pub(crate) struct Scale {
     logarithmic: bool,
 }
 
-/// A labelled place on an axis.
+/// A labeled position on an axis.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Tick {
-    /// The value.
     pub(crate) at: f64,
-    /// What stands beside it.
     pub(crate) label: String,
 }
 
 impl Scale {
-    /// From `low` to `high` in equal steps; an empty range is widened.
+    /// Linear from `low` to `high`; an empty range is widened.
     pub(crate) fn linear(low: f64, high: f64) -> Self {
         let high = if high > low { high } else { low + 1.0 };
         Self { low, high, logarithmic: false }
     }
 
-    /// For values that lie in `least..=most`: logarithmic when they differ widely, else linear from zero.
+    /// For values in `least..=most`: logarithmic when they differ widely, otherwise linear from zero.
     pub(crate) fn for_spread(least: f64, most: f64) -> Self {
         if least > 0.0 && most / least > LOGARITHMIC_FROM {
             return Self { low: round_down(least), high: round_up(most), logarithmic: true };
@@ -44,7 +42,7 @@ impl Scale {
         Self::from_zero(most)
     }
 
-    /// From zero to a round value at or above `most`.
+    /// Linear from zero to a round value at or above `most`.
     pub(crate) fn from_zero(most: f64) -> Self {
         if most.is_nan() || most <= 0.0 {
             return Self::linear(0.0, 1.0);
@@ -53,7 +51,7 @@ impl Scale {
         Self::linear(0.0, (most / step - 1e-9).ceil().max(1.0) * step)
     }
 
-    /// Where `value` stands, kept within 0..=1.
+    /// The position of `value`, clamped to 0..=1.
     pub(crate) fn place(&self, value: f64) -> f64 {
         let at = |v: f64| if self.logarithmic { v.max(self.low).ln() } else { v };
         let share = (at(value) - at(self.low)) / (at(self.high) - at(self.low));
@@ -82,7 +80,7 @@ impl Scale {
     }
 }
 
-/// The round interval that cuts `range` into at most about `most` pieces.
+/// The smallest round interval that splits `range` into at most about `most` pieces.
 fn step_for(range: f64, most: usize) -> f64 {
     let rough = range / most.max(1) as f64;
     let decade = 10f64.powf(rough.log10().floor());
@@ -120,7 +118,7 @@ pub(crate) fn count_ticks(scale: &Scale) -> Vec<Tick> {
 pub(crate) fn second_ticks(scale: &Scale) -> Vec<Tick> {
     let rough = scale.high / 6.0;
     let round = CLOCK_STEPS_S.into_iter().find(|step| *step >= rough * 0.999);
-    // Below a second and above a day, decades serve as well as clocks do.
+    // Below a second and above a day, use decades instead of clock steps.
     let step = round.filter(|_| rough > 0.5).unwrap_or_else(|| step_for(scale.high, 6));
     let last = (scale.high / step + 1e-9).floor() as u64;
     let label = |s: f64| match s {
@@ -131,7 +129,7 @@ pub(crate) fn second_ticks(scale: &Scale) -> Vec<Tick> {
     (0..=last).map(|i| i as f64 * step).map(|at| Tick { at, label: label(at) }).collect()
 }
 
-/// Ticks of an axis of percentiles, where `-log10(1 - q)` is the value: 0, 90, 99, 99.9 % …
+/// Ticks of a percentile axis, whose values are `-log10(1 - q)`: 0, 90, 99, 99.9 % …
 pub(crate) fn percentile_ticks(nines: u32) -> Vec<Tick> {
     let label = |n: u32| match n {
         0 => "0 %".to_owned(),

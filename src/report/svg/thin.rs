@@ -1,19 +1,17 @@
-//! Fewer points for a long line, such that no peak and no trough is lost.
+//! Reduces the points of a long line without losing a peak or trough.
 
-/// Points drawn of one line at most: more than there are pixels across.
+/// Default maximum of points per line: more than the pixels across.
 pub(crate) const MAX_POINTS: usize = 600;
 
 /// One point of a line, in the axes' values.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct PlotPoint {
-    /// To the right.
     pub(crate) x: f64,
-    /// Upwards.
     pub(crate) y: f64,
 }
 
-/// `points` as at most `most` (at least 4) of them: of each run of neighbours the lowest and the highest stay,
-/// in their order. A run of gaps alone stays a gap.
+/// Reduce `points` to at most `most` (at least 4): each run of neighbors keeps its lowest and highest, in
+/// order. A run of gaps alone stays a gap.
 pub(crate) fn thin(points: &[Option<PlotPoint>], most: usize) -> Vec<Option<PlotPoint>> {
     if points.len() <= most {
         return points.to_vec();

@@ -1,4 +1,4 @@
-//! The gates of a run in the summary: what decides its exit code.
+//! Thresholds, broken expectations and the baseline comparison in the summary.
 
 use super::page::{Page, Style, shorten};
 use crate::report::compared::{self, ChangeKind};
@@ -8,14 +8,14 @@ use crate::report::threshold;
 use crate::run::Snapshot;
 use crate::verdict::baseline::Change;
 
-/// Broken expectations shown: a screenful; the report file has them all.
+/// Broken expectations shown: a screenful; the report file has all.
 const MOST_BROKEN: usize = 10;
-/// Significant changes shown: a screenful; the report file has them all.
+/// Significant changes shown: a screenful; the report file has all.
 const MOST_CHANGES: usize = 20;
-/// Columns of a response shown.
+/// Columns shown of a response body.
 const EXCERPT_COLUMNS: usize = 120;
 
-/// The plan's thresholds: how each came out, the figure and how far it is from the limit.
+/// The plan's thresholds: result, figure and distance from the limit.
 pub(crate) fn thresholds(page: &mut Page, snapshot: &Snapshot) {
     let thresholds = Threshold::all(snapshot);
     if thresholds.is_empty() {
@@ -37,7 +37,7 @@ fn threshold_row(threshold: &Threshold) -> (Style, Vec<String>) {
     (style, vec![threshold.result.to_owned(), name, threshold::account(threshold)])
 }
 
-/// Which expectations were broken first, and by what.
+/// The first broken expectations of each kind.
 pub(crate) fn broken_expectations(page: &mut Page, snapshot: &Snapshot) {
     let broken = BrokenExpectation::all(snapshot);
     if broken.is_empty() {
@@ -57,7 +57,7 @@ pub(crate) fn broken_expectations(page: &mut Page, snapshot: &Snapshot) {
     }
 }
 
-/// The run held against an earlier one: every significant change, and the others all together.
+/// The comparison with the baseline: every significant change, and the others of the whole run.
 pub(crate) fn baseline(page: &mut Page, snapshot: &Snapshot) {
     let (Some(against), Some(compared)) = (snapshot.run.baseline.as_deref(), snapshot.comparison()) else {
         return;

@@ -1,12 +1,12 @@
-//! A run in one line while it lasts.
+//! A live run in one line.
 
 use crate::report::format::{count, percent, rate, time, whole_seconds};
 use crate::run::{Fleet, Snapshot, State};
 use crate::tally::{RowCounter, RowTime, quantile};
 use crate::verdict::threshold::Outcome;
 
-/// Of a fleet that has not begun: what it waits for. Else state, progress, rate over the last window, requests
-/// on the wire, errors, latency so far, time left.
+/// A fleet before the start: what it waits for. Otherwise state, progress, rate over the last window,
+/// requests in flight, errors, latency so far, time left.
 pub fn live_line(snapshot: &Snapshot) -> String {
     if let Some(awaited) = snapshot.fleet.as_ref().and_then(Fleet::waits_for) {
         return awaited;
@@ -36,8 +36,8 @@ pub fn live_line(snapshot: &Snapshot) -> String {
     parts.join(", ")
 }
 
-/// What a run waits for that was stopped: what was in flight when the last window closed, for at most `drain_ns`
-/// nanoseconds; `by_signal`: another signal ends the process.
+/// What a stopped run waits for: the requests in flight when the last window closed, for at most `drain_ns`
+/// nanoseconds. `by_signal`: another signal ends the process.
 pub(crate) fn stopping_line(snapshot: &Snapshot, drain_ns: u64, by_signal: bool) -> String {
     let awaited = match snapshot.threads.iter().map(|t| t.in_flight).sum() {
         // The first window has not closed yet.
@@ -48,8 +48,8 @@ pub(crate) fn stopping_line(snapshot: &Snapshot, drain_ns: u64, by_signal: bool)
     format!("stopping: waiting up to {} for {awaited} in flight{again}", whole_seconds(drain_ns))
 }
 
-/// Exchanges that ended per second in the last window. Once no load is applied, the last whole window in which it
-/// was: the drain says nothing of the run.
+/// Exchanges per second that ended in the last window. Once no load is applied, of the last whole window with
+/// load, since the drain does not represent the run.
 fn last_rate(snapshot: &Snapshot) -> Option<f64> {
     let measured_s = snapshot.measured_ns as f64 / 1e9;
     let is_over = matches!(snapshot.state, State::Draining | State::Finished);

@@ -1,7 +1,7 @@
-//! What people read in the terminal: the summary in the end and one line while it runs.
+//! Text for the terminal: the summary at the end and one line during the run.
 //!
-//! The order is that of the questions asked: did it pass and can it be believed, what was run, how
-//! much, how fast, what went wrong, what is our own error. What stays out: drawing.
+//! The order follows a reader's questions: did it pass and can I trust it, what was run, how much, how fast,
+//! what went wrong, how large is the tool's own error.
 
 mod gates;
 mod live;
@@ -17,13 +17,13 @@ use super::headline::{Headline, INSECURE, Tone};
 use super::sanitize::{self, one_line};
 use crate::run::Snapshot;
 
-/// Columns of a summary when nobody knows better.
+/// Columns of a summary when the width is unknown.
 pub const DEFAULT_WIDTH: usize = 100;
-/// The narrowest summary: below it tables would lose their meaning, so the terminal breaks the lines.
+/// The narrowest summary in columns: below it tables would be unreadable, so the terminal wraps the lines.
 pub const LEAST_WIDTH: usize = 80;
 
-/// The summary of a finished run in lines of at most `width` columns (at least [`LEAST_WIDTH`]), with
-/// escape sequences for colour only when asked.
+/// The summary of a finished run in lines of at most `width` columns (at least [`LEAST_WIDTH`]), with color
+/// escape sequences if `colour`.
 pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, colour: bool, width: usize) -> String {
     let mut page = Page::new(width.max(LEAST_WIDTH), colour);
     let run = sanitize::run(&snapshot.run);

@@ -1,29 +1,27 @@
-//! A page of plain text that keeps to its width: paragraphs, labelled lists, tables, and style.
+//! Plain text laid out to a width: paragraphs, labeled lists, tables, and style.
 //!
-//! Layout is done on plain text and style is put on afterwards, so that colour never moves a column.
-//! What stays out: what is written on it.
+//! Layout works on plain text and style is applied afterwards, so that color never moves a column.
 
 use unicode_width::UnicodeWidthStr as _;
 
-/// Columns taken by the label of a labelled list.
+/// Columns of the label in a labeled list.
 const LABEL_COLUMNS: usize = 16;
-/// Spaces between two columns of a table.
+/// Spaces between columns of a table.
 const GAP: usize = 2;
-/// The narrowest a table's first column is made before lines would grow over the width.
+/// The narrowest first column of a table; below it lines exceed the width.
 const NAME_LEAST_COLUMNS: usize = 5;
 
-/// What a piece of text means to the eye.
+/// The style of a piece of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// As it is.
     Plain,
     /// A heading or a label.
     Strong,
-    /// As hoped.
+    /// A good result.
     Good,
-    /// To be looked at.
+    /// A warning.
     Warn,
-    /// Wrong.
+    /// A bad result.
     Bad,
 }
 
@@ -40,7 +38,7 @@ impl Style {
     }
 }
 
-/// Text in the making.
+/// Text being laid out.
 #[derive(Debug)]
 pub(crate) struct Page {
     text: String,
@@ -49,33 +47,32 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// An empty page of `width` columns.
     pub(crate) fn new(width: usize, colour: bool) -> Self {
         Self { text: String::new(), width, colour }
     }
 
-    /// What was written, each line ended.
+    /// The text; every line ends with a line feed.
     pub(crate) fn finish(self) -> String {
         self.text
     }
 
-    /// An empty line.
     pub(crate) fn blank(&mut self) {
         self.text.push('\n');
     }
 
-    /// Words, indented, with a deeper indent from the second line on.
+    /// Wrapped words at an indent, with a hanging indent from the second line on.
     pub(crate) fn paragraph(&mut self, style: Style, indent: usize, text: &str) {
         self.items(style, &" ".repeat(indent), indent + 2, &[text.to_owned()]);
     }
 
-    /// A label and the items that belong to it, comma-separated, never broken within an item that fits.
+    /// A label and its comma-separated items; an item that fits a line is never broken.
     pub(crate) fn field(&mut self, label: &str, items: &[String]) {
         let label = format!("{label:LABEL_COLUMNS$}");
         self.items(Style::Plain, &label, LABEL_COLUMNS, items);
     }
 
-    /// The first column is text and gives way (shortened in its middle); the others are aligned right.
+    /// A table: the first column is text and shrinks if needed (shortened in its middle), the others align
+    /// right.
     pub(crate) fn table(&mut self, header: &[&str], rows: &[Vec<String>]) {
         let columns = |i: usize| {
             let cells = rows.iter().filter_map(|row| row.get(i)).map(|cell| cell.width());
@@ -102,7 +99,7 @@ impl Page {
         self.line(style, line.trim_end());
     }
 
-    /// Columns to the left: each row's cells are padded to the widest of their column.
+    /// Left-aligned columns, padded to the widest cell; the last column wraps.
     pub(crate) fn columns(&mut self, indent: usize, rows: &[(Style, Vec<String>)]) {
         let most = rows.iter().map(|(_, row)| row.len()).max().unwrap_or(0);
         let widest = |i: usize| rows.iter().filter_map(|(_, r)| r.get(i)).map(|c| c.width()).max();
@@ -121,7 +118,7 @@ impl Page {
 
     fn items(&mut self, style: Style, first: &str, hanging: usize, items: &[String]) {
         let mut line = first.to_owned();
-        // Nothing but a label or an indent so far: do not break, there is nothing to gain.
+        // Only a label or an indent so far: a break would gain nothing.
         let mut bare = true;
         for (i, item) in items.iter().enumerate() {
             let end = if i + 1 < items.len() { "," } else { "" };
@@ -152,7 +149,7 @@ impl Page {
     }
 }
 
-/// At most `columns` columns: what is too long loses its middle, since names differ at their ends.
+/// Shorten to `columns` by dropping the middle, since names differ at their ends.
 pub(crate) fn shorten(text: &str, columns: usize) -> String {
     const ELLIPSIS: &str = "...";
     if text.width() <= columns {

@@ -13,18 +13,18 @@ use crate::run::{RunInfo, Snapshot};
 use crate::tally::{Counter, Histogram, RowCounter, RowTime, RowTimer, Timer, quantile};
 use crate::units::plural;
 
-/// Percentiles of the latency table; p99.99 is left to the report file.
+/// Percentiles of the latency table; p99.99 is only in the report file.
 const ROWS: [(&str, f64); 6] =
     [("p50", 0.5), ("p75", 0.75), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)];
-/// In the closed model service time is shown beside response time when the median or p99 of the two
-/// are this far apart: below it the second column would only repeat the first.
+/// In the closed model service time is shown next to response time only if their medians or p99s differ by
+/// more than this share; otherwise the columns would look the same.
 const DIFFERENCE_WORTH_SHOWING: f64 = 0.05;
-/// Scenarios shown: a screenful; the report file has them all.
+/// Scenarios shown: a screenful; the report file has all.
 const MOST_SCENARIOS: usize = 20;
-/// Load threads named one by one; more are given as a range.
+/// Load threads listed individually; more are summarized as a range.
 const MOST_THREADS: usize = 8;
 
-/// What was run.
+/// Target, load and plan.
 pub(crate) fn load(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
     page.field("target", std::slice::from_ref(&run.target));
     let mut load = vec![format!("{} model", run.model)];
@@ -52,7 +52,7 @@ pub(crate) fn load(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
     page.field("plan", &plan);
 }
 
-/// How much of the asked rate there was.
+/// The planned, offered and achieved rates.
 pub(crate) fn rate(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures) {
     let rate = Rate::of(snapshot);
     let (Some(offered), Some(achieved)) = (rate.offered, rate.achieved) else { return };
@@ -70,7 +70,7 @@ pub(crate) fn rate(page: &mut Page, snapshot: &Snapshot, instrument: &Instrument
     page.field("rate", &items);
 }
 
-/// What became of the requests.
+/// Requests by result.
 pub(crate) fn requests(page: &mut Page, totals: &Totals) {
     let mut items = vec![
         format!("{} due", count(totals.due)),
@@ -97,7 +97,7 @@ pub(crate) fn availability(page: &mut Page, snapshot: &Snapshot) {
     }
 }
 
-/// Response time, and service time beside it where the two differ.
+/// Response time, and service time next to it where the two differ.
 pub(crate) fn latency(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
     let response = snapshot.tally.times(RowTime::Response);
     let service = snapshot.tally.times(RowTime::Service);
@@ -126,7 +126,7 @@ pub(crate) fn latency(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
     left_out(page, &response, totals);
 }
 
-/// The response times of requests that ended well and of those that failed, apart where there are both.
+/// Response times of successful and failed requests separately, where there are both.
 fn by_ending(page: &mut Page, snapshot: &Snapshot) {
     let both = [("ok", RowTimer::ResponseOk), ("failed", RowTimer::ResponseFailed)];
     let both = both.map(|(name, timer)| (name, snapshot.tally.over_rows(timer)));
@@ -160,7 +160,7 @@ fn optional(ns: Option<u64>) -> String {
     ns.map_or("–".to_owned(), time)
 }
 
-/// Why a percentile is missing.
+/// Why percentiles are missing.
 fn too_few(page: &mut Page, histogram: &Histogram) {
     let n = histogram.count();
     let missing: Vec<String> = ROWS
@@ -178,7 +178,7 @@ fn too_few(page: &mut Page, histogram: &Histogram) {
     }
 }
 
-/// What the percentiles do not show, next to them.
+/// What the percentiles leave out, right below them.
 fn left_out(page: &mut Page, response: &Histogram, totals: &Totals) {
     let mut missing = Vec::new();
     if totals.dropped > 0 {
@@ -196,7 +196,7 @@ fn left_out(page: &mut Page, response: &Histogram, totals: &Totals) {
     }
 }
 
-/// One line per scenario, when there are several.
+/// One line per scenario, if there are several.
 pub(crate) fn scenarios(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
     if run.scenarios.len() < 2 {
         return;
@@ -228,7 +228,7 @@ pub(crate) fn scenarios(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
     }
 }
 
-/// Every way in which requests did not end well, and what it means.
+/// Requests that did not succeed, by outcome, with an explanation.
 pub(crate) fn failures(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
     let digits = count(totals.failed.max(totals.dropped).max(totals.unfinished)).len();
     let row = |name: &str, n: u64, what: &str| {
@@ -255,7 +255,7 @@ pub(crate) fn failures(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
     }
 }
 
-/// What went wrong first, when, and how often it did in all.
+/// The first failure of each kind, when it occurred, and the total count.
 pub(crate) fn first_failures(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
     if snapshot.first_failures.is_empty() {
         return;
@@ -274,7 +274,7 @@ pub(crate) fn first_failures(page: &mut Page, snapshot: &Snapshot, run: &RunInfo
     }
 }
 
-/// What went over the wire and over which connections.
+/// Status codes, bytes and connections.
 pub(crate) fn traffic(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
     let codes = status_codes(&snapshot.tally);
     if !codes.is_empty() {
@@ -325,7 +325,7 @@ pub(crate) fn traffic(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
     }
 }
 
-/// This tool as a measuring device.
+/// The errors of this tool as a measuring device.
 pub(crate) fn own_error(page: &mut Page, snapshot: &Snapshot) {
     let tally = &snapshot.tally;
     let figures = |name: &str, h: &Histogram| match h.count() {
