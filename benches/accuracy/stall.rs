@@ -12,7 +12,7 @@ const SECONDS: f64 = 20.0;
 /// The target stops reading for so long in each second.
 const FREEZE_MS: &str = "100";
 
-/// One run: reported and exact, in seconds.
+/// One percentile over all rounds: reported and exact in milliseconds, and the difference in percent.
 #[derive(Default)]
 struct Column {
     reported_ms: Vec<f64>,

@@ -1,4 +1,4 @@
-//! What a fleet costs its coordinator: processor time, memory, and how long workers wait for answers.
+//! Measures a coordinator under a fleet: CPU time, memory, and how long workers wait for responses.
 //!
 //! `cargo bench --bench fleet -- --workers 100,500 --seconds 20`
 //!
@@ -29,7 +29,7 @@ use simulated::{AssignedShard, Simulated, WorkerResult, full_window};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_loadtester");
 const WORKERS_CORE: usize = 0;
 const COORDINATOR_CORE: usize = 1;
-/// Requests that each worker says it sent in each window.
+/// Requests that each worker reports per window.
 const REQUESTS: u64 = 1_000;
 const MB: f64 = 1e6;
 

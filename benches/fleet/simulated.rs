@@ -60,7 +60,7 @@ pub struct AssignedShard {
     pub windows: u64,
     /// What it counted in each of them.
     pub tally: Arc<Merged>,
-    /// The same as it bundle, so that their machine need not write it hundreds of times.
+    /// The same, encoded, so that the workers do not encode it hundreds of times.
     pub written: Arc<Vec<u8>>,
     /// How many workers are between their first window and their last.
     pub under_load: Arc<AtomicU32>,

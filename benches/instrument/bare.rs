@@ -30,7 +30,7 @@ const READ_BYTES: usize = 64 * 1024;
 const EVENTS: usize = 512;
 /// From this response length on bodies are dropped in the kernel instead of being copied out.
 const DISCARD_FROM_BYTES: usize = 16 * 1024;
-/// Options of the kernel at once when it only drops bytes.
+/// Bytes per read when the kernel only drops them.
 const DISCARD_BYTES: usize = 1 << 20;
 /// How long a target may take for its first answer, and an open run for its last ones.
 const PATIENCE: Duration = Duration::from_secs(5);

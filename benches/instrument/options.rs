@@ -63,10 +63,10 @@ impl Options {
         self.cases.iter().any(|asked| asked == case)
     }
 
-    /// The first case that `knows` does not know.
+    /// Check that every case is valid.
     ///
     /// # Errors
-    /// That it is none.
+    /// The first case that `knows` rejects, and the usage.
     pub fn check(&self, usage: &str, knows: impl Fn(&str) -> bool) -> Result<(), String> {
         match self.cases.iter().find(|case| !knows(case)) {
             Some(unknown) => Err(format!("no case {unknown:?}\n\n{usage}")),

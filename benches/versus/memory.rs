@@ -9,7 +9,7 @@ use super::instrument::options::Options;
 use super::instrument::table::{Table, dash};
 use super::{GENERATOR_CORE, TARGET_CORE};
 
-/// Fits the default limit of open files and the default range of local ports.
+/// Fits the usual hard limit on open files and the default range of local ports.
 const CONNECTIONS: usize = 8_000;
 const SECONDS: f64 = 5.0;
 
