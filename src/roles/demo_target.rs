@@ -72,6 +72,7 @@ impl DemoTarget {
         self.address
     }
 
+    /// The child's process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

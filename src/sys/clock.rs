@@ -9,6 +9,7 @@ pub struct Clock {
 }
 
 impl Clock {
+    /// A clock that reads 0 now.
     pub fn start() -> Self {
         Self { origin_ns: read(ClockId::Monotonic) }
     }

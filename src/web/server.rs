@@ -18,6 +18,7 @@ pub const DEFAULT_ADDR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALH
 /// large fleet makes at once would wait a second for a SYN to be sent again.
 const BACKLOG: i32 = 4_096;
 
+/// The address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listen {
     /// [`DEFAULT_ADDR`], or a free port of the same address if that one is taken.

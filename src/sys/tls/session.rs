@@ -42,6 +42,7 @@ impl Session {
         Ok(Self { connection, shows_certificate, unsent: 0, taken: 0, marked: 0, peer_closed, broken })
     }
 
+    /// Whether the handshake is incomplete.
     #[inline]
     pub fn is_handshaking(&self) -> bool {
         self.connection.is_handshaking()
