@@ -149,7 +149,10 @@ class Stage:
             (prebuilt / name).write_text(text)
             (prebuilt / name).chmod(0o755)
         dockerfile = TOP / "deploy/docker/Dockerfile"
-        builders = [image for image in re.findall(r"^FROM (\S+)", dockerfile.read_text(), re.M) if image != "scratch"]
+        text = dockerfile.read_text()
+        defaults = dict(re.findall(r"^ARG (\w+)=(\S+)", text, re.M))
+        named = [re.sub(r"\$\{(\w+)\}", lambda m: defaults[m[1]], name) for name in re.findall(r"^FROM (\S+)", text, re.M)]
+        builders = [image for image in named if image != "scratch"]
         for builder in builders:
             with subprocess.Popen(["tar", "-C", base, "-c", "."], stdout=subprocess.PIPE) as tar:
                 self.podman("import", "--change", "ENV PATH=/prebuilt:/usr/bin:/bin", "-", builder, stdin=tar.stdout)
