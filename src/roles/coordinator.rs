@@ -16,8 +16,7 @@ use super::{Exit, Failure, plan_form, summary, tokens};
 use crate::cli::Options;
 use crate::fleet::Refusal;
 use crate::fleet::coordinator::StopReason;
-use crate::run::SharedSnapshot;
-use crate::run::{RunInfo, Snapshot, State};
+use crate::run::{RunInfo, SharedSnapshot, Snapshot, State};
 use crate::web::{self, Access, Listen, Operator, Site, Token};
 
 /// Listen address with tokens.

@@ -32,8 +32,7 @@ use crate::fleet::worker::{self, Answer, CallError, Effect, Event, Request, Work
 use crate::fleet::{Checked as _, Refusal};
 use crate::load::{Pem, WINDOW_NS};
 use crate::plan::{Plan, Shard};
-use crate::run::SharedSnapshot;
-use crate::run::{RunInfo, Snapshot, State};
+use crate::run::{RunInfo, SharedSnapshot, Snapshot, State};
 use crate::sys::{self, Clock};
 use crate::tally::{Merged, ThreadHealth, Timer, quantile};
 use crate::verdict::{self, Threads};

@@ -10,8 +10,7 @@ use super::site::Site;
 use crate::report::dashboard::{self, Fragment, PageFeatures};
 use crate::report::figures::Threshold;
 use crate::report::{EXTENSIONS, Format, file};
-use crate::run::SharedSnapshot;
-use crate::run::Snapshot;
+use crate::run::{SharedSnapshot, Snapshot};
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";

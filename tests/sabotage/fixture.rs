@@ -112,13 +112,20 @@ pub struct Generator {
 impl Generator {
     /// Against `target` with these arguments, on one core, without a status server.
     pub fn against(target: &TargetThread, args: &str) -> Self {
-        let core = cores().0;
-        let mut generator = Self {
-            wrapper: ["taskset", "-c", &core.to_string()].map(str::to_owned).into(),
-            args: vec![format!("http://{}/", target.address)],
-        };
-        generator.args.extend(args.split_whitespace().map(str::to_owned));
-        generator
+        Self::new(vec![format!("http://{}/", target.address)], args)
+    }
+
+    /// With this plan, written to a file of this name, in the same way.
+    pub fn with_plan(name: &str, plan: &str, args: &str) -> Self {
+        let path =
+            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.yaml", std::process::id()));
+        std::fs::write(&path, plan).expect("disk space");
+        Self::new(vec!["--plan".to_owned(), path.display().to_string()], args)
+    }
+
+    fn new(source: Vec<String>, args: &str) -> Self {
+        let wrapper = ["taskset", "-c", &cores().0.to_string()].map(str::to_owned).into();
+        Self { wrapper, args: source }.and(args)
     }
 
     /// Under one more command that runs what follows it.
