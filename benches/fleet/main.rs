@@ -12,11 +12,12 @@ mod instrument;
 mod simulated;
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use instrument::child::Scratch;
@@ -38,7 +39,8 @@ Measure a coordinator under many simulated workers and print Markdown.
 
   --workers A,B  sizes of the fleet (default 100,500)
   --seconds S    length of one run (default 20)
-  --full         reports whose histograms are filled from end to end";
+  --full         reports whose histograms are filled from end to end
+  --scraped      256 scenarios, without and with a slow reader of /metrics every 100 ms";
 
 fn main() -> std::process::ExitCode {
     instrument::finish(measure(&instrument::own_args()))
@@ -53,6 +55,7 @@ fn measure(args: &[String]) -> Result<(), String> {
     let wrong = |e: pico_args::Error| format!("{e}\n\n{USAGE}");
     let sizes: Option<String> = args.opt_value_from_str("--workers").map_err(wrong)?;
     let is_full = args.contains("--full");
+    let is_scraped = args.contains("--scraped");
     let seconds: u64 = args.opt_value_from_str("--seconds").map_err(wrong)?.unwrap_or(20);
     let sizes: Result<Vec<u32>, _> =
         sizes.as_deref().unwrap_or("100,500").split(',').map(|n| n.trim().parse()).collect();
@@ -70,13 +73,14 @@ fn measure(args: &[String]) -> Result<(), String> {
         "report p99 (ms)",
         "calls in vain",
     ]);
-    for journal in [false, true] {
+    let variants = if is_scraped { &SCRAPED } else { &DURABLE };
+    for variant in variants {
         let mut resident = Vec::new();
         for &workers in &sizes {
-            eprintln!("{workers} workers{}", if journal { ", with a journal" } else { "" });
-            let run = Run::take_part(workers, seconds, journal, is_full)?;
+            eprintln!("{workers} workers{}", variant.name);
+            let run = Run::take_part(workers, seconds, variant, is_full)?;
             resident.push((f64::from(workers), run.resident_bytes as f64));
-            table.row(run.row(workers, journal));
+            table.row(run.row(workers, variant));
         }
         if let (Some(few), Some(many)) = (resident.first(), resident.last().filter(|_| resident.len() > 1)) {
             let each = (many.1 - few.1) / (many.0 - few.0) / 1024.0;
@@ -86,6 +90,28 @@ fn measure(args: &[String]) -> Result<(), String> {
     println!("\n{table}");
     Ok(())
 }
+
+/// What is varied between two runs.
+struct Variant {
+    name: &'static str,
+    scenarios: usize,
+    journal: bool,
+    /// Whether `/metrics` is read every [`SCRAPE_INTERVAL`], slowly.
+    is_scraped: bool,
+}
+
+const DURABLE: [Variant; 2] = [
+    Variant { name: "", scenarios: 1, journal: false, is_scraped: false },
+    Variant { name: ", journal", scenarios: 1, journal: true, is_scraped: false },
+];
+const SCRAPED: [Variant; 2] = [
+    Variant { name: ", 256 scenarios", scenarios: 256, journal: false, is_scraped: false },
+    Variant { name: ", 256 scenarios, scraped", scenarios: 256, journal: false, is_scraped: true },
+];
+const SCRAPE_INTERVAL: Duration = Duration::from_millis(100);
+/// What a slow reader takes at a time, and how long it pauses in between: 3 MB/s.
+const SLOW_READ_BYTES: usize = 16 << 10;
+const SLOW_READ_PAUSE: Duration = Duration::from_millis(5);
 
 /// How a run was for its coordinator and its workers.
 struct Run {
@@ -97,11 +123,11 @@ struct Run {
 }
 
 impl Run {
-    fn take_part(workers: u32, seconds: u64, journal: bool, is_full: bool) -> Result<Self, String> {
+    fn take_part(workers: u32, seconds: u64, variant: &Variant, is_full: bool) -> Result<Self, String> {
         let scratch = Scratch::new()?;
-        let coordinator = Coordinator::start(scratch.path(), workers, seconds, journal)?;
+        let coordinator = Coordinator::start(scratch.path(), workers, seconds, variant)?;
         pin(WORKERS_CORE)?;
-        let tally = if is_full { full_window() } else { window() };
+        let tally = if is_full { full_window() } else { window(variant.scenarios) };
         let part = AssignedShard::new(coordinator.address, seconds, tally);
         let under_load = part.under_load.clone();
         let begun = Instant::now();
@@ -111,6 +137,7 @@ impl Run {
         };
         let threads: Result<Vec<_>, _> = (0..workers).map(spawn).collect();
         let threads = threads.map_err(|e| format!("cannot start a thread: {e}"))?;
+        let scraper = variant.is_scraped.then(|| Scraper::start(coordinator.address));
         // Counted is what lies between the first window of the last worker and the last one of the first.
         let (mut first, mut last, mut peak_bytes) = (None, None, 0);
         while threads.iter().any(|thread| !thread.is_finished()) {
@@ -121,6 +148,9 @@ impl Run {
                 last = Some(now);
                 peak_bytes = coordinator.bytes("VmHWM")?;
             }
+        }
+        if let Some(scraper) = scraper {
+            eprintln!("{}", scraper.stop());
         }
         let results: Vec<WorkerResult> =
             threads.into_iter().filter_map(|thread| thread.join().ok()).collect();
@@ -139,7 +169,7 @@ impl Run {
         })
     }
 
-    fn row(&self, workers: u32, journal: bool) -> Vec<String> {
+    fn row(&self, workers: u32, variant: &Variant) -> Vec<String> {
         let all = |times: fn(&WorkerResult) -> &[Duration]| {
             let mut all: Vec<f64> =
                 self.results.iter().flat_map(times).map(|took| took.as_secs_f64() * 1e3).collect();
@@ -152,7 +182,7 @@ impl Run {
             times.get(i).map_or(instrument::table::dash(), |ms| format!("{ms:.1}"))
         };
         vec![
-            format!("{workers}{}", if journal { ", journal" } else { "" }),
+            format!("{workers}{}", variant.name),
             format!("{:.2}", self.joined_s),
             format!("{:.2}", self.cores),
             format!("{:.1}", self.resident_bytes as f64 / MB),
@@ -167,12 +197,13 @@ impl Run {
 }
 
 /// What a worker counted in one second: all histograms that plain HTTP fills.
-fn window() -> Merged {
-    let (mut tally, mut rng) = (Merged::new(1), fastrand::Rng::with_seed(1));
-    for _ in 0..REQUESTS {
+fn window(scenarios: usize) -> Merged {
+    let (mut tally, mut rng) = (Merged::new(scenarios), fastrand::Rng::with_seed(1));
+    for i in 0..REQUESTS {
+        let step = StepId((i % scenarios as u64) as u32);
         let service = 500_000 + (rng.f64().ln() * -300_000.0) as u64;
         let own = rng.u64(1_000..40_000);
-        let scenario = tally.row_mut(StepId(0));
+        let scenario = tally.row_mut(step);
         scenario.add(RowCounter::Due, 1);
         scenario.add(RowCounter::Sent, 1);
         scenario.add(Outcome::Ok, 1);
@@ -189,6 +220,52 @@ fn window() -> Merged {
     tally
 }
 
+/// A slow reader of `/metrics`, on a thread of its own.
+struct Scraper {
+    stop: Arc<AtomicBool>,
+    /// How many pages it read, and their bytes.
+    thread: std::thread::JoinHandle<(u64, u64)>,
+}
+
+impl Scraper {
+    fn start(coordinator: SocketAddr) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let (mut pages, mut bytes) = (0, 0);
+            while !seen.load(Ordering::Relaxed) {
+                let begun = Instant::now();
+                if let Ok(n) = scrape(coordinator) {
+                    (pages, bytes) = (pages + 1, bytes + n);
+                }
+                std::thread::sleep(SCRAPE_INTERVAL.saturating_sub(begun.elapsed()));
+            }
+            (pages, bytes)
+        });
+        Self { stop, thread }
+    }
+
+    fn stop(self) -> String {
+        self.stop.store(true, Ordering::Relaxed);
+        let (pages, bytes) = self.thread.join().unwrap_or_default();
+        format!("{pages} pages of {} kB were read", bytes / pages.max(1) / 1000)
+    }
+}
+
+/// Reads one page slowly; returns its bytes.
+fn scrape(coordinator: SocketAddr) -> io::Result<u64> {
+    let mut socket = TcpStream::connect(coordinator)?;
+    socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+    let (mut chunk, mut bytes) = (vec![0; SLOW_READ_BYTES], 0);
+    loop {
+        match socket.read(&mut chunk)? {
+            0 => return Ok(bytes),
+            n => bytes += n as u64,
+        }
+        std::thread::sleep(SLOW_READ_PAUSE);
+    }
+}
+
 /// The process that is measured.
 struct Coordinator {
     child: Child,
@@ -196,19 +273,22 @@ struct Coordinator {
 }
 
 impl Coordinator {
-    fn start(scratch: &Path, workers: u32, seconds: u64, journal: bool) -> Result<Self, String> {
+    fn start(scratch: &Path, workers: u32, seconds: u64, variant: &Variant) -> Result<Self, String> {
         let failed = |e: std::io::Error| format!("the coordinator does not start: {e}");
         let plan = scratch.join("plan.yaml");
         let rate = u64::from(workers) * REQUESTS;
+        let scenarios: String =
+            (0..variant.scenarios).map(|i| format!("  - {{name: scenario {i}, path: /}}\n")).collect();
         let text = format!(
             "base_url: http://127.0.0.1:9\nload: {{rate: {rate}/s, duration: {seconds}s, concurrency: {workers}}}\n\
-             scenarios: [{{name: a, path: /}}]\n"
+             scenarios:\n{scenarios}"
         );
         std::fs::write(&plan, text).map_err(failed)?;
         let mut command = Command::new(PROGRAM);
         command.args(["--role", "coordinator", "--listen", "127.0.0.1:0", "--workers", &workers.to_string()]);
         command.arg("--plan").arg(&plan);
-        if journal {
+        command.args(["--metrics-scenarios", "256"]);
+        if variant.journal {
             command.arg("--state-dir").arg(scratch.join("state"));
         }
         // It inherits the core of the thread that starts it.

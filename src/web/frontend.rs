@@ -4,9 +4,13 @@
 //! over [`TinyHttp`], writes the response within a deadline, and closes the connection:
 //!
 //! ```text
-//! accept ─> Reading ─ complete ─> Asking ────> Writing ─ all written ─> Lingering ─ EOF ─> closed
-//!              └─ refused, too slow ─────────────┘ └─ too slow ─> closed    └─ too slow ──> closed
+//! accept ─> Reading ─ complete ─> Asking ── call ──> Writing ─ all written ─> Lingering ─ EOF ─> closed
+//!              │                    └ page ─> Drawing ─┘ └─ too slow ─> closed    └─ too slow ──> closed
+//!              └─ refused, too slow ────────────┘
 //! ```
+//!
+//! Calls and probes are answered at once, pages are drawn on a thread of their own (`pages`): a heartbeat does
+//! not wait for the metrics of hundreds of scenarios.
 //!
 //! Nothing here blocks on a client. `request` parses, `routes` answers.
 
@@ -22,7 +26,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use super::local::TinyHttp;
-use super::request::{BUSY, Hosts, Incoming, NO_ANSWER, Refusal, Request, TOO_SLOW};
+use super::pages::Pages;
+use super::raw::{refusal, with_fields};
+use super::request::{BUSY, Hosts, Incoming, NO_ANSWER, Request, TOO_SLOW};
 use super::timing::Timing;
 
 /// Clients at once. A new one replaces the one whose deadline is nearest, so that idle connections starve
@@ -47,15 +53,6 @@ const ACCEPTS_AT_ONCE: usize = 32;
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Fields of every response: one request per connection, no content sniffing, no caching, and pages may only
-/// use resources of this server.
-const COMMON_FIELDS: &str = "Connection: close\r\n\
-    X-Content-Type-Options: nosniff\r\n\
-    Cache-Control: no-store\r\n\
-    Referrer-Policy: no-referrer\r\n\
-    Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n";
-
 /// The running thread. Dropping this stops it.
 #[derive(Debug)]
 pub(crate) struct Frontend {
@@ -64,19 +61,23 @@ pub(crate) struct Frontend {
 }
 
 impl Frontend {
-    /// Serve `listener` on a new thread with responses from `local`; `timing` stamps when they left.
+    /// Serve `listener` on a new thread with responses from `calls` and `pages`; `timing` stamps when they left.
     pub(crate) fn open(
         listener: TcpListener,
         hosts: Hosts,
-        local: TinyHttp,
+        calls: TinyHttp,
+        pages: TinyHttp,
         timing: Timing,
     ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
+        let pages = Pages::open(pages, MAX_CLIENTS)?;
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let state = ServerState {
             listener,
             hosts,
-            services: Services { local, timing, chunk: vec![0; CHUNK_BYTES] },
+            services: Services { calls, timing, chunk: vec![0; CHUNK_BYTES] },
+            pages,
+            next_client: 0,
             wake: Arc::clone(&wake),
             clients: Vec::with_capacity(MAX_CLIENTS),
             spare: spare_descriptor(),
@@ -107,6 +108,9 @@ struct ServerState {
     listener: TcpListener,
     hosts: Hosts,
     services: Services,
+    pages: Pages,
+    /// The number of the client accepted next.
+    next_client: u64,
     wake: Arc<OwnedFd>,
     clients: Vec<Client>,
     /// Closed to accept one more client when the process has no descriptor left.
@@ -117,12 +121,15 @@ struct ServerState {
 
 /// What all clients share.
 struct Services {
-    local: TinyHttp,
+    /// Answers calls and probes.
+    calls: TinyHttp,
     timing: Timing,
     chunk: Vec<u8>,
 }
 
 struct Client {
+    /// Unique among all clients of this server.
+    number: u64,
     socket: TcpStream,
     state: State,
     deadline: Instant,
@@ -133,6 +140,10 @@ enum State {
     /// Waits for its response until the end of this round.
     Asking {
         request: Request,
+        came_ns: u64,
+    },
+    /// Its page is being drawn.
+    Drawing {
         came_ns: u64,
     },
     Writing {
@@ -151,6 +162,7 @@ enum Next {
 /// The result of [`ServerState::wait`].
 struct Ready {
     stop: bool,
+    drawn: bool,
     accept: bool,
     clients: Vec<bool>,
 }
@@ -164,6 +176,9 @@ impl ServerState {
             }
             self.serve_clients(&ready.clients);
             self.answer_all();
+            if ready.drawn {
+                self.take_drawn();
+            }
             if ready.accept {
                 self.accept();
                 self.answer_all();
@@ -176,14 +191,18 @@ impl ServerState {
     /// Write the responses under way, then end.
     fn finish(mut self) {
         let last = Instant::now() + STOP_DEADLINE;
-        self.clients.retain(|client| matches!(client.state, State::Writing { .. }));
+        self.clients.retain(|client| matches!(client.state, State::Drawing { .. } | State::Writing { .. }));
         self.clients.iter_mut().for_each(|client| client.deadline = client.deadline.min(last));
         while !self.clients.is_empty() {
             let ready = self.wait(false);
             self.serve_clients(&ready.clients);
+            if ready.drawn {
+                self.take_drawn();
+            }
             self.clients.iter_mut().for_each(|client| client.deadline = client.deadline.min(last));
         }
-        self.services.local.close();
+        self.pages.close();
+        self.services.calls.close();
     }
 
     /// Sleep until a socket is ready or a deadline passes.
@@ -196,8 +215,9 @@ impl ServerState {
             let left = at.saturating_duration_since(now);
             Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() }
         });
-        let mut fds = Vec::with_capacity(MAX_CLIENTS + 2);
+        let mut fds = Vec::with_capacity(MAX_CLIENTS + 3);
         fds.push(PollFd::new(&*self.wake, if open { PollFlags::IN } else { PollFlags::empty() }));
+        fds.push(PollFd::new(&self.pages, PollFlags::IN));
         fds.push(PollFd::new(&self.listener, if accepting { PollFlags::IN } else { PollFlags::empty() }));
         fds.extend(self.clients.iter().map(|c| PollFd::new(&c.socket, c.waits_for())));
         let polled = match poll(&mut fds, timeout.as_ref()) {
@@ -211,7 +231,7 @@ impl ServerState {
         };
         let ready: Vec<bool> = fds.iter().map(|fd| polled && !fd.revents().is_empty()).collect();
         // poll reports an error on the listener even without flags set; accept then returns it.
-        Ready { stop: ready[0], accept: accepting && ready[1], clients: ready[2..].to_vec() }
+        Ready { stop: ready[0], drawn: ready[1], accept: accepting && ready[2], clients: ready[3..].to_vec() }
     }
 
     /// Advance every client that is ready or past its deadline; `ready` is indexed like `clients`.
@@ -231,39 +251,52 @@ impl ServerState {
         }
     }
 
-    /// Answer every client with a complete request, as one group.
+    /// Answer every client with a complete call, as one group, and have the others' pages drawn.
     fn answer_all(&mut self) {
-        let Self { clients, services, .. } = self;
+        let Self { clients, services, pages, .. } = self;
         let (mut asking, mut requests) = (Vec::new(), Vec::new());
         for (i, client) in clients.iter_mut().enumerate() {
-            if let State::Asking { .. } = client.state
-                && let State::Asking { request, came_ns } =
-                    std::mem::replace(&mut client.state, State::Lingering)
-            {
+            let State::Asking { came_ns, .. } = client.state else { continue };
+            let State::Asking { request, .. } =
+                std::mem::replace(&mut client.state, State::Drawing { came_ns })
+            else {
+                continue;
+            };
+            if !request.is_page() {
                 asking.push((i, came_ns));
                 requests.push(request);
+            } else if !pages.draw(client.number, request) {
+                // An error shows in the next round.
+                let _ = client.answer(refusal(BUSY), ANSWER_DEADLINE);
             }
         }
         if requests.is_empty() {
             return;
         }
-        let answers = services.local.exchange(&requests);
+        let answers = services.calls.exchange(&requests);
         drop(requests);
         // In order: of two clients that hold the same amount, the one that waited longer is closed.
         let mut gone = Vec::new();
         for ((i, came_ns), answer) in asking.into_iter().zip(answers) {
-            let answer = match answer {
-                Ok(answer) => {
-                    let own = services.timing.field(&answer, came_ns);
-                    with_fields(answer, &own)
-                }
-                Err(_) => refusal(NO_ANSWER),
-            };
+            let answer = services.complete(answer, came_ns);
             if clients[i].answer(answer, ANSWER_DEADLINE) == Next::Close {
                 gone.push(i);
             }
         }
         gone.into_iter().rev().for_each(|i| drop(clients.remove(i)));
+    }
+
+    /// Send the pages that were drawn to those who still wait for them.
+    fn take_drawn(&mut self) {
+        let Self { clients, services, pages, .. } = self;
+        for drawn in pages.take_drawn() {
+            let Some(i) = clients.iter().position(|client| client.number == drawn.client) else { continue };
+            let State::Drawing { came_ns } = clients[i].state else { continue };
+            let answer = services.complete(drawn.answer, came_ns);
+            if clients[i].answer(answer, ANSWER_DEADLINE) == Next::Close {
+                clients.remove(i);
+            }
+        }
     }
 
     fn bound_memory(&mut self) {
@@ -313,7 +346,9 @@ impl ServerState {
             self.turn_away_first_by(|client| client.deadline);
         }
         let state = State::Reading(Incoming::new(self.hosts));
-        let mut client = Client { socket, state, deadline: Instant::now() + REQUEST_DEADLINE };
+        let number = self.next_client;
+        self.next_client += 1;
+        let mut client = Client { number, socket, state, deadline: Instant::now() + REQUEST_DEADLINE };
         // Its request is often here already.
         if client.advance(&mut self.services) == Next::Keep {
             self.clients.push(client);
@@ -329,10 +364,25 @@ impl ServerState {
     }
 }
 
+impl Services {
+    /// The response to send: what was drawn for a request that came at `came_ns`, or that nothing was.
+    fn complete(&self, drawn: io::Result<Vec<u8>>, came_ns: u64) -> Vec<u8> {
+        match drawn {
+            Ok(answer) => {
+                let own = self.timing.field(&answer, came_ns);
+                with_fields(answer, &own)
+            }
+            Err(_) => refusal(NO_ANSWER),
+        }
+    }
+}
+
 impl Client {
     fn waits_for(&self) -> PollFlags {
         match self.state {
             State::Writing { .. } => PollFlags::OUT,
+            // A client that has closed its side may still be reading.
+            State::Drawing { .. } => PollFlags::empty(),
             State::Reading(_) | State::Asking { .. } | State::Lingering => PollFlags::IN,
         }
     }
@@ -342,7 +392,7 @@ impl Client {
             State::Reading(incoming) => incoming.held_bytes(),
             State::Asking { request, .. } => request.bytes.len(),
             State::Writing { answer, .. } => answer.len(),
-            State::Lingering => 0,
+            State::Drawing { .. } | State::Lingering => 0,
         }
     }
 
@@ -399,6 +449,7 @@ impl Client {
         match self.state {
             State::Reading(_) => self.answer(refusal(TOO_SLOW), LINGER),
             State::Asking { .. } => Next::Keep,
+            State::Drawing { .. } => self.answer(refusal(NO_ANSWER), LINGER),
             State::Writing { .. } | State::Lingering => Next::Close,
         }
     }
@@ -409,21 +460,6 @@ impl Client {
             let _ = self.socket.write(&refusal(BUSY));
         }
     }
-}
-
-fn with_fields(mut answer: Vec<u8>, own: &str) -> Vec<u8> {
-    let status_line = answer.iter().position(|b| *b == b'\n').map_or(0, |at| at + 1);
-    answer.splice(status_line..status_line, own.bytes().chain(COMMON_FIELDS.bytes()));
-    answer
-}
-
-fn refusal(Refusal { status, reason, remedy }: Refusal) -> Vec<u8> {
-    let (content_type, length) = ("text/plain; charset=utf-8", remedy.len() + 1);
-    format!(
-        "HTTP/1.1 {status} {reason}\r\n{COMMON_FIELDS}Content-Type: {content_type}\r\n\
-         Content-Length: {length}\r\n\r\n{remedy}\n"
-    )
-    .into_bytes()
 }
 
 /// A descriptor to give up when the process runs out of them.

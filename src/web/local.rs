@@ -44,7 +44,7 @@ pub(crate) struct Routes {
 }
 
 /// See [`Routes::draw`].
-type Draw = dyn Fn(&tiny_http::Request, &[u8]) -> tiny_http::ResponseBox + Send + Sync;
+pub(crate) type Draw = dyn Fn(&tiny_http::Request, &[u8]) -> tiny_http::ResponseBox + Send + Sync;
 
 /// The client of tiny_http.
 pub(crate) struct TinyHttp {

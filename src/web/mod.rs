@@ -15,6 +15,8 @@ mod frontend;
 mod local;
 mod operator;
 mod page;
+mod pages;
+mod raw;
 mod request;
 mod routes;
 mod server;

@@ -6,6 +6,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::fleet::messages::PATH;
+
 /// The longest request head in bytes: ten times what browsers send to a page without cookies.
 pub(crate) const HEAD_BYTES: usize = 16 * 1024;
 /// The longest request body in bytes: one closed window of a worker with all its scenarios.
@@ -89,6 +91,15 @@ pub(crate) struct Request {
     pub(crate) bytes: Vec<u8>,
     /// Whether it is a `HEAD` request: the response has no body, whatever its `Content-Length`.
     pub(crate) is_head: bool,
+}
+
+impl Request {
+    /// Whether its response is a page, which may take milliseconds to draw, rather than that of a call or a probe.
+    pub(crate) fn is_page(&self) -> bool {
+        let target = self.bytes.split(|b| *b == b' ').nth(1).unwrap_or_default();
+        let path = target.split(|b| *b == b'?').next().unwrap_or_default();
+        !(path.starts_with(PATH.as_bytes()) || matches!(path, b"/healthz" | b"/readyz"))
+    }
 }
 
 /// A request being received.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use super::frontend::Frontend;
-use super::local::{Routes, TinyHttp};
+use super::local::{self, Routes, TinyHttp};
 use super::request::Hosts;
 use super::routes;
 use super::site::Site;
@@ -54,11 +54,15 @@ pub fn serve(listen: Listen, site: Site) -> io::Result<Server> {
     let hosts = if on_loopback { Hosts::Loopback } else { Hosts::Any };
     let timing = Timing::new(site.clock, &listener);
     let calls = site.calls.clone();
-    let local = TinyHttp::open(Arc::new(Routes {
-        draw: Box::new(move |request, body| routes::answer(request, body, &site, on_loopback)),
-        settle: Box::new(move || calls.as_ref().map_or(Ok(()), |calls| calls.settle())),
-    }))?;
-    Ok(Server { addr, frontend: Frontend::open(listener, hosts, local, timing)? })
+    let site = Arc::new(site);
+    let draw = || -> Box<local::Draw> {
+        let site = Arc::clone(&site);
+        Box::new(move |request, body| routes::answer(request, body, &site, on_loopback))
+    };
+    let settle = Box::new(move || calls.as_ref().map_or(Ok(()), |calls| calls.settle()));
+    let calls = TinyHttp::open(Arc::new(Routes { draw: draw(), settle }))?;
+    let pages = TinyHttp::open(Arc::new(Routes { draw: draw(), settle: Box::new(|| Ok(())) }))?;
+    Ok(Server { addr, frontend: Frontend::open(listener, hosts, calls, pages, timing)? })
 }
 
 fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
