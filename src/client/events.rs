@@ -2,6 +2,7 @@
 
 use super::connection::State;
 use super::demand::Demand;
+use super::evidence;
 use super::exchange::{Arrival, Exchange};
 use super::exchanges::ExchangeId;
 use super::{Client, End};
@@ -116,7 +117,10 @@ impl Client {
         match connection.wire.feed(bytes, &mut self.memo, captured) {
             Ok(fed) if fed.complete => self.complete(c, id, fed.consumed == bytes.len(), arrival),
             Ok(_) => self.check_deadline(c, id, arrival),
-            Err(error) => self.fail(c, (Outcome::ProtocolError, Detail::Protocol(error)), arrival.at_ns),
+            Err(error) => {
+                let failure = (Outcome::ProtocolError, Detail::Protocol(error));
+                self.fail_because(c, failure, (arrival.at_ns, bytes), Close::Failure);
+            }
         }
     }
 
@@ -188,7 +192,7 @@ impl Client {
         if may_be_sent_again && !exchange.retried {
             return self.send_again(c, id, Close::OutOfStep);
         }
-        self.fail_because(c, (Outcome::ClosedEarly, Detail::None), now, Close::OutOfStep);
+        self.fail_because(c, (Outcome::ClosedEarly, Detail::None), (now, &[]), Close::OutOfStep);
     }
 
     /// `c` brought no answer to the request on it: close it and send the request again over a new connection.
@@ -220,10 +224,14 @@ impl Client {
         let stays = self.pool.stays_open(c, head.keep_alive, clean, arrival.at_ns);
         self.pool.get_mut(c).wire.end();
         let scenario = &self.spec.plan.scenarios[self.exchanges.get(id).step.index()];
+        let mut location = None;
         let judged = if scenario.follow_redirects > 0 && Status(head.status).is_redirect() {
             match self.exchanges.redirect(&self.spec, id, head.status, &mut self.tally) {
                 Ok(()) => return self.continue_after_redirect(c, id, stays, arrival.at_ns),
-                Err(error) => (Outcome::RedirectFailed, Detail::Redirect(error)),
+                Err(error) => {
+                    location = (!self.tally.has_seen(Outcome::RedirectFailed)).then(|| self.location(id));
+                    (Outcome::RedirectFailed, Detail::Redirect(error))
+                }
             }
         } else {
             let response = (head.status, self.exchanges.captured(id));
@@ -236,6 +244,9 @@ impl Client {
         let exchange = self.exchanges.remove(id);
         exchange.mark(judged.0.is_ok(), arrival.at_ns, &mut self.recorder);
         exchange.completes(head, judged, arrival, in_time, &mut self.tally);
+        if let Some(location) = location {
+            self.tally.add_evidence(judged.0, location);
+        }
         self.request_ended();
         match stays {
             Ok(()) => {
@@ -258,14 +269,50 @@ impl Client {
 
     /// The exchange on `c` ends without a complete response, and the connection with it.
     pub(super) fn fail(&mut self, c: u32, failure: (Outcome, Detail), at_ns: u64) {
-        self.fail_because(c, failure, at_ns, Close::Failure);
+        self.fail_because(c, failure, (at_ns, &[]), Close::Failure);
     }
 
-    fn fail_because(&mut self, c: u32, failure: (Outcome, Detail), at_ns: u64, why: Close) {
-        if let Some(id) = self.pool.get_mut(c).wire.end() {
+    /// As [`Self::fail`]; `unread`: the bytes at which it failed.
+    fn fail_because(
+        &mut self,
+        c: u32,
+        failure: (Outcome, Detail),
+        (at_ns, unread): (u64, &[u8]),
+        why: Close,
+    ) {
+        if let Some(id) = self.pool.get(c).wire.exchange() {
+            let evidence = self.evidence(c, id, failure.0, unread);
+            self.pool.get_mut(c).wire.end();
+            let is_first = !self.tally.has_seen(failure.0);
             self.end_exchange(id, failure, at_ns);
+            if is_first {
+                self.tally.add_evidence(failure.0, evidence);
+            }
         }
         self.pool.close(c, why, &mut self.tally);
+    }
+
+    /// Where the redirect of the exchange leads, which is not followed.
+    #[cold]
+    fn location(&mut self, id: ExchangeId) -> String {
+        let Some(captured) = self.exchanges.captured(id) else { return String::new() };
+        if self.spec.capture_last {
+            self.tally.capture_last(Box::new(captured.clone()));
+        }
+        evidence::location(captured.head(), &self.spec.plan.secrets)
+    }
+
+    /// What came of the response on `c`, if it is the first with this outcome.
+    #[cold]
+    fn evidence(&mut self, c: u32, id: ExchangeId, outcome: Outcome, unread: &[u8]) -> String {
+        if self.tally.has_seen(outcome) {
+            return String::new();
+        }
+        if let Some(captured) = self.exchanges.captured(id).filter(|_| self.spec.capture_last) {
+            self.tally.capture_last(Box::new(captured.clone()));
+        }
+        let (wire, exchange) = (&self.pool.get(c).wire, self.exchanges.get(id));
+        evidence::of(wire, exchange, unread, &self.spec.plan.secrets)
     }
 
     fn end_exchange(&mut self, id: ExchangeId, (outcome, detail): (Outcome, Detail), at_ns: u64) {

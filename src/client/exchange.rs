@@ -232,7 +232,7 @@ impl Exchange {
             _ => {}
         }
         if !outcome.is_ok() {
-            tally.see_first(outcome, FirstSeen { at_ns, step: self.step, detail });
+            tally.see_first(outcome, FirstSeen { at_ns, step: self.step, detail, evidence: String::new() });
         }
     }
 }

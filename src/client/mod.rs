@@ -19,6 +19,7 @@ mod deadlines;
 mod demand;
 mod encode;
 mod events;
+mod evidence;
 mod exchange;
 mod exchanges;
 mod judge;

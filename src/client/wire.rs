@@ -150,6 +150,13 @@ impl Wire {
         }
     }
 
+    /// What arrived of a head that is not complete.
+    pub(crate) fn partial_head(&self) -> &[u8] {
+        match self {
+            Self::Http1(http1) => http1.connection.partial_head(),
+        }
+    }
+
     /// The head of the current final response, once it was parsed.
     #[inline]
     pub(crate) fn head(&self) -> Option<Head> {

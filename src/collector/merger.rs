@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::load::{Last, WINDOW_NS};
 use crate::run::{FirstFailure, Snapshot, State, TimelinePoint};
-use crate::run::{SharedSnapshot, detail_text};
+use crate::run::{SharedSnapshot, first_text};
 use crate::tally::{Merged, Outcome, RowCounter, RowTime, ThreadHealth, Timer};
 use crate::verdict::preflight::OPEN_WINDOWS_MAX;
 
@@ -266,7 +266,7 @@ fn first_failures(tally: &Merged, measure_from_ns: u64) -> Vec<FirstFailure> {
         .filter_map(|(outcome, first)| {
             let first = first?;
             let t = first.at_ns.saturating_sub(measure_from_ns) as f64 / 1e9;
-            let detail = detail_text(first.detail, outcome);
+            let detail = first_text(first, outcome);
             Some(FirstFailure { scenario: first.step.index(), outcome, t, detail })
         })
         .collect();

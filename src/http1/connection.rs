@@ -93,6 +93,11 @@ impl Connection {
         self.decoder.expects_head()
     }
 
+    /// What arrived of a head that is not complete.
+    pub(crate) fn partial_head(&self) -> &[u8] {
+        self.decoder.partial_head()
+    }
+
     /// Whether the end of input here completes the response.
     pub(crate) fn ends_here(&self) -> bool {
         self.decoder.ends_here()

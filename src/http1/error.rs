@@ -20,6 +20,10 @@ named_enum! {
         BadTransferEncoding = "bad_transfer_encoding",
         /// Chunked framing that does not parse.
         BadChunk = "bad_chunk",
+        /// An HTTP/2 SETTINGS frame where a head should begin.
+        Http2 = "http2",
+        /// A TLS alert where a head should begin.
+        Tls = "tls",
     }
 }
 
@@ -35,6 +39,10 @@ impl ProtocolError {
             Self::ConflictingLengths => "several Content-Length values differ",
             Self::BadTransferEncoding => "Transfer-Encoding names chunked twice or not last",
             Self::BadChunk => "the chunked framing does not parse",
+            Self::Http2 => {
+                "the target speaks HTTP/2 without TLS (h2c), and HTTP/1.1 is what this tool speaks"
+            }
+            Self::Tls => "the target speaks TLS: write https:// instead of http://",
         }
     }
 }

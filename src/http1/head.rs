@@ -43,7 +43,7 @@ pub(crate) fn parse(bytes: &[u8], to_head_request: bool) -> Result<Option<(Head,
         Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD_BYTES => return Ok(None),
         Ok(_) => return Err(ProtocolError::HeadTooLarge),
         Err(httparse::Error::TooManyHeaders) => return Err(ProtocolError::TooManyFields),
-        Err(_) => return Err(ProtocolError::BadHead),
+        Err(_) => return Err(foreign(bytes)),
     };
     let (Some(status), Some(version)) = (response.code, response.version) else {
         return Err(ProtocolError::BadHead);
@@ -56,6 +56,20 @@ pub(crate) fn parse(bytes: &[u8], to_head_request: bool) -> Result<Option<(Head,
     let framing = if bodyless { Framing::Length(0) } else { summary.framing()? };
     let keep_alive = summary.keeps_alive(framing);
     Ok(Some((Head { status, framing, keep_alive }, length)))
+}
+
+/// Why bytes that are no HTTP/1.x are refused, by the protocol that they begin.
+fn foreign(bytes: &[u8]) -> ProtocolError {
+    match bytes {
+        // A frame of type SETTINGS on stream 0 (RFC 9113, section 6.5): its length is a multiple of 6, and far
+        // below 64 KiB.
+        [0, high, low, 4, 0 | 1, 0, 0, 0, 0, ..] if u16::from_be_bytes([*high, *low]).is_multiple_of(6) => {
+            ProtocolError::Http2
+        }
+        // An alert of SSL 3.0 to TLS 1.3 (RFC 8446, section 5.1).
+        [21, 3, 0..=4, 0, 2, ..] => ProtocolError::Tls,
+        _ => ProtocolError::BadHead,
+    }
 }
 
 /// The framing fields of a head, before status and method are taken into account.

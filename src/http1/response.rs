@@ -197,6 +197,11 @@ impl Decoder {
         self.state == State::Head
     }
 
+    /// What arrived of a head that is not complete.
+    pub(crate) fn partial_head(&self) -> &[u8] {
+        &self.partial
+    }
+
     /// Whether the end of input here completes the response.
     pub fn ends_here(&self) -> bool {
         matches!(self.state, State::UntilClose | State::Done)

@@ -59,6 +59,7 @@ fn of_certificate(error: &CertificateError) -> TlsFault {
         Bad::UnknownIssuer => TlsFault::UnknownIssuer,
         Bad::Expired | Bad::ExpiredContext { .. } => TlsFault::Expired,
         Bad::NotValidYet | Bad::NotValidYetContext { .. } => TlsFault::NotYetValid,
+        Bad::NotValidForNameContext { presented, .. } if presented.is_empty() => TlsFault::NoHostName,
         Bad::NotValidForName | Bad::NotValidForNameContext { .. } => TlsFault::NameMismatch,
         Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. } => TlsFault::WrongPurpose,
         _ => TlsFault::BadCertificate,

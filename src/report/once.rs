@@ -6,7 +6,7 @@ use super::format::{bytes, time};
 use super::sanitize::one_line;
 use crate::http::CapturedResponse;
 use crate::plan::{Plan, secrets};
-use crate::tally::{Merged, Outcome, RowTime, StepId, Timer};
+use crate::tally::{Histogram, Merged, Outcome, RowTime, StepId, Timer};
 
 /// Bytes of a body shown per side: a few screenfuls.
 const MOST_BODY_BYTES: usize = 4 << 10;
@@ -80,11 +80,14 @@ impl OnceExchange<'_> {
 
     fn times(&self) -> String {
         let service = self.tally.row(StepId(0)).times(RowTime::Service);
+        // A deadline that passed is no byte.
+        let is_whole = self.tally.row(StepId(0)).status_codes().next().is_some();
+        let nothing = Histogram::new();
         let named = [
             ("connect", self.tally.timer(Timer::ConnectTime)),
             ("TLS", self.tally.timer(Timer::TlsTime)),
             ("first byte", self.tally.timer(Timer::FirstByteTime)),
-            ("last byte", &service),
+            ("last byte", if is_whole { &service } else { &nothing }),
         ];
         let times = named.iter().filter_map(|(name, h)| Some(format!("{name} {}", time(h.max()?))));
         let times: Vec<String> = times.collect();

@@ -12,7 +12,7 @@ use crate::cli::Options;
 use crate::client::RunSpec;
 use crate::plan::{Expect, Load, Model, Plan, Shard};
 use crate::report::once::OnceExchange;
-use crate::run::detail_text;
+use crate::run::first_text;
 use crate::sys::Clock;
 use crate::tally::{Merged, Outcome};
 use crate::verdict;
@@ -74,6 +74,6 @@ fn alone(plan: &Plan, i: usize) -> Plan {
 /// Details of the failures seen.
 fn failure(tally: &Merged) -> String {
     let seen = Outcome::ALL.into_iter().map(|outcome| (outcome, tally.first_seen(outcome)));
-    let failures = seen.filter_map(|(outcome, first)| Some(detail_text(first?.detail, outcome)));
+    let failures = seen.filter_map(|(outcome, first)| Some(first_text(first?, outcome)));
     failures.collect::<Vec<_>>().join(", ")
 }

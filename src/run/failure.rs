@@ -1,6 +1,6 @@
 //! Failures seen in a run, for display.
 
-use crate::tally::{Detail, Outcome, TlsFault};
+use crate::tally::{Detail, FirstSeen, Outcome, TlsFault};
 
 /// The first occurrence of an outcome other than ok.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,12 +15,22 @@ pub struct FirstFailure {
     pub detail: String,
 }
 
-/// A short description of the failure.
+/// A short description of a failure, and what came of its response.
+pub(crate) fn first_text(first: &FirstSeen, outcome: Outcome) -> String {
+    let detail = detail_text(first.detail, outcome);
+    if first.evidence.is_empty() { detail } else { format!("{detail}; {}", first.evidence) }
+}
+
+/// A short description of a failure.
 pub(crate) fn detail_text(detail: Detail, outcome: Outcome) -> String {
     match detail {
         Detail::None => outcome.explain().to_owned(),
         Detail::Status(code) => format!("status {code}"),
-        Detail::Os(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
+        Detail::Os(errno) => {
+            // Without `(os error 111)`: the text says it.
+            let text = std::io::Error::from_raw_os_error(errno).to_string();
+            text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_owned()
+        }
         Detail::Protocol(error) => error.explain().to_owned(),
         Detail::Tls(TlsFault::Alert(number)) => {
             format!("{} (number {number})", TlsFault::Alert(number).explain())

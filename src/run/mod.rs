@@ -10,7 +10,7 @@ mod state;
 mod timeline;
 
 pub use failure::FirstFailure;
-pub(crate) use failure::detail_text;
+pub(crate) use failure::{detail_text, first_text};
 pub use fleet::Fleet;
 pub(crate) use info::DEFAULT_METRICS_SCENARIOS;
 pub use info::RunInfo;

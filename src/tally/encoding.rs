@@ -204,7 +204,7 @@ impl Merged {
     fn head(&self) -> Head {
         let first_seen = Outcome::ALL.iter().zip(&self.seen.first);
         let first_seen =
-            first_seen.filter_map(|(outcome, first)| Some((outcome.name().to_owned(), (*first)?)));
+            first_seen.filter_map(|(outcome, first)| Some((outcome.name().to_owned(), first.clone()?)));
         Head {
             steps: self.rows.len(),
             names: Names::ours(),
@@ -355,7 +355,8 @@ impl Head {
             return Err(format!("it has {} steps, not the plan's {steps}", self.steps));
         }
         let is_step = |step: StepId| step.index() < steps;
-        let fit = self.first_seen.iter().all(|(name, first)| outcome(name).is_some() && is_step(first.step))
+        let is_first = |first: &FirstSeen| is_step(first.step) && first.evidence.len() <= MAX_TEXT_BYTES;
+        let fit = self.first_seen.iter().all(|(name, first)| outcome(name).is_some() && is_first(first))
             && self.failure_samples.len() <= MAX_FAILURE_SAMPLES * steps
             && self.failure_samples.iter().all(|s| {
                 is_step(s.step) && s.what.len() <= MAX_TEXT_BYTES && s.excerpt.len() <= MAX_TEXT_BYTES
@@ -391,7 +392,7 @@ mod tests {
         merged.add(ProtocolError::HeadTooLarge, 4);
         merged.add(TlsFault::NotYetValid, 5);
         let detail = Detail::BrokenRule(BrokenRule::Status(3));
-        let seen = FirstSeen { at_ns: 5, step: StepId(1), detail };
+        let seen = FirstSeen { at_ns: 5, step: StepId(1), detail, evidence: "x".to_owned() };
         merged.seen.first[Outcome::ExpectationFailed.index()] = Some(seen);
         merged.seen.failure_samples.push(FailureSample {
             at_ns: 5,

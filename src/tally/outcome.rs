@@ -167,7 +167,7 @@ pub struct FailureSample {
 }
 
 /// The first exchange with a certain outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirstSeen {
     /// When, on the run's clock, in nanoseconds.
     pub at_ns: u64,
@@ -175,4 +175,6 @@ pub struct FirstSeen {
     pub step: StepId,
     /// Details of the failure.
     pub detail: Detail,
+    /// What came of its response, bounded and without secrets; empty: nothing, or all of it.
+    pub(crate) evidence: String,
 }

@@ -147,6 +147,18 @@ impl Tally {
         self.seen.first[outcome.index()].get_or_insert(seen);
     }
 
+    /// Whether an exchange ended like that before.
+    pub(crate) fn has_seen(&self, outcome: Outcome) -> bool {
+        self.seen.first[outcome.index()].is_some()
+    }
+
+    /// Add what came of the response of the first exchange that ended like that, if it was kept.
+    pub(crate) fn add_evidence(&mut self, outcome: Outcome, evidence: String) {
+        if let Some(first) = &mut self.seen.first[outcome.index()] {
+            first.evidence = evidence;
+        }
+    }
+
     /// Keep a response that broke an expectation. The caller makes sure that it is the only one of its kind.
     /// Merging keeps the earliest of each kind per step, and at most [`super::MAX_FAILURE_SAMPLES`] kinds.
     pub(crate) fn keep_failure_sample(&mut self, failure_sample: FailureSample) {

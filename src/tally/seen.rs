@@ -40,9 +40,9 @@ impl Seen {
     pub(crate) fn merge(&mut self, other: &Self) {
         for (mine, theirs) in self.first.iter_mut().zip(&other.first) {
             if let Some(seen) = theirs
-                && mine.is_none_or(|m| seen.at_ns < m.at_ns)
+                && mine.as_ref().is_none_or(|m| seen.at_ns < m.at_ns)
             {
-                *mine = Some(*seen);
+                *mine = Some(seen.clone());
             }
         }
         if !other.failure_samples.is_empty() {
@@ -55,7 +55,7 @@ impl Seen {
 
     pub(crate) fn clear(&mut self) {
         let Self { first, failure_samples, captured } = self;
-        first.fill(None);
+        first.fill_with(|| None);
         failure_samples.clear();
         *captured = None;
     }

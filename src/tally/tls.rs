@@ -11,6 +11,8 @@ pub enum TlsFault {
     NotYetValid,
     /// The target's certificate is for another name.
     NameMismatch,
+    /// The target's certificate names no host: it has no subjectAltName.
+    NoHostName,
     /// The target's certificate may not be used by a server.
     WrongPurpose,
     /// The target's certificate is wrong in some other way.
@@ -40,7 +42,7 @@ impl TlsFault {
     pub(crate) const COUNT: usize = Self::ALL.len();
 
     /// Every reason, in the order in which reports list them; alerts count as one, whatever their number.
-    pub(crate) const ALL: [TlsFault; 15] = [
+    pub(crate) const ALL: [TlsFault; 16] = [
         Self::UnknownIssuer,
         Self::Expired,
         Self::NotYetValid,
@@ -56,6 +58,7 @@ impl TlsFault {
         Self::Protocol,
         Self::Closed,
         Self::Local,
+        Self::NoHostName,
     ];
 
     /// Index in [`TlsFault::ALL`].
@@ -76,6 +79,7 @@ impl TlsFault {
             Self::Protocol => 12,
             Self::Closed => 13,
             Self::Local => 14,
+            Self::NoHostName => 15,
         }
     }
 
@@ -86,6 +90,7 @@ impl TlsFault {
             Self::Expired => "expired",
             Self::NotYetValid => "not_yet_valid",
             Self::NameMismatch => "name_mismatch",
+            Self::NoHostName => "no_host_name",
             Self::WrongPurpose => "wrong_purpose",
             Self::BadCertificate => "bad_certificate",
             Self::ClientCertificateRequired => "client_certificate_required",
@@ -110,6 +115,10 @@ impl TlsFault {
             Self::NotYetValid => "the target's certificate is not valid yet",
             Self::NameMismatch => {
                 "the target's certificate is for another name: if that is meant, set `tls.server_name`"
+            }
+            Self::NoHostName => {
+                "the target's certificate has no subjectAltName, and its common name is not looked at (RFC 9525): have it \
+                 made with one (`openssl req … -addext subjectAltName=DNS:HOST`)"
             }
             Self::WrongPurpose => {
                 "the target's certificate is not one for a server; if it is self-signed, name it with `tls.ca` (--cacert)"

@@ -45,7 +45,8 @@ fn echo() -> SocketAddr {
     address
 }
 
-fn once(plan: &str, environment: &[(&str, &str)], flags: &[&str]) -> Output {
+/// `--once` with this plan, environment and more flags.
+pub fn once(plan: &str, environment: &[(&str, &str)], flags: &[&str]) -> Output {
     let mut command = Command::new(PROGRAM);
     command.args(["--plan", "-", "--once"]).args(flags).envs(environment.iter().copied());
     let mut child =

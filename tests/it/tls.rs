@@ -107,7 +107,9 @@ fn certificates_that_cannot_be_trusted_are_refused() {
     let early = AUTHORITY.sign_with(&["localhost"], |p| p.not_before = date_time_ymd(3000, 1, 1));
     let for_clients_only = AUTHORITY.sign_with(&["localhost"], for_clients);
     let elsewhere = AUTHORITY.sign(&["elsewhere.example"]);
-    let cases: [(&Pair, &str, &str); 6] = [
+    let nameless = AUTHORITY.sign(&[]);
+    let cases: [(&Pair, &str, &str); 7] = [
+        (&nameless, "{ca: ca.pem}", "no subjectAltName"),
         (&GOOD, "{ca: other.pem}", "`tls.ca` (--cacert)"),
         (&GOOD, "{}", "`tls.ca` (--cacert)"),
         (&expired, "{ca: ca.pem}", ""),
@@ -382,6 +384,8 @@ fn a_handshake_that_fails_in_the_middle_of_a_run_is_counted_with_its_request() {
 fn files_that_do_not_serve_are_named_with_their_key() {
     let client = AUTHORITY.sign_with(&["a client"], for_clients);
     let locked = client.key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+    let old_locked = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END \
+                      RSA PRIVATE KEY-----\n";
     // What says "version 3", saying 1.
     let old = CertificateDer::from_pem_slice(client.certificate.as_bytes()).expect("PEM");
     let mut old = old.to_vec();
@@ -392,13 +396,20 @@ fn files_that_do_not_serve_are_named_with_their_key() {
         ("{ca: gone.pem}", ["tls.ca: ", "gone.pem`"]),
         ("{ca: client.key}", ["tls.ca: ", "client.key`"]),
         ("{cert: client.pem, key: client.pem}", ["tls.key: ", "client.pem`"]),
-        ("{cert: client.pem, key: locked.key}", ["tls.key: ", "locked.key`"]),
+        ("{cert: client.pem, key: locked.key}", ["locked.key` is encrypted", "`openssl pkey -in"]),
+        ("{cert: client.pem, key: old-locked.key}", ["old-locked.key` is encrypted", "`openssl pkey -in"]),
+        ("{cert: client.pem, key: pair.p12}", ["tls.key: ", "`openssl pkcs12 -in"]),
+        ("{cert: pair.p12, key: client.key}", ["tls.cert: ", "`openssl pkcs12 -in"]),
+        ("{cert: reversed.pem, key: client.key}", ["is number 2 in", "must come first"]),
         ("{cert: old.pem, key: client.key}", ["tls.cert: ", "old.pem`"]),
         ("{cert: client.pem, key: unrelated.key}", ["tls.key: ", "unrelated.key`"]),
     ] {
         let dir = dir();
         dir.write("locked.key", &locked);
         dir.write("old.pem", &old);
+        dir.write("old-locked.key", old_locked);
+        dir.write("pair.p12", [0x30, 0x82, 9, 9]);
+        dir.write("reversed.pem", AUTHORITY.pem() + &client.certificate);
         dir.write("client.pem", &client.certificate);
         dir.write("client.key", &client.key);
         let plan = format!(

@@ -7,6 +7,7 @@ use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, ClientConfig, Error, InconsistentKeys, RootCertStore, version};
 
 use super::error::TlsError;
@@ -78,18 +79,15 @@ impl TlsConfig {
             offered.into_iter().filter_map(|(is, version)| is.then_some(version)).collect();
         let builder = ClientConfig::builder_with_provider(provider.clone());
         let builder = builder.with_protocol_versions(&versions).map_err(|e| format!("tls: {e}"))?;
-        let builder = builder.dangerous().with_custom_certificate_verifier(trust(options, provider)?);
+        let builder = builder.dangerous().with_custom_certificate_verifier(trust(options, provider.clone())?);
         let mut client = match &options.client {
             None => builder.with_no_client_auth(),
             Some((own, own_key)) => {
                 let chain = certificates("tls.cert", own)?;
                 let key = key(own_key)?;
+                let place = place_of(&key, &chain, &provider);
                 builder.with_client_auth_cert(chain, key).map_err(|error| match error {
-                    Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => format!(
-                        "tls.key: {} is not the key of the certificate in {}: name the two that belong together",
-                        own_key.name,
-                        own.name
-                    ),
+                    Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => mismatch(own, own_key, place),
                     Error::InvalidCertificate(error) => {
                         format!("tls.cert: {} cannot be used: {}", own.name, in_words(&error))
                     }
@@ -158,6 +156,11 @@ fn certificates(key: &str, file: &PemFile<'_>) -> Result<Vec<CertificateDer<'sta
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(file.bytes).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
+        Ok(_) if file.bytes.starts_with(&[0x30]) => Err(format!(
+            "{key}: {} is not PEM: convert a .p12 or .pfx file with `openssl pkcs12 -in FILE.p12 -nodes -out PAIR.pem`, a \
+             .der file with `openssl x509 -inform der`",
+            file.name
+        )),
         Ok(_) => Err(format!(
             "{key}: {} holds no certificate: it must be PEM, with `-----BEGIN CERTIFICATE-----`",
             file.name
@@ -167,13 +170,63 @@ fn certificates(key: &str, file: &PemFile<'_>) -> Result<Vec<CertificateDer<'sta
 }
 
 fn key(file: &PemFile<'_>) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_slice(file.bytes).map_err(|error| match error {
-        pem::Error::NoItemsFound => format!(
-            "tls.key: {} holds no private key: it must be PEM and not encrypted, with `-----BEGIN PRIVATE KEY-----`",
-            file.name
+    PrivateKeyDer::from_pem_slice(file.bytes).map_err(|error| no_key(file, &error))
+}
+
+/// Which certificate of `chain` is that of `key`, counted from 1; `None`: none.
+fn place_of(
+    key: &PrivateKeyDer<'static>,
+    chain: &[CertificateDer<'static>],
+    provider: &CryptoProvider,
+) -> Option<usize> {
+    let key = provider.key_provider.load_private_key(key.clone_key()).ok()?;
+    let belongs = |certificate: &CertificateDer<'static>| {
+        CertifiedKey::new(vec![certificate.clone()], key.clone()).keys_match().is_ok()
+    };
+    Some(chain.iter().position(belongs)? + 1)
+}
+
+/// Why a key and the first certificate of a file do not belong together.
+fn mismatch(own: &PemFile<'_>, own_key: &PemFile<'_>, place: Option<usize>) -> String {
+    match place {
+        Some(place) => format!(
+            "tls.cert: the certificate of the key in {} is number {place} in {}, and must come first: put its issuers after \
+             it, the root last or not at all",
+            own_key.name, own.name
         ),
-        error => format!("tls.key: {} is not valid PEM: {error}", file.name),
-    })
+        None => format!(
+            "tls.key: {} is not the key of the certificate in {}: name the two that belong together",
+            own_key.name, own.name
+        ),
+    }
+}
+
+/// Why a file without a usable private key is refused.
+fn no_key(file: &PemFile<'_>, error: &pem::Error) -> String {
+    let name = &file.name;
+    let has = |text: &str| memchr::memmem::find(file.bytes, text.as_bytes()).is_some();
+    // The older form has a header within an ordinary block, and its text is not base64.
+    if has("BEGIN ENCRYPTED PRIVATE KEY") || has("Proc-Type: 4,ENCRYPTED") {
+        return format!(
+            "tls.key: {name} is encrypted, and nobody is asked for a password: convert it with `openssl pkey -in KEY.pem \
+             -out PLAIN.pem`, and keep the result readable for you alone (chmod 600)"
+        );
+    }
+    // A DER sequence: PKCS#12 or a bare key.
+    if file.bytes.starts_with(&[0x30]) {
+        return format!(
+            "tls.key: {name} is not PEM: convert a .p12 or .pfx file with `openssl pkcs12 -in FILE.p12 -nodes -out \
+             PAIR.pem`, which then is certificate and key, and a .der file with `openssl pkey -inform der`"
+        );
+    }
+    match error {
+        pem::Error::NoItemsFound => {
+            format!(
+                "tls.key: {name} holds no private key: it must be PEM, with `-----BEGIN PRIVATE KEY-----`"
+            )
+        }
+        error => format!("tls.key: {name} is not valid PEM: {error}"),
+    }
 }
 
 /// Why our own certificate is unusable.
