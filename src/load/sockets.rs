@@ -224,7 +224,10 @@ impl Thread {
         if nobody_there && self.addresses.try_another(c) {
             self.connect(c, now);
         } else {
-            self.client.connect_failed(c, outcome, Detail::Os(errno), now);
+            // The number says more than the outcome, unless the target dropped what it had accepted.
+            let refused_otherwise = outcome == Outcome::ConnectRefused && errno != libc::ECONNREFUSED;
+            let detail = if refused_otherwise { Detail::None } else { Detail::Os(errno) };
+            self.client.connect_failed(c, outcome, detail, now);
         }
     }
 

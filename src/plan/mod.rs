@@ -11,12 +11,13 @@
 
 mod check;
 mod connections;
-mod digest;
+mod identity;
 mod expect;
 mod expected;
 mod fault;
 mod fleet;
 mod json_schema;
+mod likely_mistakes;
 mod limits;
 mod load;
 mod model;
@@ -35,13 +36,17 @@ mod url;
 mod variables;
 mod yaml;
 pub(crate) mod secrets;
+mod shown_text;
 
 pub use connections::Connections;
+pub(crate) use expect::DEFAULT_MAX_BODY_BYTES;
 pub(crate) use expect::excerpt;
 pub use expect::{Expect, TextPattern};
 pub use fault::Faults;
 pub(crate) use fault::{did_you_mean, quoted};
+pub use identity::{DIGEST_FORM, PartDigests};
 pub use json_schema::schema;
+pub(crate) use likely_mistakes::likely_mistakes;
 pub(crate) use limits::DEFAULT_OPEN_CONNECTIONS;
 pub use limits::{MAX_PLAN_BYTES, MAX_SCENARIOS};
 pub use model::{Load, Model, OnWorkerLoss, Plan, Scenario};

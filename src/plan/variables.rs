@@ -53,6 +53,7 @@ impl Filling<'_> {
         if !scalar.text.contains("${") {
             return Ok(());
         }
+        let is_one_line = is_one_line(path);
         let (mut filled, mut rest, mut used) = (String::new(), scalar.text.as_str(), false);
         while let Some(at) = rest.find("${") {
             let (before, from) = rest.split_at(at);
@@ -72,6 +73,9 @@ impl Filling<'_> {
                     crate::units::print_bytes(MAX_ADDED_BYTES as u64)
                 )
             })?;
+            if let Some(name) = name.filter(|_| is_one_line && value.contains(['\n', '\r'])) {
+                return Err(broken_line(name, &value));
+            }
             // Load settings cannot be secret, and a number would be found everywhere.
             if let Some(name) = name.filter(|_| path.steps().first() != Some(&Step::Key("load".to_owned()))) {
                 self.secrets.add(name, &value);
@@ -86,6 +90,24 @@ impl Filling<'_> {
             scalar.kind = Kind::Variable;
         }
         Ok(())
+    }
+}
+
+/// Whether a value at `path` goes on one line of a request.
+fn is_one_line(path: &Path) -> bool {
+    let is_line = |step: &Step| matches!(step, Step::Key(key) if ["base_url", "headers", "path"].contains(&key.as_str()));
+    path.steps().iter().any(is_line)
+}
+
+fn broken_line(name: &str, value: &str) -> String {
+    let name = quoted(name);
+    if value.trim_end_matches(['\n', '\r']).contains(['\n', '\r']) {
+        format!("the environment variable {name} has several lines: give it a value of one line")
+    } else {
+        format!(
+            "the environment variable {name} ends in a line feed: remove it (the shell's `$(cat FILE)` does, many \
+             secret stores do not)"
+        )
     }
 }
 
@@ -108,11 +130,14 @@ fn value_of<'a>(
         (Some(value), None) => Ok((Some(name), value)),
         (Some(value), Some(_)) if !value.is_empty() => Ok((Some(name), value)),
         (_, Some(default)) => Ok((None, default.to_owned())),
-        (None, None) => Err(format!(
-            "the environment variable {} is not set: set it, or give a default with `${{{}:-default}}`",
-            quoted(name),
-            name.chars().take(60).collect::<String>()
-        )),
+        (None, None) => {
+            let shown = name.chars().take(60).collect::<String>();
+            Err(format!(
+                "the environment variable {} is not set: set it, give a default with `${{{shown}:-default}}`, or write \
+                 `$${{{shown}}}` for the text itself",
+                quoted(name),
+            ))
+        }
     }
 }
 
@@ -154,6 +179,7 @@ mod tests {
     fn what_can_not_be_filled_in_names_both_remedies() {
         let unset = filled("${NOPE}").unwrap_err();
         assert!(unset.contains("`NOPE`") && unset.contains("${NOPE:-default}"), "{unset}");
+        assert!(unset.contains("`$${NOPE}`"), "GraphQL writes its variables so: {unset}");
         assert!(filled("${x").is_err());
         for text in ["${}", "${1a}", "${a b}", "${{x}}"] {
             assert!(filled(text).is_err(), "{text}");

@@ -133,7 +133,7 @@ pub(super) fn read(text: &str) -> Result<Node, (Option<Position>, String)> {
     };
     serde_yaml::from_str_with_options::<Raw>(text, options)
         .map(|raw| raw.into_node(text))
-        .map_err(|error| (error.location().and_then(position), explain(&error)))
+        .map_err(|error| (error.location().and_then(position), explain(&error, text)))
 }
 
 fn position(location: Location) -> Option<Position> {
@@ -141,7 +141,19 @@ fn position(location: Location) -> Option<Position> {
     Some(Position { line, column: u32::try_from(location.column()).ok()? })
 }
 
-fn explain(error: &Error) -> String {
+/// Whether a value of this document is a variable without quotes within `{ }` or `[ ]`, where YAML reads its
+/// braces as its own.
+fn has_bare_variable(source: &str) -> bool {
+    source.lines().any(|line| {
+        let bare = line.match_indices("${").any(|(at, _)| {
+            let before = line[..at].trim_end();
+            before.ends_with([':', ',', '[', '{']) && before.contains(['{', '['])
+        });
+        bare && !line.trim_start().starts_with('#')
+    })
+}
+
+fn explain(error: &Error, source: &str) -> String {
     match error.without_snippet() {
         Error::MultipleDocuments { .. } => {
             "a second document begins here: a plan is one document, remove what follows `---`".to_owned()
@@ -161,7 +173,13 @@ fn explain(error: &Error) -> String {
             if text.contains("limit exceeded") || text.starts_with("budget breached") {
                 return too_large();
             }
-            let remedy = if text.contains("tab") { ": indent with spaces" } else { "" };
+            let remedy = if text.contains("tab") {
+                ": indent with spaces"
+            } else if has_bare_variable(source) {
+                ": within `{ }` and `[ ]` a variable needs quotes, like `{ rate: \"${RATE}\" }`"
+            } else {
+                ""
+            };
             let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
             format!("not YAML: {text}{remedy}")
         }

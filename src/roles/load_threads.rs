@@ -78,7 +78,8 @@ impl LoadThreads {
         let (close, windows) = bounded(threads.count * TALLIES_PER_THREAD);
         let (fail, failures) = bounded(threads.count);
         let control = Arc::new(Control::default());
-        let target = format!("{} ({})", spec.plan.target.authority, route.addresses()[0]);
+        let (authority, address) = (&spec.plan.target.authority, route.addresses()[0].to_string());
+        let target = if *authority == address { address } else { format!("{authority} ({address})") };
         let (mut handles, mut empties, mut timetables) = (Vec::new(), Vec::new(), Vec::new());
         for thread in 0..threads.count {
             let (give_back, empty) = bounded(TALLIES_PER_THREAD);
@@ -229,11 +230,7 @@ impl LoadThreads {
             }
             _ => "Is the target running, and is base_url right?",
         };
-        Failure::incomplete(format!(
-            "no connection to {}: {why} ({}); nothing was sent. {remedy}",
-            self.target,
-            outcome.explain()
-        ))
+        Failure::incomplete(format!("no connection to {}: {why}; nothing was sent. {remedy}", self.target))
     }
 
     /// From `from_ns` on (a time of the schedule, which began at `start_ns`) assign `part` to the threads, or

@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use crate::plan::{MAX_PLAN_BYTES, quoted};
+use crate::plan::MAX_PLAN_BYTES;
+use crate::text::one_line;
 use crate::units::print_bytes;
 
 /// The text at `path`, `-` for standard input.
@@ -14,7 +15,8 @@ pub(crate) fn read(path: &str) -> Result<String, String> {
     if path == "-" {
         return read_all(io::stdin().lock(), "standard input");
     }
-    let shown = quoted(path);
+    // Whole, however long: it is what there is to correct.
+    let shown = format!("`{}`", one_line(path));
     let file = File::open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => format!("there is no plan {shown}: check the name given with --plan"),
         io::ErrorKind::PermissionDenied => {

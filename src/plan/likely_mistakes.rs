@@ -1,0 +1,109 @@
+//! What a valid plan sends though it is hardly meant.
+
+use super::fault::quoted;
+use super::model::{Plan, Scenario};
+
+/// The media type of HTML forms.
+const FORM: &str = "application/x-www-form-urlencoded";
+/// The longest body that may be meant as a file's name, in bytes.
+const MAX_FILE_NAME_BYTES: usize = 256;
+
+/// A warning for each, with what to write instead.
+pub(crate) fn likely_mistakes(plan: &Plan) -> Vec<String> {
+    plan.scenarios.iter().flat_map(of_scenario).collect()
+}
+
+fn of_scenario(scenario: &Scenario) -> Vec<String> {
+    let name = quoted(&scenario.name);
+    let mut warnings = Vec::new();
+    let body = std::str::from_utf8(&scenario.body).unwrap_or_default();
+    let is_form = scenario.headers.iter().any(|(field, value)| {
+        field.eq_ignore_ascii_case("content-type") && value.to_ascii_lowercase().starts_with(FORM)
+    });
+    if is_form && body.ends_with('\n') {
+        warnings.push(format!(
+            "scenario {name} sends a form that ends in a line feed, which becomes part of its last value: in YAML, \
+             write `|-` instead of `|`"
+        ));
+    }
+    if let Some(file) = body.strip_prefix('@').map(str::trim_end)
+        && body.len() <= MAX_FILE_NAME_BYTES
+        && !file.is_empty()
+        && !file.contains(char::is_whitespace)
+    {
+        warnings.push(format!(
+            "scenario {name} sends the text {} and not the content of a file: only `-b @FILE` on the command line \
+             reads one",
+            quoted(body.trim_end())
+        ));
+    }
+    let texts = std::iter::once(scenario.path.as_str())
+        .chain(scenario.headers.iter().map(|(_, value)| value.as_str()))
+        .chain(std::iter::once(body));
+    if let Some(hole) = texts.filter_map(template).next() {
+        warnings.push(format!(
+            "scenario {name} sends {} as it stands: there are no templates; a value from the environment is `${{NAME}}`",
+            quoted(hole)
+        ));
+    }
+    warnings
+}
+
+/// The first `{{…}}` on one line of `text` that looks like the name of a variable.
+fn template(text: &str) -> Option<&str> {
+    let mut rest = text;
+    while let Some(at) = rest.find("{{").or_else(|| rest.find("%7B%7B")) {
+        let from = &rest[at..];
+        let (open, close) = if from.starts_with("{{") { ("{{", "}}") } else { ("%7B%7B", "%7D%7D") };
+        let inside = &from[open.len()..];
+        let end = inside.find(close)?;
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "_.-$ |()%,'".contains(c);
+        if !inside[..end].trim().is_empty() && inside[..end].chars().all(is_name) {
+            return Some(&from[..open.len() + end + close.len()]);
+        }
+        rest = inside;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Overrides, parse};
+
+    fn warnings(scenario: &str) -> String {
+        let text = format!("base_url: http://h\ndefaults: {{requests: 9}}\nscenarios:\n  - {scenario}\n");
+        let plan = parse(&text, "plan", &Overrides::default(), &|_| None).unwrap();
+        likely_mistakes(&plan).join("\n")
+    }
+
+    #[test]
+    fn what_is_hardly_meant_is_named_with_what_to_write() {
+        let form = "{path: /, method: POST, headers: {content-type: Application/X-WWW-Form-Urlencoded; charset=utf-8}, \
+                    body: \"a=1\\n\"}";
+        assert!(warnings(form).contains("`|-`"), "{}", warnings(form));
+        assert!(warnings("{path: /, method: POST, body: '@photo.jpg'}").contains("`@photo.jpg`"));
+        for scenario in [
+            "{path: '/users/{{id}}'}",
+            "{path: '/users/%7B%7Bid%7D%7D'}",
+            "{path: /, headers: {X-Id: '{{ random.uuid }}'}}",
+            "{path: /, method: POST, body: '{\"a\": {}, \"id\": \"{{id}}\"}'}",
+        ] {
+            assert!(warnings(scenario).contains("as it stands"), "{scenario}: {}", warnings(scenario));
+        }
+    }
+
+    #[test]
+    fn ordinary_bodies_are_not_warned_of() {
+        for scenario in [
+            "{path: /, method: POST, body: \"a=1\\n\"}",
+            "{path: /, method: POST, body: '{\"a\":{\"b\":{}}}'}",
+            "{path: /, method: POST, body: '{\"a\":{\"b\":{\"c\": 1}}}'}",
+            "{path: /, method: POST, body: '@ home'}",
+            "{path: /, method: POST, body: '@'}",
+            "{path: '/a%7Bb'}",
+        ] {
+            assert_eq!(warnings(scenario), "", "{scenario}");
+        }
+    }
+}
