@@ -30,6 +30,7 @@
 
 use std::fmt;
 
+use super::binomial::{self, Decision};
 pub use super::cause::Cause;
 pub(crate) use super::evidence::BUSY_RATIO_MAX;
 pub use super::evidence::Evidence;
@@ -306,7 +307,7 @@ fn sent_late(evidence: &Evidence) -> Option<Reason> {
     let p99_ns = evidence.send_delay.quantile(JUDGED_QUANTILE)?;
     let limit_ns = send_delay_limit_ns(evidence);
     let (late, of) = (over(evidence.send_delay, limit_ns), evidence.send_delay.count());
-    (!within(p99_ns, limit_ns)).then_some(Reason::SentLate { p99_ns, limit_ns, late, of })
+    too_many(late, of).then_some(Reason::SentLate { p99_ns, limit_ns, late, of })
 }
 
 /// `1 of 40 requests was late: sent 30.0 ms after it could be, 1.00 ms is the limit`.
@@ -317,6 +318,17 @@ fn late_of((late, of): (u64, u64), what: &str, done: &str, (worst_ns, limit_ns):
         "{late} of {} {were} late: {done} up to {worst} after {it} could be, {limit} is the limit",
         plural(of, what)
     )
+}
+
+/// Whether more than the judged share of `of` events was late. In a small sample one event is more than that by
+/// chance, so there the share has to be over it with 95 % confidence.
+fn too_many(late: u64, of: u64) -> bool {
+    let judged_share = 1.0 - JUDGED_QUANTILE;
+    if of < FEW {
+        return binomial::decide(late, of, judged_share) == Decision::Broken;
+    }
+    // The rank of the judged quantile is rounded up.
+    late > of - (of as f64 * JUDGED_QUANTILE).ceil() as u64
 }
 
 /// How many delays are over `limit_ns`.
@@ -338,10 +350,11 @@ fn few_sent_late(evidence: &Evidence) -> Option<String> {
     if !evidence.open_model || late == 0 || sent_late(evidence).is_some() {
         return None;
     }
+    let (were, they) = if late == 1 { ("was", "it") } else { ("were", "they") };
     Some(format!(
-        "{} sent more than {} after they could be, the latest by {}: \
+        "{} {were} sent more than {} after {they} could be, the latest by {}: \
          percentiles of the response time above {:.2} % may show that and not the target",
-        if late == 1 { "1 request was".into() } else { format!("{} were", plural(late, "request")) },
+        plural(late, "request"),
         print_time(limit_ns),
         print_time(delays.max()?),
         // Rounded down: percentiles above the true one are above this one, too.
@@ -354,7 +367,7 @@ fn read_late(evidence: &Evidence) -> Option<Reason> {
     let floor = if evidence.kernel_timestamps { RECEIVE_DELAY_FLOOR_NS } else { 0 };
     let limit_ns = evidence.service_time.quantile(0.5)?.max(floor);
     let (late, of) = (over(evidence.receive_delay, limit_ns), evidence.receive_delay.count());
-    (!within(p99_ns, limit_ns)).then_some(Reason::ReadLate { p99_ns, limit_ns, late, of })
+    too_many(late, of).then_some(Reason::ReadLate { p99_ns, limit_ns, late, of })
 }
 
 /// Whether a quantile is at most `limit_ns`, to the histogram's resolution of three digits: a quantile is

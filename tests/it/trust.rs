@@ -418,20 +418,30 @@ fn one_request_or_a_handful_says_nothing_of_a_busy_generator() {
 
 #[test]
 fn a_small_sample_is_told_in_counts_and_without_a_remedy() {
-    let run = Run::with(|run| {
-        (run.asked, run.sent) = (40, 40);
-        run.send_delay = histogram(&[(39, 20 * US), (1, 30 * MS)]);
-        run.receive_delay = histogram(&[(39, 20 * US), (1, 30 * MS)]);
-    });
-    let reasons = judge(&run.evidence()).reasons;
+    let run = |late| {
+        let delays = histogram(&[(40 - late, 20 * US), (late, 30 * MS)]);
+        Run::with(|run| {
+            (run.asked, run.sent) = (40, 40);
+            (run.send_delay, run.receive_delay) = (delays.clone(), delays);
+        })
+    };
+    // One of 40 does not show that more than 1 % are late; three do.
+    let one = judge(&run(1).evidence());
+    assert!(one.trustworthy, "{:?}", one.reasons);
+    assert!(
+        one.notes[0].starts_with("1 request was sent more than 1.00 ms after it could be"),
+        "{:?}",
+        one.notes
+    );
+    let reasons = judge(&run(3).evidence()).reasons;
     let counts = |reason: &Reason| match *reason {
         Reason::SentLate { late, of, .. } | Reason::ReadLate { late, of, .. } => (late, of),
         _ => panic!("{reason:?}"),
     };
-    assert_eq!(reasons.iter().map(counts).collect::<Vec<_>>(), [(1, 40), (1, 40)]);
+    assert_eq!(reasons.iter().map(counts).collect::<Vec<_>>(), [(3, 40), (3, 40)]);
     for reason in &reasons {
         let text = reason.to_string();
-        assert!(text.starts_with("1 of 40 re") && text.contains(" was late"), "{text}");
+        assert!(text.starts_with("3 of 40 re") && text.contains(" were late"), "{text}");
         assert!(!text.contains('%') && !text.contains("lower the rate"), "{text}");
     }
     let missing = judge(&Run::with(|run| (run.asked, run.sent, run.dropped) = (5, 4, 1)).evidence());
