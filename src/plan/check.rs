@@ -10,7 +10,7 @@ use super::plan_schema::Document;
 use super::reader::PlanReader;
 use super::secrets::Secrets;
 use super::yaml::Node;
-use super::{connections, digest, fleet, load, scenario, threshold, tls};
+use super::{connections, fleet, identity, load, scenario, threshold, tls};
 
 /// The plan in `document`; `root` is the tree it was read from. `None` if there are faults, which `faults`
 /// then has.
@@ -24,8 +24,8 @@ pub(super) fn check(
     let mut reader = PlanReader { root, faults };
     let name = plan_name(&mut reader, &document);
     let url = scenario::base(&mut reader, &document);
-    let prefix = url.as_ref().map_or("", |url| url.rest.as_str());
-    let scenarios = scenario::all(&mut reader, &mut document, prefix);
+    let prefix = url.as_ref().map_or(String::new(), |url| url.rest.trim_end_matches('/').to_owned());
+    let scenarios = scenario::all(&mut reader, &mut document, &prefix);
     let document = &document;
     let tls = tls::check(&mut reader, document, url.as_ref());
     let load = load::check(&mut reader, document, overrides);
@@ -40,6 +40,8 @@ pub(super) fn check(
         name,
         source: source.to_owned(),
         digest: String::new(),
+        text: None,
+        path_prefix: prefix,
         target: url?.target,
         tls,
         load: load?,
@@ -50,7 +52,7 @@ pub(super) fn check(
         secrets: Secrets::default(),
         refuses_link_local: false,
     };
-    plan.digest = digest::digest(&plan);
+    plan.digest = identity::digest(&plan);
     Some(plan)
 }
 

@@ -20,8 +20,12 @@ pub struct Plan {
     pub source: String,
     /// `sha256:` and the hex digest of the plan's meaning.
     pub digest: String,
+    /// Its text for reports: masked, and cut where it is very long. `None`: it was given by flags.
+    pub text: Option<String>,
     /// The target all scenarios share.
     pub target: Target,
+    /// The path of `base_url`, with which the path of every scenario begins; often empty.
+    pub path_prefix: String,
     /// TLS settings; `None`: the target is plain HTTP.
     pub tls: Option<Tls>,
     /// How much load, in which model.

@@ -9,8 +9,9 @@ use super::overrides::Overrides;
 use super::path::Path;
 use super::plan_schema::Document;
 use super::secrets::Secrets;
+use super::shown_text::shown_text;
 use super::yaml::{self, Node};
-use super::{digest, schema_check, url, variables};
+use super::{identity, schema_check, url, variables};
 use crate::units;
 
 const FORM: &str = "write at least `base_url:` and `scenarios:`; --schema prints its form";
@@ -67,7 +68,9 @@ pub fn parse(
     match read(text) {
         Ok(mut root) => {
             let secrets = variables::fill_in(&mut root, env, &mut faults);
-            Ok(keep_secret(secrets, meaning(&root, source, overrides, faults)?))
+            let mut plan = keep_secret(secrets, meaning(&root, source, overrides, faults)?);
+            plan.text = Some(shown_text(text, &plan.secrets));
+            Ok(plan)
         }
         Err((position, message)) => {
             faults.add(position, &Path::default(), message);
@@ -122,7 +125,7 @@ pub fn from_url(form: &UrlForm, overrides: &Overrides) -> Result<Plan, Faults> {
     }
     let mut plan = meaning(&root, &form.url, &overrides, faults).map_err(Faults::in_terms_of_flags)?;
     plan.scenarios[0].body.clone_from(&form.body);
-    plan.digest = digest::digest(&plan);
+    plan.digest = identity::digest(&plan);
     Ok(keep_secret(Secrets::default(), plan))
 }
 

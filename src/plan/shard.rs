@@ -100,6 +100,8 @@ mod tests {
             source: "test".into(),
             digest: String::new(),
             target: Target { host: "x".into(), port: 80, authority: "x".into() },
+            text: None,
+            path_prefix: String::new(),
             tls: None,
             load: Load { model, warmup_ns: 0, drain_ns: 0, requests, duration_ns: Some(1) },
             connections: Connections::default(),

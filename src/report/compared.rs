@@ -68,7 +68,7 @@ pub(crate) fn remarks(against: &BaselineRun, compared: &Compared) -> Vec<String>
     let mut remarks: Vec<String> = Vec::new();
     remarks.extend(compared.reason.clone());
     remarks.extend(against.baseline.doubt.clone());
-    remarks.extend((!against.same_plan).then(|| "the baseline is of another plan".to_owned()));
+    remarks.extend(against.plan.remark());
     remarks.iter().map(|remark| one_line(remark)).collect()
 }
 

@@ -108,6 +108,11 @@ fn secured(tls: &Tls) -> String {
     format!("{versions}; {trust}; name {}; {own}; {sessions}", tls.server_name)
 }
 
+/// The load in words: its model, rates and end.
+pub(crate) fn load_in_words(load: &Load) -> String {
+    format!("{}; ends {}", model(load), ends(load))
+}
+
 fn model(load: &Load) -> String {
     match &load.model {
         Model::Closed { connections } => {

@@ -11,16 +11,19 @@ use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use super::availability::Availability;
+use super::figures::scenario::Scenario;
 use super::figures::{
     BaselineFigures, BrokenExpectation, Connections, Histograms, Instrument, InstrumentFigures, Latency,
-    Outcomes, Point, Rate, Scenario, Threshold, Tls, Totals, Verdict, protocol_errors, public_source,
-    status_codes, timeline,
+    Outcomes, Point, Rate, Threshold, Tls, Totals, Verdict, protocol_errors, public_source, status_codes,
+    timeline,
 };
 use super::fleet::FleetFigures;
 use super::format::seconds;
 use super::scenario_rows;
+use crate::plan::DIGEST_FORM;
 use crate::run::Fleet;
 use crate::run::Snapshot;
+use crate::schedule::Piece;
 use crate::tally::{Counter, RowTime, RowTimer, Timer};
 
 /// The version of report.json's keys.
@@ -118,13 +121,43 @@ struct Plan<'a> {
     name: Option<&'a str>,
     /// Where it came from, without what may be secret.
     source: String,
-    /// `sha256:` and the digest of its text.
+    /// `sha256:` and the digest of its meaning.
     digest: &'a str,
+    /// The version of what is hashed for a digest: digests of two versions cannot be compared.
+    form: u32,
     /// `closed`: the next request when the last one ended; `open`: by a schedule.
     #[schemars(extend("enum" = ["closed", "open"]))]
     model: &'static str,
     /// Seed of all randomness.
     seed: u64,
+    /// Where its requests went: scheme, host, port and the path prefix.
+    base_url: String,
+    /// Its load in words.
+    load: &'a str,
+    /// The rate piece by piece; empty in the closed model.
+    stages: Vec<Stage>,
+    /// Its text with credentials masked; null where it was given by flags.
+    text: Option<&'a str>,
+    /// Digests of its settings: `load`, `connections`, `tls`.
+    settings: BTreeMap<&'static str, &'a str>,
+}
+
+/// A piece of the schedule: the rate moves in a straight line from `from` to `rate`.
+#[derive(JsonSchema, Serialize)]
+struct Stage {
+    /// Its length.
+    #[serde(rename = "for")]
+    seconds: f64,
+    /// The rate at its beginning, per second.
+    from: f64,
+    /// The rate at its end, per second.
+    rate: f64,
+}
+
+impl Stage {
+    fn of(piece: &Piece) -> Self {
+        Self { seconds: seconds(piece.length_ns), from: piece.from, rate: piece.to }
+    }
 }
 
 #[derive(Serialize)]
@@ -161,8 +194,14 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
             name: run.plan_name.as_deref(),
             source: public_source(&run.plan_source),
             digest: &run.plan_digest,
+            form: DIGEST_FORM,
             model: run.model,
             seed: run.seed,
+            base_url: public_source(&run.base_url),
+            load: &run.load,
+            stages: run.pieces.iter().map(Stage::of).collect(),
+            text: run.plan_text.as_deref(),
+            settings: run.plan_parts.settings.iter().map(|(name, digest)| (*name, digest.as_str())).collect(),
         },
         started_at: rfc3339(snapshot.started_at),
         measured_seconds: seconds(snapshot.measured_ns),

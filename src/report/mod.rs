@@ -29,6 +29,8 @@ pub mod terminal;
 mod threshold;
 
 pub use describe::describe;
+pub(crate) use describe::load_in_words;
 pub use figures::InstrumentFigures;
 pub(crate) use file::file;
 pub(crate) use file_format::{EXTENSIONS, Format};
+pub(crate) use sanitize::one_line;

@@ -34,6 +34,7 @@ pub(crate) fn run(run: &RunInfo) -> RunInfo {
         plan_name: run.plan_name.as_deref().map(one_line),
         plan_source: one_line(&public_source(&run.plan_source)),
         target: one_line(&public_source(&run.target)),
+        base_url: one_line(&public_source(&run.base_url)),
         scenarios: scenarios.collect(),
         ..run.clone()
     }

@@ -6,10 +6,14 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::run_info;
 use crate::cli::{Options, Timestamps};
 use crate::plan::Plan;
+use crate::report::{load_in_words, one_line};
 use crate::units::print_bytes;
-use crate::verdict::baseline::{self, BaselineRun, DEFAULT_MAX_REGRESSION, MAX_FILE_BYTES};
+use crate::verdict::baseline::{
+    self, BaselineRun, CurrentPlan, DEFAULT_MAX_REGRESSION, MAX_FILE_BYTES, PlanMatch,
+};
 
 /// The baseline to compare the run with, if any.
 ///
@@ -20,13 +24,18 @@ pub(crate) fn read(options: &Options, plan: &Plan) -> Result<Option<Arc<Baseline
     let shown = path.display();
     let text = text(path).map_err(|why| format!("--baseline {shown}: {why}"))?;
     let baseline = baseline::read(&text).map_err(|why| format!("--baseline {shown}: {why}"))?;
-    let same_plan = baseline.digest == plan.digest;
-    if !same_plan && !options.baseline_any_plan {
+    let now = CurrentPlan {
+        plan,
+        base_url: &run_info::base_url(plan),
+        load: &load_in_words(&plan.load),
+        target_rate: run_info::target_rate(plan),
+    };
+    let plan = PlanMatch::of(&baseline.plan, &now);
+    if let (PlanMatch::Other(differences), false) = (&plan, options.baseline_any_plan) {
         return Err(format!(
-            "--baseline {shown} is of another plan: its digest is {}, this plan's is {}; measure the baseline \
-             again, or compare all the same with --baseline-any-plan",
-            crate::plan::quoted(&baseline.digest).replace('`', ""),
-            plan.digest
+            "--baseline {shown} is of another plan: {}; measure the baseline again, or compare all the same with \
+             --baseline-any-plan",
+            one_line(&differences.join("; "))
         ));
     }
     let timestamps = if options.timestamps == Timestamps::Kernel { "kernel" } else { "user" };
@@ -38,7 +47,7 @@ pub(crate) fn read(options: &Options, plan: &Plan) -> Result<Option<Arc<Baseline
         ));
     }
     let max_regression = options.max_regression.unwrap_or(DEFAULT_MAX_REGRESSION);
-    Ok(Some(Arc::new(BaselineRun { source: shown.to_string(), max_regression, same_plan, baseline })))
+    Ok(Some(Arc::new(BaselineRun { source: shown.to_string(), max_regression, plan, baseline })))
 }
 
 fn text(path: &Path) -> Result<String, String> {

@@ -2,29 +2,31 @@
 
 use crate::cli::{Options, Timestamps};
 use crate::fleet::messages::Key;
-use crate::plan::{Model, Plan};
+use crate::plan::{Model, PartDigests, Plan, secrets};
+use crate::report::load_in_words;
 use crate::run::{DEFAULT_METRICS_SCENARIOS, RunInfo};
 
 pub(super) fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunInfo {
-    let (target_rate, pieces) = match &plan.load.model {
-        Model::Closed { .. } => (None, Vec::new()),
-        Model::Open { pieces, .. } => {
-            let asked: f64 = pieces.iter().map(|p| p.arrivals()).sum();
-            (plan.load.duration_ns.map(|d| asked / (d as f64 / 1e9)), pieces.clone())
-        }
+    let pieces = match &plan.load.model {
+        Model::Closed { .. } => Vec::new(),
+        Model::Open { pieces, .. } => pieces.clone(),
     };
     RunInfo {
         plan_name: plan.name.clone(),
         plan_source: plan.source.clone(),
         plan_digest: plan.digest.clone(),
+        plan_parts: PartDigests::of(plan),
+        plan_text: plan.text.clone(),
+        load: load_in_words(&plan.load),
         model: plan.model_name(),
         seed,
         target: plan.origin(),
+        base_url: base_url(plan),
         scenarios: plan.scenarios.iter().map(|s| (s.name.clone(), s.weight)).collect(),
         requests: plan.load.requests,
         duration_ns: plan.load.duration_ns,
         warmup_ns: plan.load.warmup_ns,
-        target_rate,
+        target_rate: target_rate(plan),
         pieces,
         timestamps: if options.timestamps == Timestamps::Kernel { "kernel" } else { "user" },
         connections,
@@ -34,6 +36,18 @@ pub(super) fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u
         strict: options.strict,
         baseline: None,
     }
+}
+
+/// The mean rate over the measured time in requests per second; `None` in the closed model.
+pub(super) fn target_rate(plan: &Plan) -> Option<f64> {
+    let Model::Open { pieces, .. } = &plan.load.model else { return None };
+    let asked: f64 = pieces.iter().map(|p| p.arrivals()).sum();
+    plan.load.duration_ns.map(|d| asked / (d as f64 / 1e9))
+}
+
+/// Where the plan's requests go, without secrets.
+pub(super) fn base_url(plan: &Plan) -> String {
+    format!("{}{}", plan.origin(), secrets::path(&plan.secrets.mask(&plan.path_prefix)))
 }
 
 /// The seed of the run with this key.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::plan::Threshold;
+use crate::plan::{PartDigests, Threshold};
 use crate::schedule::Piece;
 use crate::verdict::baseline::BaselineRun;
 
@@ -18,12 +18,20 @@ pub struct RunInfo {
     pub plan_source: String,
     /// The plan's digest: `sha256:` and hex digits.
     pub plan_digest: String,
+    /// The digests of the plan's parts.
+    pub plan_parts: PartDigests,
+    /// The plan's text, masked; `None`: it was given by flags.
+    pub plan_text: Option<String>,
+    /// The load in words, as `--check` describes it.
+    pub load: String,
     /// `closed` or `open`.
     pub model: &'static str,
     /// Seed of all randomness.
     pub seed: u64,
     /// The target's origin, such as `http://host:port`.
     pub target: String,
+    /// The same with the path prefix of `base_url`, without secrets.
+    pub base_url: String,
     /// Name and weight per scenario, in the plan's order.
     pub scenarios: Vec<(String, u32)>,
     /// Number of requests to send, if the plan limits it.
@@ -75,9 +83,13 @@ impl RunInfo {
             plan_name: None,
             plan_source: "–".to_owned(),
             plan_digest: String::new(),
+            plan_parts: PartDigests::default(),
+            plan_text: None,
+            load: "–".to_owned(),
             model: "open",
             seed: 0,
             target: "–".to_owned(),
+            base_url: "–".to_owned(),
             scenarios: Vec::new(),
             requests: None,
             duration_ns: None,

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::plan::{DEFAULT_OPEN_CONNECTIONS, Load, Model, Plan};
+use crate::plan::{DEFAULT_MAX_BODY_BYTES, DEFAULT_OPEN_CONNECTIONS, Load, Model, Plan, likely_mistakes};
 use crate::schedule::{Arrivals, Picker, Piece};
 use crate::tally::{Merged, Row, RowTimer, Tally, Timer};
 use crate::units::{plural, print_bytes, print_count};
@@ -138,6 +138,7 @@ pub fn check(plan: &Plan, threads: usize, busy_poll: bool, machine: &Machine) ->
         );
     }
     flight.warnings.extend(starved_scenarios(plan));
+    flight.warnings.extend(likely_mistakes(plan));
     flight
 }
 
@@ -246,27 +247,47 @@ fn closing_share(plan: &Plan) -> f64 {
 }
 
 fn memory(plan: &Plan, connections: u32, threads: usize, machine: &Machine, flight: &mut Preflight) {
-    let needed = memory_bytes(plan, connections, threads);
+    let without_bodies = memory_bytes(plan, connections, threads);
+    let body = kept_body_bytes(plan);
+    let needed = without_bodies + body * u64::from(connections);
     let available = machine.memory_available_bytes;
     flight.needs.push(Need { resource: Resource::Memory, needed, available });
     let Some(available) = available else { return };
-    if needed > available {
+    // A default refuses nothing: most bodies are far smaller.
+    let is_asked = body > DEFAULT_MAX_BODY_BYTES;
+    let expected = if is_asked { needed } else { without_bodies };
+    let [shown_needed, shown_available] = [needed, available].map(print_bytes);
+    if without_bodies > available {
         flight.refusals.push(format!(
-            "the run may take {} of memory, {} can be had: \
-             lower `concurrency` or --threads, use fewer scenarios, or raise the container's memory limit",
-            print_bytes(needed),
-            print_bytes(available),
+            "the run may take {shown_needed} of memory, {shown_available} can be had: lower `concurrency` or \
+             --threads, use fewer scenarios, or raise the container's memory limit"
         ));
-    } else if needed > available / 2 {
+    } else if needed > available {
+        let (list, where_possible) = if is_asked {
+            (&mut flight.refusals, "")
+        } else {
+            (&mut flight.warnings, "if bodies are that long, ")
+        };
+        list.push(format!(
+            "each of {} may keep a body of up to {} for `expect`: the run may take {shown_needed} of memory, \
+             {shown_available} can be had: {where_possible}lower `expect.max_body` or `concurrency`",
+            plural(connections.into(), "connection"),
+            print_bytes(body),
+        ));
+    } else if expected > available / 2 {
         flight.warnings.push(format!(
-            "the run may take {} of memory, more than half of the {} that can be had",
-            print_bytes(needed),
-            print_bytes(available),
+            "the run may take {shown_needed} of memory, more than half of the {shown_available} that can be had"
         ));
     }
 }
 
-/// The most memory of our own, in bytes: each load thread's tallies fully touched, every connection open, and
+/// The longest body that a connection keeps to look into it, in bytes. The buffer stays with the connection.
+fn kept_body_bytes(plan: &Plan) -> u64 {
+    let kept = plan.scenarios.iter().filter_map(|scenario| scenario.expect.as_deref());
+    kept.map(|expect| expect.most_body_bytes() as u64).max().unwrap_or(0)
+}
+
+/// The most memory of our own without kept bodies, in bytes: each load thread's tallies fully touched, every connection open, and
 /// merged counts with as many buckets as a long run hits.
 fn memory_bytes(plan: &Plan, connections: u32, threads: usize) -> u64 {
     let (steps, threads) = (plan.scenarios.len() as u64, threads as u64);

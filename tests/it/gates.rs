@@ -244,6 +244,28 @@ fn measured(name: &str, target: SocketAddr) -> PathBuf {
 const PLAN: &str = "load: {rate: 100/s, duration: 3s}\nscenarios: [{path: /}]";
 
 #[test]
+fn a_report_with_digests_of_an_earlier_form_is_compared_by_its_load_and_scenarios() {
+    let old = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/reports/digest_form_1.json");
+    let plan = "load: {rate: 20/s, duration: 3s}\nscenarios:\n  - {name: Get users, path: /v1/users, weight: 2}\n  \
+                - {name: Create user, path: /v1/users, method: POST, body: '{}'}\n";
+    let target = server(Duration::ZERO, users);
+    let compared = run("old-form", target, plan, &["--baseline", old, "--max-regression", "9900%"]);
+    assert_eq!(compared.code, Some(0), "{}{}", compared.page, compared.errors);
+    let remark = compared.report["baseline"]["plan_remark"].as_str().unwrap();
+    assert!(remark.contains("written by another version"), "{remark}");
+    for (from, to, difference) in [
+        ("weight: 2", "weight: 3", "scenario `Get users` has weight 2 in it, here 3"),
+        ("20/s", "30/s", "its rate differs"),
+        ("Create user", "Make user", "it has a scenario `Create user`; it has no scenario `Make user`"),
+        ("rate: 20/s", "concurrency: 2", "its load model is `open`"),
+    ] {
+        let refused = run("old-other", target, &plan.replace(from, to), &["--baseline", old]);
+        assert_eq!(refused.code, Some(2), "{}{}", refused.page, refused.errors);
+        assert!(refused.errors.contains(difference), "{difference}: {}", refused.errors);
+    }
+}
+
+#[test]
 fn a_slower_target_fails_against_its_baseline_and_another_plan_is_refused() {
     // Far enough apart for a busy machine, whose own windows lie far apart as well.
     let (quick, slow) = (Duration::from_millis(5), Duration::from_millis(100));
@@ -251,19 +273,38 @@ fn a_slower_target_fails_against_its_baseline_and_another_plan_is_refused() {
     let path = measured("quick", target);
     let file = path.to_str().unwrap();
     let other = server(slow, users);
-    // Another address is another plan.
-    let refused = run("refused", other, PLAN, &["--baseline", file]);
-    assert_eq!(refused.code, Some(2), "{}{}", refused.page, refused.errors);
-    assert_eq!(refused.errors.matches("sha256:").count(), 2, "{}", refused.errors);
-    let worse = run("worse", other, PLAN, &["--baseline", file, "--baseline-any-plan"]);
+    // Another address is the same plan, and said.
+    let worse = run("worse", other, PLAN, &["--baseline", file]);
     assert_eq!(worse.code, Some(1), "{}{}", worse.page, worse.errors);
     assert_eq!(
         (&worse.report["verdict"], &worse.report["baseline"]["result"]),
         (&"failed".into(), &"failed".into())
     );
     // The same, when as much is allowed; and the other way round it is only better.
-    let allowed = ["--baseline", file, "--baseline-any-plan", "--max-regression", "9900%"];
+    let allowed = ["--baseline", file, "--max-regression", "9900%"];
     assert_eq!(run("allowed", other, PLAN, &allowed).code, Some(0));
+    let remark = format!("the baseline is of `http://{target}`");
+    assert_eq!(worse.report["baseline"]["plan_remark"], remark.as_str());
+    assert!(worse.page.contains(&remark), "{}", worse.page);
+    // Another path or rate is another plan, and the difference is named.
+    let changes = [
+        (
+            PLAN.replace("path: /", "path: /other"),
+            "it has a scenario `GET /`; it has no scenario `GET /other`",
+        ),
+        (PLAN.replace("100/s", "101/s"), "its load is open: 100/s for 3s;"),
+        (
+            PLAN.replace("path: /", "name: GET /, path: /other"),
+            "scenario `GET /` sends or expects something else",
+        ),
+        (PLAN.replace("3s}", "3s, keep_alive: false}"), "its connections settings differ"),
+    ];
+    for (plan, difference) in changes {
+        let refused = run("refused", other, &plan, &["--baseline", file]);
+        assert_eq!(refused.code, Some(2), "{}{}", refused.page, refused.errors);
+        assert!(refused.errors.contains(difference), "{difference}: {}", refused.errors);
+        assert!(refused.errors.contains("--baseline-any-plan"), "{}", refused.errors);
+    }
     std::fs::remove_file(&path).unwrap();
 }
 

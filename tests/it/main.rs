@@ -10,6 +10,7 @@ mod endings;
 mod examples;
 mod completions;
 mod connecting;
+mod evidence;
 mod failing;
 mod fleet;
 mod frontend;

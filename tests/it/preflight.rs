@@ -1,7 +1,8 @@
 //! What a run needs against what a machine has: refusals, warnings, threads, and the page of `--check`.
 
 use loadtester::plan::{
-    Connections, Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Target, Tls, Versions,
+    Connections, Expect, Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Target, TextPattern, Tls,
+    Versions,
 };
 use loadtester::report::describe;
 use loadtester::schedule::{Arrivals, Piece};
@@ -44,6 +45,8 @@ fn closed(connections: u32, requests: Option<u64>) -> Plan {
         source: "loadplan.yaml".into(),
         digest: "sha256:0".into(),
         target: Target { host: "10.0.0.7".into(), port: 81, authority: "10.0.0.7:81".into() },
+        text: None,
+        path_prefix: String::new(),
         tls: None,
         load: Load {
             model: Model::Closed { connections },
@@ -173,6 +176,30 @@ fn memory_is_refused_over_what_there_is_and_warned_of_over_half() {
     assert_eq!((with(2 * bytes - 2).refusals.len(), with(2 * bytes - 2).warnings.len()), (0, 1));
     assert_eq!(with(2 * bytes).warnings, [""; 0]);
     assert_eq!(fly(&plan, |m| m.memory_available_bytes = None).refusals, [""; 0]);
+}
+
+#[test]
+fn bodies_kept_for_expectations_count_and_are_refused_where_the_plan_asked_for_them() {
+    let with = |max_body_bytes: u64, available: u64| {
+        let mut plan = closed(1_000, None);
+        plan.scenarios[1].expect =
+            Some(Box::new(Expect { body_bytes: Some(1..=9), max_body_bytes, ..Expect::default() }));
+        let content = TextPattern { text: "x".into(), shown: "x".into() };
+        plan.scenarios[0].expect =
+            Some(Box::new(Expect { body_contains: vec![content], max_body_bytes, ..Expect::default() }));
+        fly(&plan, |m| m.memory_available_bytes = Some(available))
+    };
+    let needed = |flight: &Preflight| {
+        flight.needs.iter().find(|need| need.resource == Resource::Memory).map(|need| need.needed)
+    };
+    let (one, two) = (with(1 << 20, 16 << 30), with(2 << 20, 16 << 30));
+    assert_eq!(needed(&two).unwrap() - needed(&one).unwrap(), 1_000 << 20);
+    assert_eq!((&one.refusals[..], &one.warnings[..]), (&[][..], &[][..]));
+    let refused = with(2 << 20, 1 << 30);
+    assert!(only(&refused.refusals).contains("`expect.max_body`"), "{:?}", refused.refusals);
+    let by_default = with(1 << 20, 1 << 29);
+    assert_eq!(by_default.refusals, [""; 0], "the plan did not ask for it");
+    assert!(only(&by_default.warnings).contains("`expect.max_body`"), "{:?}", by_default.warnings);
 }
 
 #[test]

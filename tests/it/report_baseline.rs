@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loadtester::report::{github, html, json, junit, terminal};
 use loadtester::run::{RunInfo, Snapshot, State, TimelinePoint};
 use loadtester::tally::Outcome;
-use loadtester::verdict::baseline::{BaselineRun, read};
+use loadtester::verdict::baseline::{BaselineRun, PlanMatch, read};
 
 use super::report::{exchanges, run_info, trusted};
 use super::report_junit::cases;
@@ -33,9 +33,9 @@ fn measured(ms: u64) -> Snapshot {
 }
 
 /// `now`, held against a run of `before` milliseconds.
-fn held_against(before: u64, now: u64, max_regression: f64, same_plan: bool) -> Snapshot {
+fn held_against(before: u64, now: u64, max_regression: f64, plan: PlanMatch) -> Snapshot {
     let baseline = read(&json::report(&measured(before), &trusted())).unwrap();
-    let against = BaselineRun { source: "<old>.json".to_owned(), max_regression, same_plan, baseline };
+    let against = BaselineRun { source: "<old>.json".to_owned(), max_regression, plan, baseline };
     let snapshot = measured(now);
     let run = RunInfo { baseline: Some(Arc::new(against)), ..snapshot.run.clone() };
     Snapshot { run, ..snapshot }
@@ -43,7 +43,7 @@ fn held_against(before: u64, now: u64, max_regression: f64, same_plan: bool) -> 
 
 #[test]
 fn a_regression_is_named_with_its_figures_on_every_page() {
-    let s = held_against(4, 6, 0.1, true);
+    let s = held_against(4, 6, 0.1, PlanMatch::Same);
     let summary = terminal::summary(&s, &trusted(), false, 100);
     assert!(
         summary.starts_with("FAILED") && summary.contains("<old>.json of 2026-11-22T16:00:00Z"),
@@ -70,13 +70,13 @@ fn a_regression_is_named_with_its_figures_on_every_page() {
 
 #[test]
 fn no_difference_is_an_answer() {
-    let s = held_against(4, 4, 0.1, false);
+    let s = held_against(4, 4, 0.1, PlanMatch::Other(vec!["its load differs".to_owned()]));
     let summary = terminal::summary(&s, &trusted(), false, 100);
     assert!(summary.starts_with("PASSED"), "{summary}");
     let page = html::page(&s, &trusted(), &[]);
     assert!(!page.contains("result failed"));
     // That the plans differ is on both pages.
-    let same = held_against(4, 4, 0.1, true);
+    let same = held_against(4, 4, 0.1, PlanMatch::Same);
     assert_ne!(summary, terminal::summary(&same, &trusted(), false, 100));
     assert_ne!(page, html::page(&same, &trusted(), &[]));
     let found = cases(&junit::report(&s, &trusted(), &[], false));
@@ -86,7 +86,7 @@ fn no_difference_is_an_answer() {
 
 #[test]
 fn a_comparison_that_says_nothing_is_skipped_with_its_reason() {
-    let mut s = held_against(4, 6, 0.1, true);
+    let mut s = held_against(4, 6, 0.1, PlanMatch::Same);
     s.timeline.truncate(1);
     let found = cases(&junit::report(&s, &trusted(), &[], false));
     let of_baseline: Vec<_> = found.iter().filter(|c| c.0 == "loadtester.baseline").collect();

@@ -362,6 +362,8 @@ fn plan(model: Model, requests: Option<u64>, duration_ns: Option<u64>, warmup_ns
         source: "simulation".into(),
         digest: String::new(),
         target: Target { host: "target".into(), port: 80, authority: "target".into() },
+        text: None,
+        path_prefix: String::new(),
         tls: None,
         load: Load { model, warmup_ns, drain_ns: S, requests, duration_ns },
         connections: Connections::default(),

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::live;
-use crate::run::{Ended, PROGRAM, run, run_plan, start};
+use crate::run::{Ended, PROGRAM, RunDir, run, run_plan, start};
 use crate::script::{Script, Step, pause_ms, response, send};
 
 fn target() -> DemoTarget {
@@ -235,6 +235,57 @@ fn an_answer_that_came_before_its_request_is_not_believed() {
         let ended = run.end().lawful();
         assert_eq!(ended.outcomes(), [("ok".to_owned(), 3)], "{method} {ended:#?}");
         server.join().unwrap();
+    }
+}
+
+/// `cargo test --test it twenty_stops -- --ignored`
+#[test]
+#[ignore = "takes 15 s"]
+fn twenty_stops_among_twenty_thousand_requests_make_no_answer_that_was_none() {
+    const IDLE: Duration = Duration::from_millis(40);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let timed_out = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let count = timed_out.clone();
+    // Ends with the process.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, count) = (stream.unwrap(), count.clone());
+            std::thread::spawn(move || {
+                stream.set_read_timeout(Some(IDLE)).unwrap();
+                while read_head(&mut stream) {
+                    if stream.write_all(response("200 OK", "ok").as_bytes()).is_err() {
+                        return;
+                    }
+                }
+                count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                let _ = stream.write_all(response("408 Request Timeout", "").as_bytes());
+                let _ = stream.shutdown(std::net::Shutdown::Write);
+                // Until the other side has closed, too: a reset would take the answer back.
+                while matches!(stream.read(&mut [0; 64]), Ok(1..)) {}
+            });
+        }
+    });
+    let plan = format!(
+        "base_url: {url}\nload: {{rate: 2000/s, requests: 20000, concurrency: 100}}\nscenarios: [{{path: /}}]\n\
+         thresholds: [error_rate < 1%]\n"
+    );
+    for threads in ["1", "2"] {
+        let before = timed_out.load(std::sync::atomic::Ordering::Relaxed);
+        let dir = RunDir::new();
+        let run = start(&["--plan", &dir.write("plan.yaml", &plan), "--threads", threads]);
+        for _ in 0..20 {
+            std::thread::sleep(Duration::from_millis(360));
+            run.signal(Signal::STOP);
+            std::thread::sleep(Duration::from_millis(90));
+            run.signal(Signal::CONT);
+        }
+        let ended = run.end().lawful();
+        let stale = timed_out.load(std::sync::atomic::Ordering::Relaxed) - before;
+        eprintln!("{threads} threads: {stale} connections were timed out, outcomes {:?}", ended.outcomes());
+        assert!(stale > 100, "the target sent 408 to {stale} connections alone");
+        assert_eq!(ended.number("status_codes.200"), ended.number("totals.completed"), "{ended:#?}");
+        assert!(ended.number("totals.ok") >= 19_990 && ended.code != Some(1), "{ended:#?}");
     }
 }
 

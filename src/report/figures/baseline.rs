@@ -16,8 +16,10 @@ pub(crate) struct BaselineFigures {
     pub(crate) digest: String,
     /// When it was measured.
     pub(crate) started_at: Option<String>,
-    /// Whether it is of the same plan.
+    /// Whether it is of the same plan, as far as can be told.
     pub(crate) same_plan: bool,
+    /// What differs between the two plans.
+    pub(crate) plan_remark: Option<String>,
     /// How much worse a figure may be, relative.
     pub(crate) max_regression: f64,
     /// `passed`, `failed` or `inconclusive`.
@@ -56,9 +58,10 @@ impl BaselineFigures {
         let compared = snapshot.comparison()?;
         Some(Self {
             source: against.source.clone(),
-            digest: against.baseline.digest.clone(),
+            digest: against.baseline.plan.digest.clone(),
             started_at: against.baseline.started_at.clone(),
-            same_plan: against.same_plan,
+            same_plan: against.plan.is_same(),
+            plan_remark: against.plan.remark(),
             max_regression: against.max_regression,
             result: compared.outcome.name(),
             reason: compared.reason,

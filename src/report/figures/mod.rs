@@ -5,6 +5,7 @@
 
 mod baseline;
 mod latency;
+pub mod scenario;
 mod unsent;
 mod wire;
 
@@ -18,10 +19,9 @@ pub(crate) use self::latency::{Histograms, Latency};
 pub(crate) use self::unsent::{dropped_because, resends, turned_away};
 pub(crate) use self::wire::{Connections, explain, protocol_errors, tls_faults};
 use super::format::seconds;
-use super::scenario_rows;
 use crate::plan::Metric;
 use crate::run::{Ending, Snapshot, State};
-use crate::tally::{Counter, Merged, Outcome, Row, RowCounter, RowTime, RowTimer, Timer};
+use crate::tally::{Counter, Merged, Outcome, Row, RowCounter, Timer};
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
 /// The verdict on this tool as a measuring device.
@@ -243,62 +243,6 @@ pub(crate) fn status_codes(tally: &Merged) -> BTreeMap<u16, u64> {
         *codes.entry(code).or_default() += n;
     }
     codes
-}
-
-/// One scenario.
-#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
-pub struct Scenario<'a> {
-    /// As the plan names it.
-    pub name: &'a str,
-    /// As the plan weighs it.
-    pub weight: u32,
-    /// Its requests.
-    pub(crate) totals: Totals,
-    /// Due to last byte.
-    pub(crate) response_time: Latency,
-    /// Send to last byte.
-    pub(crate) service_time: Latency,
-    /// Due to last byte, of requests that ended well.
-    response_time_ok: Latency,
-    /// Due to last byte, or to the deadline, of requests that failed with either.
-    response_time_failed: Latency,
-    /// How its exchanges ended.
-    pub(crate) outcomes: Outcomes,
-    /// Its responses.
-    pub(crate) status_codes: BTreeMap<u16, u64>,
-    /// Its whole distributions; `None` where only summaries are asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) histograms: Option<Histograms>,
-}
-
-impl<'a> Scenario<'a> {
-    /// All scenarios in the plan's order, with their distributions.
-    pub(crate) fn all(snapshot: &'a Snapshot) -> Vec<Self> {
-        let named = snapshot.run.scenarios.iter().zip(snapshot.tally.rows());
-        named.map(|((name, weight), row)| Self::of(snapshot, name, *weight, row, true)).collect()
-    }
-
-    /// The scenarios with their own rows in `/metrics`.
-    pub(crate) fn own(snapshot: &'a Snapshot) -> Vec<Self> {
-        let own = scenario_rows::own(snapshot);
-        own.map(|(name, weight, row)| Self::of(snapshot, name, weight, row, false)).collect()
-    }
-
-    fn of(snapshot: &Snapshot, name: &'a str, weight: u32, tally: &Row, with_histograms: bool) -> Self {
-        Self {
-            name,
-            weight,
-            totals: Totals::of_scenario(tally, snapshot.state),
-            response_time: Latency::of(&tally.times(RowTime::Response)),
-            service_time: Latency::of(&tally.times(RowTime::Service)),
-            response_time_ok: Latency::of(tally.timer(RowTimer::ResponseOk)),
-            response_time_failed: Latency::of(tally.timer(RowTimer::ResponseFailed)),
-            outcomes: Outcomes::of(|outcome| tally.counter(outcome)),
-            status_codes: tally.status_codes().collect(),
-            histograms: with_histograms
-                .then(|| Histograms::of(&tally.times(RowTime::Response), &tally.times(RowTime::Service))),
-        }
-    }
 }
 
 /// This tool as a measuring device.

@@ -380,6 +380,7 @@ pub(crate) fn environment(source: &Source) -> Markup {
                 .join(", "),
         ),
         ("digest", run.plan_digest.clone()),
+        ("load", run.load.clone()),
         ("seed", run.seed.to_string()),
         ("model", run.model.to_owned()),
         ("started at", rfc3339(snapshot.started_at).map_or("–".to_owned(), |at| plain(&at))),
@@ -401,6 +402,12 @@ pub(crate) fn environment(source: &Source) -> Markup {
         section aria-labelledby="environment" {
             h2 id="environment" { "Plan and environment" }
             (facts_list(&facts))
+            @if let Some(text) = &run.plan_text {
+                details {
+                    summary { "The plan" }
+                    pre { code { (text) } }
+                }
+            }
         }
     }
 }

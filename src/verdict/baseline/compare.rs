@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::measurement::{Baseline, Figure, MeasuredGroup, Measurement};
 use super::noise::{self, Variance, probability};
+use super::plan_match::PlanMatch;
 use crate::plan::{Statistic, Timing};
 use crate::verdict::threshold::{
     Context, OFFERED_RATIO_TO_PASS, Outcome, not_offered_by_us, ours_may_explain,
@@ -104,8 +105,8 @@ pub struct BaselineRun {
     pub source: String,
     /// How much worse a figure may be, relative.
     pub max_regression: f64,
-    /// Whether it ran the same plan.
-    pub same_plan: bool,
+    /// How its plan relates to this run's.
+    pub plan: PlanMatch,
     /// The earlier run.
     pub baseline: Baseline,
 }

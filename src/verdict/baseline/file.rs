@@ -1,10 +1,13 @@
 //! Reads an earlier report.json, as far as it is compared. Its content is not trusted.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 
 use super::measurement::{Baseline, MeasuredGroup, Measurement, Window};
+use super::plan_match::{EarlierPlan, EarlierScenario};
 use crate::plan::{MAX_SCENARIOS, quoted};
 use crate::tally::Histogram;
 use crate::verdict::threshold::OFFERED_RATIO_TO_PASS;
@@ -35,16 +38,33 @@ struct Report {
 #[derive(Deserialize)]
 struct Plan {
     digest: String,
+    #[serde(default = "first_form")]
+    form: u32,
+    #[serde(default)]
+    model: String,
+    base_url: Option<String>,
+    load: Option<String>,
+    #[serde(default)]
+    settings: BTreeMap<String, String>,
+}
+
+/// The form of digests before reports said which one theirs have.
+const fn first_form() -> u32 {
+    1
 }
 
 #[derive(Deserialize)]
 struct Rate {
+    target: Option<f64>,
     achieved: Option<f64>,
 }
 
 #[derive(Deserialize)]
 struct Scenario {
     name: String,
+    #[serde(default)]
+    weight: u32,
+    digest: Option<String>,
     totals: Totals,
     histograms: Histograms,
 }
@@ -98,11 +118,23 @@ pub fn read(text: &str) -> Result<Baseline, String> {
     }
     let seconds = report.measured_seconds;
     let mut scenarios = Vec::with_capacity(report.scenarios.len());
+    let mut plan = EarlierPlan {
+        digest: report.plan.digest,
+        form: report.plan.form,
+        model: report.plan.model,
+        target_rate: report.rate.target,
+        base_url: report.plan.base_url,
+        load: report.plan.load,
+        settings: report.plan.settings,
+        scenarios: Vec::with_capacity(report.scenarios.len()),
+    };
     for scenario in report.scenarios {
         let response_time = histogram(&scenario.histograms)
             .map_err(|why| format!("the histogram of {} can not be read: {why}", quoted(&scenario.name)))?;
         let rate = (seconds > 0.0).then(|| scenario.totals.completed as f64 / seconds);
-        scenarios.push((scenario.name, MeasuredGroup { response_time, rate }));
+        let Scenario { name, weight, digest, .. } = scenario;
+        plan.scenarios.push(EarlierScenario { name: name.clone(), weight, digest });
+        scenarios.push((name, MeasuredGroup { response_time, rate }));
     }
     let response_time =
         histogram(&report.histograms).map_err(|why| format!("its histogram can not be read: {why}"))?;
@@ -120,7 +152,7 @@ pub fn read(text: &str) -> Result<Baseline, String> {
         _ => None,
     };
     Ok(Baseline {
-        digest: report.plan.digest,
+        plan,
         started_at: report.started_at,
         timestamps: report.instrument.timestamps,
         doubt,

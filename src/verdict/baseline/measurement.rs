@@ -1,5 +1,6 @@
 //! What is compared of a run, and its figures.
 
+use super::plan_match::EarlierPlan;
 use crate::tally::{Histogram, quantile};
 
 /// What of a run is compared.
@@ -36,8 +37,8 @@ pub struct Window {
 /// An earlier run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Baseline {
-    /// The digest of its plan.
-    pub(crate) digest: String,
+    /// Its plan.
+    pub(crate) plan: EarlierPlan,
     /// When it began, according to its report.
     pub(crate) started_at: Option<String>,
     /// `kernel` or `user`: where its receive times came from.

@@ -1,7 +1,7 @@
 //! Compares a run with an earlier one: what changed, and whether by more than chance.
 //!
-//! `file` reads an earlier report.json, `compare` compares it figure by figure, `noise` computes how certain
-//! a difference is.
+//! `file` reads an earlier report.json, `plan_match` tells whether it is of the same plan, `compare` compares
+//! it figure by figure, `noise` computes how certain a difference is.
 //!
 //! # When is a difference real?
 //!
@@ -39,9 +39,12 @@ mod compare;
 mod file;
 mod measurement;
 mod noise;
+mod plan_match;
 
 pub use compare::{BaselineRun, Change, compare};
 pub(crate) use compare::{Compared, DEFAULT_MAX_REGRESSION, judge};
 pub use file::read;
 pub(crate) use file::{MAX_FILE_BYTES, is_whole};
 pub use measurement::{Figure, MeasuredGroup, Measurement, Window};
+pub(crate) use plan_match::CurrentPlan;
+pub use plan_match::PlanMatch;
