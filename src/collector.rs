@@ -16,7 +16,7 @@ use crate::sys::Clock;
 use crate::sys::cgroup::{Groups, Throttle};
 use crate::tally::Tally;
 
-pub(crate) use merger::{MergedWindow, Merger, SourceWindow};
+pub(crate) use merger::{MergedWindow, Merger, MergerState, SourceWindow};
 
 /// How often the snapshot's state and elapsed time are updated when no window comes.
 const TICK: Duration = Duration::from_millis(100);

@@ -12,30 +12,31 @@
 //! leave only the last group torn. None of it was acknowledged, and it is cut off. Damage followed by whole
 //! groups is different: something acknowledged is lost, and the journal is refused. The content of records is
 //! opaque here.
+//!
+//! When it has grown long, a [`Draft`] that begins with a checkpoint, records that stand for all earlier ones,
+//! replaces it ([`Writer::replace`]). Until the draft has the journal's name and the directory is synced, the
+//! journal goes on as before. A crash leaves one of the two, and each holds all that was acknowledged.
+
+mod draft;
+mod group;
+mod reader;
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use flate2::Crc;
+pub(crate) use draft::Draft;
 
-/// The format's name and version.
-const MAGIC: &[u8; 16] = b"loadtester jrn 3";
-/// The prefix of every journal, whatever its version, which is one digit.
-const NAME: &[u8] = b"loadtester jrn ";
-const HEAD_BYTES: usize = 12;
-/// The longest record in bytes: a report or a plan with its metadata.
-const MAX_RECORD_BYTES: usize = 17 << 20;
-/// The longest group in bytes: one record of the maximum length, or thousands of typical ones.
-const MAX_GROUP_BYTES: usize = LENGTH_BYTES + MAX_RECORD_BYTES;
-const LENGTH_BYTES: usize = 4;
-/// The longest journal that is read back, in bytes. A day of a thousand workers at 2 KiB/s would be longer,
-/// but a journal is read into memory as a whole.
-const MAX_JOURNAL_BYTES: u64 = 8 << 30;
 const JOURNAL_FILE: &str = "journal";
 const LOCK_FILE: &str = "lock";
+/// A journal is replaced once it has grown by this many bytes: a second or two of reading, and minutes of a
+/// large fleet.
+const CHECKPOINT_AFTER_BYTES: u64 = 64 << 20;
+/// And by this many times the size of its checkpoint, so that checkpoints add a quarter at most to what is
+/// written.
+const CHECKPOINT_AFTER_TIMES: u64 = 4;
 
 /// An open journal. No other process can open the same directory.
 #[derive(Debug)]
@@ -49,38 +50,48 @@ pub struct Journal {
 
 /// Writes records to disk, one caller at a time, while others append.
 #[derive(Debug)]
-pub(crate) struct Writer(Mutex<Option<File>>);
+pub(crate) struct Writer {
+    directory: PathBuf,
+    /// The same directory, open.
+    folder: File,
+    /// See [`CHECKPOINT_AFTER_BYTES`].
+    checkpoint_after_bytes: u64,
+    /// `None` after an error.
+    tail: Mutex<Option<Tail>>,
+    /// Held while a draft is written: there is one at a time.
+    drafting: Mutex<()>,
+}
+
+/// The end of the journal's file, where the next group goes.
+#[derive(Debug)]
+struct Tail {
+    file: File,
+    length: u64,
+    /// A checkpoint is due from this length on.
+    due: u64,
+}
+
+/// What became of a checkpoint.
+#[derive(Debug)]
+pub(crate) enum Replacement {
+    /// The journal begins with it.
+    Done,
+    /// There was none to write.
+    Unwanted,
+    /// It could not be written; the journal goes on as it was.
+    Failed(io::Error),
+}
 
 impl Journal {
     /// Open the journal in `directory`, which is created if needed; `take` gets each record in order.
     ///
     /// # Errors
     /// A sentence with a remedy: another process has it open, it is damaged, or an I/O error.
-    pub fn open(directory: &Path, mut take: impl FnMut(&[u8]) -> Result<(), String>) -> Result<Self, String> {
+    pub fn open(directory: &Path, take: impl FnMut(&[u8]) -> Result<(), String>) -> Result<Self, String> {
         let shown = directory.display();
         let failed = |what: &str, e: io::Error| format!("--state-dir {shown}: {what}: {e}");
-        // A plan is stored with its secrets.
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
-        made.map_err(|e| failed("cannot be made", e))?;
-        let folder = OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW)
-            .open(directory)
-            .map_err(|e| failed("cannot be opened (a symbolic link is not followed)", e))?;
-        let metadata = folder.metadata().map_err(|e| failed("cannot be read", e))?;
-        is_private(&metadata).map_err(|why| format!("--state-dir {shown}: {why}"))?;
-        let open = |name: &str| {
-            let path = directory.join(name);
-            OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .custom_flags(libc::O_NOFOLLOW)
-                .open(path)
-        };
-        let lock = open(LOCK_FILE).map_err(|e| failed("cannot be written", e))?;
+        let folder = open_folder(directory)?;
+        let lock = open_file(directory, LOCK_FILE).map_err(|e| failed("cannot be written", e))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -90,35 +101,42 @@ impl Journal {
             }
             Err(TryLockError::Error(e)) => return Err(failed("cannot be locked", e)),
         }
-        let mut file = open(JOURNAL_FILE).map_err(|e| failed("the journal cannot be opened", e))?;
-        let length = file.metadata().map_err(|e| failed("the journal cannot be read", e))?.len();
-        if length > MAX_JOURNAL_BYTES {
-            return Err(format!(
-                "--state-dir {shown}: the journal is larger than 8 GiB: name another directory"
-            ));
-        }
-        let mut bytes = Vec::with_capacity(length as usize);
-        file.read_to_end(&mut bytes).map_err(|e| failed("the journal cannot be read", e))?;
-        if let Some(why) = foreign(&bytes) {
+        let mut file =
+            open_file(directory, JOURNAL_FILE).map_err(|e| failed("the journal cannot be opened", e))?;
+        let unreadable = |e| failed("the journal cannot be read", e);
+        let length = file.metadata().map_err(unreadable)?.len();
+        let mut magic = vec![0; group::MAGIC.len().min(usize::try_from(length).unwrap_or(usize::MAX))];
+        file.read_exact_at(&mut magic, 0).map_err(unreadable)?;
+        if let Some(why) = group::foreign(&magic) {
             return Err(format!("--state-dir {shown}: {why}"));
         }
-        let whole = read(&bytes, &mut take).map_err(|why| {
+        let whole = reader::read(&file, length, take).map_err(|why| {
             format!(
                 "--state-dir {shown}: {why}: keep it for whoever looks into it, and name another directory"
             )
         })?;
         let prepare = |file: &mut File| {
+            draft::remove_leftover(directory)?;
             file.set_len(whole)?;
             file.seek(SeekFrom::Start(whole))?;
             if whole == 0 {
-                file.write_all(MAGIC)?;
+                file.write_all(group::MAGIC)?;
             }
             file.sync_all()?;
             // The directory entries have to survive a crash, too.
             folder.sync_all()
         };
         prepare(&mut file).map_err(|e| failed("the journal cannot be written", e))?;
-        Ok(Self { pending: Vec::new(), writer: Arc::new(Writer(Mutex::new(Some(file)))), _lock: lock })
+        let checkpoint_after_bytes = checkpoint_after_bytes();
+        let length = whole.max(group::MAGIC.len() as u64);
+        let writer = Writer {
+            directory: directory.to_owned(),
+            folder,
+            checkpoint_after_bytes,
+            tail: Mutex::new(Some(Tail { file, length, due: checkpoint_after_bytes })),
+            drafting: Mutex::new(()),
+        };
+        Ok(Self { pending: Vec::new(), writer: Arc::new(writer), _lock: lock })
     }
 
     /// Append a record made of these parts in memory; it is not on disk yet.
@@ -126,15 +144,11 @@ impl Journal {
     /// # Errors
     /// The record is too long.
     pub(crate) fn append(&mut self, parts: &[&[u8]]) -> io::Result<()> {
-        let length: usize = parts.iter().map(|part| part.len()).sum();
-        if length > MAX_RECORD_BYTES {
-            return Err(io::Error::other("the record is too long"));
-        }
-        self.pending.push([&(length as u32).to_le_bytes()[..], &parts.concat()].concat());
+        self.pending.push(group::record_of(parts)?);
         Ok(())
     }
 
-    /// Everything appended since the last call; only for [`Writer::write`].
+    /// Everything appended since the last call; only for [`Writer::write`] and [`Writer::replace`].
     pub(crate) fn take(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.pending)
     }
@@ -153,23 +167,121 @@ impl Writer {
     /// # Errors
     /// The system's error, or that an earlier write failed.
     pub(crate) fn write(&self, take: impl FnOnce() -> Vec<Vec<u8>>) -> io::Result<()> {
-        let mut turn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turn = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
         let records = take();
-        let mut rest = &records[..];
-        let failed = || io::Error::other("an earlier write has failed");
-        if turn.is_none() {
-            return Err(failed());
-        }
-        while !rest.is_empty() {
-            let mut file = turn.take().ok_or_else(failed)?;
-            let (group, more) = rest.split_at(first_group(rest));
-            let content = group.concat();
-            file.write_all(&[&head(&content)[..], &content].concat())?;
-            file.sync_data()?;
-            (*turn, rest) = (Some(file), more);
-        }
-        Ok(())
+        write_groups(&mut turn, &records)
     }
+
+    /// Whether the journal has grown by so much that it should be replaced.
+    pub(crate) fn is_checkpoint_due(&self) -> bool {
+        let turn = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        turn.as_ref().is_some_and(|tail| tail.length >= tail.due)
+    }
+
+    /// Replace the journal by one that begins with a checkpoint. `capture` returns everything appended so far
+    /// and the state that all records up to then come to; `None`: no checkpoint is wanted. `write` appends
+    /// the checkpoint to the draft. Other callers write to the journal meanwhile, and wait only at the end,
+    /// while their groups are copied.
+    ///
+    /// # Errors
+    /// As [`Self::write`]: what is on disk is unknown, and nothing more can be written.
+    pub(crate) fn replace<S>(
+        &self,
+        capture: impl FnOnce() -> Option<(Vec<Vec<u8>>, S)>,
+        write: impl FnOnce(S, &mut Draft) -> io::Result<()>,
+    ) -> io::Result<Replacement> {
+        let _one = self.drafting.lock().unwrap_or_else(PoisonError::into_inner);
+        let (state, from) = {
+            let mut turn = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some((records, state)) = capture() else { return Ok(Replacement::Unwanted) };
+            write_groups(&mut turn, &records)?;
+            (state, turn.as_ref().ok_or_else(write_failed)?.length)
+        };
+        let drafted = Draft::create(&self.directory).and_then(|mut draft| {
+            write(state, &mut draft)?;
+            let length = draft.settle()?;
+            Ok((draft, length))
+        });
+        let mut turn = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tail = turn.take().ok_or_else(write_failed)?;
+        let replaced = drafted.and_then(|(mut draft, checkpoint_bytes)| {
+            draft.copy(&tail.file, from..tail.length)?;
+            draft.settle()?;
+            let (file, length) = draft.replace(&self.directory.join(JOURNAL_FILE))?;
+            let growth = self.checkpoint_after_bytes.max(CHECKPOINT_AFTER_TIMES * checkpoint_bytes);
+            Ok(Tail { file, length, due: length + growth })
+        });
+        match replaced {
+            Ok(tail) => {
+                // If this fails, which of the two files has the name after a crash is unknown.
+                self.folder.sync_all()?;
+                *turn = Some(tail);
+                Ok(Replacement::Done)
+            }
+            Err(e) => {
+                tail.due = tail.length + self.checkpoint_after_bytes;
+                *turn = Some(tail);
+                Ok(Replacement::Failed(e))
+            }
+        }
+    }
+}
+
+/// Write and sync these records; afterwards `turn` is `None` if that failed.
+fn write_groups(turn: &mut Option<Tail>, records: &[Vec<u8>]) -> io::Result<()> {
+    let mut rest = records;
+    if turn.is_none() {
+        return Err(write_failed());
+    }
+    while !rest.is_empty() {
+        let mut tail = turn.take().ok_or_else(write_failed)?;
+        let (records, more) = rest.split_at(group::first_group(rest));
+        let group = group::of(records);
+        tail.file.write_all(&group)?;
+        tail.file.sync_data()?;
+        tail.length += group.len() as u64;
+        (*turn, rest) = (Some(tail), more);
+    }
+    Ok(())
+}
+
+fn write_failed() -> io::Error {
+    io::Error::other("an earlier write has failed")
+}
+
+/// [`CHECKPOINT_AFTER_BYTES`]; in debug builds `LOADTESTER_CHECKPOINT_BYTES` replaces it, for tests with
+/// short runs.
+fn checkpoint_after_bytes() -> u64 {
+    let wanted = cfg!(debug_assertions).then(|| std::env::var("LOADTESTER_CHECKPOINT_BYTES").ok()).flatten();
+    wanted.and_then(|bytes| bytes.parse().ok()).unwrap_or(CHECKPOINT_AFTER_BYTES)
+}
+
+/// Open a journal's directory, which is created if needed.
+fn open_folder(directory: &Path) -> Result<File, String> {
+    let shown = directory.display();
+    let failed = |what: &str, e: io::Error| format!("--state-dir {shown}: {what}: {e}");
+    // A plan is stored with its secrets.
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    made.map_err(|e| failed("cannot be made", e))?;
+    let folder = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW)
+        .open(directory)
+        .map_err(|e| failed("cannot be opened (a symbolic link is not followed)", e))?;
+    let metadata = folder.metadata().map_err(|e| failed("cannot be read", e))?;
+    is_private(&metadata).map_err(|why| format!("--state-dir {shown}: {why}"))?;
+    Ok(folder)
+}
+
+fn open_file(directory: &Path, name: &str) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(directory.join(name))
 }
 
 /// Check that no other user can read or change what is in a directory.
@@ -190,103 +302,28 @@ fn is_private(directory: &Metadata) -> Result<(), String> {
     }
 }
 
-/// How many of these records fit into the first group; at least one.
-fn first_group(records: &[Vec<u8>]) -> usize {
-    let mut bytes = 0;
-    let fits = |record: &&Vec<u8>| {
-        bytes += record.len();
-        bytes <= MAX_GROUP_BYTES
-    };
-    records.iter().take_while(fits).count().max(1)
-}
-
 #[cfg(test)]
 impl Journal {
     /// A journal on a full disk.
     pub(crate) fn full() -> Self {
-        let open = || OpenOptions::new().write(true).open("/dev/full").expect("Linux has one");
-        Self { pending: Vec::new(), writer: Arc::new(Writer(Mutex::new(Some(open())))), _lock: open() }
+        let open = |name| OpenOptions::new().read(true).write(true).open(name).expect("Linux has one");
+        let writer = Writer {
+            directory: PathBuf::from("/dev/full"),
+            folder: open("/dev/null"),
+            checkpoint_after_bytes: u64::MAX,
+            tail: Mutex::new(Some(Tail { file: open("/dev/full"), length: 0, due: u64::MAX })),
+            drafting: Mutex::new(()),
+        };
+        Self { pending: Vec::new(), writer: Arc::new(writer), _lock: open("/dev/null") }
     }
-}
-
-fn head(content: &[u8]) -> [u8; HEAD_BYTES] {
-    let length = (content.len() as u32).to_le_bytes();
-    let mut head = [0; HEAD_BYTES];
-    head[..4].copy_from_slice(&length);
-    head[4..8].copy_from_slice(&checksum(&length).to_le_bytes());
-    head[8..].copy_from_slice(&checksum(content).to_le_bytes());
-    head
-}
-
-/// CRC-32 with the magic as a prefix, so that zeros are no valid group.
-fn checksum(bytes: &[u8]) -> u32 {
-    let mut crc = Crc::new();
-    crc.update(MAGIC);
-    crc.update(bytes);
-    crc.sum()
-}
-
-/// Pass the records of `bytes` to `take`; returns how many bytes are valid.
-fn read(bytes: &[u8], take: &mut impl FnMut(&[u8]) -> Result<(), String>) -> Result<u64, String> {
-    let Some(mut rest) = bytes.strip_prefix(MAGIC) else {
-        // A crash within the first write left less than the magic.
-        return Ok(0);
-    };
-    while let Some(content) = group(rest) {
-        let mut records = content;
-        while !records.is_empty() {
-            let (record, more) = record(records).ok_or("the journal holds a group of another version")?;
-            take(record)?;
-            records = more;
-        }
-        rest = &rest[HEAD_BYTES + content.len()..];
-    }
-    let at = bytes.len() - rest.len();
-    let behind = (1..rest.len()).find(|skip| group(&rest[*skip..]).is_some());
-    match behind {
-        Some(skip) => {
-            Err(format!("the journal is damaged at byte {at} (whole records follow at {})", at + skip))
-        }
-        None => Ok(at as u64),
-    }
-}
-
-/// Why a file that begins with neither [`MAGIC`] nor a prefix of it is refused, and the remedy.
-fn foreign(bytes: &[u8]) -> Option<String> {
-    if bytes.starts_with(MAGIC) || MAGIC.starts_with(bytes) {
-        return None;
-    }
-    let version = |bytes: &[u8]| bytes.strip_prefix(NAME)?.first().copied().filter(u8::is_ascii_digit);
-    Some(match (version(bytes), version(MAGIC)) {
-        (Some(theirs), Some(ours)) => format!(
-            "the journal there has format {}, this version of loadtester reads format {}: finish that run \
-             with the version that began it, or name another directory",
-            char::from(theirs),
-            char::from(ours),
-        ),
-        _ => "the file `journal` there is not a journal: name another directory".to_owned(),
-    })
-}
-
-/// The content of the complete group at the start of `bytes`, if there is one.
-fn group(bytes: &[u8]) -> Option<&[u8]> {
-    let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
-    let length = word(0)?;
-    let is_length = word(4)? == checksum(&length.to_le_bytes()) && length as usize <= MAX_GROUP_BYTES;
-    let content = bytes.get(HEAD_BYTES..HEAD_BYTES + length as usize).filter(|_| is_length)?;
-    (word(8)? == checksum(content)).then_some(content)
-}
-
-/// The first record of a group's content, and the rest.
-fn record(content: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (length, rest) = content.split_first_chunk::<LENGTH_BYTES>()?;
-    rest.split_at_checked(u32::from_le_bytes(*length) as usize)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::group::{
+        HEAD_BYTES, LENGTH_BYTES, MAGIC, MAX_GROUP_BYTES, MAX_RECORD_BYTES, NAME, first_group,
+    };
     use super::*;
-    use std::path::PathBuf;
 
     struct Folder(PathBuf);
 
@@ -377,10 +414,10 @@ mod tests {
     fn a_journal_of_another_format_is_refused_with_both_formats_and_a_remedy() {
         let folder = Folder::new("format");
         let mut bytes = filled(&folder, 2);
-        bytes[NAME.len()] = b'2';
+        bytes[NAME.len()] = b'3';
         std::fs::write(folder.file(), &bytes).unwrap();
         let error = folder.open().unwrap_err();
-        assert!(error.contains("format 2") && error.contains("format 3"), "{error}");
+        assert!(error.contains("format 3") && error.contains("format 4"), "{error}");
         assert_eq!(std::fs::read(folder.file()).unwrap(), bytes, "it is left as it is");
         std::fs::write(folder.file(), "what is this?").unwrap();
         assert!(folder.open().unwrap_err().contains("--state-dir"));
@@ -435,6 +472,153 @@ mod tests {
             assert!(write(&mut journal).is_err());
         }
         assert!(write(&mut journal).is_err(), "what it wrote for others is not there");
+    }
+
+    /// As many bytes that are no group as make its head lie across the places where a search reads on.
+    #[test]
+    fn whole_groups_are_found_behind_damage_of_any_length() {
+        let folder = Folder::new("far");
+        let bytes = filled(&folder, 2);
+        let group = &bytes[bytes.len() - HEAD_BYTES - LENGTH_BYTES - 7..];
+        for short in 0..=HEAD_BYTES + 1 {
+            let damage = vec![0xff; reader::SEARCHED_BYTES + 2 - short];
+            let damaged = [MAGIC, &damage[..], group].concat();
+            std::fs::write(folder.file(), &damaged).unwrap();
+            let error = folder.open().unwrap_err();
+            assert!(error.contains(&format!("follow at {}", MAGIC.len() + damage.len())), "{short}: {error}");
+            std::fs::write(folder.file(), &damaged[..damaged.len() - 1]).unwrap();
+            assert!(folder.open().unwrap().1.is_empty(), "without a whole group it is a torn end");
+        }
+    }
+
+    fn append(journal: &Mutex<Journal>, record: &[u8]) {
+        journal.lock().unwrap().append(&[record]).unwrap();
+    }
+
+    fn settle(journal: &Mutex<Journal>) {
+        let writer = journal.lock().unwrap().writer();
+        writer.write(|| journal.lock().unwrap().take()).unwrap();
+    }
+
+    /// A checkpoint of one record, while `meanwhile` happens.
+    fn replace(journal: &Mutex<Journal>, checkpoint: &[u8], meanwhile: impl FnOnce()) -> Replacement {
+        let writer = journal.lock().unwrap().writer();
+        let capture = || Some((journal.lock().unwrap().take(), ()));
+        let write = |(), draft: &mut Draft| {
+            draft.append(&[checkpoint])?;
+            meanwhile();
+            Ok(())
+        };
+        writer.replace(capture, write).unwrap()
+    }
+
+    #[test]
+    fn a_checkpoint_stands_for_all_before_it_and_what_was_written_meanwhile_follows_it() {
+        let folder = Folder::new("replaced");
+        let long = filled(&folder, 100).len() as u64;
+        let journal = Mutex::new(folder.open().unwrap().0);
+        append(&journal, b"in the checkpoint");
+        let replaced = replace(&journal, b"checkpoint", || {
+            for meanwhile in [b"one", b"two"] {
+                append(&journal, meanwhile);
+                settle(&journal);
+            }
+            append(&journal, b"not yet written");
+        });
+        assert!(matches!(replaced, Replacement::Done));
+        assert!(folder.file().metadata().unwrap().len() < long / 10);
+        assert_eq!(folder.file().metadata().unwrap().mode() & 0o777, 0o600);
+        settle(&journal);
+        append(&journal, b"last");
+        settle(&journal);
+        drop(journal);
+        let expected =
+            ["checkpoint", "one", "two", "not yet written", "last"].map(|record| record.as_bytes().to_vec());
+        assert_eq!(folder.open().unwrap().1, expected);
+    }
+
+    /// The journal still has its name, whatever of the draft is on disk; or the draft has it.
+    #[test]
+    fn a_crash_at_any_point_of_a_checkpoint_leaves_one_of_both_journals() {
+        let folder = Folder::new("midway");
+        filled(&folder, 4);
+        let journal = Mutex::new(folder.open().unwrap().0);
+        let mut drafted = Vec::new();
+        let draft = folder.0.join(draft::DRAFT_FILE);
+        let writer = journal.lock().unwrap().writer();
+        let capture = || Some((Vec::new(), ()));
+        let write = |(), new: &mut Draft| {
+            new.append(&[b"checkpoint"])?;
+            new.end_group()?;
+            drafted = std::fs::read(&draft)?;
+            Err(io::Error::other("a crash"))
+        };
+        assert!(matches!(writer.replace(capture, write).unwrap(), Replacement::Failed(_)));
+        assert!(!draft.exists(), "what failed is removed");
+        drop((writer, journal));
+        for kept in 0..=drafted.len() {
+            std::fs::write(&draft, &drafted[..kept]).unwrap();
+            assert_eq!(folder.open().unwrap().1, records(4), "{kept} bytes of the draft");
+            assert!(!draft.exists(), "{kept}");
+        }
+        std::fs::write(&draft, &drafted).unwrap();
+        std::fs::rename(&draft, folder.file()).unwrap();
+        assert_eq!(folder.open().unwrap().1, [b"checkpoint".to_vec()]);
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_draft_is_removed_and_not_followed() {
+        let folder = Folder::new("linked");
+        filled(&folder, 2);
+        let victim = folder.0.join("victim");
+        std::fs::write(&victim, "precious").unwrap();
+        let journal = Mutex::new(folder.open().unwrap().0);
+        std::os::unix::fs::symlink(&victim, folder.0.join(draft::DRAFT_FILE)).unwrap();
+        assert!(matches!(replace(&journal, b"checkpoint", || ()), Replacement::Done));
+        assert_eq!(std::fs::read(&victim).unwrap(), b"precious");
+        drop(journal);
+        assert_eq!(folder.open().unwrap().1, [b"checkpoint".to_vec()]);
+    }
+
+    #[test]
+    fn without_a_checkpoint_the_journal_goes_on() {
+        let folder = Folder::new("kept");
+        filled(&folder, 3);
+        let journal = Mutex::new(folder.open().unwrap().0);
+        // There can be no draft in place of a directory that is not empty.
+        std::fs::create_dir_all(folder.0.join(draft::DRAFT_FILE).join("full")).unwrap();
+        append(&journal, b"captured");
+        assert!(matches!(replace(&journal, b"checkpoint", || ()), Replacement::Failed(_)));
+        append(&journal, b"later");
+        settle(&journal);
+        let writer = journal.lock().unwrap().writer();
+        let unwanted = writer.replace::<()>(|| None, |(), _| unreachable!("there is nothing to write"));
+        assert!(matches!(unwanted.unwrap(), Replacement::Unwanted));
+        drop((writer, journal));
+        std::fs::remove_dir_all(folder.0.join(draft::DRAFT_FILE)).unwrap();
+        let expected = [records(3), vec![b"captured".to_vec(), b"later".to_vec()]].concat();
+        assert_eq!(folder.open().unwrap().1, expected);
+    }
+
+    #[test]
+    fn a_checkpoint_is_due_after_a_fixed_growth_and_after_a_multiple_of_the_last_one() {
+        let folder = Folder::new("due");
+        let mut journal = folder.open().unwrap().0;
+        let writer = Arc::get_mut(&mut journal.writer).unwrap();
+        writer.checkpoint_after_bytes = 1_000;
+        writer.tail.get_mut().unwrap().as_mut().unwrap().due = 1_000;
+        let writer = journal.writer();
+        let journal = Mutex::new(journal);
+        let grow = |bytes: usize| {
+            append(&journal, &vec![1; bytes]);
+            settle(&journal);
+            writer.is_checkpoint_due()
+        };
+        assert!(!grow(900) && grow(100));
+        replace(&journal, b"short", || ());
+        assert!(!writer.is_checkpoint_due() && !grow(900) && grow(100));
+        replace(&journal, &[1; 10_000], || ());
+        assert!(!grow(39_000) && grow(2_000));
     }
 
     #[test]

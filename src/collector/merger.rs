@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::load::{Last, WINDOW_NS};
 use crate::run::{FirstFailure, Snapshot, State, TimelinePoint};
 use crate::run::{SharedSnapshot, first_text};
@@ -55,6 +57,15 @@ pub(crate) struct Merger {
     load_ended_at_ns: u64,
 }
 
+/// What a merger knows besides the counts, for a checkpoint.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MergerState {
+    first_open: u64,
+    sources: Vec<Source>,
+    load_ended_at_ns: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Source {
     /// The indices of its threads in the snapshot.
     threads: Range<usize>,
@@ -101,6 +112,31 @@ impl Merger {
         let end_ns = Some(counted_to_ns);
         self.sources.push(Source { threads, end_ns, counted_to_ns, due: 0, outstanding: 0, given_up: false });
         self.sources.len() - 1
+    }
+
+    /// What it knows, and its open windows by their index.
+    pub(crate) fn checkpoint(&self) -> (MergerState, BTreeMap<u64, Merged>) {
+        let Self { first_open, load_ended_at_ns, .. } = *self;
+        (MergerState { first_open, sources: self.sources.clone(), load_ended_at_ns }, self.open.clone())
+    }
+
+    /// Go on from what another merger of this plan knew; its open windows and total follow.
+    pub(crate) fn restore(&mut self, state: MergerState) {
+        (self.first_open, self.load_ended_at_ns) = (state.first_open, state.load_ended_at_ns);
+        self.sources = state.sources;
+    }
+
+    /// Put back an open window.
+    pub(crate) fn restore_window(&mut self, index: u64, tally: Merged) {
+        self.open.insert(index, tally);
+    }
+
+    /// Put back the counts of the measured time.
+    pub(crate) fn restore_total(&self, tally: Merged) {
+        self.shared.update(|snapshot| {
+            snapshot.first_failures = first_failures(&tally, self.measure_from_ns);
+            snapshot.tally = tally;
+        });
     }
 
     /// Whether any source may still send windows.

@@ -111,6 +111,7 @@ fn lead(
             handle.with(CoordinatorService::seal);
             break;
         }
+        handle.bound_journal();
         std::thread::sleep(LOOK_EVERY);
         live.tick(shared);
     }

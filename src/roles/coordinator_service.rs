@@ -2,15 +2,19 @@
 //! effects, one call at a time.
 
 mod calls;
+mod checkpoint;
+mod entry;
 pub(crate) mod handle;
 mod recovery;
 
 use std::sync::Arc;
 
+use entry::Entry;
+
 use super::live::Notes;
 use super::run_info::{run_info, seed_of};
 use super::timing::wall_clock;
-use super::{Failure, baseline_file, plan_form};
+use super::{Failure, baseline_file};
 use crate::cli::Options;
 use crate::collector::{Merger, SourceWindow};
 use crate::fleet::coordinator::terms::{Config, RunTerms};
@@ -68,17 +72,6 @@ impl CoordinatorService {
         has_operator: bool,
         notes: Notes,
     ) -> Result<Self, Failure> {
-        let mut records: Vec<(Record, Vec<u8>)> = Vec::new();
-        let journal = match &options.state_dir {
-            Some(path) => Some(
-                Journal::open(path, |bytes| {
-                    records.push(unpack(bytes)?);
-                    Ok(())
-                })
-                .map_err(Failure::incomplete)?,
-            ),
-            None => None,
-        };
         let (clock, epoch_ns) = (Clock::start(), (wall_clock() * 1e9) as u64);
         let mut config = Config::new(options.workers.unwrap_or(1), env!("CARGO_PKG_VERSION"));
         config.has_operator = has_operator;
@@ -89,22 +82,11 @@ impl CoordinatorService {
         if let Some(seed) = options.seed {
             run = (run & !((1 << 53) - 1)) | u128::from(seed & ((1 << 53) - 1));
         }
-        let is_new = records.is_empty();
-        let (coordinator, first) = if is_new {
-            let (coordinator, first) = Coordinator::new(config, Key(run), epoch_ns);
-            (coordinator, Some(first))
-        } else {
-            let all = records.iter().map(|(record, _)| record.clone());
-            let restored = Coordinator::restore(config, all, epoch_ns);
-            let damaged = |(i, why): (usize, &str)| {
-                Failure::incomplete(format!("--state-dir: record {i} {why}: name another directory"))
-            };
-            (restored.map_err(damaged)?, None)
-        };
+        let (coordinator, first) = Coordinator::new(config, Key(run), epoch_ns);
         let mut service = Self {
             options: options.clone(),
             coordinator,
-            journal,
+            journal: None,
             shared,
             plan: None,
             merger: None,
@@ -118,11 +100,13 @@ impl CoordinatorService {
             rates: Vec::new(),
             notes,
         };
-        match first {
-            Some(first) => service.persist(&first, &[])?,
-            None => service.check_recoverable(own.as_ref().map(|(_, bundle)| bundle))?,
+        let is_new = match &options.state_dir {
+            Some(directory) => service.recover(directory, own.as_ref().map(|(_, bundle)| bundle))?,
+            None => true,
+        };
+        if is_new {
+            service.persist(first, &[])?;
         }
-        service.replay(records)?;
         if let Some((plan, bundle)) = own {
             service.take_plan(plan, bundle, None).map_err(|refusal| Failure::usage(refusal.message()))?;
         }
@@ -130,30 +114,6 @@ impl CoordinatorService {
             service.report_recovery();
         }
         Ok(service)
-    }
-
-    fn replay(&mut self, records: Vec<(Record, Vec<u8>)>) -> Result<(), Failure> {
-        for (record, bytes) in records {
-            match record {
-                Record::Plan(bundle, ..) => {
-                    let plan = plan_form::read(&bundle).map_err(Failure::incomplete)?;
-                    self.show_plan(plan).map_err(Failure::incomplete)?;
-                }
-                Record::Started { start_at_ns, .. } => self.begin(start_at_ns),
-                Record::Shared { .. } => self.add_sources(),
-                Record::Report { worker, .. } => {
-                    let report = Report::read(&bytes, self.scenarios());
-                    let report = report.map_err(|refusal| Failure::incomplete(refusal.message()))?;
-                    self.merge(worker, &report);
-                }
-                Record::Departure { worker, .. } => self.give_up(worker),
-                Record::Stopped(reason, _) => self.stopped = Some(reason),
-                Record::Sealed(closing, _) => self.sealed = Some(closing),
-                Record::Opened { .. } | Record::Joined { .. } | Record::ToldToStart => {}
-                Record::Final(..) | Record::ExitReported(_) => {}
-            }
-        }
-        Ok(())
     }
 
     /// Advance time; returns whether the result is sealed.
@@ -242,7 +202,7 @@ impl CoordinatorService {
                 Effect::Persist(record) => {
                     let bytes =
                         at_hand.filter(|_| matches!(record, Record::Report { .. })).map(|(_, bytes)| bytes);
-                    if let Err(failure) = self.persist(&record, bytes.unwrap_or_default()) {
+                    if let Err(failure) = self.persist(record, bytes.unwrap_or_default()) {
                         // Skip the remaining effects: they are not journaled.
                         self.journal_failed(&failure.message);
                         return Err(Refusal::JournalFailed);
@@ -279,12 +239,10 @@ impl CoordinatorService {
 
     /// Append to the journal. It has to be on disk before any answer leaves: see
     /// [`handle::ServiceHandle::settle`].
-    fn persist(&mut self, record: &Record, bytes: &[u8]) -> Result<(), Failure> {
+    fn persist(&mut self, record: Record, bytes: &[u8]) -> Result<(), Failure> {
         let Some(journal) = &mut self.journal else { return Ok(()) };
-        let head = serde_json::to_vec(record).expect("records are JSON");
-        let length = (head.len() as u32).to_le_bytes();
         journal
-            .append(&[&length, &head, bytes])
+            .append(&[&Entry::Record(record).head(), bytes])
             .map_err(|e| Failure::incomplete(format!("--state-dir: the journal cannot be written: {e}")))
     }
 
@@ -473,14 +431,6 @@ impl CoordinatorService {
     }
 }
 
-fn unpack(bytes: &[u8]) -> Result<(Record, Vec<u8>), String> {
-    let damaged = || "the journal holds a record of another version".to_owned();
-    let (length, rest) = bytes.split_at_checked(4).ok_or_else(damaged)?;
-    let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]) as usize;
-    let (head, report) = rest.split_at_checked(length).ok_or_else(damaged)?;
-    Ok((serde_json::from_slice(head).map_err(|_| damaged())?, report.to_vec()))
-}
-
 /// Arrivals that an open plan schedules within `until_ns` of measured time; `None` in the closed model.
 fn asked(plan: &Plan, until_ns: u64) -> Option<u64> {
     let Model::Open { pieces, .. } = &plan.load.model else { return None };
@@ -497,10 +447,12 @@ mod tests {
     use super::handle::ServiceHandle;
     use super::*;
     use crate::fleet::messages::{Final, Join, Totals};
+    use crate::roles::plan_form;
     use crate::run::RunInfo;
     use crate::web::{Call, Calls};
 
-    pub(super) struct RunDir(std::path::PathBuf);
+    /// A directory with a plan, and more options.
+    pub(super) struct RunDir(pub(super) std::path::PathBuf, Vec<&'static str>);
 
     impl Drop for RunDir {
         fn drop(&mut self) {
@@ -510,27 +462,37 @@ mod tests {
 
     impl RunDir {
         pub(super) fn new(name: &str) -> Self {
+            let plan = "base_url: http://127.0.0.1:1\nload: {requests: 9, concurrency: 1}\nscenarios: [{name: a, path: /}]\n";
+            Self::with(name, plan, Vec::new())
+        }
+
+        /// The one of another process.
+        pub(super) fn at(path: std::path::PathBuf, more: Vec<&'static str>) -> Self {
+            Self(path, more)
+        }
+
+        pub(super) fn with(name: &str, plan: &str, more: Vec<&'static str>) -> Self {
             let path = std::env::temp_dir().join(format!("loadtester-service-{name}-{}", std::process::id()));
             std::fs::create_dir_all(&path).unwrap();
-            let plan = "base_url: http://127.0.0.1:1\nload: {requests: 9, concurrency: 1}\nscenarios: [{name: a, path: /}]\n";
             std::fs::write(path.join("plan.yaml"), plan).unwrap();
-            Self(path)
+            Self(path, more)
         }
 
         fn options(&self) -> Options {
             let (plan, state) = (self.0.join("plan.yaml"), self.0.join("state"));
             let typed = ["--role", "coordinator", "--quiet", "--plan"].map(Into::into);
             let more = [plan.into(), "--state-dir".into(), state.into_os_string()];
-            crate::cli::parse(typed.into_iter().chain(more).collect()).unwrap()
+            crate::cli::parse(typed.into_iter().chain(more).chain(self.1.iter().map(Into::into)).collect())
+                .unwrap()
         }
 
         /// A coordinator whose only worker has this key and may report.
         pub(super) fn started(&self, key: Key) -> CoordinatorService {
             let mut service = self.service(true);
             let at_ns = service.epoch_ns;
-            append(&mut service, &Record::Joined { key, slot: 0, host: "h".into(), threads: 1, at_ns });
+            append(&mut service, Record::Joined { key, slot: 0, host: "h".into(), threads: 1, at_ns });
             let share = crate::fleet::coordinator::EpochShard { worker: WorkerId(0), slot: 0, of: 1 };
-            append(&mut service, &Record::Started { start_at_ns: 5_000_000_000, shards: vec![share] });
+            append(&mut service, Record::Started { start_at_ns: 5_000_000_000, shards: vec![share] });
             drop(service);
             self.service(true)
         }
@@ -550,7 +512,7 @@ mod tests {
         }
     }
 
-    fn append(service: &mut CoordinatorService, record: &Record) {
+    fn append(service: &mut CoordinatorService, record: Record) {
         service.persist(record, &[]).ok().unwrap();
         let journal = service.journal.as_mut().unwrap();
         journal.writer().write(|| journal.take()).unwrap();

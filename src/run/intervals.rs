@@ -21,10 +21,12 @@ pub struct Intervals {
 
 /// Merged windows beyond the limit.
 #[derive(Clone, Debug, PartialEq)]
-struct Unencoded {
-    from_s: f64,
-    to_s: f64,
-    scenarios: Vec<Histogram>,
+pub(crate) struct Unencoded {
+    /// Their bounds in seconds since the measured time began.
+    pub(crate) from_s: f64,
+    pub(crate) to_s: f64,
+    /// For each scenario, its response times.
+    pub(crate) scenarios: Vec<Histogram>,
 }
 
 impl Intervals {
@@ -44,6 +46,28 @@ impl Intervals {
         rest.to_s = to_s;
         for (rest, scenario) in rest.scenarios.iter_mut().zip(scenarios) {
             rest.merge(&scenario.times(RowTime::Response));
+        }
+    }
+
+    /// The encoded windows, and those beyond the limit, if there are any.
+    pub(crate) fn parts(&self) -> (&str, Option<&Unencoded>) {
+        (&self.lines, self.rest.as_ref())
+    }
+
+    /// Put back encoded windows; this log must be empty.
+    pub(crate) fn restore_lines(&mut self, lines: String) {
+        self.lines = lines;
+    }
+
+    /// Put back the windows beyond the limit: their bounds in seconds. Their times follow.
+    pub(crate) fn restore_bounds(&mut self, [from_s, to_s]: [f64; 2]) {
+        self.rest = Some(Unencoded { from_s, to_s, scenarios: vec![Histogram::new(); self.tags.len()] });
+    }
+
+    /// Put back the times of the windows beyond the limit, per scenario.
+    pub(crate) fn restore_rest(&mut self, scenarios: Vec<Histogram>) {
+        if let Some(rest) = &mut self.rest {
+            rest.scenarios = scenarios;
         }
     }
 

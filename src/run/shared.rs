@@ -17,8 +17,12 @@ impl SharedSnapshot {
 
     /// Read the current snapshot. Blocks no writer: changes made meanwhile go to a copy.
     pub fn read<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> T {
-        let snapshot = Arc::clone(&self.lock());
-        look(&snapshot)
+        look(&self.current())
+    }
+
+    /// The current snapshot, to look at later.
+    pub(crate) fn current(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.lock())
     }
 
     /// Change the snapshot; it is copied only if a reader holds it.

@@ -1,7 +1,9 @@
 //! The measured time, window by window.
 
+use serde::{Deserialize, Serialize};
+
 /// One closed window of the measured time, merged over all threads.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TimelinePoint {
     /// End of the window in seconds since the measured time began.
     pub t: f64,

@@ -27,6 +27,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::availability::{Availability, MAX_WORDS, Word};
 use super::bucket::BUCKETS;
 use super::counters::{row_names, run_names};
+use super::merged::MAX_SUM;
 use super::row::{STATUS_FIRST, STATUS_SLOTS};
 use super::{
     FailureSample, FirstSeen, Histogram, MAX_FAILURE_SAMPLES, Merged, Outcome, Row, RowTimer, StepId, Timer,
@@ -52,6 +53,16 @@ const HEAD_BYTES_PER_STEP: usize = 64 << 10;
 const MAX_NAMES: usize = 1_000;
 /// The longest text in a failure sample.
 const MAX_TEXT_BYTES: usize = 4 << 10;
+
+/// What is read at most.
+struct Limits {
+    /// Bytes after inflating.
+    inflated_bytes: u64,
+    /// Bytes of the head.
+    head_bytes: usize,
+    /// The largest count.
+    count: u64,
+}
 
 /// The parts of a window that are not lists of numbers.
 #[derive(Serialize, Deserialize)]
@@ -154,11 +165,27 @@ impl Merged {
     /// # Errors
     /// What is wrong with the bytes, as a sentence fragment.
     pub(crate) fn read(bytes: &[u8], steps: usize) -> Result<Self, String> {
-        let mut decoder = ZlibDecoder::new(bytes);
-        let mut plain = Vec::new();
-        let most = (FREELY_INFLATED_BYTES + MAX_INFLATION * bytes.len() as u64)
+        let inflated_bytes = (FREELY_INFLATED_BYTES + MAX_INFLATION * bytes.len() as u64)
             .min(INFLATED_BYTES + INFLATED_BYTES_PER_STEP * steps as u64)
             .min(MAX_INFLATED_BYTES);
+        let head_bytes = HEAD_BYTES + HEAD_BYTES_PER_STEP * steps;
+        Self::read_within(bytes, steps, &Limits { inflated_bytes, head_bytes, count: MAX_COUNT })
+    }
+
+    /// Like [`Self::read`], for what this program has written itself: sums of many windows may be larger than
+    /// anything that a peer may send.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes, as a sentence fragment.
+    pub(crate) fn read_own(bytes: &[u8], steps: usize) -> Result<Self, String> {
+        let limits = Limits { inflated_bytes: u64::MAX - 1, head_bytes: usize::MAX, count: MAX_SUM };
+        Self::read_within(bytes, steps, &limits)
+    }
+
+    fn read_within(bytes: &[u8], steps: usize, limits: &Limits) -> Result<Self, String> {
+        let mut decoder = ZlibDecoder::new(bytes);
+        let mut plain = Vec::new();
+        let most = limits.inflated_bytes;
         let inflated = decoder.by_ref().take(most + 1).read_to_end(&mut plain);
         match inflated {
             Err(_) => return Err("its compression is damaged".to_owned()),
@@ -166,8 +193,8 @@ impl Merged {
             Ok(_) if decoder.total_in() != bytes.len() as u64 => return Err("bytes follow it".to_owned()),
             Ok(_) => {}
         }
-        let (head, body) = VarintReader(&plain).head()?;
-        if head.len() > HEAD_BYTES + HEAD_BYTES_PER_STEP * steps {
+        let (head, body) = VarintReader { bytes: &plain, most: limits.count }.head()?;
+        if head.len() > limits.head_bytes {
             return Err("its head is too long".to_owned());
         }
         let head: Head = serde_json::from_slice(head).map_err(|e| format!("its head is damaged: {e}"))?;
@@ -247,16 +274,20 @@ fn write_list(list: impl ExactSizeIterator<Item = (usize, u64)>, bytes: &mut Vec
 }
 
 /// The bytes left to read.
-struct VarintReader<'a>(&'a [u8]);
+struct VarintReader<'a> {
+    bytes: &'a [u8],
+    /// The largest count.
+    most: u64,
+}
 
 impl<'a> VarintReader<'a> {
     fn number(&mut self) -> Result<u64, String> {
-        varint::read(&mut self.0).ok_or_else(|| "it is cut short".to_owned())
+        varint::read(&mut self.bytes).ok_or_else(|| "it is cut short".to_owned())
     }
 
     fn count(&mut self) -> Result<u64, String> {
         let n = self.number()?;
-        if n > MAX_COUNT { Err("its counts are impossible".to_owned()) } else { Ok(n) }
+        if n > self.most { Err("its counts are impossible".to_owned()) } else { Ok(n) }
     }
 
     /// A list length or a distance between indices, at most `most`.
@@ -267,8 +298,8 @@ impl<'a> VarintReader<'a> {
 
     fn head(mut self) -> Result<(&'a [u8], Self), String> {
         let length = usize::try_from(self.number()?).unwrap_or(usize::MAX);
-        let (head, body) = self.0.split_at_checked(length).ok_or("it is cut short")?;
-        Ok((head, Self(body)))
+        let (head, body) = self.bytes.split_at_checked(length).ok_or("it is cut short")?;
+        Ok((head, Self { bytes: body, ..self }))
     }
 
     fn read_into(mut self, merged: &mut Merged, places: &NameMap) -> Result<(), String> {
@@ -286,14 +317,14 @@ impl<'a> VarintReader<'a> {
             next = step + 1;
             self.row(&mut merged.rows[step], places)?;
         }
-        if self.0.is_empty() { Ok(()) } else { Err("bytes follow its last row".to_owned()) }
+        if self.bytes.is_empty() { Ok(()) } else { Err("bytes follow its last row".to_owned()) }
     }
 
     fn slots(&mut self) -> Result<Availability, String> {
         let first_word = self.within(MAX_WORDS)?;
         let length = self.within(MAX_WORDS - first_word)?;
         // Each takes two bytes at the least.
-        let mut words = Vec::with_capacity(length.min(self.0.len() / 2));
+        let mut words = Vec::with_capacity(length.min(self.bytes.len() / 2));
         for _ in 0..length {
             words.push(Word { waiting: self.number()?, answered: self.number()? });
         }
@@ -315,7 +346,7 @@ impl<'a> VarintReader<'a> {
     fn histogram(&mut self) -> Result<Histogram, String> {
         let saturated = self.count()?;
         let mut histogram = Histogram::of(self.list(BUCKETS)?.into_iter());
-        if histogram.count() > MAX_COUNT {
+        if histogram.count() > self.most {
             return Err("its counts are impossible".to_owned());
         }
         if saturated > histogram.count() {
@@ -329,7 +360,7 @@ impl<'a> VarintReader<'a> {
     fn list(&mut self, most: usize) -> Result<Vec<(usize, u64)>, String> {
         let length = self.within(most)?;
         // Each takes at least two bytes.
-        let mut list = Vec::with_capacity(length.min(self.0.len() / 2));
+        let mut list = Vec::with_capacity(length.min(self.bytes.len() / 2));
         let mut next = 0;
         for _ in 0..length {
             let left = most.checked_sub(next + 1).ok_or("its counts do not fit the plan")?;
@@ -434,6 +465,16 @@ mod tests {
         assert_eq!(far, one);
     }
 
+    /// Sums outgrow what a peer may send in one window.
+    #[test]
+    fn what_this_program_wrote_itself_may_be_larger_than_what_peers_may_send() {
+        let mut sum = some(1);
+        sum.add_row(StepId(0), RowCounter::Due, MAX_SUM / 4);
+        sum.rows[1].timers[0] = Histogram::of((0..BUCKETS).map(|bucket| (bucket, MAX_COUNT / 1_000)));
+        assert_eq!(Merged::read(&written(&sum), 3).unwrap_err(), "its counts are impossible");
+        assert_eq!(Merged::read_own(&written(&sum), 3), Ok(sum));
+    }
+
     #[test]
     fn rows_that_were_not_touched_take_no_bytes() {
         let bytes = |steps| written(&Merged::new(steps)).len();
@@ -443,13 +484,13 @@ mod tests {
     /// A window's bytes with its head changed by `change`.
     fn with_head(merged: &Merged, change: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
         let plain = merged.plain();
-        let (head, body) = VarintReader(&plain).head().unwrap();
+        let (head, body) = VarintReader { bytes: &plain, most: MAX_COUNT }.head().unwrap();
         let mut head: serde_json::Value = serde_json::from_slice(head).unwrap();
         change(&mut head);
         let json = head.to_string();
         let mut bytes = Vec::new();
         varint::write(&mut bytes, json.len() as u64);
-        deflated(&[&bytes, json.as_bytes(), body.0].concat())
+        deflated(&[&bytes, json.as_bytes(), body.bytes].concat())
     }
 
     #[test]
@@ -507,8 +548,8 @@ mod tests {
         assert_eq!(Merged::read(&longer, 3).unwrap_err(), "bytes follow its last row");
         let bomb = deflated(&vec![0; MAX_INFLATED_BYTES as usize + 1]);
         assert_eq!(Merged::read(&bomb, 3).unwrap_err(), "it is too long");
-        let (head, _) = VarintReader(&plain).head().unwrap();
-        let front = &plain[..plain.len() - VarintReader(&plain).head().unwrap().1.0.len()];
+        let (head, body) = VarintReader { bytes: &plain, most: MAX_COUNT }.head().unwrap();
+        let front = &plain[..plain.len() - body.bytes.len()];
         assert!(!head.is_empty());
         let body = |numbers: &[u64]| {
             let mut bytes = front.to_vec();

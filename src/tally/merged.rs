@@ -9,7 +9,7 @@ use super::{FailureSample, FirstSeen, Histogram, Outcome, Row};
 use crate::http::CapturedResponse;
 
 /// The most that a counter may come to over all rows: sums of a few dozen of them fit 64 bits.
-const MAX_SUM: u64 = 1 << 56;
+pub(super) const MAX_SUM: u64 = 1 << 56;
 /// The most times in histograms that are added up: below what one bucket of theirs can count.
 const MAX_SAMPLES: u64 = 1 << 47;
 

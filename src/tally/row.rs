@@ -86,6 +86,11 @@ impl Row {
         self.timers[which.index()].record(ns);
     }
 
+    /// Add times that were recorded elsewhere.
+    pub(crate) fn add_times(&mut self, which: RowTimer, times: &Histogram) {
+        self.timers[which.index()].merge(times);
+    }
+
     /// Count a complete response's status code (100..=999; others are ignored, the decoder rejects them).
     pub fn count_status(&mut self, code: u16) {
         if usize::from(code.wrapping_sub(STATUS_FIRST)) < STATUS_SLOTS {

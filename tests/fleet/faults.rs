@@ -96,18 +96,32 @@ fn a_worker_stopped_for_two_leases_sends_nothing_when_it_goes_on() {
 
 #[test]
 fn a_coordinator_killed_and_restarted_with_its_journal_counts_every_request() {
+    kill_and_restart(&[]);
+}
+
+/// In debug builds the journal is begun anew with each few reports, here and after the restart.
+#[test]
+fn one_that_is_killed_between_checkpoints_counts_every_request_as_well() {
+    kill_and_restart(&[("LOADTESTER_CHECKPOINT_BYTES", "4000")]);
+}
+
+fn kill_and_restart(environment: &[(&str, &str)]) {
     let (log, dir) = (Log::start(), RunDir::new());
     let plan = dir.plan(log.addr, "{rate: 400/s, duration: 14s, concurrency: 20}", "fail");
     let state = dir.path("state");
-    let (coordinator, url) = dir.coordinator(&plan, "2", &["--state-dir", &state]);
+    let (coordinator, url) = dir.coordinator_in(environment, &plan, "2", &["--state-dir", &state]);
     let mut workers: Vec<_> =
         (0..2).map(|i| dir.worker(&format!("w{i}"), &url, &["--threads", "1"])).collect();
     coordinator.wait_for_output(marks::LOAD_BEGINS);
     std::thread::sleep(Duration::from_secs(6));
     coordinator.signal(Signal::KILL);
     drop(coordinator);
+    let journal = std::fs::read(format!("{state}/journal")).expect("a journal");
+    let is_checkpoint = String::from_utf8_lossy(&journal[..200]).contains("\"piece\"");
+    assert_eq!(is_checkpoint, !environment.is_empty() && cfg!(debug_assertions));
     let listen = url.trim_start_matches("http://");
-    let (mut coordinator, _) = dir.coordinator(&plan, "2", &["--state-dir", &state, "--listen", listen]);
+    let again = ["--state-dir", &state, "--listen", listen];
+    let (mut coordinator, _) = dir.coordinator_in(environment, &plan, "2", &again);
     let code = coordinator.end();
     workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.output()));
     let report = dir.report();

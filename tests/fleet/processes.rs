@@ -162,10 +162,21 @@ impl RunDir {
 
     /// A coordinator that waits for `workers`, and where it listens.
     pub fn coordinator(&self, plan: &str, workers: &str, more: &[&str]) -> (Process, String) {
+        self.coordinator_in(&[], plan, workers, more)
+    }
+
+    /// The same, with these environment variables.
+    pub fn coordinator_in(
+        &self,
+        environment: &[(&str, &str)],
+        plan: &str,
+        workers: &str,
+        more: &[&str],
+    ) -> (Process, String) {
         let report = self.path("report.json");
         let args = ["--role", "coordinator", "--plan", plan, "--workers", workers, "--report", &report];
         let listen: &[&str] = if more.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
-        let process = self.start("coordinator", &[&args[..], listen, more].concat(), &[]);
+        let process = self.start("coordinator", &[&args[..], listen, more].concat(), environment);
         let url = process.url();
         (process, url)
     }

@@ -15,10 +15,12 @@
 //! that was answered survives a crash. Many answers may wait for one disk write. Instants are nanoseconds
 //! since the Unix epoch, on a clock that only moves forward while the process lives.
 
+mod apply;
 mod calls;
 mod ending;
 mod event;
 mod durable_state;
+mod epoch_shard;
 mod member;
 mod phases;
 mod record;
@@ -28,22 +30,23 @@ mod view;
 
 pub(crate) mod terms;
 
-pub use durable_state::Departure;
 pub(crate) use durable_state::Member;
+pub use durable_state::{Departure, DurableState};
 pub use ending::{RunEnd, StopReason};
+pub(crate) use epoch_shard::EpochShard;
 pub(crate) use event::Note;
 pub use event::{Answer, Effect, Event};
-pub(crate) use record::EpochShard;
 pub use record::Record;
 pub use status::{AwaitedStep, MemberState, Row, Waiting};
 pub use terms::{Config, OnWorkerLoss, Partitioning, RunTerms};
 
 use super::Refusal;
 use super::messages::{Key, PlanBundle, WorkerId, WorkerState};
-use durable_state::DurableState;
 use event::{Effects, Reply};
 use member::MemberStatus;
 
+/// Why a journal that begins with any other record is refused.
+const NO_RUN: &str = "does not begin a run";
 /// The longest that a heartbeat that grants a lease can take.
 pub(crate) const CALL_TIMEOUT_NS: u64 = 2_000_000_000;
 
@@ -99,29 +102,68 @@ impl Coordinator {
         records: impl IntoIterator<Item = Record>,
         now: u64,
     ) -> Result<Self, (usize, &'static str)> {
+        let (mut coordinator, _) = Self::new(config, Key(0), now);
         let mut records = records.into_iter().enumerate();
-        let Some((_, Record::Opened { run })) = records.next() else {
-            return Err((0, "does not begin a run"));
-        };
-        let (mut coordinator, _) = Self::new(config, run, now);
+        let (_, first) = records.next().ok_or((0, NO_RUN))?;
+        coordinator.reopen(first).map_err(|why| (0, why))?;
         for (i, record) in records {
-            coordinator.state.apply(&record).map_err(|why| (i, why))?;
+            coordinator.replay(&record).map_err(|why| (i, why))?;
         }
+        coordinator.resume(now);
+        Ok(coordinator)
+    }
+
+    /// Turn a new coordinator into one of the run that this first record of a journal begins. The journal's
+    /// other records go to [`Self::replay`]; then call [`Self::resume`].
+    ///
+    /// # Errors
+    /// Why no run can begin like that.
+    pub(crate) fn reopen(&mut self, first: Record) -> Result<(), &'static str> {
+        self.state = match first {
+            Record::Opened { run } => DurableState::new(run),
+            Record::Checkpoint(state) => *state,
+            _ => return Err(NO_RUN),
+        };
+        self.add_present();
+        Ok(())
+    }
+
+    /// Apply the journal's next record.
+    ///
+    /// # Errors
+    /// Why it cannot follow the earlier ones.
+    pub(crate) fn replay(&mut self, record: &Record) -> Result<(), &'static str> {
+        self.state.apply(record)?;
+        self.add_present();
+        Ok(())
+    }
+
+    /// Go on with the run after the last record of its journal.
+    pub(crate) fn resume(&mut self, now: u64) {
         // The journal does not record when workers were last heard. Assume all were heard just now, so that
         // no live worker is called lost.
-        coordinator.present = vec![MemberStatus::new(now); coordinator.state.members.len()];
+        self.present = vec![MemberStatus::new(now); self.state.members.len()];
         // A finished worker's health still counts, such as its throttling.
-        for (present, member) in coordinator.present.iter_mut().zip(&coordinator.state.members) {
+        for (present, member) in self.present.iter_mut().zip(&self.state.members) {
             if let Some(last) = &member.last {
                 (present.state, present.health) = (WorkerState::Done, last.health);
             }
         }
         // Workers that were complete once get the shorter deadline for replacements.
-        let was_complete = coordinator.state.most_live >= coordinator.enough();
-        coordinator.broken_up_ns = was_complete.then_some(now);
-        coordinator.settled_ns = now + coordinator.silence_ns();
-        coordinator.restored = coordinator.state.start_at_ns.is_some();
-        Ok(coordinator)
+        self.broken_up_ns = (self.state.most_live >= self.enough()).then_some(now);
+        self.settled_ns = now + self.silence_ns();
+        self.restored = self.state.start_at_ns.is_some();
+    }
+
+    /// A record that stands for all records so far; `None`: the result is final, and the few records that may
+    /// follow need none.
+    pub fn checkpoint(&self) -> Option<Record> {
+        let is_open = self.state.sealed.is_none() && !self.broken;
+        is_open.then(|| Record::Checkpoint(Box::new(self.state.clone())))
+    }
+
+    fn add_present(&mut self) {
+        self.present.resize(self.state.members.len(), MemberStatus::new(self.opened_ns));
     }
 
     /// Apply one event; `now` never goes back.

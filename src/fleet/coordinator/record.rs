@@ -2,21 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::durable_state::DurableState;
 use super::ending::{RunEnd, StopReason};
+use super::epoch_shard::EpochShard;
 use super::terms::RunTerms;
 use crate::fleet::messages::{Final, Key, PlanBundle, Totals, WorkerId};
-use crate::plan::Shard;
 
 /// One entry of the journal. Records applied in order give the coordinator's durable state. Nothing else
 /// changes it, so a restored coordinator equals the one that crashed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Record {
-    /// Begins a run; always first.
+    /// Begins a run; first unless a checkpoint is.
     Opened {
         /// The run's name.
         run: Key,
     },
+    /// Everything that earlier records came to; always first, in their place.
+    Checkpoint(Box<DurableState>),
     /// The plan, its terms, and the key of the worker that brought it; `None`: it is the coordinator's own.
     Plan(PlanBundle, RunTerms, Option<Key>),
     /// A worker joined; its number is the count of earlier joins.
@@ -78,20 +81,4 @@ pub enum Record {
     Sealed(RunEnd, u64),
     /// The reports are written and this exit code was returned. Always last.
     ExitReported(u8),
-}
-
-/// A worker's shard in an epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EpochShard {
-    pub(crate) worker: WorkerId,
-    /// Index below `of`; distinct within an epoch.
-    pub(crate) slot: u32,
-    /// The number of shards, the same throughout an epoch.
-    pub(crate) of: u32,
-}
-
-impl EpochShard {
-    pub(crate) fn shard(self) -> Shard {
-        Shard { slot: self.slot, of: self.of }
-    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::durable_state::Member;
-use super::ending::RunEnd;
+use super::ending::{RunEnd, StopReason};
 use super::member::MemberStatus;
 use super::status::{MemberState, Row};
 use super::{Coordinator, RunTerms};
@@ -85,6 +85,16 @@ impl Coordinator {
     /// When the schedule begins on the coordinator's clock; `None`: not known yet.
     pub(crate) fn starts_at_ns(&self) -> Option<u64> {
         self.start_at_ns()
+    }
+
+    /// When the schedule begins, as recorded; `None`: not known yet.
+    pub(crate) fn recorded_start_ns(&self) -> Option<u64> {
+        self.state.start_at_ns
+    }
+
+    /// Why load was stopped early, as recorded.
+    pub(crate) fn recorded_stop(&self) -> Option<&StopReason> {
+        self.state.stopped.as_ref().map(|(reason, _)| reason)
     }
 
     /// How the run ended; `None`: the result is not final.

@@ -1,11 +1,12 @@
 //! Serializes calls to a coordinator, and holds answers back until their records are on disk.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::CoordinatorService;
 use crate::fleet::Refusal;
-use crate::journal::{Journal, Writer};
+use crate::journal::{Journal, Replacement, Writer};
 
 /// A coordinator's service behind a lock.
 pub(crate) struct ServiceHandle {
@@ -36,11 +37,42 @@ impl ServiceHandle {
         let Some(writer) = &self.writer else { return Ok(()) };
         let unwritten = || self.with(|service| service.journal.as_mut().map_or(Vec::new(), Journal::take));
         writer.write(unwritten).map_err(|e| {
-            self.with(|service| {
-                service.journal_failed(&format!("--state-dir: the journal cannot be written: {e}"))
-            });
+            self.fail(&e);
             Refusal::JournalFailed
         })
+    }
+
+    /// Begin the journal anew with a checkpoint if it has grown long; see [`Self::checkpoint`].
+    pub(crate) fn bound_journal(&self) {
+        if self.writer.as_ref().is_some_and(|writer| writer.is_checkpoint_due()) {
+            self.checkpoint();
+        }
+    }
+
+    /// Begin the journal anew with a checkpoint. Calls proceed and are settled meanwhile. If the checkpoint
+    /// cannot be written, the journal goes on as it was; if what is on disk is unknown, the run is stopped.
+    pub(crate) fn checkpoint(&self) {
+        let Some(writer) = &self.writer else { return };
+        let capture = || {
+            self.with(|service| {
+                let checkpoint = service.checkpoint()?;
+                Some((service.journal.as_mut().map_or(Vec::new(), Journal::take), checkpoint))
+            })
+        };
+        match writer.replace(capture, |checkpoint, draft| checkpoint.write(draft)) {
+            Ok(Replacement::Done | Replacement::Unwanted) => {}
+            Ok(Replacement::Failed(e)) => self.with(|service| {
+                service
+                    .say(&format!("--state-dir: no checkpoint could be written, so the journal grows: {e}"));
+            }),
+            Err(e) => self.fail(&e),
+        }
+    }
+
+    fn fail(&self, e: &io::Error) {
+        self.with(|service| {
+            service.journal_failed(&format!("--state-dir: the journal cannot be written: {e}"));
+        });
     }
 
     /// Like [`Self::settle`], for the answers drawn since the last call: on success they may leave. The first

@@ -1,13 +1,143 @@
-//! Recovery from a `--state-dir` used before: whether its run may be continued, and when it is over for good.
+//! Recovery from a `--state-dir` used before: its records are taken in one by one; then whether its run may be
+//! continued, and when it is over for good.
 
 use std::io::Write as _;
+use std::path::Path;
 
 use super::CoordinatorService;
+use super::entry::{Entry, Part};
 use crate::fleet::coordinator::Record;
 use crate::fleet::messages::PlanBundle;
-use crate::roles::{Exit, Failure};
+use crate::fleet::report::Report;
+use crate::journal::Journal;
+use crate::roles::{Exit, Failure, plan_form};
+
+/// Takes in a journal's records in their order. State machine and service advance together, as they did when
+/// the records were written.
+struct Recovery<'a> {
+    service: &'a mut CoordinatorService,
+    /// The coordinator's own plan.
+    own: Option<&'a PlanBundle>,
+    /// Records so far.
+    records: usize,
+    /// A checkpoint has begun, and not ended.
+    in_checkpoint: bool,
+    /// The beginning of a checkpoint's part.
+    part: Option<(Part, Vec<u8>)>,
+    /// Why the service cannot go on with this run; only the state machine takes in what follows. That tells
+    /// whether there is a better reason.
+    unfit: Option<Failure>,
+}
+
+impl Recovery<'_> {
+    /// Take in a record.
+    ///
+    /// # Errors
+    /// Why it cannot follow the earlier ones.
+    fn take(&mut self, record: &[u8]) -> Result<(), String> {
+        let at = self.records;
+        self.records += 1;
+        self.apply(at, record).map_err(|why| format!("record {at} of the journal {why}"))
+    }
+
+    fn apply(&mut self, at: usize, record: &[u8]) -> Result<(), &'static str> {
+        match Entry::read(record).ok_or("is one of another version")? {
+            (Entry::Piece { part, more }, bytes) => self.collect(at, part, more, bytes),
+            (Entry::Record(_), _) if self.in_checkpoint => Err("lies within a checkpoint"),
+            (Entry::Record(record), _) if at == 0 => self.service.coordinator.reopen(record),
+            (Entry::Record(record), bytes) => {
+                self.service.coordinator.replay(&record)?;
+                if matches!(record, Record::Plan(..)) {
+                    self.unfit = self.service.check_plan(self.own).err();
+                }
+                self.serve(|service| service.replay(&record, bytes));
+                Ok(())
+            }
+        }
+    }
+
+    /// Take in a piece of a checkpoint; its part is restored when it is whole.
+    fn collect(&mut self, at: usize, part: Part, more: bool, bytes: &[u8]) -> Result<(), &'static str> {
+        self.in_checkpoint |= at == 0 && part == Part::State;
+        let (begun, mut held) = self.part.take().unwrap_or((part, Vec::new()));
+        if !self.in_checkpoint || begun != part {
+            return Err("is a part of a checkpoint in the wrong place");
+        }
+        held.extend_from_slice(bytes);
+        if more {
+            self.part = Some((part, held));
+            return Ok(());
+        }
+        if part == Part::State {
+            let state = serde_json::from_slice(&held).map_err(|_| "is one of another version")?;
+            self.service.coordinator.reopen(state)?;
+            self.unfit = self.service.check_plan(self.own).err();
+        }
+        self.in_checkpoint = part != Part::End;
+        self.serve(|service| service.restore(part, &held));
+        Ok(())
+    }
+
+    fn serve(&mut self, act: impl FnOnce(&mut CoordinatorService) -> Result<(), Failure>) {
+        if self.unfit.is_none() {
+            self.unfit = act(self.service).err();
+        }
+    }
+}
 
 impl CoordinatorService {
+    /// Open the journal in `directory` and take in what it holds; returns whether that is nothing.
+    ///
+    /// # Errors
+    /// The journal cannot be used, or its run may not be continued.
+    pub(super) fn recover(&mut self, directory: &Path, own: Option<&PlanBundle>) -> Result<bool, Failure> {
+        let mut recovery =
+            Recovery { service: self, own, records: 0, in_checkpoint: false, part: None, unfit: None };
+        let opened = Journal::open(directory, |record| recovery.take(record));
+        let Recovery { records, in_checkpoint, unfit, .. } = recovery;
+        let journal = opened.map_err(Failure::incomplete)?;
+        if in_checkpoint {
+            return Err(Failure::incomplete(format!(
+                "{}: the journal is damaged: its checkpoint has no end: keep it for whoever looks into it, and \
+                 name another directory",
+                self.place()
+            )));
+        }
+        self.journal = Some(journal);
+        if records == 0 {
+            return Ok(true);
+        }
+        self.coordinator.resume(self.epoch_ns);
+        self.check_recoverable(own)?;
+        unfit.map_or(Ok(false), Err)
+    }
+
+    /// Do what was done when this record was written; the state machine has it already.
+    fn replay(&mut self, record: &Record, bytes: &[u8]) -> Result<(), Failure> {
+        match record {
+            Record::Plan(bundle, ..) => self.show_bundle(bundle)?,
+            Record::Started { start_at_ns, .. } => self.begin(*start_at_ns),
+            Record::Shared { .. } => self.add_sources(),
+            Record::Report { worker, .. } => {
+                let report = Report::read(bytes, self.scenarios());
+                let report = report.map_err(|refusal| Failure::incomplete(refusal.message()))?;
+                self.merge(*worker, &report);
+            }
+            Record::Departure { worker, .. } => self.give_up(*worker),
+            Record::Stopped(reason, _) => self.stopped = Some(reason.clone()),
+            Record::Sealed(closing, _) => self.sealed = Some(closing.clone()),
+            Record::Opened { .. } | Record::Checkpoint(_) | Record::Joined { .. } | Record::ToldToStart => {}
+            Record::Final(..) | Record::ExitReported(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Show the plan that the journal holds.
+    pub(super) fn show_bundle(&mut self, bundle: &PlanBundle) -> Result<(), Failure> {
+        let plan = plan_form::read(bundle).map_err(Failure::incomplete)?;
+        self.show_plan(plan).map_err(Failure::incomplete)
+    }
+
     /// Check that a coordinator with this plan of its own may continue the run. A result that was reported is
     /// not reported again: nothing would be sent, and a CI job would pass forever.
     pub(super) fn check_recoverable(&self, own: Option<&PlanBundle>) -> Result<(), Failure> {
@@ -18,6 +148,12 @@ impl CoordinatorService {
                  another directory for another run, or remove this one"
             )));
         }
+        self.check_plan(own)
+    }
+
+    /// Check that the run has the coordinator's own plan, if either has one.
+    fn check_plan(&self, own: Option<&PlanBundle>) -> Result<(), Failure> {
+        let place = self.place();
         match (self.coordinator.plan(), own) {
             (Some((held, _)), Some(own)) if held.digest != own.digest => Err(Failure::usage(format!(
                 "{place} holds a run of another plan ({}; this one is {}): name another directory",
@@ -48,7 +184,7 @@ impl CoordinatorService {
         if self.sealed.is_some()
             && !self.coordinator.is_broken()
             && self.coordinator.recorded_exit().is_none()
-            && let Err(failure) = self.persist(&Record::ExitReported(exit as u8), &[])
+            && let Err(failure) = self.persist(Record::ExitReported(exit as u8), &[])
         {
             self.say(&failure.message);
         }

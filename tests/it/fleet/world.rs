@@ -246,13 +246,27 @@ impl World {
                 self.clock_ahead = self.clock_ahead.saturating_add_signed(self.rng.i64(-30..30) * S as i64);
             }
             if self.plot.has_disk {
-                let restored = Coordinator::restore(self.config(), self.journal.clone(), self.clock());
+                let restored = Coordinator::restore(self.config(), self.found(), self.clock());
                 self.coordinator = Some(restored.expect("its own journal"));
                 self.merged = merged(&self.journal);
             } else {
                 self.open();
             }
         }
+    }
+
+    /// The journal with a checkpoint in place of its first two thirds, as JSON and back.
+    fn found(&self) -> Vec<Record> {
+        let (before, after) = self.journal.split_at(self.journal.len() * 2 / 3);
+        let restore = |records| Coordinator::restore(self.config(), records, self.clock());
+        let checkpoint = restore(before.to_vec()).ok().and_then(|coordinator| coordinator.checkpoint());
+        let Some(checkpoint) = checkpoint else { return self.journal.clone() };
+        let written = serde_json::to_string(&checkpoint).expect("records are JSON");
+        let checkpoint = serde_json::from_str(&written).expect("it was written just now");
+        let found: Vec<Record> = std::iter::once(checkpoint).chain(after.iter().cloned()).collect();
+        let state = |records| restore(records).expect("its own journal").checkpoint();
+        assert_eq!(state(found.clone()), state(self.journal.clone()), "a checkpoint loses nothing");
+        found
     }
 
     fn crash(&mut self, length: u64) {
