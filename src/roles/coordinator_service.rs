@@ -498,6 +498,10 @@ mod tests {
         }
 
         pub(super) fn service(&self, own: bool) -> CoordinatorService {
+            self.try_service(own).ok().unwrap()
+        }
+
+        pub(super) fn try_service(&self, own: bool) -> Result<CoordinatorService, Failure> {
             let (options, snapshot) = (self.options(), Snapshot::new(RunInfo::unknown(), 0, 7.0));
             let own = own.then(|| plan_form::of(&options).ok().flatten().unwrap());
             CoordinatorService::open(
@@ -507,8 +511,6 @@ mod tests {
                 false,
                 Notes::Nowhere,
             )
-            .ok()
-            .unwrap()
         }
     }
 

@@ -455,4 +455,43 @@ mod tests {
             });
         }
     }
+
+    /// A run of these options up to a checkpoint, with two windows of each worker.
+    fn checkpointed(name: &str, options: &[&'static str]) -> RunDir {
+        let dir = RunDir::with(name, PLAN, options.to_vec());
+        let handle = ServiceHandle::new(dir.service(true));
+        script()[..8].iter().for_each(|step| step.act(&handle));
+        handle.checkpoint();
+        dir
+    }
+
+    /// Where the last group begins is what was written before it.
+    #[test]
+    fn a_checkpoint_without_its_end_is_refused() {
+        let dir = checkpointed("endless", &OPTIONS);
+        let journal = dir.0.join("state/journal");
+        let bytes = std::fs::read(&journal).unwrap();
+        std::fs::write(&journal, &bytes[..bytes.len() - 1]).unwrap();
+        let failure = dir.try_service(true).err().unwrap();
+        assert!(failure.message.contains("its checkpoint has no end"), "{}", failure.message);
+        for at in (20..bytes.len() - 60).step_by(97) {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1;
+            std::fs::write(&journal, &damaged).unwrap();
+            let failure = dir.try_service(true).err().unwrap();
+            assert!(failure.message.contains("is damaged at byte"), "{at}: {}", failure.message);
+        }
+        std::fs::write(&journal, &bytes).unwrap();
+        assert!(dir.try_service(true).is_ok());
+    }
+
+    #[test]
+    fn a_histogram_log_cannot_be_asked_for_once_its_windows_are_merged() {
+        let without = checkpointed("no-log", &OPTIONS[..2]);
+        assert!(without.try_service(true).is_ok());
+        let with = copy_of(&without, "log-later");
+        let failure = with.try_service(true).err().unwrap();
+        assert_eq!(failure.exit, crate::roles::Exit::Usage);
+        assert!(failure.message.contains("histogram log"), "{}", failure.message);
+    }
 }
