@@ -77,13 +77,11 @@ pub(crate) fn carry_out(
     let shared = Arc::new(SharedSnapshot::new(Snapshot::new(RunInfo::unknown(), 0, wall_clock())));
     let measured = plan().and_then(|plan| measure(options, plan, interrupts, &shared));
     let server = match measured.map_err(|failure| summary::fail(options, &shared, failure))? {
-        Measured::Run(server) => server,
+        Measured::Run(server, spent) => server.map(|server| (server, spent)),
         Measured::Nothing(exit) => return Ok(exit),
     };
     let exit = summary::conclude(options, &shared)?;
-    if let Some(server) = server {
-        // If a signal ended the run, it does not end the lingering, too.
-        let spent = if exit == Exit::Interrupted { interrupts.count().min(1) } else { 0 };
+    if let Some((server, spent)) = server {
         linger(options, interrupts, spent);
         server.stop();
     }
@@ -92,8 +90,8 @@ pub(crate) fn carry_out(
 
 /// The outcome of [`measure`].
 enum Measured {
-    /// The plan was run; the status server, if there is one.
-    Run(Option<web::Server>),
+    /// The plan was run; the status server, if there is one, and how many signals ended the run.
+    Run(Option<web::Server>, usize),
     /// The plan was only checked, or each scenario was sent once.
     Nothing(Exit),
 }
@@ -152,30 +150,31 @@ fn measure(
     let (part, clock) = (Shard { slot: 0, of: 1 }, Clock::start());
     let spec = Arc::new(RunSpec::new(plan, seed));
     let task = Task { options, spec, part, threads: &threads, route, tls, clock };
-    see_through(LoadThreads::start(task)?, options, shared, &stop)?;
-    Ok(Measured::Run(server))
+    let spent = see_through(LoadThreads::start(task)?, options, shared, &stop)?;
+    Ok(Measured::Run(server, spent))
 }
 
-/// Run from the first connection to the last window.
+/// Run from the first connection to the last window. The result is how many signals ended it: that many do not
+/// end the lingering, too.
 fn see_through(
     mut load_threads: LoadThreads,
     options: &Options,
     shared: &Arc<SharedSnapshot>,
     stop: &Stop,
-) -> Result<(), Failure> {
+) -> Result<usize, Failure> {
     load_threads.reach_target(stop)?;
     let start_at_ns = load_threads.clock.now() + START_LEAD_NS;
     load_threads.control.start(start_at_ns);
     let collector = load_threads.collect(shared, (start_at_ns, start_at_ns), None)?;
     let mut abort = Abort::default();
     let mut live = Live::new(options.quiet, io::stderr().is_terminal());
-    let mut interrupted = false;
+    let (mut interrupted, mut spent) = (false, 0);
     let mut explain_at = None;
     while !collector.is_finished() {
         // A signal after the end, such as one that ends the lingering, interrupts nothing.
         if stop.asked() && !interrupted {
             load_threads.control.stop();
-            interrupted = true;
+            (interrupted, spent) = (true, usize::from(stop.by_signal()));
             explain_at = Some(Instant::now() + UNEXPLAINED);
             // Before the final snapshot is published: readers that wait for it stop reading then.
             shared.update(|s| {
@@ -201,7 +200,8 @@ fn see_through(
         load_threads.control.stop();
         shared.update(|s| s.fail(Ending::Incomplete, "the collector panicked: see above".to_owned()));
     }
-    load_threads.join()
+    load_threads.join()?;
+    Ok(spent)
 }
 
 /// Serve `shared`, unless the options forbid it.
