@@ -25,6 +25,7 @@ pub mod run;
 pub mod report;
 pub mod cli;
 // ══ I/O boundary: no socket, clock, thread, file or environment above this line ══
+pub(crate) mod sync;
 pub mod sys;
 pub mod load;
 pub(crate) mod collector;

@@ -1,7 +1,6 @@
 //! The interface of a load thread: its job, its control and the windows it ships.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -9,6 +8,7 @@ use super::failure::ThreadFailure;
 use super::route::Route;
 use crate::client::{RunSpec, Timetable};
 use crate::plan::ShardLoad;
+use crate::sync::{AtomicU64, Ordering};
 use crate::sys::{Clock, TlsConfig};
 use crate::tally::{Detail, Outcome, Tally, ThreadHealth};
 use crate::verdict::preflight;
@@ -22,15 +22,15 @@ pub const TALLIES_PER_THREAD: usize = preflight::TALLIES_PER_THREAD as usize;
 #[derive(Debug)]
 pub struct Control {
     /// When load begins, on the run's clock; 0: not known yet.
-    pub(super) start_at_ns: AtomicU64,
+    start_at_ns: AtomicU64,
     /// When these threads join.
-    pub(super) from_ns: AtomicU64,
+    from_ns: AtomicU64,
     /// When load ends, if that is before the plan's end.
-    pub(super) stop_at_ns: AtomicU64,
+    stop_at_ns: AtomicU64,
     /// When the permission to send ends.
-    pub(super) permitted_until_ns: AtomicU64,
+    permitted_until_ns: AtomicU64,
     /// How many times timetables were sent.
-    pub(super) timetables: AtomicU64,
+    timetables: AtomicU64,
 }
 
 impl Default for Control {
@@ -80,6 +80,30 @@ impl Control {
 
     pub(super) fn is_stopped(&self) -> bool {
         self.stop_at_ns.load(Ordering::Acquire) == 0
+    }
+
+    /// When load begins, and when these threads join; `None`: not known yet.
+    pub(super) fn begins(&self) -> Option<(u64, u64)> {
+        match self.start_at_ns.load(Ordering::Acquire) {
+            0 => None,
+            start_ns => Some((start_ns, self.from_ns.load(Ordering::Relaxed))),
+        }
+    }
+
+    /// From when on no new requests are made.
+    pub(super) fn stops_at_ns(&self) -> u64 {
+        self.stop_at_ns.load(Ordering::Relaxed)
+    }
+
+    /// When the permission to send ends.
+    pub(super) fn permitted_until_ns(&self) -> u64 {
+        self.permitted_until_ns.load(Ordering::Relaxed)
+    }
+
+    /// Whether timetables were sent since `seen`, which is then updated.
+    pub(super) fn has_timetables_since(&self, seen: &mut u64) -> bool {
+        let sent = self.timetables.load(Ordering::Acquire);
+        std::mem::replace(seen, sent) != sent
     }
 }
 
@@ -147,4 +171,79 @@ pub struct Window {
 pub struct Last {
     /// When it stopped making requests, or ended its last one if that was earlier.
     pub(crate) load_ended_at_ns: u64,
+}
+
+#[cfg(all(loom, test))]
+mod loom_tests {
+    use super::*;
+
+    #[test]
+    fn loom_whoever_sees_the_start_sees_what_was_set_before_it() {
+        loom::model(|| {
+            let control = Arc::new(Control::default());
+            let setter = loom::thread::spawn({
+                let control = Arc::clone(&control);
+                move || {
+                    control.permit(70);
+                    control.join(30, 50);
+                }
+            });
+            if let Some(begins) = control.begins() {
+                assert_eq!((begins, control.permitted_until_ns()), ((30, 50), 70));
+            }
+            setter.join().unwrap();
+            assert_eq!(control.begins(), Some((30, 50)));
+        });
+    }
+
+    #[test]
+    fn loom_a_stop_is_seen_whether_or_not_load_has_begun() {
+        loom::model(|| {
+            let control = Arc::new(Control::default());
+            let starter = loom::thread::spawn({
+                let control = Arc::clone(&control);
+                move || control.start(30)
+            });
+            let stopper = loom::thread::spawn({
+                let control = Arc::clone(&control);
+                move || control.stop()
+            });
+            // As a load thread waits for the start.
+            while control.begins().is_none() && !control.is_stopped() {
+                loom::thread::yield_now();
+            }
+            starter.join().unwrap();
+            stopper.join().unwrap();
+            assert!(control.is_stopped() && control.stops_at_ns() == 0);
+        });
+    }
+
+    /// The channel as its weakest form: a number that is stored without any order.
+    #[test]
+    fn loom_timetables_that_were_counted_are_there_and_none_is_missed() {
+        loom::model(|| {
+            let (control, channel) = (Arc::new(Control::default()), Arc::new(AtomicU64::new(0)));
+            let sender = loom::thread::spawn({
+                let (control, channel) = (Arc::clone(&control), Arc::clone(&channel));
+                move || {
+                    for n in 1..=2 {
+                        channel.store(n, Ordering::Relaxed);
+                        control.timetables_sent();
+                    }
+                }
+            });
+            let (mut seen, mut taken) = (0, 0);
+            let mut look = || {
+                if control.has_timetables_since(&mut seen) {
+                    taken = channel.load(Ordering::Relaxed);
+                }
+                assert!(taken >= seen, "{seen} counted, {taken} there");
+                taken
+            };
+            look();
+            look();
+            sender.join().unwrap();
+            assert_eq!(look(), 2);
+        });
+    }
 }

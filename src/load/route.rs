@@ -1,9 +1,9 @@
 //! The route to the target, for all load threads: set once, and again when its name has new addresses.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
+use crate::sync::{AtomicU64, Mutex, Ordering};
 use crate::sys::Address;
 
 /// The target's addresses and ours. A thread checks a version number before it connects, and takes the lock
@@ -61,5 +61,36 @@ mod tests {
         route.publish(vec![address("127.0.0.1:2")]);
         assert_eq!(route.newer(&mut seen).as_deref(), Some(&[address("127.0.0.1:2")][..]));
         assert_eq!(route.newer(&mut seen), None);
+    }
+}
+
+#[cfg(all(loom, test))]
+mod loom_tests {
+    use super::*;
+
+    #[test]
+    fn loom_the_newest_addresses_are_seen_at_last_and_never_older_ones_again() {
+        let list = |port: u16| vec![Address::Inet(([127, 0, 0, 1], port).into())];
+        loom::model(move || {
+            let route = Arc::new(Route::new(list(0), &[]));
+            let publisher = loom::thread::spawn({
+                let route = Arc::clone(&route);
+                move || (1..=2).for_each(|port| route.publish(list(port)))
+            });
+            let (mut seen, mut port) = (0, 0);
+            let mut look = || {
+                if let Some(addresses) = route.newer(&mut seen) {
+                    let [Address::Inet(address)] = &addresses[..] else { panic!("{addresses:?}") };
+                    assert!(address.port() >= port, "{} after {port}", address.port());
+                    port = address.port();
+                }
+                assert!(u64::from(port) >= seen, "version {seen}, addresses {port}");
+                port
+            };
+            look();
+            look();
+            publisher.join().unwrap();
+            assert_eq!(look(), 2);
+        });
     }
 }

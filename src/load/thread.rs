@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -116,15 +115,14 @@ impl Thread {
         }
         // A closed channel means that the run was given up.
         let _ = self.job.settled.send(FirstConnects { reached: self.client.reached_target() });
-        let start_ns = loop {
-            match self.job.control.start_at_ns.load(Ordering::Acquire) {
-                0 if self.job.control.is_stopped() => return Ok(()),
-                0 => self.step(START_WAIT_NS)?,
-                at_ns => break at_ns,
+        let (start_ns, from_ns) = loop {
+            match self.job.control.begins() {
+                Some(begins) => break begins,
+                None if self.job.control.is_stopped() => return Ok(()),
+                None => self.step(START_WAIT_NS)?,
             }
         };
         // Not before that time: what is sent earlier is neither warm-up nor measured.
-        let from_ns = self.job.control.from_ns.load(Ordering::Relaxed);
         while let wait_ns @ 1.. = from_ns.saturating_sub(self.job.clock.now()) {
             if self.job.control.is_stopped() {
                 break;
@@ -146,13 +144,11 @@ impl Thread {
                 self.ship(now);
                 window_ends += WINDOW_NS * (1 + (now - window_ends) / WINDOW_NS);
             }
-            let stop_at_ns = self.job.control.stop_at_ns.load(Ordering::Relaxed);
+            let stop_at_ns = self.job.control.stops_at_ns();
             if stop_at_ns < self.client.stops_at_ns() {
                 self.client.stop(stop_at_ns.max(now));
             }
-            let sent = self.job.control.timetables.load(Ordering::Acquire);
-            if sent != timetables {
-                timetables = sent;
+            if self.job.control.has_timetables_since(&mut timetables) {
                 self.job
                     .timetables
                     .try_iter()
@@ -304,7 +300,7 @@ impl Thread {
     /// Execute all actions of the client; returns the current time.
     #[inline]
     pub(super) fn drain(&mut self, mut now: u64) -> u64 {
-        self.client.permit(self.job.control.permitted_until_ns.load(Ordering::Relaxed));
+        self.client.permit(self.job.control.permitted_until_ns());
         while let Some(action) = self.client.next(now) {
             self.acted = true;
             match action {

@@ -14,7 +14,6 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -23,6 +22,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::api;
 use super::request::Request;
 use crate::fleet::Refusal;
+use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 
 /// Time limit for drawing one response; a status page of 256 scenarios takes milliseconds.
 const EXCHANGE_DEADLINE: Duration = Duration::from_secs(5);
@@ -57,10 +57,36 @@ pub(crate) struct TinyHttp {
 struct LocalConnection {
     socket: UnixStream,
     server: &'static tiny_http::Server,
-    closing: Arc<AtomicBool>,
-    /// Number of requests in the group being written.
-    group: Arc<AtomicUsize>,
+    control: Arc<LocalControl>,
     thread: JoinHandle<()>,
+}
+
+/// What the thread that draws responses must know before it receives the first request of a group.
+#[derive(Default)]
+struct LocalControl {
+    /// Number of requests in the group being written.
+    group: AtomicUsize,
+    /// No more requests will come.
+    closing: AtomicBool,
+}
+
+impl LocalControl {
+    fn begin_group(&self, requests: usize) {
+        self.group.store(requests, Ordering::Release);
+    }
+
+    /// Whoever has the first request of a group gets the number of its requests.
+    fn take_group(&self) -> usize {
+        self.group.swap(0, Ordering::Acquire)
+    }
+
+    fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
 }
 
 impl TinyHttp {
@@ -117,12 +143,12 @@ impl LocalConnection {
         // The connection made above is still accepted; no other one can be made.
         rustix::net::shutdown(&last_call, rustix::net::Shutdown::Both)?;
         socket.set_nonblocking(true)?;
-        let (closing, group) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let (seen_closing, seen_group) = (Arc::clone(&closing), Arc::clone(&group));
+        let control = Arc::new(LocalControl::default());
+        let their_control = Arc::clone(&control);
         let thread = thread::Builder::new()
             .name("web-routes".into())
-            .spawn(move || answer_requests(server, &seen_closing, &seen_group, &routes))?;
-        let mut connection = Self { socket, server, closing, group, thread };
+            .spawn(move || answer_requests(server, &their_control, &routes))?;
+        let mut connection = Self { socket, server, control, thread };
         // Until it has answered once, it may still be about to take the two descriptors it needs.
         let first = Request { bytes: b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(), is_head: true };
         match connection.exchange(&[first], &mut Vec::new()) {
@@ -138,7 +164,7 @@ impl LocalConnection {
     /// to read before it takes the next request.
     fn exchange(&mut self, requests: &[Request], answers: &mut Vec<Vec<u8>>) -> io::Result<()> {
         let deadline = Instant::now() + EXCHANGE_DEADLINE + FURTHER_DEADLINE * requests.len() as u32;
-        self.group.store(requests.len(), Ordering::Release);
+        self.control.begin_group(requests.len());
         let mut unwritten = requests.iter().map(|request| &request.bytes[..]).peekable();
         let (mut written, mut read, mut chunk) = (0, Vec::new(), vec![0; 64 * 1024]);
         while answers.len() < requests.len() {
@@ -187,7 +213,7 @@ impl LocalConnection {
     }
 
     fn close(self) -> JoinHandle<()> {
-        self.closing.store(true, Ordering::Release);
+        self.control.close();
         self.server.unblock();
         self.thread
     }
@@ -213,15 +239,15 @@ fn answer_bytes(bytes: &[u8], is_head: bool) -> io::Result<Option<usize>> {
 }
 
 /// The thread that draws responses. A panic in a route costs only that request, which gets a 500.
-fn answer_requests(server: &tiny_http::Server, closing: &AtomicBool, group: &AtomicUsize, routes: &Routes) {
+fn answer_requests(server: &tiny_http::Server, control: &LocalControl, routes: &Routes) {
     loop {
         let first = match server.recv() {
             Ok(first) => first,
-            Err(_) if closing.load(Ordering::Acquire) => return,
+            Err(_) if control.is_closing() => return,
             // The end of accepting, which we caused.
             Err(_) => continue,
         };
-        let expected = group.swap(0, Ordering::Acquire);
+        let expected = control.take_group();
         let mut drawn = vec![PendingAnswer::of(first, routes)];
         // The front end is already writing the rest of the group.
         while drawn.len() < expected
@@ -239,7 +265,7 @@ fn answer_requests(server: &tiny_http::Server, closing: &AtomicBool, group: &Ato
             answer.send();
         }
         // While this thread waited in vain for the rest of a group, it may have missed the unblocking.
-        if closing.load(Ordering::Acquire) {
+        if control.is_closing() {
             return;
         }
     }
@@ -396,5 +422,40 @@ mod tests {
         let answer = one(&mut local, &request("/healthz")).expect("an answer");
         assert!(answer.starts_with(b"HTTP/1.1 200"));
         local.close();
+    }
+}
+
+#[cfg(all(loom, test))]
+mod loom_tests {
+    use loom::sync::mpsc::channel;
+
+    use super::*;
+
+    /// The local connection and tiny_http's queue as two channels; `None`: unblocked.
+    #[test]
+    fn loom_each_group_is_answered_as_one_and_the_end_is_seen() {
+        loom::model(|| {
+            let control = Arc::new(LocalControl::default());
+            let ((write, requests), (answer, answers)) = (channel(), channel());
+            let routes = loom::thread::spawn({
+                let control = Arc::clone(&control);
+                move || {
+                    while let Some(()) = requests.recv().unwrap() {
+                        let expected = control.take_group();
+                        (1..expected).for_each(|_| assert_eq!(requests.recv().unwrap(), Some(())));
+                        answer.send(expected).unwrap();
+                    }
+                    assert!(control.is_closing());
+                }
+            });
+            for group in [2, 1] {
+                control.begin_group(group);
+                (0..group).for_each(|_| write.send(Some(())).unwrap());
+                assert_eq!(answers.recv().unwrap(), group);
+            }
+            control.close();
+            write.send(None).unwrap();
+            routes.join().unwrap();
+        });
     }
 }
