@@ -29,15 +29,12 @@ use super::local::TinyHttp;
 use super::pages::Pages;
 use super::raw::{refusal, with_fields};
 use super::request::{BUSY, Hosts, Incoming, NO_ANSWER, Request, TOO_SLOW};
+use super::site::Deadlines;
 use super::timing::Timing;
 
 /// Clients at once. A new one replaces the one whose deadline is nearest, so that idle connections starve
 /// nobody; dashboards, scrapers and probes together are a handful.
 const MAX_CLIENTS: usize = 64;
-/// How long a client may take to send its whole request.
-const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
-/// How long a client may take to read the whole response.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 /// How long we go on reading after the response, so that closing does not reset the connection before the
 /// client has read it.
 const LINGER: Duration = Duration::from_secs(1);
@@ -68,6 +65,7 @@ impl Frontend {
         calls: TinyHttp,
         pages: TinyHttp,
         timing: Timing,
+        deadlines: Deadlines,
     ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let pages = Pages::open(pages, MAX_CLIENTS)?;
@@ -75,7 +73,7 @@ impl Frontend {
         let state = ServerState {
             listener,
             hosts,
-            services: Services { calls, timing, chunk: vec![0; CHUNK_BYTES] },
+            services: Services { calls, timing, deadlines, chunk: vec![0; CHUNK_BYTES] },
             pages,
             next_client: 0,
             wake: Arc::clone(&wake),
@@ -124,6 +122,7 @@ struct Services {
     /// Answers calls and probes.
     calls: TinyHttp,
     timing: Timing,
+    deadlines: Deadlines,
     chunk: Vec<u8>,
 }
 
@@ -267,7 +266,7 @@ impl ServerState {
                 requests.push(request);
             } else if !pages.draw(client.number, request) {
                 // An error shows in the next round.
-                let _ = client.answer(refusal(BUSY), ANSWER_DEADLINE);
+                let _ = client.answer(refusal(BUSY), services.deadlines.response);
             }
         }
         if requests.is_empty() {
@@ -279,7 +278,7 @@ impl ServerState {
         let mut gone = Vec::new();
         for ((i, came_ns), answer) in asking.into_iter().zip(answers) {
             let answer = services.complete(answer, came_ns);
-            if clients[i].answer(answer, ANSWER_DEADLINE) == Next::Close {
+            if clients[i].answer(answer, services.deadlines.response) == Next::Close {
                 gone.push(i);
             }
         }
@@ -293,7 +292,7 @@ impl ServerState {
             let Some(i) = clients.iter().position(|client| client.number == drawn.client) else { continue };
             let State::Drawing { came_ns } = clients[i].state else { continue };
             let answer = services.complete(drawn.answer, came_ns);
-            if clients[i].answer(answer, ANSWER_DEADLINE) == Next::Close {
+            if clients[i].answer(answer, services.deadlines.response) == Next::Close {
                 clients.remove(i);
             }
         }
@@ -348,7 +347,8 @@ impl ServerState {
         let state = State::Reading(Incoming::new(self.hosts));
         let number = self.next_client;
         self.next_client += 1;
-        let mut client = Client { number, socket, state, deadline: Instant::now() + REQUEST_DEADLINE };
+        let deadline = Instant::now() + self.services.deadlines.request;
+        let mut client = Client { number, socket, state, deadline };
         // Its request is often here already.
         if client.advance(&mut self.services) == Next::Keep {
             self.clients.push(client);
@@ -401,7 +401,7 @@ impl Client {
         if let State::Writing { .. } = self.state {
             return self.write();
         }
-        let Services { timing, chunk, .. } = services;
+        let Services { timing, deadlines, chunk, .. } = services;
         let (read, came_ns) = match timing.receive(&self.socket, chunk) {
             Ok((0, _)) => return Next::Close,
             Ok((n, came_ns)) => (&chunk[..n], came_ns),
@@ -413,12 +413,12 @@ impl Client {
             Ok(None) => return Next::Keep,
             Ok(Some(request)) => {
                 self.state = State::Asking { request, came_ns };
-                self.deadline = Instant::now() + ANSWER_DEADLINE;
+                self.deadline = Instant::now() + deadlines.response;
                 return Next::Keep;
             }
             Err(refused) => refusal(refused),
         };
-        self.answer(answer, ANSWER_DEADLINE)
+        self.answer(answer, deadlines.response)
     }
 
     fn answer(&mut self, answer: Vec<u8>, within: Duration) -> Next {

@@ -29,5 +29,5 @@ pub(crate) use api::{Call, Calls};
 pub use operator::{Action, Operator};
 pub use request::BODY_BYTES;
 pub use server::{DEFAULT_ADDR, Listen, Server, serve};
-pub use site::Site;
+pub use site::{Deadlines, Site};
 pub use token::Token;

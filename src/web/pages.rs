@@ -89,6 +89,7 @@ mod tests {
     use super::super::frontend::Frontend;
     use super::super::local::Routes;
     use super::super::request::Hosts;
+    use super::super::site::Deadlines;
     use super::super::timing::Timing;
     use super::*;
     use std::io::{Read as _, Write as _};
@@ -124,7 +125,7 @@ mod tests {
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (addr, timing) = (listener.local_addr().unwrap(), Timing::new(None, &listener));
-        let mut frontend = Frontend::open(listener, Hosts::Any, open(), open(), timing).unwrap();
+        let mut frontend = Frontend::open(listener, Hosts::Any, open(), open(), timing, Deadlines::default()).unwrap();
         let page = ask(addr, "/metrics");
         // A reader may close its sending side early.
         page.shutdown(Shutdown::Write).unwrap();

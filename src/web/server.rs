@@ -53,7 +53,7 @@ pub fn serve(listen: Listen, site: Site) -> io::Result<Server> {
     let on_loopback = addr.ip().to_canonical().is_loopback();
     let hosts = if on_loopback { Hosts::Loopback } else { Hosts::Any };
     let timing = Timing::new(site.clock, &listener);
-    let calls = site.calls.clone();
+    let (calls, deadlines) = (site.calls.clone(), site.deadlines);
     let site = Arc::new(site);
     let draw = || -> Box<local::Draw> {
         let site = Arc::clone(&site);
@@ -62,7 +62,7 @@ pub fn serve(listen: Listen, site: Site) -> io::Result<Server> {
     let settle = Box::new(move || calls.as_ref().map_or(Ok(()), |calls| calls.settle()));
     let calls = TinyHttp::open(Arc::new(Routes { draw: draw(), settle }))?;
     let pages = TinyHttp::open(Arc::new(Routes { draw: draw(), settle: Box::new(|| Ok(())) }))?;
-    Ok(Server { addr, frontend: Frontend::open(listener, hosts, calls, pages, timing)? })
+    Ok(Server { addr, frontend: Frontend::open(listener, hosts, calls, pages, timing, deadlines)? })
 }
 
 fn bind(addr: SocketAddr) -> io::Result<TcpListener> {

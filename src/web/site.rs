@@ -1,6 +1,7 @@
 //! The content of a status server and its access rules.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::access::Access;
 use super::api::Calls;
@@ -21,11 +22,35 @@ pub struct Site {
     /// The clock, and nanoseconds to add to it, for the stamps in each response: when its request arrived and
     /// when it left. `None`: no stamps.
     pub clock: Option<(Clock, u64)>,
+    /// How long a client may take.
+    pub deadlines: Deadlines,
+}
+
+/// How long a client may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// To send its whole request.
+    pub request: Duration,
+    /// To read the whole response.
+    pub response: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self { request: Duration::from_secs(5), response: Duration::from_secs(10) }
+    }
 }
 
 impl Site {
     /// Read-only pages.
     pub fn of(shared: Arc<SharedSnapshot>) -> Self {
-        Self { shared, operator: None, access: Access::default(), calls: None, clock: None }
+        Self {
+            shared,
+            operator: None,
+            access: Access::default(),
+            calls: None,
+            clock: None,
+            deadlines: Deadlines::default(),
+        }
     }
 }

@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use loadtester::run::SharedSnapshot;
-use loadtester::web::{Listen, Server, Site, serve};
+use loadtester::web::{Listen, Site, serve};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
 
-use crate::live::{PROMPTLY, assert_serves, connect, read_all, say, server, server_of, snapshot};
+use crate::live::{
+    PROMPTLY, assert_serves, connect, impatient_server_of, read_all, say, server, server_of, snapshot,
+};
 
 /// The status of a whole answer, which also promises to hang up.
 fn status_of(answer: &str) -> u16 {
@@ -43,7 +45,7 @@ fn a_body_as_long_as_the_limit_is_read_and_answered() {
 
 #[test]
 fn a_stalled_body_times_out_and_delays_nobody() {
-    let server = server();
+    let server = impatient_server_of(Arc::new(SharedSnapshot::new(snapshot())));
     let mut stalled = connect(server.addr());
     stalled
         .write_all(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nten bytes.")
@@ -55,7 +57,7 @@ fn a_stalled_body_times_out_and_delays_nobody() {
 
 #[test]
 fn one_byte_every_150_ms_times_out_as_a_whole() {
-    let server = server();
+    let server = impatient_server_of(Arc::new(SharedSnapshot::new(snapshot())));
     let mut slow = connect(server.addr());
     let reader = slow.try_clone().expect("a descriptor");
     let answer = thread::spawn(move || read_all(&reader));
@@ -143,11 +145,11 @@ fn of_pipelined_requests_the_first_is_answered() {
     assert_serves(server.addr());
 }
 
-/// A server whose metrics are some 20 MB: more than the socket buffers of both sides hold.
-fn server_of_long_answers() -> Server {
+/// Metrics of some 20 MB: more than the socket buffers of both sides hold.
+fn long_answers() -> Arc<SharedSnapshot> {
     let mut snapshot = snapshot();
     snapshot.run.scenarios.iter_mut().for_each(|(name, _)| *name = "x".repeat(200_000));
-    server_of(Arc::new(SharedSnapshot::new(snapshot)))
+    Arc::new(SharedSnapshot::new(snapshot))
 }
 
 /// A client that asks for them and does not read.
@@ -167,18 +169,18 @@ fn is_cut_off(client: &TcpStream) -> bool {
 
 #[test]
 fn a_client_that_does_not_read_is_cut_off_and_delays_nobody() {
-    let server = server_of_long_answers();
+    let server = impatient_server_of(long_answers());
     let deaf = deaf_client(server.addr());
     assert_serves(server.addr());
-    // Longer than an answer may take.
-    thread::sleep(Duration::from_secs(12));
+    // Longer than a response may take. Reading would show its end, and prevent it.
+    thread::sleep(Duration::from_secs(2));
     assert!(is_cut_off(&deaf));
     assert_serves(server.addr());
 }
 
 #[test]
 fn clients_that_do_not_read_share_one_bound_of_memory() {
-    let server = server_of_long_answers();
+    let server = server_of(long_answers());
     let deaf: Vec<TcpStream> = (0..6).map(|_| deaf_client(server.addr())).collect();
     // Pages are drawn in the order in which they are asked for.
     assert_eq!(status_of(&say(server.addr(), "GET /last HTTP/1.1\r\nHost: localhost\r\n\r\n")), 404);

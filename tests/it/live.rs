@@ -8,7 +8,7 @@ use std::time::Duration;
 use loadtester::run::SharedSnapshot;
 use loadtester::run::{RunInfo, Snapshot, State};
 use loadtester::tally::{Counter, Outcome, RowCounter, RowTimer, StepId, ThreadHealth, Timer};
-use loadtester::web::{Listen, Server, Site, serve};
+use loadtester::web::{Deadlines, Listen, Server, Site, serve};
 
 /// Shorter than every deadline of the front-end server: who is answered within it did not wait for one.
 pub const PROMPTLY: Duration = Duration::from_secs(4);
@@ -81,7 +81,17 @@ pub fn server() -> Server {
 
 /// A server that shows `shared`.
 pub fn server_of(shared: Arc<SharedSnapshot>) -> Server {
-    serve(Listen::At(([127, 0, 0, 1], 0).into()), Site::of(shared)).expect("a free port of loopback")
+    serve_here(Site::of(shared))
+}
+
+/// A server that shows `shared` to clients that have a second for each step.
+pub fn impatient_server_of(shared: Arc<SharedSnapshot>) -> Server {
+    let deadlines = Deadlines { request: Duration::from_secs(1), response: Duration::from_secs(1) };
+    serve_here(Site { deadlines, ..Site::of(shared) })
+}
+
+fn serve_here(site: Site) -> Server {
+    serve(Listen::At(([127, 0, 0, 1], 0).into()), site).expect("a free port of loopback")
 }
 
 /// A client that gives up rather than hang.
