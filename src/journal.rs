@@ -652,6 +652,9 @@ mod tests {
         if rustix::process::geteuid().is_root() {
             std::os::unix::fs::chown(&folder.0, Some(65_532), None).unwrap();
             assert!(folder.open().unwrap_err().contains("belongs to user 65532"));
+        } else {
+            let of_another = Journal::open(Path::new("/"), |_| Ok(()));
+            assert!(of_another.unwrap_err().contains("belongs to user"));
         }
     }
 }

@@ -6,6 +6,9 @@ mod calls;
 mod endings;
 mod failing;
 mod faults;
+#[path = "../harness/mod.rs"]
+#[allow(dead_code, unused_imports, unused_macros, reason = "other suites use the rest")]
+mod harness;
 #[path = "../../benches/instrument/mod.rs"]
 #[allow(dead_code, reason = "the programs in benches/ use the rest")]
 mod instrument;

@@ -5,6 +5,7 @@ use std::os::unix::net::UnixListener;
 
 use serde_json::Value;
 
+use crate::harness::SocketDir;
 use crate::processes::{Log, Process, RunDir, eventually, exchange, post};
 
 const WORK: &str = "a-token-for-workers-5f1c";
@@ -59,7 +60,8 @@ fn where_there_is_an_operator_a_plan_that_a_worker_brought_waits_for_their_word(
     assert!(exchange(&url, page.as_bytes()).1.contains("the plan is from worker 0"));
     let bearer = |token: &str| format!("Host: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n");
     assert_eq!(post(&url, "/run/start", &bearer(WORK), b"").0, 401);
-    std::thread::sleep(std::time::Duration::from_secs(4));
+    // Long enough for several heartbeats, each of which would be told of a start.
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
     assert_eq!(status(&url, OPERATE)["fleet"]["waiting"]["for"], "operator", "nobody else starts it");
     let in_capitals = bearer(OPERATE).replace("Bearer", "BEARER");
     assert_eq!(post(&url, "/run/start", &in_capitals, b"").0, 202);
@@ -70,8 +72,8 @@ fn where_there_is_an_operator_a_plan_that_a_worker_brought_waits_for_their_word(
 #[test]
 fn a_plan_that_a_worker_did_not_bring_reaches_no_socket_unless_it_is_allowed() {
     for is_allowed in [false, true] {
-        let dir = RunDir::new();
-        let (socket, plan) = (dir.path("s"), dir.path("plan.yaml"));
+        let (dir, sockets) = (RunDir::new(), SocketDir::new());
+        let (socket, plan) = (sockets.path("s"), dir.path("plan.yaml"));
         let listener = UnixListener::bind(&socket).expect("a path that is short enough");
         listener.set_nonblocking(true).expect("it can be");
         let text = format!(

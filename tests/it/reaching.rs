@@ -16,7 +16,8 @@ use loadtester::plan::{self, Overrides, Shard};
 use loadtester::sys::{Address, Clock};
 use loadtester::tally::{Merged, Tally};
 
-use crate::run::{Ended, RunDir, run, run_plan};
+use crate::harness::SocketDir;
+use crate::run::{Ended, run, run_plan};
 use crate::script::{Script, Step, response};
 
 /// Every request head a target saw, with where its connection came from.
@@ -95,8 +96,8 @@ fn an_ipv6_address_is_a_target() {
 
 #[test]
 fn a_unix_socket_is_a_target_and_its_responses_say_that_they_are_not_stamped() {
-    let dir = RunDir::new();
-    let path = dir.file("app.sock");
+    let dir = SocketDir::new();
+    let path = dir.path("app.sock");
     let seen = unix_target(&UnixAddr::from_pathname(&path).unwrap());
     let ended = check_ok(&plan(&format!("unix:{path}:/v1"), "concurrency: 2", ""));
     assert_eq!(heads(&seen).len(), 40);
@@ -113,8 +114,8 @@ fn a_unix_socket_is_a_target_and_its_responses_say_that_they_are_not_stamped() {
 /// A target that answers once, and closes while the next request lies there unread.
 #[test]
 fn a_request_that_meets_the_end_of_an_idle_unix_connection_is_sent_again() {
-    let dir = RunDir::new();
-    let path = dir.file("once.sock");
+    let dir = SocketDir::new();
+    let path = dir.path("once.sock");
     let listener = UnixListener::bind(&path).unwrap();
     std::thread::spawn(move || {
         for mut socket in listener.incoming().map_while(Result::ok) {
@@ -136,8 +137,8 @@ fn a_request_that_meets_the_end_of_an_idle_unix_connection_is_sent_again() {
 
 #[test]
 fn a_unix_socket_that_is_not_there_is_unreachable() {
-    let dir = RunDir::new();
-    let path = dir.file("nobody.sock");
+    let dir = SocketDir::new();
+    let path = dir.path("nobody.sock");
     let ended = run_plan(&plan(&format!("unix:{path}"), "concurrency: 2", ""), &[]);
     assert_eq!(ended.code, Some(3), "{ended:#?}");
     assert!(ended.stderr.contains(&path), "{}", ended.stderr);

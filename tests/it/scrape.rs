@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use loadtester::run::SharedSnapshot;
 use loadtester::tally::{Outcome, StepId};
 
+use crate::harness::{needed, program};
 use crate::live::{PROMPTLY, agent, server_of, snapshot};
 
 /// A Prometheus of our own, its data in a directory of its own.
@@ -20,7 +21,7 @@ struct Prometheus {
 }
 
 impl Prometheus {
-    fn scraping(target: SocketAddr) -> Self {
+    fn scraping(program: &Path, target: SocketAddr) -> Self {
         let dir = std::env::temp_dir().join(format!("loadtester-scrape-{}", std::process::id()));
         fs::create_dir_all(&dir).expect("a temporary directory");
         let config = format!(
@@ -30,14 +31,14 @@ impl Prometheus {
         fs::write(dir.join("prometheus.yml"), config).expect("our own directory");
         // Free a moment ago; Prometheus takes no listener from us and does not tell the port it chose.
         let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port");
-        let child = Command::new("prometheus")
+        let child = Command::new(program)
             .arg(format!("--config.file={}", dir.join("prometheus.yml").display()))
             .arg(format!("--storage.tsdb.path={}", dir.join("data").display()))
             .arg(format!("--web.listen-address={free}"))
             .stdout(Stdio::null())
             .stderr(fs::File::create(dir.join("log")).expect("our own directory"))
             .spawn()
-            .expect("prometheus is on the PATH: apt-get install prometheus");
+            .expect("Prometheus starts");
         Self { child, addr: free, dir }
     }
 
@@ -73,9 +74,10 @@ impl Drop for Prometheus {
 
 #[test]
 fn prometheus_stores_what_the_board_shows() {
+    let Some(program) = needed(program("prometheus", "prometheus")) else { return };
     let shared = Arc::new(SharedSnapshot::new(snapshot()));
     let server = server_of(Arc::clone(&shared));
-    let prometheus = Prometheus::scraping(server.addr());
+    let prometheus = Prometheus::scraping(&program, server.addr());
     prometheus.await_value("up", 1.0);
     let ok = r#"loadtester_requests_total{scenario="Get users",outcome="ok"}"#;
     prometheus.await_value(ok, 998.0);

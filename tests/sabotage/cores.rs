@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::{Signal, kill_process};
 
-use crate::fixture::{Generator, Run, TargetThread, cores, demand, until};
+use crate::fixture::{Generator, Run, TargetThread, cores, demand};
 use crate::namespaces::Quota;
 use crate::{CaseResult, Skipped};
 
@@ -33,7 +33,7 @@ impl Drop for Hogs {
 }
 
 pub fn a_core_shared_with_hogs_is_our_lateness_and_not_the_targets() -> CaseResult {
-    demand();
+    demand()?;
     let target = TargetThread::start();
     let generator = Generator::against(&target, CALM);
     let calm = generator.undisturbed();
@@ -52,7 +52,7 @@ pub fn a_core_shared_with_hogs_is_our_lateness_and_not_the_targets() -> CaseResu
 }
 
 pub fn a_cpu_quota_that_stopped_us_is_named_with_its_time() -> CaseResult {
-    demand();
+    demand()?;
     let quota = Quota::of_us(10_000)?;
     let target = TargetThread::start();
     let generator = Generator::against(&target, "-r 8000 -c 20 -d 2s --threads 1");
@@ -66,7 +66,7 @@ pub fn a_cpu_quota_that_stopped_us_is_named_with_its_time() -> CaseResult {
 }
 
 pub fn polling_without_sleep_is_refused_under_a_quota() -> CaseResult {
-    demand();
+    demand()?;
     let quota = Quota::of_us(50_000)?;
     let target = TargetThread::start();
     let generator = Generator::against(&target, "-r 500 -c 10 -d 500ms --threads 1 --busy-poll");
@@ -79,7 +79,7 @@ pub fn polling_without_sleep_is_refused_under_a_quota() -> CaseResult {
 
 pub fn a_stop_of_the_generator_is_its_own_delay_and_service_times_stay_true() -> CaseResult {
     const STOP: Duration = Duration::from_millis(200);
-    demand();
+    demand()?;
     let target = TargetThread::start();
     // Of what falls due meanwhile as many are sent late as there are connections; the others then wait for one. With
     // the usual twenty it is one request in a hundred, which is what the p99 just does not show.
@@ -105,7 +105,7 @@ pub fn a_stop_of_the_generator_is_its_own_delay_and_service_times_stay_true() ->
 }
 
 pub fn more_than_a_core_can_send_is_laid_at_the_thread() -> CaseResult {
-    demand();
+    demand()?;
     let target = TargetThread::start();
     let generator = Generator::against(&target, "-c 50 -d 2s --threads 1");
     generator.clone().and("-r 1000").undisturbed();
@@ -125,9 +125,9 @@ fn notes(run: &Run) -> String {
 
 pub fn a_saturated_closed_run_says_that_the_generator_was_the_bottleneck() -> CaseResult {
     const BODY_BYTES: usize = 16_000;
-    demand();
+    demand()?;
     if cores().0 == cores().1 {
-        return Err(Skipped("on one core the target is as much the bottleneck as the generator"));
+        return Err(Skipped("on one core the target is as much the bottleneck as the generator".to_owned()));
     }
     // Bodies that are kept and looked into cost the generator more than the target, whichever core is faster; over
     // many connections each wait finds the next responses ready, and never sleeps.
@@ -137,13 +137,9 @@ pub fn a_saturated_closed_run_says_that_the_generator_was_the_bottleneck() -> Ca
          - {{path: /, expect: {{body_contains: xx, body_bytes: {BODY_BYTES}}}}}\n",
         target.address
     );
-    let run = until(
-        || Generator::with_plan("expecting", &plan, "--threads 1").run(),
-        |run| {
-            run.in_order()?;
-            if notes(run).contains("thread 0") { Ok(()) } else { Err(run.in_short()) }
-        },
-    );
+    let run = Generator::with_plan("expecting", &plan, "--threads 1").run();
+    run.assert_in_order();
+    assert!(notes(&run).contains("thread 0"), "{}", run.in_short());
     assert!(run.figure("/instrument/threads/0/busy") > 0.95);
     // A target that rests for most of the time: nobody can wait for us meanwhile.
     let lazy = TargetThread::with(|s| s.freeze_ns = Some((80_000_000, 100_000_000)));
@@ -154,7 +150,7 @@ pub fn a_saturated_closed_run_says_that_the_generator_was_the_bottleneck() -> Ca
 }
 
 pub fn polling_in_vain_is_not_being_busy() -> CaseResult {
-    demand();
+    demand()?;
     let target = TargetThread::start();
     let run = Generator::against(&target, "-r 500 -c 10 -d 1s --threads 1 --busy-poll").run();
     assert!(run.figure("/instrument/threads/0/busy") < 0.5, "{}", run.in_short());

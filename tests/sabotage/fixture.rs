@@ -10,25 +10,24 @@ use std::thread::JoinHandle;
 
 use serde_json::Value;
 
+use crate::harness::program;
 use crate::instrument::os;
 use crate::instrument::target::{Report, Settings, Target};
+use crate::{CaseResult, Skipped};
 
 /// Ahead of whatever else this machine does, so that only what a case does on purpose is in the way.
 const AHEAD: [&str; 3] = ["chrt", "-r", "1"];
-/// A run that ought to be in order is given so many chances: the machine may be busy with something else.
-const CHANCES: usize = 3;
 
-/// Fails when this machine does not let us disturb it.
-pub fn demand() {
-    assert!(
-        rustix::process::geteuid().is_root(),
-        "these tests take cores, quotas and ports away: run them as root, \
-         e.g. `sudo -E env PATH=\"$PATH\" cargo test --test sabotage`"
-    );
-    for (tool, package) in [("taskset", "util-linux"), ("chrt", "util-linux"), ("ip", "iproute2")] {
-        let found = Command::new(tool).arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status();
-        assert!(found.is_ok(), "`{tool}` is not there: apt-get install {package}");
+/// Skipped where this machine does not let us disturb it.
+pub fn demand() -> CaseResult {
+    if !rustix::process::geteuid().is_root() {
+        let how = "sudo -E env PATH=\"$PATH\" cargo test --test sabotage";
+        return Err(Skipped(format!("taking cores, quotas and ports away takes root ({how})")));
     }
+    for (tool, package) in [("taskset", "util-linux"), ("chrt", "util-linux"), ("ip", "iproute2")] {
+        program(tool, package)?;
+    }
+    Ok(())
 }
 
 /// The cores that a generator and its target get: different ones where there are two.
@@ -169,31 +168,12 @@ impl Generator {
         self.start().finish()
     }
 
-    /// Run it until it is as `wanted`, a few times at most.
-    pub fn run_until(&self, wanted: impl Fn(&Run) -> Result<(), String>) -> Run {
-        until(|| self.run(), wanted)
-    }
-
     /// The same plan with nothing in its way: trustworthy.
     pub fn undisturbed(&self) -> Run {
-        self.clone().ahead().run_until(Run::in_order)
+        let run = self.clone().ahead().run();
+        run.assert_in_order();
+        run
     }
-}
-
-/// Make runs until one is as `wanted`.
-pub fn until(mut make: impl FnMut() -> Run, wanted: impl Fn(&Run) -> Result<(), String>) -> Run {
-    let mut faults = Vec::new();
-    for chance in 1..=CHANCES {
-        let run = make();
-        match wanted(&run) {
-            Ok(()) => return run,
-            Err(fault) => {
-                eprintln!("chance {chance} of {CHANCES}: {fault}");
-                faults.push(fault);
-            }
-        }
-    }
-    panic!("none of {CHANCES} runs was as it ought to be; the last: {}", faults.pop().unwrap_or_default());
 }
 
 /// The program at work. It is killed when dropped before its end.
@@ -279,10 +259,12 @@ impl Run {
     }
 
     /// Trustworthy, with nothing failed or left out.
-    pub fn in_order(&self) -> Result<(), String> {
-        let whole = self.exit == Some(0) && self.report.is_object();
-        let whole = whole && self.failures().is_empty() && self.figure("/totals/dropped") == 0.0;
-        if whole && self.is_trustworthy() { Ok(()) } else { Err(self.in_short()) }
+    #[track_caller]
+    pub fn assert_in_order(&self) {
+        assert_eq!(self.exit, Some(0), "{}", self.in_short());
+        assert!(self.report.is_object() && self.is_trustworthy(), "{}", self.in_short());
+        assert_eq!(self.failures(), [""; 0], "{}", self.in_short());
+        assert_eq!(self.figure("/totals/dropped"), 0.0, "{}", self.in_short());
     }
 
     /// Doubted for one of these reasons.

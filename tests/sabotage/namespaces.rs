@@ -20,7 +20,7 @@ fn name() -> String {
 pub struct Quota(PathBuf);
 
 impl Quota {
-    /// Skipped when the kernel knows no CPU quota; fails when it does and we cannot set one.
+    /// Skipped where the kernel knows no CPU quota, or lets us set none.
     pub fn of_us(quota_us: u64) -> Result<Self, Skipped> {
         if let Some(mount) = mount_of("cgroup", Some("cpu")) {
             let files = [("cpu.cfs_period_us", "100000".into()), ("cpu.cfs_quota_us", quota_us.to_string())];
@@ -28,30 +28,27 @@ impl Quota {
         }
         let remedy = "mount a control group file system with the cpu controller, writable \
                       (in a container: --privileged, or run the tests on the host)";
-        let mount = mount_of("cgroup2", None).unwrap_or_else(|| panic!("no control groups: {remedy}"));
+        let skipped = |what: String| Skipped(format!("{what}: {remedy}"));
+        let mount = mount_of("cgroup2", None).ok_or_else(|| skipped("no control groups".to_owned()))?;
         let controllers = fs::read_to_string(mount.join("cgroup.controllers")).unwrap_or_default();
-        assert!(
-            controllers.split_whitespace().any(|c| c == "cpu"),
-            "no cpu controller in {mount:?}: {remedy}"
-        );
-        fs::write(mount.join("cgroup.subtree_control"), "+cpu").unwrap_or_else(|e| {
-            panic!("the cpu controller of {mount:?} cannot be handed on ({e}): {remedy}")
-        });
+        if !controllers.split_whitespace().any(|c| c == "cpu") {
+            return Err(skipped(format!("no cpu controller in {mount:?}")));
+        }
+        fs::write(mount.join("cgroup.subtree_control"), "+cpu")
+            .map_err(|e| skipped(format!("the cpu controller of {mount:?} cannot be handed on ({e})")))?;
         Self::make(&mount, &[("cpu.max", format!("{quota_us} 100000"))])
     }
 
     fn make(mount: &Path, files: &[(&str, String)]) -> Result<Self, Skipped> {
         let path = mount.join(name());
-        fs::create_dir(&path).unwrap_or_else(|e| {
-            panic!(
-                "{path:?} cannot be made ({e}): control groups must be writable; in a container: --privileged"
-            )
-        });
+        fs::create_dir(&path).map_err(|e| {
+            Skipped(format!("control groups are not writable ({e}); in a container: --privileged"))
+        })?;
         let namespace = Self(path);
         for (file, value) in files {
             let file = namespace.0.join(file);
             if !file.exists() {
-                return Err(Skipped("this kernel has no CPU quota (CONFIG_CFS_BANDWIDTH)"));
+                return Err(Skipped("this kernel has no CPU quota (CONFIG_CFS_BANDWIDTH)".to_owned()));
             }
             fs::write(&file, value).unwrap_or_else(|e| panic!("{file:?} does not take {value}: {e}"));
         }
@@ -93,16 +90,13 @@ fn mount_of(kind: &str, option: Option<&str>) -> Option<PathBuf> {
 pub struct Network(String);
 
 impl Network {
-    /// Skipped when the kernel knows no network name spaces; fails when it does and we cannot make one.
+    /// Skipped where the kernel knows no network name spaces, or lets us make none.
     pub fn new() -> Result<Self, Skipped> {
-        if !Path::new("/proc/self/ns/net").exists() {
-            return Err(Skipped("this kernel has no network name spaces (CONFIG_NET_NS)"));
-        }
-        let name = name();
-        let remedy = "it takes CAP_SYS_ADMIN and a writable /run: in a container, --privileged";
-        ip(&["netns", "add", &name], remedy);
-        let network = Self(name);
-        ip(&["-n", &network.0, "link", "set", "lo", "up"], remedy);
+        let network = Self(name());
+        try_ip(&["netns", "add", &network.0]).map_err(|_| {
+            Skipped("no network namespace can be made (run it as root; in a container: --privileged)".into())
+        })?;
+        ip(&["-n", &network.0, "link", "set", "lo", "up"]);
         network.set("tcp_tw_reuse", "0");
         Ok(network)
     }
@@ -110,7 +104,7 @@ impl Network {
     /// Set net.ipv4.`key`.
     pub fn set(&self, key: &str, value: &str) {
         let script = format!("echo '{value}' > /proc/sys/net/ipv4/{key}");
-        ip(&["netns", "exec", &self.0, "sh", "-c", &script], "/proc/sys/net must be writable");
+        ip(&["netns", "exec", &self.0, "sh", "-c", &script]);
     }
 
     /// The command that goes into it and then becomes what follows.
@@ -131,12 +125,16 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
-        let _ = Command::new("ip").args(["netns", "del", &self.0]).status();
+        // Not made, or to be gone: either way nothing is left.
+        let _ = try_ip(&["netns", "del", &self.0]);
     }
 }
 
-fn ip(args: &[&str], remedy: &str) {
+fn ip(args: &[&str]) {
+    try_ip(args).unwrap_or_else(|why| panic!("ip {} failed: {why}", args.join(" ")));
+}
+
+fn try_ip(args: &[&str]) -> Result<(), String> {
     let done = Command::new("ip").args(args).output().expect("iproute2 is there");
-    let why = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "ip {} failed: {why}: {remedy}", args.join(" "));
+    if done.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&done.stderr).into_owned()) }
 }

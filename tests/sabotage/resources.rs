@@ -18,7 +18,7 @@ fn assert_ours_alone(run: &Run) {
 }
 
 pub fn local_ports_that_run_out_are_local_errors() -> CaseResult {
-    demand();
+    demand()?;
     let network = Network::new()?;
     let target = TargetThread::inside(network.entrance(), |s| s.close = true);
     let generator = Generator::against(&target, CHURN).under(&network.wrapper());
@@ -30,7 +30,7 @@ pub fn local_ports_that_run_out_are_local_errors() -> CaseResult {
 }
 
 pub fn with_no_port_left_at_the_start_the_target_is_not_suspected() -> CaseResult {
-    demand();
+    demand()?;
     let network = Network::new()?;
     let target = TargetThread::inside(network.entrance(), |s| s.close = true);
     let generator = Generator::against(&target, "-d 200ms -c 2 --threads 1").under(&network.wrapper());
@@ -43,7 +43,7 @@ pub fn with_no_port_left_at_the_start_the_target_is_not_suspected() -> CaseResul
 }
 
 pub fn too_few_file_descriptors_are_refused_before_the_start() -> CaseResult {
-    demand();
+    demand()?;
     let target = TargetThread::start();
     let generator = Generator::against(&target, "-r 500 -c 100 -d 1s --threads 1");
     generator.undisturbed();
@@ -54,7 +54,7 @@ pub fn too_few_file_descriptors_are_refused_before_the_start() -> CaseResult {
 }
 
 pub fn file_descriptors_that_run_out_are_local_errors() -> CaseResult {
-    demand();
+    demand()?;
     let target = TargetThread::with(|s| s.close = true);
     let generator = Generator::against(&target, CHURN);
     generator.undisturbed();

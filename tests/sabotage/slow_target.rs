@@ -1,22 +1,20 @@
 //! What is the target's doing is reported to be the target's, exactly.
 
 use crate::CaseResult;
-use crate::fixture::{Generator, Run, TargetThread, demand, until};
+use crate::fixture::{Generator, TargetThread, demand};
 use crate::instrument::stall::exact_quantile;
 use crate::instrument::target::Stamps;
 
 pub fn a_backlog_that_overflows_is_counted_and_laid_at_the_connections() -> CaseResult {
-    demand();
+    demand()?;
     let plan = "-r 3000 -c 10 -d 2s --threads 1";
     let calm = TargetThread::start();
     Generator::against(&calm, plan).undisturbed();
     // 2,700 requests come due in each freeze, 1,000 may wait.
     let target = TargetThread::with(|s| s.freeze_ns = Some((900_000_000, 1_000_000_000)));
     let generator = Generator::against(&target, plan).ahead();
-    let run = generator.run_until(|run| {
-        let ours_is_in_order = run.reasons() == ["load_not_offered"];
-        if ours_is_in_order { Ok(()) } else { Err(run.in_short()) }
-    });
+    let run = generator.run();
+    assert_eq!(run.reasons(), ["load_not_offered"], "what is ours is in order: {}", run.in_short());
     assert_eq!(run.exit, Some(4), "{}", run.in_short());
     assert_eq!(run.report["verdict"], "inconclusive");
     assert!(run.figure("/totals/dropped") > 1_000.0, "{}", run.in_short());
@@ -36,41 +34,25 @@ pub fn a_backlog_that_overflows_is_counted_and_laid_at_the_connections() -> Case
 const TOLERANCE: f64 = 0.05;
 
 pub fn a_target_that_stalls_gets_exactly_the_response_times_it_made() -> CaseResult {
-    demand();
+    demand()?;
     let (rate, seconds) = (1_000.0, 6.0);
     let plan = format!("-r {rate} -c 10 -d {seconds}s --threads 1");
     let calm = TargetThread::start();
     Generator::against(&calm, &plan).undisturbed();
-    let stall = || -> (Run, Result<(), String>) {
-        let target = TargetThread::with(|s| {
-            s.freeze_ns = Some((100_000_000, 1_000_000_000));
-            s.log = Some((Stamps::Kernel, 10_000));
-        });
-        let run = Generator::against(&target, &plan).ahead().run();
-        let (report, mut arrivals_ns) = target.finish();
-        arrivals_ns.sort_unstable();
-        let (from, to) = (arrivals_ns[0], arrivals_ns[0] + (seconds * 1e9) as u64);
-        let off = |q: f64, name: &str| {
-            let (exact, reported) = (exact_quantile(&report.freezes, from, to, q), run.figure(name));
-            let near = (reported / exact - 1.0).abs() <= TOLERANCE;
-            if near {
-                Ok(())
-            } else {
-                Err(format!("{name}: {reported} s, exactly {exact} s; {}", run.in_short()))
-            }
-        };
-        let exact = off(0.95, "/response_time/p95").and_then(|()| off(0.99, "/response_time/p99"));
-        (run, exact)
-    };
-    let exact = std::cell::RefCell::new(Ok(()));
-    let run = until(
-        || {
-            let (run, as_computed) = stall();
-            *exact.borrow_mut() = as_computed;
-            run
-        },
-        |run| run.in_order().and_then(|()| exact.borrow().clone()),
-    );
+    let target = TargetThread::with(|s| {
+        s.freeze_ns = Some((100_000_000, 1_000_000_000));
+        s.log = Some((Stamps::Kernel, 10_000));
+    });
+    let run = Generator::against(&target, &plan).ahead().run();
+    let (report, mut arrivals_ns) = target.finish();
+    run.assert_in_order();
+    arrivals_ns.sort_unstable();
+    let (from, to) = (arrivals_ns[0], arrivals_ns[0] + (seconds * 1e9) as u64);
+    for (q, name) in [(0.95, "/response_time/p95"), (0.99, "/response_time/p99")] {
+        let (exact, reported) = (exact_quantile(&report.freezes, from, to, q), run.figure(name));
+        let is_near = (reported / exact - 1.0).abs() <= TOLERANCE;
+        assert!(is_near, "{name}: {reported} s, exactly {exact} s; {}", run.in_short());
+    }
     assert_eq!(run.figure("/totals/ok"), rate * seconds);
     // The ten requests on the wire wait the freeze out; those behind them wait for a connection, which
     // service time does not see.

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 
-use crate::harness::Skipped;
+use crate::harness::{Skipped, program};
 use crate::run::{RunDir, eventually};
-use crate::service::{Service, free_address, program};
+use crate::service::{Service, free_address};
 
 /// A running haproxy.
 pub struct Haproxy {
@@ -18,7 +18,7 @@ pub struct Haproxy {
 impl Haproxy {
     /// Start one. It answers by itself, or asks the server at `behind`.
     pub fn start(behind: Option<SocketAddr>) -> Result<Self, Skipped> {
-        let haproxy = program("haproxy", "haproxy is not installed: apt-get install haproxy")?;
+        let haproxy = program("haproxy", "haproxy")?;
         let (run_dir, address) = (RunDir::new(), free_address());
         let answers = match behind {
             None => "http-request return status 200 content-type text/plain string hello".to_owned(),

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::process::Command;
 
-use crate::harness::Skipped;
+use crate::harness::{Skipped, program};
 use crate::run::RunDir;
-use crate::service::{Service, free_address, program};
+use crate::service::{Service, free_address};
 
-const MISSING: &str = "nginx is not installed: apt-get install nginx";
 /// What nginx ends a connection after, unless `keepalive_requests` says otherwise.
 pub const REQUESTS_PER_CONNECTION: u64 = 100;
 /// How long the text at `/text` is.
@@ -50,14 +49,16 @@ impl Nginx {
     }
 
     fn start_in(run_dir: RunDir, address: SocketAddr, config: Config) -> Result<Self, Skipped> {
-        let nginx = program("nginx", MISSING)?;
+        let nginx = program("nginx", "nginx")?;
         let dir = run_dir.file("");
         run_dir.write("text", "All work and no play makes a dull text. ".repeat(TEXT_BYTES / 40));
         run_dir.write("hello", "hello");
         let (listen, server) = (config.listen, &config.server);
         let master = if config.master { "on; worker_processes 2" } else { "off; worker_processes 1" };
+        // Workers of root's would not read what lies in root's folders.
+        let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
         let text = format!(
-            "daemon off; master_process {master}; user root; pid {dir}/nginx.pid; error_log {dir}/error.log;\n\
+            "daemon off; master_process {master}; {user} pid {dir}/nginx.pid; error_log {dir}/error.log;\n\
              events {{ worker_connections 1024; }}\n\
              http {{\n\
              log_format one '$status $bytes_sent $connection $ssl_protocol $ssl_session_reused';\n\
@@ -76,7 +77,7 @@ impl Nginx {
 
     /// Have it reload its configuration: new workers take over, old ones finish what they have.
     pub fn reload(&self) {
-        let nginx = program("nginx", MISSING).unwrap_or_else(|Skipped(why)| panic!("{why}"));
+        let nginx = program("nginx", "nginx").unwrap_or_else(|Skipped(why)| panic!("{why}"));
         let (dir, file) = (self.service.path(""), self.service.path("nginx.conf"));
         let log = self.service.path("error.log");
         let args = ["-p", &dir, "-c", &file, "-e", &log, "-s", "reload"];

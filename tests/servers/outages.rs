@@ -1,5 +1,6 @@
 //! A server that goes away in the middle of a run: every request is accounted for, and the run goes on.
 
+use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::harness::CaseResult;
@@ -52,6 +53,9 @@ pub fn nginx_reloaded_under_load_loses_nothing() -> CaseResult {
     assert!(answered_at_the_end(&ended) > 1_500, "{ended:?}");
     let opened = ended.number("totals.connections_opened");
     assert!(opened > 2 * CONNECTIONS, "{opened} opened");
+    let address = nginx.address;
+    drop(nginx);
+    eventually("the last worker is gone", || TcpStream::connect(address).is_err().then_some(()));
     Ok(())
 }
 

@@ -5,10 +5,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 
 use crate::haproxy::Haproxy;
-use crate::harness::CaseResult;
+use crate::harness::{CaseResult, program};
 use crate::nginx::{Config, Nginx, REQUESTS_PER_CONNECTION, TEXT_BYTES};
 use crate::run::{RunDir, run, run_plan};
-use crate::service::{Service, all_ok, catches_up, free_address, program, statuses};
+use crate::service::{Service, all_ok, catches_up, free_address, statuses};
 
 const REQUESTS: u64 = 20_000;
 const CONNECTIONS: u64 = 10;
@@ -91,7 +91,7 @@ require("http").createServer((request, response) => {
 "#;
 
 pub fn node_sends_chunks() -> CaseResult {
-    let node = program("node", "Node is not installed: apt-get install nodejs")?;
+    let node = program("node", "nodejs")?;
     let (run_dir, address) = (RunDir::new(), free_address());
     let mut command = Command::new(node);
     command.arg(run_dir.write("server.js", NODE)).arg(address.port().to_string());
@@ -103,7 +103,7 @@ pub fn node_sends_chunks() -> CaseResult {
 }
 
 pub fn python_speaks_http_1_0_and_closes() -> CaseResult {
-    let python = program("python3", "Python is not installed: apt-get install python3")?;
+    let python = program("python3", "python3")?;
     let (run_dir, address) = (RunDir::new(), free_address());
     run_dir.write("hello", "hello");
     let mut command = Command::new(python);

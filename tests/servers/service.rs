@@ -1,27 +1,13 @@
 //! A server's process, and a directory for what it reads and writes.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::harness::Skipped;
-use crate::run::{Ended, RunDir, eventually};
+use rustix::process::{Pid, Signal, kill_process_group};
 
-/// A program of the machine. The error says how to install it.
-///
-/// # Panics
-/// Where it is missing and `CI` is set: there it must not be.
-pub fn program(name: &str, missing: &'static str) -> Result<PathBuf, Skipped> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
-    match folders.map(|folder| folder.join(name)).find(|file| file.is_file()) {
-        Some(found) => Ok(found),
-        None => {
-            assert!(std::env::var_os("CI").is_none(), "{missing}");
-            Err(Skipped(missing))
-        }
-    }
-}
+use crate::run::{Ended, RunDir, eventually};
 
 /// A port of loopback that was free a moment ago.
 pub fn free_address() -> SocketAddr {
@@ -29,7 +15,7 @@ pub fn free_address() -> SocketAddr {
     listener.local_addr().expect("it is bound")
 }
 
-/// A running server, ended when dropped.
+/// A running server and its children, ended when dropped.
 pub struct Service {
     child: Child,
     run_dir: RunDir,
@@ -41,6 +27,8 @@ impl Service {
         let output = std::fs::File::create(run_dir.file("output")).expect("disk space");
         let also = output.try_clone().expect("a descriptor");
         command.stdin(Stdio::null()).stdout(output).stderr(also);
+        // A group of its own, so that its children can be ended with it.
+        command.process_group(0);
         let child = command.spawn().expect("a program that is there");
         let mut service = Self { child, run_dir };
         eventually("the server listens", || {
@@ -68,8 +56,9 @@ impl Service {
     }
 
     fn end(&mut self) {
+        let group = Pid::from_child(&self.child);
         // Already gone, or to go now: either way it is waited for.
-        let _ = self.child.kill();
+        let _ = kill_process_group(group, Signal::KILL);
         let _ = self.child.wait();
     }
 }
