@@ -10,6 +10,7 @@ use loadtester::journal::Journal;
 use loadtester::tally::{Merged, RowTime, StepId};
 use serde_json::Value;
 
+use crate::harness::twice;
 use crate::instrument::schedule_fit;
 use crate::processes::{Log, RunDir};
 
@@ -47,22 +48,15 @@ fn gap_cv(arrivals: &[u64]) -> f64 {
     schedule_fit::fit(arrivals, RATE).expect("enough arrivals").gap_cv
 }
 
-/// Other processes of the machine only ever make arrivals less even: the best of a few tries is what the
-/// program does.
 #[test]
 fn arrivals_of_three_workers_are_as_even_as_one_process() {
-    let dir = RunDir::alone();
     let load = "{rate: 3000/s, duration: 4s, concurrency: 300}";
-    let (mut one, mut three) = (f64::INFINITY, f64::INFINITY);
-    for _ in 0..6 {
-        one = one.min(gap_cv(&alone(&dir, load)));
-        three = three.min(gap_cv(&fleet(&dir, load, &[]).0));
-        println!("cv of the gaps so far: one process {one:.3}, three workers {three:.3}");
-        if three <= 2.0 * one {
-            return;
-        }
-    }
-    panic!("three workers {three:.3}, one process {one:.3}");
+    twice("evenness", || {
+        let dir = RunDir::alone();
+        let (one, three) = (gap_cv(&alone(&dir, load)), gap_cv(&fleet(&dir, load, &[]).0));
+        println!("cv of the gaps: one process {one:.3}, three workers {three:.3}");
+        assert!(three <= 2.0 * one, "three workers {three:.3}, one process {one:.3}");
+    });
 }
 
 /// The windows that a coordinator's journal holds, in order.
@@ -155,6 +149,10 @@ fn starts_apart_ns(arrivals: &[u64], rate: f64) -> f64 {
 
 #[test]
 fn workers_begin_together_within_the_bound_that_the_report_states() {
+    twice("start skew", start_together);
+}
+
+fn start_together() {
     let dir = RunDir::new();
     let (arrivals, report) = fleet(&dir, "{rate: 30/s, duration: 4s, concurrency: 6}", &[]);
     assert_eq!(arrivals.len(), 120);

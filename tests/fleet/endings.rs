@@ -1,14 +1,13 @@
 //! Runs that end as planned.
 
 use std::fs;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustix::process::Signal;
 use rustls::ALL_VERSIONS;
 
-use crate::processes::{Log, RunDir, eventually, marks};
+use crate::processes::{Log, RunDir, ended, eventually};
 use crate::secure_target::{Authority, SecureTarget, config, for_clients};
 
 #[test]
@@ -115,8 +114,7 @@ fn an_interrupted_worker_has_left_and_the_run_fails() {
     let plan = dir.plan(log.addr, "{rate: 200/s, duration: 60s, concurrency: 20}", "fail");
     let (mut coordinator, url) = dir.coordinator(&plan, "2", &[]);
     let mut workers = ["w0", "w1"].map(|name| dir.worker(name, &url, &["--threads", "1"]));
-    coordinator.wait_for_output(marks::LOAD_BEGINS);
-    std::thread::sleep(Duration::from_secs(4));
+    ended(&url, "", 100);
     workers[0].signal(Signal::INT);
     assert_eq!(workers.each_mut().map(|worker| worker.end()), [Some(130), Some(0)]);
     assert_eq!(coordinator.end(), Some(1), "{}", coordinator.output());
@@ -139,19 +137,18 @@ fn an_interrupted_worker_has_left_and_the_run_fails() {
 #[test]
 fn a_terminated_coordinator_leaves_the_run_to_the_next_one() {
     let (log, dir) = (Log::start(), RunDir::new());
-    let plan = dir.plan(log.addr, "{rate: 200/s, duration: 16s, concurrency: 20}", "fail");
+    let plan = dir.plan(log.addr, "{rate: 200/s, duration: 10s, concurrency: 20}", "fail");
     let state = dir.path("state");
     let (mut moved, url) = dir.coordinator(&plan, "2", &["--state-dir", &state]);
     let mut workers: Vec<_> =
         (0..2).map(|i| dir.worker(&format!("w{i}"), &url, &["--threads", "1"])).collect();
-    moved.wait_for_output(marks::LOAD_BEGINS);
-    std::thread::sleep(Duration::from_secs(7));
+    ended(&url, "", 300);
     moved.signal(Signal::TERM);
     assert_eq!(moved.end(), Some(130), "{}", moved.output());
     moved.assert_output(&["--state-dir", "2 min"]);
     let so_far = dir.report();
     assert_eq!(so_far["verdict"], "interrupted");
-    assert!((200..2_000).contains(&so_far["totals"]["ok"].as_u64().expect("a count")), "{so_far:#}");
+    assert!((300..2_000).contains(&so_far["totals"]["ok"].as_u64().expect("a count")), "{so_far:#}");
     let listen = url.trim_start_matches("http://");
     let again = ["--state-dir", &state, "--listen", listen];
     let (mut next, _) = dir.coordinator(&plan, "2", &again);
@@ -159,7 +156,7 @@ fn a_terminated_coordinator_leaves_the_run_to_the_next_one() {
     workers.iter_mut().for_each(|worker| assert_eq!(worker.end(), Some(0), "{}", worker.output()));
     let report = dir.report();
     assert_eq!(code, Some(if report["totals"]["dropped"] == 0 { 0 } else { 4 }), "{}", next.output());
-    assert_eq!(report["totals"]["due"], 3_200, "{report:#}");
+    assert_eq!(report["totals"]["due"], 2_000, "{report:#}");
     assert_eq!(report["totals"]["sent"], log.arrivals().len(), "{report:#}");
 }
 
@@ -171,8 +168,7 @@ fn an_interrupted_coordinator_ends_the_run_and_its_workers() {
     let (mut coordinator, url) = dir.coordinator(&plan, "2", &["--state-dir", &state]);
     let mut workers: Vec<_> =
         (0..2).map(|i| dir.worker(&format!("w{i}"), &url, &["--threads", "1"])).collect();
-    coordinator.wait_for_output(marks::LOAD_BEGINS);
-    std::thread::sleep(Duration::from_secs(6));
+    ended(&url, "", 200);
     coordinator.signal(Signal::INT);
     assert_eq!(coordinator.end(), Some(130), "{}", coordinator.output());
     for worker in &mut workers {

@@ -277,3 +277,16 @@ pub fn post(url: &str, path: &str, fields: &str, body: &[u8]) -> (u16, String) {
     let head = format!("POST /api/v1{path} HTTP/1.1\r\n{fields}Content-Length: {}\r\n\r\n", body.len());
     exchange(url, &[head.as_bytes(), body].concat())
 }
+
+/// Wait until the coordinator at `url` counts `least` requests that have ended. `fields`: of a token, each ended by
+/// CR LF.
+pub fn ended(url: &str, fields: &str, least: u64) {
+    let request = format!("GET /status HTTP/1.1\r\nHost: 127.0.0.1\r\n{fields}\r\n");
+    eventually("load flows", || {
+        let (code, body) = exchange(url, request.as_bytes());
+        assert_eq!(code, 200, "{body}");
+        let status: Value = serde_json::from_str(&body).expect("JSON");
+        let count = |key: &str| status["totals"][key].as_u64().unwrap_or_default();
+        (count("completed") + count("failed") >= least).then_some(())
+    });
+}

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::processes::{Log, RunDir, exchange, marks};
+use crate::processes::{Log, RunDir, ended, exchange, marks};
 
 const WORK: &str = "a-token-for-workers-5f1c";
 const OPERATE: &str = "a-token-for-operators-93d2";
@@ -40,8 +40,7 @@ fn secrets_are_in_no_report_no_answer_and_no_output_and_the_state_is_its_owners(
     let args = ["--role", "worker", "--coordinator", &url, "--threads", "1", "--listen", "127.0.0.1:0"];
     let mut workers = ["w0", "w1"].map(|name| dir.start(name, &args, &[work]));
     let of_worker = workers[0].wait_for_output(marks::STATUS_AT).trim().trim_end_matches('/').to_owned();
-    coordinator.wait_for_output(marks::LOAD_BEGINS);
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    ended(&url, &format!("Authorization: Bearer {OPERATE}\r\n"), 50);
     for (url, token, path) in [
         (&url, OPERATE, "/"),
         (&url, OPERATE, "/status"),

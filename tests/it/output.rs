@@ -223,7 +223,7 @@ fn children(pid: u32) -> Vec<u32> {
 }
 
 /// From /proc/PID/stat: the name in parentheses may hold anything, the state and the parent follow it.
-fn state_and_parent(pid: u32) -> Option<(char, u32)> {
+pub fn state_and_parent(pid: u32) -> Option<(char, u32)> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
     Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))

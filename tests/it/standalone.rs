@@ -11,7 +11,8 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::live;
-use crate::run::{Ended, PROGRAM, RunDir, run, run_plan, start};
+use crate::output::state_and_parent;
+use crate::run::{Ended, PROGRAM, RunDir, eventually, run, run_plan, start};
 use crate::script::{Script, Step, pause_ms, response, send};
 
 fn target() -> DemoTarget {
@@ -227,9 +228,12 @@ fn an_answer_that_came_before_its_request_is_not_believed() {
         let run = start(&[&url, "-m", method, "-c", "1", "-r", "2", "-n", "3", "--threads", "1"]);
         answered.1.recv().unwrap();
         run.signal(Signal::STOP);
-        std::thread::sleep(Duration::from_millis(100));
+        eventually("it is stopped", || {
+            state_and_parent(run.pid()).filter(|(state, _)| *state == 'T').map(|_| ())
+        });
         release.0.send(()).unwrap();
         answered.1.recv().unwrap();
+        // The next request falls due meanwhile, and is sent late.
         std::thread::sleep(Duration::from_millis(600));
         run.signal(Signal::CONT);
         let ended = run.end().lawful();

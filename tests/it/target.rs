@@ -161,6 +161,7 @@ fn a_request_after_a_long_body_is_a_request_of_its_own() {
     let mut client = Client::connect(target.addr());
     let body = "GET / HTTP/1.1\r\n\r\n".repeat(10_000);
     client.send(b"POST /v1/users HTTP/1.1\r\nHost: t\r\nContent-Length: 180000\r\n\r\n");
+    // The head is read before the body comes.
     std::thread::sleep(Duration::from_millis(20));
     client.send(body.as_bytes());
     assert_eq!(client.receive(), (201, r#"{"id":3,"received_bytes":180000}"#.into()));

@@ -99,6 +99,7 @@ fn a_long_response_until_close_is_read_to_the_end_of_the_stream() {
     let run = start(&[&script.url(), "-c", "1", "-n", "7"]);
     eventually("the last request", || (script.requests() == 7).then_some(()));
     run.signal(Signal::STOP);
+    // Longer than the script's pause.
     std::thread::sleep(Duration::from_millis(600));
     run.signal(Signal::CONT);
     let ended = run.end().lawful();
