@@ -12,7 +12,7 @@ const NS_PER_H: u64 = 60 * NS_PER_M;
 /// What [`parse_duration`] accepts, as a regular expression for schemas.
 pub(crate) const DURATION_PATTERN: &str = r"^([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|ns))+$";
 /// What [`parse_rate`] accepts, as a regular expression for schemas.
-pub(crate) const RATE_PATTERN: &str = r"^[0-9]+(\.[0-9]+)?[kMG]?/(s|m|h)$";
+pub(crate) const RATE_PATTERN: &str = r"^[0-9]+(\.[0-9]+)?[kMG]?/(s|m|min|h)$";
 /// What [`parse_count`] accepts, as a regular expression for schemas.
 pub(crate) const COUNT_PATTERN: &str = r"^[0-9]+(\.[0-9]+)?[kMG]?$";
 /// What [`parse_bytes`] accepts, and plain digits, as a regular expression for schemas.
@@ -183,12 +183,12 @@ fn three_digits(value: f64) -> String {
     format!("{value:.*}", decimals(value))
 }
 
-/// Requests per second of `500/s`, `1.5k/s`, `30/m`, `3600/h`.
+/// Requests per second of `500/s`, `1.5k/s`, `0.5/s`, `30/m`, `10/min`, `3600/h`.
 ///
 /// # Errors
 /// What is wrong and what to write instead.
 pub(crate) fn parse_rate(text: &str) -> Result<f64, String> {
-    const NOT_A_RATE: &str = "not a rate: write a number and /s, /m or /h, like 500/s or 1.5k/s";
+    const NOT_A_RATE: &str = "not a rate: write a number and /s, /min or /h, like 500/s, 1.5k/s or 10/min";
     let Some((amount, per)) = text.split_once('/') else {
         return Err(match amount_f64(text) {
             Some(_) => format!("a rate needs a unit: write {text}/s"),
@@ -197,7 +197,7 @@ pub(crate) fn parse_rate(text: &str) -> Result<f64, String> {
     };
     let seconds = match per {
         "s" => 1.0,
-        "m" => 60.0,
+        "m" | "min" => 60.0,
         "h" => 3600.0,
         _ => return Err(NOT_A_RATE.to_owned()),
     };
@@ -390,7 +390,14 @@ mod tests {
 
     #[test]
     fn rates_counts_sizes_and_shares_are_read() {
-        for (text, rate) in [("500/s", 500.0), ("1.5k/s", 1500.0), ("30/m", 0.5), ("3600/h", 1.0)] {
+        for (text, rate) in [
+            ("500/s", 500.0),
+            ("1.5k/s", 1500.0),
+            ("0.5/s", 0.5),
+            ("30/m", 0.5),
+            ("30/min", 0.5),
+            ("3600/h", 1.0),
+        ] {
             assert_eq!(parse_rate(text), Ok(rate), "{text}");
         }
         assert_eq!(parse_rate_flag("1000"), Ok(1000.0));

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::plan;
+
 /// A target that a worker may load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Allowed {
@@ -33,6 +35,8 @@ impl Allowed {
                 None => (text, None),
             },
         };
+        let ascii = if host.is_ascii() { host.to_owned() } else { plan::host(host)? };
+        let host = ascii.as_str();
         let well_formed = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
         if host.is_empty() || !host.chars().all(well_formed) {
             return Err(form.to_owned());
@@ -83,6 +87,7 @@ mod tests {
         assert!(!allowed("example.com").allows("api.example.com", 80), "no suffixes");
         assert!(allowed("[::1]:8081").allows("::1", 8081) && allowed("[::1]").allows("::1", 1));
         assert_eq!(allowed("[::1]:8081").to_string(), "[::1]:8081");
+        assert!(allowed("bücher.example:80").allows("xn--bcher-kva.example", 80));
         assert!(allowed("unix:/run/a.sock").allows_socket("/run/a.sock"));
         assert!(
             !allowed("unix:/run/a.sock").allows_socket("/run/b.sock") && !allowed("a").allows_socket("a")

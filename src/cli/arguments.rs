@@ -9,15 +9,25 @@ use super::error::UsageError;
 use super::table::{FLAGS, Flag, Kind, find};
 use crate::plan::{did_you_mean, quoted};
 
-/// The arguments with `--flag=value` split in two, fit for pico-args, and the flags among them.
-pub(super) fn vet(typed: Vec<OsString>) -> Result<(Vec<OsString>, Vec<&'static Flag>), UsageError> {
+/// The arguments, checked.
+pub(super) struct Vetted {
+    /// With `--flag=value` split in two and every flag by its own name, fit for pico-args.
+    pub(super) arguments: Vec<OsString>,
+    /// The flags among them.
+    pub(super) flags: Vec<&'static Flag>,
+    /// Each flag's own name, and the name that was typed.
+    pub(super) typed: Vec<(&'static str, String)>,
+}
+
+/// Checks the arguments.
+pub(super) fn vet(typed: Vec<OsString>) -> Result<Vetted, UsageError> {
     let mut texts = Vec::with_capacity(typed.len());
     for (i, argument) in typed.into_iter().enumerate() {
         let text = argument.into_string();
         texts.push(text.map_err(|_| UsageError::new(format!("argument {} is not valid UTF-8", i + 1)))?);
     }
     let mut vetted: Vec<OsString> = Vec::with_capacity(texts.len());
-    let mut seen: Vec<&'static Flag> = Vec::new();
+    let (mut seen, mut names): (Vec<&'static Flag>, Vec<_>) = (Vec::new(), Vec::new());
     let mut rest = texts.into_iter().peekable();
     while let Some(text) = rest.next() {
         if !text.starts_with('-') || text == "-" {
@@ -33,6 +43,7 @@ pub(super) fn vet(typed: Vec<OsString>) -> Result<(Vec<OsString>, Vec<&'static F
             return Err(UsageError::new(format!("{name} is given twice: keep one of the two")));
         }
         seen.push(flag);
+        names.push((flag.name, name.to_owned()));
         vetted.push(flag.name.into());
         match (flag.value.is_empty(), attached) {
             (true, None) => {}
@@ -42,23 +53,24 @@ pub(super) fn vet(typed: Vec<OsString>) -> Result<(Vec<OsString>, Vec<&'static F
             (false, attached) => {
                 let is_attached = attached.is_some();
                 let value = attached.or_else(|| rest.next());
-                vetted.push(value_of(flag, value, is_attached)?.into());
+                vetted.push(value_of(flag, name, value, is_attached)?.into());
             }
         }
     }
-    Ok((vetted, seen))
+    Ok(Vetted { arguments: vetted, flags: seen, typed: names })
 }
 
-fn value_of(flag: &Flag, value: Option<String>, is_attached: bool) -> Result<String, UsageError> {
-    let Flag { name, value: called, .. } = flag;
+fn value_of(flag: &Flag, name: &str, value: Option<String>, is_attached: bool) -> Result<String, UsageError> {
+    let called = flag.value;
     let Some(value) = value else {
         return Err(UsageError::new(format!("{name} needs a value: write {name} {called}")));
     };
     let looks_like_a_flag = value.starts_with('-') && value != "-";
     // A body may begin with a dash; any other value that does is a forgotten value.
-    let is_text = *name == "-b" && (is_attached || find(value.split('=').next().unwrap_or("")).is_none());
+    let is_body = flag.name == "-b";
+    let is_text = is_body && (is_attached || find(value.split('=').next().unwrap_or("")).is_none());
     if looks_like_a_flag && !is_text {
-        let other = if *name == "-b" {
+        let other = if is_body {
             format!("; a body that begins like a flag is written {name}={value}")
         } else {
             String::new()
@@ -72,26 +84,20 @@ fn value_of(flag: &Flag, value: Option<String>, is_attached: bool) -> Result<Str
 }
 
 /// Flags of other tools, and their names here.
-const KNOWN_ELSEWHERE: [(&str, &str); 27] = [
-    ("--connections", "-c"),
+const KNOWN_ELSEWHERE: [(&str, &str); 21] = [
     ("--concurrency", "-c"),
     ("--users", "-c"),
     ("--vus", "-c"),
-    ("--rate", "-r"),
     ("--rps", "-r"),
     ("--qps", "-r"),
-    ("--requests", "-n"),
     ("--count", "-n"),
     ("--iterations", "-n"),
-    ("--duration", "-d"),
     ("--time", "-d"),
-    ("--method", "-m"),
     ("--request", "-m"),
     ("-X", "-m"),
-    ("--header", "-H"),
     ("--headers", "-H"),
-    ("--body", "-b"),
     ("--data", "-b"),
+    ("--basic", "--user"),
     ("--output", "--report"),
     ("--out", "--report"),
     ("-o", "--report"),
@@ -119,7 +125,7 @@ fn unknown(name: &str) -> UsageError {
             quoted(&format!("{flag} {value}"))
         ));
     }
-    let names = FLAGS.iter().map(|flag| flag.name);
+    let names = FLAGS.iter().flat_map(Flag::names);
     // Two-letter names are too similar for a guess.
     let guess =
         if name.len() > 3 { did_you_mean(name, names.filter(|n| n.len() > 2)) } else { String::new() };

@@ -3,9 +3,10 @@
 //! Each script completes flags, file names where a flag takes a file, and words where it takes one of a few.
 //! Where to install a script depends on the shell.
 
-use super::options::Role;
+use super::options::{LogFormat, Role};
 use super::shell::Shell;
 use super::table::{FLAGS, Flag, Kind};
+use super::topic::Topic;
 
 /// The value that follows a flag.
 enum ArgumentKind {
@@ -21,6 +22,7 @@ fn follows(flag: &Flag) -> ArgumentKind {
         "FILE" | "DIR" => ArgumentKind::File,
         "ROLE" => ArgumentKind::Words(Role::ALL.iter().map(|(name, _)| *name).collect()),
         "SOURCE" => ArgumentKind::Words(vec!["kernel", "user"]),
+        "FORMAT" => ArgumentKind::Words(LogFormat::ALL.iter().map(|(name, _)| *name).collect()),
         "SHELL" => ArgumentKind::Words(Shell::ALL.iter().map(|(name, _)| *name).collect()),
         _ => ArgumentKind::Anything,
     }
@@ -31,7 +33,7 @@ fn flags() -> impl Iterator<Item = &'static Flag> {
 }
 
 fn names(flag: &'static Flag) -> impl Iterator<Item = &'static str> {
-    [flag.name, flag.alias].into_iter().filter(|name| !name.is_empty())
+    flag.names()
 }
 
 /// The completion script for `shell`.
@@ -41,6 +43,11 @@ pub fn completions(shell: Shell) -> String {
         Shell::Zsh => zsh(),
         Shell::Fish => fish(),
     }
+}
+
+/// The topics of help.
+fn topics() -> String {
+    Topic::names().collect::<Vec<_>>().join(" ")
 }
 
 fn bash() -> String {
@@ -64,12 +71,19 @@ _loadtester() {{
     local current=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}}
     compopt -o filenames 2>/dev/null
     case $before in
-{cases}    esac
+{cases}        help|-h|--help) COMPREPLY=($(compgen -W '{}' -- \"$current\")); return ;;
+    esac
+    # A plan is a file; a URL is nobody's to guess.
+    if [[ $current != -* ]]; then
+        COMPREPLY=($(compgen -W help -- \"$current\") $(compgen -f -- \"$current\"))
+        return
+    fi
     compopt +o filenames 2>/dev/null
     COMPREPLY=($(compgen -W '{}' -- \"$current\"))
 }}
 complete -F _loadtester loadtester
 ",
+        topics(),
         all.join(" ")
     )
 }
@@ -88,7 +102,11 @@ fn zsh() -> String {
             lines += &format!("    '{again}{name}[{}]{action}' \\\n", in_brackets(flag.help));
         }
     }
-    format!("#compdef loadtester\n_arguments \\\n{lines}    '*:URL:_urls'\n")
+    let first = "'1: :{_alternative \"plans:plan:_files\" \"commands:command:(help)\"}'";
+    format!(
+        "#compdef loadtester\n_arguments \\\n{lines}    {first} \\\n    '2:topic of help:({})'\n",
+        topics()
+    )
 }
 
 /// Escapes text for zsh's single quotes and brackets.
@@ -101,7 +119,12 @@ fn unquoted(text: &str) -> String {
 }
 
 fn fish() -> String {
-    let mut text = "# fish completion for loadtester\n".to_owned();
+    let mut text = format!(
+        "# fish completion for loadtester\n\
+         complete -c loadtester -n __fish_is_first_token -a help -d 'print help'\n\
+         complete -c loadtester -n '__fish_seen_subcommand_from help' -f -a '{}'\n",
+        topics()
+    );
     for flag in flags() {
         text += "complete -c loadtester";
         for name in names(flag) {

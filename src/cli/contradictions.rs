@@ -7,12 +7,14 @@ use super::table::{Flag, Group};
 use crate::plan::quoted;
 
 /// What `--once` has no use for: it measures no load.
-const NOT_ONCE: [&str; 12] = [
+const NOT_ONCE: [&str; 14] = [
     "--check",
     "-c",
     "-r",
     "-n",
     "-d",
+    "--stages",
+    "--label",
     "--report",
     "--baseline",
     "--strict",
@@ -29,12 +31,27 @@ pub(super) fn refuse_contradictions(options: &Options, typed: &[&Flag]) -> Resul
     let one_of = |names: &[&str]| typed.iter().map(|flag| flag.name).find(|name| names.contains(name));
     let of_url = typed.iter().find(|flag| flag.group == Group::Request);
     if let (Some(Flag { name, .. }), None) = (of_url, &options.url) {
-        let place = if name.starts_with("--") { "`tls:`" } else { "scenarios" };
-        let message = format!("{name} belongs to a URL: add one, or write it into the plan's {place}");
+        let place = match *name {
+            "--timeout" => "`defaults.timeout`",
+            "--user" => "`defaults.headers`, as `Authorization: Basic …`",
+            name if name.starts_with("--") => "`tls:`",
+            _ => "scenarios",
+        };
+        let message = format!("{name} belongs to a URL: add one, or write it into the plan: {place}");
         return Err(UsageError::new(message));
     }
     if let (Some(name), None) = (one_of(&["--max-regression", "--baseline-any-plan"]), &options.baseline) {
         return Err(UsageError::new(format!("{name} belongs to --baseline FILE: add one, or remove it")));
+    }
+    if let (Some(name), None, Role::Standalone) =
+        (one_of(&["--env", "--env-file"]), &options.plan, options.role)
+    {
+        return Err(UsageError::new(format!("{name} fills in `${{…}}` of a plan: add one, or remove it")));
+    }
+    if let (true, Some(name)) = (options.stages.is_some(), one_of(&["-r", "-d"])) {
+        return Err(UsageError::new(format!(
+            "--stages have rates and lengths of their own: remove {name}, or the stages"
+        )));
     }
     if options.no_listen && options.listen.is_some() {
         return Err(UsageError::new("--listen and --no-listen: keep one of them"));
@@ -99,7 +116,7 @@ fn refuse_two_sources(options: &Options) -> Result<(), UsageError> {
 
 fn refuse_nothing_to_do(options: &Options) -> Result<(), UsageError> {
     let has_source = options.plan.is_some() || options.url.is_some() || options.demo;
-    if has_source || options.schema || options.report_schema || options.completions.is_some() {
+    if has_source || options.schema || options.report_schema || options.man || options.completions.is_some() {
         return Ok(());
     }
     let message = format!(
@@ -111,7 +128,11 @@ fn refuse_nothing_to_do(options: &Options) -> Result<(), UsageError> {
 
 /// What changes a plan, or is held against one, where a fleet's member brings none.
 fn refuse_without_plan(options: &Options, typed: &[&Flag]) -> Result<(), UsageError> {
-    let of_plan = typed.iter().find(|flag| flag.group == Group::HowMuch || flag.name == "--baseline");
+    let is_of_plan = |flag: &&&Flag| {
+        matches!(flag.group, Group::HowMuch | Group::Connections)
+            || matches!(flag.name, "--baseline" | "--label" | "--env" | "--env-file")
+    };
+    let of_plan = typed.iter().find(is_of_plan);
     match of_plan {
         Some(Flag { name, .. }) if options.plan.is_none() => Err(UsageError::new(format!(
             "{name} belongs to a plan, and this {} has none: add --plan, or remove it",

@@ -1,77 +1,134 @@
-//! Generates `--help` and the README's table of flags.
+//! Generates the help, by topic, and the README's table of flags.
 
 use super::table::{FLAGS, Flag, Group, Kind};
+use super::topic::Topic;
+use super::topics;
 
-/// The longest line, so that it fits a terminal and a code block.
-const WIDTH: usize = 100;
+/// The longest line, so that it fits a terminal.
+pub(super) const WIDTH: usize = 80;
 /// The column at which the explanations begin.
 const COLUMN: usize = 25;
+/// The same where flags have both their names.
+const BRIEF_COLUMN: usize = 30;
 
-const EXAMPLES: &str = "\
-loadtester measures an HTTP API under load, and itself while it does.
+/// What the program is.
+pub(super) const SUMMARY: &str = "measures an HTTP API under load, and itself while it does";
 
-Examples:
-  loadtester --demo                                       look around: a target of its own
-  loadtester http://127.0.0.1:8081/path -c 50 -d 30s      as fast as 50 connections go
-  loadtester http://127.0.0.1:8081/path -r 1000 -d 30s    1000 requests a second, come what may
-  loadtester --plan loadplan.yaml --report result.json    several scenarios, from a file
-  loadtester --plan loadplan.yaml --check                 is the plan right?
-";
+/// Command lines and what they do.
+pub(super) const EXAMPLES: [(&str, &str); 6] = [
+    ("loadtester --demo", "look around: a target of its own"),
+    ("loadtester localhost:8081/path -c 50 -d 30s", "as fast as 50 connections go"),
+    ("loadtester localhost:8081/path -r 1000 -d 30s", "1000/s, come what may"),
+    ("loadtester loadplan.yaml --report result.json", "several scenarios"),
+    ("loadtester loadplan.yaml --check", "is the plan right?"),
+    ("loadtester help plan", "the keys of a plan"),
+];
 
-const EXIT_CODES: &str = "\
-Exit codes:
-  0    passed; without thresholds and baseline: at least one request ended ok
-  1    a threshold does not hold, a figure is worse than in the baseline, or no request ended ok
-  2    bad usage or bad plan
-  3    the run could not be carried out, or no connection was ever established
-  4    the measurement can not support a verdict
-  130  interrupted; what was measured is still printed and written
-";
+/// The examples of the help that fits a screen.
+const BRIEF_EXAMPLES: [(&str, &str); 3] = [
+    ("loadtester localhost:8081/path -r 500 -d 30s", "500 requests a second"),
+    ("loadtester loadplan.yaml --report result.html", "scenarios from a file"),
+    ("loadtester --demo", "look around: a target of its own"),
+];
+
+/// Exit codes and what they say.
+pub(super) const EXIT_CODES: [(&str, &str); 6] = [
+    ("0", "passed; without thresholds and baseline: at least one request ended ok"),
+    ("1", "a threshold does not hold, a figure is worse than in the baseline, or no request ended ok"),
+    ("2", "bad usage or bad plan"),
+    ("3", "the run could not be carried out, or no connection was ever established"),
+    ("4", "the measurement can not support a verdict"),
+    ("130", "interrupted; what was measured is still printed and written"),
+];
 
 /// The three lines shown when there is nothing to do.
-pub(super) const SHORT: &str = "  loadtester --plan loadplan.yaml
+pub(super) const SHORT: &str = "  loadtester loadplan.yaml
   loadtester http://127.0.0.1:8081/path -c 50 -d 30s
   loadtester --demo";
 
-/// The text of `--help`: examples, flags by purpose, exit codes; at most 100 columns wide.
-pub fn help() -> String {
-    let mut text = EXAMPLES.to_owned();
-    for group in Group::ALL {
-        text += &format!("\n{}:\n", group.title());
-        for flag in FLAGS.iter().filter(|flag| flag.group == group) {
-            text += &entry(flag);
-        }
+/// The help on `topic`, at most 80 columns wide.
+pub fn help(topic: Topic) -> String {
+    match topic {
+        Topic::Short => short(),
+        Topic::All => all(),
+        Topic::Flags => flags(),
+        Topic::Plan => topics::plan(),
+        Topic::Thresholds => topics::THRESHOLDS.to_owned(),
+        Topic::Reports => topics::reports() + "\n" + &group(Group::Results),
+        Topic::Fleet => topics::FLEET.to_owned() + "\n" + &group(Group::Fleet),
+        Topic::ExitCodes => exit_codes(),
+        Topic::Environment => topics::environment(),
     }
-    text + "\n" + EXIT_CODES
 }
 
-fn entry(flag: &Flag) -> String {
-    let mut left = format!("  {}", typed(flag));
-    let mut text = flag.help.to_owned();
-    if flag.kind == Kind::Repeatable {
-        text += "; repeatable";
+/// Examples, every flag, exit codes, and where the rest is.
+fn all() -> String {
+    let examples: String = EXAMPLES.iter().map(|(line, what)| entry(2, line, 49, what)).collect();
+    let topics: Vec<&str> = Topic::names().filter(|name| *name != "all").collect();
+    let topics = entry(0, "Topics of `loadtester help TOPIC`:", 35, &topics.join(", "));
+    format!("loadtester {SUMMARY}.\n\nExamples:\n{examples}\n{}\n{}\n{topics}", flags(), exit_codes())
+}
+
+/// Examples and the flags that most people need, a line each: 23 lines, so that the prompt fits below.
+fn short() -> String {
+    let mut text = String::new();
+    for (line, what) in BRIEF_EXAMPLES {
+        text += &entry(0, line, 47, what);
     }
-    if !flag.default.is_empty() {
-        text += &format!(" (default: {})", flag.default);
+    for flag in FLAGS.iter().filter(|flag| !flag.brief.is_empty()) {
+        text += &entry(2, &typed(flag), BRIEF_COLUMN, flag.brief);
     }
-    let mut lines = String::new();
-    for word in text.split(' ') {
-        if left.chars().count() + 1 + word.chars().count() > WIDTH {
-            lines += left.trim_end();
+    let topics: Vec<&str> = Topic::names().collect();
+    text + &format!("help TOPIC: {}\n", topics.join(" "))
+}
+
+fn flags() -> String {
+    Group::ALL.map(group).join("\n")
+}
+
+/// The flags of one group, under its title.
+fn group(group: Group) -> String {
+    let flags = FLAGS.iter().filter(|flag| flag.group == group);
+    let entries = flags.map(|flag| entry(2, &typed(flag), COLUMN, &explained(flag)));
+    format!("{}:\n", group.title()) + &entries.collect::<String>()
+}
+
+fn exit_codes() -> String {
+    let entries = EXIT_CODES.iter().map(|(code, what)| entry(2, code, 7, what));
+    "Exit codes:\n".to_owned() + &entries.collect::<String>()
+}
+
+/// What the flag does, whether it may be repeated, and its default.
+pub(super) fn explained(flag: &Flag) -> String {
+    let again = if flag.kind == Kind::Repeatable { "; repeatable" } else { "" };
+    let default =
+        if flag.default.is_empty() { String::new() } else { format!(" (default: {})", flag.default) };
+    format!("{}{again}{default}", flag.help)
+}
+
+/// `left` after `indent` spaces, and `text` from `column` on, wrapped to the width.
+pub(super) fn entry(indent: usize, left: &str, column: usize, text: &str) -> String {
+    let mut line = format!("{}{left}", " ".repeat(indent));
+    // A long name has a line of its own.
+    let mut lines =
+        if line.chars().count() >= column { std::mem::take(&mut line) + "\n" } else { String::new() };
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        if line.chars().count() + 1 + word.chars().count() > WIDTH && line.chars().count() > column {
+            lines += line.trim_end();
             lines.push('\n');
-            left.clear();
+            line.clear();
         }
-        let padding = COLUMN.saturating_sub(left.chars().count());
-        left += &" ".repeat(padding.max(1));
-        left += word;
+        let padding = column.saturating_sub(line.chars().count());
+        line += &" ".repeat(padding.max(1));
+        line += word;
     }
-    lines + &left + "\n"
+    lines + line.trim_end() + "\n"
 }
 
-fn typed(flag: &Flag) -> String {
-    let alias = if flag.alias.is_empty() { String::new() } else { format!("{}, ", flag.alias) };
-    let value = if flag.value.is_empty() { String::new() } else { format!(" {}", flag.value) };
-    format!("{alias}{}{value}", flag.name)
+/// `-c, --connections N`.
+pub(super) fn typed(flag: &Flag) -> String {
+    let names = flag.names().collect::<Vec<_>>().join(", ");
+    if flag.value.is_empty() { names } else { format!("{names} {}", flag.value) }
 }
 
 /// The README's table of flags.
@@ -89,18 +146,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_help_fits_and_names_every_flag_with_its_text() {
-        let help = help();
-        for line in help.lines() {
-            assert!(line.chars().count() <= WIDTH && line == line.trim_end(), "{line:?}");
+    fn every_topic_fits_the_width_and_says_something() {
+        for (name, topic) in Topic::ALL {
+            let help = help(topic);
+            assert!(help.lines().count() > 5 && help.ends_with('\n'), "{name}");
+            for line in help.lines() {
+                assert!(line.chars().count() <= WIDTH && line == line.trim_end(), "{name}: {line:?}");
+            }
         }
-        let words: Vec<&str> = help.split_whitespace().collect();
+    }
+
+    #[test]
+    fn the_short_help_fits_a_screen_with_examples_first() {
+        let help = help(Topic::Short);
+        assert!(help.lines().count() < 24, "{help}");
+        assert!(help.lines().all(|line| line.chars().count() <= WIDTH), "{help}");
+        assert!(help.starts_with("loadtester localhost"), "{help}");
+        let flags = FLAGS.iter().filter(|flag| help.contains(&typed(flag)));
+        assert_eq!(flags.count(), 20, "{help}");
+        assert!(Topic::names().all(|name| help.lines().last().unwrap().contains(name)), "{help}");
+    }
+
+    #[test]
+    fn the_whole_help_names_every_flag_with_its_text() {
+        let words: Vec<String> = help(Topic::All).split_whitespace().map(str::to_owned).collect();
+        let help = words.join(" ");
         for flag in &FLAGS {
-            let shown = words.join(" ").contains(&format!("{} ", typed(flag)));
-            assert!(shown && words.join(" ").contains(flag.help), "{}", flag.name);
+            let entry = format!("{} {}", typed(flag), explained(flag));
+            assert!(help.contains(&entry), "{entry}");
         }
-        assert!(help.starts_with("loadtester measures") && help.contains("Examples:"));
-        assert!(help.trim_end().ends_with("written"), "exit codes come last");
+        assert!(help.contains("130 interrupted") && help.contains("Examples:"));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Parses the command line; values are not interpreted yet.
 //!
 //! `table` lists the flags, `arguments` checks the arguments against it, `parse` extracts the values,
-//! `contradictions` rejects what does not go together, and `help` makes the help text. Files are not opened
+//! `source` finds out what the arguments without a flag are, `contradictions` rejects what does not go together, and
+//! `help`, `topics` and `man` make the help texts. Files are not opened
 //! and addresses not bound here.
 
 mod allowed;
@@ -11,16 +12,23 @@ mod contradictions;
 mod error;
 mod fleet;
 mod help;
+mod man;
 mod options;
 mod parse;
 mod report;
 mod shell;
+mod source;
 mod table;
+mod topic;
+mod topics;
+mod values;
 
 pub use completions::completions;
 pub use help::{help, markdown_table};
+pub use man::man_page;
 pub(crate) use options::Timestamps;
-pub use options::{Options, Role};
-pub use parse::{parse, reports_of};
+pub use options::{LogFormat, Options, Role};
+pub use parse::{log_format_of, parse, reports_of};
 pub(crate) use report::Report;
 pub use shell::Shell;
+pub use topic::Topic;

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use super::allowed::Allowed;
 use super::report::Report;
 use super::shell::Shell;
-use crate::plan::UrlTls;
+use super::topic::Topic;
+use crate::plan::{Family, Overrides, ResolveOverride, StageOverride, UrlTls};
 
 /// The role of this process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +47,20 @@ pub(crate) enum Timestamps {
     User,
 }
 
+/// How messages on standard error are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    pub(super) const ALL: [(&str, Self); 2] = [("text", Self::Text), ("json", Self::Json)];
+}
+
 /// The command line, parsed and free of contradictions; values are as typed where only the plan can check
 /// them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -66,6 +81,24 @@ pub struct Options {
     pub(crate) requests: Option<u64>,
     /// `-d`, nanoseconds.
     pub(crate) duration_ns: Option<u64>,
+    /// `--stages`.
+    pub(crate) stages: Option<Vec<StageOverride>>,
+    /// `--no-keepalive`.
+    pub(crate) no_keep_alive: bool,
+    /// `-4` or `-6`.
+    pub(crate) family: Option<Family>,
+    /// `--resolve`, in order.
+    pub(crate) resolve: Vec<ResolveOverride>,
+    /// `--label`, in order.
+    pub(crate) labels: Vec<(String, String)>,
+    /// `--env`, in order.
+    pub(crate) env: Vec<(String, String)>,
+    /// `--env-file`.
+    pub(crate) env_file: Option<PathBuf>,
+    /// `--user`: name and password.
+    pub(crate) user: Option<(String, String)>,
+    /// `--timeout`, nanoseconds.
+    pub(crate) timeout_ns: Option<u64>,
     /// `-m`.
     pub(crate) method: Option<String>,
     /// `-H`, in order.
@@ -130,12 +163,33 @@ pub struct Options {
     pub report_schema: bool,
     /// `--completions`.
     pub completions: Option<Shell>,
+    /// `--man`.
+    pub man: bool,
+    /// `--log-format`.
+    pub log_format: LogFormat,
     /// `--quiet`.
     pub(crate) quiet: bool,
     /// `--no-color`.
     pub(crate) no_color: bool,
     /// `--version`.
     pub version: bool,
-    /// `--help`.
-    pub help: bool,
+    /// `--help`, or `help`, and what about.
+    pub help: Option<Topic>,
+}
+
+impl Options {
+    /// What replaces parts of a plan.
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides {
+            concurrency: self.concurrency,
+            rate: self.rate,
+            requests: self.requests,
+            duration_ns: self.duration_ns,
+            stages: self.stages.clone(),
+            no_keep_alive: self.no_keep_alive,
+            family: self.family,
+            resolve: self.resolve.clone(),
+            labels: self.labels.clone(),
+        }
+    }
 }

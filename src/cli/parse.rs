@@ -2,38 +2,38 @@
 
 use core::net::SocketAddr;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pico_args::Arguments;
 
 use super::allowed::Allowed;
 use super::contradictions::refuse_contradictions;
 use super::error::UsageError;
-use super::options::{Options, Role, Timestamps};
+use super::options::{LogFormat, Options, Role, Timestamps};
 use super::shell::Shell;
+use super::source::{self, Source};
+use super::topic::Topic;
+use super::values::{count_up_to, header, key_value, label, resolve, stages, user, variable};
 use super::{arguments, fleet, report, table};
-use crate::plan::{MAX_SCENARIOS, UrlTls, check_header, quoted};
+use crate::plan::{Family, MAX_SCENARIOS, UrlTls, quoted};
 use crate::units;
 
 /// The most load threads: more cores than a machine has.
 const MAX_THREADS: u64 = 1_024;
 
-/// Parses `args` (without the program's name). `--help` and `--version` take precedence over any error.
+/// Parses `args` (without the program's name); `is_file` tells whether there is a file of a name. `--help` and
+/// `--version` take precedence over any error.
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
-    for (asked, typed) in [
-        (Options { help: true, ..Options::default() }, "--help"),
-        (Options { version: true, ..Options::default() }, "--version"),
-    ] {
-        let flag = table::find(typed);
-        if args.iter().any(|a| a.to_str().is_some_and(|a| flag.is_some_and(|flag| flag.is(a)))) {
-            return Ok(asked);
-        }
+#[expect(clippy::too_many_lines, reason = "each flag and its value")]
+pub fn parse(args: Vec<OsString>, is_file: &dyn Fn(&str) -> bool) -> Result<Options, UsageError> {
+    if let Some(asked) = asked(&args) {
+        return Ok(asked);
     }
-    let (vetted, typed) = arguments::vet(args)?;
-    let mut taken = RemainingArguments(Arguments::from_vec(vetted));
+    let vetted = arguments::vet(args)?;
+    let mut taken =
+        RemainingArguments { arguments: Arguments::from_vec(vetted.arguments), typed: vetted.typed };
     // A body may look like anything: it leaves first. Free arguments are what is left.
     let body = taken.text("-b")?;
     let mut options = Options {
@@ -46,6 +46,16 @@ pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
         duration_ns: taken.read("-d", units::parse_duration)?,
         method: taken.text("-m")?,
         headers: taken.read_all("-H", header)?,
+        user: taken.read_secret("--user", user)?,
+        timeout_ns: taken.read("--timeout", units::parse_duration)?,
+        stages: taken.read("--stages", stages)?,
+        no_keep_alive: taken.has("--no-keepalive"),
+        resolve: taken.read_all("--resolve", resolve)?,
+        labels: taken.read_all("--label", label)?,
+        env: taken.read_all_secrets("--env", |text| key_value(text).and_then(variable))?,
+        env_file: taken.read("--env-file", |text| Ok(PathBuf::from(text)))?,
+        log_format: taken.read("--log-format", log_format)?.unwrap_or_default(),
+        man: taken.has("--man"),
         tls: UrlTls {
             ca: taken.text("--cacert")?,
             cert: taken.text("--cert")?,
@@ -87,9 +97,48 @@ pub fn parse(args: Vec<OsString>) -> Result<Options, UsageError> {
         no_color: taken.has("--no-color"),
         ..Options::default()
     };
-    options.url = taken.url()?;
-    refuse_contradictions(&options, &typed)?;
+    options.family = match (taken.has("-4"), taken.has("-6")) {
+        (true, true) => return Err(UsageError::new("-4 and -6: keep one of them")),
+        (true, false) => Some(Family::V4),
+        (false, true) => Some(Family::V6),
+        (false, false) => None,
+    };
+    match source::of(&taken.free(), is_file)? {
+        Source::Nothing => {}
+        Source::Help(topic) => return Ok(Options { help: Some(topic), ..Options::default() }),
+        Source::Plan(file) if options.plan.is_some() => {
+            let what = format!("--plan and {} both say what to send: keep one of them", quoted(&file));
+            return Err(UsageError::new(what));
+        }
+        Source::Plan(file) => options.plan = Some(file),
+        Source::Url(url) => options.url = Some(url),
+    }
+    refuse_contradictions(&options, &vetted.flags)?;
     Ok(options)
+}
+
+/// What is answered whatever else is typed: help and version.
+fn asked(args: &[OsString]) -> Option<Options> {
+    let is = |typed: &str, name: &str| table::find(name).is_some_and(|flag| flag.is(typed));
+    let mut words = args.iter().map(|word| word.to_str().unwrap_or_default()).peekable();
+    let mut version = None;
+    while let Some(word) = words.next() {
+        let (name, attached) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+        if is(name, "--help") {
+            let topic = match attached.map(Topic::find) {
+                // Not a topic: a mistake that is told later.
+                Some(None) => continue,
+                Some(topic) => topic,
+                None => words.peek().and_then(|word| Topic::find(word)),
+            };
+            let topic = topic.unwrap_or(Topic::Short);
+            return Some(Options { help: Some(topic), ..Options::default() });
+        }
+        if is(word, "--version") {
+            version = Some(Options { version: true, ..Options::default() });
+        }
+    }
+    version
 }
 
 /// Of arguments that [`parse`] refuses, the reports that they ask for, as far as they can be read; none where no run
@@ -114,12 +163,24 @@ pub fn reports_of(args: Vec<OsString>) -> Options {
     options
 }
 
+/// Whether arguments that [`parse`] may refuse ask for messages as JSON.
+pub fn log_format_of(args: &[OsString]) -> LogFormat {
+    let mut words = args.iter().map(|word| word.to_str().unwrap_or_default());
+    let is_json = words.any(|word| word == "--log-format=json")
+        || args.windows(2).any(|two| two[0] == "--log-format" && two[1] == "json");
+    if is_json { LogFormat::Json } else { LogFormat::Text }
+}
+
 /// The vetted arguments that are left.
-struct RemainingArguments(Arguments);
+struct RemainingArguments {
+    arguments: Arguments,
+    /// Each flag's own name, and the name that was typed.
+    typed: Vec<(&'static str, String)>,
+}
 
 impl RemainingArguments {
     fn has(&mut self, name: &'static str) -> bool {
-        self.0.contains(name)
+        self.arguments.contains(name)
     }
 
     fn text(&mut self, name: &'static str) -> Result<Option<String>, UsageError> {
@@ -131,9 +192,43 @@ impl RemainingArguments {
         name: &'static str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Option<T>, UsageError> {
-        let text: Option<String> =
-            self.0.opt_value_from_str(name).map_err(|error| UsageError::new(format!("{name}: {error}")))?;
-        text.map(|text| parse(&text).map_err(|message| refused(name, &text, &message))).transpose()
+        let text = self.value(name)?;
+        let typed = self.typed(name);
+        text.map(|text| {
+            parse(&text).map_err(|message| UsageError::new(format!("{typed} {}: {message}", quoted(&text))))
+        })
+        .transpose()
+    }
+
+    /// A value that no message repeats.
+    fn read_secret<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, UsageError> {
+        let text = self.value(name)?;
+        let typed = self.typed(name);
+        text.map(|text| parse(&text).map_err(|message| UsageError::new(format!("{typed}: {message}"))))
+            .transpose()
+    }
+
+    fn read_all_secrets<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Vec<T>, UsageError> {
+        std::iter::from_fn(|| self.read_secret(name, &parse).transpose()).collect()
+    }
+
+    fn value(&mut self, name: &'static str) -> Result<Option<String>, UsageError> {
+        let value = self.arguments.opt_value_from_str(name);
+        value.map_err(|error| UsageError::new(format!("{name}: {error}")))
+    }
+
+    /// The name under which the flag was typed.
+    fn typed(&self, name: &'static str) -> String {
+        let found = self.typed.iter().find(|(own, _)| *own == name);
+        found.map_or_else(|| name.to_owned(), |(_, typed)| typed.clone())
     }
 
     fn read_all<T>(
@@ -144,31 +239,10 @@ impl RemainingArguments {
         std::iter::from_fn(|| self.read(name, &parse).transpose()).collect()
     }
 
-    /// The free argument; call this after all flags are taken.
-    fn url(self) -> Result<Option<String>, UsageError> {
-        let free: Vec<String> = self.0.finish().iter().map(|a| a.to_string_lossy().into_owned()).collect();
-        match free.as_slice() {
-            [] => Ok(None),
-            [file] if file == "-" || is_plan_name(file) => {
-                Err(UsageError::new(format!("{} is not a URL: a plan is given with --plan", quoted(file))))
-            }
-            [url] => Ok(Some(url.clone())),
-            [first, second, ..] => Err(UsageError::new(format!(
-                "{} and {} stand without a flag: give one URL, or one flag for each",
-                quoted(first),
-                quoted(second)
-            ))),
-        }
+    /// The arguments without a flag; call this after all flags are taken.
+    fn free(self) -> Vec<String> {
+        self.arguments.finish().iter().map(|word| word.to_string_lossy().into_owned()).collect()
     }
-}
-
-fn refused(name: &str, text: &str, message: &str) -> UsageError {
-    UsageError::new(format!("{name} {}: {message}", quoted(text)))
-}
-
-fn is_plan_name(text: &str) -> bool {
-    let extension = Path::new(text).extension().and_then(|e| e.to_str());
-    !text.contains("://") && matches!(extension, Some("yaml" | "yml"))
 }
 
 fn role(text: &str) -> Result<Role, String> {
@@ -185,11 +259,9 @@ fn timestamps(text: &str) -> Result<Timestamps, String> {
     }
 }
 
-fn count_up_to(text: &str, most: u64) -> Result<u64, String> {
-    match units::parse_count(text)? {
-        n if n > most => Err(format!("too large: write at most {most}")),
-        n => Ok(n),
-    }
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    let known = LogFormat::ALL.iter().find(|(name, _)| *name == text);
+    known.map(|(_, format)| *format).ok_or("not a format of messages: write text or json".to_owned())
 }
 
 fn threads(text: &str) -> Result<usize, String> {
@@ -221,13 +293,6 @@ fn seed(text: &str) -> Result<u64, String> {
 fn address(text: &str) -> Result<SocketAddr, String> {
     let remedy = "not an address: write an IP address and a port, like 127.0.0.1:8089 or [::1]:0";
     text.parse().map_err(|_| remedy.to_owned())
-}
-
-fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or("not a header: write it as 'Name: value'")?;
-    let (name, value) = (name.trim_end(), value.trim());
-    check_header(name, value)?;
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn shell(text: &str) -> Result<Shell, String> {

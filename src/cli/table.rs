@@ -1,4 +1,4 @@
-//! The table of all flags, from which parsing, `--help` and the README's table are made.
+//! The table of all flags, from which parsing, help, the man page, completions and the README's table are made.
 
 use super::options::Role;
 
@@ -21,6 +21,8 @@ pub(super) struct Flag {
     pub(crate) default: &'static str,
     /// How often it may be given.
     pub(crate) kind: Kind,
+    /// A few words for the short help, which fits a screen; empty: it is not among the flags most people need.
+    pub(crate) brief: &'static str,
 }
 
 /// Sections of the help, in order.
@@ -29,6 +31,7 @@ pub(super) enum Group {
     What,
     HowMuch,
     Request,
+    Connections,
     Results,
     Measurement,
     Fleet,
@@ -36,10 +39,11 @@ pub(super) enum Group {
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::What,
         Self::HowMuch,
         Self::Request,
+        Self::Connections,
         Self::Results,
         Self::Measurement,
         Self::Fleet,
@@ -51,6 +55,7 @@ impl Group {
             Self::What => "What to do",
             Self::HowMuch => "How much load (instead of what the plan says)",
             Self::Request => "The request, when there is a URL and no plan",
+            Self::Connections => "Connections (instead of what the plan says)",
             Self::Results => "Results while and after it runs",
             Self::Measurement => "How it is measured",
             Self::Fleet => "Several machines",
@@ -75,7 +80,7 @@ const fn flag(
     roles: &'static [Role],
     help: &'static str,
 ) -> Flag {
-    Flag { name, alias: "", value, group, roles, help, default: "", kind: Kind::Once }
+    Flag { name, alias: "", value, group, roles, help, default: "", kind: Kind::Once, brief: "" }
 }
 
 impl Flag {
@@ -91,6 +96,20 @@ impl Flag {
         Self { kind: Kind::Repeatable, ..self }
     }
 
+    const fn brief(self, brief: &'static str) -> Self {
+        Self { brief, ..self }
+    }
+
+    /// Its names, the short one first.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        let names = if self.name.len() <= self.alias.len() {
+            [self.name, self.alias]
+        } else {
+            [self.alias, self.name]
+        };
+        names.into_iter().filter(|name| !name.is_empty())
+    }
+
     /// Whether `typed` is this flag.
     pub(crate) fn is(&self, typed: &str) -> bool {
         self.name == typed || (!self.alias.is_empty() && self.alias == typed)
@@ -102,7 +121,7 @@ pub(super) fn find(typed: &str) -> Option<&'static Flag> {
     FLAGS.iter().find(|flag| flag.is(typed))
 }
 
-use Group::{Fleet, HowMuch, Measurement, Other, Request, Results, What};
+use Group::{Connections, Fleet, HowMuch, Measurement, Other, Request, Results, What};
 
 /// Every role.
 const ALL: &[Role] = &[Role::Standalone, Role::Worker, Role::Coordinator, Role::Target];
@@ -120,49 +139,91 @@ const COORDINATOR: &[Role] = &[Role::Coordinator];
 const FLEET: &[Role] = &[Role::Worker, Role::Coordinator];
 
 /// All flags, in the order of the help.
-pub(super) static FLAGS: [Flag; 46] = [
-    flag("--plan", "FILE", What, PLANS, "the load plan, a YAML file; `-` reads standard input"),
+pub(super) static FLAGS: [Flag; 58] = [
+    flag("--plan", "FILE", What, PLANS, "the load plan, a YAML file, as the first argument names it, too; `-` reads standard input"),
+    flag("--env", "KEY=VALUE", What, PLANS, "a value for `${KEY}` in the plan; goes before --env-file and the environment")
+        .repeatable()
+        .brief("a value for `${KEY}` in the plan"),
+    flag("--env-file", "FILE", What, PLANS, "lines of KEY=VALUE for `${KEY}` in the plan; goes before the environment"),
     flag("--demo", "", What, ALONE, "start a target of its own and load it with a sample plan"),
     flag("--role", "ROLE", What, ALL, "`standalone`, `worker`, `coordinator`, or `target` for the demo target alone")
         .default("standalone"),
-    flag("--check", "", What, ALONE, "check the plan, print what would be sent and needed; send nothing"),
-    flag("--once", "", What, ALONE, "send each scenario once, print both sides, times and what it expects"),
+    flag("--check", "", What, ALONE, "check the plan, print what would be sent and needed; send nothing")
+        .brief("print what would be sent; send nothing"),
+    flag("--once", "", What, ALONE, "send each scenario once, print both sides, times and what it expects")
+        .brief("send each request once, print both sides"),
     flag("--schema", "", What, ALL, "print the plan's JSON Schema"),
     flag("-c", "N", HowMuch, PLANS, "connections; with a rate, the most connections")
-        .default("10; with a rate 1000"),
-    flag("-r", "RATE", HowMuch, PLANS, "requests due per second, like `500/s` or `1000`; makes it the open model"),
-    flag("-n", "N", HowMuch, PLANS, "stop after so many measured requests, like `5000` or `10k`; with -r no -d is needed"),
+        .or("--connections")
+        .default("10; with a rate 1000")
+        .brief("connections (10)"),
+    flag("-r", "RATE", HowMuch, PLANS, "requests due per second, like `500/s`, `1000` or `10/min`; makes it the open model")
+        .or("--rate")
+        .brief("requests due, like 500/s or 10/min, come what may"),
+    flag("-n", "N", HowMuch, PLANS, "stop after so many measured requests, like `5000` or `10k`; with -r no -d is needed")
+        .or("--requests")
+        .brief("stop after so many requests, like 10k"),
     flag("-d", "DURATION", HowMuch, PLANS, "measure for so long, like `30s` or `2m30s`")
-        .default("10s for a URL without -n"),
-    flag("-m", "METHOD", Request, ALONE, "request method").default("GET"),
-    flag("-H", "'NAME: VALUE'", Request, ALONE, "header field").repeatable(),
-    flag("-b", "BODY", Request, ALONE, "request body; `@FILE` reads it from a file"),
+        .or("--duration")
+        .default("10s for a URL without -n")
+        .brief("measure for so long, like 30s or 2m30s (10s)"),
+    flag("--stages", "STAGES", HowMuch, PLANS, "the open model by pieces, like `30s:500/s,1m:500/s`: each a straight line to its rate, the first from 0/s; `0s:500/s` jumps")
+        .brief("ramp to rates, like 30s:500/s,1m:500/s"),
+    flag("-m", "METHOD", Request, ALONE, "request method")
+        .or("--method")
+        .default("GET; with -b POST")
+        .brief("method (GET; with -b POST)"),
+    flag("-H", "'NAME: VALUE'", Request, ALONE, "header field; one given twice is sent twice")
+        .or("--header")
+        .repeatable()
+        .brief("header field; more than once for more"),
+    flag("-b", "BODY", Request, ALONE, "request body; `@FILE` reads it from a file")
+        .or("--body")
+        .brief("body; @FILE reads it from a file"),
+    flag("--user", "USER:PASSWORD", Request, ALONE, "basic authentication, as `http://USER:PASSWORD@HOST/` asks for it; other users of the machine may see a command line")
+        .or("-u")
+        .brief("basic authentication"),
+    flag("--timeout", "DURATION", Request, ALONE, "from send to last byte of a response")
+        .default("30s")
+        .brief("how long a response may take (30s)"),
     flag("--cacert", "FILE", Request, ALONE, "PEM file of the CAs to trust").default("the system's"),
     flag("--cert", "FILE", Request, ALONE, "PEM file of our own certificate, for a target that wants one"),
     flag("--key", "FILE", Request, ALONE, "PEM file of its private key"),
-    flag("--insecure", "", Request, ALONE, "accept any certificate").or("-k"),
+    flag("--insecure", "", Request, ALONE, "accept any certificate").or("-k").brief("accept any certificate"),
+    flag("--no-keepalive", "", Connections, PLANS, "a connection for each request, which says `Connection: close`"),
+    flag("--resolve", "HOST:PORT:ADDRESS", Connections, PLANS, "connect to this IP address instead of those of the target's name")
+        .repeatable(),
+    flag("-4", "", Connections, PLANS, "only the IPv4 addresses of the target's name").or("--ipv4"),
+    flag("-6", "", Connections, PLANS, "only the IPv6 addresses of the target's name").or("--ipv6"),
     flag(
         "--report", "FILE",
         Results, JUDGES,
         "write the result, the format by the name's end: .json .html .xml (JUnit) .csv (timeline) .scenarios.csv .hlog; \
          `-` is JSON on standard output",
     )
-    .repeatable(),
+    .repeatable()
+    .brief("write .json .html .xml (JUnit) .csv .hlog"),
     flag("--report-schema", "", Results, ALL, "print the JSON Schema of report.json"),
-    flag("--baseline", "FILE", Results, JUDGES, "compare with an earlier .json; exit with 1 when it is worse"),
+    flag("--label", "KEY=VALUE", Results, PLANS, "what reports and the metric loadtester_run_info say of the run, like `build=17`")
+        .repeatable(),
+    flag("--baseline", "FILE", Results, JUDGES, "compare with an earlier .json; exit with 1 when it is worse")
+        .brief("compare with an earlier .json; 1 if worse"),
     flag("--max-regression", "PERCENT", Results, JUDGES, "how much worse a figure may be than in the baseline")
         .default("10%"),
     flag("--baseline-any-plan", "", Results, JUDGES, "compare though the baseline is of another plan"),
     flag("--strict", "", Results, JUDGES, "exit with 4 when the measurement is not trustworthy"),
     flag("--listen", "ADDR", Results, ALL, "address of the status server or demo target")
-        .default("status server 127.0.0.1:8089; coordinator 0.0.0.0:8080, without tokens 127.0.0.1:8080; target: a free port"),
+        .default("status server 127.0.0.1:8089; coordinator 0.0.0.0:8080, without tokens 127.0.0.1:8080; target: a free port")
+        .brief("dashboard and metrics (127.0.0.1:8089)"),
     flag("--no-listen", "", Results, SENDERS, "no status server"),
     flag("--metrics-scenarios", "N", Results, PLANS, "scenarios with rows of their own in /metrics and /status, the first ones of the plan; /metrics has the rest as `_other`")
         .default("100"),
     flag("--linger", "DURATION", Results, JUDGES, "keep the status server up for so long after the end")
         .default("0s"),
-    flag("--quiet", "", Results, PLANS, "print the result only, no progress"),
+    flag("--quiet", "", Results, PLANS, "print the result only, no progress").brief("print the result only"),
     flag("--no-color", "", Results, JUDGES, "no colours; the variable NO_COLOR does the same"),
+    flag("--log-format", "FORMAT", Results, ALL, "messages on standard error as `text`, or as `json`: one object a line, with level, worker and run")
+        .default("text"),
     flag("--threads", "N", Measurement, SENDERS, "load threads").default("one per whole core allowed to us"),
     flag("--no-pin", "", Measurement, SENDERS, "leave threads to the scheduler (they are pinned from 3 cores on)"),
     flag("--timestamps", "SOURCE", Measurement, SENDERS, "where receive times come from: `kernel` or `user`")
@@ -185,6 +246,9 @@ pub(super) static FLAGS: [Flag; 46] = [
         .default("the variable LOADTESTER_OPERATOR_TOKEN"),
     flag("--public-status", "", Fleet, PLANS, "let everybody read status, metrics and dashboard without a token"),
     flag("--completions", "SHELL", Other, ALL, "print completions for `bash`, `zsh` or `fish`"),
+    flag("--man", "", Other, ALL, "print the man page"),
     flag("--version", "", Other, ALL, "print the version").or("-V"),
-    flag("--help", "", Other, ALL, "print this help").or("-h"),
+    flag("--help", "", Other, ALL, "print the help that fits a screen; `--help all` and `help TOPIC` print the rest")
+        .or("-h")
+        .brief("more: all, or a topic as below"),
 ];

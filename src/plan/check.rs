@@ -3,14 +3,14 @@
 //! Each section is read by the file named after it; this file calls them all.
 
 use super::fault::Faults;
-use super::model::Plan;
+use super::model::{Plan, Scenario};
 use super::overrides::Overrides;
 use super::path::Path;
 use super::plan_schema::Document;
 use super::reader::PlanReader;
 use super::secrets::Secrets;
 use super::yaml::Node;
-use super::{connections, fleet, identity, load, scenario, threshold, tls};
+use super::{connections, fleet, identity, labels, load, scenario, threshold, tls};
 
 /// The plan in `document`; `root` is the tree it was read from. `None` if there are faults, which `faults`
 /// then has.
@@ -29,9 +29,11 @@ pub(super) fn check(
     let document = &document;
     let tls = tls::check(&mut reader, document, url.as_ref());
     let load = load::check(&mut reader, document, overrides);
-    let connections = connections::check(&mut reader, document, url.as_ref());
+    let connections = connections::check(&mut reader, document, url.as_ref(), overrides);
     let names: Vec<&str> = scenarios.iter().flatten().map(|s| s.name.as_str()).collect();
     let thresholds = threshold::all(&mut reader, document, names);
+    let labels = labels::all(&mut reader, overrides);
+    check_connection_fields(&mut reader, scenarios.as_deref().unwrap_or_default(), connections.keep_alive);
     let on_worker_loss = fleet::check(&mut reader, document, load.as_ref());
     if !reader.faults.list().is_empty() {
         return None;
@@ -48,12 +50,25 @@ pub(super) fn check(
         connections,
         scenarios: scenarios?,
         thresholds,
+        labels,
         on_worker_loss,
         secrets: Secrets::default(),
         refuses_link_local: false,
     };
     plan.digest = identity::digest(&plan);
     Some(plan)
+}
+
+/// Rejects `Connection: keep-alive` where each request has a connection of its own.
+fn check_connection_fields(reader: &mut PlanReader<'_>, scenarios: &[Scenario], keep_alive: bool) {
+    for (i, scenario) in scenarios.iter().enumerate().filter(|_| !keep_alive) {
+        if let Some((name, _)) =
+            scenario.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("connection"))
+        {
+            let what = "contradicts `keep_alive: false` (--no-keepalive): remove one of the two";
+            reader.fault(&Path::of("scenarios").index(i).key("headers").key(name), what);
+        }
+    }
 }
 
 fn plan_name(reader: &mut PlanReader<'_>, document: &Document) -> Option<String> {

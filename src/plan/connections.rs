@@ -3,8 +3,11 @@
 
 use core::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use super::fault::quoted;
 use super::limits::{MAX_DURATION_NS, MAX_TIMEOUT_NS};
+use super::overrides::Overrides;
 use super::path::Path;
 use super::plan_schema::{Document, LoadForm};
 use super::reader::PlanReader;
@@ -33,6 +36,36 @@ pub struct Connections {
     pub connect_to: Option<(String, u16)>,
     /// The Unix socket that connections go to instead: a path, or `@` and a name.
     pub unix: Option<String>,
+    /// The addresses of the target that are used; `None`: all.
+    pub family: Option<Family>,
+}
+
+/// A family of IP addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// IPv4, `-4`.
+    V4,
+    /// IPv6, `-6`.
+    V6,
+}
+
+impl Family {
+    /// Whether `ip` belongs to it.
+    pub const fn has(self, ip: IpAddr) -> bool {
+        match self {
+            Self::V4 => ip.is_ipv4(),
+            Self::V6 => ip.is_ipv6(),
+        }
+    }
+
+    /// Its flag and its name.
+    pub(crate) const fn flag_and_name(self) -> (&'static str, &'static str) {
+        match self {
+            Self::V4 => ("-4", "IPv4"),
+            Self::V6 => ("-6", "IPv6"),
+        }
+    }
 }
 
 impl Default for Connections {
@@ -46,12 +79,18 @@ impl Default for Connections {
             source_addresses: Vec::new(),
             connect_to: None,
             unix: None,
+            family: None,
         }
     }
 }
 
 /// Reads the connection settings for `url`; faults are recorded.
-pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, url: Option<&Url>) -> Connections {
+pub(super) fn check(
+    reader: &mut PlanReader<'_>,
+    document: &Document,
+    url: Option<&Url>,
+    overrides: &Overrides,
+) -> Connections {
     let empty = LoadForm::default();
     let form = document.load.as_ref().unwrap_or(&empty);
     let load = Path::of("load");
@@ -64,7 +103,7 @@ pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, url: Optio
     if resolve_every_ns.is_some_and(|ns| ns < LEAST_RESOLVE_NS) {
         reader.fault(&load.key("resolve_every"), "is too often: at least 1s is possible");
     }
-    let keep_alive = form.keep_alive.unwrap_or(true);
+    let keep_alive = form.keep_alive.unwrap_or(true) && !overrides.no_keep_alive;
     let most_requests = form.requests_per_connection.as_ref().and_then(|text| {
         let at = load.key("requests_per_connection");
         let n = reader.read(&at, "a whole number like 100", units::parse_count(&text.0))?;
@@ -83,7 +122,7 @@ pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, url: Optio
         }
     }
     let source_addresses = sources(reader, form);
-    let connect_to = connect_to(reader, document, url);
+    let connect_to = resolved(reader, overrides, url).or(connect_to(reader, document, url));
     let unix = url.and_then(|url| url.unix.clone());
     if unix.is_some() {
         let off_the_network = "a Unix socket is not reached over the network: remove it";
@@ -91,6 +130,9 @@ pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, url: Optio
             if reader.is_given(&at) {
                 reader.fault(&at, off_the_network);
             }
+        }
+        if let Some(family) = overrides.family {
+            reader.fault(&Path::of(family.flag_and_name().0), off_the_network);
         }
     }
     Connections {
@@ -102,7 +144,32 @@ pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, url: Optio
         source_addresses,
         connect_to,
         unix,
+        family: overrides.family,
     }
+}
+
+/// The address that `--resolve` gives for the target; an entry for another one is a mistake.
+fn resolved(reader: &mut PlanReader<'_>, overrides: &Overrides, url: Option<&Url>) -> Option<(String, u16)> {
+    let url = url?;
+    let (target, mut found) = (&url.target, None);
+    for entry in &overrides.resolve {
+        let is_for = entry.host.eq_ignore_ascii_case(&target.host) && entry.port == target.port;
+        if url.unix.is_some() {
+            reader.fault(&Path::of("--resolve"), "a Unix socket is not reached over the network: remove it");
+        } else if !is_for {
+            let what = format!(
+                "{}:{} is not the target, which is {}: write {}",
+                entry.host,
+                entry.port,
+                quoted(&url.origin()),
+                quoted(&format!("{}:{}:{}", target.host, target.port, entry.address))
+            );
+            reader.fault(&Path::of("--resolve"), what);
+        } else if found.is_none() {
+            found = Some((entry.address.to_string(), target.port));
+        }
+    }
+    found
 }
 
 fn sources(reader: &mut PlanReader<'_>, form: &LoadForm) -> Vec<IpAddr> {
@@ -134,7 +201,7 @@ fn connect_to(reader: &mut PlanReader<'_>, document: &Document, url: Option<&Url
         let is_for = entry.host.is_none_or(|host| host.eq_ignore_ascii_case(&target.host))
             && entry.port.is_none_or(|port| port == target.port);
         if is_for && found.is_none() {
-            let host = entry.to_host.unwrap_or(&target.host).to_owned();
+            let host = entry.to_host.unwrap_or_else(|| target.host.clone());
             found = Some((host, entry.to_port.unwrap_or(target.port)));
         }
     }
@@ -142,14 +209,14 @@ fn connect_to(reader: &mut PlanReader<'_>, document: &Document, url: Option<&Url
 }
 
 /// `host:port:to_host:to_port`; an empty host or port matches any, or stays unchanged.
-struct ConnectTo<'a> {
-    host: Option<&'a str>,
+struct ConnectTo {
+    host: Option<String>,
     port: Option<u16>,
-    to_host: Option<&'a str>,
+    to_host: Option<String>,
     to_port: Option<u16>,
 }
 
-fn parse_connect_to(text: &str) -> Result<ConnectTo<'_>, String> {
+fn parse_connect_to(text: &str) -> Result<ConnectTo, String> {
     let (host, rest) = host_of(text)?;
     let (port, rest) = rest.split_once(':').ok_or_else(|| misshaped(text))?;
     let (to_host, to_port) = host_of(rest)?;
@@ -157,19 +224,18 @@ fn parse_connect_to(text: &str) -> Result<ConnectTo<'_>, String> {
 }
 
 /// The host at the start of `text`, in brackets if it is an IPv6 address, and the rest after its colon.
-fn host_of(text: &str) -> Result<(Option<&str>, &str), String> {
+fn host_of(text: &str) -> Result<(Option<String>, &str), String> {
     if let Some(inside) = text.strip_prefix('[') {
         let (host, rest) = inside.split_once("]:").ok_or_else(|| misshaped(text))?;
         host.parse::<core::net::Ipv6Addr>()
             .map_err(|_| format!("{} is not an IPv6 address: write it like `[::1]`", quoted(host)))?;
-        return Ok((Some(host), rest));
+        return Ok((Some(host.to_owned()), rest));
     }
     let (host, rest) = text.split_once(':').ok_or_else(|| misshaped(text))?;
     if host.is_empty() {
         return Ok((None, rest));
     }
-    url::check_host(host)?;
-    Ok((Some(host), rest))
+    Ok((Some(url::host(host)?), rest))
 }
 
 fn port_of(text: &str) -> Result<Option<u16>, String> {

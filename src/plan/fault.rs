@@ -8,6 +8,8 @@ use super::path::Path;
 const MAX_KEPT: usize = 1_000;
 /// The most faults printed before "… and N more".
 const MAX_PRINTED: usize = 50;
+/// The most edits that are a slip of the fingers.
+const MAX_EDITS: usize = 2;
 /// The most characters of a plan's text that a message quotes.
 const MAX_QUOTED_CHARS: usize = 60;
 
@@ -132,9 +134,10 @@ pub(crate) fn quoted(text: &str) -> String {
     shown + "`"
 }
 
-/// `, did you mean …?` for the candidate nearest to `typed`, or nothing when none is near.
+/// `, did you mean …?` for the candidate nearest to `typed`, or nothing when none is near: at most two edits, and
+/// one in three letters.
 pub(crate) fn did_you_mean<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
-    // A typo is one edit in three characters; longer words than this are not typos.
+    // Longer words than this are not typos.
     if typed.len() > 40 {
         return String::new();
     }
@@ -142,7 +145,10 @@ pub(crate) fn did_you_mean<'a>(typed: &str, candidates: impl IntoIterator<Item =
     let near = candidates
         .into_iter()
         .map(|candidate| (edits(&lower, candidate), candidate))
-        .filter(|(edits, candidate)| *edits <= candidate.len().max(typed.len()).div_ceil(3))
+        .filter(|(edits, candidate)| {
+            let letters = |word: &str| word.trim_start_matches('-').chars().count();
+            *edits <= MAX_EDITS.min(letters(candidate).max(letters(typed)) / 3)
+        })
         .min();
     near.map_or_else(String::new, |(_, candidate)| format!(", did you mean `{candidate}`?"))
 }
@@ -180,6 +186,11 @@ mod tests {
         assert_eq!(did_you_mean("Path", keys), ", did you mean `path`?");
         assert_eq!(did_you_mean("metod", keys), ", did you mean `method`?");
         assert_eq!(did_you_mean("elephant", keys), "");
+        assert_eq!(did_you_mean("auth", keys), "");
+        assert_eq!(did_you_mean("--http2", ["--help"]), "");
+        assert_eq!(did_you_mean("--timeout", ["--join-timeout"]), "");
+        assert_eq!(did_you_mean("--hepl", ["--help"]), ", did you mean `--help`?");
+        assert_eq!(did_you_mean("rate", ["name"]), "");
         assert_eq!(did_you_mean("", keys), "");
     }
 

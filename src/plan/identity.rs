@@ -173,6 +173,7 @@ fn connections(connections: &Connections) -> Value {
         source_addresses,
         connect_to,
         unix,
+        family,
     } = connections;
     set("connect_timeout_ns", *connect_timeout_ns == default.connect_timeout_ns, json!(connect_timeout_ns));
     set("keep_alive", *keep_alive == default.keep_alive, json!(keep_alive));
@@ -182,6 +183,7 @@ fn connections(connections: &Connections) -> Value {
     set("source_addresses", source_addresses.is_empty(), json!(source_addresses));
     set("connect_to", connect_to.is_none(), json!(connect_to));
     set("unix", unix.is_none(), json!(unix));
+    set("family", family.is_none(), json!(family));
     value
 }
 

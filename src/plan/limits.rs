@@ -14,6 +14,8 @@ pub(crate) const MAX_STAGES: usize = 1_000;
 pub(crate) const MAX_BACKLOG: u32 = 1_000_000;
 /// The most header fields in one mapping: servers refuse more than 100.
 pub(crate) const MAX_HEADERS: usize = 200;
+/// The most labels of a run: each is repeated in every scrape.
+pub(crate) const MAX_LABELS: usize = 32;
 /// The highest rate a plan may ask for, in requests per second: over ten times what one machine sends.
 pub(crate) const MAX_RATE: f64 = 10_000_000.0;
 /// A request's timeout when the plan has none.

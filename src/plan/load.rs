@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `-c` | instead of `concurrency` |
 //! | `-r` | instead of `rate` or `stages`; stages leave their total as the duration |
+//! | `--stages` | instead of `rate`, `stages`, `duration` and `requests` |
 //! | `-d` | instead of the plan's `duration` and `requests`; stages cannot be cut |
 //! | `-n` | instead of the plan's `requests`, in the closed model also of its `duration` |
 //!
@@ -14,7 +15,7 @@ use super::limits::{
     MAX_TIMEOUT_NS,
 };
 use super::model::{Load, Model};
-use super::overrides::Overrides;
+use super::overrides::{Overrides, StageOverride};
 use super::path::Path;
 use super::plan_schema::{ArrivalsForm, Document, LoadForm, Stage};
 use super::reader::PlanReader;
@@ -76,7 +77,8 @@ pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, overrides:
 
 fn is_open(reader: &PlanReader<'_>, overrides: &Overrides) -> bool {
     let load = Path::of("load");
-    overrides.rate.is_some() || reader.is_given(&load.key("rate")) || reader.is_given(&load.key("stages"))
+    let by_flag = overrides.rate.is_some() || overrides.stages.is_some();
+    by_flag || reader.is_given(&load.key("rate")) || reader.is_given(&load.key("stages"))
 }
 
 /// Rate, stages, duration and requests after overrides; `None` when one of them cannot be read.
@@ -91,6 +93,9 @@ fn extent(
     let mut extent = planned(reader, document, form);
     if let (Some(_), true) = (&extent.pieces, reader.is_given(&load.key("rate"))) {
         reader.fault(&load.key("stages"), "stages and `rate` together: keep one of them");
+    }
+    if let Some(stages) = &overrides.stages {
+        extent = Extent { pieces: pieces_of_flag(reader, stages), ..Extent::default() };
     }
     if let (Some(pieces), Some(_)) = (&extent.pieces, overrides.rate) {
         let total = pieces.iter().map(|p| p.length_ns).sum();
@@ -170,10 +175,19 @@ fn pieces(reader: &mut PlanReader<'_>, stages: &[Stage]) -> Option<Vec<Piece>> {
         let at = at.index(i);
         let length = stage.length.as_ref();
         let length = length.and_then(|text| reader.duration(&at.key("for"), &text.0, 0, MAX_DURATION_NS));
-        let rate = stage.rate.as_ref().and_then(|text| {
-            let rate = reader.read(&at.key("rate"), "a rate like `500/s`", units::parse_rate(&text.0))?;
-            rate_in(reader, &at.key("rate"), rate, true)
-        });
+        let mut rate_at = |key: &str, text: &Option<super::plan_schema::Rate>| {
+            let parsed = units::parse_rate(&text.as_ref()?.0);
+            let rate = reader.read(&at.key(key), "a rate like `500/s`", parsed)?;
+            rate_in(reader, &at.key(key), rate, true)
+        };
+        let rate = rate_at("rate", &stage.rate);
+        let begin = rate_at("from", &stage.from);
+        if i > 0 && stage.from.is_some() {
+            let message = "belongs to the first stage, the others begin where the one before ends: remove it, or \
+                           jump with a stage `{ for: 0s, rate: … }`";
+            reader.fault(&at.key("from"), message);
+        }
+        from = begin.unwrap_or(from);
         let (Some(length_ns), Some(to)) = (length, rate) else {
             complete = false;
             continue;
@@ -183,13 +197,29 @@ fn pieces(reader: &mut PlanReader<'_>, stages: &[Stage]) -> Option<Vec<Piece>> {
         }
         from = to;
     }
-    if !complete {
-        return None;
+    if complete { possible(reader, &at, pieces) } else { None }
+}
+
+/// The stages of `--stages` as pieces; `None` with a fault recorded.
+fn pieces_of_flag(reader: &mut PlanReader<'_>, stages: &[StageOverride]) -> Option<Vec<Piece>> {
+    let at = Path::of("--stages");
+    let (mut pieces, mut from) = (Vec::new(), 0.0);
+    for stage in stages {
+        let to = rate_in(reader, &at, stage.rate, true)?;
+        if stage.length_ns > 0 {
+            pieces.push(Piece { from, to, length_ns: stage.length_ns });
+        }
+        from = to;
     }
+    possible(reader, &at, pieces)
+}
+
+/// `pieces`, or a fault when they are too short, too long or ask for nothing.
+fn possible(reader: &mut PlanReader<'_>, at: &Path, pieces: Vec<Piece>) -> Option<Vec<Piece>> {
     let total = pieces.iter().fold(0u64, |sum, piece| sum.saturating_add(piece.length_ns));
-    reader.duration_in(&at, total, 1, MAX_DURATION_NS)?;
+    reader.duration_in(at, total, 1, MAX_DURATION_NS)?;
     if pieces.iter().all(|piece| piece.arrivals() == 0.0) {
-        reader.fault(&at, "ask for no request at all: give one stage a rate above 0/s");
+        reader.fault(at, "ask for no request at all: give one stage a rate above 0/s");
         return None;
     }
     Some(pieces)
@@ -272,8 +302,8 @@ fn open(
         (None, None, _) => return None,
     };
     if warmup_ns > 0 && pieces[0].from == 0.0 {
-        let message = "warm-up runs at the rate the schedule begins with, and that is 0/s: begin the stages with \
-                       `{ for: 0s, rate: … }`, or remove `warmup`";
+        let message = "warm-up runs at the rate the schedule begins with, and that is 0/s: begin the first \
+                       stage with `from: 100/s`, or remove `warmup`";
         reader.fault(&load.key("warmup"), message);
     }
     let pieces = match &extent.requests {

@@ -36,6 +36,8 @@ pub struct Plan {
     pub scenarios: Vec<Scenario>,
     /// Thresholds that the run must meet, all of them; at most `MAX_THRESHOLDS`.
     pub thresholds: Vec<Threshold>,
+    /// What reports say of the run beside its figures, sorted by name.
+    pub labels: Vec<(String, String)>,
     /// What a coordinator does when a worker is lost.
     pub on_worker_loss: OnWorkerLoss,
     /// Values that must not be shown.

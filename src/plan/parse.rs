@@ -1,5 +1,8 @@
 //! Turns a plan's text, or a URL and its flags, into a [`Plan`].
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::check;
 use super::fault::{Fault, Faults, Position};
 use super::json_schema::SCHEMA;
@@ -17,7 +20,7 @@ use crate::units;
 const FORM: &str = "write at least `base_url:` and `scenarios:`; --schema prints its form";
 
 /// The command-line form without a plan file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct UrlForm {
     /// The whole URL, as typed.
     pub url: String,
@@ -25,8 +28,12 @@ pub struct UrlForm {
     pub method: Option<String>,
     /// `-H`, in order.
     pub headers: Vec<(String, String)>,
-    /// The content that `-b` gives.
-    pub body: Vec<u8>,
+    /// The content that `-b` gives; `None`: there is no `-b`.
+    pub body: Option<Vec<u8>>,
+    /// `--user`: name and password.
+    pub user: Option<(String, String)>,
+    /// `--timeout`, in nanoseconds.
+    pub timeout_ns: Option<u64>,
     /// The TLS flags.
     pub tls: UrlTls,
 }
@@ -67,6 +74,7 @@ pub fn parse(
     let mut faults = Faults::new(source);
     match read(text) {
         Ok(mut root) => {
+            root.forget_extensions();
             let secrets = variables::fill_in(&mut root, env, &mut faults);
             let mut plan = keep_secret(secrets, meaning(&root, source, overrides, faults)?);
             plan.text = Some(shown_text(text, &plan.secrets));
@@ -100,8 +108,10 @@ fn read(text: &str) -> Result<Node, (Option<Position>, String)> {
 /// # Errors
 /// All faults at once; their paths are the flags.
 pub fn from_url(form: &UrlForm, overrides: &Overrides) -> Result<Plan, Faults> {
-    let mut faults = Faults::new(&form.url);
-    let (base, path) = match url::parse(&form.url) {
+    let (url, userinfo) = url::split_userinfo(&form.url);
+    let mut faults = Faults::new(&url);
+    let user = user(form, userinfo, &mut faults);
+    let (base, path) = match url::parse(&url) {
         Ok(url) => (url.origin(), if url.rest.is_empty() { "/".to_owned() } else { url.rest }),
         Err(message) => {
             faults.add(None, &Path::of("URL"), message);
@@ -110,23 +120,83 @@ pub fn from_url(form: &UrlForm, overrides: &Overrides) -> Result<Plan, Faults> {
         }
     };
     let mut scenario = vec![("path", Node::text(&path))];
-    if let Some(method) = &form.method {
+    // As curl does: who gives a body means to send it.
+    if let Some(method) = form.method.as_deref().or(form.body.as_ref().map(|_| "POST")) {
         scenario.push(("method", Node::text(method)));
     }
-    let headers = form.headers.iter().map(|(name, value)| (name.as_str(), Node::text(value))).collect();
-    scenario.push(("headers", Node::map(headers)));
+    if let Some(ns) = form.timeout_ns {
+        scenario.push(("timeout", Node::text(&units::print_duration(ns))));
+    }
+    let mut fields = form.headers.clone();
+    if let Some((name, password)) = &user {
+        fields.push((
+            "Authorization".to_owned(),
+            format!("Basic {}", STANDARD.encode(format!("{name}:{password}"))),
+        ));
+    }
+    let closes = |(name, value): &(String, String)| {
+        name.eq_ignore_ascii_case("connection") && value.eq_ignore_ascii_case("close")
+    };
+    let is_closing = fields.iter().any(closes);
+    fields.retain(|field| !closes(field));
+    scenario.push(("headers", headers(&fields)));
     let scenarios = Node { at: None, value: yaml::Value::Seq(vec![Node::map(scenario)]) };
     let mut parts = vec![("base_url", Node::text(&base)), ("scenarios", scenarios)];
     parts.extend(form.tls.node().map(|tls| ("tls", tls)));
     let root = Node::map(parts);
     let mut overrides = overrides.clone();
-    if overrides.requests.is_none() && overrides.duration_ns.is_none() {
+    overrides.no_keep_alive |= is_closing;
+    if overrides.requests.is_none() && overrides.duration_ns.is_none() && overrides.stages.is_none() {
         overrides.duration_ns = Some(DEFAULT_URL_DURATION_NS);
     }
-    let mut plan = meaning(&root, &form.url, &overrides, faults).map_err(Faults::in_terms_of_flags)?;
-    plan.scenarios[0].body.clone_from(&form.body);
+    let mut plan = meaning(&root, &url, &overrides, faults).map_err(Faults::in_terms_of_flags)?;
+    plan.scenarios[0].body = form.body.clone().unwrap_or_default();
     plan.digest = identity::digest(&plan);
-    Ok(keep_secret(Secrets::default(), plan))
+    let mut secrets = Secrets::default();
+    if let Some((_, password)) = &user {
+        secrets.add_header("Authorization", password);
+    }
+    Ok(keep_secret(secrets, plan))
+}
+
+/// Name and password of `--user` or of the URL; faults are recorded.
+fn user(form: &UrlForm, userinfo: Option<&str>, faults: &mut Faults) -> Option<(String, String)> {
+    let mut fault = |message: &str| faults.add(None, &Path::of("--user"), message);
+    let user = match (&form.user, userinfo) {
+        (Some(_), Some(_)) => {
+            fault("the URL has a user and password, too: keep one of the two");
+            return None;
+        }
+        (Some(user), None) => user.clone(),
+        (None, Some(userinfo)) => match url::user_of(userinfo) {
+            Ok(user) => user,
+            Err(message) => {
+                faults.add(None, &Path::of("URL"), message);
+                return None;
+            }
+        },
+        (None, None) => return None,
+    };
+    if form.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+        fault("user and password are sent as `Authorization`, and -H gives one, too: keep one of the two");
+    }
+    if user.0.contains(':') {
+        fault("a user name can not contain `:`: basic authentication has no way to say it");
+    }
+    Some(user)
+}
+
+/// The fields as a mapping; those of one name, in whatever spelling, as a list.
+fn headers(fields: &[(String, String)]) -> Node {
+    let mut by_name: Vec<(&str, Vec<Node>)> = Vec::new();
+    for (name, value) in fields {
+        match by_name.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            Some((_, values)) => values.push(Node::text(value)),
+            None => by_name.push((name, vec![Node::text(value)])),
+        }
+    }
+    let node = |values: Vec<Node>| Node { at: None, value: yaml::Value::Seq(values) };
+    Node::map(by_name.into_iter().map(|(name, values)| (name, node(values))).collect())
 }
 
 /// `plan` with its secrets: `secrets` and the credentials in its headers.
@@ -138,6 +208,7 @@ fn keep_secret(mut secrets: Secrets, plan: Plan) -> Plan {
     let mut plan = plan;
     let shown = plan.name.iter_mut().chain(plan.scenarios.iter_mut().map(|s| &mut s.name));
     let shown = shown.chain(plan.thresholds.iter_mut().map(|t| &mut t.expression));
+    let shown = shown.chain(plan.labels.iter_mut().map(|(_, value)| value));
     shown.for_each(|text| *text = secrets.mask_echo(text));
     Plan { secrets, ..plan }
 }
@@ -172,6 +243,9 @@ fn flag_of(fault: &Fault) -> String {
     match fault.path.strip_prefix("scenarios[0].").unwrap_or(&fault.path) {
         "method" => "-m".to_owned(),
         header if header.starts_with("headers.") => format!("-H {}", &header["headers.".len()..]),
+        "headers" => "-H".to_owned(),
+        "timeout" => "--timeout".to_owned(),
+        "labels" => "--label".to_owned(),
         "path" | "base_url" => "URL".to_owned(),
         "tls" => "--cacert, --cert, --key, --insecure".to_owned(),
         "tls.ca" => "--cacert".to_owned(),

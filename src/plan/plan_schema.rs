@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::limits::{
-    DEFAULT_BACKLOG, MAX_BACKLOG, MAX_CONNECT_TO, MAX_CONNECTIONS, MAX_EXPECTATIONS, MAX_HEADERS,
+    DEFAULT_BACKLOG, MAX_BACKLOG, MAX_CONNECT_TO, MAX_CONNECTIONS, MAX_EXPECTATIONS, MAX_HEADERS, MAX_LABELS,
     MAX_SCENARIOS, MAX_SOURCE_ADDRESSES, MAX_STAGES, MAX_THRESHOLDS,
 };
 use crate::schedule::MAX_PERIOD;
@@ -25,7 +25,9 @@ const TLS_VERSION_PATTERN: &str = "^1\\.[23]$";
 /// A load plan for loadtester.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "loadtester plan", extend("examples" = [serde_json::json!({
+#[schemars(title = "loadtester plan", extend("patternProperties" = {
+    "^x-": {"description": "Ignored: a place for anchors."}
+}), extend("examples" = [serde_json::json!({
     "base_url": "http://127.0.0.1:8081",
     "load": {"concurrency": 50, "rate": "500/s", "duration": "30s"},
     "scenarios": [{"name": "Get users", "path": "/v1/users?page=1"}]
@@ -57,6 +59,11 @@ pub(super) struct Document {
     pub(crate) thresholds: Option<Vec<ThresholdForm>>,
     /// What concerns a coordinator and its workers.
     pub(crate) fleet: Option<FleetForm>,
+    /// What every report and the metric `loadtester_run_info` say of the run beside its figures, by name: letters,
+    /// digits and `_`.
+    #[allow(dead_code, reason = "read from the tree, which knows their order")]
+    #[schemars(extend("maxProperties" = MAX_LABELS))]
+    pub(crate) labels: Option<BTreeMap<String, LabelValue>>,
 }
 
 /// What concerns a coordinator and its workers.
@@ -89,7 +96,8 @@ pub(super) struct Defaults {
     /// Request method.
     #[schemars(example = &"GET", extend("default" = "GET"))]
     pub(crate) method: Option<String>,
-    /// Header fields of every scenario. A scenario's own field of the same name takes its place.
+    /// Header fields of every scenario; a list of values sends the field once for each. A scenario's own field of
+    /// the same name takes its place.
     #[allow(dead_code, reason = "read from the tree, which knows their order")]
     #[schemars(extend("maxProperties" = MAX_HEADERS))]
     pub(crate) headers: Option<BTreeMap<String, HeaderValue>>,
@@ -131,7 +139,7 @@ pub(super) struct LoadForm {
     #[schemars(extend("default" = "even"))]
     pub(crate) arrivals: Option<ArrivalsForm>,
     /// Open model by pieces, instead of `rate` and `duration`. Each stage moves in a straight line
-    /// from the rate before it to its own; the first begins at 0/s, `for: 0s` jumps.
+    /// from the rate before it to its own; the first begins at its `from` or at 0/s, `for: 0s` jumps.
     #[schemars(length(min = 1, max = MAX_STAGES))]
     pub(crate) stages: Option<Vec<Stage>>,
     /// Load is applied this long before results start; in the open model at the rate the schedule begins with.
@@ -212,6 +220,9 @@ pub(super) struct Stage {
     /// The rate at its end.
     #[schemars(required)]
     pub(crate) rate: Option<Rate>,
+    /// Only in the first stage: the rate at its beginning.
+    #[schemars(extend("default" = "0/s"))]
+    pub(crate) from: Option<Rate>,
 }
 
 /// A named request with a weight.
@@ -230,7 +241,8 @@ pub(super) struct ScenarioForm {
     /// Request method.
     #[schemars(example = &"POST", extend("default" = "GET"))]
     pub(crate) method: Option<String>,
-    /// Header fields. `Connection`, `Content-Length` and `Transfer-Encoding` are set by the tool.
+    /// Header fields; a list of values sends the field once for each. `Connection`, `Content-Length` and
+    /// `Transfer-Encoding` are set by the tool.
     #[allow(dead_code, reason = "read from the tree, which knows their order")]
     #[schemars(extend("maxProperties" = MAX_HEADERS))]
     pub(crate) headers: Option<BTreeMap<String, HeaderValue>>,
@@ -311,9 +323,9 @@ text_form!(
     { "type": ["integer", "string"], "minimum": 1, "pattern": COUNT_PATTERN, "examples": [10_000, "10k"] }
 );
 text_form!(
-    /// A header's value as typed; numbers and `true` keep their spelling.
-    HeaderValue,
-    { "type": ["string", "number", "boolean"], "examples": ["application/json"] }
+    /// A label's value as typed; numbers and `true` keep their spelling.
+    LabelValue,
+    { "type": ["string", "number", "boolean"], "examples": ["nightly"] }
 );
 text_form!(
     /// A TLS version as typed.
@@ -359,6 +371,15 @@ macro_rules! mixed_form {
     };
 }
 
+mixed_form!(
+    /// A header's value as typed, or several, each for a field of its own; numbers and `true` keep their spelling.
+    HeaderValue,
+    {
+        "type": ["string", "number", "boolean", "array"], "minItems": 1, "maxItems": MAX_HEADERS,
+        "items": { "type": ["string", "number", "boolean"], "examples": ["text/html"] },
+        "examples": ["application/json", ["text/html", "application/json"]]
+    }
+);
 mixed_form!(
     /// One status or class, or several.
     StatusForm,

@@ -208,18 +208,42 @@ fn headers(reader: &mut PlanReader<'_>, at: &Path) -> Vec<(String, String)> {
     }
     let mut fields: Vec<(String, String)> = Vec::with_capacity(entries.len());
     for (key, node) in entries {
-        let (Some(name), Value::Scalar(value)) = (&key.text, &node.value) else { continue };
-        let at = at.key(name);
+        let Some(name) = &key.text else { continue };
+        let (at, values) = (at.key(name), values(node));
         let again = fields.iter().any(|(n, _)| n != name && n.eq_ignore_ascii_case(name));
-        if let Err(message) = check_header(name, &value.text) {
-            reader.faults.add(key.at, &at, message);
-        } else if again {
-            reader.faults.add(key.at, &at, "is already given in another spelling: keep one of the two");
+        if again {
+            let what =
+                "is already given in another spelling: keep one of the two, or give one a list of values";
+            reader.faults.add(key.at, &at, what);
+        } else if values.len() > 1 && name.eq_ignore_ascii_case("host") {
+            reader.faults.add(key.at, &at, "a request has one `Host`: keep one of the values");
         } else {
-            fields.push((name.clone(), value.text.clone()));
+            for value in values {
+                match check_header(name, value) {
+                    Ok(()) => fields.push((name.clone(), value.to_owned())),
+                    Err(message) => reader.faults.add(key.at, &at, message),
+                }
+            }
         }
     }
+    if fields.len() > MAX_HEADERS {
+        let message = format!("has {} fields: at most {MAX_HEADERS} are possible", fields.len());
+        reader.fault(at, message);
+    }
     fields
+}
+
+/// A field's value, or the list of its values.
+fn values(node: &Node) -> Vec<&str> {
+    let items = match &node.value {
+        Value::Seq(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    let texts = items.iter().filter_map(|item| match &item.value {
+        Value::Scalar(value) => Some(value.text.as_str()),
+        _ => None,
+    });
+    texts.collect()
 }
 
 /// Check whether the field may be sent.
@@ -235,6 +259,8 @@ pub(crate) fn check_header(name: &str, value: &str) -> Result<(), String> {
         "transfer-encoding" => {
             return Err("bodies are sent whole, with their length: remove it".to_owned());
         }
+        // Says what a connection does anyway.
+        "connection" if value.trim().eq_ignore_ascii_case("keep-alive") => {}
         "connection" => {
             return Err("is the tool's to set: remove it, and write `keep_alive: false` under `load` for a connection per request".to_owned());
         }

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 
 use super::fault::{Faults, Position, did_you_mean};
-use super::path::Path;
+use super::json_schema::SCHEMA;
+use super::path::{Path, Step};
 use super::yaml::{Key, Kind, Node, Scalar, Value};
 
 /// The part of `node` that conforms to `schema`.
@@ -66,7 +67,7 @@ fn mapping(node: &Node, entries: &[(Key, Node)], schema: &Json, path: &Path, fau
                 }
             }
             None if faults.is_full() => faults.add(key.at, &path_of_key, ""),
-            None => faults.add(key.at, &path_of_key, unknown_key(text, schema)),
+            None => faults.add(key.at, &path_of_key, unknown_key(text, path, schema)),
         }
     }
     for required in schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
@@ -79,9 +80,12 @@ fn mapping(node: &Node, entries: &[(Key, Node)], schema: &Json, path: &Path, fau
     Json::Object(json)
 }
 
-fn unknown_key(key: &str, schema: &Json) -> String {
+fn unknown_key(key: &str, path: &Path, schema: &Json) -> String {
     if allows(schema, "string") {
         return "unknown key; a text with a colon in it stands in quotes".to_owned();
+    }
+    if let Some(message) = misplaced(key, path) {
+        return message;
     }
     let known = || schema["properties"].as_object().into_iter().flatten().map(|(key, _)| key.as_str());
     match did_you_mean(key, known()) {
@@ -89,6 +93,24 @@ fn unknown_key(key: &str, schema: &Json) -> String {
             format!("unknown key; known here: {}", known().collect::<Vec<_>>().join(", "))
         }
         guess => format!("unknown key{guess}"),
+    }
+}
+
+/// Where `key` belongs that is unknown at the top or in a scenario.
+fn misplaced(key: &str, path: &Path) -> Option<String> {
+    let of = |section: &str| SCHEMA["properties"][section]["properties"].get(key).is_some();
+    match path.steps() {
+        [] => {
+            let section = ["load", "defaults", "tls", "fleet"].into_iter().find(|section| of(section))?;
+            Some(format!("unknown key here: write it under `{section}:`"))
+        }
+        [Step::Key(scenarios), Step::Index(_)] if scenarios == "scenarios" => of("load").then(|| {
+            format!(
+                "unknown key here: `load.{key}` sets it for the whole run, and a scenario's `weight` is its share of \
+                 the load"
+            )
+        }),
+        _ => None,
     }
 }
 

@@ -107,6 +107,7 @@ mod tests {
             connections: Connections::default(),
             scenarios: vec![scenario],
             thresholds: Vec::new(),
+            labels: Vec::new(),
             on_worker_loss: crate::plan::OnWorkerLoss::Fail,
             secrets: Secrets::default(),
             refuses_link_local: false,

@@ -260,23 +260,25 @@ fn metric(text: &str) -> Result<Metric, String> {
     }
 }
 
+/// The words of a threshold, but for percentiles.
+pub(crate) const THRESHOLD_WORDS: [&str; 13] = [
+    "mean",
+    "max",
+    "median",
+    "error_rate",
+    "rate",
+    "dropped",
+    "count",
+    "answered_share",
+    "longest_gap",
+    "service",
+    "response",
+    "ok",
+    "failed",
+];
+
 fn unknown_metric(text: &str, word: &str) -> String {
-    const WORDS: [&str; 13] = [
-        "mean",
-        "max",
-        "median",
-        "error_rate",
-        "rate",
-        "dropped",
-        "count",
-        "answered_share",
-        "longest_gap",
-        "service",
-        "response",
-        "ok",
-        "failed",
-    ];
-    let guess = did_you_mean(word, WORDS);
+    let guess = did_you_mean(word, THRESHOLD_WORDS);
     let remedy = match guess.as_str() {
         "" => {
             "; there are p50 to p99.99, median, mean and max (after `service`, `ok` or `failed` those of the \

@@ -48,10 +48,8 @@ impl Url {
 /// # Errors
 /// What is wrong and what to write instead.
 pub(super) fn parse(text: &str) -> Result<Url, String> {
-    if let Some(c) = text.chars().find(|c| !c.is_ascii_graphic()) {
-        return Err(not_printable(c));
-    }
     if let Some(socket) = text.strip_prefix("unix:") {
+        check_printable(socket)?;
         return unix(socket);
     }
     let (scheme, after) = text
@@ -67,14 +65,56 @@ pub(super) fn parse(text: &str) -> Result<Url, String> {
         Some(at) => after.split_at(at),
         None => (after, ""),
     };
+    check_printable(rest)?;
     if rest.contains('#') {
         return Err("a fragment (`#…`) is never sent: remove it".to_owned());
     }
     if authority.contains('@') {
-        return Err("user and password do not belong in the URL: use an `Authorization` header".to_owned());
+        return Err(
+            "user and password do not belong in a plan's URL: write them as `Authorization: Basic …` under \
+                    `defaults.headers`"
+                .to_owned(),
+        );
     }
     let rest = if rest.starts_with('?') { format!("/{rest}") } else { rest.to_owned() };
     Ok(Url { target: target(authority, if is_secure { 443 } else { 80 })?, is_secure, unix: None, rest })
+}
+
+/// `text` without the user and password of its authority, and these. A URL is shown without them.
+pub(crate) fn split_userinfo(text: &str) -> (String, Option<&str>) {
+    let Some((scheme, after)) = text.split_once("://") else { return (text.to_owned(), None) };
+    let end = after.find(['/', '?', '#']).unwrap_or(after.len());
+    match after[..end].rsplit_once('@') {
+        Some((userinfo, host)) => (format!("{scheme}://{host}{}", &after[end..]), Some(userinfo)),
+        None => (text.to_owned(), None),
+    }
+}
+
+/// User and password of a URL, percent-decoded; without a colon the password is empty.
+///
+/// # Errors
+/// What is wrong, without repeating it.
+pub(super) fn user_of(userinfo: &str) -> Result<(String, String), String> {
+    let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
+    Ok((percent_decoded(user)?, percent_decoded(password)?))
+}
+
+fn percent_decoded(text: &str) -> Result<String, String> {
+    let wrong =
+        || "user and password are percent-encoded in a URL: write `%25` for `%`, or use --user".to_owned();
+    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        if *byte != b'%' {
+            bytes.push(*byte);
+            continue;
+        }
+        let digits = rest.get(..2).and_then(|two| std::str::from_utf8(two).ok()).ok_or_else(wrong)?;
+        let is_hex = digits.bytes().all(|b| b.is_ascii_hexdigit());
+        bytes.push(u8::from_str_radix(digits, 16).ok().filter(|_| is_hex).ok_or_else(wrong)?);
+        rest = &rest[2..];
+    }
+    String::from_utf8(bytes).map_err(|_| wrong())
 }
 
 /// Parses `/run/app.sock` or `@name`, and the paths' prefix after another colon; the host is `localhost`.
@@ -125,8 +165,7 @@ fn target(authority: &str, own_port: u16) -> Result<Target, String> {
                 Some((host, port)) => (host, Some(port)),
                 None => (authority, None),
             };
-            check_host(host)?;
-            (host.to_ascii_lowercase(), port, false)
+            (self::host(host)?, port, false)
         }
     };
     let number = match port {
@@ -146,7 +185,22 @@ pub(super) fn port(text: &str) -> Result<u16, String> {
         .ok_or_else(|| format!("{} is not a port: write a number from 1 to 65535", quoted(text)))
 }
 
-pub(super) fn check_host(host: &str) -> Result<(), String> {
+/// A host name or IPv4 address in lower case; letters beyond ASCII in the form that DNS has for them (UTS 46).
+///
+/// # Errors
+/// What is wrong and what to write instead.
+pub(crate) fn host(text: &str) -> Result<String, String> {
+    if text.is_ascii() {
+        check_host(text)?;
+        return Ok(text.to_ascii_lowercase());
+    }
+    let ascii = idna::domain_to_ascii(text)
+        .map_err(|_| format!("{} is not a host name that DNS can have: check its letters", quoted(text)))?;
+    check_host(&ascii)?;
+    Ok(ascii)
+}
+
+fn check_host(host: &str) -> Result<(), String> {
     if host.is_empty() {
         return Err("has no host: write `http://host:port`".to_owned());
     }
@@ -179,14 +233,16 @@ pub(super) fn join(prefix: &str, path: &str) -> Result<String, String> {
     if path.contains('#') {
         return Err("a fragment (`#…`) is never sent: remove it, or write `%23`".to_owned());
     }
-    if let Some(c) = path.chars().find(|c| !c.is_ascii_graphic()) {
-        return Err(not_printable(c));
-    }
+    check_printable(path)?;
     let target = format!("{}{path}", prefix.trim_end_matches('/'));
     if target.len() > MAX_TARGET_BYTES {
         return Err(format!("is {} bytes long: at most {MAX_TARGET_BYTES} are possible", target.len()));
     }
     Ok(target)
+}
+
+fn check_printable(text: &str) -> Result<(), String> {
+    text.chars().find(|c| !c.is_ascii_graphic()).map_or(Ok(()), |c| Err(not_printable(c)))
 }
 
 fn not_printable(c: char) -> String {
@@ -210,6 +266,16 @@ mod tests {
             ("http://example.com:443", "example.com", 443, "example.com:443", ""),
             ("http://[::1]:9000?x", "::1", 9000, "[::1]:9000", "/?x"),
             ("http://[FE80::1]", "fe80::1", 80, "[fe80::1]", ""),
+            (
+                "http://Bücher.example:8080/a",
+                "xn--bcher-kva.example",
+                8080,
+                "xn--bcher-kva.example:8080",
+                "/a",
+            ),
+            ("http://straße.de", "xn--strae-oqa.de", 80, "xn--strae-oqa.de", ""),
+            ("http://日本語。jp/", "xn--wgv71a119e.jp", 80, "xn--wgv71a119e.jp", "/"),
+            ("http://my_host", "my_host", 80, "my_host", ""),
         ];
         for (text, host, port, authority, rest) in cases {
             let target = Target { host: host.into(), port, authority: authority.into() };
@@ -240,13 +306,34 @@ mod tests {
             ("http://u:p@x/", "Authorization"),
             ("http://x/#a", "fragment"),
             ("http://x/a b", "%20"),
-            ("http://bücher/", "%C3%BC"),
+            ("http://x/bücher", "%C3%BC"),
+            ("http://b\u{200b}\u{2260}ü\u{0300}\u{e000}/", "DNS"),
+            ("http://a b/", "` `"),
             ("http://a*b/", "`*`"),
             ("http://1.2.3/", "IPv4"),
         ];
         for (text, remedy) in cases {
             let error = parse(text).unwrap_err();
             assert!(error.contains(remedy), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn user_and_password_are_taken_out_of_a_url() {
+        for (text, shown, user) in [
+            ("http://u:p@x/a@b", "http://x/a@b", Some(("u", "p"))),
+            ("http://u@x", "http://x", Some(("u", ""))),
+            ("http://a%40b:p%3a@q@[::1]:80?x", "http://[::1]:80?x", Some(("a@b", "p:@q"))),
+            ("http://x/?a=u:p@y", "http://x/?a=u:p@y", None),
+            ("unix:@app", "unix:@app", None),
+        ] {
+            let (url, userinfo) = split_userinfo(text);
+            assert_eq!(url, shown);
+            let read = userinfo.map(|userinfo| user_of(userinfo).unwrap());
+            assert_eq!(read, user.map(|(user, password)| (user.to_owned(), password.to_owned())), "{text}");
+        }
+        for wrong in ["u:%", "u:%2", "u:%+1", "u:%ff"] {
+            assert!(user_of(wrong).unwrap_err().contains("--user"), "{wrong}");
         }
     }
 

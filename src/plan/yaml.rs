@@ -99,6 +99,13 @@ impl Node {
         Self { at: None, value: Value::Map(entries) }
     }
 
+    /// Removes the top-level keys that begin with `x-`: a place for anchors.
+    pub(crate) fn forget_extensions(&mut self) {
+        if let Value::Map(entries) = &mut self.value {
+            entries.retain(|(key, _)| !key.text.as_deref().is_some_and(|text| text.starts_with("x-")));
+        }
+    }
+
     /// The value at the end of `path`; of duplicate keys, the first.
     pub(crate) fn find(&self, path: &Path) -> Option<&Node> {
         path.steps().iter().try_fold(self, |node, step| match (&node.value, step) {

@@ -29,6 +29,10 @@ pub fn describe(plan: &Plan, flight: &Preflight, threads: &Threads, machine: &Ma
     };
     let name = plan.name.as_ref().map_or(String::new(), |name| format!("\"{name}\", "));
     line("plan", &format!("{name}{} ({})", plan.source, plan.digest));
+    if !plan.labels.is_empty() {
+        let labels: Vec<String> = plan.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        line("labels", &labels.join(", "));
+    }
     line("target", &target(plan));
     if let Some(tls) = &plan.tls {
         line("tls", &secured(tls));

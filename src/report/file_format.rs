@@ -27,6 +27,18 @@ pub(crate) const EXTENSIONS: [(&str, Format); 6] = [
 ];
 
 impl Format {
+    /// What it is, for the help.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Json => "every figure, for programs; --report-schema prints its JSON Schema",
+            Self::Html => "a page with charts, for people",
+            Self::Junit => "JUnit, for CI systems: the run, each threshold and each scenario are cases",
+            Self::Csv => "the timeline, a row for each second",
+            Self::ScenariosCsv => "all scenarios, a row for each",
+            Self::Hlog => "an HdrHistogram interval log: response times of each second",
+        }
+    }
+
     /// The format by file name; the longest matching extension wins, as in `a.scenarios.csv`.
     pub(crate) fn of_file(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();

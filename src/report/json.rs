@@ -41,6 +41,8 @@ struct Report<'a> {
     tool: Tool,
     /// What was asked.
     plan: Plan<'a>,
+    /// What `labels` in the plan and --label say of the run.
+    labels: BTreeMap<&'a str, &'a str>,
     /// Wall clock at the start, RFC 3339 in UTC.
     started_at: Option<String>,
     /// The measured time: the denominator of every rate.
@@ -203,6 +205,7 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
             text: run.plan_text.as_deref(),
             settings: run.plan_parts.settings.iter().map(|(name, digest)| (*name, digest.as_str())).collect(),
         },
+        labels: run.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         started_at: rfc3339(snapshot.started_at),
         measured_seconds: seconds(snapshot.measured_ns),
         verdict: Verdict::of(snapshot, instrument),

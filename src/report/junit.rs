@@ -72,7 +72,7 @@ fn suite(
     name: &str,
     started: Option<String>,
     measured_ns: u64,
-    properties: &[(&str, String)],
+    properties: &[(String, String)],
     cases: &[Case],
     out: &str,
 ) -> String {
@@ -132,16 +132,19 @@ fn element(fault: &Fault) -> String {
     }
 }
 
-fn properties(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
+fn properties(snapshot: &Snapshot) -> Vec<(String, String)> {
     let run = sanitize::run(&snapshot.run);
-    vec![
+    let own = [
         ("plan", run.plan_source),
         ("target", run.target),
         ("digest", run.plan_digest),
         ("model", run.model.to_owned()),
         ("seed", run.seed.to_string()),
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
-    ]
+    ];
+    let own = own.into_iter().map(|(name, value)| (name.to_owned(), value));
+    // Apart from the names above, which a label may have, too.
+    own.chain(run.labels.into_iter().map(|(name, value)| (format!("label.{name}"), value))).collect()
 }
 
 /// The case for the run as a whole.

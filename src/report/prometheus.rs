@@ -198,6 +198,13 @@ fn run(page: &mut Page, snapshot: &Snapshot) {
             page.sample(&[("state", state)], count);
         }
     }
+    if !snapshot.run.labels.is_empty() {
+        let help = "What the plan's labels and --label say of the run; the value is always 1.";
+        page.family("loadtester_run_info", "gauge", help);
+        let labels: Vec<(&str, &str)> =
+            snapshot.run.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        page.sample(&labels, 1);
+    }
     page.family("loadtester_build_info", "gauge", "Which version this is; the value is always 1.");
     page.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
 }

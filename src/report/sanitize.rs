@@ -36,6 +36,7 @@ pub(crate) fn run(run: &RunInfo) -> RunInfo {
         target: one_line(&public_source(&run.target)),
         base_url: one_line(&public_source(&run.base_url)),
         scenarios: scenarios.collect(),
+        labels: run.labels.iter().map(|(name, value)| (one_line(name), one_line(value))).collect(),
         ..run.clone()
     }
 }

@@ -1,7 +1,7 @@
 //! The coordinator role: the state machine behind the web server, its journal, the merged snapshot, and the
 //! main thread that drives the clock and computes the verdict.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use super::coordinator_service::handle::ServiceHandle;
 use super::live::Live;
 use super::signals::Interrupts;
 use super::timing::{LOOK_EVERY, linger, wall_clock};
-use super::{Exit, Failure, plan_form, summary, tokens};
+use super::{Exit, Failure, log, plan_form, summary, tokens};
 use crate::cli::Options;
 use crate::fleet::Refusal;
 use crate::fleet::coordinator::StopReason;
@@ -207,9 +207,7 @@ impl ListenConfig {
         let server = web::serve(Listen::At(self.listen), site).map_err(|e| Failure::usage(e.to_string()))?;
         if !options.quiet {
             let why = if self.worker.is_some() { "" } else { " (loopback only: there is no token)" };
-            let mut out = io::stderr();
-            // Standard error may be gone; the run goes on.
-            let _ = writeln!(out, "coordinator at http://{}/{why}", server.addr());
+            log::info(&format!("coordinator at http://{}/{why}", server.addr()));
         }
         Ok(server)
     }

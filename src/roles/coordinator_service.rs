@@ -14,7 +14,7 @@ use entry::Entry;
 use super::live::Notes;
 use super::run_info::{run_info, seed_of};
 use super::timing::wall_clock;
-use super::{Failure, baseline_file};
+use super::{Failure, baseline_file, log};
 use crate::cli::Options;
 use crate::collector::{Merger, SourceWindow};
 use crate::fleet::coordinator::terms::{Config, RunTerms};
@@ -107,6 +107,7 @@ impl CoordinatorService {
         if is_new {
             service.persist(first, &[])?;
         }
+        log::of_run(&service.coordinator.run(), None);
         if let Some((plan, bundle)) = own {
             service.take_plan(plan, bundle, None).map_err(|refusal| Failure::usage(refusal.message()))?;
         }
@@ -482,8 +483,8 @@ mod tests {
             let (plan, state) = (self.0.join("plan.yaml"), self.0.join("state"));
             let typed = ["--role", "coordinator", "--quiet", "--plan"].map(Into::into);
             let more = [plan.into(), "--state-dir".into(), state.into_os_string()];
-            crate::cli::parse(typed.into_iter().chain(more).chain(self.1.iter().map(Into::into)).collect())
-                .unwrap()
+            let all = typed.into_iter().chain(more).chain(self.1.iter().map(Into::into)).collect();
+            crate::cli::parse(all, &|_| false).unwrap()
         }
 
         /// A coordinator whose only worker has this key and may report.

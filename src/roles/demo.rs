@@ -5,7 +5,7 @@ use super::signals::Interrupts;
 use super::standalone::carry_out;
 use super::{Exit, Failure};
 use crate::cli::Options;
-use crate::plan::{self, Overrides};
+use crate::plan;
 use crate::sys::cores;
 
 /// Start the target, run the sample plan against it, leave nothing running.
@@ -18,12 +18,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let allowed = cores::allowed();
     let load_cores = &allowed[..allowed.len().saturating_sub(1)];
     let target = DemoTarget::start(Some(load_cores).filter(|cores| !cores.is_empty()))?;
-    let overrides = Overrides {
-        concurrency: options.concurrency,
-        rate: options.rate,
-        requests: options.requests,
-        duration_ns: options.duration_ns,
-    };
+    let overrides = options.overrides();
     let address = format!("http://{}", target.addr());
     let known = |name: &str| (name == PLAN_VARIABLE).then(|| address.clone());
     let plan = || plan::parse(PLAN, "demo", &overrides, &known).map_err(|f| Failure::usage(f.to_string()));

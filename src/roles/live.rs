@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::log;
 use crate::report::terminal::live_line;
 use crate::run::Fleet;
 use crate::run::SharedSnapshot;
@@ -36,8 +37,7 @@ pub(crate) enum Notes {
 
 impl Notes {
     pub(crate) fn say(&self, line: &str) {
-        // Standard error may be gone; the run goes on.
-        let write = || drop(writeln!(std::io::stderr(), "{line}"));
+        let write = || log::info(line);
         match self {
             Self::Nowhere => {}
             Self::Plain => write(),
@@ -55,7 +55,7 @@ enum LiveOutput {
 impl Live {
     /// A view on standard error; `tty`: whether it is a terminal.
     pub(crate) fn new(quiet: bool, tty: bool) -> Self {
-        let surface = match (quiet, tty) {
+        let surface = match (quiet, tty && !log::is_json()) {
             (true, _) => LiveOutput::Nothing,
             (false, true) => LiveOutput::Redrawn(spinner(ProgressDrawTarget::stderr())),
             (false, false) => LiveOutput::Lines(Box::new(std::io::stderr())),
@@ -82,7 +82,7 @@ impl Live {
             LiveOutput::Nothing => {}
             LiveOutput::Lines(out) => {
                 self.next = now + LINE_EVERY;
-                let line = shared.read(live_line);
+                let line = log::info_line(&shared.read(live_line));
                 // Standard error may be closed; the run and its report go on.
                 let _ = writeln!(out, "{line}");
             }
@@ -168,6 +168,7 @@ mod tests {
             insecure: None,
             thresholds: Vec::new(),
             metrics_scenarios: 100,
+            labels: Vec::new(),
             strict: false,
             baseline: None,
         };

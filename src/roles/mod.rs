@@ -10,6 +10,7 @@ mod exit;
 pub(crate) mod github;
 pub(crate) mod live;
 pub(crate) mod load_threads;
+pub mod log;
 mod machine;
 pub(crate) mod once;
 pub(crate) mod worker_identity;
@@ -26,6 +27,7 @@ pub mod target;
 mod timing;
 pub(crate) mod tls_files;
 pub(crate) mod tokens;
+pub(crate) mod variables;
 pub mod worker;
 
 pub use exit::{Exit, Failure};

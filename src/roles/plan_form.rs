@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Failure, plan_source, tls_files, tokens};
+use super::variables::Variables;
+use super::{Failure, plan_source, tls_files};
 use crate::cli::Options;
 use crate::fleet::messages::{MAX_PLAN_MESSAGE_BYTES, PlanBundle};
 use crate::load::Pem;
@@ -24,10 +25,8 @@ const MAX_SOURCE_BYTES: usize = 200;
 struct Form {
     text: String,
     variables: BTreeMap<String, String>,
-    concurrency: Option<u32>,
-    rate: Option<f64>,
-    requests: Option<u64>,
-    duration_ns: Option<u64>,
+    #[serde(flatten)]
+    overrides: Overrides,
     #[serde(default)]
     pem: Files,
 }
@@ -60,28 +59,23 @@ impl Files {
 pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanBundle)>, Failure> {
     let Some(path) = &options.plan else { return Ok(None) };
     let text = plan_source::read(path).map_err(Failure::usage)?;
+    let given = Variables::of(options)?;
     let variables = RefCell::new(BTreeMap::new());
     let look_up = |name: &str| {
-        let value = tokens::variable(name)?;
+        let value = given.look_up(name)?;
         variables.borrow_mut().insert(name.to_owned(), value.clone());
         Some(value)
     };
-    let overrides = Overrides {
-        concurrency: options.concurrency,
-        rate: options.rate,
-        requests: options.requests,
-        duration_ns: options.duration_ns,
-    };
+    let overrides = options.overrides();
     let plan = plan::parse(&text, path, &overrides, &look_up);
     let plan = plan.map_err(|faults| Failure::usage(faults.to_string()))?;
-    let Overrides { concurrency, rate, requests, duration_ns } = overrides;
     let variables = variables.into_inner();
     let pem = tls_files::contents(&plan, tls_files::folder(Some(path))).map_err(Failure::usage)?;
     if pem.ca.is_some() {
         // Without a CA the system's CAs apply, and those have to be on the machines that send load.
         tls_files::config(&plan, &pem).map_err(Failure::usage)?;
     }
-    let form = Form { text, variables, concurrency, rate, requests, duration_ns, pem: Files::pack(&pem) };
+    let form = Form { text, variables, overrides, pem: Files::pack(&pem) };
     let content = serde_json::to_value(form).map_err(|e| Failure::usage(e.to_string()))?;
     let mut source: String = path.chars().filter(|c| !c.is_control()).collect();
     source.truncate(source.floor_char_boundary(MAX_SOURCE_BYTES));
@@ -102,8 +96,7 @@ pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanBundle)>, Failur
 /// # Errors
 /// The plan's faults, or that its digest differs from the announced one.
 pub(crate) fn read(bundle: &PlanBundle) -> Result<Plan, String> {
-    let Form { text, variables, concurrency, rate, requests, duration_ns, pem } = form(bundle)?;
-    let overrides = Overrides { concurrency, rate, requests, duration_ns };
+    let Form { text, variables, overrides, pem } = form(bundle)?;
     let plan = plan::parse(&text, &bundle.source, &overrides, &|name| variables.get(name).cloned());
     // Keep a peer's text on one line, so that it cannot fake a line of ours.
     let plan = plan.map_err(|faults| one_line(&faults.to_string().replace('\n', "; ")))?;

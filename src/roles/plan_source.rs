@@ -18,14 +18,16 @@ pub(crate) fn read(path: &str) -> Result<String, String> {
     // Whole, however long: it is what there is to correct.
     let shown = format!("`{}`", one_line(path));
     let file = File::open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => format!("there is no plan {shown}: check the name given with --plan"),
+        io::ErrorKind::NotFound => {
+            format!("there is no plan {shown}: check its name; a URL begins with http://")
+        }
         io::ErrorKind::PermissionDenied => {
             format!("the plan {shown} may not be read: change its permissions")
         }
         _ => format!("the plan {shown} can not be opened: {error}"),
     })?;
     if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-        return Err(format!("{shown} is a directory: give a plan in it, like --plan {path}/loadplan.yaml"));
+        return Err(format!("{shown} is a directory: give a plan in it, like {path}/loadplan.yaml"));
     }
     read_all(file, &shown)
 }
@@ -34,8 +36,7 @@ pub(crate) fn read(path: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// Why the file cannot be read.
-pub(crate) fn body(typed: Option<&str>) -> Result<Vec<u8>, String> {
-    let Some(typed) = typed else { return Ok(Vec::new()) };
+pub(crate) fn body(typed: &str) -> Result<Vec<u8>, String> {
     let Some(path) = typed.strip_prefix('@') else { return Ok(typed.as_bytes().to_vec()) };
     let read = File::open(path).and_then(|file| {
         let mut bytes = Vec::new();

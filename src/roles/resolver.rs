@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::Failure;
+use super::{Failure, log};
 use crate::load::Route;
 use crate::plan::Plan;
 use crate::sys::{self, Address};
@@ -55,7 +55,14 @@ fn resolve(plan: &Plan) -> Result<Vec<Address>, Failure> {
             refused.ip()
         )));
     }
-    let mut addresses: Vec<Address> = found.into_iter().map(Address::Inet).collect();
+    let has_family = |found: &SocketAddr| plan.connections.family.is_none_or(|family| family.has(found.ip()));
+    if let (Some(family), false) = (plan.connections.family, found.iter().any(has_family)) {
+        let (flag, name) = family.flag_and_name();
+        let message =
+            format!("{flag}: the host `{host}` has no {name} address: remove {flag}, or use another name");
+        return Err(Failure::usage(message));
+    }
+    let mut addresses: Vec<Address> = found.into_iter().filter(has_family).map(Address::Inet).collect();
     let sources = &plan.connections.source_addresses;
     if !sources.is_empty() {
         addresses.retain(|address| sources.iter().any(|source| address.is_reached_from(*source)));
@@ -119,7 +126,7 @@ impl Resolver {
                     }
                     Err(message) if !failing => {
                         failing = true;
-                        eprintln!("note: {message}; connections go on to the addresses known before");
+                        log::note(&format!("{message}; connections go on to the addresses known before"));
                     }
                     Err(_) => {}
                 }

@@ -33,6 +33,7 @@ pub(super) fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u
         insecure: plan.tls.as_ref().map(|tls| tls.insecure),
         metrics_scenarios: options.metrics_scenarios.unwrap_or(DEFAULT_METRICS_SCENARIOS),
         thresholds: plan.thresholds.clone(),
+        labels: plan.labels.clone(),
         strict: options.strict,
         baseline: None,
     }

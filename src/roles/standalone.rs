@@ -4,7 +4,7 @@
 //! plan ─▶ machine ─▶ threads connect ─▶ start ─▶ live view ─▶ last windows ─▶ summary, reports, exit code
 //! ```
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,10 +16,12 @@ use super::run_info::run_info;
 use super::signals::Interrupts;
 use super::stop::Stop;
 use super::timing::{LOOK_EVERY, START_LEAD_NS, linger, wall_clock};
-use super::{Exit, Failure, baseline_file, machine, once, plan_source, summary, tls_files, tokens};
+use super::variables::Variables;
+use super::{Exit, Failure, baseline_file, log, machine, once, plan_source, summary, tls_files, tokens};
 use crate::cli::Options;
 use crate::client::RunSpec;
-use crate::plan::{self, Overrides, Plan, Shard, UrlForm};
+use crate::fleet::messages::Key;
+use crate::plan::{self, Plan, Shard, UrlForm};
 use crate::report::Format;
 use crate::report::describe;
 use crate::report::terminal::stopping_line;
@@ -43,22 +45,25 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
 
 /// Read and check the plan that the options name.
 fn plan_of(options: &Options) -> Result<Plan, Failure> {
-    let overrides = Overrides {
-        concurrency: options.concurrency,
-        rate: options.rate,
-        requests: options.requests,
-        duration_ns: options.duration_ns,
-    };
+    let overrides = options.overrides();
     let plan = match (&options.plan, &options.url) {
         (Some(path), _) => {
             let text = plan_source::read(path).map_err(Failure::usage)?;
-            plan::parse(&text, path, &overrides, &tokens::variable)
+            let variables = Variables::of(options)?;
+            plan::parse(&text, path, &overrides, &|name| variables.look_up(name))
         }
         (None, Some(url)) => {
-            let body = plan_source::body(options.body.as_deref()).map_err(Failure::usage)?;
-            let (method, headers) = (options.method.clone(), options.headers.clone());
-            let tls = options.tls.clone();
-            plan::from_url(&UrlForm { url: url.clone(), method, headers, body, tls }, &overrides)
+            let body = options.body.as_deref().map(plan_source::body).transpose().map_err(Failure::usage)?;
+            let form = UrlForm {
+                url: url.clone(),
+                method: options.method.clone(),
+                headers: options.headers.clone(),
+                body,
+                user: options.user.clone(),
+                timeout_ns: options.timeout_ns,
+                tls: options.tls.clone(),
+            };
+            plan::from_url(&form, &overrides)
         }
         (None, None) => return Err(Failure::usage("name a plan with --plan FILE, a URL, or --demo")),
     };
@@ -103,6 +108,7 @@ fn measure(
     shared: &Arc<SharedSnapshot>,
 ) -> Result<Measured, Failure> {
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1 << 53)); // exact in JSON's numbers
+    log::of_run(&Key(fastrand::u128(..)), None);
     let machine = machine::look();
     if options.once {
         return once::run(options, &plan, seed, interrupts).map(Measured::Nothing);
@@ -125,7 +131,7 @@ fn measure(
         sys::limits::raise_file_descriptors(soft)?;
     }
     if !options.quiet {
-        flight.warnings.iter().chain(&threads.notes).for_each(|w| eprintln!("note: {w}"));
+        flight.warnings.iter().chain(&threads.notes).for_each(|w| log::note(w));
     }
     tls_files::warn_of_insecure(&plan);
     let baseline = baseline_file::read(options, &plan).map_err(Failure::usage)?;
@@ -224,8 +230,7 @@ fn serve(
     let site = Site { operator, access, ..Site::of(shared.clone()) };
     let server = web::serve(listen, site).map_err(|e| Failure::usage(format!("{e}, or --no-listen")))?;
     if !options.quiet {
-        // Standard error may be gone; the run goes on.
-        let _ = writeln!(io::stderr(), "status at http://{}/", server.addr());
+        log::info(&format!("status at http://{}/", server.addr()));
     }
     Ok(Some(server))
 }

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 
 use super::github::Job;
 use super::timing::wall_clock;
-use super::{Exit, Failure, report_files};
+use super::{Exit, Failure, log, report_files};
 use crate::cli::{Options, Report};
 use crate::report::figures::{Threshold, Verdict};
 use crate::report::{InstrumentFigures, file, github, terminal};
@@ -44,11 +44,15 @@ pub(crate) fn conclude(options: &Options, shared: &SharedSnapshot) -> Result<Exi
     words += &output.annotations;
     // A closed pipe does not keep the reports from being written.
     let _ = match to_stdout {
+        true if log::is_json() && !words.is_empty() => {
+            log::info(words.trim_end());
+            Ok(())
+        }
         true => io::stderr().write_all(words.as_bytes()),
         false => io::stdout().write_all(words.as_bytes()),
     };
     if let Some(Err(message)) = job.map(|job| job.summarise(&output.job_summary)) {
-        let _ = writeln!(io::stderr(), "note: {message}");
+        log::note(&message);
     }
     for (report, text) in options.reports.iter().zip(&output.reports) {
         put(report, text).map_err(|e| Failure::incomplete(format!("--report {report}: not written: {e}")))?;

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use super::log;
 use crate::load::{Pem, tls_config};
 use crate::plan::{Plan, quoted};
 use crate::sys::TlsConfig;
@@ -67,6 +68,6 @@ pub(crate) fn folder(source: Option<&str>) -> &Path {
 /// Warn on standard error if the plan accepts any certificate.
 pub(super) fn warn_of_insecure(plan: &Plan) {
     if plan.tls.as_ref().is_some_and(|tls| tls.insecure) {
-        eprintln!("warning: insecure: any certificate is accepted, whoever answers may be somebody else");
+        log::warning("insecure: any certificate is accepted, whoever answers may be somebody else");
     }
 }

@@ -1,11 +1,11 @@
 //! Tokens, from files named by flags or from the environment, never from the command line, which every user
 //! can see. They are neither printed nor put into plans.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use super::Failure;
+use super::{Failure, log};
 use crate::web::Token;
 
 /// Variable with the workers' token, used without a token file.
@@ -14,7 +14,7 @@ const WORKER_TOKEN: &str = "LOADTESTER_TOKEN";
 pub(crate) const OPERATOR_TOKEN: &str = "LOADTESTER_OPERATOR_TOKEN";
 /// Variable with the read-only token.
 const READ_TOKEN: &str = "LOADTESTER_READ_TOKEN";
-/// Every variable that holds a token.
+/// Every variable that holds a token, which a plan must not send anywhere.
 pub(crate) const VARIABLES: [&str; 3] = [WORKER_TOKEN, OPERATOR_TOKEN, READ_TOKEN];
 /// The longest token file, in bytes.
 const MAX_TOKEN_BYTES: u64 = 4096;
@@ -49,11 +49,6 @@ pub(crate) fn reader(others: &[Option<&str>]) -> Result<Option<Token>, Failure> 
     text.as_deref().map(Token::new).transpose().map_err(Failure::usage)
 }
 
-/// The value of an environment variable for a plan, except for tokens, which a plan must not send anywhere.
-pub(crate) fn variable(name: &str) -> Option<String> {
-    if VARIABLES.contains(&name) { None } else { std::env::var(name).ok() }
-}
-
 fn read(flag: &str, file: Option<&Path>, name: &str) -> Result<Option<String>, Failure> {
     let (from, text) = match file {
         Some(path) => {
@@ -83,7 +78,6 @@ fn read(flag: &str, file: Option<&Path>, name: &str) -> Result<Option<String>, F
 /// Warn that other users can read a token file.
 fn warn_if_readable(from: &str, metadata: &std::fs::Metadata) {
     if metadata.is_file() && metadata.permissions().mode() & 0o044 != 0 {
-        // Standard error may be closed.
-        let _ = writeln!(std::io::stderr(), "note: {from}: others can read this token: chmod 600 that file");
+        log::note(&format!("{from}: others can read this token: chmod 600 that file"));
     }
 }

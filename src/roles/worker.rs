@@ -11,7 +11,6 @@ mod ready;
 mod progress_messages;
 
 use std::collections::HashMap;
-use std::io::Write as _;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -22,7 +21,7 @@ use super::load_threads::LoadThreads;
 use super::signals::Interrupts;
 use super::timing::wall_clock;
 use super::worker_identity::{allowed, allowed_from_elsewhere, hostname, slot};
-use super::{Exit, Failure, machine, plan_form, tokens};
+use super::{Exit, Failure, log, machine, plan_form, tokens};
 use crate::cli::Options;
 use crate::collector::MergedWindow;
 use crate::coordinator_client::{self, Call, CoordinatorClient};
@@ -65,7 +64,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let threads =
         verdict::threads_for(&machine, options.threads, options.no_pin, u32::MAX).map_err(Failure::usage)?;
     if !options.quiet {
-        threads.notes.iter().for_each(|note| eprintln!("note: {note}"));
+        threads.notes.iter().for_each(|note| log::note(note));
     }
     let key = Key(fastrand::u128(..));
     let mut config = worker::Config::new(key, env!("CARGO_PKG_VERSION"), fastrand::u64(..));
@@ -414,11 +413,7 @@ impl<'a> WorkerService<'a> {
         let is_over = self.lease_until_ns.is_some_and(|at| at <= self.clock.now());
         if is_over && self.collector.is_some() {
             self.lease_until_ns = None;
-            // Standard error may be closed; the run goes on.
-            let _ = writeln!(
-                std::io::stderr(),
-                "note: nothing is sent: the coordinator has not answered for a whole lease"
-            );
+            log::note("nothing is sent: the coordinator has not answered for a whole lease");
         }
     }
 
@@ -440,7 +435,7 @@ impl<'a> WorkerService<'a> {
                 Ok(Exit::Passed)
             }
             Some(worker::Exit::Done(Some(why))) => {
-                let _ = writeln!(std::io::stderr(), "note: the run ended early: {why}");
+                log::note(&format!("the run ended early: {why}"));
                 Ok(Exit::Passed)
             }
             Some(worker::Exit::Refused(refusal)) => {
@@ -492,8 +487,7 @@ fn serve(
     let site = Site { access, ..Site::of(shared.clone()) };
     let server = web::serve(listen, site).map_err(|e| Failure::usage(format!("{e}, or --no-listen")))?;
     if !options.quiet {
-        // Standard error may be closed; the run goes on.
-        let _ = writeln!(std::io::stderr(), "status at http://{}/", server.addr());
+        log::info(&format!("status at http://{}/", server.addr()));
     }
     Ok(Some(server))
 }

@@ -54,6 +54,8 @@ pub struct RunInfo {
     pub metrics_scenarios: usize,
     /// The thresholds of the verdict.
     pub thresholds: Vec<Threshold>,
+    /// What reports say of the run beside its figures, sorted by name.
+    pub labels: Vec<(String, String)>,
     /// Whether an unreliable measurement makes the verdict inconclusive.
     pub strict: bool,
     /// The earlier run to compare with.
@@ -101,6 +103,7 @@ impl RunInfo {
             insecure: None,
             metrics_scenarios: DEFAULT_METRICS_SCENARIOS,
             thresholds: Vec::new(),
+            labels: Vec::new(),
             strict: false,
             baseline: None,
         }

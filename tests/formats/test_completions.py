@@ -64,6 +64,8 @@ class Completions(unittest.TestCase):
                 ("loadtester --timestamps k", "loadtester --timestamps kernel "),
                 ("loadtester --role t", "loadtester --role target "),
                 ("loadtester --completions f", "loadtester --completions fish "),
+                ("loadtester hel", "loadtester help "),
+                ("loadtester help exi", "loadtester help exit-codes "),
             ]:
                 zsh.type(f"{typed}\t")
                 zsh.hear(completed)
@@ -87,6 +89,9 @@ class Completions(unittest.TestCase):
             self.assertEqual(sorted(offered("loadtester --completions ")), ["bash", "fish", "zsh"])
             self.assertEqual(offered("loadtester --plan /etc/hostn"), ["/etc/hostname"])
             self.assertEqual(offered("loadtester -d "), [])
+            self.assertEqual(offered("loadtester --duration "), [])
+            self.assertIn("help", offered("loadtester hel"))
+            self.assertEqual(offered("loadtester help exit"), ["exit-codes"])
 
 
 if __name__ == "__main__":

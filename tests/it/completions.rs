@@ -60,5 +60,9 @@ fn bash_offers_flags_words_and_files() {
     assert_eq!(one(&["loadtester", "--demo", "--timestamps", "k"]), ["kernel"]);
     assert_eq!(one(&["loadtester", "--plan", "Cargo.t"]), ["Cargo.toml"]);
     assert!(one(&["loadtester", "-d", ""]).is_empty());
+    assert!(one(&["loadtester", "--duration", ""]).is_empty());
+    assert_eq!(one(&["loadtester", "Cargo.t"]), ["Cargo.toml"]);
+    assert_eq!(one(&["loadtester", "hel"]), ["help"]);
+    assert_eq!(one(&["loadtester", "help", "exit"]), ["exit-codes"]);
     assert!(one(&["loadtester", "http://x/", "-"]).contains(&"-c".to_owned()));
 }

@@ -39,6 +39,7 @@ pub fn snapshot() -> Snapshot {
         insecure: None,
         thresholds: Vec::new(),
         metrics_scenarios: 100,
+        labels: Vec::new(),
         strict: false,
         baseline: None,
     };

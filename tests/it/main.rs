@@ -8,6 +8,7 @@ mod cgroup;
 mod dashboard;
 mod endings;
 mod examples;
+mod command_line;
 mod completions;
 mod connecting;
 mod evidence;

@@ -172,9 +172,9 @@ fn url_faults() -> Faults {
     let form = UrlForm {
         url: "ftp://x/".into(),
         method: Some("get".into()),
-        headers: vec![("Connection".into(), "close".into())],
-        body: vec![],
+        headers: vec![("Connection".into(), "upgrade".into())],
         tls: UrlTls { cert: Some("a.pem".into()), ..UrlTls::default() },
+        ..UrlForm::default()
     };
     let overrides = Overrides { requests: Some(0), concurrency: Some(0), ..Overrides::default() };
     plan::from_url(&form, &overrides).unwrap_err()

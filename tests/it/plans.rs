@@ -1,6 +1,6 @@
 //! Plans as people write them: what they mean.
 
-use loadtester::plan::{self, ClientFiles, Faults, Model, Overrides, Plan, Tls, UrlForm, UrlTls, Versions};
+use loadtester::plan::{self, ClientFiles, Faults, Model, Overrides, Plan, Tls, UrlForm, Versions};
 use loadtester::schedule::{Arrivals, Picker, Piece};
 
 const S: u64 = 1_000_000_000;
@@ -230,20 +230,23 @@ fn the_command_line_goes_before_the_plan() {
     let requests = Some(7);
     let duration_ns = Some(2 * S);
     let rate = Some(9.0);
-    assert_eq!(extent(&closed, Overrides { requests, ..none }), ("closed", Some(7), None));
-    assert_eq!(extent(&closed, Overrides { duration_ns, ..none }), ("closed", None, Some(2)));
-    assert_eq!(extent(&closed, Overrides { duration_ns, requests, ..none }), ("closed", Some(7), Some(2)));
-    assert_eq!(extent(&closed, Overrides { rate, ..none }), ("open", Some(100), Some(11)));
-    assert_eq!(extent(&open, Overrides { requests, ..none }), ("open", Some(7), Some(1)));
-    assert_eq!(extent(&open, Overrides { duration_ns, ..none }), ("open", None, Some(2)));
-    assert_eq!(extent(&stages, Overrides { rate, ..none }), ("open", None, Some(10)));
-    assert_eq!(extent(&stages, Overrides { rate, duration_ns, ..none }), ("open", None, Some(2)));
-    let cut = parse_with(&stages, &Overrides { duration_ns, ..none }).unwrap_err();
+    assert_eq!(extent(&closed, Overrides { requests, ..none.clone() }), ("closed", Some(7), None));
+    assert_eq!(extent(&closed, Overrides { duration_ns, ..none.clone() }), ("closed", None, Some(2)));
+    assert_eq!(
+        extent(&closed, Overrides { duration_ns, requests, ..none.clone() }),
+        ("closed", Some(7), Some(2))
+    );
+    assert_eq!(extent(&closed, Overrides { rate, ..none.clone() }), ("open", Some(100), Some(11)));
+    assert_eq!(extent(&open, Overrides { requests, ..none.clone() }), ("open", Some(7), Some(1)));
+    assert_eq!(extent(&open, Overrides { duration_ns, ..none.clone() }), ("open", None, Some(2)));
+    assert_eq!(extent(&stages, Overrides { rate, ..none.clone() }), ("open", None, Some(10)));
+    assert_eq!(extent(&stages, Overrides { rate, duration_ns, ..none.clone() }), ("open", None, Some(2)));
+    let cut = parse_with(&stages, &Overrides { duration_ns, ..none.clone() }).unwrap_err();
     assert_eq!(places(&cut), ["-d"], "{cut}");
-    let many = parse_with(&closed, &Overrides { concurrency: Some(40), ..none }).unwrap();
+    let many = parse_with(&closed, &Overrides { concurrency: Some(40), ..none.clone() }).unwrap();
     assert_eq!(many.load.model, Model::Closed { connections: 40 });
     for bad in [Some(0), Some(u32::MAX)] {
-        let faults = parse_with(&closed, &Overrides { concurrency: bad, ..none }).unwrap_err();
+        let faults = parse_with(&closed, &Overrides { concurrency: bad, ..none.clone() }).unwrap_err();
         assert_eq!(places(&faults), ["-c"], "{faults}");
         assert!(faults.list()[0].message.contains(" 1000000"), "{faults}");
     }
@@ -287,8 +290,8 @@ fn a_url_and_its_flags_are_a_plan_of_one_scenario() {
         url: "http://127.0.0.1:8081/a?b=1".into(),
         method: Some("POST".into()),
         headers: vec![("A".into(), "1".into())],
-        body: vec![0xff, 0],
-        tls: UrlTls::default(),
+        body: Some(vec![0xff, 0]),
+        ..UrlForm::default()
     };
     let plan = plan::from_url(&form, &Overrides::default()).unwrap();
     assert_eq!((plan.load.requests, plan.load.duration_ns), (None, Some(10 * S)));

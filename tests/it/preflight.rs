@@ -58,6 +58,7 @@ fn closed(connections: u32, requests: Option<u64>) -> Plan {
         connections: Connections::default(),
         scenarios: vec![scenario("Get users", 2), scenario("Create user", 1)],
         thresholds: Vec::new(),
+        labels: Vec::new(),
         on_worker_loss: OnWorkerLoss::Fail,
         secrets: Secrets::default(),
         refuses_link_local: false,

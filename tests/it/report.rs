@@ -45,6 +45,7 @@ pub fn run_info() -> RunInfo {
         insecure: None,
         thresholds: Vec::new(),
         metrics_scenarios: 100,
+        labels: Vec::new(),
         strict: false,
         baseline: None,
     }

@@ -369,6 +369,7 @@ fn plan(model: Model, requests: Option<u64>, duration_ns: Option<u64>, warmup_ns
         connections: Connections::default(),
         scenarios: vec![scenario("a", 2, 50 * MS), scenario("b", 1, 80 * MS)],
         thresholds: Vec::new(),
+        labels: Vec::new(),
         on_worker_loss: OnWorkerLoss::Fail,
         secrets: Secrets::default(),
         refuses_link_local: false,

@@ -45,6 +45,7 @@ fn run(thresholds: &[&str]) -> Snapshot {
         insecure: None,
         thresholds: read(thresholds),
         metrics_scenarios: 100,
+        labels: Vec::new(),
         strict: false,
         baseline: None,
     };

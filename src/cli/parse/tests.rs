@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::cli::table::{FLAGS, Flag};
+use crate::cli::topic::Topic;
 
 fn parse_words(words: &[&str]) -> Result<Options, UsageError> {
-    parse(words.iter().map(OsString::from).collect())
+    parse(words.iter().map(OsString::from).collect(), &|_| false)
 }
 
 /// A value the flag takes.
@@ -14,12 +15,18 @@ fn sample(name: &str) -> &'static str {
         "--listen" => "127.0.0.1:0",
         "--report" => "a.json",
         "--completions" => "bash",
+        "--log-format" => "json",
+        "--stages" => "1s:5/s",
+        "--resolve" => "x:80:127.0.0.1",
+        "--env" | "--label" => "A=b",
+        "--env-file" => "FILE",
+        "--user" => "a:b",
         "--timestamps" => "user",
         "-H" => "A: b",
         "--coordinator" => "http://x:8080",
         "--allow-target" => "x:80",
         "--token-file" | "--operator-token-file" | "--state-dir" => "FILE",
-        "-d" | "--linger" | "--join-timeout" => "3s",
+        "-d" | "--timeout" | "--linger" | "--join-timeout" => "3s",
         "--max-regression" => "5%",
         "-b" | "-m" | "--plan" => "TEXT",
         _ => "7",
@@ -30,7 +37,10 @@ fn sample(name: &str) -> &'static str {
 fn every_flag_of_the_table_is_parsed_and_changes_something() {
     for flag in &FLAGS {
         let base: &[&str] = match flag.name {
-            "--plan" | "--demo" | "--schema" | "--report-schema" | "--completions" | "--role" => &[],
+            "--plan" | "--demo" | "--schema" | "--report-schema" | "--completions" | "--role" | "--man" => {
+                &[]
+            }
+            "--env" | "--env-file" => &["--plan", "a.yaml"],
             "--coordinator" => &["--role", "worker"],
             "--slot" | "--allow-target" => &["--role", "worker", "--coordinator", "http://y"],
             "--workers" | "--join-timeout" | "--state-dir" | "--token-file" | "--operator-token-file" => {
@@ -50,7 +60,8 @@ fn every_flag_of_the_table_is_parsed_and_changes_something() {
         let twice = parse_words(&words);
         let goes_first = matches!(flag.name, "--help" | "--version");
         // A second report of the same name is refused, a second header is not.
-        let expected = goes_first || matches!(flag.name, "-H" | "--allow-target");
+        let expected =
+            goes_first || matches!(flag.name, "-H" | "--allow-target" | "--env" | "--label" | "--resolve");
         assert_eq!(twice.is_ok(), expected, "{} twice: {twice:?}", flag.name);
     }
 }
@@ -62,6 +73,7 @@ fn a_flag_is_refused_in_every_role_where_it_does_not_belong() {
         match (role, flag.name) {
             (_, "--role") => &["--coordinator", "http://y"],
             (Role::Standalone, "--plan" | "--demo") => &[],
+            (Role::Standalone, "--env" | "--env-file") => &["--plan", "a.yaml"],
             (Role::Standalone, "--max-regression" | "--baseline-any-plan") => {
                 &["--baseline", "b.json", "http://x/"]
             }
@@ -203,15 +215,20 @@ fn all_values_arrive() {
 
 #[test]
 fn help_and_version_go_before_any_error() {
-    assert!(parse_words(&["--bogus", "-h"]).unwrap().help);
+    assert_eq!(parse_words(&["--bogus", "-h"]).unwrap().help, Some(Topic::Short));
+    for words in [&["--help", "plan"][..], &["--help=plan"], &["help", "plan"], &["-c", "5", "help", "plan"]]
+    {
+        assert_eq!(parse_words(words).unwrap().help, Some(Topic::Plan), "{words:?}");
+    }
+    assert_eq!(parse_words(&["http://x", "-h", "y"]).unwrap().help, Some(Topic::Short));
     assert!(parse_words(&["--version", "x", "y"]).unwrap().version);
 }
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn a_usage_error_names_the_flag_and_the_remedy() {
-    let cases: [(&[&str], &str); 61] = [
-        (&[], "nothing to do: give a plan or a URL, or try --demo\n  loadtester --plan"),
+    let cases: &[(&[&str], &str)] = &[
+        (&[], "nothing to do: give a plan or a URL, or try --demo\n  loadtester loadplan.yaml"),
         (&["--chekc"], "unknown flag `--chekc`, did you mean `--check`?"),
         (&["--xyzzyx"], "--help lists them all"),
         (&["-x"], "unknown flag `-x`: --help"),
@@ -220,7 +237,8 @@ fn a_usage_error_names_the_flag_and_the_remedy() {
         (&["http://x", "-b", "--check"], "a body that begins like a flag is written -b=--check"),
         (&["--plan", "a", "--plan", "b"], "--plan is given twice"),
         (&["http://x", "http://y"], "`http://x` and `http://y` stand without a flag"),
-        (&["plan.yaml"], "a plan is given with --plan"),
+        (&["a.yaml", "--plan", "b.yaml"], "--plan and `a.yaml` both say what to send"),
+        (&["plan"], "`plan` is no command, no file and no URL"),
         (&["--plan", "a", "http://x"], "--plan and a URL both say what to send"),
         (&["--plan", "a", "--demo"], "--plan and --demo both"),
         (&["--demo", "http://x"], "a URL and --demo both"),
@@ -256,7 +274,25 @@ fn a_usage_error_names_the_flag_and_the_remedy() {
         (&["--role", "coordinator", "-d", "5s"], "this coordinator has none: add --plan"),
         (&["--demo", "--once", "-d", "5s"], "-d has no meaning there"),
         (&["--demo", "--once", "--check"], "--check has no meaning there"),
-        (&["--duration", "5s"], "unknown flag `--duration`: write `-d DURATION`"),
+        (&["http://x", "--duration", "5"], "--duration `5`: a duration needs a unit"),
+        (&["http://x", "--duration", "5s", "-d", "5s"], "-d is given twice"),
+        (&["http://x", "--http2"], "unknown flag `--http2`: --help lists them all"),
+        (
+            &["--plan", "a", "--timeout", "5s"],
+            "--timeout belongs to a URL: add one, or write it into the plan: `defaults.timeout`",
+        ),
+        (&["--plan", "a", "--user", "a:secret"], "as `Authorization: Basic …`"),
+        (&["http://x", "-u", "secret"], "-u: has no password: write USER:PASSWORD"),
+        (&["http://x", "--env", "A=b"], "--env fills in `${…}` of a plan"),
+        (&["--plan", "a", "--env", "secret"], "--env: has no `=`: write KEY=VALUE"),
+        (&["--plan", "a", "--label", "a-b=c"], "--label `a-b=c`: `a-b` is not a label's name"),
+        (&["http://x", "-4", "-6"], "-4 and -6: keep one"),
+        (&["http://x", "--stages", "1s:5/s", "-r", "5"], "remove -r, or the stages"),
+        (&["http://x", "--stages", "1s"], "--stages `1s`: `1s` is not a stage"),
+        (&["http://x", "--once", "--stages", "1s:5/s"], "--stages has no meaning there"),
+        (&["http://x", "--resolve", "x:80"], "--resolve `x:80`: not three parts"),
+        (&["http://x", "--log-format", "xml"], "write text or json"),
+        (&["--role", "worker", "--coordinator", "http://x", "-6"], "this worker has none: add --plan"),
         (&["-X", "POST"], "unknown flag `-X`: write `-m METHOD`"),
         (&["--dry-run"], "unknown flag `--dry-run`: write `--check`"),
         (&["http://x", "-c", "many"], "-c `many`: not a count"),
@@ -266,7 +302,7 @@ fn a_usage_error_names_the_flag_and_the_remedy() {
         (&["http://x", "-d", "30"], "-d `30`: a duration needs a unit: write 30s"),
         (&["http://x", "-H", "A"], "-H `A`: not a header: write it as 'Name: value'"),
         (&["http://x", "-H", "A b: c"], "is not a header name"),
-        (&["http://x", "-H", "Connection: close"], "remove it"),
+        (&["http://x", "-H", "Connection: upgrade"], "remove it"),
         (&["http://x", "--listen", "8089"], "like 127.0.0.1:8089"),
         (&["http://x", "--threads", "0"], "write at least 1"),
         (&["http://x", "--threads", "1025"], "at most 1024"),
@@ -284,6 +320,6 @@ fn a_usage_error_names_the_flag_and_the_remedy() {
         assert!(error.contains(expected), "{words:?}: {error}");
     }
     use std::os::unix::ffi::OsStringExt;
-    let error = parse(vec!["--demo".into(), OsString::from_vec(vec![0xff])]).unwrap_err();
+    let error = parse(vec!["--demo".into(), OsString::from_vec(vec![0xff])], &|_| false).unwrap_err();
     assert_eq!(error.to_string(), "argument 2 is not valid UTF-8");
 }

@@ -26,6 +26,7 @@ fn end_of(duration_s: Option<u64>, measured_s: f64) -> f64 {
         insecure: None,
         thresholds: Vec::new(),
         metrics_scenarios: 100,
+        labels: Vec::new(),
         strict: false,
         baseline: None,
     };

@@ -10,7 +10,7 @@ use crate::report::json::rfc3339;
 use crate::report::sanitize::{one_line, unbroken};
 use crate::report::scenario_rows;
 use crate::report::threshold;
-use crate::run::State;
+use crate::run::{RunInfo, State};
 use crate::tally::{Counter, Histogram, Merged, RowCounter, RowTime, RowTimer, Timer, quantile};
 use crate::units::plural;
 
@@ -381,6 +381,7 @@ pub(crate) fn environment(source: &Source) -> Markup {
         ),
         ("digest", run.plan_digest.clone()),
         ("load", run.load.clone()),
+        ("labels", labels(run)),
         ("seed", run.seed.to_string()),
         ("model", run.model.to_owned()),
         ("started at", rfc3339(snapshot.started_at).map_or("–".to_owned(), |at| plain(&at))),
@@ -398,6 +399,7 @@ pub(crate) fn environment(source: &Source) -> Markup {
             format!("{} in full, {} resumed", count(tls.handshakes_full), count(tls.handshakes_resumed));
         facts.push(("TLS handshakes", handshakes));
     }
+    facts.retain(|(_, value)| !value.is_empty());
     html! {
         section aria-labelledby="environment" {
             h2 id="environment" { "Plan and environment" }
@@ -410,6 +412,12 @@ pub(crate) fn environment(source: &Source) -> Markup {
             }
         }
     }
+}
+
+/// `build=17, team=search`.
+fn labels(run: &RunInfo) -> String {
+    let labels = run.labels.iter().map(|(name, value)| format!("{name}={value}"));
+    labels.collect::<Vec<_>>().join(", ")
 }
 
 /// A list of names and values.

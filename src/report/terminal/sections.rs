@@ -50,6 +50,10 @@ pub(crate) fn load(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
     }
     plan.push(format!("seed {}", run.seed));
     page.field("plan", &plan);
+    let labels: Vec<String> = run.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if !labels.is_empty() {
+        page.field("labels", &labels);
+    }
 }
 
 /// The planned, offered and achieved rates.

@@ -1,7 +1,6 @@
 //! Recovery from a `--state-dir` used before: its records are taken in one by one; then whether its run may be
 //! continued, and when it is over for good.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use super::CoordinatorService;
@@ -10,7 +9,7 @@ use crate::fleet::coordinator::Record;
 use crate::fleet::messages::PlanBundle;
 use crate::fleet::report::Report;
 use crate::journal::Journal;
-use crate::roles::{Exit, Failure, plan_form};
+use crate::roles::{Exit, Failure, log, plan_form};
 
 /// Takes in a journal's records in their order. State machine and service advance together, as they did when
 /// the records were written.
@@ -169,14 +168,12 @@ impl CoordinatorService {
         if self.sealed.is_none() {
             return self.say(&format!("taken up from --state-dir: run {run}"));
         }
-        // Even when quiet: a verdict without load must not be mistaken for a new one. Standard error may be
-        // closed; the reports are written all the same.
-        let _ = writeln!(
-            std::io::stderr(),
-            "note: {} holds a run that has ended (run {run}): nothing is sent now, its result is reported again; for \
+        // Even when quiet: a verdict without load must not be mistaken for a new one.
+        log::note(&format!(
+            "{} holds a run that has ended (run {run}): nothing is sent now, its result is reported again; for \
              another run name another directory",
             self.place()
-        );
+        ));
     }
 
     /// Record that the result is reported, so that no other process reports it again.

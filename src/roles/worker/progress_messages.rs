@@ -2,7 +2,7 @@
 //!
 //! The reason a worker ends is printed elsewhere, always.
 
-use std::io::Write as _;
+use crate::roles::log;
 
 /// Minimum interval between two messages about an unreachable coordinator.
 const AGAIN_NS: u64 = 10_000_000_000;
@@ -46,14 +46,14 @@ impl ProgressMessages {
     /// Print that the coordinator accepted this worker.
     pub(crate) fn joined(&mut self, worker: u32, run: &dyn std::fmt::Display) {
         self.was_reached = true;
+        log::of_run(run, Some(worker));
         self.say(&format!("joined as worker {worker} of run {run}"));
     }
 
     /// Print a line on standard error, unless quiet.
     pub(crate) fn say(&self, line: &str) {
         if !self.is_quiet {
-            // Standard error may be closed; the run goes on.
-            let _ = writeln!(std::io::stderr(), "fleet: {line}");
+            log::info(&format!("fleet: {line}"));
         }
     }
 }

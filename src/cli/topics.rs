@@ -1,0 +1,155 @@
+//! The texts of the help's topics that are not about flags.
+
+use serde_json::Value;
+
+use super::help::entry;
+use crate::plan;
+use crate::report::EXTENSIONS;
+
+/// The column at which the meanings of a plan's keys begin.
+const KEY_COLUMN: usize = 28;
+
+pub(super) const THRESHOLDS: &str = "\
+What a run has to keep to, in the plan; all of it has to hold:
+
+  thresholds:
+    - p99 < 250ms
+    - error_rate < 1%
+    - \"Get users: p95 < 100ms\"
+    - { expression: \"rate >= 495/s\", abort_after: 10s }
+
+A threshold is [SCENARIO:] [WHICH] FIGURE < | <= | > | >= | == LIMIT.
+
+  p50 to p99.99, median,   a time, like 250ms; a request that failed or was
+  mean, max                dropped because of the target counts as over the
+                           limit of a percentile
+  error_rate               a share, like 1% or 0.01
+  rate                     good responses a second, like 495/s
+  dropped, count           requests never sent; requests that ended
+  answered_share           share of the time with answers, like 99%
+  longest_gap              the longest time without one, like 2s
+
+WHICH goes before a time: `service` looks at service times (from the send on)
+instead of response times (from the instant a request was due on; `response`),
+`ok` only at requests that ended well, `failed` only at those that did not.
+
+A plan with thresholds and none on answered_share or longest_gap gets
+`answered_share >= 99%`. A threshold that too few requests decide is neither
+kept nor broken: exit code 4. `--check` tells how many would decide.
+`abort_after` ends the run once the threshold was broken for so long.
+";
+
+pub(super) const FLEET: &str = "\
+One coordinator holds the plan, judges and reports; workers send the load:
+
+  loadtester loadplan.yaml --role coordinator --workers 3
+  loadtester --role worker --coordinator http://HOST:8080
+
+LOADTESTER_TOKEN or --token-file gives both the same token
+(`openssl rand -hex 32` makes one); without, a coordinator listens on this
+machine alone. The flags of the plan (-c, -r, --env, --label, ...) belong to
+whoever brings it.
+";
+
+/// Variables that are read, and what for.
+pub(super) const VARIABLES: [(&str, &str); 10] = [
+    (
+        "NAME",
+        "any name that the plan has as `${NAME}` or `${NAME:-default}`; --env and --env-file go before; `$${` is the plain `${`",
+    ),
+    ("LOADTESTER_TOKEN", "the token that workers show to the coordinator (--token-file)"),
+    ("LOADTESTER_OPERATOR_TOKEN", "the token that starts and stops runs (--operator-token-file)"),
+    ("LOADTESTER_READ_TOKEN", "a token that opens status, metrics and dashboard and no more"),
+    ("JOB_COMPLETION_INDEX", "a worker's place (--slot), as Kubernetes sets it"),
+    ("NO_COLOR", "set and not empty: no colours (--no-color)"),
+    ("SSL_CERT_FILE", "PEM file of the CAs to trust instead of the system's"),
+    ("SSL_CERT_DIR", "directory of such files"),
+    ("GITHUB_ACTIONS", "`true`: the run annotates what failed"),
+    ("GITHUB_STEP_SUMMARY", "the file to which such a job's summary is added"),
+];
+
+pub(super) fn environment() -> String {
+    let entries = VARIABLES.iter().map(|(name, what)| entry(2, name, 29, what));
+    let file = "lines of KEY=VALUE; empty lines and lines that begin with # are skipped, `export ` before a key and quotes \
+                around a value are left out";
+    let entries = entries.collect::<String>();
+    format!("Variables of the environment:\n{entries}\nThe file of --env-file:\n{}", entry(0, "", 2, file))
+}
+
+pub(super) fn reports() -> String {
+    let mut text = "Formats of --report, by the end of the name:\n".to_owned();
+    for (extension, format) in EXTENSIONS {
+        text += &entry(2, &format!(".{extension}"), 18, format.meaning());
+    }
+    text += &entry(2, "-", 18, "JSON on standard output; the summary goes to standard error");
+    text += "\nA file is replaced when its new content is complete, and whatever the ending is:\n\
+             without a result it says why. While a run lasts, and for --linger after it, the\n\
+             status server has:\n";
+    for (path, what) in [
+        ("/", "the dashboard"),
+        ("/status", "the run so far, as JSON"),
+        ("/metrics", "the same for Prometheus"),
+        ("/report.json", "the result, once the run is over; .html, .xml and .csv likewise"),
+        ("/healthz, /readyz", "this process is alive; the run has begun"),
+    ] {
+        text += &entry(2, path, 21, what);
+    }
+    text
+}
+
+/// The keys of a plan, from its schema.
+pub(super) fn plan() -> String {
+    let mut text = "A load plan is a YAML file:\n\n\
+                    \u{20} base_url: http://127.0.0.1:8081\n\
+                    \u{20} load: { rate: 500/s, duration: 30s }\n\
+                    \u{20} scenarios:\n\
+                    \u{20}   - { name: Get users, path: \"/v1/users?page=1\", weight: 2 }\n\
+                    \u{20}   - { path: /v1/users, method: POST, body: \"{}\" }\n\
+                    \u{20} thresholds: [p99 < 250ms, error_rate < 1%]\n\n\
+                    `${NAME}` and `${NAME:-default}` come from the environment, `$${` is the plain\n\
+                    `${`. Keys at the top that begin with x- are ignored: a place for anchors.\n\n"
+        .to_owned();
+    let schema: Value = serde_json::from_str(&plan::schema()).unwrap_or_default();
+    keys(&schema, 0, &mut text);
+    text
+}
+
+/// A line or more for each key of `schema`, those within it below.
+fn keys(schema: &Value, depth: usize, text: &mut String) {
+    let of_items = &schema["items"];
+    let properties = schema["properties"].as_object().or_else(|| of_items["properties"].as_object());
+    for (key, inner) in properties.into_iter().flatten() {
+        let mut what = inner["description"].as_str().unwrap_or_default().trim().to_owned();
+        match &inner["default"] {
+            Value::Null => {}
+            Value::String(default) => what += &format!(" Default: {default}."),
+            default => what += &format!(" Default: {default}."),
+        }
+        *text += &entry(2 * depth, key, KEY_COLUMN, &what);
+        keys(inner, depth + 1, text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_topic_thresholds_names_every_word_of_a_threshold() {
+        for word in plan::THRESHOLD_WORDS {
+            assert!(THRESHOLDS.contains(word), "{word}");
+        }
+        for line in THRESHOLDS.lines().filter_map(|line| line.trim().strip_prefix("- ")) {
+            assert!(plan().contains("thresholds"), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_topic_plan_has_the_keys_at_every_depth() {
+        let text = plan();
+        for key in ["base_url", "\n  stages", "\n    from", "\n  body ", "labels", "\n    json", "connect_to"]
+        {
+            assert!(text.contains(key), "{key}: {text}");
+        }
+    }
+}
