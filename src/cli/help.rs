@@ -1,11 +1,10 @@
 //! Generates the help, by topic, and the README's table of flags.
 
+use super::layout::entry;
 use super::table::{FLAGS, Flag, Group, Kind};
 use super::topic::Topic;
 use super::topics;
 
-/// The longest line, so that it fits a terminal.
-pub(super) const WIDTH: usize = 80;
 /// The column at which the explanations begin.
 const COLUMN: usize = 25;
 /// The same where flags have both their names.
@@ -106,25 +105,6 @@ pub(super) fn explained(flag: &Flag) -> String {
     format!("{}{again}{default}", flag.help)
 }
 
-/// `left` after `indent` spaces, and `text` from `column` on, wrapped to the width.
-pub(super) fn entry(indent: usize, left: &str, column: usize, text: &str) -> String {
-    let mut line = format!("{}{left}", " ".repeat(indent));
-    // A long name has a line of its own.
-    let mut lines =
-        if line.chars().count() >= column { std::mem::take(&mut line) + "\n" } else { String::new() };
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        if line.chars().count() + 1 + word.chars().count() > WIDTH && line.chars().count() > column {
-            lines += line.trim_end();
-            lines.push('\n');
-            line.clear();
-        }
-        let padding = column.saturating_sub(line.chars().count());
-        line += &" ".repeat(padding.max(1));
-        line += word;
-    }
-    lines + line.trim_end() + "\n"
-}
-
 /// `-c, --connections N`.
 pub(super) fn typed(flag: &Flag) -> String {
     let names = flag.names().collect::<Vec<_>>().join(", ");
@@ -144,6 +124,7 @@ pub fn markdown_table() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::layout::WIDTH;
 
     #[test]
     fn every_topic_fits_the_width_and_says_something() {

@@ -12,6 +12,7 @@ mod contradictions;
 mod error;
 mod fleet;
 mod help;
+mod layout;
 mod man;
 mod options;
 mod parse;

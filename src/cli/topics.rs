@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::help::entry;
+use super::layout::entry;
 use crate::plan;
 use crate::report::EXTENSIONS;
 

@@ -3,11 +3,9 @@
 
 use core::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
-
 use super::fault::quoted;
 use super::limits::{MAX_DURATION_NS, MAX_TIMEOUT_NS};
-use super::overrides::Overrides;
+use super::overrides::{Family, Overrides};
 use super::path::Path;
 use super::plan_schema::{Document, LoadForm};
 use super::reader::PlanReader;
@@ -38,34 +36,6 @@ pub struct Connections {
     pub unix: Option<String>,
     /// The addresses of the target that are used; `None`: all.
     pub family: Option<Family>,
-}
-
-/// A family of IP addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Family {
-    /// IPv4, `-4`.
-    V4,
-    /// IPv6, `-6`.
-    V6,
-}
-
-impl Family {
-    /// Whether `ip` belongs to it.
-    pub const fn has(self, ip: IpAddr) -> bool {
-        match self {
-            Self::V4 => ip.is_ipv4(),
-            Self::V6 => ip.is_ipv6(),
-        }
-    }
-
-    /// Its flag and its name.
-    pub(crate) const fn flag_and_name(self) -> (&'static str, &'static str) {
-        match self {
-            Self::V4 => ("-4", "IPv4"),
-            Self::V6 => ("-6", "IPv6"),
-        }
-    }
 }
 
 impl Default for Connections {

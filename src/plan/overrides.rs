@@ -4,8 +4,6 @@ use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::connections::Family;
-
 /// Command-line values that replace those of a plan; `load` and `connections` have the rules. They travel with
 /// a plan from a coordinator to its workers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -53,4 +51,32 @@ pub struct ResolveOverride {
     pub port: u16,
     /// Where connections go, to the same port.
     pub address: IpAddr,
+}
+
+/// A family of IP addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// IPv4, `-4`.
+    V4,
+    /// IPv6, `-6`.
+    V6,
+}
+
+impl Family {
+    /// Whether `ip` belongs to it.
+    pub const fn has(self, ip: IpAddr) -> bool {
+        match self {
+            Self::V4 => ip.is_ipv4(),
+            Self::V6 => ip.is_ipv6(),
+        }
+    }
+
+    /// Its flag and its name.
+    pub(crate) const fn flag_and_name(self) -> (&'static str, &'static str) {
+        match self {
+            Self::V4 => ("-4", "IPv4"),
+            Self::V6 => ("-6", "IPv6"),
+        }
+    }
 }

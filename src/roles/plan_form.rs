@@ -151,3 +151,28 @@ pub(crate) fn files(bundle: &PlanBundle) -> Result<Pem, String> {
 fn form(bundle: &PlanBundle) -> Result<Form, String> {
     Form::deserialize(&bundle.content).map_err(|e| one_line(&format!("no plan of this version: {e}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_command_line_says_of_a_plan_travels_with_it() {
+        let path = std::env::temp_dir().join(format!("loadtester-plan-form-{}.yaml", std::process::id()));
+        let text = "base_url: http://a:80/${BASE}\nload: {requests: 5}\nscenarios: [{path: /}]\n";
+        std::fs::write(&path, text).unwrap();
+        let words = "-c 3 --stages 0s:10/min,1m:10/min --no-keepalive -6 --resolve a:80:::1 --label build=17 --env BASE=b";
+        let words =
+            words.split(' ').map(std::ffi::OsString::from).chain(["--plan".into(), path.clone().into()]);
+        let options = crate::cli::parse(words.collect(), &|_| false).unwrap();
+        let (plan, bundle) = of(&options).unwrap().unwrap();
+        std::fs::remove_file(path).unwrap();
+        let text = serde_json::to_string(&bundle).unwrap();
+        let received = read(&serde_json::from_str(&text).unwrap()).unwrap();
+        assert_eq!(received, plan);
+        assert_eq!(received.labels, [("build".to_owned(), "17".to_owned())]);
+        assert_eq!(received.connections.connect_to, Some(("::1".to_owned(), 80)));
+        assert!(!received.connections.keep_alive && received.connections.family.is_some());
+        assert_eq!((received.scenarios[0].path.as_str(), received.model_name()), ("/b/", "open"));
+    }
+}

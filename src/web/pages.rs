@@ -125,7 +125,8 @@ mod tests {
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (addr, timing) = (listener.local_addr().unwrap(), Timing::new(None, &listener));
-        let mut frontend = Frontend::open(listener, Hosts::Any, open(), open(), timing, Deadlines::default()).unwrap();
+        let mut frontend =
+            Frontend::open(listener, Hosts::Any, open(), open(), timing, Deadlines::default()).unwrap();
         let page = ask(addr, "/metrics");
         // A reader may close its sending side early.
         page.shutdown(Shutdown::Write).unwrap();

@@ -306,5 +306,5 @@ fn the_man_page_is_one_that_groff_reads_without_a_warning() {
     };
     assert_eq!(String::from_utf8_lossy(&read.stderr), "", "groff warns");
     let text = String::from_utf8_lossy(&read.stdout);
-    assert!(text.contains("EXIT STATUS") && text.contains("130"), "{text}");
+    assert!(text.contains("prints the keys of a plan"), "{text}");
 }

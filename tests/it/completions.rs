@@ -53,7 +53,7 @@ fn fish_can_read_its_script() {
 
 #[test]
 fn bash_offers_flags_words_and_files() {
-    let Some(flags) = offered(&["loadtester", "--re"]) else { return };
+    let Some(flags) = offered(&["loadtester", "--repo"]) else { return };
     assert_eq!(flags, ["--report", "--report-schema"]);
     let one = |words: &[&str]| offered(words).unwrap();
     assert_eq!(one(&["loadtester", "--role", ""]), ["standalone", "worker", "coordinator", "target"]);

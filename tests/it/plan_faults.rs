@@ -36,7 +36,7 @@ fn each_fault(text: impl Fn(&str) -> String, cases: &[Case]) -> String {
     cases.iter().map(fault).collect()
 }
 
-const LOADS: [Case; 22] = [
+const LOADS: [Case; 23] = [
     ("{}", "3:7: load", &["`requests: 1000`", "-n 1000", "`duration: 30s`", "-d 30s"]),
     ("{rate: 500/s}", "3:14: load.rate", &["`duration: 30s`", "-d 30s"]),
     ("{rate: 1/s, requests: 99M}", "3:29: load.requests", &["720h"]),
@@ -57,11 +57,16 @@ const LOADS: [Case; 22] = [
     ("{stages: [{for: 0s, rate: 1/s}]}", "3:16: load.stages", &[]),
     ("{stages: [{for: 1s, rate: 0/s}]}", "3:16: load.stages", &[]),
     ("{stages: [{for: 1s}]}", "3:17: load.stages[0].rate", &["`rate:`"]),
-    ("{warmup: 1s, stages: [{for: 1s, rate: 9/s}]}", "3:16: load.warmup", &["`{ for: 0s, rate: … }`"]),
+    ("{warmup: 1s, stages: [{for: 1s, rate: 9/s}]}", "3:16: load.warmup", &["`from: 100/s`"]),
+    (
+        "{stages: [{for: 1s, rate: 1/s}, {for: 1s, from: 1/s, rate: 2/s}]}",
+        "3:55: load.stages[1].from",
+        &["`{ for: 0s, rate: … }`"],
+    ),
     ("[]", "3:7: load", &[]),
 ];
 
-const SCENARIOS: [Case; 18] = [
+const SCENARIOS: [Case; 20] = [
     ("[]", "3:12: scenarios", &["1"]),
     ("[{path: /}, {path: /}]", "3:24: scenarios[1]", &["`name`"]),
     ("[{path: /, method: G T}]", "3:31: scenarios[0].method", &[]),
@@ -83,6 +88,8 @@ const SCENARIOS: [Case; 18] = [
     ("[{path: 'http://y/'}]", "3:20: scenarios[0].path", &["`base_url`"]),
     ("[{path: /a, weight: 1048573}, {path: /b, weight: 65537}]", "3:12: scenarios", &[]),
     ("[x]", "3:13: scenarios[0]", &["`x`"]),
+    ("[{path: /, rate: 5/s}]", "3:23: scenarios[0].rate", &["`load.rate`", "`weight`"]),
+    ("[{path: /, headers: {Host: [a, b]}}]", "3:33: scenarios[0].headers.Host", &[]),
     ("{path: /}", "3:12: scenarios", &["`- `"]),
 ];
 

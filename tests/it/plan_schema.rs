@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::json_schema::violation;
 
 /// Plans that both accept.
-const GOOD: [&str; 12] = [
+const GOOD: [&str; 13] = [
     include_str!("sample.yaml"),
     "plan: Checkout\nbase_url: http://x\nload: {requests: 10}\nscenarios: [{path: /}]",
     "base_url: http://x/api\nload: {requests: 10k, duration: 1.5s, concurrency: 5, warmup: 0s, drain: 1h}\nscenarios: [{path: /, weight: 2, name: a}, {path: /, name: b}]",
@@ -21,10 +21,11 @@ const GOOD: [&str; 12] = [
     "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /, expect: {status: [200, 3xx, '204'], header: {Content-Type: application/json, X: 1, Y: {contains: a}}, body_contains: [a, b], json: {/0/name: John, '': 1.5, /b: true, /c: null}, body_bytes: {min: 1KiB}, max_body: 2MiB}}]",
     "base_url: http://x\nload: {requests: 10}\ndefaults: {expect: {status: 2xx, body_contains: a, body_bytes: 5, max_body: 512}}\nscenarios: [{path: /}]",
     "base_url: http://x\nload: {rate: 5/s, duration: 1s}\nscenarios: [{path: /}]\nfleet: {on_worker_loss: redistribute}",
+    "x-a: &a [1, true]\nx-b: {c: 1}\nbase_url: http://x\nload: {stages: [{for: 1s, from: 10/min, rate: 0.5/s}]}\nlabels: {build: 17, team_2: a b}\ndefaults: {headers: {Connection: keep-alive}}\nscenarios: [{path: /, headers: {A: [x, 1, true], B: *a}}]",
 ];
 
 /// What stands in for a good plan's part and makes its form wrong.
-const BAD_FORM: [&str; 49] = [
+const BAD_FORM: [&str; 52] = [
     "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /}]\nfleet: {on_worker_loss: ignore}",
     "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /}]\nfleet: {workers: 3}",
     "load: {requests: 10}\nscenarios: [{path: /}]",
@@ -44,7 +45,10 @@ const BAD_FORM: [&str; 49] = [
     "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /, name: }]",
     "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /, name: true}]",
     "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /, headers: [A]}]",
-    "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /, headers: {A: [1]}}]",
+    "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /, headers: {A: [[1]]}}]",
+    "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /, headers: {A: []}}]",
+    "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /}]\nlabels: {a: [b]}",
+    "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /}]\ny-a: 1",
     "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /, headers: {A: }}]",
     "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /, body: {a: 1}}]",
     "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /, timeout: 5}]",
@@ -77,13 +81,17 @@ const BAD_FORM: [&str; 49] = [
 ];
 
 /// Plans of the right form that mean nothing: only the parser can know.
-const BAD_MEANING: [&str; 20] = [
+const BAD_MEANING: [&str; 24] = [
     "base_url: http://x\nscenarios: [{path: /}]",
     "base_url: x\nload: {requests: 10}\nscenarios: [{path: /}]",
     "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: x}]",
     "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /}, {path: /}]",
     "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /, method: get}]",
     "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /, headers: {Connection: close}}]",
+    "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /, headers: {Host: [a, b]}}]",
+    "base_url: http://x\nload: {requests: 10, keep_alive: false}\nscenarios: [{path: /, headers: {Connection: keep-alive}}]",
+    "base_url: http://x\nload: {stages: [{for: 1s, rate: 5/s}, {for: 1s, from: 1/s, rate: 5/s}]}\nscenarios: [{path: /}]",
+    "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /}]\nlabels: {a-b: c}",
     "base_url: http://x\nload: {requests: 10}\nscenarios: [{path: /, timeout: 0s}]",
     "base_url: http://x\nload: {rate: 5/s}\nscenarios: [{path: /}]",
     "base_url: http://x\nload: {rate: 5/s, stages: [{for: 1s, rate: 1/s}]}\nscenarios: [{path: /}]",
@@ -149,7 +157,7 @@ fn the_schema_is_complete_and_uses_only_words_judged_here() {
         }
     });
     let judged = "$schema additionalProperties default description enum examples items maxItems maxProperties \
-                  maximum minItems minimum pattern properties required title type";
+                  maximum minItems minimum pattern patternProperties properties required title type";
     for word in words {
         assert!(judged.split(' ').any(|known| known == word), "{word} is not judged by this test");
     }
