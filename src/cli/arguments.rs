@@ -129,6 +129,6 @@ fn unknown(name: &str) -> UsageError {
     // Two-letter names are too similar for a guess.
     let guess =
         if name.len() > 3 { did_you_mean(name, names.filter(|n| n.len() > 2)) } else { String::new() };
-    let guess = if guess.is_empty() { ": --help lists them all".to_owned() } else { guess };
+    let guess = if guess.is_empty() { ": `--help all` lists them".to_owned() } else { guess };
     UsageError::new(format!("unknown flag {}{guess}", quoted(name)))
 }

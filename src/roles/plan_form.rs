@@ -69,6 +69,7 @@ pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanBundle)>, Failur
     let overrides = options.overrides();
     let plan = plan::parse(&text, path, &overrides, &look_up);
     let plan = plan.map_err(|faults| Failure::usage(faults.to_string()))?;
+    given.check_named(options)?;
     let variables = variables.into_inner();
     let pem = tls_files::contents(&plan, tls_files::folder(Some(path))).map_err(Failure::usage)?;
     if pem.ca.is_some() {

@@ -50,7 +50,11 @@ fn plan_of(options: &Options) -> Result<Plan, Failure> {
         (Some(path), _) => {
             let text = plan_source::read(path).map_err(Failure::usage)?;
             let variables = Variables::of(options)?;
-            plan::parse(&text, path, &overrides, &|name| variables.look_up(name))
+            let plan = plan::parse(&text, path, &overrides, &|name| variables.look_up(name));
+            if plan.is_ok() {
+                variables.check_named(options)?;
+            }
+            plan
         }
         (None, Some(url)) => {
             let body = options.body.as_deref().map(plan_source::body).transpose().map_err(Failure::usage)?;

@@ -1,14 +1,15 @@
 //! The values for `${NAME}` in a plan: from `--env`, from the file of `--env-file`, from the environment, in this
 //! order.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
 use super::{Failure, tokens};
 use crate::cli::Options;
-use crate::plan::quoted;
+use crate::plan::{did_you_mean, quoted};
 use crate::units::print_bytes;
 
 /// The largest file of variables, in bytes.
@@ -16,7 +17,11 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// Values that go before those of the environment.
 #[derive(Debug, Default)]
-pub(crate) struct Variables(BTreeMap<String, String>);
+pub(crate) struct Variables {
+    given: BTreeMap<String, String>,
+    /// The names that were looked up.
+    named: RefCell<BTreeSet<String>>,
+}
 
 impl Variables {
     /// Those that the command line gives.
@@ -31,15 +36,35 @@ impl Variables {
             given.extend(parse(&text).map_err(|why| Failure::usage(format!("{flag}:{why}")))?);
         }
         given.extend(options.env.iter().cloned());
-        Ok(Self(given))
+        Ok(Self { given, ..Self::default() })
     }
 
     /// The value of the variable `name`; a token is none, wherever it is given.
     pub(crate) fn look_up(&self, name: &str) -> Option<String> {
+        self.named.borrow_mut().insert(name.to_owned());
         if tokens::VARIABLES.contains(&name) {
             return None;
         }
-        self.0.get(name).cloned().or_else(|| std::env::var(name).ok())
+        self.given.get(name).cloned().or_else(|| std::env::var(name).ok())
+    }
+
+    /// Checks that the plan, now read, names each variable of `--env`: one that it does not is a slip, and the plan
+    /// may have gone on with a default. A file may serve several plans.
+    ///
+    /// # Errors
+    /// The first that it does not name.
+    pub(crate) fn check_named(&self, options: &Options) -> Result<(), Failure> {
+        let named = self.named.borrow();
+        let Some((key, _)) = options.env.iter().find(|(key, _)| !named.contains(key)) else { return Ok(()) };
+        // Variables are in capitals, and guesses in lower case.
+        let lower: Vec<String> = named.iter().map(|name| name.to_lowercase()).collect();
+        let near = did_you_mean(key, lower.iter().map(String::as_str));
+        let remedy = match named.iter().zip(&lower).find(|(_, lower)| near.contains(&quoted(lower))) {
+            Some((name, _)) => format!(", did you mean {}?", quoted(name)),
+            None => ": remove it, or correct its name".to_owned(),
+        };
+        let shown = quoted(&format!("${{{key}}}"));
+        Err(Failure::usage(format!("--env {key}: the plan has no {shown}{remedy}")))
     }
 }
 
@@ -98,9 +123,29 @@ mod tests {
 
     #[test]
     fn a_given_value_goes_before_the_environment_and_no_token_is_a_variable() {
-        let given = |name: &str| Variables([(name.to_owned(), "given".to_owned())].into());
+        let given = |name: &str| {
+            let given = [(name.to_owned(), "given".to_owned())].into();
+            Variables { given, ..Variables::default() }
+        };
         assert_eq!(given("PATH").look_up("PATH").as_deref(), Some("given"));
         assert_ne!(given("A").look_up("PATH").as_deref(), Some("given"));
         assert_eq!(given("LOADTESTER_TOKEN").look_up("LOADTESTER_TOKEN"), None);
+    }
+
+    #[test]
+    fn a_variable_of_the_command_line_that_the_plan_does_not_name_is_a_slip() {
+        let options = Options { env: vec![("HOTS".to_owned(), "x".to_owned())], ..Options::default() };
+        let variables = Variables::of(&options).unwrap();
+        assert!(
+            variables
+                .check_named(&options)
+                .unwrap_err()
+                .message
+                .contains("the plan has no `${HOTS}`: remove")
+        );
+        variables.look_up("HOST");
+        assert!(variables.check_named(&options).unwrap_err().message.contains("did you mean `HOST`?"));
+        variables.look_up("HOTS");
+        assert!(variables.check_named(&options).is_ok());
     }
 }

@@ -230,8 +230,8 @@ fn a_usage_error_names_the_flag_and_the_remedy() {
     let cases: &[(&[&str], &str)] = &[
         (&[], "nothing to do: give a plan or a URL, or try --demo\n  loadtester loadplan.yaml"),
         (&["--chekc"], "unknown flag `--chekc`, did you mean `--check`?"),
-        (&["--xyzzyx"], "--help lists them all"),
-        (&["-x"], "unknown flag `-x`: --help"),
+        (&["--xyzzyx"], "`--help all` lists them"),
+        (&["-x"], "unknown flag `-x`: `--help"),
         (&["-c50"], "unknown flag `-c50`: write `-c 50`"),
         (&["--plan", "--check"], "--plan needs a value, but `--check` follows: write --plan FILE"),
         (&["http://x", "-b", "--check"], "a body that begins like a flag is written -b=--check"),
@@ -276,7 +276,7 @@ fn a_usage_error_names_the_flag_and_the_remedy() {
         (&["--demo", "--once", "--check"], "--check has no meaning there"),
         (&["http://x", "--duration", "5"], "--duration `5`: a duration needs a unit"),
         (&["http://x", "--duration", "5s", "-d", "5s"], "-d is given twice"),
-        (&["http://x", "--http2"], "unknown flag `--http2`: --help lists them all"),
+        (&["http://x", "--http2"], "unknown flag `--http2`: `--help all` lists them"),
         (
             &["--plan", "a", "--timeout", "5s"],
             "--timeout belongs to a URL: add one, or write it into the plan: `defaults.timeout`",
