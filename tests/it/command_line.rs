@@ -1,6 +1,6 @@
 //! What is typed arrives on the wire: a server that keeps each request's head and body.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};

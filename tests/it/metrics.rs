@@ -31,12 +31,22 @@ fn promtool_finds_nothing() {
     assert_lints(&snapshot());
     let run = RunInfo { target_rate: None, model: "closed", ..snapshot().run };
     assert_lints(&Snapshot::new(run, 1, 0.0));
+    let run = RunInfo { labels: vec![("team".into(), "a \"b\"".into())], ..snapshot().run };
+    assert_lints(&Snapshot::new(run, 1, 0.0));
     let run = RunInfo { insecure: Some(false), ..snapshot().run };
     let secure = Snapshot::new(run, 1, 0.0);
     assert_lints(&secure);
     for sample in ["handshakes_total{kind=\"resumed\"} 0", "failures_total{reason=\"expired\"} 0"] {
         assert!(text(&secure).contains(&format!("\nloadtester_tls_{sample}\n")), "{sample}");
     }
+}
+
+#[test]
+fn the_labels_of_a_run_are_a_metric() {
+    let mut snapshot = snapshot();
+    assert!(!text(&snapshot).contains("loadtester_run_info"), "without labels there is nothing to say");
+    snapshot.run.labels = vec![("build".into(), "17".into()), ("team".into(), "a \"b\"".into())];
+    assert!(text(&snapshot).contains("\nloadtester_run_info{build=\"17\",team=\"a \\\"b\\\"\"} 1\n"));
 }
 
 fn assert_lints(promtool: &Path, snapshot: &Snapshot) {
