@@ -157,7 +157,8 @@ fn a_variable_of_the_command_line_goes_before_the_file_and_the_file_before_the_e
     .end();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(target.heard.lock().unwrap().requests[0].0[0], "GET /a=b/file/env HTTP/1.1");
-    let slip = output(&[&plan, "--env-file", &file, "--env", "BY_FLAGS=x", "--env", "BY_ENVIRONMENT=x"]);
+    let slip =
+        output(&[&plan, "-n", "1", "--env-file", &file, "--env", "BY_FLAGS=x", "--env", "BY_ENVIRONMENT=x"]);
     let message = String::from_utf8(slip.stderr).unwrap();
     assert_eq!(slip.status.code(), Some(2), "{message}");
     assert!(message.contains("the plan has no `${BY_FLAGS}`, did you mean `BY_FLAG`?"), "{message}");
