@@ -31,8 +31,8 @@ pub(crate) use draft::Draft;
 
 const JOURNAL_FILE: &str = "journal";
 const LOCK_FILE: &str = "lock";
-/// A journal is replaced once it has grown by this many bytes: a second or two of reading, and minutes of a
-/// large fleet.
+/// A journal is replaced once it has grown by this many bytes: seconds of reading, and minutes of a large
+/// fleet.
 const CHECKPOINT_AFTER_BYTES: u64 = 64 << 20;
 /// And by this many times the size of its checkpoint, so that checkpoints add a quarter at most to what is
 /// written.
