@@ -13,8 +13,8 @@
 //! groups is different: something acknowledged is lost, and the journal is refused. The content of records is
 //! opaque here.
 //!
-//! When it has grown long, a [`Draft`] that begins with a checkpoint, records that stand for all earlier ones,
-//! replaces it ([`Writer::replace`]). Until the draft has the journal's name and the directory is synced, the
+//! When it has grown long, a `Draft` that begins with a checkpoint, records that stand for all earlier ones,
+//! replaces it (`Writer::replace`). Until the draft has the journal's name and the directory is synced, the
 //! journal goes on as before. A crash leaves one of the two, and each holds all that was acknowledged.
 
 mod draft;
