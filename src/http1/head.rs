@@ -9,6 +9,9 @@ use crate::http::{MAX_FIELDS, Status, parser_config};
 /// The longest head accepted: the most that Node, nginx and curl would send, with margin.
 pub const MAX_HEAD_BYTES: usize = 64 * 1024;
 
+/// Length of the head of an HTTP/2 frame.
+const FRAME_HEAD_BYTES: usize = 9;
+
 /// How the end of the body is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
@@ -43,7 +46,7 @@ pub(crate) fn parse(bytes: &[u8], to_head_request: bool) -> Result<Option<(Head,
         Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD_BYTES => return Ok(None),
         Ok(_) => return Err(ProtocolError::HeadTooLarge),
         Err(httparse::Error::TooManyHeaders) => return Err(ProtocolError::TooManyFields),
-        Err(_) => return Err(foreign(bytes)),
+        Err(_) => return foreign(bytes),
     };
     let (Some(status), Some(version)) = (response.code, response.version) else {
         return Err(ProtocolError::BadHead);
@@ -58,17 +61,26 @@ pub(crate) fn parse(bytes: &[u8], to_head_request: bool) -> Result<Option<(Head,
     Ok(Some((Head { status, framing, keep_alive }, length)))
 }
 
-/// Why bytes that are no HTTP/1.x are refused, by the protocol that they begin.
-fn foreign(bytes: &[u8]) -> ProtocolError {
-    match bytes {
-        // A frame of type SETTINGS on stream 0 (RFC 9113, section 6.5): its length is a multiple of 6, and far
-        // below 64 KiB.
-        [0, high, low, 4, 0 | 1, 0, 0, 0, 0, ..] if u16::from_be_bytes([*high, *low]).is_multiple_of(6) => {
-            ProtocolError::Http2
-        }
-        // An alert of SSL 3.0 to TLS 1.3 (RFC 8446, section 5.1).
-        [21, 3, 0..=4, 0, 2, ..] => ProtocolError::Tls,
-        _ => ProtocolError::BadHead,
+/// What bytes are that are no HTTP/1.x: an error, or `None` while they may still become an HTTP/2 frame.
+///
+/// # Errors
+/// The protocol that they begin, if it is a known one.
+fn foreign<T>(bytes: &[u8]) -> Result<Option<T>, ProtocolError> {
+    // An alert of TLS (RFC 8446, section 5.1).
+    if bytes[0] == 21 {
+        return Err(ProtocolError::Tls);
+    }
+    // The head of a frame: three bytes of length, which is below 64 KiB here, type SETTINGS, flags, and stream 0
+    // (RFC 9113, sections 4.1 and 6.5).
+    let is_settings = |(i, byte): (usize, &u8)| match i {
+        0 | 5..=8 => *byte == 0,
+        3 => *byte == 4,
+        _ => true,
+    };
+    match bytes.iter().take(FRAME_HEAD_BYTES).enumerate().all(is_settings) {
+        true if bytes.len() < FRAME_HEAD_BYTES => Ok(None),
+        true => Err(ProtocolError::Http2),
+        false => Err(ProtocolError::BadHead),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use loadtester::http1::ProtocolError::{
     BadChunk, BadHead, BadLength, BadStatus, BadTransferEncoding, ConflictingLengths, HeadTooLarge,
-    TooManyFields,
+    Http2, Tls, TooManyFields,
 };
 use loadtester::http::MAX_FIELDS;
 use loadtester::http1::MAX_HEAD_BYTES;
@@ -59,7 +59,9 @@ fn heads() -> Vec<Row> {
         Row::new("101 to a request that asked for no upgrade", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", Refuse(BadStatus), "9110, 15.2.2"),
         Row::new("HTTP/0.9: a body and nothing else", "<html>hello</html>", Refuse(BadHead), "2.3").then([Step::Close]),
         Row::new("another protocol's greeting", "SSH-2.0-OpenSSH_9.6\r\n", Refuse(BadHead), "2.3"),
-        Row::new("a TLS alert", b"\x15\x03\x01\x00\x02\x02\x16", Refuse(BadHead), "2.3"),
+        Row::new("a TLS alert", b"\x15\x03\x01\x00\x02\x02\x16", Refuse(Tls), "2.3"),
+        Row::new("an HTTP/2 SETTINGS frame", b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64", Refuse(Http2), "9113, 3.4"),
+        Row::new("a NUL and something else", b"\0\0\0\0\0", Refuse(BadHead), "2.2"),
         Row::new("HTTP/2", empty("HTTP/2.0 200 OK"), Refuse(BadHead), "2.3"),
         Row::new("an HTTP/1 version above 1.1", empty("HTTP/1.2 200 OK"), Refuse(BadHead), "9110, 2.5"),
         Row::new("a field continued on the next line (obs-fold)", ok("A: b\r\n\tc\r\nContent-Length:\r\n 2\r\n", "ok"), Accept, "5.2"),
