@@ -12,6 +12,8 @@ use crate::fleet::messages::PATH;
 pub(crate) const HEAD_BYTES: usize = 16 * 1024;
 /// The longest request body in bytes: one closed window of a worker with all its scenarios.
 pub const BODY_BYTES: usize = 16 * 1024 * 1024;
+/// The longest body of a request for a page, which has no use for it, in bytes: requests for pages wait in a queue.
+const PAGE_BODY_BYTES: usize = 16 * 1024;
 /// The most header fields; browsers send about twenty.
 const MAX_FIELDS: usize = 64;
 const HEAD_END: &[u8] = b"\r\n\r\n";
@@ -74,6 +76,8 @@ const LENGTH_REQUIRED: Refusal = Refusal {
 };
 const BODY_TOO_LARGE: Refusal =
     Refusal { status: 413, reason: "Content Too Large", remedy: "a body may have 16 MiB" };
+const PAGE_BODY_TOO_LARGE: Refusal =
+    Refusal { status: 413, reason: "Content Too Large", remedy: "a page takes no body" };
 const WRONG_HOST: Refusal = Refusal {
     status: 421,
     reason: "Misdirected Request",
@@ -96,10 +100,15 @@ pub(crate) struct Request {
 impl Request {
     /// Whether its response is a page, which may take milliseconds to draw, rather than that of a call or a probe.
     pub(crate) fn is_page(&self) -> bool {
-        let target = self.bytes.split(|b| *b == b' ').nth(1).unwrap_or_default();
-        let path = target.split(|b| *b == b'?').next().unwrap_or_default();
-        !(path.starts_with(PATH.as_bytes()) || matches!(path, b"/healthz" | b"/readyz"))
+        asks_for_page(&self.bytes)
     }
+}
+
+/// See [`Request::is_page`]; `head` begins with the request line.
+fn asks_for_page(head: &[u8]) -> bool {
+    let target = head.split(|b| *b == b' ').nth(1).unwrap_or_default();
+    let path = target.split(|b| *b == b'?').next().unwrap_or_default();
+    !(path.starts_with(PATH.as_bytes()) || matches!(path, b"/healthz" | b"/readyz"))
 }
 
 /// A request being received.
@@ -140,7 +149,11 @@ impl Incoming {
             if end > HEAD_BYTES {
                 return Err(HEAD_TOO_LARGE);
             }
-            self.head = Some(read_head(&self.bytes[..end], self.hosts)?);
+            let head = read_head(&self.bytes[..end], self.hosts)?;
+            if head.body_bytes > PAGE_BODY_BYTES && asks_for_page(&head.rewritten) {
+                return Err(PAGE_BODY_TOO_LARGE);
+            }
+            self.head = Some(head);
             self.bytes.drain(..end);
         }
         let complete = self.head.take_if(|head| self.bytes.len() >= head.body_bytes);
