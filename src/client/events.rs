@@ -229,7 +229,9 @@ impl Client {
             match self.exchanges.redirect(&self.spec, id, head.status, &mut self.tally) {
                 Ok(()) => return self.continue_after_redirect(c, id, stays, arrival.at_ns),
                 Err(error) => {
-                    location = (!self.tally.has_seen(Outcome::RedirectFailed)).then(|| self.location(id));
+                    let is_first =
+                        self.exchanges.get(id).measured && !self.tally.has_seen(Outcome::RedirectFailed);
+                    location = is_first.then(|| self.location(id));
                     (Outcome::RedirectFailed, Detail::Redirect(error))
                 }
             }
@@ -272,16 +274,10 @@ impl Client {
         self.fail_because(c, failure, (at_ns, &[]), Close::Failure);
     }
 
-    /// As [`Self::fail`]; `unread`: the bytes at which it failed.
-    fn fail_because(
-        &mut self,
-        c: u32,
-        failure: (Outcome, Detail),
-        (at_ns, unread): (u64, &[u8]),
-        why: Close,
-    ) {
+    /// As [`Self::fail`]; `last`: the bytes at which it failed.
+    fn fail_because(&mut self, c: u32, failure: (Outcome, Detail), (at_ns, last): (u64, &[u8]), why: Close) {
         if let Some(id) = self.pool.get(c).wire.exchange() {
-            let evidence = self.evidence(c, id, failure.0, unread);
+            let evidence = self.evidence(c, id, failure.0, last);
             self.pool.get_mut(c).wire.end();
             let is_first = !self.tally.has_seen(failure.0);
             self.end_exchange(id, failure, at_ns);
@@ -304,15 +300,15 @@ impl Client {
 
     /// What came of the response on `c`, if it is the first with this outcome.
     #[cold]
-    fn evidence(&mut self, c: u32, id: ExchangeId, outcome: Outcome, unread: &[u8]) -> String {
-        if self.tally.has_seen(outcome) {
+    fn evidence(&mut self, c: u32, id: ExchangeId, outcome: Outcome, last: &[u8]) -> String {
+        if !self.exchanges.get(id).measured || self.tally.has_seen(outcome) {
             return String::new();
         }
         if let Some(captured) = self.exchanges.captured(id).filter(|_| self.spec.capture_last) {
             self.tally.capture_last(Box::new(captured.clone()));
         }
         let (wire, exchange) = (&self.pool.get(c).wire, self.exchanges.get(id));
-        evidence::of(wire, exchange, unread, &self.spec.plan.secrets)
+        evidence::of(wire, exchange, last, &self.spec.plan.secrets)
     }
 
     fn end_exchange(&mut self, id: ExchangeId, (outcome, detail): (Outcome, Detail), at_ns: u64) {
