@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::connections::Connections;
 use super::expect::{Expect, HeaderRule};
 use super::model::{Load, Model, Plan, Scenario};
+use super::secrets;
 use crate::schedule::Arrivals;
 
 /// Hash buffer: the text is written in pieces of a few bytes.
@@ -21,7 +22,8 @@ pub const DIGEST_FORM: u32 = 2;
 /// Hex digits of a part's digest: 64 bits tell the parts of two plans apart.
 const PART_DIGITS: usize = 16;
 
-/// The digests of a plan's parts, to say what differs between two plans. The target is none of them.
+/// The digests of a plan's parts, to say what differs between two plans. The target is none of them, and
+/// credentials in headers are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PartDigests {
     /// The digest of `load`, `connections` and `tls` settings, in this order.
@@ -40,7 +42,7 @@ impl PartDigests {
                 ("connections", part(&connections(&plan.connections))),
                 ("tls", part(&tls(plan))),
             ],
-            scenarios: plan.scenarios.iter().map(|s| hex(&Sent::of(plan, s), PART_DIGITS)).collect(),
+            scenarios: plan.scenarios.iter().map(|s| hex(&Sent::of(plan, s, true), PART_DIGITS)).collect(),
         }
     }
 }
@@ -102,7 +104,7 @@ struct Sent<'a> {
     first_byte_timeout_ns: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     follow_redirects: Option<u8>,
-    headers: &'a [(String, String)],
+    headers: Vec<(&'a str, &'a str)>,
     method: &'a str,
     name: &'a str,
     path: &'a str,
@@ -115,17 +117,23 @@ fn is_empty_object(value: &Value) -> bool {
 }
 
 fn scenarios<S: Serializer>(plan: &Plan, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(plan.scenarios.iter().map(|scenario| Sent::of(plan, scenario)))
+    serializer.collect_seq(plan.scenarios.iter().map(|scenario| Sent::of(plan, scenario, false)))
 }
 
 impl<'a> Sent<'a> {
-    fn of(plan: &'a Plan, scenario: &'a Scenario) -> Self {
+    /// `masks`: credentials in headers count as equal. A report that shows the rest would otherwise let people
+    /// guess them, and they change from run to run.
+    fn of(plan: &'a Plan, scenario: &'a Scenario, masks: bool) -> Self {
+        let header = |(name, value): &'a (String, String)| {
+            let is_masked = masks && secrets::names_a_credential(name);
+            (name.as_str(), if is_masked { secrets::MASK } else { value.as_str() })
+        };
         Self {
             body: &scenario.body,
             expect: scenario.expect.as_deref().map_or(Value::Null, expect),
             first_byte_timeout_ns: scenario.first_byte_timeout_ns,
             follow_redirects: Some(scenario.follow_redirects).filter(|most| *most > 0),
-            headers: &scenario.headers,
+            headers: scenario.headers.iter().map(header).collect(),
             method: &scenario.method,
             name: &scenario.name,
             path: scenario.path.strip_prefix(&plan.path_prefix).unwrap_or(&scenario.path),

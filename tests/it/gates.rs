@@ -256,6 +256,7 @@ fn a_report_with_digests_of_an_earlier_form_is_compared_by_its_load_and_scenario
     for (from, to, difference) in [
         ("weight: 2", "weight: 3", "scenario `Get users` has weight 2 in it, here 3"),
         ("20/s", "30/s", "its rate differs"),
+        ("duration: 3s", "duration: 5s", "it measured for 3.0 s, this plan measures for 5.0 s"),
         ("Create user", "Make user", "it has a scenario `Create user`; it has no scenario `Make user`"),
         ("rate: 20/s", "concurrency: 2", "its load model is `open`"),
     ] {

@@ -28,6 +28,8 @@ struct Report {
     started_at: Option<String>,
     measured_seconds: f64,
     verdict: String,
+    #[serde(default)]
+    totals: AllTotals,
     rate: Rate,
     scenarios: Vec<Scenario>,
     instrument: Instrument,
@@ -67,6 +69,11 @@ struct Scenario {
     digest: Option<String>,
     totals: Totals,
     histograms: Histograms,
+}
+
+#[derive(Deserialize, Default)]
+struct AllTotals {
+    due: u64,
 }
 
 #[derive(Deserialize)]
@@ -123,6 +130,8 @@ pub fn read(text: &str) -> Result<Baseline, String> {
         form: report.plan.form,
         model: report.plan.model,
         target_rate: report.rate.target,
+        measured_seconds: report.measured_seconds,
+        due: report.totals.due,
         base_url: report.plan.base_url,
         load: report.plan.load,
         settings: report.plan.settings,

@@ -6,6 +6,8 @@ use crate::plan::{DIGEST_FORM, PartDigests, Plan, quoted};
 
 /// The most differences that are named one by one.
 const MAX_NAMED: usize = 5;
+/// The relative difference up to which two runs are equally long: a closed run ends with its last request.
+const LENGTH_TOLERANCE: f64 = 0.05;
 /// The relative difference up to which two rates are the same one: reports print them rounded.
 const RATE_TOLERANCE: f64 = 1e-6;
 
@@ -20,6 +22,10 @@ pub(crate) struct EarlierPlan {
     pub(crate) model: String,
     /// The mean rate of the open model, per second.
     pub(crate) target_rate: Option<f64>,
+    /// Its measured time in seconds.
+    pub(crate) measured_seconds: f64,
+    /// How many of its requests fell due.
+    pub(crate) due: u64,
     /// Where its requests went, from form 2 on.
     pub(crate) base_url: Option<String>,
     /// Its load in words, from form 2 on.
@@ -75,13 +81,17 @@ impl PlanMatch {
             differences.truncate(MAX_NAMED);
             differences.push(format!("{more} more"));
         }
-        let of = |url: &Option<String>| url.as_deref().map_or("another target".to_owned(), quoted);
-        match (differences.is_empty(), is_known_form) {
-            (false, _) => Self::Other(differences),
-            (true, true) => Self::SameBut(format!("the baseline is of {}", of(&earlier.base_url))),
-            (true, false) => Self::SameBut(
-                "the baseline was written by another version: its load and its scenarios' names and weights are \
-                 the same, the rest of its plan cannot be compared"
+        if !differences.is_empty() {
+            return Self::Other(differences);
+        }
+        match &earlier.base_url {
+            // Credentials in headers may differ.
+            Some(theirs) if is_known_form && theirs == now.base_url => Self::Same,
+            Some(theirs) if is_known_form => Self::SameBut(format!("the baseline is of {}", quoted(theirs))),
+            _ => Self::SameBut(
+                "the baseline was written by another version: its load model, its rate or number of requests, its \
+                 length, and its scenarios' names and weights are the same; its connections and what it sent cannot be \
+                 compared"
                     .to_owned(),
             ),
         }
@@ -127,6 +137,18 @@ fn load(earlier: &EarlierPlan, now: &CurrentPlan<'_>) -> Vec<String> {
         differences.push(format!("its load model is {}", quoted(&earlier.model)));
     } else if !is_same_rate {
         differences.push(format!("its rate differs, this plan's load is {}", now.load));
+    }
+    let asked_seconds = now.plan.load.duration_ns.map(|ns| ns as f64 / 1e9);
+    if let Some(asked) =
+        asked_seconds.filter(|asked| (earlier.measured_seconds / asked - 1.0).abs() > LENGTH_TOLERANCE)
+    {
+        differences.push(format!(
+            "it measured for {:.1} s, this plan measures for {asked:.1} s",
+            earlier.measured_seconds
+        ));
+    }
+    if let Some(asked) = now.plan.load.requests.filter(|asked| *asked != earlier.due) {
+        differences.push(format!("it had {} requests due, this plan asks for {asked}", earlier.due));
     }
     if earlier.base_url.as_deref().is_some_and(|theirs| theirs != now.base_url) {
         differences.push("its base_url differs".to_owned());
