@@ -1,7 +1,8 @@
-//! What a valid plan sends though it is hardly meant.
+//! Valid plans that are probably mistakes.
 
 use super::fault::quoted;
 use super::model::{Plan, Scenario};
+use super::secrets;
 
 /// The media type of HTML forms.
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -10,10 +11,12 @@ const MAX_FILE_NAME_BYTES: usize = 256;
 
 /// A warning for each, with what to write instead.
 pub(crate) fn likely_mistakes(plan: &Plan) -> Vec<String> {
-    plan.scenarios.iter().flat_map(of_scenario).collect()
+    plan.scenarios.iter().flat_map(|scenario| of_scenario(plan, scenario)).collect()
 }
 
-fn of_scenario(scenario: &Scenario) -> Vec<String> {
+fn of_scenario(plan: &Plan, scenario: &Scenario) -> Vec<String> {
+    // Values from the environment and credentials are not shown.
+    let shown = |text: &str| quoted(&secrets::text(&plan.secrets.mask(text)));
     let name = quoted(&scenario.name);
     let mut warnings = Vec::new();
     let body = std::str::from_utf8(&scenario.body).unwrap_or_default();
@@ -34,16 +37,22 @@ fn of_scenario(scenario: &Scenario) -> Vec<String> {
         warnings.push(format!(
             "scenario {name} sends the text {} and not the content of a file: only `-b @FILE` on the command line \
              reads one",
-            quoted(body.trim_end())
+            shown(body.trim_end())
         ));
     }
     let texts = std::iter::once(scenario.path.as_str())
-        .chain(scenario.headers.iter().map(|(_, value)| value.as_str()))
+        .chain(
+            scenario
+                .headers
+                .iter()
+                .filter(|(name, _)| !secrets::names_a_credential(name))
+                .map(|(_, value)| value.as_str()),
+        )
         .chain(std::iter::once(body));
     if let Some(hole) = texts.filter_map(template).next() {
         warnings.push(format!(
             "scenario {name} sends {} as it stands: there are no templates; a value from the environment is `${{NAME}}`",
-            quoted(hole)
+            shown(hole)
         ));
     }
     warnings
@@ -91,6 +100,17 @@ mod tests {
         ] {
             assert!(warnings(scenario).contains("as it stands"), "{scenario}: {}", warnings(scenario));
         }
+    }
+
+    #[test]
+    fn values_from_the_environment_are_not_shown() {
+        let text = "base_url: http://h\ndefaults: {requests: 9}\nscenarios:\n  - {path: /, method: POST, body: '${PW}', \
+                    headers: {X-Id: '${HOLE}', X-Token: '{{typed}}'}}\n";
+        let env = |name: &str| Some(if name == "PW" { "@hunter2" } else { "{{hunter3}}" }.to_owned());
+        let plan = parse(text, "plan", &Overrides::default(), &env).unwrap();
+        let shown = likely_mistakes(&plan).join("\n");
+        assert!(shown.contains("`${PW}`") && shown.contains("`${HOLE}`"), "{shown}");
+        assert!(!shown.contains("hunter") && !shown.contains("typed"), "{shown}");
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub fn parse(
             root.forget_extensions();
             let secrets = variables::fill_in(&mut root, env, &mut faults);
             let mut plan = keep_secret(secrets, meaning(&root, source, overrides, faults)?);
-            plan.text = Some(shown_text(text, &plan.secrets));
+            plan.text = Some(shown_text(&root, &plan.secrets));
             Ok(plan)
         }
         Err((position, message)) => {

@@ -166,7 +166,7 @@ pub(crate) fn header_value(name: &str, value: &str) -> String {
 }
 
 /// Splits `Bearer abc` into a known scheme and the credentials.
-fn after_scheme(value: &str) -> Option<(&str, &str)> {
+pub(super) fn after_scheme(value: &str) -> Option<(&str, &str)> {
     value.split_once(' ').filter(|(scheme, _)| SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()))
 }
 
@@ -228,18 +228,37 @@ fn json_fields(text: &str) -> String {
         masked += name;
         rest = &from[name.len()..];
         let Some(value) = after.strip_prefix(':').map(str::trim_start) else { continue };
-        if !names_a_credential(name.trim_matches('"')) || value.starts_with(['{', '[']) {
+        if !names_a_credential(name.trim_matches('"')) {
             continue;
         }
-        let length = match value.starts_with('"') {
-            true => string(value).len(),
-            false => value.find([',', '}', ']', '\n']).unwrap_or(value.len()),
+        let length = match value.chars().next() {
+            Some('"') => string(value).len(),
+            Some('{' | '[') => group(value).len(),
+            _ => value.find([',', '}', ']', '\n']).unwrap_or(value.len()),
         };
         masked += &rest[..rest.len() - value.len()];
         masked += &format!("\"{MASK}\"");
         rest = &value[length..];
     }
     masked + rest
+}
+
+/// The object or array at the start of `text`; all of `text` where it has no end.
+fn group(text: &str) -> &str {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(c) = text[at..].chars().next() {
+        match c {
+            '"' => at += string(&text[at..]).len() - 1,
+            '{' | '[' => depth += 1,
+            '}' | ']' => depth -= 1,
+            _ => {}
+        }
+        at += c.len_utf8();
+        if depth == 0 {
+            return &text[..at];
+        }
+    }
+    text
 }
 
 /// The string at the start of `text`, quotes included; all of `text` where it has no end.
@@ -342,10 +361,7 @@ mod tests {
                 r#"{"name": "x", "password" : "a\"b,c", "n": 1}"#,
                 r#"{"name": "x", "password" : "***", "n": 1}"#,
             ),
-            (
-                r#"[{"access_token":123},{"token":{"a":"b"}}]"#,
-                r#"[{"access_token":"***"},{"token":{"a":"b"}}]"#,
-            ),
+            (r#"[{"access_token":123},{"token":{"a":"b"}}]"#, r#"[{"access_token":"***"},{"token":"***"}]"#),
             (r#"{"secret": "never ends"#, r#"{"secret": "***""#),
             (r#"{"a": "password", "b": "c"}"#, r#"{"a": "password", "b": "c"}"#),
             ("user=a&password=b", "user=a&password=***"),

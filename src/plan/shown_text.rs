@@ -1,98 +1,125 @@
-//! The text of a plan for reports: without values from the environment, which it does not hold, and without
-//! credentials, which are known by their names.
+//! A plan as reports show it: its YAML tree with the variables as typed, and without credentials. It is written
+//! from the tree and not from the text, whose spellings are too many to find every credential in.
 
-use super::secrets::{MASK, Secrets, names_a_credential, text as mask_fields};
+use std::fmt::Write as _;
 
-/// The most of a plan's text that reports hold, in bytes: hundreds of scenarios without large bodies.
+use super::secrets::{self, MASK, Secrets, names_a_credential};
+use super::yaml::{Node, Scalar, Value};
+
+/// The most of a plan that reports hold, in bytes: hundreds of scenarios without large bodies.
 const MAX_BYTES: usize = 64 << 10;
+/// The most of one value, such as a body.
+const MAX_VALUE_BYTES: usize = 4 << 10;
+/// Bytes beyond that which are looked at, so that a credential at the end is not cut.
+const BEYOND_BYTES: usize = 1 << 10;
 
-/// `text` masked, and cut where it is very long.
-pub(super) fn shown_text(text: &str, secrets: &Secrets) -> String {
-    let end = text.floor_char_boundary(MAX_BYTES);
-    let mut shown = mask_fields(&secrets.mask_echo(&yaml_fields(&text[..end])));
-    if end < text.len() {
-        shown += &format!("\n… ({} in all)\n", crate::units::print_bytes(text.len() as u64));
+/// The plan as YAML, masked, and cut where it is very long.
+pub(super) fn shown_text(root: &Node, values: &Secrets) -> String {
+    let mut writer = Writer { text: String::new(), values };
+    writer.node(root, 0, None);
+    if writer.text.len() > MAX_BYTES {
+        writer.text.truncate(writer.text.floor_char_boundary(MAX_BYTES));
+        writer.text += "\n# … and more\n";
     }
-    shown
+    writer.text
 }
 
-/// Masks the values of telling keys, line by line, without parsing the text.
-fn yaml_fields(text: &str) -> String {
-    let mut masked = String::with_capacity(text.len());
-    // The indentation of a telling key whose value is on the lines below.
-    let mut above: Option<usize> = None;
-    for line in text.split_inclusive('\n') {
-        let content = line.trim_end_matches(['\n', '\r']);
-        let indent = content.len() - content.trim_start().len();
-        above = above.filter(|key| content.trim().is_empty() || indent > *key);
-        let is_scalar = !content.trim().is_empty() && keys(content).next().is_none();
-        if above.is_some() && is_scalar {
-            masked += &content[..indent];
-            masked += MASK;
+struct Writer<'a> {
+    text: String,
+    values: &'a Secrets,
+}
+
+impl Writer<'_> {
+    /// Write a value that begins at the end of the text so far and ends with a line feed. `telling`: the key above
+    /// it that says that all in it is secret.
+    fn node(&mut self, node: &Node, depth: usize, telling: Option<&str>) {
+        if self.text.len() > MAX_BYTES {
+            return;
+        }
+        match &node.value {
+            Value::Map(entries) if !entries.is_empty() => {
+                for (i, (key, value)) in entries.iter().enumerate() {
+                    self.indent(i, depth);
+                    let name = key.text.as_deref().unwrap_or("?");
+                    let telling = telling.or_else(|| Some(name).filter(|name| names_a_credential(name)));
+                    self.text += &quoted(name);
+                    self.text.push(':');
+                    self.below(value, depth, telling);
+                }
+            }
+            Value::Seq(items) if !items.is_empty() => {
+                for (i, item) in items.iter().enumerate() {
+                    self.indent(i, depth);
+                    self.text += "- ";
+                    self.node(item, depth + 1, telling);
+                }
+            }
+            Value::Map(_) => self.text += "{}\n",
+            Value::Seq(_) => self.text += "[]\n",
+            Value::Null => self.text += "null\n",
+            Value::Unknown => self.text += "?\n",
+            Value::Scalar(scalar) => {
+                let shown = self.scalar(scalar, telling);
+                self.text += &shown;
+                self.text.push('\n');
+            }
+        }
+    }
+
+    /// Write the value of a key.
+    fn below(&mut self, value: &Node, depth: usize, telling: Option<&str>) {
+        let is_block = match &value.value {
+            Value::Map(entries) => !entries.is_empty(),
+            Value::Seq(items) => !items.is_empty(),
+            _ => false,
+        };
+        if is_block {
+            self.text.push('\n');
+            let _ = write!(self.text, "{:1$}", "", 2 * (depth + 1));
         } else {
-            masked += &mask_line(content);
-            // Dashes of a list count as indentation.
-            let key = content.len() - content.trim_start_matches([' ', '-']).len();
-            above = above.or_else(|| ends_in_telling_key(content).then_some(key));
+            self.text.push(' ');
         }
-        masked += &line[content.len()..];
+        self.node(value, depth + 1, telling);
     }
-    masked
-}
 
-/// Where keys of a mapping stand in `line`: the key's bytes, and where its value begins.
-fn keys(line: &str) -> impl Iterator<Item = (&str, usize)> {
-    line.match_indices(':').filter_map(move |(at, _)| {
-        let rest = &line[at + 1..];
-        if !(rest.is_empty() || rest.starts_with(' ')) {
-            return None;
+    /// The first entry stands where the text ends.
+    fn indent(&mut self, entry: usize, depth: usize) {
+        if entry > 0 {
+            let _ = write!(self.text, "{:1$}", "", 2 * depth);
         }
-        let before = line[..at].trim_end_matches(['"', '\'']);
-        let is_of_key = |c: char| c.is_alphanumeric() || "_-.".contains(c);
-        let key = &before[before.trim_end_matches(is_of_key).len()..];
-        (!key.is_empty()).then_some((key, at + 1))
-    })
-}
-
-/// Whether the value of the last key is below: as a block, or on the next line.
-fn ends_in_telling_key(line: &str) -> bool {
-    let Some((key, value)) = keys(line).last() else { return false };
-    let value = line[value..].trim();
-    names_a_credential(key) && (value.is_empty() || value.starts_with(['|', '>']))
-}
-
-fn mask_line(line: &str) -> String {
-    let (mut masked, mut done) = (String::new(), 0);
-    for (key, at) in keys(line) {
-        if at < done || !names_a_credential(key) {
-            continue;
-        }
-        let begin = line.len() - line[at..].trim_start().len();
-        let value = &line[begin..begin + value_bytes(&line[begin..], line[..at].contains(['{', '[']))];
-        if value.is_empty() || value.starts_with(['|', '>', '{', '[', '&', '*']) || is_variable(value) {
-            continue;
-        }
-        masked += &line[done..begin];
-        masked += MASK;
-        done = begin + value.len();
     }
-    masked + &line[done..]
+
+    fn scalar(&self, scalar: &Scalar, telling: Option<&str>) -> String {
+        let typed = scalar.with_variables.as_deref().unwrap_or(&scalar.text);
+        if let Some(name) = telling {
+            return if is_variable(typed) {
+                quoted(typed)
+            } else {
+                quoted(&secrets::header_value(name, MASK))
+            };
+        }
+        let seen = &typed[..typed.floor_char_boundary(MAX_VALUE_BYTES + BEYOND_BYTES)];
+        let masked = secrets::text(&self.values.mask_echo(seen));
+        let kept = &masked[..masked.floor_char_boundary(MAX_VALUE_BYTES)];
+        if kept.len() < masked.len() || seen.len() < typed.len() {
+            return quoted(&format!("{kept}… ({} in all)", crate::units::print_bytes(typed.len() as u64)));
+        }
+        quoted(kept)
+    }
 }
 
-/// The length of the value at the start of `text`; `in_flow`: it stands within `{ }` or `[ ]`.
-fn value_bytes(text: &str, in_flow: bool) -> usize {
-    if let Some(quote) = text.chars().next().filter(|c| matches!(c, '"' | '\'')) {
-        return text[1..].find(quote).map_or(text.len(), |end| end + 2);
-    }
-    let comment = text.find(" #").unwrap_or(text.len());
-    let end = if in_flow { text.find([',', '}', ']']).unwrap_or(text.len()) } else { text.len() };
-    text[..end.min(comment)].trim_end().len()
+/// `text` as YAML: plain where nothing in it has a meaning there, in double quotes otherwise.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./ ${}".contains(c);
+    let begins_plainly = text.starts_with(|c: char| c.is_ascii_alphanumeric() || "_/$".contains(c));
+    let fits = begins_plainly && text.chars().all(is_plain) && !text.ends_with(' ');
+    // JSON's strings are YAML's double-quoted ones.
+    if fits && !text.contains("${") { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
 
 /// Whether a value is a variable from the environment and nothing else, but for the name of a scheme.
 fn is_variable(value: &str) -> bool {
-    let value = value.trim_matches(['"', '\'']);
-    let variable = value.split_once(' ').map_or(value, |(_, rest)| rest);
+    let variable = secrets::after_scheme(value).map_or(value, |(_, rest)| rest);
     let name = variable.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
     name.is_some_and(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
 }
@@ -100,31 +127,55 @@ fn is_variable(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::{Overrides, parse};
 
-    #[test]
-    fn values_of_telling_keys_are_masked_wherever_they_stand() {
-        for (text, shown) in [
-            ("Authorization: Bearer abc\nAccept: a\n", "Authorization: ***\nAccept: a\n"),
-            ("  Authorization: Bearer ${TOKEN}\n", "  Authorization: Bearer ${TOKEN}\n"),
-            ("X-Api-Key: \"${KEY:-abc}\" # mine", "X-Api-Key: *** # mine"),
-            ("headers: {Accept: a, X-Api-Key: abc, B: c}", "headers: {Accept: a, X-Api-Key: ***, B: c}"),
-            ("- {\"password\": 'a, b', n: 1}", "- {\"password\": ***, n: 1}"),
-            ("secret: |\n  abc\n  def\n\nnext: 1\n", "secret: |\n  ***\n  ***\n\nnext: 1\n"),
-            ("- password:\n    abc\n  user: x\n", "- password:\n    ***\n  user: x\n"),
-            ("auth:\n  kind: basic\n  password: abc\n", "auth:\n  kind: basic\n  password: ***\n"),
-            ("path: /a?api_key=abc&page=1\n", "path: /a?api_key=***&page=1\n"),
-            ("body: '{\"password\": \"abc\"}'\n", "body: '{\"password\": \"***\"}'\n"),
-            ("# password: abc\r\nkeyword: abc\r\n", "# password: ***\r\nkeyword: abc\r\n"),
-            ("base_url: http://h:80/token\n", "base_url: http://h:80/token\n"),
-        ] {
-            assert_eq!(shown_text(text, &Secrets::default()), shown);
-        }
+    fn shown(scenarios: &str) -> String {
+        let text = format!("base_url: http://h\ndefaults: {{requests: 9}}\nscenarios:\n{scenarios}");
+        let env = |_: &str| Some("from-outside".to_owned());
+        parse(&text, "plan", &Overrides::default(), &env).unwrap().text.unwrap()
     }
 
     #[test]
-    fn a_long_text_is_cut() {
-        let shown = shown_text(&"ä".repeat(MAX_BYTES), &Secrets::default());
-        assert!(shown.ends_with("… (131 kB in all)\n"), "{}", &shown[shown.len() - 40..]);
-        assert!(shown.len() < MAX_BYTES + 100);
+    fn a_plan_is_shown_in_its_order_and_is_a_plan_again() {
+        let text = shown(
+            "  - {name: 'a: b', weight: 2, path: '/x?y=1', expect: {status: [200, 3xx], json: {/a: true}}}\n  \
+             - path: /${ID}\n    method: POST\n    body: |\n      {\"a\": 1}\n",
+        );
+        let expected = "base_url: \"http://h\"\ndefaults:\n  requests: 9\nscenarios:\n  - name: \"a: b\"\n    weight: \
+                        2\n    path: \"/x?y=1\"\n    expect:\n      status:\n        - 200\n        - 3xx\n      json:\n        /a: \
+                        true\n  - path: \"/${ID}\"\n    method: POST\n    body: \"{\\\"a\\\": 1}\\n\"\n";
+        assert_eq!(text, expected);
+        let env = |_: &str| Some("from-outside".to_owned());
+        let again = parse(&text, "plan", &Overrides::default(), &env).unwrap();
+        assert_eq!(again.text.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn credentials_are_masked_however_they_are_spelled() {
+        for scenario in [
+            "{path: /, headers: {X-Token: 'LEAK''LEAK', Accept: b}}",
+            "{path: /, headers: {Authorization: \"Bearer LEAK\"}}",
+            "{path: /, headers: {X-Auth: 'LEAK ${HOME}'}}",
+            "{path: /, headers: {X-Session: \"LEAK\n      LEAK\"}}",
+            "{path: /, method: POST, body: '{\"password\": \"p\\\"LEAK\"}'}",
+            "{path: /, method: POST, body: '{\"secret\": [\"LEAK\"], \"token\":{\"value\":\"LEAK\"}}'}",
+            "{path: '/a?api_key=LEAK'}",
+            "{path: /, method: POST, body: 'user=a&password=LEAK'}",
+            "{path: /, expect: {json: {/access_token: LEAK}}}",
+        ] {
+            let text = shown(&format!("  - {scenario}\n"));
+            assert!(!text.contains("LEAK") && !text.contains("from-outside"), "{text}");
+            assert!(text.contains(MASK), "{text}");
+        }
+        let text = shown("  - {path: /, headers: {Authorization: 'Bearer ${TOKEN}'}}\n");
+        assert!(text.contains("Bearer ${TOKEN}"), "{text}");
+    }
+
+    #[test]
+    fn long_values_and_long_plans_are_cut() {
+        let text = shown(&format!("  - {{path: /, method: POST, body: '{}'}}\n", "ä".repeat(9_000)));
+        assert!(text.contains("KiB in all)") && text.len() < 2 * MAX_VALUE_BYTES, "{}", text.len());
+        let many: String = (0..5_000).map(|i| format!("  - {{path: /{i}}}\n")).collect();
+        assert!(shown(&many).ends_with("\n# … and more\n"));
     }
 }
