@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 /// What stands in the place of a credential.
 pub(crate) const MASK: &str = "***";
 /// Shorter values are looked for in what we send, not in what comes back: there they would be found by
@@ -74,6 +77,17 @@ impl Secrets {
 
     /// Replace the credential in the header field `name`, if it is one: a target may echo it.
     pub(crate) fn add_header(&mut self, name: &str, value: &str) {
+        // What a target echoes of `Basic` is user and password (RFC 7617).
+        if let Some((scheme, encoded)) = after_scheme(value)
+            && scheme.eq_ignore_ascii_case("basic")
+            && let Some(text) =
+                BASE64.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok())
+        {
+            let password = text.split_once(':').map_or("", |(_, password)| password);
+            for secret in [&*text, password].into_iter().filter(|secret| secret.len() >= LEAST_ECHO_BYTES) {
+                self.replace(secret, MASK.to_owned());
+            }
+        }
         let credential = after_scheme(value).map_or(value, |(_, rest)| rest);
         if names_a_credential(name) && credential.len() >= LEAST_ECHO_BYTES {
             self.replace(credential, MASK.to_owned());
@@ -83,7 +97,28 @@ impl Secrets {
     fn replace(&mut self, value: &str, shown: String) {
         let json = serde_json::Value::from(value).to_string();
         let in_json = json.trim_matches('"').to_owned();
-        for form in [value.to_owned(), in_json] {
+        // Spellings in which targets send values back.
+        let html = |text: &str| {
+            text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+        };
+        let careful_json = in_json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e");
+        let percent: String = value
+            .bytes()
+            .map(|b| match b {
+                b if b.is_ascii_alphanumeric() || b"-._~".contains(&b) => char::from(b).to_string(),
+                b => format!("%{b:02X}"),
+            })
+            .collect();
+        let forms = [
+            value.to_owned(),
+            in_json.replace('/', "\\/"),
+            careful_json.replace('/', "\\/"),
+            careful_json,
+            in_json,
+            html(value),
+            percent,
+        ];
+        for form in forms {
             if !form.is_empty() && !self.forms.iter().any(|(known, _)| *known == form) {
                 self.forms.push((form, shown.clone()));
             }
@@ -181,7 +216,63 @@ pub(crate) fn path(text: &str) -> String {
 /// Any text, without what names in it say is secret: fields of JSON and parameters of forms and URLs, also where
 /// these are damaged or cut.
 pub(crate) fn text(text: &str) -> String {
-    parameters(&json_fields(text))
+    named_values(&parameters(&json_fields(&user_information(text))))
+}
+
+/// `user:password@` of URLs.
+fn user_information(text: &str) -> String {
+    let (mut masked, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find("://") {
+        let (before, from) = rest.split_at(at + 3);
+        masked += before;
+        let end = from.find(|c: char| c.is_whitespace() || "/?#\"'`<>\\".contains(c)).unwrap_or(from.len());
+        rest = match from[..end].rfind('@') {
+            Some(at) => {
+                masked += MASK;
+                &from[at..]
+            }
+            None => from,
+        };
+    }
+    masked + rest
+}
+
+/// `name: value` and `name = value` wherever they stand: YAML, INI, GraphQL and fields of a head.
+fn named_values(text: &str) -> String {
+    let is_of_name = |c: char| c.is_alphanumeric() || "_-.".contains(c);
+    let (mut masked, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find([':', '=']) {
+        let (before, from) = rest.split_at(at);
+        let named = before.trim_end_matches([' ', '"', '\'']);
+        let name = &named[named.trim_end_matches(is_of_name).len()..];
+        let value = from[1..].trim_start_matches([' ', '\t']);
+        let gap = from.len() - value.len();
+        masked += before;
+        masked += &from[..gap];
+        rest = value;
+        let is_apart = gap > 1 || value.starts_with(['"', '\'']) || from.starts_with('=');
+        if !is_apart || !names_a_credential(name) || value.starts_with(MASK) || value.starts_with("${") {
+            continue;
+        }
+        let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''));
+        let (begin, end) = match quote {
+            Some(quote) => (1, value[1..].find(quote).map_or(value.len(), |at| at + 1)),
+            None => {
+                let scheme = after_scheme(value).map_or(0, |(scheme, _)| scheme.len() + 1);
+                let stop =
+                    |c: char| matches!(c, '\n' | '\r' | '"' | '\'' | '`' | '<' | '}' | ')' | '&' | ',');
+                (scheme, value.find(stop).unwrap_or(value.len()))
+            }
+        };
+        let secret = value[begin.min(end)..end].trim();
+        if secret.is_empty() || secret.starts_with(MASK) || secret.starts_with("${") {
+            continue;
+        }
+        masked += &value[..begin];
+        masked += MASK;
+        rest = &value[end..];
+    }
+    masked + rest
 }
 
 /// `value` of the field `name`; masked as a whole when the name says that it is a credential.
@@ -355,6 +446,23 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_known_in_the_spellings_of_json_html_and_urls() {
+        let mut secrets = Secrets::default();
+        secrets.add("K", "a/b&c<d\"");
+        for echoed in [
+            "a/b&c<d\"",
+            "a\\/b&c<d\\\"",
+            "a/b\\u0026c\\u003cd\\\"",
+            "a/b&amp;c&lt;d&quot;",
+            "a%2Fb%26c%3Cd%22",
+        ] {
+            assert_eq!(secrets.mask_echo(&format!("x {echoed} y")), "x ${K} y", "{echoed}");
+        }
+        secrets.add_header("Authorization", "Basic YWxpY2U6aHVudGVyMnB3");
+        assert_eq!(secrets.mask_echo("alice:hunter2pw, hunter2pw"), "***, ***");
+    }
+
+    #[test]
     fn bodies_lose_the_values_of_telling_fields() {
         for (text, shown) in [
             (
@@ -370,6 +478,12 @@ mod tests {
             ("is {\"refresh_token\": \"abc", "is {\"refresh_token\": \"***\""),
             ("moved to `/a?access_token=b`", "moved to `/a?access_token=***`"),
             ("plain words, a=b", "plain words, a=b"),
+            ("password: a b\napi_key = c", "password: ***\napi_key = ***"),
+            ("login(user: \"bob\", password: \"a\")", "login(user: \"bob\", password: \"***\")"),
+            ("{'password': 'a', token: b}", "{'password': '***', token: ***}"),
+            ("Authorization: Bearer abc, x", "Authorization: Bearer ***, x"),
+            ("http://u:p@h/a http://auth:80/", "http://***@h/a http://auth:80/"),
+            ("Authorization: Bearer ${TOKEN}", "Authorization: Bearer ${TOKEN}"),
         ] {
             assert_eq!(super::text(text), shown);
         }

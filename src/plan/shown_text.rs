@@ -42,7 +42,7 @@ impl Writer<'_> {
                     self.indent(i, depth);
                     let name = key.text.as_deref().unwrap_or("?");
                     let telling = telling.or_else(|| Some(name).filter(|name| names_a_credential(name)));
-                    self.text += &quoted(name);
+                    self.text += &quoted(&self.values.mask_echo(name));
                     self.text.push(':');
                     self.below(value, depth, telling);
                 }
@@ -99,13 +99,29 @@ impl Writer<'_> {
             };
         }
         let seen = &typed[..typed.floor_char_boundary(MAX_VALUE_BYTES + BEYOND_BYTES)];
-        let masked = secrets::text(&self.values.mask_echo(seen));
+        let masked = secrets::text(&self.values.mask_echo(&without_defaults(seen)));
         let kept = &masked[..masked.floor_char_boundary(MAX_VALUE_BYTES)];
         if kept.len() < masked.len() || seen.len() < typed.len() {
             return quoted(&format!("{kept}… ({} in all)", crate::units::print_bytes(typed.len() as u64)));
         }
         quoted(kept)
     }
+}
+
+/// `text` without the defaults of variables whose names say that they are secret.
+fn without_defaults(text: &str) -> String {
+    let (mut shown, mut rest) = (String::new(), text);
+    while let Some(at) = rest.find("${") {
+        let end = rest[at..].find('}').map_or(rest.len(), |end| at + end);
+        let variable = &rest[at..end];
+        shown += &rest[..at];
+        match variable.split_once(":-").filter(|(name, _)| names_a_credential(name)) {
+            Some((name, _)) => shown += &format!("{name}:-{MASK}"),
+            None => shown += variable,
+        }
+        rest = &rest[end..];
+    }
+    shown + rest
 }
 
 /// `text` as YAML: plain where nothing in it has a meaning there, in double quotes otherwise.
@@ -162,10 +178,16 @@ mod tests {
             "{path: '/a?api_key=LEAK'}",
             "{path: /, method: POST, body: 'user=a&password=LEAK'}",
             "{path: /, expect: {json: {/access_token: LEAK}}}",
+            "{path: '/${SECRET_ID:-LEAK}'}",
+            "{path: /, method: POST, body: 'mutation { login(user: \"bob\", password: \"LEAK\") }'}",
+            "{path: /, method: POST, body: \"password: LEAK LEAK\\napi_key = LEAK\"}",
+            "{path: /, method: POST, body: \"{'password': 'LEAK', token: LEAK}\"}",
+            "{path: /, headers: {Referer: 'http://u:LEAK@h/'}}",
+            "{path: /, headers: {X-H: 'Cookie: sid=LEAK; a=LEAK'}}",
         ] {
             let text = shown(&format!("  - {scenario}\n"));
             assert!(!text.contains("LEAK") && !text.contains("from-outside"), "{text}");
-            assert!(text.contains(MASK), "{text}");
+            assert!(text.contains("***"), "{text}");
         }
         let text = shown("  - {path: /, headers: {Authorization: 'Bearer ${TOKEN}'}}\n");
         assert!(text.contains("Bearer ${TOKEN}"), "{text}");

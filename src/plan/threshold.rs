@@ -205,8 +205,25 @@ pub(crate) fn parse(text: &str, names: &[&str]) -> Result<Threshold, String> {
     }
     let limit = limit(metric, right)
         .map_err(|why| format!("limit {}: {why}, as in {}", quoted(right), quoted(&example(metric, sign))))?;
+    if let Some(why) = impossible(metric, comparison, limit) {
+        return Err(format!("{} {why}", quoted(text)));
+    }
     let expression = text.to_owned();
     Ok(Threshold { expression, scenario, metric, comparison, limit, abort_after_ns: None })
+}
+
+/// Why no run can hold this, whatever the target does.
+fn impossible(metric: Metric, comparison: Comparison, limit: f64) -> Option<&'static str> {
+    let is_share = matches!(metric, Metric::ErrorRate | Metric::AnsweredShare);
+    match comparison {
+        Comparison::Below if limit <= 0.0 => {
+            Some("can never hold: nothing is below zero, write `<=` or a larger limit")
+        }
+        Comparison::Above if is_share && limit >= 1.0 => {
+            Some("can never hold: nothing is over 100 %, write `>=` or a smaller limit")
+        }
+        _ => None,
+    }
 }
 
 /// The scenario before a colon, and the rest. Names may contain colons: the longest name that fits wins.
@@ -278,6 +295,12 @@ pub(crate) const THRESHOLD_WORDS: [&str; 13] = [
 ];
 
 fn unknown_metric(text: &str, word: &str) -> String {
+    if matches!(text, "ok" | "failed" | "service" | "response") {
+        return format!(
+            "{} needs a figure after it, like `{text} p99 < 250ms`; the share of failed requests is `error_rate`",
+            quoted(text)
+        );
+    }
     let guess = did_you_mean(word, THRESHOLD_WORDS);
     let remedy = match guess.as_str() {
         "" => {

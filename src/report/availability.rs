@@ -53,8 +53,10 @@ pub(crate) fn share_and_gap(snapshot: &Snapshot) -> Option<(String, String)> {
 /// A caveat for a long gap in a closed run: few requests represent it.
 pub(crate) fn remark(snapshot: &Snapshot) -> Option<String> {
     let gap = snapshot.outages()?.longest_gap.filter(|gap| gap.length_ns >= WORTH_SAYING_NS)?;
-    (snapshot.run.model == "closed").then(|| {
-        let connections = u64::from(snapshot.run.connections);
+    let connections = u64::from(snapshot.run.connections);
+    // A target that answers with errors is asked again and again.
+    let failed: u64 = snapshot.tally.rows().iter().map(|row| row.failed()).sum();
+    (snapshot.run.model == "closed" && failed <= connections).then(|| {
         let waiting = if connections == 1 {
             "the one connection waited and sent nothing, so a single request stands for it".to_owned()
         } else {

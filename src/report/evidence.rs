@@ -104,7 +104,7 @@ impl Snapshot {
     /// Time without an answer so far; `None`: no time was measured.
     pub(crate) fn outages(&self) -> Option<Outages> {
         let ok = self.tally.over_rows(RowTimer::ResponseOk);
-        Outages::of(self.tally.availability(), self.measured_ns, ok.quantile(0.5).unwrap_or(0))
+        Outages::of(self.tally.availability(), self.measured_ns, ok.quantile(0.5))
     }
 
     /// The comparison with the baseline; `None`: there is none.

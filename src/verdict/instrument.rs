@@ -395,7 +395,7 @@ fn remarks(evidence: &Evidence) -> Vec<String> {
     if saturated > 0 {
         notes.push(format!("{} longer than one hour, recorded as one hour", plural(saturated, "exchange")));
     }
-    if evidence.open_model && evidence.asked == 0 {
+    if evidence.open_model && evidence.asked == 0 && !evidence.threads.is_empty() {
         notes.push("the schedule asked for no request in the measured time".into());
     }
     notes

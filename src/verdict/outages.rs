@@ -20,16 +20,18 @@ pub(crate) struct Outages {
 
 impl Outages {
     /// Of the first `measured_ns`; `None`: nothing was measured. `median_ns`: of the response times of
-    /// requests that ended well, 0 if there are none.
-    pub(crate) fn of(availability: &Availability, measured_ns: u64, median_ns: u64) -> Option<Self> {
+    /// requests that ended well. Without any, no time was answered in which requests waited, however short it was.
+    pub(crate) fn of(availability: &Availability, measured_ns: u64, median_ns: Option<u64>) -> Option<Self> {
         if measured_ns == 0 {
             return None;
         }
         let gaps = availability.gaps(measured_ns);
-        let least_ns = OUTAGE_NS.max(median_ns.saturating_mul(OUTAGE_MEDIANS));
+        let least_ns =
+            median_ns.map_or(0, |median_ns| OUTAGE_NS.max(median_ns.saturating_mul(OUTAGE_MEDIANS)));
         let outage_ns = gaps.iter().map(|gap| gap.length_ns).filter(|length_ns| *length_ns > least_ns).sum();
         let longest_gap = gaps.into_iter().rev().max_by_key(|gap| gap.length_ns);
-        let answered_share = 1.0 - outage_ns as f64 / measured_ns as f64;
+        let is_unanswered = median_ns.is_none() && longest_gap.is_some();
+        let answered_share = if is_unanswered { 0.0 } else { 1.0 - outage_ns as f64 / measured_ns as f64 };
         Some(Self { answered_share, outage_ns, longest_gap })
     }
 }
@@ -47,7 +49,7 @@ mod tests {
         gaps.iter().for_each(|(from_ns, to_ns)| recorder.waited(*from_ns, *to_ns - 1));
         let mut availability = Availability::default();
         recorder.drain_into(&mut availability);
-        Outages::of(&availability, 10 * S, median_ns).unwrap()
+        Outages::of(&availability, 10 * S, Some(median_ns)).unwrap()
     }
 
     #[test]
@@ -58,7 +60,18 @@ mod tests {
         assert!((found.answered_share - 0.7).abs() < 1e-9, "{found:?}");
         assert_eq!(outages(&[(2 * S, 5 * S)], 400 * MS).outage_ns, 0, "one slow answer is no outage");
         assert_eq!(outages(&[], MS), Outages { answered_share: 1.0, outage_ns: 0, longest_gap: None });
-        assert_eq!(Outages::of(&Availability::default(), 1, MS).map(|found| found.answered_share), Some(1.0));
-        assert_eq!(Outages::of(&Availability::default(), 0, MS), None);
+        let nothing = Availability::default();
+        assert_eq!(Outages::of(&nothing, 1, Some(MS)).map(|found| found.answered_share), Some(1.0));
+        assert_eq!(Outages::of(&nothing, 0, Some(MS)), None);
+    }
+
+    #[test]
+    fn without_a_good_answer_no_time_is_answered_however_short_the_run() {
+        let mut recorder = Recorder::new(0);
+        recorder.waited(0, 40 * MS);
+        let mut availability = Availability::default();
+        recorder.drain_into(&mut availability);
+        let found = Outages::of(&availability, 50 * MS, None).unwrap();
+        assert_eq!((found.answered_share, found.outage_ns), (0.0, 50 * MS));
     }
 }

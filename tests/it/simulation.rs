@@ -340,7 +340,7 @@ fn figures(tally: &Merged, outstanding: u64, actions: &str) -> String {
 /// What the runs of the seeds 0..1,000 came to, hashed: a change that is to leave behavior as it is leaves
 /// these as they are. `LOADTESTER_FIGURES=folder` writes the figures themselves, to be compared with those of
 /// an earlier build.
-const CLOSED: &str = "754492d85c266602df6265185b299b401ab28a6afb7aa0ef1383504ae8fc0a57";
+const CLOSED: &str = "366b8ced6f8296f28873ec3929d8751b241f54e7e9b7abb2123535a1a42ba0c3";
 const OPEN: &str = "90086e22a91e586acab8ff76a92d63fd826fae383737c12b47d04c88402d28ec";
 const EXPECTATIONS: &str = "b97d7da0e79c2e3c9c1d89c206d3e7a26f47d7b17e58d54e2c093429d03651b4";
 

@@ -114,6 +114,10 @@ pub struct BaselineRun {
 /// Compare and judge: a figure that is worse by more than allowed, and not by chance, fails, unless our own
 /// error may be the cause. Like a threshold, it passes only if the asked load was offered.
 pub(crate) fn judge(against: &BaselineRun, now: &Measurement, context: Context) -> Compared {
+    if against.baseline.measurement.total.rate.is_none_or(|rate| rate <= 0.0) {
+        let reason = Some("in the baseline no request ended ok".to_owned());
+        return Compared { outcome: Outcome::Inconclusive, changes: Vec::new(), reason };
+    }
     let changes = match compare(&against.baseline.measurement, now) {
         Ok(changes) => changes,
         Err(reason) => {
