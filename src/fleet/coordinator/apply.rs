@@ -9,22 +9,25 @@ impl DurableState {
     /// Apply a record.
     ///
     /// # Errors
-    /// Why the record cannot follow the earlier ones; the state is unchanged then.
+    /// Why the record cannot follow the earlier ones, as a verb and its object; the state is unchanged then.
     pub(crate) fn apply(&mut self, record: &Record) -> Result<(), &'static str> {
-        if self.sealed.is_some() != matches!(record, Record::ExitReported(_)) || self.exit.is_some() {
-            return Err("a record on the wrong side of the seal");
+        match (self.sealed.is_some(), matches!(record, Record::ExitReported(_))) {
+            (false, true) => return Err("is an exit code of a run that has not ended"),
+            (true, false) => return Err("follows the end of the run"),
+            _ if self.exit.is_some() => return Err("follows the exit code, which comes last"),
+            _ => {}
         }
         match record {
             Record::ExitReported(exit) => self.exit = Some(*exit),
-            Record::Opened { .. } | Record::Checkpoint(_) => return Err("a run within a run"),
-            Record::Plan(..) if self.plan.is_some() => return Err("a second plan"),
+            Record::Opened { .. } | Record::Checkpoint(_) => return Err("begins a run within a run"),
+            Record::Plan(..) if self.plan.is_some() => return Err("is a second plan"),
             Record::Plan(plan, terms, key) => {
                 (self.plan, self.plan_key) = (Some((plan.clone(), terms.clone())), *key);
             }
             Record::Joined { key, slot, host, threads, at_ns } => {
                 let is_taken = self.live().any(|(_, m)| m.slot == *slot);
                 if is_taken || self.members.len() >= MAX_INCARNATIONS {
-                    return Err("a worker too many");
+                    return Err("is a worker in a slot that is taken, or one more than a run takes");
                 }
                 self.members.push(Member {
                     key: *key,
@@ -44,11 +47,12 @@ impl DurableState {
             Record::Departure { worker, at_ns, heard_ns, replaced } => {
                 let gone = Departure { at_ns: *at_ns, heard_ns: *heard_ns, replaced: *replaced };
                 let member = self.member_mut(*worker).filter(|m| m.gone.is_none());
-                let member = member.ok_or("nobody who could be gone")?;
+                let member =
+                    member.ok_or("is a departure of a worker that never joined or is already gone")?;
                 (member.gone, member.left) = (Some(gone), member.last.is_some());
             }
             Record::ToldToStart => self.started_by_operator = true,
-            Record::Started { .. } if self.start_at_ns.is_some() => return Err("a second start"),
+            Record::Started { .. } if self.start_at_ns.is_some() => return Err("is a second start"),
             Record::Started { start_at_ns, shards } => {
                 self.shard(1, 0, shards)?;
                 self.start_at_ns = Some(*start_at_ns);
@@ -56,18 +60,21 @@ impl DurableState {
             Record::Shared { epoch, from_ns, shards } => self.shard(*epoch, *from_ns, shards)?,
             Record::Report { worker, seq, totals } => {
                 let member = self.member_mut(*worker).filter(|m| m.last.is_none());
-                let member = member.ok_or("a report of nobody who reports")?;
+                let member =
+                    member.ok_or("is a report of a worker that never joined or has already finished")?;
                 if *seq != member.acked_seq + 1 {
-                    return Err("a report out of its order");
+                    return Err("is a report out of order");
                 }
                 member.acked_seq = *seq;
                 member.totals.add(totals);
             }
             Record::Final(worker, last) => {
                 let member = self.member_mut(*worker).filter(|m| m.last.is_none());
-                member.ok_or("a last word of nobody")?.last = Some(last.clone());
+                member
+                    .ok_or("is a final report of a worker that never joined or has already finished")?
+                    .last = Some(last.clone());
             }
-            Record::Stopped(..) if self.stopped.is_some() => return Err("a second stop"),
+            Record::Stopped(..) if self.stopped.is_some() => return Err("is a second stop"),
             Record::Stopped(reason, at_ns) => self.stopped = Some((reason.clone(), *at_ns)),
             Record::Sealed(closing, at_ns) => self.sealed = Some((closing.clone(), *at_ns)),
         }
@@ -81,14 +88,16 @@ impl DurableState {
     fn shard(&mut self, epoch: u32, from_ns: u64, shards: &[EpochShard]) -> Result<(), &'static str> {
         let (last, last_from) = self.epochs.last().map_or((0, None), |e| (e.epoch, Some(e.from_ns)));
         if epoch != last + 1 || last_from.is_some_and(|f| from_ns <= f) {
-            return Err("an epoch out of its order");
+            return Err("is an epoch out of order");
         }
         let of = shards.first().map_or(1, |s| s.of);
         let mut taken = vec![false; of as usize];
         for shard in shards {
             let slot = taken.get_mut(shard.slot as usize).filter(|taken| !**taken && shard.of == of);
-            *slot.ok_or("a part that is owned twice")? = true;
-            self.member_mut(shard.worker).ok_or("a part of nobody's")?.had_shard = true;
+            *slot.ok_or("gives a part of the schedule to two workers")? = true;
+            self.member_mut(shard.worker)
+                .ok_or("gives a part of the schedule to a worker that never joined")?
+                .had_shard = true;
         }
         if self.epochs.len() == MAX_ASSIGNMENTS {
             self.epochs.remove(0);
