@@ -15,11 +15,13 @@
 //!
 //! When it has grown long, a `Draft` that begins with a checkpoint, records that stand for all earlier ones,
 //! replaces it (`Writer::replace`). Until the draft has the journal's name and the directory is synced, the
-//! journal goes on as before. A crash leaves one of the two, and each holds all that was acknowledged.
+//! journal goes on as before. A crash leaves one of the two, and each holds all that was acknowledged. A draft
+//! is given up before it takes the space that the journal needs meanwhile.
 
 mod draft;
 mod group;
 mod reader;
+mod space;
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -34,9 +36,12 @@ const LOCK_FILE: &str = "lock";
 /// A journal is replaced once it has grown by this many bytes: seconds of reading, and minutes of a large
 /// fleet.
 const CHECKPOINT_AFTER_BYTES: u64 = 64 << 20;
-/// And by this many times the size of its checkpoint, so that checkpoints add a quarter at most to what is
-/// written.
+/// And at least by this many times the size of its checkpoint, so that checkpoints add a quarter at most to
+/// what is written.
 const CHECKPOINT_AFTER_TIMES: u64 = 4;
+/// What a draft leaves free of its volume, beside itself: space for the longest group that may be written to
+/// the journal meanwhile.
+const RESERVED_BYTES: u64 = (group::HEAD_BYTES + group::MAX_GROUP_BYTES) as u64;
 
 /// An open journal. No other process can open the same directory.
 #[derive(Debug)]
@@ -56,6 +61,8 @@ pub(crate) struct Writer {
     folder: File,
     /// See [`CHECKPOINT_AFTER_BYTES`].
     checkpoint_after_bytes: u64,
+    /// See [`RESERVED_BYTES`].
+    reserved_bytes: u64,
     /// `None` after an error.
     tail: Mutex<Option<Tail>>,
     /// Held while a draft is written: there is one at a time.
@@ -111,9 +118,7 @@ impl Journal {
             return Err(format!("--state-dir {shown}: {why}"));
         }
         let whole = reader::read(&file, length, take).map_err(|why| {
-            format!(
-                "--state-dir {shown}: {why}: keep it for whoever looks into it, and name another directory"
-            )
+            format!("--state-dir {shown}: {why}: keep it for analysis, and name another directory")
         })?;
         let prepare = |file: &mut File| {
             draft::remove_leftover(directory)?;
@@ -133,6 +138,7 @@ impl Journal {
             directory: directory.to_owned(),
             folder,
             checkpoint_after_bytes,
+            reserved_bytes: RESERVED_BYTES,
             tail: Mutex::new(Some(Tail { file, length, due: checkpoint_after_bytes })),
             drafting: Mutex::new(()),
         };
@@ -178,6 +184,20 @@ impl Writer {
         turn.as_ref().is_some_and(|tail| tail.length >= tail.due)
     }
 
+    /// The journal that was read begins with a checkpoint of this many bytes: when the next one is due depends
+    /// on that.
+    pub(crate) fn begins_with_checkpoint(&self, checkpoint_bytes: u64) {
+        let mut turn = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tail) = turn.as_mut() {
+            tail.due = checkpoint_bytes + self.growth_after(checkpoint_bytes);
+        }
+    }
+
+    /// By how many bytes a journal grows after a checkpoint of this size until the next one is due.
+    fn growth_after(&self, checkpoint_bytes: u64) -> u64 {
+        self.checkpoint_after_bytes.max(CHECKPOINT_AFTER_TIMES * checkpoint_bytes)
+    }
+
     /// Replace the journal by one that begins with a checkpoint. `capture` returns everything appended so far
     /// and the state that all records up to then come to; `None`: no checkpoint is wanted. `write` appends
     /// the checkpoint to the draft. Other callers write to the journal meanwhile, and wait only at the end,
@@ -197,7 +217,7 @@ impl Writer {
             write_groups(&mut turn, &records)?;
             (state, turn.as_ref().ok_or_else(write_failed)?.length)
         };
-        let drafted = Draft::create(&self.directory).and_then(|mut draft| {
+        let drafted = Draft::create(&self.directory, self.reserved_bytes).and_then(|mut draft| {
             write(state, &mut draft)?;
             let length = draft.settle()?;
             Ok((draft, length))
@@ -208,8 +228,7 @@ impl Writer {
             draft.copy(&tail.file, from..tail.length)?;
             draft.settle()?;
             let (file, length) = draft.replace(&self.directory.join(JOURNAL_FILE))?;
-            let growth = self.checkpoint_after_bytes.max(CHECKPOINT_AFTER_TIMES * checkpoint_bytes);
-            Ok(Tail { file, length, due: length + growth })
+            Ok(Tail { file, length, due: length + self.growth_after(checkpoint_bytes) })
         });
         match replaced {
             Ok(tail) => {
@@ -303,6 +322,19 @@ fn is_private(directory: &Metadata) -> Result<(), String> {
 }
 
 #[cfg(test)]
+impl Writer {
+    /// From which length on a checkpoint is due.
+    pub(crate) fn due(&self) -> u64 {
+        self.tail.lock().unwrap().as_ref().unwrap().due
+    }
+
+    /// A checkpoint is due at once.
+    pub(crate) fn make_due(&self) {
+        self.tail.lock().unwrap().as_mut().unwrap().due = 0;
+    }
+}
+
+#[cfg(test)]
 impl Journal {
     /// A journal on a full disk.
     pub(crate) fn full() -> Self {
@@ -311,6 +343,7 @@ impl Journal {
             directory: PathBuf::from("/dev/full"),
             folder: open("/dev/null"),
             checkpoint_after_bytes: u64::MAX,
+            reserved_bytes: 0,
             tail: Mutex::new(Some(Tail { file: open("/dev/full"), length: 0, due: u64::MAX })),
             drafting: Mutex::new(()),
         };
@@ -619,6 +652,50 @@ mod tests {
         assert!(!writer.is_checkpoint_due() && !grow(900) && grow(100));
         replace(&journal, &[1; 10_000], || ());
         assert!(!grow(39_000) && grow(2_000));
+    }
+
+    /// Else a journal whose checkpoint is long would be replaced at every start.
+    #[test]
+    fn after_a_restart_a_checkpoint_is_due_as_it_was_before() {
+        let folder = Folder::new("due-again");
+        let journal = Mutex::new(folder.open().unwrap().0);
+        replace(&journal, &[1; 20_000], || ());
+        let read = folder.file().metadata().unwrap().len();
+        drop(journal);
+        let mut journal = folder.open().unwrap().0;
+        Arc::get_mut(&mut journal.writer).unwrap().checkpoint_after_bytes = 1_000;
+        let writer = journal.writer();
+        writer.begins_with_checkpoint(read);
+        let journal = Mutex::new(journal);
+        assert!(!writer.is_checkpoint_due());
+        for (bytes, is_due) in [(79_000, false), (2_000, true)] {
+            append(&journal, &vec![1; bytes]);
+            settle(&journal);
+            assert_eq!(writer.is_checkpoint_due(), is_due, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_is_put_off_before_it_takes_the_space_that_the_journal_needs() {
+        let folder = Folder::new("space");
+        filled(&folder, 3);
+        let mut journal = folder.open().unwrap().0;
+        let left = space::left(&journal.writer.folder).expect("this volume says it");
+        assert!(left > 0);
+        Arc::get_mut(&mut journal.writer).unwrap().reserved_bytes = u64::MAX / 2;
+        let journal = Mutex::new(journal);
+        match replace(&journal, b"checkpoint", || append(&journal, b"meanwhile")) {
+            Replacement::Failed(e) => {
+                assert_eq!(e.kind(), io::ErrorKind::StorageFull);
+                assert!(e.to_string().contains("MiB left"), "{e}");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(!folder.0.join(draft::DRAFT_FILE).exists(), "its space is free again");
+        assert!(!journal.lock().unwrap().writer().is_checkpoint_due(), "not tried again at once");
+        settle(&journal);
+        drop(journal);
+        assert_eq!(folder.open().unwrap().1, [records(3), vec![b"meanwhile".to_vec()]].concat());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::group::{self, MAGIC};
+use super::space;
 
 /// Its name until it replaces the journal.
 pub(super) const DRAFT_FILE: &str = "journal.new";
@@ -20,13 +21,16 @@ pub(crate) struct Draft {
     path: PathBuf,
     file: File,
     length: u64,
+    /// What is left to the journal of the volume's space while the checkpoint is written.
+    reserved_bytes: u64,
     records: Vec<Vec<u8>>,
     is_renamed: bool,
 }
 
 impl Draft {
-    /// An empty journal in `directory`; one that a crash left there is removed.
-    pub(super) fn create(directory: &Path) -> io::Result<Self> {
+    /// An empty journal in `directory`; one that a crash left there is removed. The volume keeps
+    /// `reserved_bytes` of free space while the checkpoint is written.
+    pub(super) fn create(directory: &Path, reserved_bytes: u64) -> io::Result<Self> {
         remove_leftover(directory)?;
         let path = directory.join(DRAFT_FILE);
         let file = OpenOptions::new()
@@ -36,7 +40,8 @@ impl Draft {
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW)
             .open(&path)?;
-        let mut draft = Self { path, file, length: 0, records: Vec::new(), is_renamed: false };
+        let records = Vec::new();
+        let mut draft = Self { path, file, length: 0, reserved_bytes, records, is_renamed: false };
         draft.write(MAGIC)?;
         Ok(draft)
     }
@@ -44,7 +49,7 @@ impl Draft {
     /// Append a record made of these parts.
     ///
     /// # Errors
-    /// The record is too long, or the system's error.
+    /// The record is too long, the volume is almost full, or the system's error.
     pub(crate) fn append(&mut self, parts: &[&[u8]]) -> io::Result<()> {
         self.records.push(group::record_of(parts)?);
         let bytes: usize = self.records.iter().map(Vec::len).sum();
@@ -54,13 +59,16 @@ impl Draft {
     /// End the group: what is appended next stands or falls without what came before.
     ///
     /// # Errors
-    /// The system's error.
+    /// The volume is almost full, or the system's error.
     pub(crate) fn end_group(&mut self) -> io::Result<()> {
         let records = std::mem::take(&mut self.records);
         let mut rest = &records[..];
         while !rest.is_empty() {
             let (group, more) = rest.split_at(group::first_group(rest));
-            self.write(&group::of(group))?;
+            let group = group::of(group);
+            // Others write to the journal meanwhile: without space for that the run would be stopped.
+            space::check(&self.file, group.len() as u64, self.reserved_bytes)?;
+            self.write(&group)?;
             rest = more;
         }
         Ok(())

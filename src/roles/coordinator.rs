@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::abort::Abort;
 use super::coordinator_service::CoordinatorService;
-use super::coordinator_service::handle::ServiceHandle;
+use super::coordinator_service::handle::{Checkpointer, ServiceHandle};
 use super::live::Live;
 use super::signals::Interrupts;
 use super::timing::{LOOK_EVERY, linger, wall_clock};
@@ -87,12 +87,13 @@ fn open(
 fn lead(
     options: &Options,
     shared: &Arc<SharedSnapshot>,
-    handle: &ServiceHandle,
+    handle: &Arc<ServiceHandle>,
     interrupts: &Interrupts,
     mut live: Live,
 ) -> Result<Exit, Failure> {
     let mut abort = Abort::default();
     let mut interrupted = false;
+    let mut checkpointer = Checkpointer::new(handle.clone());
     loop {
         if interrupts.any() && !interrupted {
             interrupted = true;
@@ -111,7 +112,7 @@ fn lead(
             handle.with(CoordinatorService::seal);
             break;
         }
-        handle.bound_journal();
+        checkpointer.look();
         std::thread::sleep(LOOK_EVERY);
         live.tick(shared);
     }

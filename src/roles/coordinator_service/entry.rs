@@ -41,7 +41,7 @@ pub(super) enum Part {
     Total,
     /// The counts of an open window, by its index.
     Window(u64),
-    /// The lines of the histogram log.
+    /// Whole lines of the histogram log; as often as the log has chunks.
     LogLines,
     /// The histograms that follow those lines.
     LogRest,

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 
 use super::CoordinatorService;
 use crate::fleet::Refusal;
@@ -42,11 +43,9 @@ impl ServiceHandle {
         })
     }
 
-    /// Begin the journal anew with a checkpoint if it has grown long; see [`Self::checkpoint`].
-    pub(crate) fn bound_journal(&self) {
-        if self.writer.as_ref().is_some_and(|writer| writer.is_checkpoint_due()) {
-            self.checkpoint();
-        }
+    /// Whether the journal has grown so long that it should begin anew with [`Self::checkpoint`].
+    pub(super) fn is_checkpoint_due(&self) -> bool {
+        self.writer.as_ref().is_some_and(|writer| writer.is_checkpoint_due())
     }
 
     /// Begin the journal anew with a checkpoint. Calls proceed and are settled meanwhile. If the checkpoint
@@ -85,5 +84,74 @@ impl ServiceHandle {
         let settled = self.settle();
         let was_reported = settled.is_err() && self.is_failure_reported.swap(true, Ordering::Relaxed);
         if was_reported { Ok(()) } else { settled }
+    }
+}
+
+/// Bounds the journal's length by checkpoints, on a thread of their own: a slow volume takes seconds, and the
+/// main thread has signals and thresholds to look at. Dropped, it waits for the one being written.
+pub(crate) struct Checkpointer {
+    handle: Arc<ServiceHandle>,
+    running: Option<JoinHandle<()>>,
+}
+
+impl Checkpointer {
+    pub(crate) fn new(handle: Arc<ServiceHandle>) -> Self {
+        Self { handle, running: None }
+    }
+
+    /// Begin a checkpoint if one is due and none is being written.
+    pub(crate) fn look(&mut self) {
+        if self.running.as_ref().is_some_and(|running| !running.is_finished()) {
+            return;
+        }
+        self.join();
+        if self.handle.is_checkpoint_due() {
+            let handle = self.handle.clone();
+            let begun = thread::Builder::new().name("checkpoint".into()).spawn(move || handle.checkpoint());
+            // Without a thread, the next look tries again.
+            self.running = begun.ok();
+        }
+    }
+
+    fn join(&mut self) {
+        if let Some(running) = self.running.take() {
+            // If it panicked, the writer knows, and nothing more can be written.
+            let _ = running.join();
+        }
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::RunDir;
+    use super::*;
+
+    #[test]
+    fn the_main_thread_goes_on_while_a_checkpoint_is_written_and_waits_for_it_at_the_end() {
+        let run_dir = RunDir::new("checkpointer");
+        let handle = Arc::new(ServiceHandle::new(run_dir.service(true)));
+        handle.settle().unwrap();
+        let mut checkpointer = Checkpointer::new(handle.clone());
+        checkpointer.look();
+        assert!(checkpointer.running.is_none(), "none is due");
+        let writer = handle.writer.clone().unwrap();
+        writer.make_due();
+        // The checkpoint waits for this lock: on this thread it would wait for ever.
+        handle.with(|_| {
+            checkpointer.look();
+            checkpointer.look();
+            assert!(checkpointer.running.as_ref().is_some_and(|running| !running.is_finished()));
+        });
+        drop(checkpointer);
+        assert!(writer.due() > 0, "it is done");
+        let journal = std::fs::read(run_dir.0.join("state/journal")).unwrap();
+        let begins = String::from_utf8_lossy(&journal[..200]).into_owned();
+        assert!(begins.contains("checkpoint") || begins.contains("piece"), "{begins}");
     }
 }

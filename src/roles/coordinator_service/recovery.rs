@@ -21,6 +21,8 @@ struct Recovery<'a> {
     records: usize,
     /// A checkpoint has begun, and not ended.
     in_checkpoint: bool,
+    /// The bytes of the checkpoint's records.
+    checkpoint_bytes: u64,
     /// The beginning of a checkpoint's part.
     part: Option<(Part, Vec<u8>)>,
     /// Why the service cannot go on with this run; only the state machine takes in what follows. That tells
@@ -41,7 +43,10 @@ impl Recovery<'_> {
 
     fn apply(&mut self, at: usize, record: &[u8]) -> Result<(), &'static str> {
         match Entry::read(record).ok_or("is one of another version")? {
-            (Entry::Piece { part, more }, bytes) => self.collect(at, part, more, bytes),
+            (Entry::Piece { part, more }, bytes) => {
+                self.checkpoint_bytes += record.len() as u64;
+                self.collect(at, part, more, bytes)
+            }
             (Entry::Record(_), _) if self.in_checkpoint => Err("lies within a checkpoint"),
             (Entry::Record(record), _) if at == 0 => self.service.coordinator.reopen(record),
             (Entry::Record(record), bytes) => {
@@ -73,7 +78,7 @@ impl Recovery<'_> {
             self.unfit = self.service.check_plan(self.own).err();
         }
         self.in_checkpoint = part != Part::End;
-        self.serve(|service| service.restore(part, &held));
+        self.serve(|service| service.restore(part, held));
         Ok(())
     }
 
@@ -90,17 +95,27 @@ impl CoordinatorService {
     /// # Errors
     /// The journal cannot be used, or its run may not be continued.
     pub(super) fn recover(&mut self, directory: &Path, own: Option<&PlanBundle>) -> Result<bool, Failure> {
-        let mut recovery =
-            Recovery { service: self, own, records: 0, in_checkpoint: false, part: None, unfit: None };
+        let mut recovery = Recovery {
+            service: self,
+            own,
+            records: 0,
+            in_checkpoint: false,
+            checkpoint_bytes: 0,
+            part: None,
+            unfit: None,
+        };
         let opened = Journal::open(directory, |record| recovery.take(record));
-        let Recovery { records, in_checkpoint, unfit, .. } = recovery;
+        let Recovery { records, in_checkpoint, checkpoint_bytes, unfit, .. } = recovery;
         let journal = opened.map_err(Failure::incomplete)?;
         if in_checkpoint {
             return Err(Failure::incomplete(format!(
-                "{}: the journal is damaged: its checkpoint has no end: keep it for whoever looks into it, and \
-                 name another directory",
+                "{}: the journal is damaged: its checkpoint has no end: keep it for analysis, and name another \
+                 directory",
                 self.place()
             )));
+        }
+        if checkpoint_bytes > 0 {
+            journal.writer().begins_with_checkpoint(checkpoint_bytes);
         }
         self.journal = Some(journal);
         if records == 0 {
@@ -190,5 +205,41 @@ impl CoordinatorService {
     fn place(&self) -> String {
         let dir = self.options.state_dir.as_ref();
         format!("--state-dir {}", dir.map_or(String::new(), |dir| dir.display().to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::handle::ServiceHandle;
+    use super::super::tests::RunDir;
+    use super::*;
+    use crate::fleet::messages::{Key, Totals, WorkerId};
+
+    #[test]
+    fn a_record_that_cannot_follow_is_named_in_a_whole_sentence() {
+        let report = |seq| Record::Report { worker: WorkerId(0), seq, totals: Totals::default() };
+        let departure = Record::Departure { worker: WorkerId(3), at_ns: 1, heard_ns: 1, replaced: false };
+        let cases = [
+            (
+                report(1),
+                "record 2 of the journal is a report of a worker that never joined or has already finished",
+            ),
+            (
+                departure,
+                "record 2 of the journal is a departure of a worker that never joined or is already gone",
+            ),
+            (Record::ExitReported(0), "record 2 of the journal is an exit code of a run that has not ended"),
+            (Record::Opened { run: Key(1) }, "record 2 of the journal begins a run within a run"),
+        ];
+        for (i, (record, expected)) in cases.into_iter().enumerate() {
+            let run_dir = RunDir::new(&format!("sentence-{i}"));
+            let handle = ServiceHandle::new(run_dir.service(true));
+            handle.with(|service| service.persist(record, &[]).ok().unwrap());
+            handle.settle().unwrap();
+            drop(handle);
+            let failure = run_dir.try_service(true).err().unwrap();
+            assert!(failure.message.contains(expected), "{}", failure.message);
+            assert!(failure.message.contains("keep it for analysis"), "{}", failure.message);
+        }
     }
 }

@@ -16,7 +16,10 @@ const REQUESTS: u64 = 300;
 const PLAN: &str = "base_url: http://127.0.0.1:1\nload: {rate: 15000/s, duration: 2h}\nscenarios:\n";
 /// Names the directory to the process that recovers.
 const DIRECTORY: &str = "LOADTESTER_TEST_HOUR";
-const OPTIONS: [&str; 2] = ["--workers", "50"];
+/// The last two are for the run with a histogram log.
+const OPTIONS: [&str; 4] = ["--workers", "50", "--report", "result.hlog"];
+/// How many of them the process that recovers gets.
+const GIVEN: &str = "LOADTESTER_TEST_HOUR_OPTIONS";
 
 /// A window, with times as they are spread in practice.
 fn window(rng: &mut fastrand::Rng) -> Merged {
@@ -47,8 +50,18 @@ fn peak_bytes() -> u64 {
 #[test]
 #[ignore = "takes minutes; see README"]
 fn an_hour_of_50_workers_recovers_within_256_mib() {
+    recovers("hour", &OPTIONS[..2]);
+}
+
+#[test]
+#[ignore = "takes minutes; see README"]
+fn an_hour_of_50_workers_with_a_histogram_log_recovers_within_256_mib() {
+    recovers("hour-log", &OPTIONS);
+}
+
+fn recovers(name: &str, options: &[&'static str]) {
     let scenarios: String = (0..SCENARIOS).map(|i| format!("  - {{name: s{i}, path: /{i}}}\n")).collect();
-    let dir = RunDir::with("hour", &format!("{PLAN}{scenarios}"), OPTIONS.to_vec());
+    let dir = RunDir::with(name, &format!("{PLAN}{scenarios}"), options.to_vec());
     let handle = ServiceHandle::new(dir.service(true));
     (0..WORKERS).for_each(|worker| Step::Join(u128::from(worker) + 1, worker).act(&handle));
     let ready = || (0..WORKERS).for_each(|worker| Step::Ready(worker, worker, WORKERS).act(&handle));
@@ -67,7 +80,9 @@ fn an_hour_of_50_workers_recovers_within_256_mib() {
         }
         ready();
         ServiceHandle::settle(&handle).unwrap();
-        handle.bound_journal();
+        if handle.is_checkpoint_due() {
+            handle.checkpoint();
+        }
         longest = longest.max(journal_bytes(&dir.0));
     }
     let due = handle.with(|service| service.shared.read(|s| s.tally.sum(RowCounter::Due)));
@@ -78,6 +93,7 @@ fn an_hour_of_50_workers_recovers_within_256_mib() {
         .args(["--ignored", "--nocapture", "--exact"])
         .arg("roles::coordinator_service::checkpoint::tests::hour::recovery_of_that_hour")
         .env(DIRECTORY, &dir.0)
+        .env(GIVEN, options.len().to_string())
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&child.stdout);
@@ -98,12 +114,13 @@ fn an_hour_of_50_workers_recovers_within_256_mib() {
     assert!(longest < MOST_BYTES && found[0] < MOST_BYTES, "{longest} and {} bytes", found[0]);
 }
 
-/// What the other process does.
+/// What the other process of these tests does.
 #[test]
-#[ignore = "a part of the test above"]
+#[ignore = "a part of the tests above"]
 fn recovery_of_that_hour() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
-    let service = RunDir::at(directory.into(), OPTIONS.to_vec());
+    let given: usize = std::env::var(GIVEN).unwrap().parse().unwrap();
+    let service = RunDir::at(directory.into(), OPTIONS[..given].to_vec());
     let service = service.service(true);
     let (due, points) = service.shared.read(|s| (s.tally.sum(RowCounter::Due), s.timeline.len()));
     println!("\nrecovered {} {due} {points}", peak_bytes());
