@@ -2,7 +2,7 @@
 
 use super::error::UsageError;
 use super::topic::Topic;
-use crate::plan::{did_you_mean, quoted, split_userinfo};
+use crate::plan::{did_you_mean, quoted, without_userinfo};
 
 /// The only command so far.
 const HELP: &str = "help";
@@ -51,12 +51,12 @@ fn single(text: &str, is_file: &dyn Fn(&str) -> bool) -> Result<Source, UsageErr
         return Ok(Source::Plan(text.to_owned()));
     }
     let lower = text.to_ascii_lowercase();
-    let is_plan_name = PLAN_ENDS.iter().any(|end| lower.ends_with(end)) && !has_port(text);
+    let is_plan_name = PLAN_ENDS.iter().any(|end| lower.ends_with(end)) && !has_port(text) && !has_user(text);
     if has_scheme {
         Ok(Source::Url(text.to_owned()))
     } else if is_plan_name {
         Ok(Source::Plan(text.to_owned()))
-    } else if text == "localhost" || text.contains([':', '/', '.']) {
+    } else if text == "localhost" || text.contains([':', '/', '.']) || has_user(text) {
         Ok(Source::Url(format!("http://{text}")))
     } else {
         let guess = did_you_mean(text, [HELP]);
@@ -70,14 +70,23 @@ fn single(text: &str, is_file: &dyn Fn(&str) -> bool) -> Result<Source, UsageErr
 
 /// Whether it begins like `host:8080/`.
 fn has_port(text: &str) -> bool {
-    let authority = text.split(['/', '?']).next().unwrap_or_default();
-    let port = authority.rsplit_once(':').map(|(_, port)| port);
+    let port = authority(text).rsplit_once(':').map(|(_, port)| port);
     port.is_some_and(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Whether it begins like `user@host/` or `user:password@host/`.
+fn has_user(text: &str) -> bool {
+    authority(text).rfind('@').is_some_and(|at| at > 0)
+}
+
+/// What stands before the path, if the text is a URL without a scheme.
+fn authority(text: &str) -> &str {
+    text.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
 /// `text` in a message, without the password that a URL may have.
 fn shown(text: &str) -> String {
-    quoted(&split_userinfo(text).0)
+    quoted(&without_userinfo(text))
 }
 
 #[cfg(test)]
@@ -112,6 +121,11 @@ mod tests {
             ("[::1]:80/x.yaml", url("http://[::1]:80/x.yaml")),
             ("example.com", url("http://example.com")),
             ("a:b@host/", url("http://a:b@host/")),
+            ("u:secret@host/x.json", url("http://u:secret@host/x.json")),
+            ("u@host.yaml", url("http://u@host.yaml")),
+            ("u@host", url("http://u@host")),
+            ("plans/a@b.yaml", plan("plans/a@b.yaml")),
+            ("@a.yaml", plan("@a.yaml")),
             ("unix:/run/app.sock", url("unix:/run/app.sock")),
         ] {
             assert_eq!(read(&[word]), expected, "{word}");
@@ -137,5 +151,7 @@ mod tests {
         assert!(read(&["help", "plan", "fleet"]).unwrap_err().contains("one topic"));
         let two = read(&["http://u:secret@x", "y"]).unwrap_err();
         assert_eq!(two.split(" stand").next(), Some("`http://x` and `y`"));
+        let two = read(&["u:secret@x/a", "unix:@app"]).unwrap_err();
+        assert_eq!(two.split(" stand").next(), Some("`x/a` and `unix:@app`"));
     }
 }

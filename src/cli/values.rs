@@ -2,11 +2,8 @@
 
 use core::net::IpAddr;
 
-use crate::plan::{self, ResolveOverride, StageOverride, check_header, check_label, quoted};
+use crate::plan::{self, MAX_STAGES, ResolveOverride, StageOverride, check_header, check_label, quoted};
 use crate::units;
-
-/// The most stages: as many as a plan may have.
-const MAX_STAGES: usize = 1_000;
 
 pub(super) fn count_up_to(text: &str, most: u64) -> Result<u64, String> {
     match units::parse_count(text)? {

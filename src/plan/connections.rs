@@ -128,9 +128,8 @@ fn resolved(reader: &mut PlanReader<'_>, overrides: &Overrides, url: Option<&Url
             reader.fault(&Path::of("--resolve"), "a Unix socket is not reached over the network: remove it");
         } else if !is_for {
             let what = format!(
-                "{}:{} is not the target, which is {}: write {}",
-                entry.host,
-                entry.port,
+                "{} is not the target, which is {}: write {}",
+                quoted(&format!("{}:{}", entry.host, entry.port)),
                 quoted(&url.origin()),
                 quoted(&format!("{}:{}:{}", target.host, target.port, entry.address))
             );

@@ -11,6 +11,8 @@ use super::yaml::{Node, Value};
 const MAX_LABEL_BYTES: usize = 200;
 
 /// The labels, by name; one of the command line takes the place of the plan's. Faults are recorded.
+///
+/// Overrides are checked here, too: those that come with the plan of a fleet have passed no command line.
 pub(super) fn all(reader: &mut PlanReader<'_>, overrides: &Overrides) -> Vec<(String, String)> {
     let at = Path::of("labels");
     let mut labels: Vec<(String, String)> = Vec::new();
@@ -23,9 +25,20 @@ pub(super) fn all(reader: &mut PlanReader<'_>, overrides: &Overrides) -> Vec<(St
             }
         }
     }
+    let by_flag = Path::of("--label");
+    if overrides.labels.len() > MAX_LABELS {
+        let number = overrides.labels.len();
+        reader.fault(&by_flag, format!("{number} labels: at most {MAX_LABELS} are possible"));
+        return labels;
+    }
     for (name, value) in &overrides.labels {
-        labels.retain(|(known, _)| known != name);
-        labels.push((name.clone(), value.clone()));
+        match check_label(name, value) {
+            Ok(()) => {
+                labels.retain(|(known, _)| known != name);
+                labels.push((name.clone(), value.clone()));
+            }
+            Err(wrong) => reader.fault(&by_flag, wrong),
+        }
     }
     if labels.len() > MAX_LABELS {
         reader.fault(&at, format!("are {}: at most {MAX_LABELS} are possible", labels.len()));
@@ -57,7 +70,7 @@ pub(crate) fn check_label(name: &str, value: &str) -> Result<(), String> {
     }
     if value.chars().any(char::is_control) {
         return Err(
-            "a label can not contain control characters or line breaks: write it on one line".to_owned()
+            "a label cannot contain control characters or line breaks: write it on one line".to_owned()
         );
     }
     Ok(())
@@ -69,7 +82,7 @@ mod tests {
     use crate::plan::parse;
 
     #[test]
-    fn labels_are_read_and_the_command_line_goes_before() {
+    fn labels_are_read_and_the_command_line_takes_precedence() {
         let text = "base_url: http://a\nload: {requests: 1}\nscenarios: [{path: /}]\n\
                     labels: {team: search, build: 17, release: true}\n";
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -80,6 +93,27 @@ mod tests {
         assert_eq!(plan.labels, expected.map(|(name, value)| pair(name, value)));
         let without = parse(text, "p", &Overrides::default(), &|_| None).unwrap();
         assert_eq!(without.digest, plan.digest, "labels change nothing that is sent");
+    }
+
+    #[test]
+    fn labels_that_passed_no_command_line_are_checked() {
+        let text = "base_url: http://a\nload: {requests: 1}\nscenarios: [{path: /}]\n";
+        let with = |labels: Vec<(String, String)>| {
+            let overrides = Overrides { labels, ..Overrides::default() };
+            parse(text, "p", &overrides, &|_| None).map(|plan| plan.labels.len()).map_err(|faults| {
+                assert_eq!(faults.count(), 1, "{faults}");
+                faults.to_string()
+            })
+        };
+        let forged = "a=\"x\"} 1\nloadtester_trustworthy 1\n#";
+        for (name, value) in [(forged, "x"), ("__name__", "x"), ("a", "x\ny 1"), ("a", "")] {
+            let error = with(vec![(name.to_owned(), value.to_owned())]).unwrap_err();
+            assert!(error.contains("command line: --label: "), "{error}");
+        }
+        let many = |n: usize| (0..n).map(|i| (format!("l{i}"), "x".to_owned())).collect();
+        assert_eq!(with(many(MAX_LABELS)), Ok(MAX_LABELS));
+        let error = with(many(MAX_LABELS + 1)).unwrap_err();
+        assert!(error.contains("--label: 33 labels: at most 32"), "{error}");
     }
 
     #[test]

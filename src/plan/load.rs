@@ -12,7 +12,7 @@
 
 use super::limits::{
     DEFAULT_BACKLOG, DEFAULT_CONCURRENCY, DEFAULT_DRAIN_NS, MAX_CONNECTIONS, MAX_DURATION_NS, MAX_RATE,
-    MAX_TIMEOUT_NS,
+    MAX_STAGES, MAX_TIMEOUT_NS,
 };
 use super::model::{Load, Model};
 use super::overrides::{Overrides, StageOverride};
@@ -203,6 +203,11 @@ fn pieces(reader: &mut PlanReader<'_>, stages: &[Stage]) -> Option<Vec<Piece>> {
 /// The stages of `--stages` as pieces; `None` with a fault recorded.
 fn pieces_of_flag(reader: &mut PlanReader<'_>, stages: &[StageOverride]) -> Option<Vec<Piece>> {
     let at = Path::of("--stages");
+    // Those that come with the plan of a fleet have passed no command line.
+    if stages.len() > MAX_STAGES {
+        reader.fault(&at, format!("{} stages: at most {MAX_STAGES} are possible", stages.len()));
+        return None;
+    }
     let (mut pieces, mut from) = (Vec::new(), 0.0);
     for stage in stages {
         let to = rate_in(reader, &at, stage.rate, true)?;
@@ -228,6 +233,8 @@ fn possible(reader: &mut PlanReader<'_>, at: &Path, pieces: Vec<Piece>) -> Optio
 fn rate_in(reader: &mut PlanReader<'_>, at: &Path, rate: f64, zero_allowed: bool) -> Option<f64> {
     if rate == 0.0 && !zero_allowed {
         reader.fault(at, "must be above 0/s: leave the rate out for the closed model");
+    } else if rate < 0.0 {
+        reader.fault(at, "must not be below 0/s: write a rate like `500/s`");
     } else if rate.is_nan() || rate > MAX_RATE {
         reader.fault(at, format!("is too high: at most {} is possible", units::print_rate(MAX_RATE)));
     } else {
@@ -320,4 +327,29 @@ fn long_enough_ns(rate: f64, n: u64, arrivals: Arrivals) -> u64 {
     let n = n as f64;
     let n = if arrivals == Arrivals::Poisson { n + 10.0 * n.sqrt() + 10.0 } else { n };
     (n / rate * 1e9).round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::parse;
+
+    #[test]
+    fn stages_and_rates_that_passed_no_command_line_are_checked() {
+        let text = "base_url: http://a\nload: {requests: 1}\nscenarios: [{path: /}]\n";
+        let check = |overrides: Overrides| {
+            parse(text, "p", &overrides, &|_| None).map(|_| ()).map_err(|faults| faults.to_string())
+        };
+        let stages = |rates: &[f64]| {
+            let stage = |rate: &f64| StageOverride { length_ns: 1_000_000_000, rate: *rate };
+            check(Overrides { stages: Some(rates.iter().map(stage).collect()), ..Overrides::default() })
+        };
+        assert_eq!(stages(&[1.0; MAX_STAGES]), Ok(()));
+        let error = stages(&[1.0; MAX_STAGES + 1]).unwrap_err();
+        assert!(error.contains("command line: --stages: 1001 stages: at most 1000"), "{error}");
+        let error = stages(&[5.0, -5.0]).unwrap_err();
+        assert!(error.contains("command line: --stages: must not be below 0/s"), "{error}");
+        let error = check(Overrides { rate: Some(-1.0), ..Overrides::default() }).unwrap_err();
+        assert!(error.contains("command line: -r: must not be below 0/s"), "{error}");
+    }
 }

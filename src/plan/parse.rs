@@ -181,7 +181,7 @@ fn user(form: &UrlForm, userinfo: Option<&str>, faults: &mut Faults) -> Option<(
         fault("user and password are sent as `Authorization`, and -H gives one, too: keep one of the two");
     }
     if user.0.contains(':') {
-        fault("a user name can not contain `:`: basic authentication has no way to say it");
+        fault("a user name cannot contain `:`: basic authentication has no way to say it");
     }
     Some(user)
 }
@@ -221,7 +221,7 @@ fn meaning(root: &Node, source: &str, overrides: &Overrides, mut faults: Faults)
         Err(error) => {
             // The shape check passes only what the types can hold; a gap between the two must not go
             // unnoticed.
-            faults.add(None, &Path::default(), format!("can not be read: {error}"));
+            faults.add(None, &Path::default(), format!("cannot be read: {error}"));
             return Err(faults.sorted());
         }
     };

@@ -113,7 +113,7 @@ pub(super) struct Defaults {
     /// What every response has to be like. A scenario's own `expect` takes its place as a whole.
     #[allow(dead_code, reason = "read from the tree, which knows its places")]
     pub(crate) expect: Option<ExpectForm>,
-    /// Connections; `load.concurrency` goes before it.
+    /// Connections; `load.concurrency` takes precedence over it.
     #[schemars(range(min = 1, max = MAX_CONNECTIONS), example = 10)]
     pub(crate) concurrency: Option<u32>,
     /// Requests of the whole run, when `load` does not say how long it is.

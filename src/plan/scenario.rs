@@ -147,7 +147,7 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
     if name.trim().is_empty() {
         Err("is empty: write a name, or remove the key".to_owned())
     } else if name.chars().any(char::is_control) {
-        Err("can not contain control characters or line breaks: write it on one line".to_owned())
+        Err("cannot contain control characters or line breaks: write it on one line".to_owned())
     } else if name.len() > MAX_NAME_BYTES {
         Err(format!("is longer than {MAX_NAME_BYTES} bytes: shorten it"))
     } else {
@@ -268,10 +268,10 @@ pub(crate) fn check_header(name: &str, value: &str) -> Result<(), String> {
     }
     match value.chars().find(|c| c.is_ascii_control() && *c != '\t') {
         Some('\n' | '\r') => {
-            Err("the value can not contain line breaks: write it on one line (in YAML, not with `|`)"
+            Err("the value cannot contain line breaks: write it on one line (in YAML, not with `|`)"
                 .to_owned())
         }
-        Some(_) => Err("the value can not contain control characters: remove them".to_owned()),
+        Some(_) => Err("the value cannot contain control characters: remove them".to_owned()),
         None => Ok(()),
     }
 }

@@ -81,13 +81,24 @@ pub(super) fn parse(text: &str) -> Result<Url, String> {
 }
 
 /// `text` without the user and password of its authority, and these. A URL is shown without them.
-pub(crate) fn split_userinfo(text: &str) -> (String, Option<&str>) {
+pub(super) fn split_userinfo(text: &str) -> (String, Option<&str>) {
     let Some((scheme, after)) = text.split_once("://") else { return (text.to_owned(), None) };
     let end = after.find(['/', '?', '#']).unwrap_or(after.len());
     match after[..end].rsplit_once('@') {
         Some((userinfo, host)) => (format!("{scheme}://{host}{}", &after[end..]), Some(userinfo)),
         None => (text.to_owned(), None),
     }
+}
+
+/// `text` without the user and password that its authority may have, whether or not it has a scheme: what a
+/// message may repeat of a word that may be a URL.
+pub(crate) fn without_userinfo(text: &str) -> String {
+    // `unix:@name` is a socket.
+    if text.contains("://") || text.starts_with("unix:") {
+        return split_userinfo(text).0;
+    }
+    let end = text.find(['/', '?', '#']).unwrap_or(text.len());
+    text[..end].rfind('@').map_or(text, |at| &text[at + 1..]).to_owned()
 }
 
 /// User and password of a URL, percent-decoded; without a colon the password is empty.
@@ -209,7 +220,7 @@ fn check_host(host: &str) -> Result<(), String> {
     }
     let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
     if let Some(c) = host.chars().find(|c| !valid(*c)) {
-        return Err(format!("a host can not contain {}", quoted(&c.to_string())));
+        return Err(format!("a host cannot contain {}", quoted(&c.to_string())));
     }
     // Only digits and dots means an IPv4 address; a resolver would read `1.2.3` as 1.2.0.3.
     let numeric = host.bytes().all(|b| b.is_ascii_digit() || b == b'.');
@@ -248,7 +259,7 @@ fn check_printable(text: &str) -> Result<(), String> {
 fn not_printable(c: char) -> String {
     let mut bytes = [0; 4];
     let encoded: String = c.encode_utf8(&mut bytes).bytes().map(|b| format!("%{b:02X}")).collect();
-    format!("can not contain {}: percent-encode it as `{encoded}`", quoted(&c.to_string()))
+    format!("cannot contain {}: percent-encode it as `{encoded}`", quoted(&c.to_string()))
 }
 
 #[cfg(test)]
@@ -334,6 +345,22 @@ mod tests {
         }
         for wrong in ["u:%", "u:%2", "u:%+1", "u:%ff"] {
             assert!(user_of(wrong).unwrap_err().contains("--user"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_shown_without_user_and_password_with_a_scheme_or_without() {
+        for (text, shown) in [
+            ("http://u:p@x/a@b", "http://x/a@b"),
+            ("u:p@x/a@b", "x/a@b"),
+            ("u:p@q@x?a@b", "x?a@b"),
+            ("u@x", "x"),
+            ("x/a@b", "x/a@b"),
+            ("x", "x"),
+            ("unix:@app", "unix:@app"),
+            ("unix:/run/a@b.sock", "unix:/run/a@b.sock"),
+        ] {
+            assert_eq!(without_userinfo(text), shown);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use crate::plan::MAX_PLAN_BYTES;
+use crate::plan::{MAX_PLAN_BYTES, without_userinfo};
 use crate::text::one_line;
 use crate::units::print_bytes;
 
@@ -19,12 +19,14 @@ pub(crate) fn read(path: &str) -> Result<String, String> {
     let shown = format!("`{}`", one_line(path));
     let file = File::open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
-            format!("there is no plan {shown}: check its name; a URL begins with http://")
+            // A colon: what was meant may be a URL, which may have a password.
+            let name = if path.contains(':') { without_userinfo(path) } else { path.to_owned() };
+            format!("there is no plan `{}`: check its name; a URL begins with http://", one_line(&name))
         }
         io::ErrorKind::PermissionDenied => {
             format!("the plan {shown} may not be read: change its permissions")
         }
-        _ => format!("the plan {shown} can not be opened: {error}"),
+        _ => format!("the plan {shown} cannot be opened: {error}"),
     })?;
     if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
         return Err(format!("{shown} is a directory: give a plan in it, like {path}/loadplan.yaml"));

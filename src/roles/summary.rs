@@ -1,7 +1,8 @@
 //! The end of a run: prints the summary, writes report files and CI annotations, and selects the exit code.
 //!
 //! The summary goes to standard output, unless a report does (`--report -`). Then it goes to standard error,
-//! so that the pipe has the report alone.
+//! so that the pipe has the report alone. With `--log-format json` it is one message there, without color.
+//! Annotations are never part of a message: GitHub reads only lines that begin with `::`.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -37,19 +38,21 @@ struct FinalOutput {
 pub(crate) fn conclude(options: &Options, shared: &SharedSnapshot) -> Result<Exit, Failure> {
     let job = Job::from_environment();
     let to_stdout = options.reports.iter().any(|report| report.path().is_none());
+    let is_message = to_stdout && log::is_json();
     let terminal = if to_stdout { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
-    let colour = terminal && !options.no_color && !no_color_asked();
-    let output = shared.read(|snapshot| render(options, snapshot, colour, job.is_some()));
+    let color = terminal && !is_message && !options.no_color && !no_color_asked();
+    let output = shared.read(|snapshot| render(options, snapshot, color, job.is_some()));
     let mut words = if options.quiet && to_stdout { String::new() } else { output.summary };
+    if is_message && !words.is_empty() {
+        log::info(words.trim_end());
+        words.clear();
+    }
     words += &output.annotations;
     // A closed pipe does not keep the reports from being written.
-    let _ = match to_stdout {
-        true if log::is_json() && !words.is_empty() => {
-            log::info(words.trim_end());
-            Ok(())
-        }
-        true => io::stderr().write_all(words.as_bytes()),
-        false => io::stdout().write_all(words.as_bytes()),
+    let _ = if to_stdout {
+        io::stderr().write_all(words.as_bytes())
+    } else {
+        io::stdout().write_all(words.as_bytes())
     };
     if let Some(Err(message)) = job.map(|job| job.summarise(&output.job_summary)) {
         log::note(&message);
@@ -94,14 +97,14 @@ fn no_color_asked() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
-fn render(options: &Options, snapshot: &Snapshot, colour: bool, in_job: bool) -> FinalOutput {
+fn render(options: &Options, snapshot: &Snapshot, color: bool, in_job: bool) -> FinalOutput {
     let instrument = snapshot.instrument();
     let thresholds = Threshold::all(snapshot);
     let for_job = |draw: fn(&Snapshot, &InstrumentFigures, &[Threshold]) -> String| {
         if in_job { draw(snapshot, &instrument, &thresholds) } else { String::new() }
     };
     FinalOutput {
-        summary: terminal::summary(snapshot, &instrument, colour, terminal::DEFAULT_WIDTH),
+        summary: terminal::summary(snapshot, &instrument, color, terminal::DEFAULT_WIDTH),
         reports: options
             .reports
             .iter()

@@ -140,7 +140,7 @@ fn each_request_has_a_connection_of_its_own_where_that_is_asked_for() {
 }
 
 #[test]
-fn a_variable_of_the_command_line_goes_before_the_file_and_the_file_before_the_environment() {
+fn a_variable_of_the_command_line_takes_precedence_over_the_file_and_the_file_over_the_environment() {
     let (target, dir) = (Recorder::start(), RunDir::new());
     let plan = dir.write(
         "plan.yaml",
@@ -255,7 +255,15 @@ fn no_password_of_the_command_line_is_shown() {
             assert!(!shown.contains(secret), "{args:?}: {shown}");
         }
     }
-    for wrong in [vec![url.as_str(), "-u", "a:hunter22"], vec!["http://me:hunter22@x/ y"], vec![&url, &url]] {
+    for wrong in [
+        vec![url.as_str(), "-u", "a:hunter22"],
+        vec!["http://me:hunter22@x/ y"],
+        vec![&url, &url],
+        vec!["me:hunter22@x", "y"],
+        vec!["me:hunter22@x/ y.json"],
+        vec!["--plan", "me:hunter22@x/y.json"],
+        vec!["--plan", "http://me:hunter22@x/y.json"],
+    ] {
         let shown = output(&wrong);
         assert_eq!(shown.status.code(), Some(2));
         let shown = String::from_utf8(shown.stderr).unwrap();

@@ -1,4 +1,4 @@
-//! What a run shows and to whom: the report's keys, the status server under load, colours, silence.
+//! What a run shows and to whom: the report's keys, the status server under load, colors, silence.
 
 use std::fs::File;
 use std::io::Read;
@@ -202,16 +202,47 @@ fn shown(args: &[&str], no_color: Option<&str>) -> String {
 }
 
 #[test]
-fn colours_are_for_terminals_and_those_who_want_them() {
-    let coloured = |args, no_color| {
+fn colors_are_for_terminals_and_those_who_want_them() {
+    let colored = |args, no_color| {
         let text = shown(args, no_color);
         assert!(text.contains("DONE"), "{text:?}");
         text.contains('\x1b')
     };
-    assert!(coloured(&[], None));
-    assert!(coloured(&[], Some("")), "an empty NO_COLOR is none");
-    assert!(!coloured(&["--no-color"], None));
-    assert!(!coloured(&[], Some("1")));
+    assert!(colored(&[], None));
+    assert!(colored(&[], Some("")), "an empty NO_COLOR is none");
+    assert!(!colored(&["--no-color"], None));
+    assert!(!colored(&[], Some("1")));
+}
+
+#[test]
+fn a_summary_that_is_a_json_message_has_no_color_and_annotations_are_lines_of_their_own() {
+    let script = Script::play([Step::Read, send(response("500 Internal Server Error", ""))]);
+    let (ours, theirs) = terminal();
+    let url = script.url();
+    let args = [url.as_str(), "-n", "5", "--log-format", "json", "--report", "-"];
+    let run = start_with(&args, |command| {
+        command.stderr(theirs).env("GITHUB_ACTIONS", "true").env_remove("GITHUB_STEP_SUMMARY");
+    });
+    let reader = std::thread::spawn(move || {
+        let mut shown = Vec::new();
+        // Ends with an error when the last writer is gone.
+        let _ = File::from(ours).read_to_end(&mut shown);
+        String::from_utf8(shown).unwrap()
+    });
+    assert_eq!(run.end().code, Some(1));
+    let shown = reader.join().unwrap();
+    let (annotations, messages): (Vec<&str>, Vec<&str>) =
+        shown.lines().partition(|line| line.starts_with("::"));
+    assert!(annotations.iter().any(|line| line.starts_with("::error ")), "{shown}");
+    let messages: Vec<String> = messages
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .map(|entry| entry["message"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(messages.iter().any(|message| message.contains("FAILED")), "{messages:?}");
+    for message in messages {
+        assert!(!message.contains('\x1b') && !message.contains("::error"), "{message:?}");
+    }
 }
 
 /// Children of `pid` that run.
