@@ -73,7 +73,7 @@ _loadtester() {{
     case $before in
 {cases}        help|-h|--help) COMPREPLY=($(compgen -W '{}' -- \"$current\")); return ;;
     esac
-    # A plan is a file; a URL is nobody's to guess.
+    # A plan is a file; URLs cannot be completed.
     if [[ $current != -* ]]; then
         COMPREPLY=($(compgen -W help -- \"$current\") $(compgen -f -- \"$current\"))
         return

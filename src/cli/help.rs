@@ -36,7 +36,7 @@ pub(super) const EXIT_CODES: [(&str, &str); 6] = [
     ("1", "a threshold does not hold, a figure is worse than in the baseline, or no request ended ok"),
     ("2", "bad usage or bad plan"),
     ("3", "the run could not be carried out, or no connection was ever established"),
-    ("4", "the measurement can not support a verdict"),
+    ("4", "the measurement cannot support a verdict"),
     ("130", "interrupted; what was measured is still printed and written"),
 ];
 

@@ -140,11 +140,11 @@ const FLEET: &[Role] = &[Role::Worker, Role::Coordinator];
 
 /// All flags, in the order of the help.
 pub(super) static FLAGS: [Flag; 58] = [
-    flag("--plan", "FILE", What, PLANS, "the load plan, a YAML file, as the first argument names it, too; `-` reads standard input"),
-    flag("--env", "KEY=VALUE", What, PLANS, "a value for `${KEY}` in the plan; goes before --env-file and the environment")
+    flag("--plan", "FILE", What, PLANS, "the load plan, a YAML file; the first argument may name it instead; `-` reads standard input"),
+    flag("--env", "KEY=VALUE", What, PLANS, "a value for `${KEY}` in the plan; takes precedence over --env-file and the environment")
         .repeatable()
         .brief("a value for `${KEY}` in the plan"),
-    flag("--env-file", "FILE", What, PLANS, "lines of KEY=VALUE for `${KEY}` in the plan; goes before the environment"),
+    flag("--env-file", "FILE", What, PLANS, "lines of KEY=VALUE for `${KEY}` in the plan; takes precedence over the environment"),
     flag("--demo", "", What, ALONE, "start a target of its own and load it with a sample plan"),
     flag("--role", "ROLE", What, ALL, "`standalone`, `worker`, `coordinator`, or `target` for the demo target alone")
         .default("standalone"),
@@ -221,7 +221,7 @@ pub(super) static FLAGS: [Flag; 58] = [
     flag("--linger", "DURATION", Results, JUDGES, "keep the status server up for so long after the end")
         .default("0s"),
     flag("--quiet", "", Results, PLANS, "print the result only, no progress").brief("print the result only"),
-    flag("--no-color", "", Results, JUDGES, "no colours; the variable NO_COLOR does the same"),
+    flag("--no-color", "", Results, JUDGES, "no colors; the variable NO_COLOR does the same"),
     flag("--log-format", "FORMAT", Results, ALL, "messages on standard error as `text`, or as `json`: one object a line, with level, worker and run")
         .default("text"),
     flag("--threads", "N", Measurement, SENDERS, "load threads").default("one per whole core allowed to us"),

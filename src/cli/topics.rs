@@ -55,13 +55,13 @@ whoever brings it.
 pub(super) const VARIABLES: [(&str, &str); 10] = [
     (
         "NAME",
-        "any name that the plan has as `${NAME}` or `${NAME:-default}`; --env and --env-file go before; `$${` is the plain `${`",
+        "any name that the plan has as `${NAME}` or `${NAME:-default}`; --env and --env-file take precedence; `$${` is the plain `${`",
     ),
     ("LOADTESTER_TOKEN", "the token that workers show to the coordinator (--token-file)"),
     ("LOADTESTER_OPERATOR_TOKEN", "the token that starts and stops runs (--operator-token-file)"),
     ("LOADTESTER_READ_TOKEN", "a token that opens status, metrics and dashboard and no more"),
     ("JOB_COMPLETION_INDEX", "a worker's place (--slot), as Kubernetes sets it"),
-    ("NO_COLOR", "set and not empty: no colours (--no-color)"),
+    ("NO_COLOR", "set and not empty: no colors (--no-color)"),
     ("SSL_CERT_FILE", "PEM file of the CAs to trust instead of the system's"),
     ("SSL_CERT_DIR", "directory of such files"),
     ("GITHUB_ACTIONS", "`true`: the run annotates what failed"),

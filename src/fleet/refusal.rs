@@ -186,7 +186,7 @@ impl Refusal {
             }
             Self::Sealed => "the run is over and its result is final".into(),
             Self::JournalFailed => {
-                "the coordinator can not write its journal: look at the disk of its --state-dir".into()
+                "the coordinator cannot write its journal: look at the disk of its --state-dir".into()
             }
             Self::NotNow(why) => why.clone(),
             Self::FromPeer { message, .. } => message.clone(),

@@ -105,7 +105,7 @@ impl Thread {
     }
 
     /// # Errors
-    /// What the kernel says when it can not be waited for.
+    /// What the kernel says when it cannot be waited for.
     pub(crate) fn run(mut self) -> io::Result<()> {
         self.pinned = self.job.core.is_some_and(sys::cores::pin);
         sys::set_timer_slack();

@@ -52,9 +52,9 @@ pub(crate) fn read(options: &Options, plan: &Plan) -> Result<Option<Arc<Baseline
 
 fn text(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|e| format!("can not be opened: {e}; check the name"))?;
+    let file = File::open(path).map_err(|e| format!("cannot be opened: {e}; check the name"))?;
     // One byte over the limit distinguishes a full file from one that is too large.
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|e| format!("can not be read: {e}"))?;
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|e| format!("cannot be read: {e}"))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         let most = print_bytes(MAX_FILE_BYTES);
         return Err(format!("is larger than {most}: give a file that --report FILE.json wrote"));

@@ -23,7 +23,7 @@ pub(crate) fn route(plan: &Plan) -> Result<Arc<Route>, Failure> {
     for source in sources {
         sys::check_source(*source).map_err(|e| {
             Failure::usage(format!(
-                "load.source_addresses: connections can not come from {source}: {e}; \
+                "load.source_addresses: connections cannot come from {source}: {e}; \
                  name addresses of this machine (`ip address` lists them)"
             ))
         })?;

@@ -15,7 +15,7 @@ use crate::units::print_bytes;
 /// The largest file of variables, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// Values that go before those of the environment.
+/// Values that take precedence over those of the environment.
 #[derive(Debug, Default)]
 pub(crate) struct Variables {
     given: BTreeMap<String, String>,

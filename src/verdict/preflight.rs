@@ -287,8 +287,8 @@ fn kept_body_bytes(plan: &Plan) -> u64 {
     kept.map(|expect| expect.most_body_bytes() as u64).max().unwrap_or(0)
 }
 
-/// The most memory of our own without kept bodies, in bytes: each load thread's tallies fully touched, every connection open, and
-/// merged counts with as many buckets as a long run hits.
+/// The most memory of our own without kept bodies, in bytes: each load thread's tallies fully touched, every
+/// connection open, and merged counts with as many buckets as a long run hits.
 fn memory_bytes(plan: &Plan, connections: u32, threads: usize) -> u64 {
     let (steps, threads) = (plan.scenarios.len() as u64, threads as u64);
     // `CONNECTION_BYTES` includes what a tally takes for each connection.

@@ -49,7 +49,7 @@ pub enum Outcome {
     Passed,
     /// It does not hold, because of the target.
     Failed,
-    /// This run can not tell.
+    /// This run cannot tell.
     #[default]
     Inconclusive,
 }

@@ -487,18 +487,18 @@ pub fn any_snapshot() -> impl Strategy<Value = Snapshot> {
     })
 }
 
-/// What is left of coloured text when its escape sequences are taken out.
+/// What is left of colored text when its escape sequences are taken out.
 fn bare(text: &str) -> String {
     let mut parts = text.split('\x1b');
     let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| text + part.split_once('m').expect("only colours").1)
+    parts.fold(first, |text, part| text + part.split_once('m').expect("only colors").1)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_line_is_too_long_no_figure_is_not_a_number_and_colour_moves_nothing(
+    fn no_line_is_too_long_no_figure_is_not_a_number_and_color_moves_nothing(
         snapshot in any_snapshot(), width in 0usize..160, trustworthy: bool, reason in "[^N]{0,300}"
     ) {
         use unicode_width::UnicodeWidthStr as _;

@@ -1,4 +1,4 @@
-//! Thresholds held against hand-made snapshots: what passes, what fails, and what this run can not tell.
+//! Thresholds held against hand-made snapshots: what passes, what fails, and what this run cannot tell.
 
 use loadtester::plan::{self, Overrides, Threshold};
 use loadtester::report::figures::{Threshold as Figure, Verdict};
@@ -362,7 +362,7 @@ fn pages_and_files_agree() {
     let metrics = prometheus::text(&snapshot);
     assert!(metrics.contains("loadtester_threshold_ok{expression=\"p50 < 1s\"} 1\n"), "{metrics}");
     assert!(metrics.contains("loadtester_threshold_ok{expression=\"p50 < 1ms\"} 0\n"), "{metrics}");
-    assert!(!metrics.contains("expression=\"other"), "one that can not be judged has no sample");
+    assert!(!metrics.contains("expression=\"other"), "one that cannot be judged has no sample");
     let page = summary(&snapshot, &instrument, false, DEFAULT_WIDTH);
     assert!(page.starts_with("FAILED") && page.lines().next().unwrap().contains("p50 < 1ms"), "{page}");
     assert!(live_line(&snapshot).contains("1 of 4"), "{}", live_line(&snapshot));

@@ -50,7 +50,7 @@ impl fmt::Display for StopReason {
             Self::WorkerFailed(id, why) => write!(f, "worker {} could not do its part: {why}", id.0),
             Self::NobodyLeft => f.write_str("no worker is left"),
             Self::NotGathered(what) => f.write_str(what),
-            Self::JournalFailed => f.write_str("the journal can not be written: look at the --state-dir"),
+            Self::JournalFailed => f.write_str("the journal cannot be written: look at the --state-dir"),
         }
     }
 }

@@ -23,9 +23,9 @@ pub const DEFAULT_WIDTH: usize = 100;
 pub const LEAST_WIDTH: usize = 80;
 
 /// The summary of a finished run in lines of at most `width` columns (at least [`LEAST_WIDTH`]), with color
-/// escape sequences if `colour`.
-pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, colour: bool, width: usize) -> String {
-    let mut page = Page::new(width.max(LEAST_WIDTH), colour);
+/// escape sequences if `color`.
+pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, color: bool, width: usize) -> String {
+    let mut page = Page::new(width.max(LEAST_WIDTH), color);
     let run = sanitize::run(&snapshot.run);
     let totals = Totals::of(snapshot);
     verdict(&mut page, snapshot, instrument);

@@ -43,12 +43,12 @@ impl Style {
 pub(crate) struct Page {
     text: String,
     width: usize,
-    colour: bool,
+    color: bool,
 }
 
 impl Page {
-    pub(crate) fn new(width: usize, colour: bool) -> Self {
-        Self { text: String::new(), width, colour }
+    pub(crate) fn new(width: usize, color: bool) -> Self {
+        Self { text: String::new(), width, color }
     }
 
     /// The text; every line ends with a line feed.
@@ -143,7 +143,7 @@ impl Page {
     }
 
     fn line(&mut self, style: Style, line: &str) {
-        let code = if self.colour { style.code() } else { "" };
+        let code = if self.color { style.code() } else { "" };
         let end = if code.is_empty() { "" } else { "\x1b[0m" };
         self.text.extend([code, line, end, "\n"]);
     }

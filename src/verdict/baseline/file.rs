@@ -139,14 +139,14 @@ pub fn read(text: &str) -> Result<Baseline, String> {
     };
     for scenario in report.scenarios {
         let response_time = histogram(&scenario.histograms)
-            .map_err(|why| format!("the histogram of {} can not be read: {why}", quoted(&scenario.name)))?;
+            .map_err(|why| format!("the histogram of {} cannot be read: {why}", quoted(&scenario.name)))?;
         let rate = (seconds > 0.0).then(|| scenario.totals.completed as f64 / seconds);
         let Scenario { name, weight, digest, .. } = scenario;
         plan.scenarios.push(EarlierScenario { name: name.clone(), weight, digest });
         scenarios.push((name, MeasuredGroup { response_time, rate }));
     }
     let response_time =
-        histogram(&report.histograms).map_err(|why| format!("its histogram can not be read: {why}"))?;
+        histogram(&report.histograms).map_err(|why| format!("its histogram cannot be read: {why}"))?;
     let total = MeasuredGroup { response_time, rate: report.rate.achieved };
     let ns = |seconds: Option<f64>| seconds.map(|s| s * 1e9);
     let whole = |p: &Point| is_whole(p.t, seconds);

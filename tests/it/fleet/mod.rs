@@ -82,7 +82,7 @@ struct Plot {
     mutation: Mutation,
     /// So many are there from the beginning.
     present: u32,
-    /// Those that can not open their connections.
+    /// Those that cannot open their connections.
     unable: Vec<usize>,
     /// The coordinator goes when it has sealed and reported the result.
     goes: bool,
@@ -151,7 +151,7 @@ impl Plot {
     }
 
     /// The same fate, but much of it comes before the start: too few at first, losses while connections are
-    /// opened or that can not be opened, an operator who does not want to wait.
+    /// opened or that cannot be opened, an operator who does not want to wait.
     fn before_the_start(seed: u64) -> Self {
         let (mut plot, mut rng) = (Self::of(seed), fastrand::Rng::with_seed(!seed ^ 0x5741_4954));
         plot.present = rng.u32(1..=plot.workers);

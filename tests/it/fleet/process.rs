@@ -54,7 +54,7 @@ pub struct Process {
     /// What it really did.
     pub truth: Totals,
     pub most_unsent: u32,
-    /// Its connections can not be opened.
+    /// Its connections cannot be opened.
     pub is_unable: bool,
     load: Load,
 }
