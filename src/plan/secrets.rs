@@ -96,7 +96,8 @@ impl Secrets {
 
     fn replace(&mut self, value: &str, shown: String) {
         let json = serde_json::Value::from(value).to_string();
-        let in_json = json.trim_matches('"').to_owned();
+        // Without its quotes; the value may end in one of its own.
+        let in_json = json[1..json.len() - 1].to_owned();
         // Spellings in which targets send values back.
         let html = |text: &str| {
             text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
