@@ -196,7 +196,7 @@ fn the_family_and_the_address_that_are_asked_for_are_used() {
     assert_eq!(six.heard.lock().unwrap().requests[0].0[1], host);
     let other = run(&[&name, "--resolve", "a.invalid:80:127.0.0.1", "-n", "1"]);
     assert_eq!(other.code, Some(2));
-    assert!(other.stderr.contains("a.invalid:80 is not the target"), "{other:?}");
+    assert!(other.stderr.contains("`a.invalid:80` is not the target"), "{other:?}");
 }
 
 #[test]
