@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::processes::{Log, RunDir, ended, marks, now_ns};
+use crate::processes::{Log, RunDir, ended, eventually, marks, now_ns};
 
 const S: u64 = 1_000_000_000;
 /// Two leases of five seconds, and the margin.
@@ -113,11 +113,18 @@ fn kill_and_restart(environment: &[(&str, &str)]) {
     let mut workers: Vec<_> =
         (0..2).map(|i| dir.worker(&format!("w{i}"), &url, &["--threads", "1"])).collect();
     ended(&url, "", 400);
+    let begins_with_checkpoint = || {
+        let journal = std::fs::read(format!("{state}/journal")).expect("a journal");
+        String::from_utf8_lossy(&journal[..200]).contains("\"piece\"")
+    };
+    let wants_checkpoint = !environment.is_empty() && cfg!(debug_assertions);
+    // It is written while the run goes on.
+    eventually("the journal begins with a checkpoint", || {
+        (begins_with_checkpoint() || !wants_checkpoint).then_some(())
+    });
     coordinator.signal(Signal::KILL);
     drop(coordinator);
-    let journal = std::fs::read(format!("{state}/journal")).expect("a journal");
-    let is_checkpoint = String::from_utf8_lossy(&journal[..200]).contains("\"piece\"");
-    assert_eq!(is_checkpoint, !environment.is_empty() && cfg!(debug_assertions));
+    assert_eq!(begins_with_checkpoint(), wants_checkpoint);
     let listen = url.trim_start_matches("http://");
     let again = ["--state-dir", &state, "--listen", listen];
     let (mut coordinator, _) = dir.coordinator_in(environment, &plan, "2", &again);

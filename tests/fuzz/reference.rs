@@ -64,7 +64,7 @@ fn head(bytes: &[u8], to_head: bool) -> Result<Option<(Head, usize)>, ProtocolEr
     config.allow_obsolete_multiline_headers_in_responses(true);
     let length = match config.parse_response(&mut parsed, seen) {
         Err(httparse::Error::TooManyHeaders) => return Err(TooManyFields),
-        Err(_) => return Err(BadHead),
+        Err(_) => return foreign(bytes),
         Ok(httparse::Status::Partial) if seen.len() < MAX_HEAD_BYTES => return Ok(None),
         Ok(httparse::Status::Complete(length)) if length <= MAX_HEAD_BYTES => length,
         Ok(_) => return Err(HeadTooLarge),
@@ -91,6 +91,20 @@ fn head(bytes: &[u8], to_head: bool) -> Result<Option<(Head, usize)>, ProtocolEr
     let doubtful = framing == Framing::Chunked && !lengths.is_empty();
     let keep_alive = wished && !faulty && !doubtful && framing != Framing::UntilClose;
     Ok(Some((Head { status, framing, keep_alive }, length)))
+}
+
+/// What is no HTTP/1.x: a TLS alert, an HTTP/2 frame of type SETTINGS as far as it has come, or anything else.
+fn foreign(bytes: &[u8]) -> Result<Option<(Head, usize)>, ProtocolError> {
+    if bytes.starts_with(&[21]) {
+        return Err(Tls);
+    }
+    let frame = [Some(0), None, None, Some(4), None, Some(0), Some(0), Some(0), Some(0)];
+    for (expected, byte) in frame.into_iter().zip(bytes) {
+        if expected.is_some_and(|expected: u8| expected != *byte) {
+            return Err(BadHead);
+        }
+    }
+    if bytes.len() < frame.len() { Ok(None) } else { Err(Http2) }
 }
 
 fn framing(codings: &[String], lengths: &[String]) -> Result<Framing, ProtocolError> {
