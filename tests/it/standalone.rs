@@ -246,7 +246,8 @@ fn an_answer_that_came_before_its_request_is_not_believed() {
 #[test]
 #[ignore = "takes 15 s"]
 fn twenty_stops_among_twenty_thousand_requests_make_no_answer_that_was_none() {
-    const IDLE: Duration = Duration::from_millis(40);
+    // A connection is used every 10 ms: only a stop makes it idle for so long.
+    const IDLE: Duration = Duration::from_millis(50);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let timed_out = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
@@ -271,7 +272,7 @@ fn twenty_stops_among_twenty_thousand_requests_make_no_answer_that_was_none() {
         }
     });
     let plan = format!(
-        "base_url: {url}\nload: {{rate: 2000/s, requests: 20000, concurrency: 100}}\nscenarios: [{{path: /}}]\n\
+        "base_url: {url}\nload: {{rate: 2000/s, requests: 20000, concurrency: 20}}\nscenarios: [{{path: /}}]\n\
          thresholds: [error_rate < 1%]\n"
     );
     for threads in ["1", "2"] {
@@ -287,7 +288,7 @@ fn twenty_stops_among_twenty_thousand_requests_make_no_answer_that_was_none() {
         let ended = run.end().lawful();
         let stale = timed_out.load(std::sync::atomic::Ordering::Relaxed) - before;
         eprintln!("{threads} threads: {stale} connections were timed out, outcomes {:?}", ended.outcomes());
-        assert!(stale > 100, "the target sent 408 to {stale} connections alone");
+        assert!(stale >= 100, "the target sent 408 to {stale} connections alone");
         assert_eq!(ended.number("status_codes.200"), ended.number("totals.completed"), "{ended:#?}");
         assert!(ended.number("totals.ok") >= 19_990 && ended.code != Some(1), "{ended:#?}");
     }
