@@ -1,31 +1,32 @@
 #!/usr/bin/env bash
-# The tests of sockets and TLS under valgrind's memcheck, and the program that they start: reads of memory that was
-# never written, accesses outside of an allocation, and pointers to system calls that lead nowhere.
+# The tests of sockets, the load threads and TLS records under valgrind's memcheck: reads of memory that was never
+# written, accesses outside of an allocation, and pointers to system calls that lead nowhere. VALGRIND names another
+# valgrind than the one on the path; it must know epoll_pwait2 (3.24 does, 3.19 does not). A test that compares clocks
+# fails under it; what counts is what memcheck says.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# rustix otherwise calls the vDSO, which is not mapped under valgrind.
-export RUSTFLAGS="--cfg rustix_use_libc" CARGO_TARGET_DIR=target/valgrind
-
-# The path of a test program that cargo has built.
+# The path of a program that cargo has built.
 built() {
-    cargo test --no-run --message-format=json "$@" 2>/dev/null |
+    cargo "$@" --no-run --message-format=json 2>/dev/null |
         sed -n 's/.*"profile":{[^}]*"test":true}.*"executable":"\([^"]*\)".*/\1/p'
 }
 
+# rustix asks the kernel for the vDSO, which is not mapped under valgrind: `hide-auxv` lets it look elsewhere.
+cost=$(cargo bench --bench cost --no-run --message-format=json 2>/dev/null |
+    sed -n 's/.*"name":"cost".*"executable":"\([^"]*\)".*/\1/p')
+log=$(mktemp)
+trap 'rm "$log"' EXIT
+
 check() {
-    local program=$1
-    shift
-    echo "== $program $*"
-    # The program exits with codes of its own: what memcheck finds is in the logs.
-    valgrind --quiet --trace-children=yes --error-exitcode=0 --log-file="$logs/%p" "$program" --test-threads=1 "$@"
+    "$cost" hide-auxv "${VALGRIND:-valgrind}" --quiet --log-file="$log" --suppressions=tests/valgrind.supp "$@" \
+        --test-threads=1 || echo "some tests failed under valgrind"
+    if [ -s "$log" ]; then
+        cat "$log"
+        exit 1
+    fi
 }
 
-logs=$(mktemp -d)
-trap 'rm -r "$logs"' EXIT
-check "$(built --lib)" sys:: load::
-check "$(built --test it)" "${@:-wire::}"
-if cat "$logs"/* | grep -q .; then
-    cat "$logs"/*
-    exit 1
-fi
+check "$(built test --lib)" sys:: load::
+check "$(built test --test it)" tls_wire::
+echo "memcheck found nothing"
