@@ -252,7 +252,7 @@ fn named_values(text: &str) -> String {
         masked += &from[..gap];
         rest = value;
         let is_apart = gap > 1 || value.starts_with(['"', '\'']) || from.starts_with('=');
-        if !is_apart || !names_a_credential(name) || value.starts_with(MASK) || value.starts_with("${") {
+        if !is_apart || !names_a_credential(name) {
             continue;
         }
         let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''));
@@ -262,11 +262,14 @@ fn named_values(text: &str) -> String {
                 let scheme = after_scheme(value).map_or(0, |(scheme, _)| scheme.len() + 1);
                 let stop =
                     |c: char| matches!(c, '\n' | '\r' | '"' | '\'' | '`' | '<' | '}' | ')' | '&' | ',');
-                (scheme, value.find(stop).unwrap_or(value.len()))
+                // The brace of a variable ends no value.
+                let variable = value[scheme..].strip_prefix("${").and_then(|rest| rest.find('}'));
+                let from = scheme + variable.map_or(0, |brace| brace + "${}".len());
+                (scheme, value[from..].find(stop).map_or(value.len(), |at| from + at))
             }
         };
-        let secret = value[begin.min(end)..end].trim();
-        if secret.is_empty() || secret.starts_with(MASK) || secret.starts_with("${") {
+        let secret = value[begin..end].trim();
+        if secret.is_empty() || secret.starts_with(MASK) || is_variable(secret) {
             continue;
         }
         masked += &value[..begin];
@@ -274,6 +277,12 @@ fn named_values(text: &str) -> String {
         rest = &value[end..];
     }
     masked + rest
+}
+
+/// Whether a text is a variable from the environment and nothing else, not even a default.
+pub(super) fn is_variable(text: &str) -> bool {
+    let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    name.is_some_and(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
 }
 
 /// `value` of the field `name`; masked as a whole when the name says that it is a credential.
@@ -485,6 +494,7 @@ mod tests {
             ("Authorization: Bearer abc, x", "Authorization: Bearer ***, x"),
             ("http://u:p@h/a http://auth:80/", "http://***@h/a http://auth:80/"),
             ("Authorization: Bearer ${TOKEN}", "Authorization: Bearer ${TOKEN}"),
+            ("password: ${X:-a}\ntoken: ${T}", "password: ***\ntoken: ${T}"),
         ] {
             assert_eq!(super::text(text), shown);
         }

@@ -135,9 +135,7 @@ fn quoted(text: &str) -> String {
 
 /// Whether a value is a variable from the environment and nothing else, but for the name of a scheme.
 fn is_variable(value: &str) -> bool {
-    let variable = secrets::after_scheme(value).map_or(value, |(_, rest)| rest);
-    let name = variable.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-    name.is_some_and(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+    secrets::is_variable(secrets::after_scheme(value).map_or(value, |(_, rest)| rest))
 }
 
 #[cfg(test)]

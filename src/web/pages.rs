@@ -38,7 +38,7 @@ impl Pages {
     /// Draw pages with `local` on a new thread, with at most `capacity` waiting.
     pub(crate) fn open(mut local: TinyHttp, capacity: usize) -> io::Result<Self> {
         let (jobs, asked) = bounded::<Job>(capacity);
-        // One: what lies here is in nobody's account of memory.
+        // One: pages that lie here are not counted among the bytes held for clients.
         let (done, drawn) = bounded(1);
         let ready = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let signal = Arc::clone(&ready);
