@@ -75,12 +75,18 @@ fn value_of(flag: &Flag, name: &str, value: Option<String>, is_attached: bool) -
         } else {
             String::new()
         };
+        let follows =
+            if holds_a_credential(flag) { "one that begins with `-`".to_owned() } else { quoted(&value) };
         return Err(UsageError::new(format!(
-            "{name} needs a value, but {} follows: write {name} {called}{other}",
-            quoted(&value)
+            "{name} needs a value, but {follows} follows: write {name} {called}{other}"
         )));
     }
     Ok(value)
+}
+
+/// Whether the flag's value may be a password: no message repeats it.
+fn holds_a_credential(flag: &Flag) -> bool {
+    matches!(flag.name, "--user" | "-H" | "--env")
 }
 
 /// Flags of other tools, and their names here.
@@ -118,6 +124,13 @@ fn unknown(name: &str) -> UsageError {
     // -c50: the value is attached, as other tools allow.
     if let Some(short) = name.get(..2).and_then(find).filter(|flag| !flag.value.is_empty() && name.len() > 2)
     {
+        if holds_a_credential(short) {
+            let (typed, value) = (&name[..2], short.value);
+            let write = quoted(&format!("{typed} {value}"));
+            return UsageError::new(format!(
+                "{typed} is followed by its value without a space: write {write}"
+            ));
+        }
         let (flag, value) = (short.name, &name[2..]);
         return UsageError::new(format!(
             "unknown flag {}: write {}",
@@ -127,8 +140,16 @@ fn unknown(name: &str) -> UsageError {
     }
     let names = FLAGS.iter().flat_map(Flag::names);
     // Two-letter names are too similar for a guess.
-    let guess =
-        if name.len() > 3 { did_you_mean(name, names.filter(|n| n.len() > 2)) } else { String::new() };
+    let near = |names: &mut dyn Iterator<Item = &'static str>| {
+        if name.len() > 3 { did_you_mean(name, names.filter(|n| n.len() > 2)) } else { String::new() }
+    };
+    let mut guess = near(&mut names.into_iter());
+    if guess.is_empty() {
+        let elsewhere = KNOWN_ELSEWHERE.iter().find(|(other, _)| near(&mut std::iter::once(*other)) != "");
+        if let Some(flag) = elsewhere.and_then(|(_, ours)| find(ours)) {
+            guess = format!(", did you mean {}?", quoted(flag.names().last().unwrap_or(flag.name)));
+        }
+    }
     let guess = if guess.is_empty() { ": `--help all` lists them".to_owned() } else { guess };
     UsageError::new(format!("unknown flag {}{guess}", quoted(name)))
 }

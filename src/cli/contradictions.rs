@@ -67,6 +67,15 @@ pub(super) fn refuse_contradictions(options: &Options, typed: &[&Flag]) -> Resul
         let path = options.reports[twice].to_string();
         return Err(UsageError::new(format!("--report {} is given twice: keep one", quoted(&path))));
     }
+    for (flag, names) in [("--env", &options.env), ("--label", &options.labels)] {
+        let repeated = (1..names.len()).find(|i| names[..*i].iter().any(|(name, _)| *name == names[*i].0));
+        if let Some(i) = repeated {
+            return Err(UsageError::new(format!(
+                "{flag} {} is given twice: keep one of the two",
+                names[i].0
+            )));
+        }
+    }
     if let (true, Some(name)) = (options.once, one_of(&NOT_ONCE)) {
         return Err(UsageError::new(format!(
             "--once sends each scenario once and measures no load, {name} has no meaning there: remove one"

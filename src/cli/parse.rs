@@ -15,7 +15,7 @@ use super::source::{self, Source};
 use super::topic::Topic;
 use super::values::{count_up_to, header, key_value, label, resolve, stages, user, variable};
 use super::{arguments, fleet, report, table};
-use crate::plan::{Family, MAX_SCENARIOS, UrlTls, quoted};
+use crate::plan::{Family, MAX_SCENARIOS, UrlTls, quoted, secrets};
 use crate::units;
 
 /// The most load threads: more cores than a machine has.
@@ -45,7 +45,7 @@ pub fn parse(args: Vec<OsString>, is_file: &dyn Fn(&str) -> bool) -> Result<Opti
         requests: taken.read("-n", units::parse_count)?,
         duration_ns: taken.read("-d", units::parse_duration)?,
         method: taken.text("-m")?,
-        headers: taken.read_all("-H", header)?,
+        headers: taken.read_all_shown("-H", header, shown_header)?,
         user: taken.read_secret("--user", user)?,
         timeout_ns: taken.read("--timeout", units::parse_duration)?,
         stages: taken.read("--stages", stages)?,
@@ -154,7 +154,6 @@ pub fn reports_of(args: Vec<OsString>) -> Options {
             ("--check" | "--once" | "--schema" | "--report-schema" | "--completions" | "--state-dir", _) => {
                 return Options::default();
             }
-            ("--role", Some("worker" | "target")) => return Options::default(),
             ("--report", Some(value)) => options.reports.extend(report::report(value)),
             _ => {}
         }
@@ -192,12 +191,20 @@ impl RemainingArguments {
         name: &'static str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Option<T>, UsageError> {
+        self.read_shown(name, parse, str::to_owned)
+    }
+
+    /// Messages show a value as `shown` does.
+    fn read_shown<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+        shown: fn(&str) -> String,
+    ) -> Result<Option<T>, UsageError> {
         let text = self.value(name)?;
         let typed = self.typed(name);
-        text.map(|text| {
-            parse(&text).map_err(|message| UsageError::new(format!("{typed} {}: {message}", quoted(&text))))
-        })
-        .transpose()
+        let error = |text: &str, why| UsageError::new(format!("{typed} {}: {why}", quoted(&shown(text))));
+        text.map(|text| parse(&text).map_err(|why| error(&text, why))).transpose()
     }
 
     /// A value that no message repeats.
@@ -236,12 +243,29 @@ impl RemainingArguments {
         name: &'static str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Vec<T>, UsageError> {
-        std::iter::from_fn(|| self.read(name, &parse).transpose()).collect()
+        self.read_all_shown(name, parse, str::to_owned)
+    }
+
+    fn read_all_shown<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+        shown: fn(&str) -> String,
+    ) -> Result<Vec<T>, UsageError> {
+        std::iter::from_fn(|| self.read_shown(name, &parse, shown).transpose()).collect()
     }
 
     /// The arguments without a flag; call this after all flags are taken.
     fn free(self) -> Vec<String> {
         self.arguments.finish().iter().map(|word| word.to_string_lossy().into_owned()).collect()
+    }
+}
+
+/// A header for a message, without a credential; what is no header may be one.
+fn shown_header(text: &str) -> String {
+    match text.split_once(':') {
+        Some((name, value)) => format!("{name}: {}", secrets::header_value(name, value.trim())),
+        None => secrets::text(text),
     }
 }
 

@@ -55,7 +55,27 @@ fn of_scenario(plan: &Plan, scenario: &Scenario) -> Vec<String> {
             shown(hole)
         ));
     }
+    // A plan without a text is a URL with flags.
+    if plan.text.is_none() {
+        let values = scenario.headers.iter().map(|(_, value)| value.as_str());
+        let mut texts = values.chain([scenario.path.as_str(), body]);
+        if let Some(variable) = texts.find_map(variable) {
+            warnings.push(format!(
+                "{} is sent as it stands: only plans have variables; let the shell fill it in, in double quotes",
+                quoted(variable)
+            ));
+        }
+    }
     warnings
+}
+
+/// The first `${NAME}` or `${NAME:-default}` in `text`.
+fn variable(text: &str) -> Option<&str> {
+    let from = &text[text.find("${")?..];
+    let variable = &from[..=from.find('}')?];
+    let name = variable[2..variable.len() - 1].split(":-").next().unwrap_or_default();
+    let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    is_name.then_some(variable)
 }
 
 /// The first `{{…}}` on one line of `text` that looks like the name of a variable.
@@ -78,7 +98,7 @@ fn template(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Overrides, parse};
+    use crate::plan::{Overrides, UrlForm, from_url, parse};
 
     fn warnings(scenario: &str) -> String {
         let text = format!("base_url: http://h\ndefaults: {{requests: 9}}\nscenarios:\n  - {scenario}\n");
@@ -125,5 +145,17 @@ mod tests {
         ] {
             assert_eq!(warnings(scenario), "", "{scenario}");
         }
+    }
+
+    #[test]
+    fn a_variable_beside_a_url_is_sent_as_it_stands() {
+        let warnings = |value: &str| {
+            let headers = vec![("Authorization".to_owned(), value.to_owned())];
+            let form = UrlForm { url: "http://h/".to_owned(), headers, ..UrlForm::default() };
+            likely_mistakes(&from_url(&form, &Overrides::default()).unwrap()).join("\n")
+        };
+        assert!(warnings("Bearer ${TOKEN}").contains("`${TOKEN}` is sent as it stands"));
+        assert_eq!(warnings("Bearer $TOKEN"), "");
+        assert_eq!(warnings("Bearer ${}"), "");
     }
 }

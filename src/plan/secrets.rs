@@ -10,8 +10,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 /// What stands in the place of a credential.
 pub(crate) const MASK: &str = "***";
-/// Shorter values are looked for in what we send, not in what comes back: there they would be found by
-/// accident all over, and prove nothing.
+/// Shorter values are looked for in what we send, and only as words of their own, not in what comes back: there
+/// they would be found by accident all over, and prove nothing.
 const LEAST_ECHO_BYTES: usize = 4;
 /// Words in names of headers, parameters and fields that say what these hold.
 const TELLING: [&str; 16] = [
@@ -146,20 +146,34 @@ impl Secrets {
     /// With each value of at least `least` bytes masked, until there are `enough` bytes.
     fn masked(&self, text: &str, least: usize, enough: usize) -> String {
         let (mut masked, mut rest) = (String::with_capacity(text.len().min(enough)), text);
+        let mut before = ' ';
         while let Some(c) = rest.chars().next().filter(|_| masked.len() < enough) {
-            match self.forms.iter().find(|(form, _)| form.len() >= least && rest.starts_with(form.as_str())) {
+            let stands_here = |form: &str| {
+                form.len() >= least
+                    && rest.starts_with(form)
+                    && (form.len() >= LEAST_ECHO_BYTES || is_apart(before, &rest[form.len()..]))
+            };
+            match self.forms.iter().find(|(form, _)| stands_here(form)) {
                 Some((form, shown)) => {
                     masked += shown;
+                    before = form.chars().next_back().unwrap_or(c);
                     rest = &rest[form.len()..];
                 }
                 None => {
                     masked.push(c);
+                    before = c;
                     rest = &rest[c.len_utf8()..];
                 }
             }
         }
         masked
     }
+}
+
+/// Whether what stands between `before` and `after` is a word, or a number, of its own.
+fn is_apart(before: char, after: &str) -> bool {
+    let joins = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    !joins(before) && !after.starts_with(joins)
 }
 
 /// Whether a header, parameter or field of this name holds a credential: by the words in it, each as a whole, so
@@ -398,6 +412,8 @@ mod tests {
         secrets.add("PART", "s3c");
         secrets.add("N", "1");
         assert_eq!(secrets.mask("a s3c\"ret b s3c c s3c\\\"ret 1"), "a ${TOKEN} b ${PART} c ${TOKEN} ${N}");
+        // A short value would be found all over.
+        assert_eq!(secrets.mask("HTTP/1.1 page=1&n=10 x1"), "HTTP/1.1 page=${N}&n=10 x1");
         // Replacements are not searched again, and short values are not masked in responses.
         assert_eq!(secrets.mask_echo("s3c 1 s3c\"ret"), "s3c 1 ${TOKEN}");
         assert!(!format!("{secrets:?}").contains("s3c"));

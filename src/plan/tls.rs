@@ -80,7 +80,11 @@ pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, url: Optio
     let versions = versions(reader, &at, form);
     if !url?.is_secure {
         if document.tls.is_some() {
-            reader.fault(&at, "belongs to an https target: write `base_url: https://…`, or remove it");
+            let files = [("ca", &form.ca), ("cert", &form.cert), ("key", &form.key)];
+            let file = files.iter().find(|(_, file)| file.is_some()).map(|(key, _)| *key);
+            let given = file.or(form.insecure.map(|_| "insecure"));
+            let place = given.map_or(at.clone(), |key| at.key(key));
+            reader.fault(&place, "belongs to an https target: begin the URL with `https://`, or remove this");
         }
         return None;
     }

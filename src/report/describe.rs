@@ -219,7 +219,7 @@ fn details(plan: &Plan, scenario: &Scenario) -> Vec<String> {
         });
     }
     let expected = scenario.expect.as_ref().map(|expect| expect.descriptions()).unwrap_or_default();
-    lines.extend(expected.iter().map(|one| format!("expects {one}")));
+    lines.extend(expected.iter().map(|one| format!("expects {}", secrets::text(&plan.secrets.mask(one)))));
     lines
 }
 

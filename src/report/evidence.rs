@@ -156,6 +156,7 @@ impl Snapshot {
             receive_delay: tally.timer(Timer::ReceiveDelay),
             service_time: &service_time,
             response_time: &response_time,
+            received_bytes: tally.sum(RowCounter::BytesReceived),
             kernel_timestamps: self.timestamps() == "kernel",
             absurd_stamps: tally.counter(Counter::AbsurdStamps),
             threads: &self.threads,

@@ -107,7 +107,7 @@ enum Measured {
 
 fn measure(
     options: &Options,
-    plan: Plan,
+    mut plan: Plan,
     interrupts: &Interrupts,
     shared: &Arc<SharedSnapshot>,
 ) -> Result<Measured, Failure> {
@@ -118,10 +118,13 @@ fn measure(
         return once::run(options, &plan, seed, interrupts).map(Measured::Nothing);
     }
     let most = preflight::most_connections(&plan.load);
-    shared.update(|s| s.run = run_info(&plan, options, seed, most));
-    let threads =
+    let mut threads =
         verdict::threads_for(&machine, options.threads, options.no_pin, most).map_err(Failure::usage)?;
-    let flight = preflight::check(&plan, threads.count, options.busy_poll, &machine);
+    let whole = Shard { slot: 0, of: 1 };
+    threads.notes.extend(preflight::fit_default_connections(&mut plan, whole, threads.count, &machine));
+    let most = preflight::most_connections(&plan.load);
+    shared.update(|s| s.run = run_info(&plan, options, seed, most));
+    let flight = preflight::check(&plan, whole, threads.count, options.busy_poll, &machine);
     let tls = tls_files::read(&plan, tls_files::folder(options.plan.as_deref())).map_err(Failure::usage)?;
     if options.check {
         print!("{}", describe(&plan, &flight, &threads, &machine, seed));
@@ -157,9 +160,9 @@ fn measure(
             "{own}: start the target first, or move the server with --listen"
         )));
     }
-    let (part, clock) = (Shard { slot: 0, of: 1 }, Clock::start());
+    let clock = Clock::start();
     let spec = Arc::new(RunSpec::new(plan, seed));
-    let task = Task { options, spec, part, threads: &threads, route, tls, clock };
+    let task = Task { options, spec, part: whole, threads: &threads, route, tls, clock };
     let spent = see_through(LoadThreads::start(task)?, options, shared, &stop)?;
     Ok(Measured::Run(server, spent))
 }

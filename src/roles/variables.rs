@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 use super::{Failure, tokens};
@@ -71,7 +71,10 @@ impl Variables {
 fn read(path: &Path) -> Result<String, String> {
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text));
-    read.map_err(|error| format!("{error}: check the name"))?;
+    read.map_err(|error| match error.kind() {
+        ErrorKind::InvalidData => "is not UTF-8 text: save it as UTF-8".to_owned(),
+        _ => format!("{error}: check the name"),
+    })?;
     if text.len() as u64 > MAX_FILE_BYTES {
         return Err(format!("is larger than {}", print_bytes(MAX_FILE_BYTES)));
     }
@@ -102,10 +105,17 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
     Ok(variables)
 }
 
-/// `value` without the quotes around it.
+/// `value` without the quotes around it and without the comment behind it, which begins with `#` after a space.
 fn unquoted(value: &str) -> &str {
-    let inside = |quote| value.strip_prefix(quote).and_then(|rest: &str| rest.strip_suffix(quote));
-    inside('"').or_else(|| inside('\'')).unwrap_or(value)
+    let is_comment =
+        |rest: &str| rest.is_empty() || rest.starts_with([' ', '\t']) && rest.trim_start().starts_with('#');
+    for quote in ['"', '\''] {
+        let inside = value.strip_prefix(quote).and_then(|rest| rest.rsplit_once(quote));
+        if let Some((inside, _)) = inside.filter(|(_, rest)| is_comment(rest)) {
+            return inside;
+        }
+    }
+    value.split_once(" #").map_or(value, |(value, _)| value.trim_end())
 }
 
 #[cfg(test)]
@@ -114,8 +124,20 @@ mod tests {
 
     #[test]
     fn a_file_of_variables_is_read_as_shells_and_containers_write_it() {
-        let text = "\u{feff}# comment\r\nA=1\r\n\r\nexport B = \"two words\" \nC='x=y'\nD=\nE=a\"b\nF=\"\n";
-        let expected = [("A", "1"), ("B", "two words"), ("C", "x=y"), ("D", ""), ("E", "a\"b"), ("F", "\"")];
+        let text = "\u{feff}# comment\r\nA=1\r\n\r\nexport B = \"two words\" \nC='x=y'\nD=\nE=a\"b\nF=\"\n\
+                    G=1 # one\nH=\"a # b\" # c\nI=#x\nJ=a#b\n";
+        let expected = [
+            ("A", "1"),
+            ("B", "two words"),
+            ("C", "x=y"),
+            ("D", ""),
+            ("E", "a\"b"),
+            ("F", "\""),
+            ("G", "1"),
+            ("H", "a # b"),
+            ("I", "#x"),
+            ("J", "a#b"),
+        ];
         assert_eq!(parse(text).unwrap(), expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
         assert_eq!(parse("A=1\nsecret").unwrap_err(), "2: has no `=`: write KEY=VALUE");
         assert!(parse("\n\nA-B=secret").unwrap_err().starts_with("3: `A-B` is not"));

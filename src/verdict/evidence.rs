@@ -34,6 +34,8 @@ pub struct Evidence<'a> {
     pub service_time: &'a Histogram,
     /// From due to the last byte received.
     pub response_time: &'a Histogram,
+    /// Bytes of all responses, heads included.
+    pub received_bytes: u64,
     /// Whether receive times are the kernel's; otherwise our own delay is part of every latency.
     pub kernel_timestamps: bool,
     /// Responses whose kernel timestamp could not be true, so that user time was recorded.

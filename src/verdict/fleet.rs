@@ -92,6 +92,7 @@ mod tests {
             receive_delay: &none,
             service_time: &none,
             response_time: &none,
+            received_bytes: 0,
             kernel_timestamps: true,
             absurd_stamps: 0,
             threads: &[],

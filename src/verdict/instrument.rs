@@ -48,6 +48,10 @@ pub(crate) const SEND_DELAY_FLOOR_NS: u64 = 1_000_000;
 const SEND_DELAY_SHARE: u64 = 10;
 /// With kernel timestamps a receive delay up to this is always allowed: see [`judge`].
 const RECEIVE_DELAY_FLOOR_NS: u64 = SEND_DELAY_FLOOR_NS;
+/// What a delayed acknowledgment adds to a response: 40 ms, and the time that the target and the network take.
+const DELAYED_NS: std::ops::RangeInclusive<u64> = 40_000_000..=44_500_000;
+/// Responses up to this fit into one segment with its head.
+const SMALL_RESPONSE_BYTES: u64 = 1_400;
 /// The percentile of our own delays that is judged.
 const JUDGED_QUANTILE: f64 = 0.99;
 
@@ -391,6 +395,7 @@ fn remarks(evidence: &Evidence) -> Vec<String> {
         ));
     }
     notes.extend(few_sent_late(evidence));
+    notes.extend(delayed_acknowledgments(evidence));
     let saturated = evidence.response_time.saturated();
     if saturated > 0 {
         notes.push(format!("{} longer than one hour, recorded as one hour", plural(saturated, "exchange")));
@@ -399,6 +404,22 @@ fn remarks(evidence: &Evidence) -> Vec<String> {
         notes.push("the schedule asked for no request in the measured time".into());
     }
     notes
+}
+
+/// A note when small responses take the 40 ms for which Linux delays an acknowledgment (TCP_DELACK_MIN), which a
+/// sender with Nagle's algorithm (RFC 896) waits for before it sends the rest of a response.
+fn delayed_acknowledgments(evidence: &Evidence) -> Option<String> {
+    let times = evidence.service_time;
+    let quartiles = [times.quantile(0.25)?, times.quantile(0.5)?, times.quantile(0.75)?];
+    let is_small = evidence.received_bytes / times.count() <= SMALL_RESPONSE_BYTES;
+    if times.count() < FEW || !is_small || !quartiles.iter().all(|ns| DELAYED_NS.contains(ns)) {
+        return None;
+    }
+    Some(format!(
+        "half of the requests took {} to {} with small responses: the target may send a response in several small          writes, each of which waits for a delayed acknowledgment; try TCP_NODELAY there, or one write for each response",
+        print_time(quartiles[0]),
+        print_time(quartiles[2])
+    ))
 }
 
 /// Whether our own error may be why the `q`-quantile (0..=1; 1 is the maximum) of `response` is at or over

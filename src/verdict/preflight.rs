@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use crate::plan::{DEFAULT_MAX_BODY_BYTES, DEFAULT_OPEN_CONNECTIONS, Load, Model, Plan, likely_mistakes};
+use crate::plan::{
+    DEFAULT_MAX_BODY_BYTES, DEFAULT_OPEN_CONNECTIONS, Load, Model, Plan, Shard, likely_mistakes, shard_load,
+};
 use crate::schedule::{Arrivals, Picker, Piece};
 use crate::tally::{Merged, Row, RowTimer, Tally, Timer};
 use crate::units::{plural, print_bytes, print_count};
@@ -118,10 +120,10 @@ pub struct Preflight {
     pub raise_fd_to: Option<u64>,
 }
 
-/// Check `plan` with `threads` load threads on `machine`.
-pub fn check(plan: &Plan, threads: usize, busy_poll: bool, machine: &Machine) -> Preflight {
+/// Check `shard` of `plan` with `threads` load threads on `machine`.
+pub fn check(plan: &Plan, shard: Shard, threads: usize, busy_poll: bool, machine: &Machine) -> Preflight {
     let mut flight = Preflight::default();
-    let connections = most_connections(&plan.load);
+    let connections = shard_load(plan, shard).connections;
     file_descriptors(connections, threads, machine, &mut flight);
     local_ports(plan, connections, machine, &mut flight);
     memory(plan, connections, threads, machine, &mut flight);
@@ -140,6 +142,44 @@ pub fn check(plan: &Plan, threads: usize, busy_poll: bool, machine: &Machine) ->
     flight.warnings.extend(starved_scenarios(plan));
     flight.warnings.extend(likely_mistakes(plan));
     flight
+}
+
+/// Lower the open model's default of connections to what `machine` has room for, with a note that says so.
+/// What the plan asks for is never changed.
+pub fn fit_default_connections(
+    plan: &mut Plan,
+    shard: Shard,
+    threads: usize,
+    machine: &Machine,
+) -> Option<String> {
+    let Model::Open { connections: None, .. } = plan.load.model else { return None };
+    let wanted = u64::from(shard_load(plan, shard).connections);
+    let descriptors = machine.fd_hard.max(machine.fd_soft).saturating_sub(own_descriptors(threads, machine));
+    let ports = available_ports(plan, machine).unwrap_or(u64::MAX);
+    let memory = machine.memory_available_bytes.map_or(u64::MAX, |bytes| {
+        bytes.saturating_sub(memory_bytes(plan, 0, threads)) / connection_bytes(plan)
+    });
+    let rooms =
+        [(descriptors, Resource::FileDescriptors), (ports, Resource::LocalPorts), (memory, Resource::Memory)];
+    let (room, resource) = rooms.into_iter().min_by_key(|(room, _)| *room)?;
+    // Each thread opens one at least.
+    let room = room.max(threads as u64);
+    if room >= wanted {
+        return None;
+    }
+    let Model::Open { connections, .. } = &mut plan.load.model else { return None };
+    *connections = Some((room as u32).saturating_mul(shard.of));
+    Some(format!(
+        "at most {} instead of {}, for want of {}: if requests wait for a connection, {}",
+        plural(room, "connection"),
+        print_count(wanted),
+        resource.label(),
+        match resource {
+            Resource::FileDescriptors => "raise the limit (`ulimit -n`, or the container's nofile limit)",
+            Resource::LocalPorts => "widen net.ipv4.ip_local_port_range or use `load.source_addresses`",
+            Resource::Memory => "raise the container's memory limit",
+        }
+    ))
 }
 
 /// The most connections a load opens at a time.
@@ -174,9 +214,21 @@ pub(crate) fn plural_cpus(cpus: f64) -> String {
     format!("{} CPU{}", (cpus * 100.0).round() / 100.0, if cpus == 1.0 { "" } else { "s" })
 }
 
+/// Descriptors other than those of connections; each thread has an epoll instance.
+fn own_descriptors(threads: usize, machine: &Machine) -> u64 {
+    RESERVED_FDS + threads as u64 + machine.fd_in_use
+}
+
+/// Local ports of all source addresses; `None`: unknown, or none are needed.
+fn available_ports(plan: &Plan, machine: &Machine) -> Option<u64> {
+    let (first, last) = machine.local_ports.filter(|_| plan.connections.unix.is_none())?;
+    // Each local address has all of the ports.
+    let sources = plan.connections.source_addresses.len().max(1) as u64;
+    Some((u64::from(last.saturating_sub(first)) + 1) * sources)
+}
+
 fn file_descriptors(connections: u32, threads: usize, machine: &Machine, flight: &mut Preflight) {
-    // Each thread has an epoll instance.
-    let ours = RESERVED_FDS + threads as u64 + machine.fd_in_use;
+    let ours = own_descriptors(threads, machine);
     let needed = u64::from(connections) + ours;
     flight.needs.push(Need {
         resource: Resource::FileDescriptors,
@@ -202,10 +254,10 @@ fn file_descriptors(connections: u32, threads: usize, machine: &Machine, flight:
 }
 
 fn local_ports(plan: &Plan, connections: u32, machine: &Machine, flight: &mut Preflight) {
-    let Some((first, last)) = machine.local_ports.filter(|_| plan.connections.unix.is_none()) else { return };
-    // Each local address has all of the ports.
-    let sources = plan.connections.source_addresses.len().max(1) as u64;
-    let ports = (u64::from(last.saturating_sub(first)) + 1) * sources;
+    let (Some(ports), Some((first, last))) = (available_ports(plan, machine), machine.local_ports) else {
+        return;
+    };
+    let sources = plan.connections.source_addresses.len();
     let needed = u64::from(connections);
     flight.needs.push(Need { resource: Resource::LocalPorts, needed, available: Some(ports) });
     if needed > ports {
@@ -300,8 +352,13 @@ fn memory_bytes(plan: &Plan, connections: u32, threads: usize) -> u64 {
         + total
         + window_bytes(plan.scenarios.len()) * OPEN_WINDOWS_MAX
         + requests * (threads + 1)
-        + u64::from(connections) * (CONNECTION_BYTES + plan.tls.as_ref().map_or(0, |_| TLS_CONNECTION_BYTES))
+        + u64::from(connections) * connection_bytes(plan)
         + longest_backlog(&plan.load) * BACKLOG_ENTRY_BYTES
+}
+
+/// Our memory per connection, without kept bodies.
+fn connection_bytes(plan: &Plan) -> u64 {
+    CONNECTION_BYTES + plan.tls.as_ref().map_or(0, |_| TLS_CONNECTION_BYTES)
 }
 
 /// Expected bytes of the merged counts of one window of a plan of `steps` steps.

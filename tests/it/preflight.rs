@@ -1,17 +1,20 @@
 //! What a run needs against what a machine has: refusals, warnings, threads, and the page of `--check`.
 
 use loadtester::plan::{
-    Connections, Expect, Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Target, TextPattern, Tls,
+    Connections, Expect, Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Shard, Target, TextPattern, Tls,
     Versions,
 };
 use loadtester::report::describe;
 use loadtester::schedule::{Arrivals, Piece};
-use loadtester::verdict::preflight::{Machine, Preflight, Resource, check, expected_requests};
+use loadtester::verdict::preflight::{
+    Machine, Preflight, Resource, check, expected_requests, fit_default_connections,
+};
 use loadtester::verdict::{Threads, threads_for};
 
 use super::report::golden;
 
 const S: u64 = 1_000_000_000;
+const WHOLE: Shard = Shard { slot: 0, of: 1 };
 
 fn tls() -> Tls {
     Tls {
@@ -93,7 +96,7 @@ fn machine() -> Machine {
 fn fly(plan: &Plan, change: impl FnOnce(&mut Machine)) -> Preflight {
     let mut machine = machine();
     change(&mut machine);
-    check(plan, 2, false, &machine)
+    check(plan, WHOLE, 2, false, &machine)
 }
 
 fn only(sentences: &[String]) -> &str {
@@ -205,7 +208,8 @@ fn bodies_kept_for_expectations_count_and_are_refused_where_the_plan_asked_for_t
 
 #[test]
 fn memory_grows_with_connections_threads_and_scenarios() {
-    let bytes = |plan: &Plan, threads| needed(&check(plan, threads, false, &machine()), Resource::Memory);
+    let bytes =
+        |plan: &Plan, threads| needed(&check(plan, WHOLE, threads, false, &machine()), Resource::Memory);
     let plan = closed(10, None);
     let mut more = closed(10, None);
     more.scenarios.push(scenario("Third", 1));
@@ -218,15 +222,50 @@ fn memory_grows_with_connections_threads_and_scenarios() {
 }
 
 #[test]
+fn the_default_of_connections_fits_the_machine_and_what_is_asked_for_stays() {
+    let fit = |connections: Option<u32>, shard: Shard, change: fn(&mut Machine)| {
+        let (mut plan, mut machine) = (open(100.0, 10, Arrivals::Even), machine());
+        let Model::Open { connections: asked, .. } = &mut plan.load.model else { unreachable!() };
+        *asked = connections;
+        change(&mut machine);
+        let note = fit_default_connections(&mut plan, shard, 2, &machine);
+        let Model::Open { connections: fitted, .. } = plan.load.model else { unreachable!() };
+        (fitted, note, check(&plan, shard, 2, false, &machine).refusals)
+    };
+    assert_eq!(fit(None, WHOLE, |_| ()), (None, None, vec![]), "there is room for 1,000");
+
+    let few_descriptors: fn(&mut Machine) = |m| m.fd_hard = 1_024;
+    let (fitted, note, refusals) = fit(None, WHOLE, few_descriptors);
+    // 256 are reserved, 4 open, and two threads have one each.
+    assert_eq!((fitted, refusals), (Some(762), vec![]));
+    assert!(
+        note.is_some_and(
+            |note| note.contains("762 connections instead of 1,000, for want of file descriptors")
+        )
+    );
+    let (fitted, note, refusals) = fit(None, WHOLE, |m| m.local_ports = Some((50_000, 50_099)));
+    assert_eq!((fitted, refusals), (Some(100), vec![]));
+    assert!(note.is_some_and(|note| note.contains("ip_local_port_range")));
+
+    let (fitted, note, refusals) = fit(Some(1_000), WHOLE, few_descriptors);
+    assert_eq!((fitted, note), (Some(1_000), None), "the plan asks for them");
+    assert!(only(&refusals).contains("hard limit"));
+
+    let third = Shard { slot: 0, of: 3 };
+    assert_eq!(fit(None, third, few_descriptors), (None, None, vec![]), "334 of the 1,000 are this worker's");
+    assert_eq!(fit(None, third, |m| m.fd_hard = 362).0, Some(300), "100 for each worker");
+}
+
+#[test]
 fn busy_polling_is_refused_under_a_quota_that_binds() {
     let busy = |quota| {
         let machine = Machine { quota_cpus: quota, ..machine() };
-        check(&closed(10, None), 2, true, &machine)
+        check(&closed(10, None), WHOLE, 2, true, &machine)
     };
     assert!(only(&busy(Some(4.0)).refusals).contains("--busy-poll"));
     assert_eq!(busy(Some(8.0)).refusals, [""; 0], "as much as there are cores");
     assert_eq!(busy(None), fly(&closed(10, None), |_| ()));
-    let every_core = check(&closed(10, None), 8, true, &machine());
+    let every_core = check(&closed(10, None), WHOLE, 8, true, &machine());
     assert!(only(&every_core.warnings).contains("--busy-poll"));
 }
 
@@ -315,7 +354,7 @@ fn unusual_numbers_of_threads_are_noted_with_their_figures() {
 
 fn page(plan: &Plan) -> String {
     let threads = threads_for(&machine(), Some(3), false, 50).unwrap();
-    describe(plan, &check(plan, threads.count, false, &machine()), &threads, &machine(), 1)
+    describe(plan, &check(plan, WHOLE, threads.count, false, &machine()), &threads, &machine(), 1)
 }
 
 /// The page without the memory needed, which changes with the size of our types.

@@ -33,6 +33,7 @@ struct Run {
     receive_delay: Histogram,
     service_time: Histogram,
     response_time: Histogram,
+    received_bytes: u64,
     kernel_timestamps: bool,
     absurd_stamps: u64,
     threads: Vec<ThreadHealth>,
@@ -54,6 +55,7 @@ impl Run {
             receive_delay: histogram(&[(10_000, 30 * US)]),
             service_time: histogram(&[(10_000, 5 * MS)]),
             response_time: histogram(&[(10_000, 5 * MS)]),
+            received_bytes: 3_000_000,
             kernel_timestamps: true,
             absurd_stamps: 0,
             threads: vec![thread(0.4), thread(0.3)],
@@ -81,6 +83,7 @@ impl Run {
             receive_delay: &self.receive_delay,
             service_time: &self.service_time,
             response_time: &self.response_time,
+            received_bytes: self.received_bytes,
             kernel_timestamps: self.kernel_timestamps,
             absurd_stamps: self.absurd_stamps,
             threads: &self.threads,
@@ -323,6 +326,21 @@ fn counts_that_do_not_add_up_are_a_reason_in_both_models() {
 }
 
 #[test]
+fn small_responses_after_40_ms_hint_at_delayed_acknowledgments() {
+    let notes = |service_ms: u64, bytes: u64| {
+        let run = Run::with(|r| {
+            r.service_time = histogram(&[(10_000, service_ms * MS)]);
+            r.received_bytes = 10_000 * bytes;
+        });
+        judge(&run.evidence()).notes.join(" ")
+    };
+    assert!(notes(41, 300).contains("TCP_NODELAY"));
+    for (service_ms, bytes) in [(41, 100_000), (38, 300), (46, 300)] {
+        assert!(!notes(service_ms, bytes).contains("TCP_NODELAY"), "{service_ms} ms, {bytes} bytes");
+    }
+}
+
+#[test]
 fn a_run_of_nothing_is_judged_without_figures() {
     let empty = Histogram::new();
     let nothing = Evidence {
@@ -336,6 +354,7 @@ fn a_run_of_nothing_is_judged_without_figures() {
         receive_delay: &empty,
         service_time: &empty,
         response_time: &empty,
+        received_bytes: 0,
         kernel_timestamps: true,
         absurd_stamps: 0,
         threads: &[],

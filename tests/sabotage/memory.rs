@@ -68,7 +68,8 @@ fn waiting(backlog: u32) -> Plan {
 }
 
 fn reckoned(plan: &Plan, threads: usize) -> u64 {
-    let flight = check(plan, threads, false, &Machine { fd_hard: 1 << 20, ..Machine::default() });
+    let whole = Shard { slot: 0, of: 1 };
+    let flight = check(plan, whole, threads, false, &Machine { fd_hard: 1 << 20, ..Machine::default() });
     flight.needs.iter().find(|n| n.resource == Resource::Memory).expect("each need is listed").needed
 }
 

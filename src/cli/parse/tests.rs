@@ -59,9 +59,8 @@ fn every_flag_of_the_table_is_parsed_and_changes_something() {
         words.extend_from_slice(&words.clone()[base.len()..]);
         let twice = parse_words(&words);
         let goes_first = matches!(flag.name, "--help" | "--version");
-        // A second report of the same name is refused, a second header is not.
-        let expected =
-            goes_first || matches!(flag.name, "-H" | "--allow-target" | "--env" | "--label" | "--resolve");
+        // A second report, variable or label of the same name is refused, a second header is not.
+        let expected = goes_first || matches!(flag.name, "-H" | "--allow-target" | "--resolve");
         assert_eq!(twice.is_ok(), expected, "{} twice: {twice:?}", flag.name);
     }
 }
@@ -295,6 +294,9 @@ fn a_usage_error_names_the_flag_and_the_remedy() {
         (&["--role", "worker", "--coordinator", "http://x", "-6"], "this worker has none: add --plan"),
         (&["-X", "POST"], "unknown flag `-X`: write `-m METHOD`"),
         (&["--dry-run"], "unknown flag `--dry-run`: write `--check`"),
+        (&["--cocurrency", "5"], "unknown flag `--cocurrency`, did you mean `--connections`?"),
+        (&["--plan", "a", "--env", "A=1", "--env", "A=2"], "--env A is given twice: keep one of the two"),
+        (&["http://x", "--label", "a=1", "--label", "a=1"], "--label a is given twice: keep one of the two"),
         (&["http://x", "-c", "many"], "-c `many`: not a count"),
         (&["http://x", "-c", "5G"], "-c `5G`: too large"),
         (&["http://x", "-c", "-5"], "-c needs a value, but `-5` follows"),
@@ -322,4 +324,23 @@ fn a_usage_error_names_the_flag_and_the_remedy() {
     use std::os::unix::ffi::OsStringExt;
     let error = parse(vec!["--demo".into(), OsString::from_vec(vec![0xff])], &|_| false).unwrap_err();
     assert_eq!(error.to_string(), "argument 2 is not valid UTF-8");
+}
+
+#[test]
+fn no_message_repeats_a_credential() {
+    for words in [
+        &["http://x", "-H", "Authorization: Bearer s3cret\u{1}"][..],
+        &["http://x", "-H", "X-Api-Key: s3cret\u{1}"],
+        &["http://x", "-H", "password=s3cret"],
+        &["http://x", "-uuser:s3cret"],
+        &["http://x", "-u", "-user:s3cret"],
+        &["http://x", "--user", "s3cret"],
+        &["--plan", "a", "--env", "s3cret"],
+        &["http://x", "-HAuthorization: s3cret"],
+    ] {
+        let error = parse_words(words).unwrap_err().to_string();
+        assert!(!error.contains("s3cret"), "{words:?}: {error}");
+    }
+    let error = parse_words(&["http://x", "-H", "Accept: a\u{1}"]).unwrap_err().to_string();
+    assert!(error.contains("Accept: a"), "{error}");
 }

@@ -11,7 +11,7 @@ use crate::plan::Shard;
 use crate::roles::load_threads::{LoadThreads, Task};
 use crate::roles::run_info::{run_info, seed_of};
 use crate::roles::timing::wall_clock;
-use crate::roles::{Failure, machine, resolver, tls_files};
+use crate::roles::{Failure, log, machine, resolver, tls_files};
 use crate::run::Snapshot;
 use crate::sys;
 use crate::verdict::preflight;
@@ -44,11 +44,15 @@ impl WorkerService<'_> {
     }
 
     fn prepare(&mut self, part: Shard, route: Arc<Route>) -> Result<LoadThreads, Failure> {
-        let (plan, pem) = self.plan.clone().ok_or_else(|| Failure::incomplete("there is no plan"))?;
+        let (mut plan, pem) = self.plan.clone().ok_or_else(|| Failure::incomplete("there is no plan"))?;
         // All workers of a run derive the same seed from its key.
         let seed = seed_of(self.run.unwrap_or(self.key));
         let machine = machine::look();
-        let flight = preflight::check(&plan, self.threads.count, self.options.busy_poll, &machine);
+        let threads = self.threads.count;
+        if let Some(note) = preflight::fit_default_connections(&mut plan, part, threads, &machine) {
+            log::note(&note);
+        }
+        let flight = preflight::check(&plan, part, threads, self.options.busy_poll, &machine);
         if !flight.refusals.is_empty() {
             return Err(Failure::incomplete(flight.refusals.join("; ")));
         }
@@ -58,7 +62,6 @@ impl WorkerService<'_> {
         let tls = tls_files::config(&plan, &pem).map_err(Failure::usage)?;
         let most = preflight::most_connections(&plan.load);
         let info = run_info(&plan, self.options, seed, most);
-        let threads = self.threads.count;
         self.shared.update(|s| *s = Snapshot::new(info, threads, wall_clock()));
         let (options, threads, clock) = (self.options, &self.threads, self.clock);
         let spec = Arc::new(RunSpec::new(plan, seed));
