@@ -224,16 +224,10 @@ impl Client {
         let stays = self.pool.stays_open(c, head.keep_alive, clean, arrival.at_ns);
         self.pool.get_mut(c).wire.end();
         let scenario = &self.spec.plan.scenarios[self.exchanges.get(id).step.index()];
-        let mut location = None;
         let judged = if scenario.follow_redirects > 0 && Status(head.status).is_redirect() {
             match self.exchanges.redirect(&self.spec, id, head.status, &mut self.tally) {
                 Ok(()) => return self.continue_after_redirect(c, id, stays, arrival.at_ns),
-                Err(error) => {
-                    let is_first =
-                        self.exchanges.get(id).measured && !self.tally.has_seen(Outcome::RedirectFailed);
-                    location = is_first.then(|| self.location(id));
-                    (Outcome::RedirectFailed, Detail::Redirect(error))
-                }
+                Err(error) => (Outcome::RedirectFailed, Detail::Redirect(error)),
             }
         } else {
             let response = (head.status, self.exchanges.captured(id));
@@ -246,8 +240,8 @@ impl Client {
         let exchange = self.exchanges.remove(id);
         exchange.mark(judged.0.is_ok(), arrival.at_ns, &mut self.recorder);
         exchange.completes(head, judged, arrival, in_time, &mut self.tally);
-        if let Some(location) = location {
-            self.tally.add_evidence(judged.0, location);
+        if judged.0 == Outcome::RedirectFailed {
+            self.show_location(id);
         }
         self.request_ended();
         match stays {
@@ -288,14 +282,18 @@ impl Client {
         self.pool.close(c, why, &mut self.tally);
     }
 
-    /// Where the redirect of the exchange leads, which is not followed.
+    /// Keep where the first redirect leads that is not followed. The exchange has ended, and its slot still has its
+    /// response.
     #[cold]
-    fn location(&mut self, id: ExchangeId) -> String {
-        let Some(captured) = self.exchanges.captured(id) else { return String::new() };
-        if self.spec.capture_last {
-            self.tally.capture_last(Box::new(captured.clone()));
+    fn show_location(&mut self, id: ExchangeId) {
+        let Some(captured) = self.exchanges.captured(id) else { return };
+        if self.tally.lacks_evidence(Outcome::RedirectFailed) {
+            if self.spec.capture_last {
+                self.tally.capture_last(Box::new(captured.clone()));
+            }
+            let location = evidence::location(captured.head(), &self.spec.plan.secrets);
+            self.tally.add_evidence(Outcome::RedirectFailed, location);
         }
-        evidence::location(captured.head(), &self.spec.plan.secrets)
     }
 
     /// What came of the response on `c`, if it is the first with this outcome.

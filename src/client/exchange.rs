@@ -219,19 +219,26 @@ impl Exchange {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn count(&self, outcome: Outcome, at_ns: u64, detail: Detail, tally: &mut Tally) {
         if !self.measured {
             return;
         }
         tally.end_row(self.step, outcome);
         tally.add_row(self.step, RowCounter::BytesReceived, self.received);
+        if !outcome.is_ok() {
+            self.count_failure(outcome, at_ns, detail, tally);
+        }
+    }
+
+    #[inline(never)]
+    fn count_failure(&self, outcome: Outcome, at_ns: u64, detail: Detail, tally: &mut Tally) {
         match detail {
             Detail::Protocol(error) => tally.count(error),
             Detail::Tls(fault) => tally.count(fault),
             _ => {}
         }
-        if !outcome.is_ok() {
+        if !tally.has_seen(outcome) {
             tally.see_first(outcome, FirstSeen { at_ns, step: self.step, detail, evidence: String::new() });
         }
     }

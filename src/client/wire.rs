@@ -107,7 +107,7 @@ impl Wire {
     ///
     /// # Errors
     /// When it is not a valid response.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn feed(
         &mut self,
         bytes: &[u8],

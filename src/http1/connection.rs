@@ -60,7 +60,7 @@ impl Connection {
     ///
     /// # Errors
     /// When it is not a valid response; the connection is unusable afterwards.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn feed(
         &mut self,
         bytes: &[u8],

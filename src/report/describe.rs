@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::plan::{Load, Model, Plan, Scenario, Threshold, Tls, Versions, secrets};
+use crate::plan::{Load, Metric, Model, Plan, Scenario, Threshold, Tls, Versions, secrets};
 use crate::schedule::{Arrivals, Picker};
 use crate::units::{plural, print_bytes, print_count, print_duration, print_percent, print_rate};
 use crate::verdict::preflight::{
@@ -50,7 +50,8 @@ pub fn describe(plan: &Plan, flight: &Preflight, threads: &Threads, machine: &Ma
     let expected = expected_by_scenario(plan);
     for threshold in &plan.thresholds {
         line("must hold", &threshold.expression);
-        if let Some(text) = decides(threshold, expected.as_deref()) {
+        let text = decides(threshold, expected.as_deref());
+        if let Some(text) = text.or_else(|| out_of_reach(threshold, plan, expected.as_deref())) {
             line("", &format!("  {text}"));
         }
     }
@@ -240,6 +241,24 @@ fn decides(threshold: &Threshold, expected: Option<&[u64]>) -> Option<String> {
             _ => format!("cannot pass: {} are sent, and it takes {fewest}, none over it", print_count(n)),
         },
     })
+}
+
+/// Why a limit on the rate or the count cannot hold with what the plan asks for.
+fn out_of_reach(threshold: &Threshold, plan: &Plan, expected: Option<&[u64]>) -> Option<String> {
+    let expected = expected.filter(|_| !threshold.comparison.is_upper_bound())?;
+    let most = threshold.scenario.map_or(expected.iter().sum(), |i| expected[i]);
+    let (most, shown) = match threshold.metric {
+        Metric::Count => (most as f64, format!("{} are sent", plural(most, "request"))),
+        Metric::Rate => {
+            let Model::Open { pieces, .. } = &plan.load.model else { return None };
+            let seconds = pieces.iter().map(|piece| piece.length_ns as f64 / 1e9).sum::<f64>();
+            let rate = most as f64 / seconds;
+            (rate, format!("{} are asked for on average", print_rate(rate)))
+        }
+        _ => return None,
+    };
+    // A stage that ends between two requests rounds up.
+    (threshold.limit > most + 1.0).then(|| format!("cannot hold: {shown}"))
 }
 
 fn thread_line(threads: &Threads, machine: &Machine) -> String {

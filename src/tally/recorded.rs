@@ -152,6 +152,11 @@ impl Tally {
         self.seen.first[outcome.index()].is_some()
     }
 
+    /// Whether an exchange ended like that and nothing is kept of its response.
+    pub(crate) fn lacks_evidence(&self, outcome: Outcome) -> bool {
+        self.seen.first[outcome.index()].as_ref().is_some_and(|first| first.evidence.is_empty())
+    }
+
     /// Add what came of the response of the first exchange that ended like that, if it was kept.
     pub(crate) fn add_evidence(&mut self, outcome: Outcome, evidence: String) {
         if let Some(first) = &mut self.seen.first[outcome.index()] {

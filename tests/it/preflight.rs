@@ -1,8 +1,8 @@
 //! What a run needs against what a machine has: refusals, warnings, threads, and the page of `--check`.
 
 use loadtester::plan::{
-    Connections, Expect, Load, Model, OnWorkerLoss, Plan, Scenario, Secrets, Shard, Target, TextPattern, Tls,
-    Versions,
+    Connections, Expect, Load, Model, OnWorkerLoss, Overrides, Plan, Scenario, Secrets, Shard, Target,
+    TextPattern, Tls, Versions, parse,
 };
 use loadtester::report::describe;
 use loadtester::schedule::{Arrivals, Piece};
@@ -425,5 +425,40 @@ fn a_target_on_this_machine_is_noted() {
     assert!(!is_noted("10.0.0.7"));
     for host in ["127.0.0.1", "localhost", "::1", "127.9.9.9"] {
         assert!(is_noted(host), "{host}");
+    }
+}
+
+#[test]
+fn limits_that_the_plan_cannot_reach_are_told_before_the_run() {
+    let page = |load: &str, threshold: &str| {
+        let text = format!(
+            "base_url: http://h\nload: {load}\nscenarios: [{{path: /, name: a}}, {{path: /, name: b}}]\n\
+             thresholds: ['{threshold}']\n"
+        );
+        let plan = parse(&text, "p", &Overrides::default(), &|_| None).unwrap();
+        describe(
+            &plan,
+            &fly(&plan, |_| ()),
+            &threads_for(&machine(), None, false, 10).unwrap(),
+            &machine(),
+            1,
+        )
+    };
+    let open = "{rate: 100/s, duration: 10s}";
+    for (load, threshold, expected) in [
+        (open, "count >= 2000", "cannot hold: 1,000 requests are sent"),
+        (open, "a: count > 600", "cannot hold: 500 requests are sent"),
+        (open, "rate >= 495/s", "cannot hold: 100/s are asked for on average"),
+        ("{requests: 50}", "count >= 100", "cannot hold: 50 requests are sent"),
+    ] {
+        assert!(page(load, threshold).contains(expected), "{threshold}: {}", page(load, threshold));
+    }
+    for (load, threshold) in [
+        (open, "count >= 1000"),
+        (open, "rate >= 99/s"),
+        (open, "count <= 2000"),
+        ("{duration: 1s}", "count >= 100"),
+    ] {
+        assert!(!page(load, threshold).contains("cannot hold"), "{threshold}: {}", page(load, threshold));
     }
 }
