@@ -8,4 +8,4 @@ deploy/debian/assets.sh target/release/loadtester "$assets"
 # Files in the package have the date of the release.
 SOURCE_DATE_EPOCH=$(date -u -d "$(sed -n 's/^ -- .*>  //p' "$assets/changelog.Debian")" +%s)
 export SOURCE_DATE_EPOCH
-cargo deb --no-build --locked --strip "$@"
+cargo deb --no-build --locked --strip --compress-system "$@"
