@@ -11,8 +11,22 @@ version=$("$program" --version | sed 's/.* //')
 date=$(sed -n "s/^## \[$version\] - \([0-9-]*\)$/\1/p" CHANGELOG.md)
 [ -n "$date" ] || { echo "CHANGELOG.md has no release $version" >&2; exit 1; }
 
-# The program does not know its release date; a man page has one.
-"$program" --man | sed "1s/^\.TH LOADTESTER 1 \"\"/.TH LOADTESTER 1 \"$date\"/" >"$folder/loadtester.1"
+# The program does not know its release date; a man page has one. Its text is broken into lines of 80 bytes.
+"$program" --man | sed "1s/^\.TH LOADTESTER 1 \"\"/.TH LOADTESTER 1 \"$date\"/" | awk '
+    /^\./ { print; next }
+    {
+        line = ""
+        for (i = 1; i <= NF; i++) {
+            if (line != "" && length(line) + 1 + length($i) > 80) {
+                print line
+                # What begins with one of these would be a request.
+                line = ($i ~ /^[.\047]/ ? "\\&" : "") $i
+            } else {
+                line = line (line == "" ? "" : " ") $i
+            }
+        }
+        print line
+    }' >"$folder/loadtester.1"
 "$program" --completions bash >"$folder/loadtester.bash"
 "$program" --completions zsh >"$folder/_loadtester"
 "$program" --completions fish >"$folder/loadtester.fish"

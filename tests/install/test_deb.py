@@ -59,6 +59,12 @@ class Package(unittest.TestCase):
         lint = subprocess.run(["mandoc", "-Tlint", MAN], capture_output=True, text=True)
         self.assertEqual((lint.returncode, lint.stdout + lint.stderr), (0, ""))
         page = run("mandoc", "-Tascii", MAN)
+        # As the program prints it, but for the date and where lines break.
+        words = run("zcat", MAN).replace("\\&.", ".").split()
+        self.assertRegex(words.pop(3), r'^"\d{4}-\d\d-\d\d"$')
+        printed = run(PROGRAM, "--man").split()
+        self.assertEqual(printed.pop(3), '""')
+        self.assertEqual(words, printed)
         self.assertIn("EXIT STATUS", page)
         self.assertIn(f"loadtester {version()}", page)
 
@@ -67,7 +73,10 @@ class Package(unittest.TestCase):
         self.assertIn("loadtester", bash)
         zsh = run("zsh", "-f", "-c", "autoload -Uz compinit; compinit -u -D; print $_comps[loadtester]")
         self.assertEqual(zsh.strip(), "_loadtester")
-        fish = run("fish", "--no-config", "-c", "complete -C 'loadtester --timest'")
+        # Not --no-config: that would leave out what packages bring. A home without a configuration.
+        with tempfile.TemporaryDirectory() as home:
+            clean = {"HOME": home, "PATH": os.environ["PATH"]}
+            fish = run("fish", "-c", "complete -C 'loadtester --timest'", env=clean)
         self.assertEqual(fish.split("\t")[0].strip(), "--timestamps")
 
     def test_documents_are_what_debian_asks_for(self):
