@@ -36,7 +36,7 @@ class NameServer(threading.Thread):
 
     def __init__(self, name):
         super().__init__(daemon=True)
-        self.name = b"".join(bytes([len(part)]) + part.encode() for part in name.split(".")) + b"\0"
+        self.known = b"".join(bytes([len(part)]) + part.encode() for part in name.split(".")) + b"\0"
         self.asked = 0
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 53))
@@ -46,7 +46,7 @@ class NameServer(threading.Thread):
             query, peer = self.socket.recvfrom(512)
             end = query.index(b"\0", 12) + 5
             name, kind = query[12:end - 4], query[end - 4:end - 2]
-            known = name.lower() == self.name
+            known = name.lower() == self.known
             self.asked += known
             is_a = known and kind == b"\0\1"
             answer = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 60, 4) + bytes([127, 0, 0, 1]) if is_a else b""
@@ -108,14 +108,18 @@ class StaticProgram(unittest.TestCase):
         code, said = self.load("127.0.0.1")
         self.assertEqual(code, 0, said)
 
-    def test_localhost_needs_no_file(self):
-        code, said = self.load("localhost")
-        self.assertEqual(code, 0, said)
+    def test_names_without_a_file_and_a_name_server_are_an_error(self):
+        # `localhost` is a name like any other: the C library knows none by itself.
+        for name in ["localhost", "from-hosts.example"]:
+            code, said = self.load(name)
+            self.assertEqual(code, 3, said)
+            self.assertIn(f"`{name}` cannot be resolved", said)
 
     def test_etc_hosts_is_read(self):
-        self.etc("hosts", "127.0.0.1 from-hosts.example\n")
-        code, said = self.load("from-hosts.example")
-        self.assertEqual(code, 0, said)
+        self.etc("hosts", "127.0.0.1 localhost from-hosts.example\n")
+        for name in ["localhost", "from-hosts.example"]:
+            code, said = self.load(name)
+            self.assertEqual(code, 0, said)
 
     def test_a_name_server_is_asked(self):
         server = NameServer("from-dns.example")
