@@ -30,22 +30,22 @@ EXPECTED = """\
           - exp_labels: {{ severity: warning, instance: recorded }}
             exp_annotations:
               summary: "{errors} of the requests fail"
-              description: loadtester_requests_total by outcome says how, on recorded.
+              description: Measured over the last minute on recorded. loadtester_requests_total has them by outcome.
       - eval_time: 28s
         alertname: LoadtesterThresholdFails
         exp_alerts:
           - exp_labels: {{ severity: warning, expression: error_rate < 1%, instance: recorded }}
             exp_annotations:
-              summary: error_rate < 1% does not hold
-              description: The run on recorded would fail if it ended now.
+              summary: Threshold error_rate < 1% fails
+              description: If the run on recorded ended now, it would fail.
       - {{ eval_time: 28s, alertname: LoadtesterVanished }}
       - eval_time: 1m25s
         alertname: LoadtesterVanished
         exp_alerts:
           - exp_labels: {{ severity: critical, instance: recorded }}
             exp_annotations:
-              summary: The run on recorded is gone before its end
-              description: Its last progress was {progress}.
+              summary: The run on recorded disappeared before its end
+              description: It was last seen at {progress}.
     promql_expr_test:
       - expr: sum(increase(loadtester_dropped_total[20s])) > bool 0
         eval_time: 28s

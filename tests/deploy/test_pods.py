@@ -16,8 +16,8 @@ class Alone(Played):
     def test_image_is_small_labelled_and_runs_as_nobody_in_particular(self):
         image = json.loads(self.stage.podman("image", "inspect", IMAGE).stdout)[0]
         config = image["Config"]
-        told = int(re.search(r"nothing else: (\d+) MB", (TOP / "README.md").read_text())[1])
-        self.assertLess(abs(image["Size"] / 1e6 - told), 1.5, "README.md says another size")
+        told = int(re.search(r"nothing else: (\d+) MB", (TOP / "docs/kubernetes.md").read_text())[1])
+        self.assertLess(abs(image["Size"] / 1e6 - told), 1.5, "docs/kubernetes.md says another size")
         self.assertEqual(config["User"], "65532:65532")
         self.assertNotIn("Healthcheck", config)
         self.assertEqual({label.rpartition(".")[2] for label in config["Labels"]} & {
