@@ -1,7 +1,8 @@
 //! Merges what load threads measured into the published snapshot.
 //!
-//! A [`Merger`] takes windows of sources, which are threads or other processes; the [`Collector`] is the
-//! thread that feeds it those of this process. All measurements enter the snapshot through a [`Merger`].
+//! A [`Merger`] takes the windows of its sources: load threads, or the workers of a fleet. The [`Collector`] is
+//! the thread that feeds it the windows of this process's load threads. Every measurement enters the snapshot
+//! through a [`Merger`].
 
 mod merger;
 
@@ -33,13 +34,13 @@ pub(crate) struct Collector {
     pub(crate) from_ns: u64,
     /// Windows of all threads.
     pub(crate) windows: Receiver<Window>,
-    /// Told of each thread that failed, before its windows end.
+    /// The failure of each thread that failed, sent before its end of `windows` closes.
     pub(crate) failures: Receiver<ThreadFailure>,
-    /// Control of the threads: the others stop when one has failed.
+    /// Control of the threads: when one fails, it stops the others.
     pub(crate) control: Arc<Control>,
-    /// The way back of each thread's tallies.
+    /// For each thread, the channel through which its empty tallies go back.
     pub(crate) empties: Vec<Sender<Box<Tally>>>,
-    /// Our control group, if there is one that can be throttled.
+    /// This process's control groups, if any can be throttled.
     pub(crate) group: Option<Groups>,
     /// Receives each window that all threads have closed.
     pub(crate) closed: Option<Sender<MergedWindow>>,
@@ -68,7 +69,7 @@ impl Collector {
         merger.finish();
     }
 
-    /// A thread that has failed sends nothing any more: the run is over, and what was measured is shown.
+    /// If a thread has failed, end the run; what was measured so far is shown.
     fn look_for_failures(&self) {
         for failure in self.failures.try_iter() {
             self.control.stop();
@@ -103,8 +104,8 @@ impl Collector {
         let now = self.clock.now();
         let throttle = self.group.as_ref().map(Groups::throttle);
         if now < measure_from_ns {
-            // The last reading before the measured time, so at most a tick too early: better one period too
-            // many than one missed.
+            // Keep the last reading before the measured time. It is up to a tick early, so it may count one
+            // period too many, but misses none.
             *throttle_before = throttle;
         }
         merger.tick(now);

@@ -1,10 +1,13 @@
 //! A load generator for HTTP APIs: the modules, in reading order.
 //!
 //! A module imports only modules above it in this list, and no files import each other in a cycle. Modules
-//! above the I/O boundary are pure: they take bytes and a `now` and return bytes, numbers and
-//! "wait until". `tests/it/architecture.rs` checks all of it.
+//! above the I/O boundary are pure: they take bytes and the current time, and return bytes, numbers and the
+//! time until which to wait. `tests/it/architecture.rs` checks all of that.
 //!
 //! Times are `u64` nanoseconds since the start of the run's clock unless a name has another unit.
+//!
+//! `docs/architecture.md` is the map: what each module is for, how a measured time gets into the report, and
+//! which files a change touches.
 
 #[macro_use]
 mod named;

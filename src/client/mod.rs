@@ -1,7 +1,8 @@
-//! One thread's requests and connections: takes events and `now`, returns actions.
+//! One load thread's requests and connections: takes events and the current time, returns actions.
 //!
-//! The caller owns sockets and clock. It feeds one event with the time it was seen, then calls
+//! The caller owns the sockets and the clock. It feeds one event with the time at which it was seen, then calls
 //! [`Client::next`] until there are no more actions, then waits no longer than [`Client::wait_until`].
+//! [`Client::next`] (in `sending`) is where the decision to send a request is made.
 //! Nothing here blocks, reads a clock or, after [`Client::start`], allocates (exceptions: a response head
 //! that arrives in pieces, captured bodies larger than those before, and redirects that are followed).
 //!

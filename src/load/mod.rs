@@ -1,8 +1,8 @@
-//! A load thread: waits, feeds the client, executes its actions, ships the tally.
+//! A load thread: it waits, feeds the client, carries out the client's actions and ships its tally.
 //!
-//! It connects a thread's client to sockets and clock. It owns everything it needs: connections, poller,
-//! client, tallies. It shares only the run's specification and the control, which it reads, and the channel
-//! ends, which it uses once a window.
+//! It connects a client to sockets and a clock, and owns everything it needs for that: connections, poller,
+//! client, tallies. It shares the run's specification, the control and the route, which it only reads, and the
+//! ends of channels, which it uses once a window.
 
 mod failure;
 mod job;
@@ -34,14 +34,14 @@ pub fn spawn(job: Job) -> io::Result<JoinHandle<()>> {
     let name = format!("load-{}", job.thread);
     std::thread::Builder::new().name(name).spawn(move || {
         let (thread, failures, _windows) = (job.thread, job.failures.clone(), job.windows.clone());
-        // What it leaves behind is dropped unseen.
+        // After a panic the thread's state is dropped without being read.
         let run = AssertUnwindSafe(|| Thread::new(job, Poller::new(epoll)).run());
         let failure = match catch_unwind(run) {
             Ok(Ok(())) => return,
             Ok(Err(error)) => ThreadFailure::of_error(thread, &error),
             Err(payload) => ThreadFailure::of_panic(thread, payload.as_ref()),
         };
-        // Nobody listening means that the run was given up.
+        // If nobody listens, the run was given up.
         let _ = failures.send(failure);
     })
 }

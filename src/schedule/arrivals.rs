@@ -5,13 +5,15 @@
 //! where Λ(t) = Γ_k, Γ_k the k-th arrival of a unit-rate Poisson process (time-rescaling theorem: E. Çinlar,
 //! "Introduction to Stochastic Processes", 1975, ch. 4.7).
 //!
-//! A slice takes every n-th arrival of the one schedule, so the union of all slices is that schedule. Each
-//! slice walks the whole unit process (20 ns an arrival), so this also holds for Poisson.
+//! A slice takes every n-th arrival of the schedule, so all slices together are the schedule. This holds for
+//! Poisson arrivals, too, because each slice walks the whole unit process (20 ns an arrival) and skips the
+//! arrivals of the others.
 
 const NS_PER_S: f64 = 1e9;
-/// Arrivals so close to a piece's end are at its end: sums of rates times lengths are rounded.
+/// An arrival this close to the end of a piece counts as being at the end, because sums of rates times lengths
+/// are rounded.
 const SLACK: f64 = 1e-9;
-/// The share by which a sum of many arrivals may be rounded.
+/// Relative rounding error of a sum over many arrivals.
 const ROUNDING: f64 = 1e-14;
 
 /// A part of the schedule over which the rate changes linearly.
@@ -31,7 +33,7 @@ impl Piece {
         (self.from + self.to) / 2.0 * self.length_ns as f64 / NS_PER_S
     }
 
-    /// How long it takes to ask for so many arrivals, of those it asks for, in nanoseconds.
+    /// Nanoseconds from the beginning of the piece until this many of its arrivals are due.
     fn reach_ns(&self, arrivals: f64) -> f64 {
         let length = self.length_ns as f64 / NS_PER_S;
         let slope = if length > 0.0 { (self.to - self.from) / length } else { 0.0 };
@@ -41,7 +43,7 @@ impl Piece {
         (t * NS_PER_S).round()
     }
 
-    /// Its first `length_ns`; all of it if it is not longer.
+    /// The piece cut to its first `length_ns`; unchanged if it is not longer.
     pub(crate) fn until(&self, length_ns: u64) -> Self {
         if length_ns >= self.length_ns {
             return *self;
@@ -51,7 +53,7 @@ impl Piece {
     }
 }
 
-/// The beginning of `pieces` that asks for `n` arrivals; all of them where they ask for fewer.
+/// `pieces` cut after `n` arrivals; unchanged if they have fewer.
 pub(crate) fn until_arrivals(pieces: &[Piece], n: u64) -> Vec<Piece> {
     let mut left = n as f64;
     let mut kept = Vec::new();
@@ -88,7 +90,7 @@ pub struct Schedule {
     next: Option<Due>,
 }
 
-/// An arrival: its index in the whole schedule and its due time.
+/// One arrival: its index in the whole schedule and its due time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
     /// Index in the whole schedule, from 0.

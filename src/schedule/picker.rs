@@ -1,12 +1,12 @@
 //! Chooses the scenario of the k-th request: exact proportions, evenly interleaved.
 //!
 //! The sequence is the Webster/Sainte-Laguë apportionment, one seat at a time: the i-th request (from 0) of a
-//! scenario with weight w gets position (i + 1/2) / w, and the sequence is all of them sorted by position. So
-//! each prefix is divided as that method divides that many seats: 100 requests at 2:1 are 67 and 33. It
-//! repeats after the sum of the weights divided by their greatest common divisor. (M. Balinski, H. P. Young,
-//! "Fair Representation", 2001, ch. 8 and appendix A.)
+//! scenario with weight w gets position (i + 1/2) / w, and the sequence is all requests sorted by position. So
+//! the first n requests are shared out exactly as that method shares out n seats: 100 requests at 2:1 are 67
+//! and 33. The sequence repeats after the sum of the weights divided by their greatest common divisor.
+//! (M. Balinski, H. P. Young, "Fair Representation", 2001, ch. 8 and appendix A.)
 
-/// The longest period a picker keeps, in requests: 2 MiB of table.
+/// The longest period that a picker keeps, in requests: a table of 2 MiB.
 pub(crate) const MAX_PERIOD: u64 = 1 << 20;
 
 /// The scenario of each request of a run.
@@ -50,7 +50,7 @@ impl Picker {
         self.period.len() as u64
     }
 
-    /// How many of the first `n` requests fall to each of `scenarios` scenarios.
+    /// How many of the first `n` requests are of each of the `scenarios` scenarios.
     pub fn shares(&self, n: u64, scenarios: usize) -> Vec<u64> {
         let (rounds, rest) = (n / self.period(), n % self.period());
         let mut shares = vec![0; scenarios];

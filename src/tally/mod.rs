@@ -1,5 +1,6 @@
-//! Counters and timers. A load thread records into a [`Tally`], which allocates all its memory at the start;
-//! windows are summed in a [`Merged`], which allocates for what was seen. Both merge without loss.
+//! Counters and timers. A load thread records into a [`Tally`], which allocates all its memory at the start.
+//! Windows are summed in a [`Merged`], which allocates memory for what was seen. Merging loses nothing: the sum
+//! of any split equals one tally of all samples.
 
 mod availability;
 mod bucket;

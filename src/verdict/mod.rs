@@ -1,6 +1,7 @@
 //! Verdicts: whether a run can work ([`preflight`]), whether its measurement is trustworthy ([`instrument`]),
 //! whether it met its limits ([`threshold`]), and whether it got worse than an earlier one ([`baseline`]).
-//! Figures come in as values; machines are inspected and files read elsewhere.
+//! Figures come in as values. Inspecting the machine and reading files are elsewhere. `docs/measurement.md`
+//! explains the rules to users.
 
 pub mod baseline;
 pub(crate) mod binomial;
