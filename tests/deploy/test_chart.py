@@ -438,7 +438,8 @@ class Others(unittest.TestCase):
                     self.assertTrue([p for p in peers if "namespaceSelector" in p], (example.name, policy["metadata"]["name"]))
 
     def test_arguments_are_flags_of_the_program(self):
-        rows = re.findall(r"^\| `(-[^`]+)`", (TOP / "README.md").read_text(), re.M)
+        pages = [page for page in (TOP / "README.md", TOP / "docs/cli.md") if page.exists()]
+        rows = [row for page in pages for row in re.findall(r"^\| `(-[^`]+)`", page.read_text(), re.M)]
         known = {word.rstrip(",") for row in rows for word in row.split() if word.startswith("-")}
         for _, _, values, files in CASES:
             for obj, _, spec in pod_specs(render(values, files=files)):
