@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::load::{Last, WINDOW_NS};
 use crate::run::{FirstFailure, Snapshot, State, TimelinePoint};
 use crate::run::{SharedSnapshot, first_text};
-use crate::tally::{Merged, Outcome, RowCounter, RowTime, ThreadHealth, Timer};
+use crate::tally::{Histogram, Merged, Outcome, RowCounter, RowTime, ThreadHealth, Timer};
 use crate::verdict::preflight::OPEN_WINDOWS_MAX;
 
 /// The longest timeline, in points: a day and a half of seconds, 15 MiB. Later windows count, but have no
@@ -225,7 +225,11 @@ impl Merger {
                 intervals.add(from_s, t, tally.rows());
             }
             if snapshot.timeline.len() < MAX_TIMELINE_POINTS {
-                snapshot.timeline.push(point(t, &tally));
+                let times = [RowTime::Response, RowTime::Service].map(|which| tally.times(which));
+                snapshot.timeline.push(point(t, &tally, &times));
+                snapshot.tails.response.add(from_s, t, &times[0]);
+                snapshot.tails.service.add(from_s, t, &times[1]);
+                snapshot.tails.slip.add(from_s, t, tally.timer(Timer::Slip));
             }
             closed.push(MergedWindow { index, tally });
         }
@@ -278,9 +282,7 @@ impl Merger {
     }
 }
 
-fn point(t: f64, tally: &Merged) -> TimelinePoint {
-    let response = tally.times(RowTime::Response);
-    let service = tally.times(RowTime::Service);
+fn point(t: f64, tally: &Merged, [response, service]: &[Histogram; 2]) -> TimelinePoint {
     TimelinePoint {
         t,
         due: tally.sum(RowCounter::Due),

@@ -7,6 +7,7 @@ mod intervals;
 mod shared;
 mod snapshot;
 mod state;
+mod tails;
 mod timeline;
 
 pub use failure::FirstFailure;
@@ -18,4 +19,5 @@ pub use intervals::Intervals;
 pub use shared::SharedSnapshot;
 pub use snapshot::Snapshot;
 pub use state::{Ending, State};
+pub use tails::{Tail, TailPoint, Tails};
 pub use timeline::TimelinePoint;

@@ -5,6 +5,7 @@ use super::fleet::Fleet;
 use super::info::RunInfo;
 use super::intervals::Intervals;
 use super::state::{Ending, State};
+use super::tails::Tails;
 use super::timeline::TimelinePoint;
 use crate::tally::{Counter, Merged, RowCounter, ThreadHealth};
 
@@ -35,6 +36,8 @@ pub struct Snapshot {
     pub tally: Merged,
     /// The measured time, window by window.
     pub timeline: Vec<TimelinePoint>,
+    /// Its high percentiles.
+    pub tails: Tails,
     /// Full response time histograms of each window; `None`: no histogram log is written.
     pub intervals: Option<Intervals>,
     /// One entry per load thread.
@@ -66,6 +69,7 @@ impl Snapshot {
             unfinished: 0,
             tally,
             timeline: Vec::new(),
+            tails: Tails::default(),
             intervals: None,
             threads: vec![ThreadHealth::default(); threads],
             first_failures: Vec::new(),

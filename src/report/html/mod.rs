@@ -8,9 +8,11 @@
 //! through.
 
 mod baseline;
+mod chart_frame;
 pub(super) mod charts;
 pub(super) mod fleet;
 pub(super) mod instrument;
+mod over_time;
 mod page;
 pub(super) mod sections;
 mod source;

@@ -15,12 +15,15 @@ pub(crate) use self::thin::{MAX_POINTS, PlotPoint, thin};
 /// The drawing's size in its own units: half a page wide, so that text stays readable both there and on the
 /// full width of a phone.
 const WIDTH: f64 = 480.0;
-const HEIGHT: f64 = 270.0;
-/// Margins of the plot: labels to the left and below, the legend's first row above.
+const HEIGHT: f64 = 308.0;
+/// Margins of the plot: labels to the left and below, the legend's first row and the vertical axis's name
+/// above, the horizontal axis's name below.
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = 27.0;
-const TOP: f64 = 34.0;
-const BOTTOM: f64 = 30.0;
+const TOP: f64 = 53.0;
+const BOTTOM: f64 = 49.0;
+/// Distance of the vertical axis's name from the plot.
+const NAME_ABOVE: f64 = 17.0;
 /// A legend entry: its stroke, the gap after it, and the approximate width of a letter.
 const LEGEND_STROKE: f64 = 20.0;
 const LEGEND_GAP: f64 = 7.0;
@@ -30,10 +33,19 @@ const LEGEND_ROW: f64 = 18.0;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Axis {
+    /// What it measures. That it is logarithmic is added where it is drawn.
+    pub(crate) name: &'static str,
     /// From values to positions.
     pub(crate) scale: Scale,
     /// Grid lines and labels.
     pub(crate) ticks: Vec<Tick>,
+}
+
+impl Axis {
+    /// Its name, and that it is logarithmic if it is.
+    fn named(&self) -> String {
+        format!("{}{}", self.name, if self.scale.is_logarithmic() { ", logarithmic" } else { "" })
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -71,6 +83,7 @@ pub(crate) fn chart(chart: &Chart) -> Markup {
             desc id=(description) { (chart.description) }
             @let plot = Plot::of(chart);
             (grid(&plot))
+            (names(&plot))
             @for series in chart.series.iter().rev() { (line(&plot, series)) }
             (legend(&plot.legend))
         }
@@ -143,6 +156,14 @@ fn grid(plot: &Plot) -> Markup {
             text class="tick middle" x=(x) y=(bottom + 20.0) { (tick.label) }
         }
         line class="axis" x1=(LEFT) x2=(right) y1=(bottom) y2=(bottom) {}
+    }
+}
+
+/// The axes' names: the vertical one's above it, the horizontal one's below its right end.
+fn names(plot: &Plot) -> Markup {
+    html! {
+        text class="tick" x="0" y=(number(plot.top - NAME_ABOVE)) { (plot.y.named()) }
+        text class="tick end" x=(WIDTH - RIGHT) y=(HEIGHT - 8.0) { (plot.x.named()) }
     }
 }
 

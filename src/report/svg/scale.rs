@@ -9,6 +9,10 @@ const CLOCK_STEPS_S: [f64; 18] = [
     1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_200.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0,
     21_600.0, 43_200.0, 86_400.0,
 ];
+/// Units of a linear axis of times, in nanoseconds.
+const TIME_UNITS: [(&str, f64); 3] = [("s", 1e9), ("ms", 1e6), ("µs", 1e3)];
+/// Units of elapsed time, in seconds.
+const CLOCK_UNITS: [(&str, f64); 2] = [("h", 3_600.0), ("min", 60.0)];
 /// Above this ratio of the largest to the smallest value the axis is logarithmic.
 const LOGARITHMIC_FROM: f64 = 20.0;
 
@@ -49,6 +53,10 @@ impl Scale {
         }
         let step = step_for(most, 5);
         Self::linear(0.0, (most / step - 1e-9).ceil().max(1.0) * step)
+    }
+
+    pub(crate) const fn is_logarithmic(&self) -> bool {
+        self.logarithmic
     }
 
     /// The position of `value`, clamped to 0..=1.
@@ -100,33 +108,37 @@ fn round_up(value: f64) -> f64 {
     STEPS.iter().find(|s| **s * decade >= value * 0.999).unwrap_or(&10.0) * decade
 }
 
-/// Ticks of an axis of times in nanoseconds: `200 µs`, `1 ms`.
+/// Ticks of an axis of times in nanoseconds. On a linear axis all have one unit (`0.5 s`, `1 s`), on a
+/// logarithmic one each has its own (`200 µs`, `1 ms`).
 pub(crate) fn time_ticks(scale: &Scale) -> Vec<Tick> {
-    ticks(scale, 6, |ns| bare(&format::time(ns.round() as u64)))
+    if scale.logarithmic {
+        return ticks(scale, 6, |ns| bare(&format::time(ns.round() as u64)));
+    }
+    let (unit, ns_per_unit) = TIME_UNITS.into_iter().find(|(_, ns)| scale.high >= *ns).unwrap_or(("ns", 1.0));
+    ticks(scale, 6, |ns| in_unit(ns / ns_per_unit, unit))
 }
 
-/// Ticks of an axis of counts or rates: `500`, `10,000`, `2 M`.
+/// Ticks of an axis of counts or rates: `5,000`, `10,000`; from a million up all in millions: `0.5 M`, `1 M`.
 pub(crate) fn count_ticks(scale: &Scale) -> Vec<Tick> {
     ticks(scale, 5, |n| match n {
-        n if n >= 1e6 => format!("{} M", (n / 1e4).round() / 100.0),
-        n if n < 10.0 && n.fract() != 0.0 => format!("{n:.2}").trim_end_matches('0').to_owned(),
+        n if scale.high >= 1e6 => in_unit(n / 1e6, "M"),
+        n if n < 10.0 && n.fract() != 0.0 => trimmed(n),
         n => format::count(n.round() as u64),
     })
 }
 
-/// Ticks of an axis of elapsed time in seconds, from zero on: `20 s`, `5 min`, `2 h`.
+/// Ticks of an axis of elapsed time in seconds, from zero on, all in one unit: `20 s`, `5 min`, `2 h`.
 pub(crate) fn second_ticks(scale: &Scale) -> Vec<Tick> {
     let rough = scale.high / 6.0;
     let round = CLOCK_STEPS_S.into_iter().find(|step| *step >= rough * 0.999);
     // Below a second and above a day, use decades instead of clock steps.
     let step = round.filter(|_| rough > 0.5).unwrap_or_else(|| step_for(scale.high, 6));
     let last = (scale.high / step + 1e-9).floor() as u64;
-    let label = |s: f64| match s {
-        s if s >= 3600.0 && s % 3600.0 == 0.0 => format!("{} h", s / 3600.0),
-        s if s >= 60.0 && s % 60.0 == 0.0 => format!("{} min", s / 60.0),
-        s => format!("{} s", (s * 100.0).round() / 100.0),
-    };
-    (0..=last).map(|i| i as f64 * step).map(|at| Tick { at, label: label(at) }).collect()
+    // The largest unit in which every tick is a whole number.
+    let is_whole = |(_, seconds): &(&str, f64)| step % seconds == 0.0;
+    let (unit, seconds) = CLOCK_UNITS.into_iter().find(is_whole).unwrap_or(("s", 1.0));
+    let tick = |i: u64| Tick { at: i as f64 * step, label: in_unit(i as f64 * step / seconds, unit) };
+    (0..=last).map(tick).collect()
 }
 
 /// Ticks of a percentile axis, whose values are `-log10(1 - q)`: 0, 90, 99, 99.9 % …
@@ -144,12 +156,23 @@ fn ticks(scale: &Scale, most: usize, label: impl Fn(f64) -> String) -> Vec<Tick>
     scale.round_values(most).into_iter().map(|at| Tick { at, label: label(at) }).collect()
 }
 
-/// `1.00 ms` as `1 ms`, `2.50 s` as `2.5 s`, `0 ns` as `0`.
+/// `1.00 ms` as `1 ms`, `2.50 s` as `2.5 s`.
 fn bare(text: &str) -> String {
     let Some((number, unit)) = text.split_once(' ') else { return text.to_owned() };
     let number =
         if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number };
-    if number == "0" { number.to_owned() } else { format!("{number} {unit}") }
+    format!("{number} {unit}")
+}
+
+/// `0.5 s`, `20 min`; zero needs no unit.
+fn in_unit(value: f64, unit: &str) -> String {
+    let number = trimmed(value);
+    if number == "0" { number } else { format!("{number} {unit}") }
+}
+
+/// At most four decimals, without zeros at their end.
+fn trimmed(value: f64) -> String {
+    format!("{value:.4}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
@@ -168,17 +191,45 @@ mod tests {
         );
         assert_eq!(labels(count_ticks(&Scale::from_zero(3.0))), ["0", "1", "2", "3"]);
         assert_eq!(labels(count_ticks(&Scale::from_zero(0.0)))[..2], ["0", "0.2"]);
-        assert_eq!(labels(count_ticks(&Scale::from_zero(1_800_000.0)))[3..], ["1.5 M", "2 M"]);
+        assert_eq!(
+            labels(count_ticks(&Scale::from_zero(1_800_000.0))),
+            ["0", "0.5 M", "1 M", "1.5 M", "2 M"]
+        );
         assert_eq!(
             labels(second_ticks(&Scale::linear(0.0, 30.0))),
-            ["0 s", "5 s", "10 s", "15 s", "20 s", "25 s", "30 s"]
+            ["0", "5 s", "10 s", "15 s", "20 s", "25 s", "30 s"]
         );
         assert_eq!(
             labels(second_ticks(&Scale::linear(0.0, 1_200.0))),
-            ["0 s", "5 min", "10 min", "15 min", "20 min"]
+            ["0", "5 min", "10 min", "15 min", "20 min"]
         );
-        assert_eq!(labels(second_ticks(&Scale::linear(0.0, 8_000.0)))[3..], ["90 min", "2 h"]);
-        assert_eq!(labels(second_ticks(&Scale::linear(0.0, 1.0)))[..2], ["0 s", "0.2 s"]);
+        assert_eq!(
+            labels(second_ticks(&Scale::linear(0.0, 8_000.0))),
+            ["0", "30 min", "60 min", "90 min", "120 min"]
+        );
+        assert_eq!(labels(second_ticks(&Scale::linear(0.0, 1.0)))[..2], ["0", "0.2 s"]);
+    }
+
+    #[test]
+    fn all_ticks_of_a_linear_axis_have_one_unit() {
+        let units = |ticks: Vec<Tick>| {
+            let labels = labels(ticks).into_iter().filter(|label| label != "0");
+            let mut units: Vec<String> = labels.map(|label| label.split(' ').nth(1).unwrap().into()).collect();
+            units.dedup();
+            units
+        };
+        for end in [7.0, 12.5, 45.0, 61.0, 90.0, 150.0, 600.0, 2_000.0, 5_400.0, 20_000.0, 90_000.0, 1e6] {
+            assert_eq!(units(second_ticks(&Scale::linear(0.0, end))).len(), 1, "{end}");
+        }
+        for most in [900.0, 1_700.0, 1.2e6, 9.9e8, 1.3e9, 4.2e10, 3.6e12] {
+            assert_eq!(units(time_ticks(&Scale::from_zero(most))).len(), 1, "{most}");
+        }
+        assert_eq!(
+            labels(second_ticks(&Scale::linear(0.0, 120.0))),
+            ["0", "20 s", "40 s", "60 s", "80 s", "100 s", "120 s"]
+        );
+        let seconds = labels(time_ticks(&Scale::from_zero(1.0e9)));
+        assert_eq!(seconds, ["0", "0.2 s", "0.4 s", "0.6 s", "0.8 s", "1 s"]);
     }
 
     #[test]

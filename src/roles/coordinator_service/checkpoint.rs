@@ -16,7 +16,7 @@ use crate::collector::{Merger, MergerState};
 use crate::fleet::coordinator::Record;
 use crate::journal::Draft;
 use crate::roles::Failure;
-use crate::run::{Intervals, Snapshot, TimelinePoint};
+use crate::run::{Intervals, Snapshot, Tails, TimelinePoint};
 use crate::tally::{Merged, RowTime, RowTimer, StepId, ThreadHealth};
 
 /// The most bytes of a part in one record: far below what a record may hold.
@@ -49,6 +49,9 @@ struct Figures {
     unfinished: u64,
     threads: Vec<ThreadHealth>,
     timeline: Vec<TimelinePoint>,
+    /// Absent in the journal of an earlier build.
+    #[serde(default)]
+    tails: Tails,
     /// Whether a histogram log was kept.
     has_log: bool,
     /// The bounds of the log's last interval, as bits, if it is not encoded yet.
@@ -144,7 +147,7 @@ impl CoordinatorService {
         self.shared.update(|s| {
             (s.measured_ns, s.ahead_ns, s.unfinished) =
                 (figures.measured_ns, figures.ahead_ns, figures.unfinished);
-            (s.threads, s.timeline) = (figures.threads, figures.timeline);
+            (s.threads, s.timeline, s.tails) = (figures.threads, figures.timeline, figures.tails);
             if let (Some(log), Some(bounds)) = (&mut s.intervals, figures.log_rest) {
                 log.restore_bounds(bounds.map(f64::from_bits));
             }
@@ -171,6 +174,7 @@ impl Checkpoint {
                 unfinished: snapshot.unfinished,
                 threads: snapshot.threads.clone(),
                 timeline: snapshot.timeline.clone(),
+                tails: snapshot.tails.clone(),
                 has_log: log.is_some(),
                 log_rest: rest.map(|rest| [rest.from_s, rest.to_s].map(f64::to_bits)),
             };
