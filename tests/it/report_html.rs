@@ -3,11 +3,15 @@
 
 use loadtester::report::figures::Threshold;
 use loadtester::report::{InstrumentFigures, html};
-use loadtester::run::{Snapshot, TimelinePoint};
+use loadtester::run::{Ending, Snapshot, Tail, TailPoint, Tails, TimelinePoint};
+use loadtester::tally::Outcome;
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
 
-use super::report::{any_snapshot, clean_closed_run, golden, nothing_measured, troubled_open_run, trusted};
+use super::report::{
+    any_snapshot, any_threshold, clean_closed_run, exchanges, golden, nothing_measured, troubled_open_run,
+    trusted,
+};
 
 /// Elements that HTML does not close.
 const VOID: [&str; 4] = ["meta", "br", "link", "input"];
@@ -97,7 +101,79 @@ pub fn with_timeline(mut snapshot: Snapshot, windows: u64) -> Snapshot {
         slip_p99_ns: (i % 3 > 0).then_some(20_000),
     };
     snapshot.timeline = (1..=windows).map(point).collect();
+    let tail = |ns: fn(&TimelinePoint) -> Option<u64>| {
+        let points = snapshot.timeline.iter().filter_map(|p| {
+            let (from_s, to_s) = (p.t as f32 - 1.0, p.t as f32);
+            ns(p).map(|ns| TailPoint { from_s, to_s, ns })
+        });
+        let mut tail = Tail::default();
+        tail.p99 = points.collect();
+        tail
+    };
+    snapshot.tails = Tails {
+        response: tail(|p| p.p99_ns),
+        service: tail(|p| p.service_p99_ns),
+        slip: tail(|p| p.slip_p99_ns),
+    };
     snapshot
+}
+
+#[test]
+fn an_interrupted_run_does_not_hide_that_a_threshold_had_failed() {
+    let mut snapshot = clean_closed_run();
+    (snapshot.ending, snapshot.run.thresholds) = (Ending::Interrupted, any_threshold());
+    let header = |snapshot: &Snapshot| {
+        let mut header = (String::new(), String::new());
+        check(&page(snapshot, &trusted()), |document| {
+            let node = document.descendants().find(|n| n.has_tag_name("header")).unwrap();
+            header = (node.attribute("class").unwrap().to_owned(), text_of(node));
+        });
+        header
+    };
+    let (tone, text) = header(&snapshot);
+    assert!(
+        tone == "warn" && text.contains("Interrupted") && !text.contains("does not hold"),
+        "{tone} {text}"
+    );
+    exchanges(&mut snapshot, 0, Outcome::Reset, 900_000, 1_000_000, 0);
+    let (tone, text) = header(&snapshot);
+    assert!(tone == "bad", "{tone} {text}");
+    assert!(
+        text.contains("Interrupted: what was measured until then; 1 of 1 thresholds does not hold"),
+        "{text}"
+    );
+}
+
+#[test]
+fn each_chart_names_its_axes_and_says_which_are_logarithmic() {
+    check(&page(&with_timeline(clean_closed_run(), 5_000), &trusted()), |document| {
+        let text = |id: &str| {
+            let title = format!("{id}-title {id}-description");
+            let svg = document.descendants().find(|n| n.attribute("aria-labelledby") == Some(title.as_str()));
+            let labels =
+                svg.unwrap().descendants().filter(|n| n.has_tag_name(("http://www.w3.org/2000/svg", "text")));
+            labels.map(text_of).collect::<Vec<_>>()
+        };
+        let has =
+            |id: &str, label: &str| assert!(text(id).iter().any(|l| l == label), "{label} in {:?}", text(id));
+        has("throughput", "requests per second");
+        has("throughput", "time since measuring began");
+        // Of 0.9 ms and 987 ms.
+        has("over-time", "time, logarithmic");
+        has("by-percentile", "share of requests, logarithmic towards 100 %");
+    });
+}
+
+#[test]
+fn a_chart_shows_no_percentile_of_too_few_requests() {
+    // No row of seconds had enough.
+    let snapshot = Snapshot { tails: Tails::default(), ..with_timeline(clean_closed_run(), 5) };
+    check(&page(&snapshot, &trusted()), |document| {
+        let legend: Vec<String> =
+            document.descendants().filter(|n| n.attribute("class") == Some("legend")).map(text_of).collect();
+        assert!(legend.contains(&"response 50 %".to_owned()), "{legend:?}");
+        assert!(!legend.iter().any(|name| name.contains("99 %") || name.contains("90 %")), "{legend:?}");
+    });
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn rows(changes: &[&Change], max_regression: f64) -> Markup {
             tr {
                 th scope="row" { (compared::whose(change)) }
                 td { (change.figure.name()) }
-                td class="text" { span class=(class(meaning)) { (meaning.name()) } }
+                td class="text" { span class=(class(meaning)) { (compared::meaning(change, max_regression)) } }
                 td { (compared::moved(change)) }
                 td { (before) }
                 td { (now) }

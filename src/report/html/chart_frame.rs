@@ -20,16 +20,14 @@ pub(super) const TITLES: [&str; 4] =
 
 /// The caption below each title.
 pub(super) const NOTES: [&str; TITLES.len()] = [
-    "Requests by how they ended, second by second.",
-    "Response time is what a user feels, service time what the target takes: the median of each second, and \
-     99 % of as few seconds in a row as have 1,000 requests (90 %: 100).",
+    "Requests per second, by how they ended.",
+    "Response time is what a user feels, service time what the target takes. 50 % is drawn for each second, 99 % \
+     for as many seconds as 1,000 requests take (90 % and 100 in a small run).",
     "Share of requests that took at most so long. The curve ends where fewer than ten samples are left.",
-    "How late requests left after they were due: 99 % of as few seconds in a row as have 1,000 requests \
-     (90 %: 100).",
+    "How late requests left after they were due, for as many seconds as 1,000 requests take (100 for 90 %).",
 ];
 /// Replaces the first note where the plan has a rate.
-const NOTE_WITH_RATE: &str =
-    "Requests asked by the plan, offered (sent), and by how they ended, second by second.";
+const NOTE_WITH_RATE: &str = "Requests per second: asked by the plan, offered (sent), and how they ended.";
 
 pub(super) fn rate_note(snapshot: &Snapshot) -> &'static str {
     if snapshot.run.target_rate.is_some() { NOTE_WITH_RATE } else { NOTES[0] }

@@ -141,7 +141,9 @@ impl High {
         let tail = &snapshot.tails.response;
         let has_enough = match snapshot.is_final() {
             true => tail.p99.len() >= LEAST_POINTS || tail.p90.len() <= tail.p99.len(),
-            false => expected_requests(snapshot) >= (LEAST_POINTS as u64 * quantile::samples_needed(0.99)) as f64,
+            false => {
+                expected_requests(snapshot) >= (LEAST_POINTS as u64 * quantile::samples_needed(0.99)) as f64
+            }
         };
         if has_enough { Self::P99 } else { Self::P90 }
     }
@@ -265,8 +267,7 @@ mod tests {
     fn a_jump_of_the_asked_rate_is_a_jump_and_a_ramp_is_a_slope() {
         let mut snapshot = run(5.0, 5);
         let piece = |from, to, s: u64| Piece { from, to, length_ns: s * 1_000_000_000 };
-        snapshot.run.pieces =
-            vec![piece(50.0, 50.0, 2), piece(200.0, 200.0, 2), piece(200.0, 100.0, 2)];
+        snapshot.run.pieces = vec![piece(50.0, 50.0, 2), piece(200.0, 200.0, 2), piece(200.0, 100.0, 2)];
         let points = places(&asked(&view(&snapshot)));
         // Up to the end of the measured time, half-way down the ramp.
         assert_eq!(

@@ -214,7 +214,8 @@ mod tests {
     fn all_ticks_of_a_linear_axis_have_one_unit() {
         let units = |ticks: Vec<Tick>| {
             let labels = labels(ticks).into_iter().filter(|label| label != "0");
-            let mut units: Vec<String> = labels.map(|label| label.split(' ').nth(1).unwrap().into()).collect();
+            let mut units: Vec<String> =
+                labels.map(|label| label.split(' ').nth(1).unwrap().into()).collect();
             units.dedup();
             units
         };
