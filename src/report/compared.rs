@@ -1,8 +1,9 @@
 //! The texts for a comparison with an earlier run, shared by every page.
 
-use super::format::{percent, rate, time};
+use super::format::{count, percent, rate, time};
 use super::sanitize::one_line;
-use crate::verdict::baseline::{BaselineRun, Change, Compared, Figure};
+use crate::units::plural;
+use crate::verdict::baseline::{BaselineRun, Change, Compared, Figure, Resolution};
 
 /// The meaning of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,42 @@ impl ChangeKind {
     }
 }
 
+/// What a change means, in words. A difference larger than allowed that is not significant is explained.
+pub(crate) fn meaning(change: &Change, max_regression: f64) -> String {
+    let kind = ChangeKind::of(change, max_regression);
+    match not_significant_because(change) {
+        Some(why) if change.regression().abs() > max_regression => format!("{}: {why}", kind.name()),
+        _ => kind.name().to_owned(),
+    }
+}
+
+/// Why the difference is not significant; `None`: it is.
+pub(crate) fn not_significant_because(change: &Change) -> Option<String> {
+    if change.significant {
+        return None;
+    }
+    let Resolution { samples, spread, detectable } = change.resolution;
+    let varied = match change.figure {
+        Figure::P50 => "the median",
+        Figure::Rate => "the rate",
+        // Windows have no other figure of the tail.
+        Figure::P90 | Figure::P95 | Figure::P99 | Figure::Mean => "p99",
+    };
+    let beyond = format!("{}{}", sign(detectable), percent(detectable.abs()));
+    Some(format!(
+        "with {} then and {} now, and {varied} varying by {} and {} from second to second, only a change beyond \
+         {beyond} can be told from chance",
+        plural(samples[0], "request"),
+        count(samples[1]),
+        percent(spread[0]),
+        percent(spread[1]),
+    ))
+}
+
+const fn sign(change: f64) -> &'static str {
+    if change < 0.0 { "-" } else { "+" }
+}
+
 /// The scenario of a change, or `all`.
 pub(crate) fn whose(change: &Change) -> String {
     one_line(change.scenario.as_deref().unwrap_or("all"))
@@ -53,8 +90,7 @@ pub(crate) fn values(change: &Change) -> [String; 2] {
 
 /// The relative change with its sign.
 pub(crate) fn moved(change: &Change) -> String {
-    let sign = if change.change < 0.0 { "-" } else { "+" };
-    format!("{sign}{}", percent(change.change.abs()))
+    format!("{}{}", sign(change.change), percent(change.change.abs()))
 }
 
 /// The baseline's file and date.

@@ -3,7 +3,7 @@
 //! In both formats a stray character can be an instruction, and names come from plans, so everything is
 //! escaped.
 
-use super::compared::{self, ChangeKind};
+use super::compared;
 use super::figures::{InstrumentFigures, Rate, Threshold, Totals, Verdict};
 use super::format::{count, percent, rate as per_second, time};
 use super::headline::{Headline, Tone};
@@ -102,7 +102,7 @@ fn baseline(snapshot: &Snapshot) -> String {
     let rows: Vec<Vec<String>> = shown
         .map(|change| {
             let [before, now] = compared::values(change);
-            let meaning = ChangeKind::of(change, against.max_regression).name().to_owned();
+            let meaning = compared::meaning(change, against.max_regression);
             let whose = cell(&compared::whose(change));
             vec![whose, change.figure.name().to_owned(), before, now, compared::moved(change), meaning]
         })

@@ -1,7 +1,9 @@
 //! Runs held against earlier ones: on synthetic runs from a seed, and through the whole program.
 
 use loadtester::tally::Histogram;
-use loadtester::verdict::baseline::{Change, Figure, MeasuredGroup, Measurement, Window, compare};
+use loadtester::verdict::baseline::{
+    Change, Figure, MeasuredGroup, Measurement, Resolution, Window, compare,
+};
 
 /// How a made-up target varies.
 #[derive(Clone, Copy)]
@@ -93,6 +95,7 @@ fn a_rate_is_worse_when_it_is_lower() {
         change: now / before - 1.0,
         probability: 0.0,
         significant: true,
+        resolution: Resolution::default(),
     };
     assert!(change(100.0, 80.0).regression() > 0.2);
     assert!(change(80.0, 100.0).regression() < 0.0);

@@ -97,3 +97,54 @@ fn a_comparison_that_says_nothing_is_skipped_with_its_reason() {
     let reason = report["baseline"]["reason"].as_str().unwrap();
     assert_eq!(message, format!("inconclusive: {reason}"));
 }
+
+/// A run of one scenario whose seconds lie far apart, `times` as slow as another.
+fn restless(times: u64) -> Snapshot {
+    let mut s = measured(4 * times);
+    for (i, point) in s.timeline.iter_mut().enumerate() {
+        let factor = if i % 2 == 0 { 1 } else { 9 };
+        point.p99_ns = point.p99_ns.map(|ns| ns * factor);
+    }
+    s
+}
+
+#[test]
+fn a_large_difference_that_is_not_significant_is_explained_everywhere_in_the_same_words() {
+    let baseline = read(&json::report(&restless(1), &trusted())).unwrap();
+    let against =
+        BaselineRun { source: "old.json".to_owned(), max_regression: 0.1, plan: PlanMatch::Same, baseline };
+    let now = restless(3);
+    let run = RunInfo { baseline: Some(Arc::new(against)), ..now.run.clone() };
+    let s = Snapshot { run, ..now };
+
+    let report: serde_json::Value = serde_json::from_str(&json::report(&s, &trusted())).unwrap();
+    let changes = report["baseline"]["changes"].as_array().unwrap();
+    let p99 = changes.iter().find(|c| c["scenario"].is_null() && c["figure"] == "p99").unwrap();
+    assert_eq!(p99["significant"], false);
+    let sentence = p99["explanation"].as_str().unwrap();
+    assert!(
+        sentence.starts_with("with 10,000 requests then and 10,000 now, and p99 varying by "),
+        "{sentence}"
+    );
+    let [change, detectable] = ["change", "detectable"].map(|key| p99[key].as_f64().unwrap());
+    assert!(change > 1.0 && detectable > change, "{change} {detectable}");
+    // What is significant needs no excuse: the median of steady seconds.
+    let p50 = changes.iter().find(|c| c["scenario"].is_null() && c["figure"] == "p50").unwrap();
+    assert_eq!((&p50["significant"], &p50["explanation"]), (&true.into(), &serde_json::Value::Null));
+
+    let joined = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let summary = joined(&terminal::summary(&s, &trusted(), false, 100));
+    assert!(summary.contains(&format!("not significant: {sentence}")), "{summary}");
+    let junit = joined(&junit::report(&s, &trusted(), &[], false));
+    assert!(junit.contains(sentence), "{junit}");
+    let page = html::page(&s, &trusted(), &[]);
+    assert!(page.contains(sentence));
+    assert!(github::summary(&s, &trusted(), &[]).contains("not significant: with 10,000 requests then"));
+}
+
+#[test]
+fn a_small_difference_needs_no_explanation() {
+    let s = held_against(4, 4, 0.1, PlanMatch::Same);
+    let summary = terminal::summary(&s, &trusted(), false, 100);
+    assert!(summary.contains("not significant") && !summary.contains("from second to second"), "{summary}");
+}

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::report::compared;
 use crate::report::format::seconds;
 use crate::run::Snapshot;
 use crate::verdict::baseline::{Change, Figure};
@@ -49,6 +50,15 @@ pub(crate) struct ChangeFigures {
     pub(crate) probability: f64,
     /// Whether that is too small to be chance, all figures considered.
     pub(crate) significant: bool,
+    /// The smallest change in its direction that would have been significant.
+    pub(crate) detectable: f64,
+    /// Requests with a response time, then and now.
+    pub(crate) samples: [u64; 2],
+    /// The standard deviation of the figure from second to second of the whole run, relative, then and now; the tail's
+    /// is that of p99.
+    pub(crate) spread: [f64; 2],
+    /// Why the change is not significant, in one sentence; null: it is.
+    pub(crate) explanation: Option<String>,
 }
 
 impl BaselineFigures {
@@ -83,6 +93,10 @@ impl ChangeFigures {
             change: change.change,
             probability: change.probability,
             significant: change.significant,
+            detectable: change.resolution.detectable,
+            samples: change.resolution.samples,
+            spread: change.resolution.spread,
+            explanation: compared::not_significant_because(change),
         }
     }
 }

@@ -87,8 +87,7 @@ pub(crate) fn baseline(page: &mut Page, snapshot: &Snapshot) {
 }
 
 fn change_row(change: &Change, max_regression: f64) -> (Style, Vec<String>) {
-    let meaning = ChangeKind::of(change, max_regression);
-    let style = match meaning {
+    let style = match ChangeKind::of(change, max_regression) {
         ChangeKind::Worse => Style::Bad,
         ChangeKind::Allowed => Style::Warn,
         ChangeKind::Better => Style::Good,
@@ -99,7 +98,7 @@ fn change_row(change: &Change, max_regression: f64) -> (Style, Vec<String>) {
         change.figure.name().to_owned(),
         compared::values(change).join(" -> "),
         compared::moved(change),
-        meaning.name().to_owned(),
+        compared::meaning(change, max_regression),
     ];
     (style, cells.into())
 }

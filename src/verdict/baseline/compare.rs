@@ -32,6 +32,19 @@ pub struct Change {
     pub probability: f64,
     /// Whether that is too small to be chance, corrected for the number of figures.
     pub significant: bool,
+    /// What decides how large a difference can be told from chance.
+    pub resolution: Resolution,
+}
+
+/// What decides how large a difference can be told from chance: of the baseline, and of this run.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Resolution {
+    /// Requests with a response time.
+    pub samples: [u64; 2],
+    /// The standard deviation of the figure from window to window of the whole run, relative.
+    pub spread: [f64; 2],
+    /// The smallest change that would have been significant, in the direction of the one found.
+    pub detectable: f64,
 }
 
 impl Change {
@@ -61,7 +74,7 @@ pub fn compare(before: &Measurement, now: &Measurement) -> Result<Vec<Change>, S
     // With one scenario it is the whole run.
     let several = before.scenarios.len() > 1 || now.scenarios.len() > 1;
     let all = std::iter::once((None, &before.total, &now.total)).chain(pairs.filter(|_| several));
-    let mut changes = Vec::new();
+    let (mut changes, mut variances) = (Vec::new(), Vec::new());
     for (name, b, n) in all {
         for figure in Figure::ALL {
             let variance =
@@ -70,6 +83,12 @@ pub fn compare(before: &Measurement, now: &Measurement) -> Result<Vec<Change>, S
             if let (Some((vb, vn)), Some((before, now))) = (variance, values) {
                 let probability = probability((now / before).ln(), [vb, vn]);
                 let (scenario, change) = (name.cloned(), now / before - 1.0);
+                let resolution = Resolution {
+                    samples: [b, n].map(|side| side.response_time.count()),
+                    spread: [vb, vn].map(|variance| variance.spread()),
+                    detectable: 0.0,
+                };
+                variances.push([vb, vn]);
                 changes.push(Change {
                     scenario,
                     figure,
@@ -78,13 +97,25 @@ pub fn compare(before: &Measurement, now: &Measurement) -> Result<Vec<Change>, S
                     change,
                     probability,
                     significant: false,
+                    resolution,
                 });
             }
         }
     }
     let each = ALPHA / changes.len().max(1) as f64;
-    changes.iter_mut().for_each(|change| change.significant = change.probability < each);
+    for (change, runs) in changes.iter_mut().zip(variances) {
+        change.significant = change.probability < each;
+        change.resolution.detectable = detectable(change, noise::exceeded_with(each, runs));
+    }
     if changes.is_empty() { Err("no figure is supported by both runs".to_owned()) } else { Ok(changes) }
+}
+
+/// The smallest significant change in the direction of `change`, from its logarithm.
+fn detectable(change: &Change, difference: f64) -> f64 {
+    let found = (change.now / change.before).ln();
+    // Which is known to a hundredth; what was found decides.
+    let difference = if change.significant { difference } else { difference.max(found.abs()) };
+    if found < 0.0 { (-difference).exp_m1() } else { difference.exp_m1() }
 }
 
 /// The result of a comparison.

@@ -41,7 +41,7 @@ mod measurement;
 mod noise;
 mod plan_match;
 
-pub use compare::{BaselineRun, Change, compare};
+pub use compare::{BaselineRun, Change, Resolution, compare};
 pub(crate) use compare::{Compared, DEFAULT_MAX_REGRESSION, judge};
 pub use file::read;
 pub(crate) use file::{MAX_FILE_BYTES, is_whole};

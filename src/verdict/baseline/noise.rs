@@ -35,6 +35,8 @@ pub(crate) struct Variance {
     /// The part that is not estimated: of independent samples, and the least between runs if windows show
     /// less.
     known: f64,
+    /// The standard deviation of the windows' figure, relative.
+    spread: f64,
 }
 
 impl Variance {
@@ -64,11 +66,25 @@ impl Variance {
         let scales = longer.into_iter().chain([windows]);
         let scale = scales.max_by(|a, b| a.of_the_run().total_cmp(&b.of_the_run()))?;
         let (least, samples) = (least * least, of_samples(figure, side)?);
-        Some(match scale.spread > least {
-            true => Self { shown: scale.of_the_run(), freedom: scale.freedom, known: samples },
-            false => Self { shown: scale.of_the_mean(), freedom: scale.freedom, known: samples + least },
-        })
+        let (shown, known) = match scale.spread > least {
+            true => (scale.of_the_run(), samples),
+            false => (scale.of_the_mean(), samples + least),
+        };
+        Some(Self { shown, freedom: scale.freedom, known, spread: relative_deviation(&logs) })
     }
+
+    /// How far apart the figures of this run's windows lie: the standard deviation, relative.
+    pub(crate) const fn spread(&self) -> f64 {
+        self.spread
+    }
+}
+
+/// The standard deviation of at least two values by their logarithms, relative: 0.1 for 10 %.
+fn relative_deviation(logs: &[f64]) -> f64 {
+    let number = logs.len() as f64;
+    let mean = logs.iter().sum::<f64>() / number;
+    let squares: f64 = logs.iter().map(|log| (log - mean).powi(2)).sum();
+    (squares / (number - 1.0)).sqrt().exp_m1()
 }
 
 /// Batches of one length.
@@ -127,11 +143,38 @@ fn of_samples(figure: Figure, side: &MeasuredGroup) -> Option<f64> {
 
 /// The probability that two equal runs differ by at least `difference` in logarithms.
 pub(crate) fn probability(difference: f64, runs: [Variance; 2]) -> f64 {
+    let (deviation, freedom) = of_difference(runs);
+    student_two_sided(difference.abs() / deviation, freedom)
+}
+
+/// The standard deviation of the difference of two equal runs in logarithms, and its degrees of freedom.
+fn of_difference(runs: [Variance; 2]) -> (f64, f64) {
     let variance: f64 = runs.iter().map(|v| v.shown + v.known).sum();
     // Welch–Satterthwaite; terms with infinite freedom do not appear in the denominator.
     let lost: f64 = runs.iter().map(|v| v.shown * v.shown / v.freedom).sum();
-    let freedom = if lost > 0.0 { variance * variance / lost } else { MOST_FREEDOM };
-    student_two_sided(difference.abs() / variance.sqrt(), freedom)
+    (variance.sqrt(), if lost > 0.0 { variance * variance / lost } else { MOST_FREEDOM })
+}
+
+/// The difference in logarithms that two equal runs exceed with this probability, within a hundredth of it.
+///
+/// Student's t from the normal quantile (D. P. Gaver, K. Kafadar, *A retrievable recipe for inverse t*, The American
+/// Statistician 38(4), 1984): good from five degrees of freedom up, and every run brings that many.
+pub(crate) fn exceeded_with(probability: f64, runs: [Variance; 2]) -> f64 {
+    let (deviation, freedom) = of_difference(runs);
+    let z = normal_two_sided(probability);
+    let scale = (freedom - 1.5) / (freedom - 1.0).powi(2);
+    deviation * (freedom * (z * z * scale).exp_m1()).sqrt()
+}
+
+/// z with P(|Z| ≥ z) = `probability`, for the standard normal distribution, by bisection.
+fn normal_two_sided(probability: f64) -> f64 {
+    let (mut low, mut high) = (0.0, 40.0);
+    for _ in 0..60 {
+        let middle = f64::midpoint(low, high);
+        let is_exceeded_more_often = libm::erfc(middle / std::f64::consts::SQRT_2) > probability;
+        if is_exceeded_more_often { low = middle } else { high = middle }
+    }
+    high
 }
 
 /// P(|T| ≥ t) for Student's t. With t = √ν · tan θ its density is proportional to cos^(ν−1) θ, so both
@@ -168,6 +211,28 @@ mod tests {
         }
         assert_eq!(student_two_sided(0.0, 7.0), 1.0);
         assert!(student_two_sided(1e9, 1.0) < 1e-6);
+    }
+
+    #[test]
+    fn a_difference_that_is_just_significant_is_found_without_searching() {
+        for freedom in [5.0, 8.0, 30.0, 500.0] {
+            for each in [0.05, 0.02 / 6.0, 0.02 / 1_500.0] {
+                let run = Variance { shown: 0.01, freedom: freedom / 2.0, known: 0.0, spread: 0.0 };
+                let difference = exceeded_with(each, [run; 2]);
+                let t = difference / (2.0 * 0.01_f64).sqrt();
+                // The probability at it, and at one a twentieth smaller and larger.
+                let [less, more] = [0.95, 1.05].map(|factor| student_two_sided(t * factor, freedom));
+                assert!(less > each && more < each, "{freedom} {each}: {less} {more}");
+            }
+        }
+        assert!((normal_two_sided(0.05) - 1.959_964).abs() < 1e-5);
+    }
+
+    #[test]
+    fn the_spread_of_windows_is_relative() {
+        let logs: Vec<f64> = [90.0_f64, 110.0].map(f64::ln).into();
+        assert!((relative_deviation(&logs) - 0.152).abs() < 0.001, "{}", relative_deviation(&logs));
+        assert_eq!(relative_deviation(&[2.0; 5]), 0.0);
     }
 
     #[test]
