@@ -102,7 +102,13 @@ impl Headline {
             Verdict::Failed => (Tone::Bad, "FAILED", which_failed(snapshot, &totals)),
             Verdict::Inconclusive => (Tone::Bad, "INCONCLUSIVE", why_inconclusive(snapshot, instrument)),
             Verdict::Incomplete => (Tone::Bad, "INCOMPLETE", why_incomplete(snapshot)),
-            Verdict::Interrupted => (Tone::Warn, "INTERRUPTED", "what was measured until then".to_owned()),
+            Verdict::Interrupted => {
+                // That it was interrupted is no excuse for what had failed by then.
+                let failed = failed_gates(snapshot);
+                let tone = if failed.is_empty() { Tone::Warn } else { Tone::Bad };
+                let but = std::iter::once("what was measured until then".to_owned()).chain(failed);
+                (tone, "INTERRUPTED", but.collect::<Vec<_>>().join("; "))
+            }
         };
         let trust = match instrument.trustworthy {
             _ if totals.ok + totals.failed == 0 => "nothing was measured",
@@ -156,17 +162,30 @@ fn which_failed(snapshot: &Snapshot, totals: &Totals) -> String {
         amiss => format!("no request ended ok, {amiss}"),
     });
     let stopped = if snapshot.aborted.is_some() { ", which stopped the run" } else { "" };
-    let thresholds = thresholds_that(snapshot, Gate::Failed, "does not hold", "do not hold");
-    let worse = snapshot.comparison().filter(|c| c.outcome == Gate::Failed);
+    let thresholds = failed_thresholds(snapshot);
+    let worse = is_worse(snapshot);
     let lost = (snapshot.ending == Ending::Failed).then(|| {
         let rows = || snapshot.fleet.iter().flat_map(|fleet| &fleet.rows);
         let has_left = rows().any(|row| row.mark == MemberState::Left)
             && !rows().any(|row| row.mark == MemberState::Lost);
         (if has_left { "a worker left before the end" } else { "a worker was lost" }).to_owned()
     });
-    let worse = worse.map(|_| "worse than the baseline".to_owned());
     let parts = [lost, none_ok, thresholds.map(|t| t + stopped), availability::outage(snapshot), worse];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// The gates of an interrupted run that failed, in words.
+fn failed_gates(snapshot: &Snapshot) -> Vec<String> {
+    failed_thresholds(snapshot).into_iter().chain(is_worse(snapshot)).collect()
+}
+
+fn failed_thresholds(snapshot: &Snapshot) -> Option<String> {
+    thresholds_that(snapshot, Gate::Failed, "does not hold", "do not hold")
+}
+
+fn is_worse(snapshot: &Snapshot) -> Option<String> {
+    let worse = snapshot.comparison().filter(|c| c.outcome == Gate::Failed);
+    worse.map(|_| "worse than the baseline".to_owned())
 }
 
 fn why_inconclusive(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
