@@ -22,7 +22,7 @@ use super::{compared, terminal, threshold};
 use crate::run::{Ending, Snapshot, State};
 use crate::tally::{Outcome, Row};
 use crate::verdict::baseline::Change;
-use crate::verdict::threshold::Outcome as Gate;
+use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
 /// The result of a test case that did not pass.
 enum Fault {
@@ -155,8 +155,10 @@ fn run(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Case {
         Verdict::Passed => None,
         Verdict::Incomplete | Verdict::Interrupted => Some(Fault::Error(why)),
         Verdict::Inconclusive => {
-            let offered = instrument.offered_ratio.map(|r| format!(" ({} of it was attempted)", percent(r)));
-            Some(Fault::undecided(&format!("{}{}", headline.but, offered.unwrap_or_default())))
+            let short = instrument.offered_ratio.filter(|ratio| *ratio < OFFERED_RATIO_TO_PASS);
+            let short =
+                short.map(|ratio| format!(": {} of the asked requests were attempted", percent(ratio)));
+            Some(Fault::undecided(&format!("{}{}", headline.but, short.unwrap_or_default())))
         }
         // A failed threshold or baseline comparison has its own case.
         Verdict::Failed if snapshot.ending == Ending::Failed || snapshot.tally.completed() == 0 => {

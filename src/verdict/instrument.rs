@@ -400,7 +400,9 @@ fn remarks(evidence: &Evidence) -> Vec<String> {
     if saturated > 0 {
         notes.push(format!("{} longer than one hour, recorded as one hour", plural(saturated, "exchange")));
     }
-    if evidence.open_model && evidence.asked == 0 && !evidence.threads.is_empty() {
+    // Threads that were never observed sent nothing for another reason: the run did not begin.
+    let was_measured = evidence.threads.iter().any(|thread| thread.observed_ns > 0);
+    if evidence.open_model && evidence.asked == 0 && was_measured {
         notes.push("the schedule asked for no request in the measured time".into());
     }
     notes

@@ -135,6 +135,21 @@ fn a_missed_threshold_is_a_failure_that_says_by_how_much() {
 }
 
 #[test]
+fn how_much_was_attempted_is_said_where_it_is_the_reason_and_nowhere_else() {
+    let run_case = |ratio: f64, strict: bool| {
+        let mut snapshot = clean_closed_run();
+        snapshot.run.strict = strict;
+        let doubted = InstrumentFigures { trustworthy: false, offered_ratio: Some(ratio), ..trusted() };
+        report(&snapshot, &doubted, &[], strict).swap_remove(0).2.unwrap().1
+    };
+    assert_eq!(
+        run_case(0.942, false),
+        "inconclusive: the asked load was not offered: 94.2 % of the asked requests were attempted"
+    );
+    assert!(!run_case(1.0, true).contains("attempted"), "{}", run_case(1.0, true));
+}
+
+#[test]
 fn failed_requests_alone_fail_no_case_and_are_counted_in_system_out() {
     let (mut snapshot, instrument) = troubled_open_run();
     (snapshot.ending, snapshot.run.target_rate) = (Ending::Complete, None);

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use loadtester::report::json;
+use loadtester::report::{InstrumentFigures, json};
+use loadtester::run::Snapshot;
 use proptest::prelude::*;
 use serde_json::{Value, json as value};
 
@@ -36,6 +37,18 @@ proptest! {
         let report = serde_json::from_str(&json::report(&snapshot, &snapshot.instrument())).unwrap();
         prop_assert_eq!(violation(&schema(), &report), None);
     }
+}
+
+#[test]
+fn a_run_that_measured_nothing_is_neither_trustworthy_nor_not() {
+    let trustworthy = |snapshot: &Snapshot, instrument: &InstrumentFigures| {
+        let report: Value = serde_json::from_str(&json::report(snapshot, instrument)).unwrap();
+        report["instrument"]["trustworthy"].clone()
+    };
+    assert_eq!(trustworthy(&nothing_measured(), &trusted()), Value::Null);
+    assert_eq!(trustworthy(&clean_closed_run(), &trusted()), true);
+    let doubted = InstrumentFigures { trustworthy: false, ..trusted() };
+    assert_eq!(trustworthy(&nothing_measured(), &doubted), false, "there is a reason, whatever was measured");
 }
 
 #[test]

@@ -467,3 +467,17 @@ fn a_small_sample_is_told_in_counts_and_without_a_remedy() {
     assert_eq!(missing.reasons[0].name(), "load_not_offered");
     assert!(!missing.reasons[0].to_string().contains("lower the rate"), "{}", missing.reasons[0]);
 }
+
+#[test]
+fn a_schedule_without_a_request_is_blamed_only_where_something_was_measured() {
+    let notes = |observed_ns: u64| {
+        let run = Run::with(|run| {
+            (run.asked, run.sent) = (0, 0);
+            run.threads.iter_mut().for_each(|thread| thread.observed_ns = observed_ns);
+        });
+        judge(&run.evidence()).notes
+    };
+    assert!(notes(1_000_000_000).iter().any(|note| note.contains("asked for no request")));
+    // The run did not begin: no connection, or an error before it.
+    assert_eq!(notes(0), Vec::<String>::new());
+}

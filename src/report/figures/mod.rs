@@ -248,8 +248,9 @@ pub(crate) fn status_codes(tally: &Merged) -> BTreeMap<u16, u64> {
 /// This tool as a measuring device.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub(crate) struct Instrument<'a> {
-    /// See [`InstrumentFigures::trustworthy`].
-    pub trustworthy: bool,
+    /// Whether there is no reason to doubt the measurement; null: nothing was measured, so there is nothing to
+    /// doubt or to trust.
+    pub trustworthy: Option<bool>,
     /// See [`InstrumentFigures::reasons`].
     pub reasons: &'a [String],
     /// See [`InstrumentFigures::reason_names`].
@@ -293,7 +294,11 @@ impl<'a> Instrument<'a> {
     pub(crate) fn of(snapshot: &Snapshot, judged: &'a InstrumentFigures) -> Self {
         let threads = snapshot.threads.iter().map(|t| Thread { core: t.core, busy: t.busy_ratio() });
         Self {
-            trustworthy: judged.trustworthy,
+            trustworthy: if !judged.trustworthy {
+                Some(false)
+            } else {
+                (snapshot.tally.ended() > 0).then_some(true)
+            },
             reasons: &judged.reasons,
             reason_names: &judged.reason_names,
             notes: &judged.notes,

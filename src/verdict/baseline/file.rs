@@ -83,7 +83,8 @@ struct Totals {
 
 #[derive(Deserialize)]
 struct Instrument {
-    trustworthy: bool,
+    /// Null: nothing was measured.
+    trustworthy: Option<bool>,
     timestamps: String,
     offered_ratio: Option<f64>,
 }
@@ -157,7 +158,9 @@ pub fn read(text: &str) -> Result<Baseline, String> {
     });
     let doubt = match report.verdict.as_str() {
         "interrupted" | "incomplete" => Some(format!("the baseline is of a run that was {}", report.verdict)),
-        _ if !report.instrument.trustworthy => Some("the baseline was itself not trustworthy".to_owned()),
+        _ if report.instrument.trustworthy == Some(false) => {
+            Some("the baseline was itself not trustworthy".to_owned())
+        }
         _ => None,
     };
     Ok(Baseline {
