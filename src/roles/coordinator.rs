@@ -45,6 +45,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     if !handle.with(|service| service.is_left()) {
         let spent = interrupts.count().min(1);
         linger(options, &interrupts, spent);
+        server.see_pages_off();
         let code = match &exit {
             Ok(exit) => Some(*exit),
             Err(failure) => handle.with(|service| service.never_began()).map(|_| failure.exit),
@@ -204,11 +205,21 @@ impl ListenConfig {
         let reader = self.reader.clone();
         let access = Access { worker, operator: own, reader, public_status: options.public_status };
         let clock = Some(handle.with(|service| service.clock()));
-        let site = Site { operator, access, calls: Some(handle.clone()), clock, ..Site::of(shared.clone()) };
+        let site = Site {
+            operator,
+            access,
+            calls: Some(handle.clone()),
+            clock,
+            linger: Duration::from_nanos(options.linger_ns),
+            ..Site::of(shared.clone())
+        };
         let server = web::serve(Listen::At(self.listen), site).map_err(|e| Failure::usage(e.to_string()))?;
         if !options.quiet {
-            let why = if self.worker.is_some() { "" } else { " (loopback only: there is no token)" };
-            log::info(&format!("coordinator at http://{}/{why}", server.addr()));
+            let only = if self.worker.is_some() { "" } else { "; loopback only: there is no token" };
+            log::info(&format!(
+                "coordinator at http://{}/ (dashboard at the same address{only})",
+                server.addr()
+            ));
         }
         Ok(server)
     }

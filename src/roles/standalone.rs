@@ -84,32 +84,42 @@ pub(crate) fn carry_out(
     interrupts: &Interrupts,
 ) -> Result<Exit, Failure> {
     let shared = Arc::new(SharedSnapshot::new(Snapshot::new(RunInfo::unknown(), 0, wall_clock())));
-    let measured = plan().and_then(|plan| measure(options, plan, interrupts, &shared));
-    let server = match measured.map_err(|failure| summary::fail(options, &shared, failure))? {
-        Measured::Run(server, spent) => server.map(|server| (server, spent)),
-        Measured::Nothing(exit) => return Ok(exit),
+    let mut server = None;
+    let measured = plan().and_then(|plan| measure(options, plan, interrupts, &shared, &mut server));
+    let exit = match measured {
+        Ok(Measured::Nothing(exit)) => return Ok(exit),
+        Ok(Measured::Run { spent }) => summary::conclude(options, &shared).inspect(|_| {
+            if server.is_some() {
+                linger(options, interrupts, spent);
+            }
+        }),
+        Err(failure) => Err(summary::fail(options, &shared, failure)),
     };
-    let exit = summary::conclude(options, &shared)?;
-    if let Some((server, spent)) = server {
-        linger(options, interrupts, spent);
+    if let Some(server) = server {
+        server.see_pages_off();
         server.stop();
     }
-    Ok(exit)
+    exit
 }
 
 /// The outcome of [`measure`].
 enum Measured {
-    /// The plan was run; the status server, if there is one, and how many signals ended the run.
-    Run(Option<web::Server>, usize),
+    /// The plan was run.
+    Run {
+        /// How many signals ended the run.
+        spent: usize,
+    },
     /// The plan was only checked, or each scenario was sent once.
     Nothing(Exit),
 }
 
+/// Run the plan; `server` is left with the status server, unless there is none.
 fn measure(
     options: &Options,
     mut plan: Plan,
     interrupts: &Interrupts,
     shared: &Arc<SharedSnapshot>,
+    server: &mut Option<web::Server>,
 ) -> Result<Measured, Failure> {
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1 << 53)); // exact in JSON's numbers
     log::of_run(&Key(fastrand::u128(..)), None);
@@ -153,7 +163,7 @@ fn measure(
     }
     shared.update(|s| *s = snapshot);
     let stop = Stop::new(interrupts);
-    let server = serve(options, shared, &stop)?;
+    *server = serve(options, shared, &stop)?;
     if server.as_ref().is_some_and(|server| route.addresses().contains(&Address::Inet(server.addr()))) {
         let own = "base_url is the address of this program's own status server";
         return Err(Failure::usage(format!(
@@ -164,7 +174,7 @@ fn measure(
     let spec = Arc::new(RunSpec::new(plan, seed));
     let task = Task { options, spec, part: whole, threads: &threads, route, tls, clock };
     let spent = see_through(LoadThreads::start(task)?, options, shared, &stop)?;
-    Ok(Measured::Run(server, spent))
+    Ok(Measured::Run { spent })
 }
 
 /// Run from the first connection to the last window. The result is how many signals ended it: that many do not
@@ -234,10 +244,11 @@ fn serve(
     let token = operator.as_ref().map(|operator| operator.token.clone());
     let reader = tokens::reader(&[std::env::var(tokens::OPERATOR_TOKEN).ok().as_deref().map(str::trim)])?;
     let access = Access { worker: None, operator: token, reader, public_status: options.public_status };
-    let site = Site { operator, access, ..Site::of(shared.clone()) };
+    let linger = Duration::from_nanos(options.linger_ns);
+    let site = Site { operator, access, linger, ..Site::of(shared.clone()) };
     let server = web::serve(listen, site).map_err(|e| Failure::usage(format!("{e}, or --no-listen")))?;
     if !options.quiet {
-        log::info(&format!("status at http://{}/", server.addr()));
+        log::info(&format!("dashboard at http://{}/", server.addr()));
     }
     Ok(Some(server))
 }

@@ -82,6 +82,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         WorkerService::new(options, config, token.as_deref(), plan.zip(pem), threads, shared, sender)?;
     let exit = service.work(&news, &interrupts);
     if let Some(server) = server {
+        server.see_pages_off();
         server.stop();
     }
     exit
@@ -487,7 +488,7 @@ fn serve(
     let site = Site { access, ..Site::of(shared.clone()) };
     let server = web::serve(listen, site).map_err(|e| Failure::usage(format!("{e}, or --no-listen")))?;
     if !options.quiet {
-        log::info(&format!("status at http://{}/", server.addr()));
+        log::info(&format!("dashboard at http://{}/", server.addr()));
     }
     Ok(Some(server))
 }

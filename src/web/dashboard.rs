@@ -1,12 +1,15 @@
 //! The dashboard's paths: the page, its fragments, its style sheet and scripts, and the report files.
 //!
-//! The scripts are ours and those that a package manager fetched before the build (`build.rs`). A build
-//! without them serves the same page, which then reloads itself. The content is drawn in `report`.
+//! The scripts are ours, and those that a package manager fetched before the build (`build.rs`): without them
+//! ours asks for the fragments by itself. The content is drawn in `report`.
+
+use std::time::Instant;
 
 use tiny_http::ResponseBox;
 
 use super::page::{JSON, TEXT, header, page};
 use super::site::Site;
+use super::watchers::Watchers;
 use crate::report::dashboard::{self, Fragment, PageFeatures};
 use crate::report::figures::Threshold;
 use crate::report::{EXTENSIONS, Format, file};
@@ -19,7 +22,7 @@ const SVG: &str = "image/svg+xml";
 const XML: &str = "application/xml; charset=utf-8";
 const CSV: &str = "text/csv; charset=utf-8";
 
-/// Status code that makes htmx stop polling.
+/// Status code of a part that will not change any more; htmx stops polling by it.
 const STOP_POLLING: u16 = 286;
 
 /// htmx and idiomorph, as one script; `None`: they were missing at build time.
@@ -30,17 +33,25 @@ const OWN_SCRIPT: &str = include_str!("scripts/page.js");
 /// Whether [`answer`] serves `path`.
 pub(crate) fn knows(path: &str) -> bool {
     match path {
-        "/" | "/style.css" | "/icon.svg" => true,
-        "/scripts.js" => FETCHED_SCRIPTS.is_some(),
+        "/" | "/style.css" | "/icon.svg" | "/scripts.js" => true,
         _ => part_at(path).is_some() || format_at(path).is_some(),
     }
 }
 
-/// The response for a `path` that [`knows`] accepts.
-pub(crate) fn answer(path: &str, site: &Site) -> ResponseBox {
+/// The response for the `path` of a `url` that [`knows`] accepts.
+pub(crate) fn answer(path: &str, url: &str, site: &Site, watchers: &Watchers) -> ResponseBox {
     let shared = &*site.shared;
+    let operator = site.operator.as_ref();
+    let offer = PageFeatures {
+        linger: site.linger,
+        stop: operator.is_some(),
+        start: operator.is_some_and(|operator| operator.start.is_some()),
+    };
     if let Some(part) = part_at(path) {
-        let (body, last) = shared.read(|s| (dashboard::part(part, s), s.is_final()));
+        let (body, last) = shared.read(|s| (dashboard::part(part, s, &offer), s.is_final()));
+        if let Some(number) = page_number(url) {
+            watchers.asked(number, part, last, Instant::now());
+        }
         return page(if last { STOP_POLLING } else { 200 }, HTML, body);
     }
     if let Some((extension, format)) = format_at(path) {
@@ -50,16 +61,14 @@ pub(crate) fn answer(path: &str, site: &Site) -> ResponseBox {
         "/style.css" => page(200, CSS, dashboard::STYLE),
         "/icon.svg" => page(200, SVG, dashboard::ICON),
         "/scripts.js" => page(200, JAVASCRIPT, FETCHED_SCRIPTS.unwrap_or_default().to_owned() + OWN_SCRIPT),
-        _ => {
-            let operator = site.operator.as_ref();
-            let offer = PageFeatures {
-                scripts: FETCHED_SCRIPTS.is_some(),
-                stop: operator.is_some(),
-                start: operator.is_some_and(|operator| operator.start.is_some()),
-            };
-            page(200, HTML, shared.read(|snapshot| dashboard::page(snapshot, &offer)))
-        }
+        _ => page(200, HTML, shared.read(|snapshot| dashboard::page(snapshot, &offer))),
     }
+}
+
+/// The number that an open page gave itself: `/live/now?page=4711`.
+fn page_number(url: &str) -> Option<u64> {
+    let (_, query) = url.split_once('?')?;
+    query.split('&').find_map(|pair| pair.strip_prefix("page="))?.parse().ok()
 }
 
 fn part_at(path: &str) -> Option<Fragment> {

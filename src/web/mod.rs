@@ -23,6 +23,7 @@ mod server;
 mod site;
 mod timing;
 mod token;
+mod watchers;
 
 pub(crate) use access::Access;
 pub(crate) use api::{Call, Calls};

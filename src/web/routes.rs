@@ -7,6 +7,7 @@ use tiny_http::{Method, Request, ResponseBox};
 
 use super::page::{JSON, TEXT, header, page};
 use super::site::Site;
+use super::watchers::Watchers;
 use super::{api, dashboard, operator};
 use crate::fleet::Refusal;
 use crate::report;
@@ -16,7 +17,13 @@ use crate::run::State;
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The response to `request`; only calls use `body`.
-pub(crate) fn answer(request: &Request, body: &[u8], site: &Site, on_loopback: bool) -> ResponseBox {
+pub(crate) fn answer(
+    request: &Request,
+    body: &[u8],
+    site: &Site,
+    watchers: &Watchers,
+    on_loopback: bool,
+) -> ResponseBox {
     let shared = &*site.shared;
     let path = request.url().split('?').next().unwrap_or_default();
     if operator::knows(path) {
@@ -48,7 +55,7 @@ pub(crate) fn answer(request: &Request, body: &[u8], site: &Site, on_loopback: b
             State::Starting => page(503, TEXT, "starting\n"),
             state => page(200, TEXT, format!("{}\n", state.name())),
         },
-        _ => dashboard::answer(path, site),
+        _ => dashboard::answer(path, request.url(), site, watchers),
     }
 }
 

@@ -3,6 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::frontend::Frontend;
 use super::local::{self, Routes, TinyHttp};
@@ -10,6 +12,8 @@ use super::request::Hosts;
 use super::routes;
 use super::site::Site;
 use super::timing::Timing;
+use super::watchers::Watchers;
+use crate::run::{SharedSnapshot, Snapshot};
 
 /// Default address of the status server.
 pub const DEFAULT_ADDR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8089);
@@ -17,6 +21,11 @@ pub const DEFAULT_ADDR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALH
 /// Length of the kernel's accept queue: more than there can be workers. With the usual 128, calls that a
 /// large fleet makes at once would wait a second for a SYN to be sent again.
 const BACKLOG: i32 = 4_096;
+
+/// How long a server waits at its end until each open page has the final picture: a page asks each second.
+const LAST_PICTURE: Duration = Duration::from_millis(1_250);
+/// Interval of looking whether they have.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// The address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +41,11 @@ pub enum Listen {
 pub struct Server {
     addr: SocketAddr,
     frontend: Frontend,
+    shared: Arc<SharedSnapshot>,
+    watchers: Arc<Watchers>,
 }
 
+/// Start the status server of `site`.
 ///
 /// Call it from a thread that is not pinned: the server's threads inherit its affinity. On a loopback
 /// address, only requests whose host is `localhost` or an IP address are answered.
@@ -53,16 +65,17 @@ pub fn serve(listen: Listen, site: Site) -> io::Result<Server> {
     let on_loopback = addr.ip().to_canonical().is_loopback();
     let hosts = if on_loopback { Hosts::Loopback } else { Hosts::Any };
     let timing = Timing::new(site.clock, &listener);
-    let (calls, deadlines) = (site.calls.clone(), site.deadlines);
-    let site = Arc::new(site);
+    let (calls, deadlines, shared) = (site.calls.clone(), site.deadlines, site.shared.clone());
+    let (site, watchers) = (Arc::new(site), Arc::new(Watchers::default()));
     let draw = || -> Box<local::Draw> {
-        let site = Arc::clone(&site);
-        Box::new(move |request, body| routes::answer(request, body, &site, on_loopback))
+        let (site, watchers) = (Arc::clone(&site), Arc::clone(&watchers));
+        Box::new(move |request, body| routes::answer(request, body, &site, &watchers, on_loopback))
     };
     let settle = Box::new(move || calls.as_ref().map_or(Ok(()), |calls| calls.settle()));
     let calls = TinyHttp::open(Arc::new(Routes { draw: draw(), settle }))?;
     let pages = TinyHttp::open(Arc::new(Routes { draw: draw(), settle: Box::new(|| Ok(())) }))?;
-    Ok(Server { addr, frontend: Frontend::open(listener, hosts, calls, pages, timing, deadlines)? })
+    let frontend = Frontend::open(listener, hosts, calls, pages, timing, deadlines)?;
+    Ok(Server { addr, frontend, shared, watchers })
 }
 
 fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
@@ -88,6 +101,16 @@ impl Server {
         self.addr
     }
 
+    /// Wait until each open dashboard has the final picture, which stays there when the server is gone: about a
+    /// second at most, and not at all without an open one, or before the run is over.
+    pub fn see_pages_off(&self) {
+        let until = Instant::now() + LAST_PICTURE;
+        let is_awaited = |now| self.shared.read(Snapshot::is_final) && self.watchers.is_any_waiting(now);
+        while Instant::now() < until && is_awaited(Instant::now()) {
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+
     /// Stop it, within about a second, after finishing the responses being written.
     pub fn stop(mut self) {
         self.frontend.stop();
@@ -99,13 +122,11 @@ mod tests {
     use super::*;
     use crate::fleet::Refusal;
     use crate::fleet::messages::{CLOCK_HEADER, CallStamps, PROTOCOL, PROTOCOL_HEADER};
-    use crate::run::SharedSnapshot;
-    use crate::run::{RunInfo, Snapshot};
+    use crate::run::RunInfo;
     use crate::sys::Clock;
     use crate::web::{Call, Calls};
     use std::io::{Read as _, Write as _};
     use std::net::TcpStream;
-    use std::time::Duration;
 
     /// A slow handler.
     struct Slow;

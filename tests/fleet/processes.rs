@@ -20,7 +20,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_loadtester");
 /// What is waited for in the output, and nowhere else repeated: these change with the wording.
 pub mod marks {
     pub const COORDINATOR_AT: &str = "coordinator at ";
-    pub const STATUS_AT: &str = "status at ";
+    pub const STATUS_AT: &str = "dashboard at ";
     pub const LOAD_BEGINS: &str = "load begins";
     pub const ALL_HERE: &str = "all are here";
     pub const JOINED: &str = "joined as worker ";

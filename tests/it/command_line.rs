@@ -287,7 +287,7 @@ fn messages_are_json_objects_where_that_is_asked_for() {
         assert!(line["level"] == "info" || line["level"] == "warning", "{line}");
         assert!(line["run"].as_str().is_some_and(|run| run == lines[0]["run"]), "{line}");
     }
-    assert!(lines[0]["message"].as_str().unwrap().starts_with("status at http://"), "{lines:?}");
+    assert!(lines[0]["message"].as_str().unwrap().starts_with("dashboard at http://"), "{lines:?}");
     let refused = output(&["--log-format=json", "--bogus"]);
     let line: Value = serde_json::from_slice(&refused.stderr).unwrap();
     assert_eq!((line["level"].as_str(), refused.status.code()), (Some("error"), Some(2)), "{line}");

@@ -1,9 +1,11 @@
-//! The dashboard as a browser gets it: well-formed, useful without script, asking for its parts until the run
-//! is over, and then offering the report. What a browser makes of it is tested in tests/browser.
+//! The dashboard as a browser gets it: well-formed, useful without scripts, asking for its parts until the run
+//! is over, and then offering the report or saying that it is the last picture. What a browser makes of it is tested in tests/browser.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use loadtester::fleet::coordinator::{AwaitedStep, Departure, MemberState, Row, Waiting};
 use loadtester::fleet::messages::{Health, Totals, WorkerId, WorkerState};
@@ -21,8 +23,10 @@ use crate::report::{any_snapshot, clean_closed_run, golden, troubled_open_run};
 use crate::report_html::{as_xml, text_of, with_timeline, words_of};
 use loadtester::tally::{RowTimer, StepId};
 
-const SCRIPTED: PageFeatures = PageFeatures { scripts: true, stop: false, start: false };
-const PLAIN: PageFeatures = PageFeatures { scripts: false, stop: true, start: true };
+/// What a page offers that can only be read, and whose server ends with the run.
+const BARE: PageFeatures = PageFeatures { linger: Duration::ZERO, stop: false, start: false };
+/// What one offers whose server stays up and which has an operator.
+const OPERATED: PageFeatures = PageFeatures { linger: Duration::from_secs(90), stop: true, start: true };
 
 /// `page` is well-formed, fetches only from its own server, and holds nothing a strict policy would refuse.
 fn check(page: &str, look: impl FnOnce(&Document)) {
@@ -62,24 +66,27 @@ fn show(snapshot: Snapshot) -> (Arc<SharedSnapshot>, Server) {
     (shared.clone(), server_of(shared))
 }
 
+/// A server that stays up after the run.
+fn show_lingering(snapshot: Snapshot) -> (Arc<SharedSnapshot>, Server) {
+    let shared = Arc::new(SharedSnapshot::new(snapshot));
+    let site = Site { linger: OPERATED.linger, ..Site::of(shared.clone()) };
+    (shared, serve(Listen::At(([127, 0, 0, 1], 0).into()), site).expect("a free port"))
+}
+
 #[test]
-fn a_page_with_scripts_asks_for_its_parts_and_one_without_loads_itself_anew() {
-    let scripted = dashboard::page(&snapshot(), &SCRIPTED);
-    check(&scripted, |page| {
+fn a_page_asks_for_its_parts_by_its_script_and_loads_itself_anew_without_one() {
+    check(&dashboard::page(&snapshot(), &BARE), |page| {
         let asked: Vec<_> = page.descendants().filter_map(|n| n.attribute("hx-get")).collect();
         assert_eq!(asked, ["/live/now", "/live/charts", "/live/details"]);
         let reload = page.descendants().find(|n| n.attribute("http-equiv") == Some("refresh")).unwrap();
         assert!(reload.ancestors().any(|n| n.has_tag_name("noscript")), "only where no script runs");
+        let script = page.descendants().find(|n| n.has_tag_name("script")).unwrap();
+        assert_eq!(script.attribute("src"), Some("/scripts.js"));
         let config = page.descendants().find(|n| n.attribute("name") == Some("htmx-config")).unwrap();
         let config: serde_json::Value = serde_json::from_str(config.attribute("content").unwrap()).unwrap();
         assert_eq!((&config["allowEval"], &config["includeIndicatorStyles"]), (&false.into(), &false.into()));
     });
-    check(&dashboard::page(&snapshot(), &PLAIN), |page| {
-        let reload = page.descendants().find(|n| n.attribute("http-equiv") == Some("refresh")).unwrap();
-        assert!(!reload.ancestors().any(|n| n.has_tag_name("noscript")));
-        assert!(!page.descendants().any(|n| n.has_tag_name("script")));
-    });
-    for offer in [SCRIPTED, PLAIN] {
+    for offer in [BARE, OPERATED] {
         let over = dashboard::page(&finished(snapshot()), &offer);
         assert!(!over.contains("hx-get") && !over.contains("refresh"), "a finished run changes no more");
     }
@@ -87,7 +94,7 @@ fn a_page_with_scripts_asks_for_its_parts_and_one_without_loads_itself_anew() {
 
 #[test]
 fn during_a_run_the_page_shows_its_progress() {
-    check(&dashboard::page(&snapshot(), &SCRIPTED), |page| {
+    check(&dashboard::page(&snapshot(), &BARE), |page| {
         let text = text_of(page.root_element());
         for expected in ["Running", "25 %", "2 s ", "8 s ", "500.0/s", "25 ", "1 "] {
             assert!(text.contains(expected), "no {expected:?} in {text}");
@@ -111,7 +118,7 @@ fn gated() -> Snapshot {
 
 #[test]
 fn a_failing_threshold_is_at_the_top_and_in_its_row_during_the_run() {
-    check(&dashboard::page(&gated(), &SCRIPTED), |page| {
+    check(&dashboard::page(&gated(), &BARE), |page| {
         let h1 = text_of(page.descendants().find(|n| n.has_tag_name("h1")).unwrap());
         assert!(h1.contains("1 of 3") && h1.contains("error_rate < 0.01%"), "{h1}");
         let results: Vec<_> = page
@@ -142,7 +149,7 @@ fn before_anything_is_measured_nothing_fails_and_each_chart_has_its_place() {
     snapshot.run.thresholds =
         plan::parse(text, "plan.yaml", &Overrides::default(), &|_| None).expect("a plan").thresholds;
     let fresh = Snapshot { state: State::WarmingUp, ..Snapshot::new(snapshot.run, 1, 0.0) };
-    check(&dashboard::page(&fresh, &SCRIPTED), |page| {
+    check(&dashboard::page(&fresh, &BARE), |page| {
         let text = text_of(page.root_element());
         assert!(!text.contains("0 ns"), "{text}");
         let class = |name: &str| page.descendants().any(|n| n.attribute("class") == Some(name));
@@ -156,10 +163,11 @@ fn a_run_without_a_single_response_still_shows_its_rate() {
     let mut silent = with_timeline(snapshot(), 5);
     silent.state = State::Running;
     silent.tally = Snapshot::new(silent.run.clone(), 1, 0.0).tally;
+    (silent.tails.response, silent.tails.service) = Default::default();
     for point in &mut silent.timeline {
         (point.p50_ns, point.p99_ns, point.service_p50_ns, point.service_p99_ns) = (None, None, None, None);
     }
-    check(&dashboard::page(&silent, &SCRIPTED), |page| {
+    check(&dashboard::page(&silent, &BARE), |page| {
         assert_eq!((drawn(page), waiting(page)), (2, 2));
     });
 }
@@ -168,7 +176,7 @@ fn a_run_without_a_single_response_still_shows_its_rate() {
 fn the_status_role_holds_no_figure_that_changes_all_the_time() {
     let spoken = |snapshot: &Snapshot| {
         let mut status = String::new();
-        check(&dashboard::page(snapshot, &SCRIPTED), |page| {
+        check(&dashboard::page(snapshot, &BARE), |page| {
             status = text_of(page.descendants().find(|n| n.attribute("role") == Some("status")).unwrap());
         });
         status
@@ -186,19 +194,67 @@ fn the_parts_are_those_of_the_page_and_the_last_ones_end_the_asking() {
     let (shared, server) = show(snapshot());
     let part = |part: Fragment| get(server.addr(), &format!("/live/{}", part.name()));
     for p in Fragment::ALL {
-        assert_eq!(part(p), (200, shared.read(|s| dashboard::part(p, s))));
+        assert_eq!(part(p), (200, shared.read(|s| dashboard::part(p, s, &BARE))));
     }
     assert_eq!(get(server.addr(), "/live/other").0, 404);
     shared.update(|snapshot| snapshot.state = State::Finished);
     for p in Fragment::ALL {
-        assert_eq!(part(p), (286, shared.read(|s| dashboard::part(p, s))));
+        assert_eq!(part(p), (286, shared.read(|s| dashboard::part(p, s, &BARE))));
     }
-    assert!(part(Fragment::Now).1.contains("/report.html"));
+}
+
+#[test]
+fn a_page_whose_program_ends_with_the_run_says_so_and_offers_nothing_that_would_be_gone() {
+    check(&dashboard::page(&finished(snapshot()), &BARE), |page| {
+        let ended = page.descendants().find(|n| n.attribute("class") == Some("ended")).unwrap();
+        let text = text_of(ended);
+        assert!(text.contains("The run is over") && text.contains("--linger"), "{text}");
+        assert_eq!(ended.attribute("hidden"), None);
+        assert!(!page.descendants().any(|n| n.attribute("href").is_some_and(|h| h.starts_with("/report."))));
+    });
+    check(&dashboard::page(&finished(snapshot()), &OPERATED), |page| {
+        let links = page.descendants().find(|n| n.attribute("class") == Some("downloads")).unwrap();
+        assert_eq!(links.attribute("data-seconds"), Some("90"), "after them the script takes the links away");
+        let ended = page.descendants().find(|n| n.attribute("id") == Some("ended")).unwrap();
+        assert!(ended.attribute("hidden").is_some());
+    });
+}
+
+/// How long a server waits for its pages at its end.
+fn seen_off(server: &Server) -> Duration {
+    let began = Instant::now();
+    server.see_pages_off();
+    began.elapsed()
+}
+
+#[test]
+fn a_server_waits_at_the_end_until_each_open_page_has_every_final_part() {
+    let (shared, server) = show(snapshot());
+    let ask = |page: u64, part: Fragment| get(server.addr(), &format!("/live/{}?page={page}", part.name())).0;
+    // Nobody: neither who asks once without a number, nor a page before the run is over.
+    get(server.addr(), "/");
+    get(server.addr(), "/live/now");
+    get(server.addr(), "/live/now?page=first");
+    assert_eq!(ask(7, Fragment::Now), 200);
+    assert!(seen_off(&server) < Duration::from_millis(500));
+    shared.update(|snapshot| snapshot.state = State::Finished);
+    // A page that is closed is not waited for without end.
+    let waited = seen_off(&server);
+    assert!((1_000..3_000).contains(&waited.as_millis()), "{waited:?}");
+    thread::scope(|scope| {
+        ask(8, Fragment::Now);
+        let waiting = scope.spawn(|| seen_off(&server));
+        for page in [7, 8] {
+            assert!(Fragment::ALL.into_iter().all(|part| ask(page, part) == 286));
+        }
+        assert!(waiting.join().unwrap() < Duration::from_secs(1));
+    });
+    assert!(seen_off(&server) < Duration::from_millis(500), "each has it");
 }
 
 #[test]
 fn the_report_can_be_downloaded_in_each_form_once_the_run_is_over() {
-    let (shared, server) = show(snapshot());
+    let (shared, server) = show_lingering(snapshot());
     let forms = ["json", "html", "xml", "csv", "hlog"];
     for form in forms {
         let (code, why) = get(server.addr(), &format!("/report.{form}"));
@@ -234,7 +290,7 @@ fn the_report_can_be_downloaded_in_each_form_once_the_run_is_over() {
 fn the_parts_of_a_day_stay_small() {
     let day = with_timeline(clean_closed_run(), 86_400);
     let running = Snapshot { state: State::Running, ..day };
-    let sizes = Fragment::ALL.map(|part| dashboard::part(part, &running).len());
+    let sizes = Fragment::ALL.map(|part| dashboard::part(part, &running, &BARE).len());
     assert!(sizes.iter().all(|bytes| (500..60_000).contains(bytes)), "{sizes:?} bytes");
 }
 
@@ -245,7 +301,7 @@ fn words_from_a_plan_are_words_and_not_markup() {
     snapshot.state = State::Running;
     snapshot.run.scenarios[0].0 = evil.to_owned();
     snapshot.run.target = format!("http://{evil}");
-    check(&dashboard::page(&snapshot, &SCRIPTED), |page| {
+    check(&dashboard::page(&snapshot, &BARE), |page| {
         assert!(page.descendants().filter(|n| n.is_text() && n.text() == Some(evil)).count() >= 1);
     });
 }
@@ -302,7 +358,7 @@ fn each_worker_has_a_row_and_one_that_was_lost_is_red() {
         asked: None,
     });
     (snapshot.state, snapshot.ending) = (State::Finished, Ending::Failed);
-    check(&dashboard::page(&snapshot, &SCRIPTED), |page| {
+    check(&dashboard::page(&snapshot, &BARE), |page| {
         let h1 = text_of(page.descendants().find(|n| n.has_tag_name("h1")).unwrap());
         assert!(h1.contains("Failed") && h1.contains("a worker was lost"), "the words of the snapshot: {h1}");
         let states: Vec<_> = page
@@ -347,7 +403,7 @@ fn a_waiting_coordinator_shows_how_many_workers_joined() {
     let mut shown = |rows: Vec<Row>, there| {
         (snapshot.state, snapshot.fleet) = (State::Starting, Some(waiting(rows, there)));
         let mut h1 = String::new();
-        check(&dashboard::page(&snapshot, &PLAIN), |page| {
+        check(&dashboard::page(&snapshot, &OPERATED), |page| {
             h1 = text_of(page.descendants().find(|n| n.has_tag_name("h1")).unwrap());
             let by_hand =
                 page.descendants().find(|n| n.attribute("class") == Some("operator-by-hand")).unwrap();
@@ -436,15 +492,15 @@ fn without_a_token_nobody_stops_a_run_and_the_page_does_not_offer_it() {
     let (_, server) = show(snapshot());
     let (code, why) = post(&server, "/api/v1/run/stop", &[("Authorization", "Bearer x")]);
     assert!(code == 403 && why.contains("LOADTESTER_OPERATOR_TOKEN"), "{code} {why}");
-    assert!(!dashboard::page(&snapshot(), &SCRIPTED).contains("<form"));
-    let offered = dashboard::page(&snapshot(), &PageFeatures { stop: true, ..SCRIPTED });
+    assert!(!dashboard::page(&snapshot(), &BARE).contains("<form"));
+    let offered = dashboard::page(&snapshot(), &PageFeatures { stop: true, ..BARE });
     check(&offered, |page| {
         let posted: Vec<_> = page.descendants().filter_map(|n| n.attribute("hx-post")).collect();
         assert_eq!(posted, ["/api/v1/run/stop"]);
         let token = page.descendants().find(|n| n.has_tag_name("input")).unwrap();
         assert_eq!((token.attribute("type"), token.attribute("name")), (Some("password"), None));
     });
-    let over = dashboard::page(&finished(snapshot()), &PageFeatures { stop: true, ..SCRIPTED });
+    let over = dashboard::page(&finished(snapshot()), &PageFeatures { stop: true, ..BARE });
     assert!(!over.contains("<form"), "there is nothing left to stop");
 }
 
@@ -461,6 +517,6 @@ proptest! {
         let mut snapshot = with_timeline(snapshot, windows);
         snapshot.state =
             [State::Starting, State::WarmingUp, State::Running, State::Draining, State::Finished][state];
-        check(&dashboard::page(&snapshot, &SCRIPTED), |_| ());
+        check(&dashboard::page(&snapshot, &BARE), |_| ());
     }
 }

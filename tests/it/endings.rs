@@ -144,7 +144,7 @@ fn a_run_an_operator_ended_is_shown_as_interrupted() {
     let run = start_with(&args, |command| {
         command.env("LOADTESTER_OPERATOR_TOKEN", "kept-between-us-two");
     });
-    let address = run.await_stderr("status at http://").trim_end_matches('/').parse().unwrap();
+    let address = run.await_stderr("dashboard at http://").trim_end_matches('/').parse().unwrap();
     eventually("the first request", || (script.requests() > 0).then_some(()));
     let stop = format!("http://{address}/api/v1/run/stop");
     let asked = live::agent(live::PROMPTLY).post(stop).header("Authorization", "Bearer kept-between-us-two");
@@ -171,7 +171,7 @@ fn with_a_token_pages_are_read_off_loopback_by_who_has_it_or_if_all_may() {
             command.env("LOADTESTER_OPERATOR_TOKEN", "kept-between-us-two");
             command.env("LOADTESTER_READ_TOKEN", "only-for-reading-1");
         });
-        let line = run.await_stderr("status at http://0.0.0.0:");
+        let line = run.await_stderr("dashboard at http://0.0.0.0:");
         let url = format!("http://127.0.0.1:{}/metrics", line.trim_end_matches('/'));
         let read = |token: Option<&str>| {
             let mut asked = live::agent(live::PROMPTLY).get(&url);

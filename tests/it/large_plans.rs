@@ -120,7 +120,7 @@ fn every_report_of_5_000_scenarios_is_whole_and_scrapes_stay_small() {
     let mut args = vec!["--plan", &plan, "--threads", "1", "--listen", "127.0.0.1:0", "--linger", "60s"];
     files.iter().for_each(|file| args.extend(["--report", file]));
     let running = start(&args);
-    let address = running.await_stderr("status at http://");
+    let address = running.await_stderr("dashboard at http://");
     let address = address.trim_end_matches('/').parse().expect("an address");
     let status: Value = eventually("the end of the run", || {
         let status: Value = serde_json::from_str(&live::get(address, "/status").1).expect("JSON");

@@ -100,7 +100,7 @@ fn the_status_server_answers_while_every_thread_is_busy() {
         "--linger",
         "50s",
     ]);
-    let line = run.await_stderr("status at http://");
+    let line = run.await_stderr("dashboard at http://");
     let address = line.trim_end_matches('/').parse().unwrap();
     let (mut last, mut looks) = (Vec::new(), 0);
     eventually("the end of the run", || {

@@ -15,7 +15,7 @@ const IDLE: usize = 64;
 /// Begin a run, read its status pages as slowly as can be until it ends.
 fn run_with_slow_readers(generator: &Generator) -> Run {
     let mut running = generator.start();
-    let line = running.line_with("status at http://");
+    let line = running.line_with("dashboard at http://");
     let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address");
     let idle: Vec<_> = (0..IDLE).map(|_| TcpStream::connect(address).expect("it listens")).collect();
     let over = Arc::new(AtomicBool::new(false));

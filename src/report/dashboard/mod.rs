@@ -5,12 +5,14 @@
 //! part ── every second or two ──> one of the three, rendered again and morphed into the page
 //! ```
 //!
-//! The page is drawn on the server and works without scripts: then it reloads itself from time to time. With
-//! scripts its fragments are morphed in place, which keeps focus, scroll positions and every unchanged
-//! element. Once the run is over (`Snapshot::is_final`) the fragments are not polled any more. The web module
-//! delivers the page.
+//! The page is drawn on the server. A script morphs its fragments in place, which keeps focus, scroll positions
+//! and every unchanged element. Once the run is over (`Snapshot::is_final`) the fragments are not polled any
+//! more, and the last picture stays when the process has ended. In a browser without scripts the page reloads
+//! itself from time to time. The web module delivers the page.
 
 mod now;
+
+use std::time::Duration;
 
 use maud::{DOCTYPE, Markup, html};
 
@@ -27,7 +29,7 @@ pub(crate) const ICON: &str = include_str!("icon.svg");
 /// timeout.
 const HTMX: &str = "{\"allowEval\":false,\"allowScriptTags\":false,\"includeIndicatorStyles\":false,\
     \"historyEnabled\":false,\"selfRequestsOnly\":true,\"timeout\":5000}";
-/// Seconds between reloads of a page that cannot swap its fragments.
+/// Seconds between reloads in a browser without scripts.
 const RELOAD_S: &str = "2";
 /// Points per line in a chart that is sent every two seconds: about one for two pixels.
 const LIVE_POINTS: usize = 240;
@@ -39,11 +41,11 @@ const AXIS_ENDS_S: [f64; 15] = [
 /// Planned durations up to this are shown in full from the start, in seconds.
 const WHOLE_PLAN_S: f64 = 60.0;
 
-/// What the page can use.
+/// What the page can offer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PageFeatures {
-    /// Scripts to swap its fragments.
-    pub scripts: bool,
+    /// How long its server stays up after the run; zero: it ends with the run.
+    pub linger: Duration,
     /// An operator may stop the run.
     pub stop: bool,
     /// An operator may start it.
@@ -79,11 +81,11 @@ impl Fragment {
         Self::ALL.into_iter().find(|part| part.name() == name)
     }
 
-    /// htmx's `hx-trigger` for it.
+    /// htmx's `hx-trigger` for it. `over`: the first one says that the run is over.
     const fn trigger(self) -> &'static str {
         match self {
             Self::Now => "every 1s",
-            Self::Charts | Self::Details => "every 2s",
+            Self::Charts | Self::Details => "every 2s, over",
         }
     }
 }
@@ -104,12 +106,9 @@ pub fn page(snapshot: &Snapshot, offer: &PageFeatures) -> String {
                 (now::title(&source))
                 link rel="icon" href="/icon.svg" type="image/svg+xml";
                 link rel="stylesheet" href="/style.css";
-                @if offer.scripts {
-                    meta name="htmx-config" content=(HTMX);
-                    script src="/scripts.js" defer {}
-                }
-                @if live && offer.scripts { noscript { (reload) } }
-                @if live && !offer.scripts { (reload) }
+                meta name="htmx-config" content=(HTMX);
+                script src="/scripts.js" defer {}
+                @if live { noscript { (reload) } }
             }
             body hx-ext="morph" {
                 (lost())
@@ -117,7 +116,7 @@ pub fn page(snapshot: &Snapshot, offer: &PageFeatures) -> String {
                     @for part in Fragment::ALL {
                         div id=(format!("live-{}", part.name())) hx-get=[live.then(|| format!("/live/{}", part.name()))]
                             hx-trigger=[live.then_some(part.trigger())] hx-swap="morph:innerHTML" {
-                            (drawn(part, &source))
+                            (drawn(part, &source, offer))
                         }
                         @if part == Fragment::Now && live && offer.stop { (operator(snapshot.state, offer)) }
                     }
@@ -133,18 +132,18 @@ pub fn page(snapshot: &Snapshot, offer: &PageFeatures) -> String {
 }
 
 /// One fragment of the page as HTML.
-pub fn part(part: Fragment, snapshot: &Snapshot) -> String {
+pub fn part(part: Fragment, snapshot: &Snapshot, offer: &PageFeatures) -> String {
     let (judged, thresholds) = (snapshot.instrument(), Threshold::all(snapshot));
     let source = Source::new(snapshot, &judged, &thresholds);
     let title = match part {
         Fragment::Now => now::title(&source),
         Fragment::Charts | Fragment::Details => html! {},
     };
-    html! { (title) (drawn(part, &source)) }.into_string()
+    html! { (title) (drawn(part, &source, offer)) }.into_string()
 }
 
-/// The operator's form: outside the fragments and never swapped with them, so that no typed text is lost. A
-/// script reveals it, since only a script can send the token in a header field. Without scripts the page
+/// The operator's form: outside the fragments and never swapped with them, so that no typed text is lost. The
+/// script reveals it, since only a script can send the token in a header field. A browser without scripts
 /// shows the HTTP call instead.
 fn operator(state: State, offer: &PageFeatures) -> Markup {
     let order = if offer.start && state == State::Starting { "start" } else { "stop" };
@@ -154,9 +153,6 @@ fn operator(state: State, offer: &PageFeatures) -> Markup {
             code { "Authorization: Bearer TOKEN" } "."
         }
     };
-    if !offer.scripts {
-        return by_hand;
-    }
     html! {
         noscript { (by_hand) }
         form id="operator" class="operator" aria-label="Operator" hidden {
@@ -169,21 +165,25 @@ fn operator(state: State, offer: &PageFeatures) -> Markup {
     }
 }
 
-/// Revealed by a script when the server stops answering.
+/// Revealed by the script when the server stops answering.
 fn lost() -> Markup {
     html! {
         div role="alert" {
             p id="lost" class="lost" hidden {
-                "No answer since " time id="lost-since" {} ". The process has ended or cannot be reached: below is the last "
-                "picture it sent. (" code { "--linger 10m" } " keeps the page up after the end.)"
+                "No connection since " time id="lost-since" {} ": the program has ended, or cannot be reached from here. "
+                "Below is the last picture that it sent."
+            }
+            p id="older" class="lost" hidden {
+                "The run is over, and the program ended before it sent the last charts and tables: those below are a "
+                "few seconds older than the verdict."
             }
         }
     }
 }
 
-fn drawn(part: Fragment, source: &Source) -> Markup {
+fn drawn(part: Fragment, source: &Source, offer: &PageFeatures) -> Markup {
     match part {
-        Fragment::Now => now::all(source),
+        Fragment::Now => now::all(source, offer.linger),
         Fragment::Charts => charts_of(source),
         Fragment::Details => html! {
             (sections::scenarios(source, sections::OmittedRows::Elsewhere))

@@ -1,5 +1,7 @@
 //! The top of the page: the run's state, whether to trust it, its key figures and thresholds.
 
+use std::time::Duration;
+
 use maud::{Markup, html};
 
 use crate::report::figures::Rate;
@@ -30,17 +32,18 @@ pub(crate) fn title(source: &Source) -> Markup {
     }
 }
 
-pub(crate) fn all(source: &Source) -> Markup {
+/// `linger`: how long the server stays up after the run.
+pub(crate) fn all(source: &Source, linger: Duration) -> Markup {
     let over = source.snapshot.is_final();
     html! {
-        (top(source))
+        (top(source, linger))
         @if over { (key_figures(source)) } @else { (figures(source)) }
         (sections::thresholds(source))
         (workers::section(source))
     }
 }
 
-fn top(source: &Source) -> Markup {
+fn top(source: &Source, linger: Duration) -> Markup {
     let headline = headline(source);
     let over = source.snapshot.is_final();
     let (tone, mark) = match headline.tone {
@@ -56,7 +59,7 @@ fn top(source: &Source) -> Markup {
             p role="status" class="spoken" { (spoken(&headline)) }
             @if over {
                 p class="what" { (sections::what_was_run(source)) }
-                (downloads(source.snapshot))
+                (afterwards(source.snapshot, linger))
             } @else {
                 (progress(source.snapshot))
             }
@@ -100,8 +103,25 @@ fn progress(snapshot: &Snapshot) -> Markup {
     }
 }
 
-/// A link for each available report format.
-fn downloads(snapshot: &Snapshot) -> Markup {
+/// What a reader can still get when the run is over: while the server is up each report format, and then this
+/// picture.
+fn afterwards(snapshot: &Snapshot, linger: Duration) -> Markup {
+    let last = html! {
+        "The run is over, and the program has ended: this page is its last picture. With " code { "--linger 10m" }
+        " it stays up for downloads, " code { "--report FILE" } " writes the result into a file."
+    };
+    html! {
+        @if linger.is_zero() {
+            p class="ended" { (last) }
+        } @else {
+            (downloads(snapshot, linger))
+            p id="ended" class="ended" hidden { (last) }
+        }
+    }
+}
+
+/// A link for each available report format, for `linger` after the end.
+fn downloads(snapshot: &Snapshot, linger: Duration) -> Markup {
     let name = |format| match format {
         Format::Html => "HTML page",
         Format::Json => "JSON",
@@ -112,7 +132,7 @@ fn downloads(snapshot: &Snapshot) -> Markup {
     };
     let kept = |format| format != Format::Hlog || snapshot.intervals.is_some();
     html! {
-        nav class="downloads" aria-label="Download the report" {
+        nav class="downloads" aria-label="Download the report" data-seconds=(linger.as_secs_f64().ceil()) {
             span { "Download" }
             @for (extension, format) in EXTENSIONS.into_iter().filter(|(_, format)| kept(*format)) {
                 a href=(format!("/report.{extension}")) download { (name(format)) }
