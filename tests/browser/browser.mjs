@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 
 /** Widths at which pages have to be readable: a phone and a screen, in CSS pixels. */
 export const WIDTHS = [400, 1280];
@@ -26,43 +27,54 @@ function program() {
     throw new Error("no Chromium: install one, or name it in the variable CHROMIUM");
 }
 
+/** The one browser of this process: to start one takes longer than most that is done in it. */
+let browser;
+
+/** Close the browser; without that the process does not end. */
+export async function close() {
+    await (await browser)?.close();
+    browser = undefined;
+}
+
+/** The dashboard's script as a program has it that was built without htmx and idiomorph. */
+const OWN_SCRIPT = new URL("../../src/web/scripts/page.js", import.meta.url);
+
 /**
- * Open `url` for each width and scheme and let `look` judge it.
+ * Open `url` for each width and scheme, all at once, and let `look` judge it.
  *
  * `look(page, seen, {width, scheme})` gets a playwright page and what was `seen` so far: `complaints`
  * (console errors and warnings, exceptions), `requests` (every URL that was asked for, the page's own first) and `answers`
- * (status and URL of each).
+ * (status and URL of each). With `alone` the page gets its own script, and none that was fetched for the build.
  */
-export async function open(url, look, { widths = WIDTHS, schemes = SCHEMES, ...context } = {}) {
-    const browser = await chromium.launch({
+export async function open(url, look, { widths = WIDTHS, schemes = SCHEMES, alone = false, ...context } = {}) {
+    browser ??= chromium.launch({
         executablePath: program(),
         // Tests run as root in containers, where Chromium's own sandbox cannot be set up.
         args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
     });
-    try {
-        for (const width of widths) {
-            for (const scheme of schemes) {
-                const opened = await browser.newContext({
-                    viewport: { width, height: 900 },
-                    colorScheme: scheme,
-                    ...context,
-                });
-                const page = await opened.newPage();
-                const seen = { complaints: [], requests: [], answers: [] };
-                page.on("console", (message) => {
-                    if (["error", "warning"].includes(message.type())) seen.complaints.push(message.text());
-                });
-                page.on("pageerror", (error) => seen.complaints.push(String(error)));
-                page.on("request", (request) => seen.requests.push(request.url()));
-                page.on("response", (answer) => seen.answers.push([answer.status(), answer.url()]));
-                await page.goto(url, { waitUntil: "load" });
-                await look(page, seen, { width, scheme });
-                await opened.close();
-            }
+    const one = async (width, scheme) => {
+        const opened = await (await browser).newContext({
+            viewport: { width, height: 900 },
+            colorScheme: scheme,
+            ...context,
+        });
+        const page = await opened.newPage();
+        if (alone) {
+            const script = { contentType: "text/javascript", body: readFileSync(OWN_SCRIPT, "utf8") };
+            await page.route("**/scripts.js", (route) => route.fulfill(script));
         }
-    } finally {
-        await browser.close();
-    }
+        const seen = { complaints: [], requests: [], answers: [] };
+        page.on("console", (message) => {
+            if (["error", "warning"].includes(message.type())) seen.complaints.push(message.text());
+        });
+        page.on("pageerror", (error) => seen.complaints.push(String(error)));
+        page.on("request", (request) => seen.requests.push(request.url()));
+        page.on("response", (answer) => seen.answers.push([answer.status(), answer.url()]));
+        await page.goto(url, { waitUntil: "load" });
+        await look(page, seen, { width, scheme });
+        await opened.close();
+    };
+    await Promise.all(widths.flatMap((width) => schemes.map((scheme) => one(width, scheme))));
 }
 
 /** The page at `url` neither complained nor asked anybody else for anything. */

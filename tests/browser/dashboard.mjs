@@ -2,9 +2,11 @@
 //
 //   node dashboard.mjs PROGRAM [FOLDER FOR SCREENSHOTS]
 //
-// PROGRAM is loadtester, built with the dashboard's scripts (npm ci --ignore-scripts --prefix src/web/scripts).
+// PROGRAM is loadtester, built with the dashboard's scripts (npm ci --ignore-scripts --prefix src/web/scripts) or
+// without: the page is also tried with our script alone.
 // Fails when figures stand still, thresholds do not change, the page jumps, forgets where its reader was, complains,
-// asks another host for anything, does not tell that the run is over or gone, or a report does not parse.
+// asks another host for anything, does not outlive its run, does not tell that the run is over or gone, or a report does
+// not parse.
 
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
@@ -47,46 +49,58 @@ async function keepsItsRoom(page) {
     assert.deepEqual(await top(), empty, "the first figures pushed something away");
 }
 
+/** How many answers to requests for this part have come. */
+const answers = (seen, part) => seen.answers.filter(([, url]) => url.includes(`/live/${part}`)).length;
+
 /** Figures move, thresholds change, nothing jumps, the reader's place is kept. */
 async function lives(page, seen, url) {
     await eventually("charts", () => page.locator("polyline").count());
-    assert.equal(await result(page, "count >= 2500"), "fails", "not yet so many");
     const place = page.locator(".scroll").first();
     await place.focus();
     await place.evaluate((element) => (element.mark = "the same element"));
     const nodes = () => page.evaluate(() => document.querySelectorAll("*").length);
-    const [before, stood, many] = [new Set(), await places(page), await nodes()];
-    for (let look = 0; look < 8; look++) {
-        before.add((await figures(page)).join(" "));
+    const [shown, stood, many] = [new Set(), await places(page), await nodes()];
+    const until = answers(seen, "details") + 2;
+    await eventually("other figures", async () => {
+        shown.add((await figures(page)).join(" "));
         assert.deepEqual(await places(page), stood, "something jumped");
-        await pause(500);
-    }
+        return shown.size >= 3 && answers(seen, "details") >= until;
+    });
     assert((await nodes()) < many + 30, "the page grows with each picture");
-    assert(before.size >= 3, `the figures stand still: ${[...before]}`);
     assert.equal(await page.evaluate(() => document.activeElement.mark), "the same element", "the focus");
-    await eventually("a threshold that holds", async () => (await result(page, "count >= 2500")) === "holds");
     assert.match(await page.title(), /^\d+ % – Running/);
     quiet(seen, url);
 }
 
 /** On a phone, what is wider than the page scrolls by itself, and stays where it was scrolled to. */
-async function keepsItsPlace(page) {
+async function keepsItsPlace(page, seen) {
     const table = page.locator('[aria-label="Scenarios"]');
     await table.evaluate((element) => (element.scrollLeft = 60));
     await page.evaluate(() => window.scrollTo(0, 500));
-    await pause(3000);
+    const until = answers(seen, "details") + 2;
+    await eventually("other tables", () => answers(seen, "details") >= until);
     assert.equal(await table.evaluate((element) => element.scrollLeft), 60, "a table's place");
     assert.equal(await page.evaluate(() => scrollY), 500, "the page's place");
 }
 
-async function ends(page, seen, url) {
+/** The page has the whole last picture, and asks for no more. */
+async function isOver(page, seen) {
     await eventually("the end", () => page.locator('header[data-state="finished"]').count());
-    await eventually("downloads", () => page.locator(".downloads a").count());
+    const last = () => new Set(seen.answers.filter(([status]) => status === 286).map(([, url]) => url.split("?")[0])).size;
+    await eventually("every part of the last picture", () => last() === 3);
+    const asked = seen.requests.filter((asked) => asked.includes("/live/")).length;
+    // Longer than parts wait before they are asked for again.
+    await pause(2200);
+    assert.equal(
+        seen.requests.filter((asked) => asked.includes("/live/")).length,
+        asked,
+        "a finished run is asked for no more",
+    );
+}
+
+async function ends(page, seen, url) {
+    await isOver(page, seen);
     assert.match(await page.locator("h1").textContent(), /Passed/);
-    await pause(2500);
-    const asked = seen.requests.length;
-    await pause(2500);
-    assert.equal(seen.requests.length, asked, "a finished run is asked for no more");
     for (const heading of ["Scenarios", "Latency", "Outcomes", "The instrument", "Plan and environment"]) {
         assert((await page.locator("h2").allTextContents()).includes(heading), `the report has "${heading}"`);
     }
@@ -116,6 +130,14 @@ async function ends(page, seen, url) {
     quiet(seen, url);
 }
 
+/** Whether a failure to reach a program that has ended is all that was complained of. */
+const atPeaceWithTheEnd = (seen) =>
+    assert.deepEqual(
+        seen.complaints.filter((words) => !/^htmx:|ERR_CONNECTION_(REFUSED|RESET)/.test(words)),
+        [],
+        "the console",
+    );
+
 async function readable(page, seen, { width, scheme }, name, url) {
     const here = `${name}, ${width} px, ${scheme}`;
     await eventually("charts", () => page.locator("polyline").count());
@@ -126,11 +148,11 @@ async function readable(page, seen, { width, scheme }, name, url) {
     assert.deepEqual(seen.complaints, [], `${here}: the console`);
 }
 
-/** A run from its beginning to its report. */
+/** A run from its beginning to its report, looked at by a reader with the fetched scripts and by one without. */
 async function wholeRun(runs, target) {
     const { url } = await runs.run(
         `base_url: ${target}
-load: { rate: 500/s, warmup: 12s, duration: 24s, concurrency: 20 }
+load: { rate: 500/s, warmup: 4s, duration: 16s, concurrency: 20 }
 scenarios:
   - { name: Get users, path: /v1/users, weight: 2 }
   - { name: Create user, path: /v1/users, method: POST, body: "{}" }
@@ -140,18 +162,75 @@ thresholds: [p50 < 10s, error_rate < 1%, count >= 2500]
         "--report",
         join(runs.room, "kept.hlog"),
     );
+    const watch = async (page, seen) => {
+        await keepsItsRoom(page);
+        assert.equal(await result(page, "count >= 2500"), "fails", "not yet so many");
+        await lives(page, seen, url);
+        await eventually("a threshold that holds", async () => (await result(page, "count >= 2500")) === "holds");
+        await ends(page, seen, url);
+    };
+    const others = async () => {
+        await eventually("a running page", async () => (await (await fetch(`${url}status`)).json()).elapsed > 6.5);
+        await open(url, (page, seen, view) => readable(page, seen, view, "running", url));
+        await open(url, keepsItsPlace, { widths: [400], schemes: ["light"] });
+        await open(url, keepsItsPlace, { widths: [400], schemes: ["light"], alone: true });
+    };
+    await Promise.all([open(url, watch, ONE), open(url, watch, { ...ONE, alone: true }), others()]);
+    await open(url, (page, seen, view) => readable(page, seen, view, "finished", url));
+}
+
+/** The program ends with its run: the page keeps the last picture, which is that of the report, and says so. */
+async function outlivesItsRun(runs, target) {
+    const file = join(runs.room, "outlived.json");
+    const { ended, url } = await runs.run(
+        `base_url: ${target}
+load: { rate: 200/s, duration: 5s }
+scenarios: [{ path: /v1/users }]
+`,
+        ...["--linger", "0s", "--report", file],
+    );
+    const look = async (page, seen, alone) => {
+        await eventually("a running page", () => page.locator('header[data-state="running"]').count());
+        assert.equal(await ended, 0);
+        const { totals } = JSON.parse(readFileSync(file, "utf8"));
+        await isOver(page, seen);
+        const [header, outcomes] = [page.locator("header"), page.locator('[aria-label="Outcomes"]')];
+        assert.match(await header.locator("h1").textContent(), new RegExp(`Done.*1,000 requests in 5.00`));
+        assert.match(await header.textContent(), /The run is over, and the program has ended/);
+        assert((await outcomes.textContent()).includes(totals.ok.toLocaleString("en-US")), "the last tables");
+        assert.equal(await page.locator("figure:not(.waiting)").count(), 4, "the last charts");
+        assert.equal(await page.locator(".lost:visible").count(), 0, "nothing is amiss");
+        assert.equal(await page.locator(".downloads").count(), 0, "nothing is offered that is gone");
+        await picture(page, alone ? "outlived-alone" : "outlived");
+        quiet(seen, url);
+    };
+    await Promise.all([
+        open(url, (page, seen) => look(page, seen, false), ONE),
+        open(url, (page, seen) => look(page, seen, true), { ...ONE, alone: true }),
+    ]);
+}
+
+/** Reports are offered for as long as the program lives. */
+async function offersItsReports(runs, target) {
+    const { ended, url } = await runs.run(
+        `base_url: ${target}
+load: { rate: 100/s, duration: 3s }
+scenarios: [{ path: /v1/users }]
+`,
+        ...["--linger", "2s"],
+    );
     await open(
         url,
         async (page, seen) => {
-            await keepsItsRoom(page);
-            await lives(page, seen, url);
-            await open(url, async (small, _, view) => readable(small, _, view, "running", url));
-            await open(url, keepsItsPlace, { widths: [400], schemes: ["light"] });
-            await ends(page, seen, url);
+            await eventually("downloads", () => page.locator(".downloads:visible").count());
+            assert.equal(await page.locator(".ended:visible").count(), 0);
+            await ended;
+            await eventually("a word", () => page.locator(".ended:visible").count());
+            assert.equal(await page.locator(".downloads:visible").count(), 0);
+            atPeaceWithTheEnd(seen);
         },
         ONE,
     );
-    await open(url, (page, seen, view) => readable(page, seen, view, "finished", url));
 }
 
 /** Without script the page is as good, only coarser. */
@@ -191,30 +270,42 @@ scenarios: [{ path: /v1/users }]
     console.log(`saturated: a part in ${took[10].toFixed(1)} ms at the median, ${took[19].toFixed(1)} ms at most`);
     assert(took[19] < 2000, `the slowest answer took ${took[19]} ms`);
     await withoutScript(url);
-    await open(
-        url,
-        async (page, seen) => {
-            const [token, said] = [page.locator("#token"), page.locator("#operator-said")];
-            await token.fill("guessed");
-            await page.getByRole("button", { name: "Stop the run" }).click();
-            await eventually("a refusal", async () => (await said.textContent()).includes("operator's token"));
-            seen.complaints = seen.complaints.filter((words) => !words.includes("401"));
-            await pause(2500);
-            assert.equal(await token.inputValue(), "guessed", "what was typed stays");
-            await picture(page, "operator");
-            await token.fill(TOKEN);
-            await token.press("Enter");
-            await eventually("the end", () => page.locator('header[data-state="finished"]').count());
-            assert.match(await page.locator("h1").textContent(), /Interrupted/);
-            await eventually("the form to go", async () => (await page.locator("form:visible").count()) === 0);
-            quiet(seen, url);
-        },
-        ONE,
-    );
+    const guess = async (page, seen) => {
+        const [token, said] = [page.locator("#token"), page.locator("#operator-said")];
+        await token.fill("guessed");
+        await page.getByRole("button", { name: "Stop the run" }).click();
+        await eventually("a refusal", async () => (await said.textContent()).includes("operator's token"));
+        seen.complaints = seen.complaints.filter((words) => !words.includes("401"));
+        const until = answers(seen, "details") + 1;
+        await eventually("the next picture", () => answers(seen, "details") >= until);
+        assert.equal(await token.inputValue(), "guessed", "what was typed stays");
+    };
+    const stopped = async (page, seen) => {
+        await eventually("the end", () => page.locator('header[data-state="finished"]').count());
+        assert.match(await page.locator("h1").textContent(), /Interrupted/);
+        await eventually("the form to go", async () => (await page.locator("form:visible").count()) === 0);
+        quiet(seen, url);
+    };
+    let release;
+    const otherIsReady = new Promise((resolve) => (release = resolve));
+    const watch = async (page, seen) => {
+        await guess(page, seen);
+        release();
+        await stopped(page, seen);
+    };
+    const operate = async (page, seen) => {
+        await guess(page, seen);
+        await otherIsReady;
+        await picture(page, "operator");
+        await page.locator("#token").fill(TOKEN);
+        await page.locator("#token").press("Enter");
+        await stopped(page, seen);
+    };
+    await Promise.all([open(url, watch, ONE), open(url, operate, { ...ONE, alone: true })]);
     child.kill("SIGKILL");
 }
 
-/** When the process is gone the page says so, and keeps its last picture. */
+/** When the process is gone in the middle of a run the page says so, and keeps its last picture. */
 async function gone(runs, target) {
     const { child, url } = await runs.run(
         `base_url: ${target}
@@ -222,20 +313,17 @@ load: { rate: 100/s, duration: 5m }
 scenarios: [{ path: /v1/users }]
 `,
     );
-    await open(
-        url,
-        async (page, seen) => {
-            await eventually("charts", () => page.locator("polyline").count());
-            assert.equal(await page.locator("#lost").isVisible(), false);
-            child.kill("SIGKILL");
-            await eventually("a word", () => page.locator("#lost").isVisible());
-            assert.match(await page.locator("#lost").textContent(), /No answer since .*\d/);
-            assert.equal(await page.locator("figure").count(), 4, "the last picture");
-            await picture(page, "gone");
-            assert.deepEqual(seen.complaints.filter((words) => !/^htmx:|ERR_CONNECTION_REFUSED/.test(words)), [], "the console");
-        },
-        ONE,
-    );
+    const look = async (page, seen) => {
+        await eventually("charts", () => page.locator("polyline").count());
+        assert.equal(await page.locator("#lost").isVisible(), false);
+        child.kill("SIGKILL");
+        await eventually("a word", () => page.locator("#lost").isVisible());
+        assert.match(await page.locator("#lost").textContent(), /No connection since .*\d/);
+        assert.equal(await page.locator("figure").count(), 4, "the last picture");
+        await picture(page, "gone");
+        atPeaceWithTheEnd(seen);
+    };
+    await Promise.all([open(url, look, ONE), open(url, look, { ...ONE, alone: true })]);
 }
 
 /** A coordinator's page: a worker that is killed turns red, and the run fails by it. */
@@ -274,4 +362,4 @@ scenarios: [{ path: /v1/users }]
     );
 }
 
-await play(program, [wholeRun, saturated, gone, fleet]);
+await play(program, [[wholeRun, outlivesItsRun, offersItsReports, gone, fleet], saturated]);

@@ -8,7 +8,6 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { setTimeout as pause } from "node:timers/promises";
 import { open, quiet } from "./browser.mjs";
 import { eventually, play, TOKEN } from "./program.mjs";
 
@@ -80,7 +79,8 @@ async function asksForAToken(runs, target) {
             await moves(page, seen, url);
             const unasked = await page.evaluate(async () => (await fetch("/api/v1/run/stop", { method: "POST" })).status);
             assert.equal(unasked, 401, "the password that a browser sends along stops nothing");
-            await pause(1500);
+            const shown = await figures(page);
+            await eventually("the next figures", async () => (await figures(page)) !== shown);
             assert.equal(await state(page), "running");
             await page.locator("#token").fill(TOKEN);
             await page.getByRole("button", { name: "Stop the run" }).click();
@@ -135,9 +135,11 @@ async function keepsOthersOut(runs, target) {
             // Sent, and unreadable; it has the password that browsers send along.
             const blind = { method: "POST", mode: "no-cors", credentials: "include" };
             assert.equal(await attempt(stop, blind), "opaque");
-            await pause(1000);
-            const status = await (await fetch(`${url}status`, { headers: bearer })).json();
-            assert.equal(status.state, "running");
+            const status = async () => (await fetch(`${url}status`, { headers: bearer })).json();
+            const { elapsed } = await status();
+            // A run that was stopped has ended by then.
+            await eventually("the run to go on", async () => (await status()).elapsed > elapsed + 0.5);
+            assert.equal((await status()).state, "running");
         },
         asked(TOKEN),
     );
@@ -146,4 +148,4 @@ async function keepsOthersOut(runs, target) {
     child.kill("SIGKILL");
 }
 
-await play(program, [asksForAToken, isPublic, keepsOthersOut]);
+await play(program, [[asksForAToken, isPublic, keepsOthersOut]]);

@@ -1,12 +1,13 @@
 // The program under test: runs of it, their addresses, and their end.
 //
-// What stays out: browsers, and what a page has to show.
+// What stays out: what a page has to show.
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { close } from "./browser.mjs";
 
 /** The operator's token of every run. */
 export const TOKEN = "only-for-this-test";
@@ -15,6 +16,7 @@ export const TOKEN = "only-for-this-test";
 export class Program {
     #program;
     #started = [];
+    #plans = 0;
     room = mkdtempSync(join(tmpdir(), "loadtester-browser-"));
 
     constructor(program) {
@@ -38,7 +40,8 @@ export class Program {
             child.stderr.on("data", read);
             child.on("exit", (code) => reject(new Error(`ended with ${code}: ${said}`)));
         });
-        return { child, url: (await found).split(/[\s(;]/)[0] };
+        const ended = new Promise((resolve) => child.on("exit", resolve));
+        return { child, ended, url: (await found).split(/[\s(;]/)[0] };
     }
 
     /** A target to load, by its base URL. */
@@ -47,11 +50,15 @@ export class Program {
         return `http://${url.split("/")[0]}`;
     }
 
-    /** A run of `plan` with an operator, by its page's address; on loopback unless `args` say otherwise. */
+    /**
+     * A run of `plan` with an operator, by its page's address; on loopback, and with a server that stays up after it,
+     * unless `args` say otherwise.
+     */
     run(plan, ...args) {
         const listen = args.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
-        const more = ["--plan", this.#file(plan), "--linger", "5m", ...listen, ...args];
-        return this.start("status at ", more, { LOADTESTER_OPERATOR_TOKEN: TOKEN });
+        const linger = args.includes("--linger") ? [] : ["--linger", "5m"];
+        const more = ["--plan", this.#file(plan), ...linger, ...listen, ...args];
+        return this.start("dashboard at ", more, { LOADTESTER_OPERATOR_TOKEN: TOKEN });
     }
 
     /** A coordinator of `plan`, by its page's address. */
@@ -69,7 +76,8 @@ export class Program {
     }
 
     #file(plan) {
-        const file = join(this.room, `plan-${this.#started.length}.yaml`);
+        this.#plans += 1;
+        const file = join(this.room, `plan-${this.#plans}.yaml`);
         writeFileSync(file, plan);
         return file;
     }
@@ -92,17 +100,22 @@ export async function eventually(what, look, seconds = 40) {
     throw new Error(`waited in vain: ${what}`);
 }
 
-/** Run the `parts` of a test one after the other against a target, and end everything after it. */
+/**
+ * Run the `parts` of a test against a target, and end everything after it. A part that is a list of parts runs all of
+ * them at once: most wait most of the time.
+ */
 export async function play(program, parts) {
     const runs = new Program(program);
+    const timed = async (part, target) => {
+        const began = performance.now();
+        await part(runs, target);
+        console.log(`${part.name}: as it should be (${((performance.now() - began) / 1000).toFixed(0)} s)`);
+    };
     try {
         const target = await runs.target();
-        for (const part of parts) {
-            const began = performance.now();
-            await part(runs, target);
-            console.log(`${part.name}: as it should be (${((performance.now() - began) / 1000).toFixed(0)} s)`);
-        }
+        for (const part of parts) await Promise.all([part].flat().map((one) => timed(one, target)));
     } finally {
         runs.end();
+        await close();
     }
 }

@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { faint, fits, open } from "./browser.mjs";
+import { close, faint, fits, open } from "./browser.mjs";
 
 const [report, folder] = process.argv.slice(2);
 assert(report, "name the report");
@@ -46,5 +46,9 @@ async function look(page, seen, { width, scheme }) {
     assert.deepEqual(await faint(page), [], `${here}: too little contrast on paper`);
 }
 
-await open(url, look);
+try {
+    await open(url, look);
+} finally {
+    await close();
+}
 console.log("report: readable at 400 and 1280 px, light, dark and on paper; quiet and alone");
