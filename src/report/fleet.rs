@@ -12,8 +12,12 @@ use crate::fleet::messages::{WorkerId, WorkerState};
 use crate::run::Fleet;
 use crate::verdict::fleet::WorkerEvidence;
 
-/// Rows of the live view, since a terminal has a few dozen lines.
-const MOST_LIVE_ROWS: usize = 16;
+/// What a row of the live view says of a worker.
+pub(crate) const LIVE_COLUMNS: [&str; 7] =
+    ["worker", "state", "share", "rate", "send delay p99", "throttled", "seen ago"];
+/// What a row of the summary says of a worker.
+pub(crate) const FINAL_COLUMNS: [&str; 7] =
+    ["worker", "state", "share", "sent", "busy", "send delay p99", "seen ago"];
 /// A worker not heard for this long is shown as silent; heartbeats come every second.
 const SILENT_FROM_NS: u64 = 2_000_000_000;
 /// Workers named in one sentence.
@@ -269,24 +273,16 @@ impl Fleet {
         Some(format!("{what}, {} left", whole_seconds(waiting.until_ns.saturating_sub(self.now_ns))))
     }
 
-    /// A heading and a line of at most 80 columns for each worker during the run. With many workers, gone or
-    /// silent ones come first, then those with the largest send delay.
-    pub(crate) fn live_rows(&self) -> Vec<String> {
+    /// The cells of [`LIVE_COLUMNS`] for at most `most` workers. If there are more, gone or silent ones come
+    /// first, then those with the largest send delay.
+    pub(crate) fn live_rows(&self, most: usize) -> Vec<Vec<String>> {
         let mut rows: Vec<&Row> = self.rows.iter().collect();
-        if rows.len() > MOST_LIVE_ROWS {
+        if rows.len() > most {
             let is_well = |row: &Row| row.gone.is_none() && !self.is_silent(row);
             rows.sort_by_key(|row| (is_well(row), Reverse(row.health.send_delay_p99_ns)));
-            rows.truncate(MOST_LIVE_ROWS);
+            rows.truncate(most);
         }
-        let heading = ["worker", "state", "share", "rate", "send delay p99", "throttled", "seen ago"];
-        let mut lines: Vec<String> = rows.iter().map(|row| columns(&self.live_row(row))).collect();
-        if !lines.is_empty() {
-            lines.insert(0, columns(&heading.map(str::to_owned)));
-        }
-        if let more @ 1.. = self.rows.len() - rows.len() {
-            lines.push(format!("and {} more", count(more as u64)));
-        }
-        lines
+        rows.iter().map(|row| self.live_row(row).into()).collect()
     }
 
     fn live_row(&self, row: &Row) -> [String; 7] {
@@ -303,12 +299,10 @@ impl Fleet {
         ]
     }
 
-    /// A heading and a line for each worker, then one for each shortcoming.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        let heading = ["worker", "state", "share", "sent", "busy", "send delay p99", "seen ago"];
-        let mut lines = vec![columns(&heading.map(str::to_owned))];
-        lines.extend(self.rows.iter().map(|row| {
-            columns(&[
+    /// The cells of [`FINAL_COLUMNS`] for each worker.
+    pub(crate) fn final_rows(&self) -> Vec<Vec<String>> {
+        let row = |row: &Row| {
+            vec![
                 row.worker.0.to_string(),
                 self.stands(row).to_owned(),
                 share(row),
@@ -316,20 +310,17 @@ impl Fleet {
                 percent(row.health.busy),
                 send_delay(row),
                 time(self.unheard_ns(row)),
-            ])
-        }));
-        lines.extend(self.shortcomings());
-        if let Some(bound) = self.start_skew_bound_ns {
-            lines.push(format!("two workers' starts lie at most {} apart", time(bound)));
-        }
-        lines
+            ]
+        };
+        self.rows.iter().map(row).collect()
     }
-}
 
-/// A line of at most 80 columns, for the live view and the summary.
-fn columns(cells: &[String; 7]) -> String {
-    let [worker, state, share, sent, fifth, sixth, ago] = cells;
-    format!("{worker:<6} {state:<9} {share:<9} {sent:>10} {fifth:>14} {sixth:>14} {ago:>10}")
+    /// What the result lacks, and how exactly the workers started: a clause each.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let bound = self.start_skew_bound_ns;
+        let together = bound.map(|ns| format!("two workers' starts lie at most {} apart", time(ns)));
+        self.shortcomings().into_iter().chain(together).collect()
+    }
 }
 
 fn share(row: &Row) -> String {
@@ -404,14 +395,12 @@ mod tests {
     #[test]
     fn a_live_row_says_state_share_rate_delay_throttling_and_when_it_was_seen() {
         let running = MemberState::Present(WorkerState::Running);
-        let rows = fleet(vec![row(0, running), row(1, MemberState::Lost)]).live_rows();
-        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
-        assert_eq!(words(&rows[0]), "worker state share rate send delay p99 throttled seen ago");
-        let of = |rate: &str| format!("{rate} {} {} 500 ms", time(12_000), time(250_000_000));
-        assert_eq!(words(&rows[1]), format!("0 running 0/3 {}", of(&rate(1_000.0))));
-        assert_eq!(words(&rows[2]), format!("1 lost 1/3 {}", of("–")), "nothing is known of what it sends");
-        assert!(rows.iter().all(|line| line.chars().count() <= 80), "{rows:#?}");
-        assert!(fleet(Vec::new()).live_rows().is_empty());
+        let rows = fleet(vec![row(0, running), row(1, MemberState::Lost)]).live_rows(16);
+        let of = |rate: &str| format!("{rate}|{}|{}|500 ms", time(12_000), time(250_000_000));
+        assert_eq!(rows[0].join("|"), format!("0|running|0/3|{}", of(&rate(1_000.0))));
+        assert_eq!(rows[1].join("|"), format!("1|lost|1/3|{}", of("–")), "nothing is known of what it sends");
+        assert!(rows.iter().all(|row| row.len() == LIVE_COLUMNS.len()));
+        assert!(fleet(Vec::new()).live_rows(16).is_empty());
     }
 
     #[test]
@@ -425,20 +414,18 @@ mod tests {
             fleet.figures().workers.iter().map(|w| w.silent).collect::<Vec<_>>(),
             [false, true, false]
         );
-        let rows = fleet.live_rows();
-        assert!(rows[1].contains("running") && rows[3].contains("done"), "{rows:#?}");
-        assert!(rows[2].contains("silent") && rows[2].ends_with("2.00 s"), "{rows:#?}");
-        assert!(!rows[2].contains("/s"), "what it sends is not known: {rows:#?}");
+        let rows = fleet.live_rows(16);
+        assert_eq!([0, 1, 2].map(|i| rows[i][1].as_str()), ["running", "silent", "done"]);
+        assert_eq!((rows[1][3].as_str(), rows[1][6].as_str()), ("–", "2.00 s"), "what it sends is not known");
     }
 
     #[test]
     fn the_summary_writes_figures_as_all_the_rest_does() {
         let mut row = row(0, MemberState::Present(WorkerState::Done));
         (row.totals.sent, row.health.busy, row.health.send_delay_p99_ns) = (1_191, 0.0029, None);
-        let lines = fleet(vec![row]).lines();
-        let words: Vec<&str> = lines[1].split_whitespace().collect();
-        assert_eq!(words.join(" "), "0 done 0/3 1,191 0.29 % – 500 ms");
-        assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
+        let rows = fleet(vec![row]).final_rows();
+        assert_eq!(rows[0].join("|"), "0|done|0/3|1,191|0.29 %|–|500 ms");
+        assert_eq!(rows[0].len(), FINAL_COLUMNS.len());
     }
 
     #[test]
@@ -469,9 +456,7 @@ mod tests {
             (0..500).map(|i| row(i, MemberState::Present(WorkerState::Running))).collect();
         rows[77].health.send_delay_p99_ns = Some(9_000_000);
         rows[300] = row(300, MemberState::Lost);
-        let lines = fleet(rows).live_rows();
-        assert_eq!(lines.len(), MOST_LIVE_ROWS + 2);
-        assert!(lines[1].starts_with("300 ") && lines[2].starts_with("77 "), "{lines:#?}");
-        assert_eq!(lines.last().unwrap(), "and 484 more");
+        let rows = fleet(rows).live_rows(16);
+        assert_eq!((rows.len(), rows[0][0].as_str(), rows[1][0].as_str()), (16, "300", "77"));
     }
 }

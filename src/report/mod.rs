@@ -15,6 +15,7 @@ mod fleet;
 pub(crate) mod format;
 pub mod github;
 mod headline;
+mod hints;
 pub mod hlog;
 pub mod html;
 pub mod json;

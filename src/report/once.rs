@@ -99,9 +99,10 @@ impl OnceExchange<'_> {
 
     fn ending(&self, outcome: Outcome) -> String {
         let what = format!("{}: {}", outcome.name(), outcome.explain());
-        match self.failure {
+        // Where nothing more is known, what was seen begins with the same words.
+        let seen = self.failure.strip_prefix(outcome.explain()).unwrap_or(self.failure);
+        match seen.trim_start_matches("; ") {
             "" => what,
-            seen if seen == outcome.explain() => what,
             seen => format!("{what} ({})", one_line(seen)),
         }
     }

@@ -12,19 +12,26 @@ const UNITS: [&str; 15] =
 
 /// `text` with no-break spaces between numbers and units.
 pub(crate) fn unbroken(text: &str) -> String {
-    let mut kept = String::with_capacity(text.len());
-    for word in text.split_inclusive(' ') {
-        let unit = word.trim_end_matches(|c: char| c == ' ' || ",;:.)]".contains(c));
-        if UNITS.contains(&unit)
-            && kept.ends_with(' ')
-            && kept[..kept.len() - 1].ends_with(|c: char| c.is_ascii_digit())
-        {
-            kept.pop();
-            kept.push('\u{a0}');
+    words(text).iter().map(|word| word.replace(' ', "\u{a0}")).collect::<Vec<_>>().join(" ")
+}
+
+/// The pieces of `text` between which a line may end: its words, units together with their numbers.
+pub(crate) fn words(text: &str) -> Vec<&str> {
+    let mut words: Vec<&str> = Vec::new();
+    let (mut from, mut at) = (0, 0);
+    for word in text.split(' ') {
+        let end = at + word.len();
+        let unit = word.trim_end_matches(|c: char| ",;:.)]".contains(c));
+        let follows_a_number = words.last().is_some_and(|last| last.ends_with(|c: char| c.is_ascii_digit()));
+        if follows_a_number && UNITS.contains(&unit) {
+            words.pop();
+        } else {
+            from = at;
         }
-        kept += word;
+        words.push(&text[from..end]);
+        at = end + 1;
     }
-    kept
+    words
 }
 
 /// The run's facts as single lines, without possible secrets.

@@ -3,10 +3,19 @@
 use super::figures::Threshold;
 use super::format;
 use super::sanitize::one_line;
+use crate::units::plural;
 
 /// The measured value: `13.1 ms`, `0.42 %`, `499.8/s`; a dash without one.
 pub(crate) fn measured(threshold: &Threshold) -> String {
     threshold.observed.map_or("–".to_owned(), |value| in_unit(&threshold.expression, value))
+}
+
+/// The measured value or, without one, the counts that decide.
+pub(crate) fn so_far(threshold: &Threshold) -> String {
+    match threshold.observed {
+        Some(_) => measured(threshold),
+        None => decided_by(threshold).unwrap_or_else(|| measured(threshold)),
+    }
 }
 
 /// Value, limit, distance and reason, the same on every page: `262 ms, limit 250 ms, missed by 12.0 ms`.
@@ -24,8 +33,15 @@ pub(crate) fn account(threshold: &Threshold) -> String {
     match threshold.reason.as_deref() {
         Some(reason) if threshold.observed.is_none() => one_line(reason),
         Some(reason) => format!("{figures}; {}", one_line(reason)),
+        None if threshold.observed.is_none() => decided_by(threshold).unwrap_or(figures),
         None => figures,
     }
+}
+
+/// What decided a threshold whose figure the sample does not support: `0 of 60 requests over it`.
+fn decided_by(threshold: &Threshold) -> Option<String> {
+    let (over, of) = threshold.over.zip(threshold.requests)?;
+    Some(format!("{} of {} over it", format::count(over), plural(of, "request")))
 }
 
 /// `value` in the unit of `expression`'s metric: a rate, a share, a count or a time.
@@ -68,6 +84,9 @@ mod tests {
         check(&threshold("answered_share >= 99%", 1.0, 0.99, 0.01), "100 %, limit 99.0 %, 1.00 % to spare");
         check(&threshold("longest_gap < 2s", 3.0, 2.0, -0.5), "3.00 s, limit 2.00 s, missed by 1.00 s");
         let reason = Some("nothing was measured".to_owned());
-        check(&Threshold { observed: None, margin: None, reason, ..late }, "nothing was measured");
+        let unknown = Threshold { observed: None, margin: None, ..late };
+        check(&Threshold { reason, ..unknown.clone() }, "nothing was measured");
+        let decided = Threshold { over: Some(0), requests: Some(1_060), result: "passed", ..unknown };
+        check(&decided, "0 of 1,060 requests over it");
     }
 }

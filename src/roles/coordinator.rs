@@ -1,7 +1,6 @@
 //! The coordinator role: the state machine behind the web server, its journal, the merged snapshot, and the
 //! main thread that drives the clock and computes the verdict.
 
-use std::io::{self, IsTerminal as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,7 +32,7 @@ const LAST_WORD: Duration = Duration::from_millis(1_500);
 pub fn run(options: &Options) -> Result<Exit, Failure> {
     let interrupts = Interrupts::listen()?;
     let shared = Arc::new(SharedSnapshot::new(Snapshot::new(RunInfo::unknown(), 0, wall_clock())));
-    let live = Live::new(options.quiet, io::stderr().is_terminal());
+    let live = Live::new(options);
     let opened = open(options, &shared, &live);
     let (handle, server) = opened.map_err(|failure| match options.state_dir {
         // The reports may be those of the run in the journal.

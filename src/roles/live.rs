@@ -1,129 +1,124 @@
-//! The live view of a run on standard error: on a terminal a line redrawn in place, with a row for each
-//! worker of a fleet; elsewhere a plain line now and then; nothing when quiet.
+//! The progress of a run on standard error: a view on a terminal; elsewhere a plain line now and then; nothing
+//! when quiet.
 //!
-//! `report::terminal` decides the content; this module only draws it, and rarely: each redraw takes CPU time
+//! `report::terminal` decides the content; this module only shows it, and rarely: each frame takes CPU time
 //! that the load may need.
 
-use std::io::Write;
+pub(crate) mod screen;
+mod view;
+
+use std::io::{self, IsTerminal as _, Write};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
-use super::log;
-use crate::report::terminal::live_line;
-use crate::run::Fleet;
+use self::view::View;
+use super::{log, tty};
+use crate::cli::Options;
+use crate::report::terminal::{DEFAULT_WIDTH, live_line, live_line_within};
 use crate::run::SharedSnapshot;
 
-/// Interval between redraws in place: often enough to look alive.
-const REDRAW_EVERY: Duration = Duration::from_millis(250);
 /// Interval between plain lines: an hour's log stays under a thousand lines.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// Draws the progress of a run.
+/// Shows the progress of a run until it is dropped.
 pub(crate) struct Live {
-    surface: LiveOutput,
-    next: Instant,
+    output: LiveOutput,
 }
 
-/// Prints lines on standard error without disturbing the redrawn view.
+/// Prints lines that stay. While there is a view they are in it, and printed when it ends.
 pub(crate) enum Notes {
     /// Discards them.
     Nowhere,
     /// Prints them one after the other.
     Plain,
-    /// Prints them above the redrawn view.
-    Above(ProgressBar),
 }
 
 impl Notes {
     pub(crate) fn say(&self, line: &str) {
-        let write = || log::info(line);
         match self {
             Self::Nowhere => {}
-            Self::Plain => write(),
-            Self::Above(shown) => shown.suspend(write),
+            Self::Plain => log::info(line),
         }
     }
 }
 
 enum LiveOutput {
     Nothing,
-    Lines(Box<dyn Write + Send>),
-    Redrawn(ProgressBar),
+    Lines(Lines),
+    Screen(Box<View>),
+}
+
+/// A plain line now and then.
+struct Lines {
+    out: Box<dyn Write + Send>,
+    /// The longest line; `None`: any length.
+    columns: Option<usize>,
+    next: Instant,
 }
 
 impl Live {
-    /// A view on standard error; `tty`: whether it is a terminal.
-    pub(crate) fn new(quiet: bool, tty: bool) -> Self {
-        let surface = match (quiet, tty && !log::is_json()) {
+    /// Progress on standard error as these options want it.
+    pub(crate) fn new(options: &Options) -> Self {
+        let now = Instant::now();
+        let is_screen = io::stderr().is_terminal() && tty::takes_escapes() && !log::is_json();
+        let output = match (options.quiet, is_screen) {
             (true, _) => LiveOutput::Nothing,
-            (false, true) => LiveOutput::Redrawn(spinner(ProgressDrawTarget::stderr())),
-            (false, false) => LiveOutput::Lines(Box::new(std::io::stderr())),
+            (false, true) => LiveOutput::Screen(Box::new(View::new(tty::wants_color(options), now))),
+            (false, false) => {
+                let columns = tty::size(io::stderr()).map_or(DEFAULT_WIDTH, |(columns, _)| columns);
+                let columns = Some(columns).filter(|_| !log::is_json());
+                LiveOutput::Lines(Lines { out: Box::new(io::stderr()), columns, next: now + LINE_EVERY })
+            }
         };
-        Self::on(surface, Instant::now())
+        Self { output }
     }
 
-    fn on(surface: LiveOutput, now: Instant) -> Self {
-        let first = if matches!(surface, LiveOutput::Lines(_)) { LINE_EVERY } else { Duration::ZERO };
-        Self { surface, next: now + first }
-    }
-
-    /// Draw the snapshot if it is due; cheap otherwise. Call it several times a second. It releases the
-    /// snapshot before it draws, so a stopped terminal blocks nothing else.
+    /// Show the snapshot if that is due; cheap otherwise. Call it several times a second. It releases the
+    /// snapshot before it writes, so a stopped terminal blocks nothing else.
     pub(crate) fn tick(&mut self, shared: &SharedSnapshot) {
         self.tick_at(Instant::now(), shared);
     }
 
     fn tick_at(&mut self, now: Instant, shared: &SharedSnapshot) {
-        if now < self.next {
-            return;
-        }
-        match &mut self.surface {
+        match &mut self.output {
             LiveOutput::Nothing => {}
-            LiveOutput::Lines(out) => {
-                self.next = now + LINE_EVERY;
-                let line = log::info_line(&shared.read(live_line));
-                // Standard error may be closed; the run and its report go on.
-                let _ = writeln!(out, "{line}");
-            }
-            LiveOutput::Redrawn(line) => {
-                self.next = now + REDRAW_EVERY;
-                let (message, rows) =
-                    shared.read(|s| (live_line(s), s.fleet.as_ref().map_or(Vec::new(), Fleet::live_rows)));
-                line.set_message(message);
-                if !rows.is_empty() {
-                    line.set_style(style("{spinner} {wide_msg}\n{prefix}"));
-                    line.set_prefix(rows.join("\n"));
-                }
-                line.tick();
-            }
+            LiveOutput::Lines(lines) => lines.tick(now, shared),
+            LiveOutput::Screen(view) => view.tick(now, shared),
         }
     }
 
     /// Where to print lines that stay.
     pub(crate) fn notes(&self) -> Notes {
-        match &self.surface {
+        match &self.output {
             LiveOutput::Nothing => Notes::Nowhere,
-            LiveOutput::Lines(_) => Notes::Plain,
-            LiveOutput::Redrawn(line) => Notes::Above(line.clone()),
+            LiveOutput::Lines(_) | LiveOutput::Screen(_) => Notes::Plain,
         }
     }
 
-    /// Clear the view, so that the summary starts on a clean line.
-    pub(crate) fn finish(self) {
-        if let LiveOutput::Redrawn(line) = self.surface {
-            line.finish_and_clear();
+    /// Say what matters only while the run goes on.
+    pub(crate) fn remark(&mut self, text: &str) {
+        match &mut self.output {
+            LiveOutput::Screen(view) => view.remark(text),
+            _ => self.notes().say(text),
         }
     }
+
+    /// End the view, so that the summary starts on a clean line.
+    pub(crate) fn finish(self) {}
 }
 
-/// One line, cut to the terminal's width. Figures use the columns better than a bar.
-fn spinner(target: ProgressDrawTarget) -> ProgressBar {
-    ProgressBar::with_draw_target(None, target).with_style(style("{spinner} {wide_msg}"))
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the template is well formed")
+impl Lines {
+    fn tick(&mut self, now: Instant, shared: &SharedSnapshot) {
+        if now < self.next {
+            return;
+        }
+        self.next = now + LINE_EVERY;
+        let line = shared.read(|snapshot| match self.columns {
+            Some(columns) => live_line_within(snapshot, columns),
+            None => live_line(snapshot),
+        });
+        // Standard error may be closed; the run and its report go on.
+        let _ = writeln!(self.out, "{}", log::info_line(&line));
+    }
 }
 
 #[cfg(test)]
@@ -180,41 +175,15 @@ mod tests {
     #[test]
     fn away_from_a_terminal_there_is_one_plain_line_every_five_seconds() {
         let (paper, shared, start) = (SharedBuffer::default(), shared(), Instant::now());
-        let mut live = Live::on(LiveOutput::Lines(Box::new(paper.clone())), start);
+        let lines = Lines { out: Box::new(paper.clone()), columns: Some(40), next: start + LINE_EVERY };
+        let mut live = Live { output: LiveOutput::Lines(lines) };
         for tenth in 0..=110 {
             live.tick_at(start + Duration::from_millis(100 * tenth), &shared);
         }
         live.finish();
         let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
-        assert_eq!(text, format!("{0}\n{0}\n", shared.read(live_line)));
-    }
-
-    #[test]
-    fn on_a_terminal_the_line_follows_the_board() {
-        let (shown, shared, start) = (spinner(ProgressDrawTarget::hidden()), shared(), Instant::now());
-        let mut live = Live::on(LiveOutput::Redrawn(shown.clone()), start);
-        live.tick_at(start, &shared);
-        let first = shared.read(live_line);
-        assert_eq!(shown.message(), first);
-        shared.update(|snapshot| snapshot.elapsed_ns = 50);
-        live.tick_at(start + REDRAW_EVERY / 2, &shared);
-        assert_eq!(shown.message(), first, "not yet time to draw again");
-        live.tick_at(start + REDRAW_EVERY, &shared);
-        assert_ne!(shown.message(), first);
-        assert_eq!(shown.message(), shared.read(live_line));
-    }
-
-    #[test]
-    fn on_a_terminal_a_fleet_has_its_rows_below_the_line() {
-        let (shown, shared, start) = (spinner(ProgressDrawTarget::hidden()), shared(), Instant::now());
-        let mut live = Live::on(LiveOutput::Redrawn(shown.clone()), start);
-        live.tick_at(start, &shared);
-        assert_eq!(shown.prefix(), "");
-        let fleet = Fleet::example(1);
-        shared.update(|snapshot| snapshot.fleet = Some(fleet.clone()));
-        live.tick_at(start + REDRAW_EVERY, &shared);
-        assert_eq!(shown.message(), shared.read(live_line));
-        assert_eq!(shown.prefix(), fleet.live_rows().join("\n"));
-        assert_eq!(shown.prefix().lines().count(), 2, "a heading and a row");
+        let line = shared.read(|snapshot| live_line_within(snapshot, 40));
+        assert_eq!(text, format!("{line}\n{line}\n"));
+        assert!(line.contains("left") && line.len() < shared.read(live_line).len(), "{line}");
     }
 }

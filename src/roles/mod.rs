@@ -27,6 +27,7 @@ pub mod target;
 mod timing;
 pub(crate) mod tls_files;
 pub(crate) mod tokens;
+mod tty;
 pub(crate) mod variables;
 pub mod worker;
 

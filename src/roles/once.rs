@@ -1,13 +1,12 @@
 //! `--once`: sends each scenario once on the threads of a normal run and prints both messages.
 
-use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use super::load_threads::{LoadThreads, Task};
 use super::resolver;
 use super::signals::Interrupts;
 use super::tls_files::{self, warn_of_insecure};
-use super::{Exit, Failure, machine};
+use super::{Exit, Failure, machine, summary};
 use crate::cli::Options;
 use crate::client::RunSpec;
 use crate::plan::{Expect, Load, Model, Plan, Shard};
@@ -20,7 +19,7 @@ use crate::verdict;
 /// Send each scenario of `plan` once, in order, and print requests and responses.
 ///
 /// # Errors
-/// The target was not reached, or a signal came.
+/// The target was not reached, a signal came, or the page cannot be written.
 pub(crate) fn run(
     options: &Options,
     plan: &Plan,
@@ -47,8 +46,7 @@ pub(crate) fn run(
             failure: &failure(&tally),
         };
         let gap = if i > 0 { "\n" } else { "" };
-        // A closed pipe does not change the verdict.
-        let _ = io::stdout().write_all((gap.to_owned() + &trial.page()).as_bytes());
+        summary::print_all("--once", &(gap.to_owned() + &trial.page()))?;
         if !trial.is_well() {
             exit = Exit::Failed;
         }

@@ -8,6 +8,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::Exit;
+use super::live::screen;
 
 /// Counts the signals received.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +27,16 @@ impl Interrupts {
         let count = Arc::new(AtomicUsize::new(0));
         let (asked, by_term) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         for signal in [SIGINT, SIGTERM] {
-            // The order matters: only a signal that finds the flag set ends the process.
+            // The order matters: only a signal that finds the flag set ends the process, and the live view has
+            // to give the terminal back before.
+            let was_asked = asked.clone();
+            let give_back = move || {
+                if was_asked.load(Ordering::Relaxed) {
+                    screen::give_back();
+                }
+            };
+            // SAFETY: giving the terminal back is async-signal-safe.
+            unsafe { signal_hook::low_level::register(signal, give_back) }?;
             flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, asked.clone())?;
             flag::register(signal, asked.clone())?;
             if signal == SIGTERM {

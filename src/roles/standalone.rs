@@ -4,7 +4,6 @@
 //! plan ─▶ machine ─▶ threads connect ─▶ start ─▶ live view ─▶ last windows ─▶ summary, reports, exit code
 //! ```
 
-use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -90,6 +89,11 @@ pub(crate) fn carry_out(
         Ok(Measured::Nothing(exit)) => return Ok(exit),
         Ok(Measured::Run { spent }) => summary::conclude(options, &shared).inspect(|_| {
             if server.is_some() {
+                if options.listen.is_some() && options.linger_ns == 0 && !options.quiet {
+                    log::info(
+                        "the status server and its /metrics end with the run: --linger DURATION keeps them up",
+                    );
+                }
                 linger(options, interrupts, spent);
             }
         }),
@@ -137,7 +141,7 @@ fn measure(
     let flight = preflight::check(&plan, whole, threads.count, options.busy_poll, &machine);
     let tls = tls_files::read(&plan, tls_files::folder(options.plan.as_deref())).map_err(Failure::usage)?;
     if options.check {
-        print!("{}", describe(&plan, &flight, &threads, &machine, seed));
+        summary::print_all("--check", &describe(&plan, &flight, &threads, &machine, seed))?;
         let exit = if flight.refusals.is_empty() { Exit::Passed } else { Exit::Incomplete };
         return Ok(Measured::Nothing(exit));
     }
@@ -190,7 +194,7 @@ fn see_through(
     load_threads.control.start(start_at_ns);
     let collector = load_threads.collect(shared, (start_at_ns, start_at_ns), None)?;
     let mut abort = Abort::default();
-    let mut live = Live::new(options.quiet, io::stderr().is_terminal());
+    let mut live = Live::new(options);
     let (mut interrupted, mut spent) = (false, 0);
     let mut explain_at = None;
     while !collector.is_finished() {
@@ -213,7 +217,7 @@ fn see_through(
         }
         if explain_at.take_if(|at| Instant::now() >= *at).is_some() {
             let (drain_ns, by_signal) = (load_threads.spec.plan.load.drain_ns, stop.by_signal());
-            live.notes().say(&shared.read(|s| stopping_line(s, drain_ns, by_signal)));
+            live.remark(&shared.read(|s| stopping_line(s, drain_ns, by_signal)));
         }
         std::thread::sleep(LOOK_EVERY);
         live.tick(shared);

@@ -3,14 +3,18 @@
 //! The summary goes to standard output, unless a report does (`--report -`). Then it goes to standard error,
 //! so that the pipe has the report alone. With `--log-format json` it is one message there, without color.
 //! Annotations are never part of a message: GitHub reads only lines that begin with `::`.
+//!
+//! A result that nobody can read is no result: if the summary or a report cannot be written, the exit code is that
+//! of a run that could not be carried out.
 
 use std::io::{self, IsTerminal, Write};
 
 use super::github::Job;
 use super::timing::wall_clock;
-use super::{Exit, Failure, log, report_files};
+use super::{Exit, Failure, log, report_files, tty};
 use crate::cli::{Options, Report};
 use crate::report::figures::{Threshold, Verdict};
+use crate::report::terminal::{DEFAULT_WIDTH, Layout};
 use crate::report::{InstrumentFigures, file, github, terminal};
 use crate::run::{Ending, RunInfo, SharedSnapshot, Snapshot};
 
@@ -34,33 +38,59 @@ struct FinalOutput {
 /// Print the summary, write the reports, and choose the exit code.
 ///
 /// # Errors
-/// A report cannot be written; the summary is printed all the same.
+/// The summary or a report cannot be written; the others are written all the same.
 pub(crate) fn conclude(options: &Options, shared: &SharedSnapshot) -> Result<Exit, Failure> {
     let job = Job::from_environment();
-    let to_stdout = options.reports.iter().any(|report| report.path().is_none());
-    let is_message = to_stdout && log::is_json();
-    let terminal = if to_stdout { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
-    let color = terminal && !is_message && !options.no_color && !no_color_asked();
-    let output = shared.read(|snapshot| render(options, snapshot, color, job.is_some()));
-    let mut words = if options.quiet && to_stdout { String::new() } else { output.summary };
-    if is_message && !words.is_empty() {
+    let to_stderr = options.reports.iter().any(|report| report.path().is_none());
+    let is_message = to_stderr && log::is_json();
+    let layout = layout(options, to_stderr, is_message);
+    let output = shared.read(|snapshot| render(options, snapshot, layout, job.is_some()));
+    let mut words = output.summary;
+    if is_message {
         log::info(words.trim_end());
         words.clear();
     }
     words += &output.annotations;
-    // A closed pipe does not keep the reports from being written.
-    let _ = if to_stdout {
-        io::stderr().write_all(words.as_bytes())
-    } else {
-        io::stdout().write_all(words.as_bytes())
+    let printed = match to_stderr {
+        true => io::stderr().write_all(words.as_bytes()).map_err(|e| ("standard error", e)),
+        false => print(&words).map_err(|e| ("standard output", e)),
     };
     if let Some(Err(message)) = job.map(|job| job.summarise(&output.job_summary)) {
         log::note(&message);
     }
+    let mut unwritten: Vec<String> = Vec::new();
+    unwritten.extend(printed.err().map(|(place, e)| format!("summary: not written to {place}: {e}")));
     for (report, text) in options.reports.iter().zip(&output.reports) {
-        put(report, text).map_err(|e| Failure::incomplete(format!("--report {report}: not written: {e}")))?;
+        unwritten.extend(put(report, text).err().map(|e| format!("--report {report}: not written: {e}")));
     }
-    Ok(output.exit)
+    if unwritten.is_empty() { Ok(output.exit) } else { Err(Failure::incomplete(unwritten.join("\n"))) }
+}
+
+/// How the summary looks where it goes.
+fn layout(options: &Options, to_stderr: bool, is_message: bool) -> Layout {
+    let is_terminal = if to_stderr { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
+    let is_terminal = is_terminal && !is_message;
+    let size = if to_stderr { tty::size(io::stderr()) } else { tty::size(io::stdout()) };
+    Layout {
+        width: size.filter(|_| is_terminal).map_or(DEFAULT_WIDTH, |(columns, _)| columns),
+        color: is_terminal && tty::wants_color(options),
+        glyphs: tty::glyphs(),
+        verdict_last: is_terminal,
+    }
+}
+
+/// Print all that `what` has to say on standard output.
+///
+/// # Errors
+/// It cannot be written.
+pub(crate) fn print_all(what: &str, text: &str) -> Result<(), Failure> {
+    print(text).map_err(|e| Failure::incomplete(format!("{what}: not written to standard output: {e}")))
+}
+
+/// Write to standard output and see that it arrives.
+fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
 }
 
 /// The run failed: write the reason into every requested report, so that a file of an earlier run is not
@@ -73,7 +103,7 @@ pub(crate) fn fail(options: &Options, shared: &SharedSnapshot, failure: Failure)
     let interrupted = failure.exit == Exit::Interrupted;
     let ending = if interrupted { Ending::Interrupted } else { Ending::Incomplete };
     shared.update(|s| s.fail(ending, failure.message.clone()));
-    let output = shared.read(|snapshot| render(options, snapshot, false, false));
+    let output = shared.read(|snapshot| render(options, snapshot, layout(options, true, true), false));
     // Print why the run failed, not that a report could not be written.
     options.reports.iter().zip(&output.reports).for_each(|(report, text)| drop(put(report, text)));
     failure
@@ -88,23 +118,18 @@ pub fn fail_unread(options: &Options, failure: Failure) -> Failure {
 fn put(report: &Report, text: &str) -> io::Result<()> {
     match report.path() {
         Some(path) => report_files::write(path, text),
-        None => io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()),
+        None => print(text),
     }
 }
 
-/// The convention of no-color.org: set and not empty.
-fn no_color_asked() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-}
-
-fn render(options: &Options, snapshot: &Snapshot, color: bool, in_job: bool) -> FinalOutput {
+fn render(options: &Options, snapshot: &Snapshot, layout: Layout, in_job: bool) -> FinalOutput {
     let instrument = snapshot.instrument();
     let thresholds = Threshold::all(snapshot);
     let for_job = |draw: fn(&Snapshot, &InstrumentFigures, &[Threshold]) -> String| {
         if in_job { draw(snapshot, &instrument, &thresholds) } else { String::new() }
     };
     FinalOutput {
-        summary: terminal::summary(snapshot, &instrument, color, terminal::DEFAULT_WIDTH),
+        summary: terminal::summary_in(snapshot, &instrument, layout),
         reports: options
             .reports
             .iter()

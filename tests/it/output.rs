@@ -166,6 +166,56 @@ fn a_quiet_run_says_only_how_it_ended() {
 }
 
 #[test]
+fn a_report_on_standard_output_leaves_the_summary_to_standard_error_even_when_quiet() {
+    let script = answering();
+    let ended = run(&[&script.url(), "-n", "5", "--quiet", "--report", "-"]);
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((ended.code, &report["totals"]["ok"]), (Some(0), &5.into()));
+    assert!(ended.stderr.starts_with("DONE") && ended.stderr.contains("5 ok"), "{}", ended.stderr);
+}
+
+/// A pipe that nobody reads any more.
+fn closed_pipe() -> OwnedFd {
+    let (_reader, writer) = std::io::pipe().unwrap();
+    writer.into()
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_an_error() {
+    let script = answering();
+    let url = script.url();
+    let plan = format!("base_url: {url}\ndefaults: {{ requests: 5 }}\nscenarios: [{{ path: / }}]\n");
+    let dir = RunDir::new();
+    let plan = dir.write("plan.yaml", plan);
+    let cases = [
+        (&[&url, "-n", "5"][..], "summary: not written to standard output: "),
+        (&[&url, "-n", "5", "--report", "-"], "--report -: not written: "),
+        (&["--plan", &plan, "--once"], "--once: not written to standard output: "),
+        (&["--plan", &plan, "--check"], "--check: not written to standard output: "),
+    ];
+    for (args, message) in cases {
+        let full = || File::options().write(true).open("/dev/full").unwrap().into();
+        let ends: [(&dyn Fn() -> OwnedFd, &str); 2] =
+            [(&full, "No space left on device"), (&closed_pipe, "Broken pipe")];
+        for (stdout, why) in ends {
+            let ended = start_with(args, |command| {
+                command.stdout(stdout());
+            });
+            let ended = ended.end();
+            let message = format!("loadtester: {message}{why}");
+            assert_eq!(ended.code, Some(3), "{args:?}: {ended:?}");
+            assert!(ended.stderr.contains(&message), "{args:?}: {message} is not in {ended:?}");
+        }
+    }
+    // Reports are written although the summary is not.
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let ended = start_with(&[&url, "-n", "5"], |command| {
+        command.stdout(full);
+    });
+    assert_eq!(ended.end().number("totals.ok"), 5);
+}
+
+#[test]
 fn away_from_a_terminal_there_are_only_plain_lines() {
     let script = answering();
     let ended = run(&[&script.url(), "-c", "2", "-d", "1s", "--listen", "127.0.0.1:0"]);

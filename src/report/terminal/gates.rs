@@ -1,6 +1,7 @@
 //! Thresholds, broken expectations and the baseline comparison in the summary.
 
-use super::page::{Page, Style, shorten};
+use super::line::{Style, shorten};
+use super::page::Page;
 use crate::report::compared::{self, ChangeKind};
 use crate::report::figures::{BrokenExpectation, Threshold};
 use crate::report::sanitize::one_line;
@@ -22,7 +23,7 @@ pub(crate) fn thresholds(page: &mut Page, snapshot: &Snapshot) {
         return;
     }
     page.blank();
-    page.paragraph(Style::Strong, 0, "thresholds");
+    page.heading("thresholds");
     let rows: Vec<_> = thresholds.iter().map(threshold_row).collect();
     page.columns(2, &rows);
 }
@@ -44,16 +45,16 @@ pub(crate) fn broken_expectations(page: &mut Page, snapshot: &Snapshot) {
         return;
     }
     page.blank();
-    page.paragraph(Style::Strong, 0, "broken expectations (first of each kind)");
+    page.heading("broken expectations (first of each kind)");
     for one in broken.iter().take(MOST_BROKEN) {
-        page.paragraph(Style::Plain, 2, &format!("\"{}\": {}", one_line(one.scenario), one_line(one.what)));
+        page.paragraph(2, &format!("\"{}\": {}", one_line(one.scenario), one_line(one.what)));
         if !one.excerpt.is_empty() {
             let excerpt = shorten(&one_line(one.excerpt), EXCERPT_COLUMNS);
-            page.paragraph(Style::Plain, 4, &format!("status {}, body {excerpt}", one.status));
+            page.paragraph(4, &format!("status {}, body {excerpt}", one.status));
         }
     }
     if let more @ 1.. = broken.len().saturating_sub(MOST_BROKEN) {
-        page.paragraph(Style::Plain, 2, &format!("and {more} more: --report FILE.json holds them all"));
+        page.paragraph(2, &format!("and {more} more: --report FILE.json holds them all"));
     }
 }
 
@@ -64,14 +65,22 @@ pub(crate) fn baseline(page: &mut Page, snapshot: &Snapshot) {
     };
     page.blank();
     let title = format!("against {}: {}", compared::against(against), compared.outcome.name());
-    page.paragraph(Style::Strong, 0, &title);
-    compared::remarks(against, &compared).iter().for_each(|remark| page.paragraph(Style::Warn, 2, remark));
+    page.heading(&title);
+    compared::remarks(against, &compared).iter().for_each(|remark| page.paragraph(2, remark));
     let (significant, other): (Vec<&Change>, Vec<&Change>) =
         compared.changes.iter().partition(|c| c.significant);
     if significant.is_empty() && !other.is_empty() {
-        page.paragraph(Style::Good, 2, &compared::answer(against, &compared));
+        page.paragraph(2, &compared::answer(against, &compared));
     }
     let all_together: Vec<&Change> = other.into_iter().filter(|c| c.scenario.is_none()).collect();
+    let large = |change: &&&Change| change.regression().abs() > against.max_regression;
+    let reasons: Vec<String> = all_together
+        .iter()
+        .filter(large)
+        .filter_map(|change| {
+            Some(format!("{}: {}", change.figure.name(), compared::not_significant_because(change)?))
+        })
+        .collect();
     let rows: Vec<_> = significant
         .iter()
         .take(MOST_CHANGES)
@@ -81,24 +90,25 @@ pub(crate) fn baseline(page: &mut Page, snapshot: &Snapshot) {
     if !rows.is_empty() {
         page.columns(2, &rows);
     }
+    reasons.iter().for_each(|reason| page.paragraph(2, reason));
     if let more @ 1.. = significant.len().saturating_sub(MOST_CHANGES) {
-        page.paragraph(Style::Plain, 2, &format!("and {more} more: --report FILE.json holds them all"));
+        page.paragraph(2, &format!("and {more} more: --report FILE.json holds them all"));
     }
 }
 
 fn change_row(change: &Change, max_regression: f64) -> (Style, Vec<String>) {
-    let style = match ChangeKind::of(change, max_regression) {
+    let kind = ChangeKind::of(change, max_regression);
+    let style = match kind {
         ChangeKind::Worse => Style::Bad,
         ChangeKind::Allowed => Style::Warn,
         ChangeKind::Better => Style::Good,
         ChangeKind::Chance => Style::Plain,
     };
     let cells = [
+        kind.name().to_owned(),
         compared::whose(change),
         change.figure.name().to_owned(),
-        compared::values(change).join(" -> "),
-        compared::moved(change),
-        compared::meaning(change, max_regression),
+        format!("{} ({})", compared::values(change).join(" -> "), compared::moved(change)),
     ];
     (style, cells.into())
 }

@@ -1,15 +1,19 @@
 //! The parts of the summary, each from the snapshot to a few lines of a page.
 
-use super::page::{Page, Style};
+use super::bars::Glyphs;
+use super::distribution;
+use super::line::Style;
+use super::page::{Column, Page};
 use crate::report::availability;
 use crate::report::figures::{
     Connections, InstrumentFigures, Outcomes, Rate, Totals, dropped_because, explain, resends, status_codes,
     turned_away,
 };
+use crate::report::fleet::FINAL_COLUMNS;
 use crate::report::format::{bytes, count, percent, rate as per_second, short_count, time, time_in_interval};
 use crate::report::sanitize::one_line;
 use crate::report::scenario_rows;
-use crate::run::{RunInfo, Snapshot};
+use crate::run::{Fleet, RunInfo, Snapshot};
 use crate::tally::{Counter, Histogram, RowCounter, RowTime, RowTimer, Timer, quantile};
 use crate::units::plural;
 
@@ -21,6 +25,17 @@ const ROWS: [(&str, f64); 6] =
 const DIFFERENCE_WORTH_SHOWING: f64 = 0.05;
 /// Scenarios shown: a screenful; the report file has all.
 const MOST_SCENARIOS: usize = 20;
+/// What a row says of a scenario.
+pub(crate) const SCENARIO_COLUMNS: [Column; 8] = [
+    Column::text("scenario", 0),
+    Column::figures("weight", 5),
+    Column::figures("sent", 4),
+    Column::figures("ok", 3),
+    Column::figures("failed", 0),
+    Column::figures("ok rate", 2),
+    Column::figures("p50", 1),
+    Column::figures("p99", 0),
+];
 /// Load threads listed individually; more are summarized as a range.
 const MOST_THREADS: usize = 8;
 
@@ -97,37 +112,50 @@ pub(crate) fn availability(page: &mut Page, snapshot: &Snapshot) {
         page.field("answered", &[format!("{share} of the time"), gap]);
     }
     if let Some(remark) = availability::remark(snapshot) {
-        page.paragraph(Style::Warn, 2, &remark);
+        page.paragraph(2, &remark);
     }
 }
 
-/// Response time, and service time next to it where the two differ.
-pub(crate) fn latency(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
+/// Response time, and service time next to it where the two differ; then the distribution of response times.
+pub(crate) fn latency(page: &mut Page, snapshot: &Snapshot, totals: &Totals, glyphs: Glyphs) {
     let response = snapshot.tally.times(RowTime::Response);
     let service = snapshot.tally.times(RowTime::Service);
     if response.count() == 0 {
-        page.paragraph(Style::Strong, 0, "latency: no exchange ended, so there are no times to show");
+        page.heading("latency: no exchange ended, so there are no times to show");
     } else {
         let both = snapshot.run.model == "open" || tell_apart(&response, &service);
         let shown = if both { vec![&response, &service] } else { vec![&response] };
-        let mut header = vec!["latency".to_owned(), "response time [95 %]".to_owned()];
-        header.extend(both.then(|| "service time [95 %]".to_owned()));
-        let row = |label: &str, cell: &dyn Fn(&Histogram) -> String| {
-            let cells = shown.iter().map(|h| cell(h));
-            (Style::Plain, std::iter::once(label.to_owned()).chain(cells).collect::<Vec<_>>())
-        };
-        let mut rows = vec![(Style::Strong, header)];
-        rows.push(row("  min", &|h| optional(h.min())));
-        for (label, q) in ROWS {
-            rows.push(row(&format!("  {label}"), &|h| percentile(h, q)));
-        }
-        rows.push(row("  max", &|h| optional(h.max())));
-        rows.push(row("  mean", &|h| optional(h.mean().map(|ns| ns.round() as u64))));
-        page.columns(0, &rows);
+        // Without their intervals the figures fit any width.
+        let rows = [true, false].map(|intervals| latency_rows(&shown, intervals));
+        page.columns(0, rows.iter().find(|rows| page.fit(0, rows)).unwrap_or(&rows[1]));
         by_ending(page, snapshot);
         too_few(page, &response);
     }
     left_out(page, &response, totals);
+    distribution::sketch(page, &response, glyphs);
+}
+
+/// A heading and a row for each figure of these times, response times first.
+fn latency_rows(shown: &[&Histogram], intervals: bool) -> Vec<(Style, Vec<String>)> {
+    let title = |name: &str| if intervals { format!("{name} [95 %]") } else { name.to_owned() };
+    let names = ["response time", "service time"].map(title);
+    let header = std::iter::once("latency".to_owned()).chain(names.into_iter().take(shown.len()));
+    let row = |label: &str, cell: &dyn Fn(&Histogram) -> String| {
+        let cells = shown.iter().map(|h| cell(h));
+        (Style::Plain, std::iter::once(label.to_owned()).chain(cells).collect::<Vec<_>>())
+    };
+    let mut rows = vec![(Style::Strong, header.collect())];
+    rows.push(row("  min", &|h| optional(h.min())));
+    for (label, q) in ROWS {
+        let cell = |h: &Histogram| match intervals {
+            true => percentile(h, q),
+            false => optional(quantile::percentile(h, q)),
+        };
+        rows.push(row(&format!("  {label}"), &cell));
+    }
+    rows.push(row("  max", &|h| optional(h.max())));
+    rows.push(row("  mean", &|h| optional(h.mean().map(|ns| ns.round() as u64))));
+    rows
 }
 
 /// Response times of successful and failed requests separately, where there are both.
@@ -174,11 +202,7 @@ fn too_few(page: &mut Page, histogram: &Histogram) {
         .collect();
     if !missing.is_empty() {
         let have = plural(n, "sample");
-        page.paragraph(
-            Style::Plain,
-            2,
-            &format!("– too few samples: {}; there are {have}", missing.join(", ")),
-        );
+        page.paragraph(2, &format!("– too few samples: {}; there are {have}", missing.join(", ")));
     }
 }
 
@@ -192,11 +216,11 @@ fn left_out(page: &mut Page, response: &Histogram, totals: &Totals) {
         missing.push(format!("{} unfinished", count(totals.unfinished)));
     }
     if !missing.is_empty() {
-        page.paragraph(Style::Warn, 2, &format!("not in these times: {}", missing.join(", ")));
+        page.paragraph(2, &format!("not in these times: {}", missing.join(", ")));
     }
     if response.saturated() > 0 {
         let n = count(response.saturated());
-        page.paragraph(Style::Warn, 2, &format!("{n} over one hour are in as one hour"));
+        page.paragraph(2, &format!("{n} over one hour are in as one hour"));
     }
 }
 
@@ -207,29 +231,30 @@ pub(crate) fn scenarios(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
     }
     page.blank();
     let chosen = scenario_rows::choose(snapshot, MOST_SCENARIOS);
-    let rows: Vec<Vec<String>> = chosen
-        .shown
-        .iter()
-        .map(|place| {
-            let ((name, weight), s) = (&run.scenarios[*place], &snapshot.tally.rows()[*place]);
-            vec![
-                name.clone(),
-                weight.to_string(),
-                short_count(s.counter(RowCounter::Sent)),
-                short_count(s.completed()),
-                short_count(s.failed()),
-                snapshot.per_second(s.completed()).map_or("–".to_owned(), per_second),
-                optional(quantile::percentile(&s.times(RowTime::Response), 0.5)),
-                optional(quantile::percentile(&s.times(RowTime::Response), 0.99)),
-            ]
-        })
-        .collect();
-    page.table(&["scenario", "weight", "sent", "ok", "failed", "ok rate", "p50", "p99"], &rows);
+    let rows: Vec<Vec<String>> =
+        chosen.shown.iter().map(|place| scenario_row(snapshot, run, *place)).collect();
+    page.table(&SCENARIO_COLUMNS, &rows);
     if let more @ 1.. = chosen.rest.len() {
         let order = "those with the most failures, then those with the most requests";
         let all = "--report FILE.scenarios.csv holds them all";
-        page.paragraph(Style::Plain, 0, &format!("and {} more (above: {order}): {all}", count(more as u64)));
+        page.paragraph(0, &format!("and {} more (above: {order}): {all}", count(more as u64)));
     }
+}
+
+/// The cells of [`SCENARIO_COLUMNS`] for the scenario at this index of the plan.
+pub(crate) fn scenario_row(snapshot: &Snapshot, run: &RunInfo, place: usize) -> Vec<String> {
+    let ((name, weight), row) = (&run.scenarios[place], &snapshot.tally.rows()[place]);
+    let times = row.times(RowTime::Response);
+    vec![
+        one_line(name),
+        weight.to_string(),
+        short_count(row.counter(RowCounter::Sent)),
+        short_count(row.completed()),
+        short_count(row.failed()),
+        snapshot.per_second(row.completed()).map_or("–".to_owned(), per_second),
+        optional(quantile::percentile(&times, 0.5)),
+        optional(quantile::percentile(&times, 0.99)),
+    ]
 }
 
 /// Requests that did not succeed, by outcome, with an explanation.
@@ -254,7 +279,7 @@ pub(crate) fn failures(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
     }
     if !rows.is_empty() {
         page.blank();
-        page.paragraph(Style::Strong, 0, "what went wrong (share of due)");
+        page.heading("what went wrong (share of due)");
         page.columns(2, &rows);
     }
 }
@@ -265,7 +290,7 @@ pub(crate) fn first_failures(page: &mut Page, snapshot: &Snapshot, run: &RunInfo
         return;
     }
     page.blank();
-    page.paragraph(Style::Strong, 0, "first of each kind");
+    page.heading("first of each kind");
     for failure in &snapshot.first_failures {
         let name = run.scenarios.get(failure.scenario).map_or("?", |(name, _)| name);
         let tally = snapshot.tally.rows().get(failure.scenario);
@@ -274,7 +299,7 @@ pub(crate) fn first_failures(page: &mut Page, snapshot: &Snapshot, run: &RunInfo
         let (outcome, detail) = (failure.outcome.name(), one_line(&failure.detail));
         let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
         let line = format!("after {at}, \"{name}\", {outcome}{detail} ({} in all)", count(times));
-        page.paragraph(Style::Plain, 2, &line);
+        page.paragraph(2, &line);
     }
 }
 
@@ -373,4 +398,24 @@ pub(crate) fn own_error(page: &mut Page, snapshot: &Snapshot) {
         let periods = plural(snapshot.throttled_periods, "period");
         page.field("throttled", &[format!("{} of CPU time in {periods}", time(snapshot.throttled_ns))]);
     }
+}
+
+/// A row for each worker, then what the result lacks.
+pub(crate) fn fleet(page: &mut Page, fleet: &Fleet) {
+    page.table(&worker_columns(FINAL_COLUMNS), &fleet.final_rows());
+    fleet.remarks().iter().for_each(|remark| page.paragraph(0, remark));
+}
+
+/// The columns of a table of workers with these names.
+pub(crate) fn worker_columns(names: [&'static str; 7]) -> [Column; 7] {
+    let [worker, state, share, rate, fifth, sixth, seen] = names;
+    [
+        Column::text(worker, 0),
+        Column::text(state, 0),
+        Column::text(share, 4),
+        Column::figures(rate, 0),
+        Column::figures(fifth, 1),
+        Column::figures(sixth, 3),
+        Column::figures(seen, 2),
+    ]
 }
