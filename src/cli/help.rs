@@ -1,4 +1,4 @@
-//! Generates the help, by topic, and the README's table of flags.
+//! Generates the help, by topic.
 
 use super::layout::entry;
 use super::table::{FLAGS, Flag, Group, Kind};
@@ -15,12 +15,12 @@ pub(super) const SUMMARY: &str = "measures an HTTP API under load, and itself wh
 
 /// Command lines and what they do.
 pub(super) const EXAMPLES: [(&str, &str); 6] = [
-    ("loadtester --demo", "look around: a target of its own"),
-    ("loadtester localhost:8081/path -c 50 -d 30s", "as fast as 50 connections go"),
-    ("loadtester localhost:8081/path -r 1000 -d 30s", "1000/s, come what may"),
+    ("loadtester --demo", "a first look, with its own target"),
+    ("loadtester localhost:8081/path -c 50 -d 30s", "as fast as 50 connections can"),
+    ("loadtester localhost:8081/path -r 1000 -d 30s", "1000 requests per second"),
     ("loadtester loadplan.yaml --report result.json", "several scenarios"),
-    ("loadtester loadplan.yaml --check", "is the plan right?"),
-    ("loadtester help plan", "the keys of a plan"),
+    ("loadtester loadplan.yaml --check", "check a plan, send nothing"),
+    ("loadtester help plan", "explain the keys of a plan"),
 ];
 
 /// The examples of the help that fits a screen.
@@ -32,12 +32,12 @@ const BRIEF_EXAMPLES: [(&str, &str); 3] = [
 
 /// Exit codes and what they say.
 pub(super) const EXIT_CODES: [(&str, &str); 6] = [
-    ("0", "passed; without thresholds and baseline: at least one request ended ok"),
-    ("1", "a threshold does not hold, a figure is worse than in the baseline, or no request ended ok"),
+    ("0", "passed; without thresholds and baseline: at least one request succeeded"),
+    ("1", "a threshold failed, a figure is worse than in the baseline, or no request succeeded"),
     ("2", "bad usage or bad plan"),
-    ("3", "the run could not be carried out, or no connection was ever established"),
+    ("3", "the run could not be carried out, or no connection was ever made"),
     ("4", "the measurement cannot support a verdict"),
-    ("130", "interrupted; what was measured is still printed and written"),
+    ("130", "interrupted; the results so far are still printed and written"),
 ];
 
 /// The three lines shown when there is nothing to do.
@@ -99,26 +99,21 @@ fn exit_codes() -> String {
 
 /// What the flag does, whether it may be repeated, and its default.
 pub(super) fn explained(flag: &Flag) -> String {
-    let again = if flag.kind == Kind::Repeatable { "; repeatable" } else { "" };
     let default =
         if flag.default.is_empty() { String::new() } else { format!(" (default: {})", flag.default) };
-    format!("{}{again}{default}", flag.help)
+    explained_without_default(flag) + &default
+}
+
+/// What the flag does, and whether it may be repeated.
+pub(super) fn explained_without_default(flag: &Flag) -> String {
+    let again = if flag.kind == Kind::Repeatable { "; repeatable" } else { "" };
+    format!("{}{again}", flag.help)
 }
 
 /// `-c, --connections N`.
 pub(super) fn typed(flag: &Flag) -> String {
     let names = flag.names().collect::<Vec<_>>().join(", ");
     if flag.value.is_empty() { names } else { format!("{names} {}", flag.value) }
-}
-
-/// The README's table of flags.
-pub fn markdown_table() -> String {
-    let mut text = "| flag | meaning | default |\n|---|---|---|\n".to_owned();
-    for flag in &FLAGS {
-        let again = if flag.kind == Kind::Repeatable { "; repeatable" } else { "" };
-        text += &format!("| `{}` | {}{again} | {} |\n", typed(flag), flag.help, flag.default);
-    }
-    text
 }
 
 #[cfg(test)]
@@ -157,12 +152,5 @@ mod tests {
             assert!(help.contains(&entry), "{entry}");
         }
         assert!(help.contains("130 interrupted") && help.contains("Examples:"));
-    }
-
-    #[test]
-    fn the_markdown_table_has_a_row_of_three_cells_for_each_flag() {
-        let table = markdown_table();
-        assert_eq!(table.lines().count(), FLAGS.len() + 2);
-        assert!(table.lines().all(|line| line.matches('|').count() == 4), "{table}");
     }
 }

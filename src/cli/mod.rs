@@ -2,7 +2,7 @@
 //!
 //! `table` lists the flags, `arguments` checks the arguments against it, `parse` extracts the values,
 //! `source` finds out what the arguments without a flag are, `contradictions` rejects what does not go together, and
-//! `help`, `topics` and `man` make the help texts. Files are not opened
+//! `help`, `topics`, `man` and `markdown` make the help texts and docs/cli.md. Files are not opened
 //! and addresses not bound here.
 
 mod allowed;
@@ -14,6 +14,7 @@ mod fleet;
 mod help;
 mod layout;
 mod man;
+mod markdown;
 mod options;
 mod parse;
 mod report;
@@ -25,8 +26,9 @@ mod topics;
 mod values;
 
 pub use completions::completions;
-pub use help::{help, markdown_table};
+pub use help::help;
 pub use man::man_page;
+pub use markdown::markdown;
 pub(crate) use options::Timestamps;
 pub use options::{LogFormat, Options, Role};
 pub use parse::{log_format_of, parse, reports_of};

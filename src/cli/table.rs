@@ -1,4 +1,4 @@
-//! The table of all flags, from which parsing, help, the man page, completions and the README's table are made.
+//! The table of all flags. Parsing, help, the man page, completions and docs/cli.md are made from it.
 
 use super::options::Role;
 
@@ -53,11 +53,11 @@ impl Group {
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::What => "What to do",
-            Self::HowMuch => "How much load (instead of what the plan says)",
-            Self::Request => "The request, when there is a URL and no plan",
-            Self::Connections => "Connections (instead of what the plan says)",
-            Self::Results => "Results while and after it runs",
-            Self::Measurement => "How it is measured",
+            Self::HowMuch => "Load (overrides the plan)",
+            Self::Request => "Request (for a URL, without a plan)",
+            Self::Connections => "Connections (override the plan)",
+            Self::Results => "Results",
+            Self::Measurement => "Measurement",
             Self::Fleet => "Several machines",
             Self::Other => "Other",
         }
@@ -140,115 +140,115 @@ const FLEET: &[Role] = &[Role::Worker, Role::Coordinator];
 
 /// All flags, in the order of the help.
 pub(super) static FLAGS: [Flag; 58] = [
-    flag("--plan", "FILE", What, PLANS, "the load plan, a YAML file; the first argument may name it instead; `-` reads standard input"),
-    flag("--env", "KEY=VALUE", What, PLANS, "a value for `${KEY}` in the plan; takes precedence over --env-file and the environment")
+    flag("--plan", "FILE", What, PLANS, "the load plan, a YAML file; `-` reads standard input; also the first argument without a flag"),
+    flag("--env", "KEY=VALUE", What, PLANS, "a value for `${KEY}` in the plan; overrides --env-file and the environment")
         .repeatable()
         .brief("a value for `${KEY}` in the plan"),
-    flag("--env-file", "FILE", What, PLANS, "lines of KEY=VALUE for `${KEY}` in the plan; takes precedence over the environment"),
-    flag("--demo", "", What, ALONE, "start a target of its own and load it with a sample plan"),
-    flag("--role", "ROLE", What, ALL, "`standalone`, `worker`, `coordinator`, or `target` for the demo target alone")
+    flag("--env-file", "FILE", What, PLANS, "a file with lines of KEY=VALUE for `${KEY}` in the plan; overrides the environment"),
+    flag("--demo", "", What, ALONE, "start a demo target and run a sample plan against it"),
+    flag("--role", "ROLE", What, ALL, "what this process is: `standalone`, `worker`, `coordinator`, or `target`, the demo target")
         .default("standalone"),
-    flag("--check", "", What, ALONE, "check the plan, print what would be sent and needed; send nothing")
+    flag("--check", "", What, ALONE, "check the plan and print what it would send and need; send nothing")
         .brief("print what would be sent; send nothing"),
-    flag("--once", "", What, ALONE, "send each scenario once, print both sides, times and what it expects")
+    flag("--once", "", What, ALONE, "send each scenario once; print request, response, times and expectations")
         .brief("send each request once, print both sides"),
-    flag("--schema", "", What, ALL, "print the plan's JSON Schema"),
-    flag("-c", "N", HowMuch, PLANS, "connections; with a rate, the most connections")
+    flag("--schema", "", What, ALL, "print the JSON Schema of a plan"),
+    flag("-c", "N", HowMuch, PLANS, "number of connections; with a rate, the highest number")
         .or("--connections")
         .default("10; with a rate 1000")
         .brief("connections (10)"),
-    flag("-r", "RATE", HowMuch, PLANS, "requests due per second, like `500/s`, `1000` or `10/min`; makes it the open model")
+    flag("-r", "RATE", HowMuch, PLANS, "open model: requests due per second, like `500/s`, `1000` or `10/min`")
         .or("--rate")
         .brief("requests due, like 500/s or 10/min, come what may"),
-    flag("-n", "N", HowMuch, PLANS, "stop after so many measured requests, like `5000` or `10k`; with -r no -d is needed")
+    flag("-n", "N", HowMuch, PLANS, "stop after this many measured requests, like `5000` or `10k`; -r then needs no -d")
         .or("--requests")
         .brief("stop after so many requests, like 10k"),
-    flag("-d", "DURATION", HowMuch, PLANS, "measure for so long, like `30s` or `2m30s`")
+    flag("-d", "DURATION", HowMuch, PLANS, "how long to measure, like `30s` or `2m30s`")
         .or("--duration")
         .default("10s for a URL without -n")
         .brief("measure for so long, like 30s or 2m30s (10s)"),
-    flag("--stages", "STAGES", HowMuch, PLANS, "the open model by pieces, like `30s:500/s,1m:500/s`: each a straight line to its rate, the first from 0/s; `0s:500/s` jumps")
+    flag("--stages", "STAGES", HowMuch, PLANS, "open model with a changing rate, like `30s:500/s,1m:500/s`: each stage moves in a straight line to its rate, the first from 0/s; `0s:500/s` jumps")
         .brief("ramp to rates, like 30s:500/s,1m:500/s"),
     flag("-m", "METHOD", Request, ALONE, "request method")
         .or("--method")
         .default("GET; with -b POST")
         .brief("method (GET; with -b POST)"),
-    flag("-H", "'NAME: VALUE'", Request, ALONE, "header field; one given twice is sent twice")
+    flag("-H", "'NAME: VALUE'", Request, ALONE, "header field; a name given twice is sent twice")
         .or("--header")
         .repeatable()
         .brief("header field; more than once for more"),
     flag("-b", "BODY", Request, ALONE, "request body; `@FILE` reads it from a file")
         .or("--body")
         .brief("body; @FILE reads it from a file"),
-    flag("--user", "USER:PASSWORD", Request, ALONE, "basic authentication, as `http://USER:PASSWORD@HOST/` asks for it; other users of the machine may see a command line")
+    flag("--user", "USER:PASSWORD", Request, ALONE, "basic authentication, like `http://USER:PASSWORD@HOST/`; other users of this machine can see command lines")
         .or("-u")
         .brief("basic authentication"),
-    flag("--timeout", "DURATION", Request, ALONE, "from send to last byte of a response")
+    flag("--timeout", "DURATION", Request, ALONE, "time from sending a request to the last byte of its response")
         .default("30s")
         .brief("how long a response may take (30s)"),
-    flag("--cacert", "FILE", Request, ALONE, "PEM file of the CAs to trust").default("the system's"),
-    flag("--cert", "FILE", Request, ALONE, "PEM file of our own certificate, for a target that wants one"),
-    flag("--key", "FILE", Request, ALONE, "PEM file of its private key"),
-    flag("--insecure", "", Request, ALONE, "accept any certificate").or("-k").brief("accept any certificate"),
-    flag("--no-keepalive", "", Connections, PLANS, "a connection for each request, which says `Connection: close`"),
-    flag("--resolve", "HOST:PORT:ADDRESS", Connections, PLANS, "connect to this IP address instead of those of the target's name")
+    flag("--cacert", "FILE", Request, ALONE, "PEM file with the CAs to trust").default("the system's"),
+    flag("--cert", "FILE", Request, ALONE, "PEM file with the client certificate, for a target that asks for one"),
+    flag("--key", "FILE", Request, ALONE, "PEM file with the private key of --cert"),
+    flag("--insecure", "", Request, ALONE, "accept any server certificate").or("-k").brief("accept any certificate"),
+    flag("--no-keepalive", "", Connections, PLANS, "open a connection for each request, and send `Connection: close`"),
+    flag("--resolve", "HOST:PORT:ADDRESS", Connections, PLANS, "connect to this IP address instead of resolving the target's name")
         .repeatable(),
-    flag("-4", "", Connections, PLANS, "only the IPv4 addresses of the target's name").or("--ipv4"),
-    flag("-6", "", Connections, PLANS, "only the IPv6 addresses of the target's name").or("--ipv6"),
+    flag("-4", "", Connections, PLANS, "use only IPv4 addresses of the target's name").or("--ipv4"),
+    flag("-6", "", Connections, PLANS, "use only IPv6 addresses of the target's name").or("--ipv6"),
     flag(
         "--report", "FILE",
         Results, JUDGES,
-        "write the result, the format by the name's end: .json .html .xml (JUnit) .csv (timeline) .scenarios.csv .hlog; \
-         `-` is JSON on standard output",
+        "write the result to a file; its extension selects the format: .json .html .xml (JUnit) .csv (timeline) \
+         .scenarios.csv .hlog; `-` is JSON on standard output",
     )
     .repeatable()
     .brief("write .json .html .xml (JUnit) .csv .hlog"),
     flag("--report-schema", "", Results, ALL, "print the JSON Schema of report.json"),
-    flag("--label", "KEY=VALUE", Results, PLANS, "what reports and the metric loadtester_run_info say of the run, like `build=17`")
+    flag("--label", "KEY=VALUE", Results, PLANS, "label of the run, like `build=17`, for reports and the metric loadtester_run_info")
         .repeatable(),
-    flag("--baseline", "FILE", Results, JUDGES, "compare with an earlier .json; exit with 1 when it is worse")
+    flag("--baseline", "FILE", Results, JUDGES, "compare with an earlier .json report; exit with 1 if this run is worse")
         .brief("compare with an earlier .json; 1 if worse"),
-    flag("--max-regression", "PERCENT", Results, JUDGES, "how much worse a figure may be than in the baseline")
+    flag("--max-regression", "PERCENT", Results, JUDGES, "how much worse than the baseline a figure may be")
         .default("10%"),
-    flag("--baseline-any-plan", "", Results, JUDGES, "compare though the baseline is of another plan"),
-    flag("--strict", "", Results, JUDGES, "exit with 4 when the measurement is not trustworthy"),
-    flag("--listen", "ADDR", Results, ALL, "address of the status server or demo target")
+    flag("--baseline-any-plan", "", Results, JUDGES, "compare even if the baseline is of another plan"),
+    flag("--strict", "", Results, JUDGES, "exit with 4 if the measurement is not trustworthy"),
+    flag("--listen", "ADDR", Results, ALL, "address of the status server or of the demo target")
         .default("status server 127.0.0.1:8089; coordinator 0.0.0.0:8080, without tokens 127.0.0.1:8080; target: a free port")
         .brief("dashboard and metrics (127.0.0.1:8089)"),
     flag("--no-listen", "", Results, SENDERS, "no status server"),
-    flag("--metrics-scenarios", "N", Results, PLANS, "scenarios with rows of their own in /metrics and /status, the first ones of the plan; /metrics has the rest as `_other`")
+    flag("--metrics-scenarios", "N", Results, PLANS, "how many scenarios, from the first on, get rows of their own in /metrics and /status; /metrics adds up the rest as `_other`")
         .default("100"),
-    flag("--linger", "DURATION", Results, JUDGES, "keep the status server up for so long after the end")
+    flag("--linger", "DURATION", Results, JUDGES, "keep the status server up for this long after the run")
         .default("0s"),
-    flag("--quiet", "", Results, PLANS, "print the result only, no progress").brief("print the result only"),
-    flag("--no-color", "", Results, JUDGES, "no colors; the variable NO_COLOR does the same"),
-    flag("--log-format", "FORMAT", Results, ALL, "messages on standard error as `text`, or as `json`: one object a line, with level, worker and run")
+    flag("--quiet", "", Results, PLANS, "print only the result, no progress").brief("print the result only"),
+    flag("--no-color", "", Results, JUDGES, "no colors; the environment variable NO_COLOR does the same"),
+    flag("--log-format", "FORMAT", Results, ALL, "format of messages on standard error: `text`, or `json` for one object per line with level, worker and run")
         .default("text"),
-    flag("--threads", "N", Measurement, SENDERS, "load threads").default("one per whole core allowed to us"),
-    flag("--no-pin", "", Measurement, SENDERS, "leave threads to the scheduler (they are pinned from 3 cores on)"),
-    flag("--timestamps", "SOURCE", Measurement, SENDERS, "where receive times come from: `kernel` or `user`")
+    flag("--threads", "N", Measurement, SENDERS, "number of load threads").default("one per whole core this process may use"),
+    flag("--no-pin", "", Measurement, SENDERS, "do not pin load threads to cores (they are pinned on 3 or more cores)"),
+    flag("--timestamps", "SOURCE", Measurement, SENDERS, "source of receive times: `kernel` or `user`")
         .default("kernel"),
-    flag("--busy-poll", "", Measurement, SENDERS, "never sleep between events; for cores nobody else needs"),
+    flag("--busy-poll", "", Measurement, SENDERS, "never sleep between events; for cores that nothing else needs"),
     flag("--seed", "N", Measurement, JUDGES, "seed of all randomness").default("random, printed"),
-    flag("--coordinator", "URL", Fleet, WORKER, "where a worker reports, like http://coordinator-svc:8080"),
-    flag("--workers", "N", Fleet, COORDINATOR, "a coordinator starts when N have joined").default("1"),
-    flag("--join-timeout", "DURATION", Fleet, COORDINATOR, "how long a coordinator waits for them; for one that was lost before the start 2m at most")
+    flag("--coordinator", "URL", Fleet, WORKER, "the coordinator of this worker, like http://coordinator-svc:8080"),
+    flag("--workers", "N", Fleet, COORDINATOR, "start the run when N workers have joined").default("1"),
+    flag("--join-timeout", "DURATION", Fleet, COORDINATOR, "how long to wait for workers; for one that was lost before the start at most 2m")
         .default("15m"),
-    flag("--slot", "N", Fleet, WORKER, "a worker's place; a new process of the same place takes the old one's part")
-        .default("the variable JOB_COMPLETION_INDEX, or any free one"),
-    flag("--allow-target", "TARGET", Fleet, WORKER, "what a worker may load, HOST, HOST:PORT or unix:SOCKET; anything else is refused")
+    flag("--slot", "N", Fleet, WORKER, "this worker's slot; a new process with the same slot replaces the old one")
+        .default("the variable JOB_COMPLETION_INDEX, or any free slot"),
+    flag("--allow-target", "TARGET", Fleet, WORKER, "a target this worker may load: HOST, HOST:PORT or unix:SOCKET; it refuses any other")
         .default("any")
         .repeatable(),
-    flag("--state-dir", "DIR", Fleet, COORDINATOR, "where a coordinator keeps its journal, to go on after a crash"),
-    flag("--token-file", "FILE", Fleet, FLEET, "holds the token that workers show to the coordinator")
+    flag("--state-dir", "DIR", Fleet, COORDINATOR, "directory of the coordinator's journal, to continue after a crash"),
+    flag("--token-file", "FILE", Fleet, FLEET, "file with the token that workers show to the coordinator")
         .default("the variable LOADTESTER_TOKEN"),
-    flag("--operator-token-file", "FILE", Fleet, COORDINATOR, "holds the token that starts and stops runs")
+    flag("--operator-token-file", "FILE", Fleet, COORDINATOR, "file with the token that starts and stops runs")
         .default("the variable LOADTESTER_OPERATOR_TOKEN"),
-    flag("--public-status", "", Fleet, PLANS, "let everybody read status, metrics and dashboard without a token"),
+    flag("--public-status", "", Fleet, PLANS, "let anybody read status, metrics and dashboard without a token"),
     flag("--completions", "SHELL", Other, ALL, "print completions for `bash`, `zsh` or `fish`"),
     flag("--man", "", Other, ALL, "print the man page"),
     flag("--version", "", Other, ALL, "print the version").or("-V"),
-    flag("--help", "", Other, ALL, "print the help that fits a screen; `--help all` and `help TOPIC` print the rest")
+    flag("--help", "", Other, ALL, "print the short help; `--help all` and `help TOPIC` print the rest")
         .or("-h")
         .brief("more: all, or a topic as below"),
 ];

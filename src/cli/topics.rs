@@ -55,23 +55,23 @@ whoever brings it.
 pub(super) const VARIABLES: [(&str, &str); 10] = [
     (
         "NAME",
-        "any name that the plan has as `${NAME}` or `${NAME:-default}`; --env and --env-file take precedence; `$${` is the plain `${`",
+        "any name that the plan uses as `${NAME}` or `${NAME:-default}`; --env and --env-file override it; `$${` is a literal `${`",
     ),
     ("LOADTESTER_TOKEN", "the token that workers show to the coordinator (--token-file)"),
     ("LOADTESTER_OPERATOR_TOKEN", "the token that starts and stops runs (--operator-token-file)"),
-    ("LOADTESTER_READ_TOKEN", "a token that opens status, metrics and dashboard and no more"),
-    ("JOB_COMPLETION_INDEX", "a worker's place (--slot), as Kubernetes sets it"),
+    ("LOADTESTER_READ_TOKEN", "a token that may only read status, metrics and dashboard"),
+    ("JOB_COMPLETION_INDEX", "a worker's slot (--slot), as Kubernetes sets it"),
     ("NO_COLOR", "set and not empty: no colors (--no-color)"),
-    ("SSL_CERT_FILE", "PEM file of the CAs to trust instead of the system's"),
-    ("SSL_CERT_DIR", "directory of such files"),
-    ("GITHUB_ACTIONS", "`true`: the run annotates what failed"),
-    ("GITHUB_STEP_SUMMARY", "the file to which such a job's summary is added"),
+    ("SSL_CERT_FILE", "PEM file with the CAs to trust instead of the system's"),
+    ("SSL_CERT_DIR", "directory with such files"),
+    ("GITHUB_ACTIONS", "`true`: the run prints annotations for what failed"),
+    ("GITHUB_STEP_SUMMARY", "the file that the job summary is added to"),
 ];
 
 pub(super) fn environment() -> String {
     let entries = VARIABLES.iter().map(|(name, what)| entry(2, name, 29, what));
-    let file = "lines of KEY=VALUE; empty lines and lines that begin with # are skipped, `export ` before a key and quotes \
-                around a value are left out";
+    let file = "lines of KEY=VALUE; empty lines and lines that start with # are skipped, and so are `export ` before a key and \
+                quotes around a value";
     let entries = entries.collect::<String>();
     format!("Variables of the environment:\n{entries}\nThe file of --env-file:\n{}", entry(0, "", 2, file))
 }

@@ -26,52 +26,54 @@ const TLS_VERSION_PATTERN: &str = "^1\\.[23]$";
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "loadtester plan", extend("patternProperties" = {
-    "^x-": {"description": "Ignored: a place for anchors."}
+    "^x-": {"description": "Ignored. Keep YAML anchors here."}
 }), extend("examples" = [serde_json::json!({
     "base_url": "http://127.0.0.1:8081",
     "load": {"concurrency": 50, "rate": "500/s", "duration": "30s"},
     "scenarios": [{"name": "Get users", "path": "/v1/users?page=1"}]
 })]))]
 pub(super) struct Document {
-    /// What the plan is called: every report shows it.
+    /// The plan's name. Every report shows it.
     #[schemars(example = "Checkout, evening peak")]
     pub(crate) plan: Option<String>,
-    /// The target: scheme (http or https), host, port and, if all paths share one, a path prefix. Or a Unix
-    /// socket: `unix:/run/app.sock`, `unix:@name`, with a prefix `unix:/run/app.sock:/v1`.
+    /// The target: scheme (http or https), host, port and an optional prefix for all paths. A Unix socket is
+    /// written `unix:/run/app.sock` or `unix:@name`, with a prefix `unix:/run/app.sock:/v1`.
     #[schemars(required, example = "http://127.0.0.1:8081")]
     pub(crate) base_url: Option<String>,
-    /// What scenarios and load use when they say nothing themselves.
+    /// Values for all scenarios that do not set their own.
     pub(crate) defaults: Option<Defaults>,
-    /// How much load. Absent: the closed model with `defaults.concurrency` and `defaults.requests`.
+    /// How much load to apply and for how long. Without it: the closed model with `defaults.concurrency` and
+    /// `defaults.requests`.
     pub(crate) load: Option<LoadForm>,
-    /// How an https target is spoken to and believed.
+    /// TLS settings for an https target.
     pub(crate) tls: Option<TlsForm>,
-    /// Where connections go instead of to the host and port of `base_url`, as curl's `--connect-to` says it:
-    /// `host:port:to_host:to_port`. The first entry for the target counts; an empty part is any, or the same.
+    /// Connects to another host and port than those of `base_url`. Each entry reads `host:port:to_host:to_port`,
+    /// as in curl's `--connect-to`. The first entry that matches the target is used. An empty host or port on the
+    /// left matches any; an empty one on the right keeps that of the target.
     #[schemars(length(max = MAX_CONNECT_TO))]
     pub(crate) connect_to: Option<Vec<ConnectToForm>>,
-    /// What is sent. Requests are shared over scenarios by weight, exactly and evenly interleaved.
+    /// The requests to send. Their weights divide the load exactly, and the scenarios alternate evenly.
     #[schemars(required, length(min = 1, max = MAX_SCENARIOS))]
     pub(crate) scenarios: Option<Vec<ScenarioForm>>,
-    /// What the run has to keep to, all of it: `[scenario:] [service] figure < | <= | > | >= | == limit`.
-    /// Figures: p50 to p99.99, mean, max, error_rate, rate, dropped, count.
+    /// Limits the run must keep, all of them: `[scenario:] [service|ok|failed] figure < | <= | > | >= | == limit`.
+    /// Figures: p1 to p99.99, median, mean, max, error_rate, rate, dropped, count, answered_share, longest_gap.
     #[schemars(length(max = MAX_THRESHOLDS))]
     pub(crate) thresholds: Option<Vec<ThresholdForm>>,
-    /// What concerns a coordinator and its workers.
+    /// Settings for a coordinator and its workers.
     pub(crate) fleet: Option<FleetForm>,
-    /// What every report and the metric `loadtester_run_info` say of the run beside its figures, by name: letters,
-    /// digits and `_`.
+    /// Names and values that describe the run, such as a build number. Every report and the metric
+    /// `loadtester_run_info` carry them. A name has letters, digits and `_`, and does not start with a digit.
     #[allow(dead_code, reason = "read from the tree, which knows their order")]
     #[schemars(extend("maxProperties" = MAX_LABELS))]
     pub(crate) labels: Option<BTreeMap<String, LabelValue>>,
 }
 
-/// What concerns a coordinator and its workers.
+/// Settings for a coordinator and its workers.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FleetForm {
-    /// When a worker is lost in the middle of a run: `fail` ends it, `continue` goes on with less, `redistribute`
-    /// deals its share to the others (open model).
+    /// What to do when a worker is lost during the run. `fail` ends the run. `continue` goes on with less load.
+    /// `redistribute` gives its share to the other workers (open model only).
     #[schemars(extend("default" = "fail"))]
     pub(crate) on_worker_loss: Option<OnWorkerLossForm>,
 }
@@ -89,112 +91,118 @@ pub(super) enum OnWorkerLossForm {
     Redistribute,
 }
 
-/// What scenarios and load use when they say nothing themselves.
+/// Values for all scenarios that do not set their own.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Defaults {
     /// Request method.
     #[schemars(example = &"GET", extend("default" = "GET"))]
     pub(crate) method: Option<String>,
-    /// Header fields of every scenario; a list of values sends the field once for each. A scenario's own field of
-    /// the same name takes its place.
+    /// Header fields for every scenario. A list of values sends the field once for each value. A scenario's own
+    /// field of the same name replaces it.
     #[allow(dead_code, reason = "read from the tree, which knows their order")]
     #[schemars(extend("maxProperties" = MAX_HEADERS))]
     pub(crate) headers: Option<BTreeMap<String, HeaderValue>>,
-    /// From send to last byte, at most 1h; the connection is closed when it passes.
+    /// Time from sending the request to the last byte of the response, at most 1h. When it runs out, the request
+    /// has failed and its connection is closed.
     #[schemars(extend("default" = "30s"))]
     pub(crate) timeout: Option<Duration>,
-    /// From send to first byte, at most 1h, where it is shorter than `timeout`. Absent: only `timeout` counts.
+    /// Time from sending the request to the first byte of the response, at most 1h. Set it lower than `timeout`.
+    /// Without it only `timeout` applies.
     pub(crate) first_byte_timeout: Option<Duration>,
-    /// Redirects followed within the target's origin; one more, or one that leads elsewhere, is a failure.
-    /// 0: a redirect is an answer like any other.
+    /// The number of redirects to follow. One more redirect, or one to another origin, is a failure. With 0 a
+    /// redirect is a response like any other.
     #[schemars(range(min = 0, max = 20), extend("default" = 0))]
     pub(crate) follow_redirects: Option<u8>,
-    /// What every response has to be like. A scenario's own `expect` takes its place as a whole.
+    /// What every response must look like. A scenario's own `expect` replaces all of it.
     #[allow(dead_code, reason = "read from the tree, which knows its places")]
     pub(crate) expect: Option<ExpectForm>,
-    /// Connections; `load.concurrency` takes precedence over it.
+    /// The number of connections. `load.concurrency` takes precedence.
     #[schemars(range(min = 1, max = MAX_CONNECTIONS), example = 10)]
     pub(crate) concurrency: Option<u32>,
-    /// Requests of the whole run, when `load` does not say how long it is.
+    /// The number of requests in the run. Used only if `load` does not say how long the run is.
     pub(crate) requests: Option<Count>,
 }
 
-/// How much load. With a rate or stages: the open model, requests are due by a schedule. Without:
-/// the closed model, each connection sends its next request when the last one ended.
+/// How much load to apply and for how long. With a rate or stages this is the open model: requests are due by a
+/// schedule. Without them it is the closed model: each connection sends its next request when the last one ended.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LoadForm {
-    /// Closed model: connections, each with at most one request in flight (default 10). Open
-    /// model: the most connections (default: as needed, up to 1000).
+    /// Closed model: the number of connections, each with at most one request in flight (default 10). Open model:
+    /// the highest number of connections (default: as many as needed, up to 1000).
     #[schemars(range(min = 1, max = MAX_CONNECTIONS), example = 50)]
     pub(crate) concurrency: Option<u32>,
-    /// How long to measure, at most 720h; warm-up and drain come on top.
+    /// How long to measure, at most 720h. Warm-up and drain are extra.
     pub(crate) duration: Option<Duration>,
-    /// Stop after this many measured requests, or with `duration`, whichever comes first.
+    /// Stop after this many measured requests. With `duration`, whichever comes first ends the run.
     pub(crate) requests: Option<Count>,
-    /// Requests due per second, at most 10M/s. Needs `duration`.
+    /// Open model: the number of requests due per second, at most 10M/s. Needs `duration` or `requests`.
     pub(crate) rate: Option<Rate>,
-    /// Open model: how requests are spaced.
+    /// Open model: `even` spaces requests evenly. `poisson` spaces them at random, as independent users would.
     #[schemars(extend("default" = "even"))]
     pub(crate) arrivals: Option<ArrivalsForm>,
-    /// Open model by pieces, instead of `rate` and `duration`. Each stage moves in a straight line
-    /// from the rate before it to its own; the first begins at its `from` or at 0/s, `for: 0s` jumps.
+    /// Open model: a rate that changes, instead of `rate` and `duration`. Each stage moves in a straight line from
+    /// the rate before it to its own.
     #[schemars(length(min = 1, max = MAX_STAGES))]
     pub(crate) stages: Option<Vec<Stage>>,
-    /// Load is applied this long before results start; in the open model at the rate the schedule begins with.
+    /// Applies load for this long before measuring starts. In the open model at the rate the schedule starts with.
     #[schemars(extend("default" = "0s"))]
     pub(crate) warmup: Option<Duration>,
-    /// How long requests in flight may take at the end, at most 1h.
+    /// How long requests in flight may take to finish at the end, at most 1h.
     #[schemars(extend("default" = "5s"))]
     pub(crate) drain: Option<Duration>,
-    /// How long an attempt to connect may take, TLS included, at most 1h. Absent: as long as the longest
-    /// `timeout`, but no longer than 10s.
+    /// How long an attempt to connect may take, including TLS, at most 1h. Without it: as long as the longest
+    /// `timeout`, but at most 10s.
     pub(crate) connect_timeout: Option<Duration>,
-    /// Whether a connection carries more than one request. `false`: each request opens its own, says so with
-    /// `Connection: close`, and its time includes the opening.
+    /// Whether connections are reused. With `false` each request opens its own connection and sends
+    /// `Connection: close`, and its response time includes the time to connect.
     #[schemars(extend("default" = true))]
     pub(crate) keep_alive: Option<bool>,
-    /// A connection is closed after this many requests. Absent: none is.
+    /// Closes a connection after this many requests. Without it there is no limit.
     pub(crate) requests_per_connection: Option<Count>,
-    /// A connection is closed after the response in which it becomes this old, at most 720h. Absent: none is.
+    /// Closes a connection after the first response that ends when the connection is this old, at most 720h. Without
+    /// it there is no limit.
     pub(crate) connection_age: Option<Duration>,
-    /// How often the target's name is resolved again, at least 1s; new connections then go to the new
-    /// addresses. Absent: only at the start.
+    /// How often to resolve the target's name again, at least 1s. New connections then use the new addresses.
+    /// Without it the name is resolved once, at the start.
     pub(crate) resolve_every: Option<Duration>,
-    /// Addresses of this machine that connections come from, in turn: each has its own local ports.
+    /// Local addresses to connect from, in turn. Each address adds its own range of local ports. Without it the
+    /// kernel chooses.
     #[schemars(length(min = 1, max = MAX_SOURCE_ADDRESSES))]
     pub(crate) source_addresses: Option<Vec<IpForm>>,
-    /// Open model: due requests that may wait for a free connection; one more is dropped and counted.
+    /// Open model: the number of due requests that may wait for a free connection. Further requests are dropped and
+    /// counted.
     #[schemars(range(min = 1, max = MAX_BACKLOG), extend("default" = DEFAULT_BACKLOG))]
     pub(crate) backlog: Option<u32>,
 }
 
-/// How an https target is spoken to and believed. Files are named from the plan's folder and hold PEM.
+/// TLS settings for an https target. Files are PEM, and relative paths start at the plan's folder.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TlsForm {
-    /// Certificates of the CAs that are trusted, instead of the system's.
+    /// File with the CAs to trust instead of the system's, or with a self-signed certificate.
     #[schemars(example = "ca.pem")]
     pub(crate) ca: Option<String>,
-    /// Our own certificate, with its chain, for a target that wants one. Needs `key`.
+    /// File with the client certificate and its chain, for a target that asks for one. Needs `key`.
     #[schemars(example = "client.pem")]
     pub(crate) cert: Option<String>,
-    /// The private key of `cert`.
+    /// File with the private key of `cert`, not encrypted.
     #[schemars(example = "client.key")]
     pub(crate) key: Option<String>,
-    /// Trust any certificate. Whoever is between can then read and change everything.
+    /// Accepts any certificate. Anybody on the network path can then read and change everything.
     #[schemars(extend("default" = false))]
     pub(crate) insecure: Option<bool>,
-    /// The name asked for and looked for in the certificate, instead of the host of `base_url`.
+    /// The name to send as SNI and to expect in the certificate, instead of the host of `base_url`.
     #[schemars(example = "api.example.com")]
     pub(crate) server_name: Option<String>,
-    /// Take up earlier sessions in new connections, as browsers do. Without: a full handshake each time.
+    /// Resumes earlier TLS sessions in new connections, as browsers do. With `false` each connection makes a full
+    /// handshake.
     #[schemars(extend("default" = true))]
     pub(crate) resumption: Option<bool>,
-    /// The oldest version spoken, 1.2 or 1.3.
+    /// The oldest TLS version to offer, 1.2 or 1.3.
     pub(crate) min_version: Option<TlsVersionForm>,
-    /// The newest version spoken, 1.2 or 1.3.
+    /// The newest TLS version to offer, 1.2 or 1.3.
     pub(crate) max_version: Option<TlsVersionForm>,
 }
 
@@ -203,24 +211,24 @@ pub(super) struct TlsForm {
 #[serde(rename_all = "lowercase")]
 // Plain comments inside: with doc comments the schema would have one alternative per value.
 pub(super) enum ArrivalsForm {
-    // As evenly as the rate allows.
+    // Evenly spaced.
     Even,
     // Exponentially distributed gaps.
     Poisson,
 }
 
-/// A piece of the open model's schedule.
+/// One stage of the open model's schedule.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Stage {
-    /// How long it takes to get there; `0s` jumps.
+    /// How long the stage takes. With `0s` the rate jumps.
     #[serde(rename = "for")]
     #[schemars(required)]
     pub(crate) length: Option<Duration>,
-    /// The rate at its end.
+    /// The rate at the end of the stage.
     #[schemars(required)]
     pub(crate) rate: Option<Rate>,
-    /// Only in the first stage: the rate at its beginning.
+    /// First stage only: the rate it starts at.
     #[schemars(extend("default" = "0/s"))]
     pub(crate) from: Option<Rate>,
 }
@@ -229,57 +237,59 @@ pub(super) struct Stage {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScenarioForm {
-    /// Unique; how reports call it. Absent: method and path.
+    /// The scenario's name in reports, unique in the plan. Without it: method and path.
     #[schemars(example = "Get users")]
     pub(crate) name: Option<String>,
-    /// Its share of the requests, against the other scenarios' weights.
+    /// The scenario's share of the load, relative to the weights of the others.
     #[schemars(range(min = 1, max = MAX_PERIOD), extend("default" = 1))]
     pub(crate) weight: Option<u32>,
-    /// Path and query, percent-encoded, put after `base_url`.
+    /// Path and query, percent-encoded. They are appended to `base_url`.
     #[schemars(required, example = "/v1/users?page=1")]
     pub(crate) path: Option<String>,
     /// Request method.
     #[schemars(example = &"POST", extend("default" = "GET"))]
     pub(crate) method: Option<String>,
-    /// Header fields; a list of values sends the field once for each. `Connection`, `Content-Length` and
-    /// `Transfer-Encoding` are set by the tool.
+    /// Header fields. A list of values sends the field once for each value. The program sets `Connection`,
+    /// `Content-Length` and `Transfer-Encoding` itself.
     #[allow(dead_code, reason = "read from the tree, which knows their order")]
     #[schemars(extend("maxProperties" = MAX_HEADERS))]
     pub(crate) headers: Option<BTreeMap<String, HeaderValue>>,
-    /// Request body, sent as it stands.
+    /// Request body. It is sent unchanged.
     pub(crate) body: Option<String>,
-    /// From send to last byte, at most 1h; the connection is closed when it passes.
+    /// Time from sending the request to the last byte of the response, at most 1h. When it runs out, the request
+    /// has failed and its connection is closed.
     #[schemars(extend("default" = "30s"))]
     pub(crate) timeout: Option<Duration>,
-    /// From send to first byte, at most 1h, where it is shorter than `timeout`. Absent: only `timeout` counts.
+    /// Time from sending the request to the first byte of the response, at most 1h. Set it lower than `timeout`.
+    /// Without it only `timeout` applies.
     pub(crate) first_byte_timeout: Option<Duration>,
-    /// Redirects followed within the target's origin; one more, or one that leads elsewhere, is a failure.
-    /// 0: a redirect is an answer like any other.
+    /// The number of redirects to follow. One more redirect, or one to another origin, is a failure. With 0 a
+    /// redirect is a response like any other.
     #[schemars(range(min = 0, max = 20), extend("default" = 0))]
     pub(crate) follow_redirects: Option<u8>,
-    /// What every response has to be like, or it counts as failed. Absent: a status below 400.
+    /// What every response must look like. One that does not match counts as failed. Without it: a status below 400.
     #[allow(dead_code, reason = "read from the tree, which knows its places")]
     pub(crate) expect: Option<ExpectForm>,
 }
 
-/// What a response has to be like; all of it has to hold. Only what looks at bodies costs more than a comparison.
+/// What a response must look like, all of it. Only checks of headers and bodies keep the response.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "read from the tree, which knows its places")]
 pub(super) struct ExpectForm {
-    /// The status, or one of several; `2xx` is all from 200 to 299. Absent: a status below 400.
+    /// The status, or a list of allowed ones. `2xx` stands for 200 to 299. Without it: a status below 400.
     pub(crate) status: Option<StatusForm>,
-    /// By the field's name, its exact value, or `{contains: text}`. Of several fields of a name one will do.
+    /// By field name: the exact value, or `{contains: text}`. If the field occurs several times, one match is enough.
     #[schemars(extend("maxProperties" = MAX_EXPECTATIONS))]
     pub(crate) header: Option<BTreeMap<String, HeaderRuleForm>>,
-    /// A text that the body contains, or several.
+    /// A text that the body must contain, or a list of such texts.
     pub(crate) body_contains: Option<BodyContainsForm>,
-    /// By JSON pointer (RFC 6901), the value in a JSON body.
+    /// By JSON pointer (RFC 6901): the value in a JSON body.
     #[schemars(extend("maxProperties" = MAX_EXPECTATIONS))]
     pub(crate) json: Option<BTreeMap<String, JsonForm>>,
-    /// The body's length: a size, or the least and the most.
+    /// The length of the body: an exact size, or `min` and `max`.
     pub(crate) body_bytes: Option<BodyBytesForm>,
-    /// How much of a body is kept to be looked into; a larger one fails unchecked, as `body_too_large`.
+    /// How much of a body to keep for checks, at most 64MiB. A larger body fails as `body_too_large`, unchecked.
     #[schemars(extend("default" = "1MiB"))]
     pub(crate) max_body: Option<Size>,
 }
@@ -399,7 +409,7 @@ mixed_form!(
         "required": ["contains"],
         "additionalProperties": false,
         "properties": {
-            "contains": { "type": "string", "description": "A part of the value.", "examples": ["json"] }
+            "contains": { "type": "string", "description": "A text that the value must contain.", "examples": ["json"] }
         }
     }
 );
@@ -427,11 +437,11 @@ mixed_form!(
         "properties": {
             "min": {
                 "type": ["integer", "string"], "minimum": 0, "pattern": BYTES_PATTERN,
-                "description": "The least it may have.", "examples": ["1KiB"]
+                "description": "The smallest allowed size.", "examples": ["1KiB"]
             },
             "max": {
                 "type": ["integer", "string"], "minimum": 0, "pattern": BYTES_PATTERN,
-                "description": "The most it may have.", "examples": ["2MiB"]
+                "description": "The largest allowed size.", "examples": ["2MiB"]
             }
         }
     }
@@ -447,13 +457,13 @@ mixed_form!(
             "properties": {
                 "expression": {
                     "type": "string",
-                    "description": "The threshold itself.",
+                    "description": "The threshold itself, as in the short form.",
                     "examples": ["p99 < 250ms", "Get users: p95 < 100ms", "error_rate < 1%", "rate >= 495/s"]
                 },
                 "abort_after": {
                     "type": "string",
                     "pattern": DURATION_PATTERN,
-                    "description": "Stop the run once it has failed for so long without a break.",
+                    "description": "Stops the run once the threshold has been broken for this long without a pause.",
                     "examples": ["10s"]
                 }
             }
