@@ -84,7 +84,7 @@ const CHUNKED: &[u8] =
 fn http1_encode(bencher: Bencher) {
     let headers = [("Authorization", "Bearer token"), ("Content-Type", "application/json")];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let encode = || http1::encode("POST", black_box("/v1/users"), "127.0.0.1:8081", &headers, b"{}");
+    let encode = || http1::encode("POST", black_box("/v1/users"), "127.0.0.1:8081", &headers, (b"{}", false));
     bencher.bench_local(encode);
 }
 

@@ -15,6 +15,7 @@ mod named;
 // ── parts ──
 pub(crate) mod text;
 pub(crate) mod units;
+pub mod template;
 pub mod http;
 pub mod http1;
 pub mod schedule;

@@ -26,6 +26,11 @@ pub(crate) struct Closed {
     warm_up_next: u64,
     next: u64,
     end: u64,
+    /// Whether measured requests are numbered by their index: the ranges of all slots are disjoint then.
+    is_limited: bool,
+    /// The number of the next other request, and how far apart this slot's numbers are.
+    next_number: u64,
+    stride: u64,
 }
 
 /// Open model: requests are due by a schedule.
@@ -51,11 +56,23 @@ pub(crate) fn ends_with_requests(load: &Load) -> bool {
 /// Capacity for timetables that have not taken over yet: a fleet redistributes at most once a lease.
 const TIMETABLES: usize = 4;
 
+/// The most arrivals of `piece`: of Poisson ones, but for one run in 10²².
+fn most_arrivals(piece: &Piece, arrivals: Arrivals) -> u64 {
+    let mean = piece.arrivals();
+    match arrivals {
+        Arrivals::Even => mean.ceil() as u64,
+        // The mean and ten standard deviations.
+        Arrivals::Poisson => (mean + 10.0 * mean.sqrt() + 10.0).ceil() as u64,
+    }
+}
+
 /// The arrivals of one slice of a plan's schedule, in the warm-up and in the measured time.
 #[derive(Debug)]
 pub struct Timetable {
     warm_up: Schedule,
     measured: Schedule,
+    /// The number of the first measured request: those of the warm-up have the numbers below.
+    warm_up_numbers: u64,
 }
 
 impl Timetable {
@@ -75,14 +92,18 @@ impl Timetable {
         // Another seed, so that the measured time does not repeat the warm-up.
         let warm_up = Schedule::new(&level, *arrivals, !seed, slice, start_ns, None);
         let measured = Schedule::new(pieces, *arrivals, seed, slice, measured_from, load.requests);
-        Some(Self { warm_up: warm_up.beginning(from_ns), measured: measured.beginning(from_ns) })
+        Some(Self {
+            warm_up: warm_up.beginning(from_ns),
+            measured: measured.beginning(from_ns),
+            warm_up_numbers: most_arrivals(&level[0], *arrivals),
+        })
     }
 
     /// A timetable without arrivals; `None` in the closed model.
     pub(crate) fn nothing(load: &Load) -> Option<Self> {
         let Model::Open { arrivals, .. } = &load.model else { return None };
         let empty = || Schedule::new(&[], *arrivals, 0, (0, 1), 0, None);
-        Some(Self { warm_up: empty(), measured: empty() })
+        Some(Self { warm_up: empty(), measured: empty(), warm_up_numbers: 0 })
     }
 
     #[inline]
@@ -119,11 +140,15 @@ impl Demand {
                 // Slots begin at different offsets in the sequence, so that they do not run in lockstep.
                 let offset = period * share.arrivals.0 / share.arrivals.1;
                 let range = share.requests.clone().unwrap_or(offset..u64::MAX);
+                let (slot, of) = share.arrivals;
                 Self::Closed(Closed {
                     idle_users: share.connections,
                     warm_up_next: offset,
                     next: range.start,
                     end: range.end,
+                    is_limited: load.requests.is_some(),
+                    next_number: load.requests.unwrap_or(0) + slot,
+                    stride: of,
                 })
             }
             Some(timetable) => Self::Open(Box::new(Open {
@@ -183,7 +208,18 @@ impl Closed {
         let k = self.take(measured)?;
         // There are as many users as connections, and one of those is free.
         self.idle_users -= 1;
-        Some(Start::due(StepId::new(spec.picker.pick(k)), now, measured, tally))
+        let number = self.number(k, measured);
+        Some(Start::due(StepId::new(spec.picker.pick(k)), number, now, measured, tally))
+    }
+
+    /// The number in the run of the request at index `k`.
+    #[inline]
+    fn number(&mut self, k: u64, measured: bool) -> u64 {
+        if measured && self.is_limited {
+            return k;
+        }
+        self.next_number += self.stride;
+        self.next_number - self.stride
     }
 
     /// The next request's index in the sequence; `None` when none are left.
@@ -229,8 +265,9 @@ impl Open {
         if due.at_ns > now || due.at_ns >= phases.stop {
             return None;
         }
+        let number = due.k + if measured { self.timetable.warm_up_numbers } else { 0 };
         self.advance();
-        Some(Start::due(StepId::new(spec.picker.pick(due.k)), due.at_ns, measured, tally))
+        Some(Start::due(StepId::new(spec.picker.pick(due.k)), number, due.at_ns, measured, tally))
     }
 
     /// Queue `start` for a connection, or drop it if the backlog is full.

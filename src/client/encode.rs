@@ -1,11 +1,15 @@
-//! Encodes requests: a scenario's own, and as a redirect changes them.
+//! Encodes requests: a scenario's own, as a redirect changes them, and those with holes.
 
 use crate::http::describes_content;
-use crate::http1::{self, Request};
-use crate::plan::{Plan, Scenario};
+use crate::http1::{self, BodyFraming, HeadPart, Request};
+use crate::plan::{Plan, RequestTemplate, Scenario};
+use crate::template::{Context, Template};
 
-/// The encoded request of `scenario`.
+/// The encoded request of `scenario`; with holes, only what is the same in all its requests.
 pub(crate) fn encode(plan: &Plan, scenario: &Scenario) -> Request {
+    if scenario.template.is_some() {
+        return Request::empty(&scenario.method, !scenario.body.is_empty());
+    }
     encode_to(plan, scenario, &scenario.method, &scenario.path, true)
 }
 
@@ -25,5 +29,68 @@ pub(crate) fn encode_to(
         fields.push(("Connection".to_owned(), "close".to_owned()));
     }
     let body: &[u8] = if with_body { &scenario.body } else { &[] };
-    http1::encode(method, path, &plan.target.authority, &fields, body)
+    http1::encode(method, path, &plan.target.authority, &fields, (body, scenario.chunked))
+}
+
+/// A request with holes: its head up to the body's framing, and its body.
+#[derive(Debug)]
+pub(crate) struct EncodedTemplate {
+    head: Template,
+    body: Template,
+    framing: BodyFraming,
+}
+
+impl EncodedTemplate {
+    /// That of `scenario`; `None`: it has no holes.
+    pub(crate) fn of(plan: &Plan, scenario: &Scenario) -> Option<Self> {
+        let RequestTemplate { path, headers, body } = &**scenario.template.as_ref()?;
+        let closes = (!plan.connections.keep_alive).then_some("Connection");
+        let names = scenario.headers.iter().map(|(name, _)| name.as_str()).chain(closes);
+        let mut head = Template::default();
+        http1::head_parts(&scenario.method, &plan.target.authority, names, |part| match part {
+            HeadPart::Text(text) => head.push_text(text.as_bytes()),
+            HeadPart::Target => head.append(path),
+            HeadPart::Value(i) => match headers.get(i) {
+                Some(value) => head.append(value),
+                None => head.push_text(b"close"),
+            },
+        });
+        let framing = BodyFraming::of(&scenario.method, !scenario.body.is_empty(), scenario.chunked);
+        Some(Self { head, body: body.clone(), framing })
+    }
+
+    /// The longest request, in bytes.
+    pub(crate) fn most_bytes(&self) -> usize {
+        let body = self.body.most_bytes();
+        self.head.most_bytes() + body + BodyFraming::most_bytes(body)
+    }
+
+    /// Writes the request of `context` over that in `request`. `scratch` holds its body meanwhile.
+    pub(crate) fn render(&self, context: &Context<'_>, request: &mut Request, scratch: &mut Vec<u8>) {
+        scratch.clear();
+        self.body.render(context, scratch);
+        request.bytes.clear();
+        self.head.render(context, &mut request.bytes);
+        request.end_head(self.framing, scratch);
+    }
+}
+
+/// `scenario` with its holes filled.
+pub(crate) fn filled(scenario: &Scenario, context: &Context<'_>) -> Scenario {
+    let mut filled = scenario.clone();
+    let Some(template) = filled.template.take() else { return filled };
+    let bytes = |template: &Template| {
+        let mut bytes = Vec::new();
+        template.render(context, &mut bytes);
+        bytes
+    };
+    let text = |template: &Template| String::from_utf8_lossy(&bytes(template)).into_owned();
+    filled.path = text(&template.path);
+    filled
+        .headers
+        .iter_mut()
+        .zip(&template.headers)
+        .for_each(|((_, value), template)| *value = text(template));
+    filled.body = bytes(&template.body);
+    filled
 }

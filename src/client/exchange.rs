@@ -22,16 +22,18 @@ pub(crate) struct Start {
     /// Whether it is measured: it was due after the warm-up.
     pub(crate) measured: bool,
     pub(crate) due_ns: u64,
+    /// Its number in the run: no other request has it, on any thread or worker.
+    pub(crate) number: u64,
 }
 
 impl Start {
     /// A request of `step`, due at `due_ns`; counts it.
     #[inline]
-    pub(crate) fn due(step: StepId, due_ns: u64, measured: bool, tally: &mut Tally) -> Self {
+    pub(crate) fn due(step: StepId, number: u64, due_ns: u64, measured: bool, tally: &mut Tally) -> Self {
         if measured {
             tally.count_row(step, RowCounter::Due);
         }
-        Self { step, measured, due_ns }
+        Self { step, measured, due_ns, number }
     }
 
     /// Count it as dropped: it will not be sent.
@@ -52,6 +54,8 @@ pub(crate) struct Exchange {
     pub(crate) retried: bool,
     /// Redirects it has followed.
     pub(crate) redirects: u8,
+    /// Whether it sends a request of its own: one with holes, or one after a redirect.
+    pub(crate) has_own_request: bool,
     /// Whether this is a slot without an exchange.
     pub(crate) is_vacant: bool,
     /// The connection it is on or waits for.
@@ -100,6 +104,7 @@ impl Exchange {
         measured: false,
         retried: false,
         redirects: 0,
+        has_own_request: false,
         is_vacant: true,
         connection: 0,
         due_ns: 0,
@@ -113,7 +118,7 @@ impl Exchange {
     /// A due request, to go over `connection`.
     #[inline]
     pub(crate) fn new(start: Start, connection: u32) -> Self {
-        let Start { step, measured, due_ns } = start;
+        let Start { step, measured, due_ns, number: _ } = start;
         Self { step, measured, due_ns, connection, is_vacant: false, ..Self::VACANT }
     }
 

@@ -1,6 +1,9 @@
 //! The exchanges in progress, on all connections: their times, deadlines, captured responses and redirects.
 
+use std::borrow::Cow;
+
 use super::deadlines::Deadlines;
+use super::encode::{EncodedTemplate, filled};
 use super::exchange::{Exchange, Start};
 use super::judge;
 use super::redirect::RedirectedRequest;
@@ -40,8 +43,21 @@ pub(crate) struct Exchanges {
     timeouts: Box<[Timeouts]>,
     /// What is captured of each response; empty when responses are not inspected.
     captured: Box<[CapturedResponse]>,
-    /// The request after a redirect; empty when no scenario follows redirects.
-    redirected: Box<[Option<RedirectedRequest>]>,
+    /// Requests of single exchanges; empty when no scenario has holes or follows redirects.
+    own: Box<[OwnRequest]>,
+    /// Holds a body while its request is rendered.
+    scratch: Vec<u8>,
+}
+
+/// The request of a single exchange.
+#[derive(Clone, Debug)]
+struct OwnRequest {
+    /// The exchange's number in the run.
+    number: u64,
+    /// When it was rendered first: a value of the clock stays what it was.
+    rendered_ns: u64,
+    rendered: Request,
+    redirected: Option<RedirectedRequest>,
 }
 
 impl Exchanges {
@@ -61,6 +77,17 @@ impl Exchanges {
         };
         let follows = scenarios.iter().any(|s| s.follow_redirects > 0);
         let captures = judge::looks_into_responses(spec);
+        let longest = spec.templates.iter().flatten().map(EncodedTemplate::most_bytes).max();
+        let own = || OwnRequest {
+            number: 0,
+            rendered_ns: 0,
+            rendered: Request {
+                bytes: Vec::with_capacity(longest.unwrap_or(0)),
+                ..Request::empty("GET", false)
+            },
+            redirected: None,
+        };
+        let has_own = follows || longest.is_some();
         let ids = 0..capacity as u32;
         Self {
             places: vec![Exchange::VACANT; capacity].into(),
@@ -68,7 +95,8 @@ impl Exchanges {
             deadlines: Deadlines::new(capacity, lists),
             timeouts: scenarios.iter().map(of_scenario).collect(),
             captured: vec![CapturedResponse::default(); if captures { capacity } else { 0 }].into(),
-            redirected: vec![None; if follows { capacity } else { 0 }].into(),
+            own: (0..if has_own { capacity } else { 0 }).map(|_| own()).collect(),
+            scratch: Vec::with_capacity(longest.unwrap_or(0)),
         }
     }
 
@@ -77,7 +105,37 @@ impl Exchanges {
     pub(crate) fn insert(&mut self, start: Start, connection: u32) -> ExchangeId {
         let id = self.free.pop().expect("no more exchanges than connections can carry");
         self.places[id as usize] = Exchange::new(start, connection);
+        if let Some(own) = self.own.get_mut(id as usize) {
+            own.number = start.number;
+        }
         ExchangeId(id)
+    }
+
+    /// Fill the holes of its request, if it has any: its first send begins at `now`.
+    #[inline]
+    pub(crate) fn render(&mut self, spec: &RunSpec, id: ExchangeId, now: u64, tally: &mut Tally) {
+        if !spec.templates.is_empty() {
+            self.render_own(spec, id, now, tally);
+        }
+    }
+
+    fn render_own(&mut self, spec: &RunSpec, id: ExchangeId, now: u64, tally: &mut Tally) {
+        let exchange = &mut self.places[id.0 as usize];
+        let Some(template) = &spec.templates[exchange.step.index()] else { return };
+        if exchange.has_own_request {
+            return; // sent again, or after a redirect
+        }
+        let own = &mut self.own[id.0 as usize];
+        let context = spec.context(own.number, exchange.step, now);
+        let plain = &spec.requests[exchange.step.index()];
+        let bytes = std::mem::take(&mut own.rendered.bytes);
+        own.rendered = Request { bytes, ..*plain };
+        template.render(&context, &mut own.rendered, &mut self.scratch);
+        (own.rendered_ns, own.redirected) = (now, None);
+        exchange.has_own_request = true;
+        if spec.capture_last {
+            tally.capture_request(&own.rendered.bytes);
+        }
     }
 
     /// Remove an ended exchange and its deadline, and return the exchange.
@@ -122,10 +180,9 @@ impl Exchanges {
     #[inline]
     pub(crate) fn request<'a>(&'a self, spec: &'a RunSpec, id: ExchangeId) -> &'a Request {
         let exchange = self.get(id);
-        if exchange.redirects > 0
-            && let Some(redirected) = &self.redirected[id.0 as usize]
-        {
-            return &redirected.request;
+        if exchange.has_own_request {
+            let own = &self.own[id.0 as usize];
+            return own.redirected.as_ref().map_or(&own.rendered, |redirected| &redirected.request);
         }
         &spec.requests[exchange.step.index()]
     }
@@ -146,12 +203,19 @@ impl Exchanges {
         if exchange.redirects >= scenario.follow_redirects {
             return Err(RedirectError::TooMany);
         }
-        let place = self.redirected.get_mut(id.0 as usize).ok_or(RedirectError::TooMany)?;
-        let last = place.take().filter(|_| exchange.redirects > 0);
+        let own = self.own.get_mut(id.0 as usize).ok_or(RedirectError::TooMany)?;
+        let last = own.redirected.take().filter(|_| exchange.redirects > 0);
         let captured = self.captured.get(id.0 as usize).ok_or(RedirectError::BadLocation)?;
-        let next = RedirectedRequest::new(&spec.plan, scenario, last, (status, captured.head()))?;
-        *place = Some(next);
+        let scenario = match scenario.template {
+            None => Cow::Borrowed(scenario),
+            Some(_) => {
+                Cow::Owned(filled(scenario, &spec.context(own.number, exchange.step, own.rendered_ns)))
+            }
+        };
+        let next = RedirectedRequest::new(&spec.plan, &scenario, last, (status, captured.head()))?;
+        own.redirected = Some(next);
         exchange.redirects += 1;
+        exchange.has_own_request = true;
         tally.add(Counter::Redirects, u64::from(exchange.measured));
         Ok(())
     }

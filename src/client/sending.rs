@@ -184,6 +184,7 @@ impl Client {
     fn begin_send(&mut self, c: u32, id: ExchangeId, possible_ns: Option<u64>, now: u64) -> Action {
         let connection = self.pool.get_mut(c);
         connection.reserved = None;
+        self.exchanges.render(&self.spec, id, now, &mut self.tally);
         connection.wire.start(id, self.exchanges.request(&self.spec, id));
         self.exchanges.send_begins(&self.spec, id, possible_ns, now, &mut self.tally);
         Action::Send(c)

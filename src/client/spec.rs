@@ -1,17 +1,25 @@
 //! The read-only data that all threads of a run share.
 
-use super::encode::encode;
+use super::encode::{EncodedTemplate, encode};
 use crate::http1::Request;
 use crate::plan::Plan;
 use crate::schedule::Picker;
+use crate::tally::StepId;
+use crate::template::{Context, RUN_ID_BYTES};
 
 /// A checked plan with what is needed to run it.
 #[derive(Debug)]
 pub struct RunSpec {
     /// The checked plan.
     pub plan: Plan,
-    /// Requests as bytes, indexed like the plan's scenarios.
+    /// Requests as bytes, indexed like the plan's scenarios; those with holes have none.
     pub(crate) requests: Box<[Request]>,
+    /// Requests with holes, indexed likewise; empty if none has any.
+    pub(crate) templates: Box<[Option<EncodedTemplate>]>,
+    /// The run's id, at most [`RUN_ID_BYTES`] long.
+    pub(crate) run_id: String,
+    /// The wall clock when the run's clock was 0, in nanoseconds since the Unix epoch.
+    pub(crate) unix_origin_ns: u64,
     /// Chooses the scenario of the k-th request.
     pub picker: Picker,
     /// Seed of all randomness.
@@ -24,8 +32,30 @@ impl RunSpec {
     /// Encode `plan`'s requests and compute its sequence.
     pub fn new(plan: Plan, seed: u64) -> Self {
         let requests = plan.scenarios.iter().map(|s| encode(&plan, s)).collect();
+        let has_holes = plan.scenarios.iter().any(|s| s.template.is_some());
+        let with_holes = if has_holes { plan.scenarios.as_slice() } else { &[] };
+        let templates = with_holes.iter().map(|s| EncodedTemplate::of(&plan, s)).collect();
         let picker =
             Picker::new(&plan.weights(), seed).expect("a checked plan's weights have a short period");
-        Self { plan, requests, picker, seed, capture_last: false }
+        let (run_id, unix_origin_ns) = (String::new(), 0);
+        Self { plan, requests, templates, run_id, unix_origin_ns, picker, seed, capture_last: false }
+    }
+
+    /// The same for the run with this id, whose clock was 0 at `unix_origin_ns` of the wall clock.
+    pub(crate) fn of_run(mut self, mut id: String, unix_origin_ns: u64) -> Self {
+        id.truncate(id.floor_char_boundary(RUN_ID_BYTES));
+        (self.run_id, self.unix_origin_ns) = (id, unix_origin_ns);
+        self
+    }
+
+    /// What the values of a request are functions of that is the `number`th in the run, of `step`, and sent at `now`.
+    pub(crate) fn context(&self, number: u64, step: StepId, now: u64) -> Context<'_> {
+        Context {
+            seed: self.seed,
+            number,
+            step: step.0,
+            unix_ns: self.unix_origin_ns.saturating_add(now),
+            run_id: &self.run_id,
+        }
     }
 }

@@ -18,6 +18,7 @@ mod response;
 pub(crate) use connection::Connection;
 pub use error::ProtocolError;
 pub use head::{Framing, Head, MAX_HEAD_BYTES};
+pub(crate) use request::{BodyFraming, HeadPart, head_parts};
 pub use request::{Request, encode};
 pub use response::{Decoder, HeadMemo};
 pub(crate) use response::{DiscardableBody, FeedResult};

@@ -7,7 +7,7 @@ use super::model::{Plan, Scenario};
 use super::overrides::Overrides;
 use super::path::Path;
 use super::plan_schema::Document;
-use super::reader::PlanReader;
+use super::reader::{PlanReader, ReadFile};
 use super::secrets::Secrets;
 use super::yaml::Node;
 use super::{connections, fleet, identity, labels, load, scenario, threshold, tls};
@@ -19,9 +19,10 @@ pub(super) fn check(
     mut document: Document,
     source: &str,
     overrides: &Overrides,
+    files: &ReadFile<'_>,
     faults: &mut Faults,
 ) -> Option<Plan> {
-    let mut reader = PlanReader { root, faults };
+    let mut reader = PlanReader { root, faults, files };
     let name = plan_name(&mut reader, &document);
     let url = scenario::base(&mut reader, &document);
     let prefix = url.as_ref().map_or(String::new(), |url| url.rest.trim_end_matches('/').to_owned());

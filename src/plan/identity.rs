@@ -98,6 +98,8 @@ struct CanonicalPlan<'a> {
 #[derive(Serialize)]
 struct Sent<'a> {
     body: &'a [u8],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    chunked: bool,
     #[serde(skip_serializing_if = "Value::is_null")]
     expect: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,6 +132,7 @@ impl<'a> Sent<'a> {
         };
         Self {
             body: &scenario.body,
+            chunked: scenario.chunked,
             expect: scenario.expect.as_deref().map_or(Value::Null, expect),
             first_byte_timeout_ns: scenario.first_byte_timeout_ns,
             follow_redirects: Some(scenario.follow_redirects).filter(|most| *most > 0),

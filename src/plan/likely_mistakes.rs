@@ -35,24 +35,8 @@ fn of_scenario(plan: &Plan, scenario: &Scenario) -> Vec<String> {
         && !file.contains(char::is_whitespace)
     {
         warnings.push(format!(
-            "scenario {name} sends the text {} and not the content of a file: only `-b @FILE` on the command line \
-             reads one",
+            "scenario {name} sends the text {} and not the content of a file: write `body_file:` and its name",
             shown(body.trim_end())
-        ));
-    }
-    let texts = std::iter::once(scenario.path.as_str())
-        .chain(
-            scenario
-                .headers
-                .iter()
-                .filter(|(name, _)| !secrets::names_a_credential(name))
-                .map(|(_, value)| value.as_str()),
-        )
-        .chain(std::iter::once(body));
-    if let Some(hole) = texts.filter_map(template).next() {
-        warnings.push(format!(
-            "scenario {name} sends {} as it stands: there are no templates; a value from the environment is `${{NAME}}`",
-            shown(hole)
         ));
     }
     // A plan without a text is a URL with flags.
@@ -78,23 +62,6 @@ fn variable(text: &str) -> Option<&str> {
     is_name.then_some(variable)
 }
 
-/// The first `{{…}}` on one line of `text` that looks like the name of a variable.
-fn template(text: &str) -> Option<&str> {
-    let mut rest = text;
-    while let Some(at) = rest.find("{{").or_else(|| rest.find("%7B%7B")) {
-        let from = &rest[at..];
-        let (open, close) = if from.starts_with("{{") { ("{{", "}}") } else { ("%7B%7B", "%7D%7D") };
-        let inside = &from[open.len()..];
-        let end = inside.find(close)?;
-        let is_name = |c: char| c.is_ascii_alphanumeric() || "_.-$ |()%,'".contains(c);
-        if !inside[..end].trim().is_empty() && inside[..end].chars().all(is_name) {
-            return Some(&from[..open.len() + end + close.len()]);
-        }
-        rest = inside;
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,25 +79,15 @@ mod tests {
                     body: \"a=1\\n\"}";
         assert!(warnings(form).contains("`|-`"), "{}", warnings(form));
         assert!(warnings("{path: /, method: POST, body: '@photo.jpg'}").contains("`@photo.jpg`"));
-        for scenario in [
-            "{path: '/users/{{id}}'}",
-            "{path: '/users/%7B%7Bid%7D%7D'}",
-            "{path: /, headers: {X-Id: '{{ random.uuid }}'}}",
-            "{path: /, method: POST, body: '{\"a\": {}, \"id\": \"{{id}}\"}'}",
-        ] {
-            assert!(warnings(scenario).contains("as it stands"), "{scenario}: {}", warnings(scenario));
-        }
     }
 
     #[test]
     fn values_from_the_environment_are_not_shown() {
-        let text = "base_url: http://h\ndefaults: {requests: 9}\nscenarios:\n  - {path: /, method: POST, body: '${PW}', \
-                    headers: {X-Id: '${HOLE}', X-Token: '{{typed}}'}}\n";
-        let env = |name: &str| Some(if name == "PW" { "@hunter2" } else { "{{hunter3}}" }.to_owned());
+        let text = "base_url: http://h\ndefaults: {requests: 9}\nscenarios:\n  - {path: /, method: POST, body: '${PW}'}\n";
+        let env = |_: &str| Some("@hunter2".to_owned());
         let plan = parse(text, "plan", &Overrides::default(), &env).unwrap();
         let shown = likely_mistakes(&plan).join("\n");
-        assert!(shown.contains("`${PW}`") && shown.contains("`${HOLE}`"), "{shown}");
-        assert!(!shown.contains("hunter") && !shown.contains("typed"), "{shown}");
+        assert!(shown.contains("`${PW}`") && !shown.contains("hunter"), "{shown}");
     }
 
     #[test]

@@ -4,16 +4,21 @@
 /// bodies of 1 KiB.
 pub const MAX_PLAN_BYTES: usize = 8 << 20;
 
+/// The largest file that is sent as a body, in bytes. It is in memory once, whatever the number of connections.
+pub(crate) const MAX_BODY_FILE_BYTES: u64 = 64 << 20;
+
 /// The most scenarios one plan may hold.
 pub const MAX_SCENARIOS: usize = 5_000;
 /// The most connections one plan may ask for: more than the ports of 16 source addresses.
 pub(crate) const MAX_CONNECTIONS: u32 = 1_000_000;
 /// The most stages one plan may hold.
 pub(crate) const MAX_STAGES: usize = 1_000;
-/// The most due requests that may wait, 16 bytes each.
+/// The most due requests that may wait, 24 bytes each.
 pub(crate) const MAX_BACKLOG: u32 = 1_000_000;
 /// The most header fields in one mapping: servers refuse more than 100.
 pub(crate) const MAX_HEADERS: usize = 200;
+/// The most fields of a form, and the most parts of a multipart body.
+pub(crate) const MAX_FORM_FIELDS: usize = 1_000;
 /// The most labels of a run: each is repeated in every scrape.
 pub(crate) const MAX_LABELS: usize = 32;
 /// The highest rate a plan may ask for, in requests per second: over ten times what one machine sends.

@@ -10,6 +10,7 @@ use super::threshold::Threshold;
 use super::tls::Tls;
 use super::url::Target;
 use crate::schedule::{Arrivals, Piece};
+use crate::template::Template;
 
 /// A valid plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,6 +99,10 @@ pub struct Scenario {
     pub headers: Vec<(String, String)>,
     /// Request body; empty: none.
     pub body: Vec<u8>,
+    /// Path, headers and body with their holes, if there are any; the fields above then have them as typed.
+    pub template: Option<Box<RequestTemplate>>,
+    /// Whether the body is sent in chunks instead of with its length.
+    pub chunked: bool,
     /// Nanoseconds from send to last byte, over all redirects; the connection is closed when they pass.
     pub timeout_ns: u64,
     /// Nanoseconds from send to first byte, likewise; without effect unless shorter than `timeout_ns`.
@@ -106,6 +111,24 @@ pub struct Scenario {
     pub follow_redirects: u8,
     /// Expectations of its responses; `None`: a status below 400.
     pub expect: Option<Box<Expect>>,
+}
+
+/// A request with holes, which are filled for each request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestTemplate {
+    /// Path and query.
+    pub(crate) path: Template,
+    /// The values of the scenario's headers, in their order.
+    pub(crate) headers: Vec<Template>,
+    pub(crate) body: Template,
+}
+
+impl RequestTemplate {
+    /// The longest request that it makes, in bytes, without what is the same in all requests.
+    pub(crate) fn most_bytes(&self) -> usize {
+        let headers: usize = self.headers.iter().map(Template::most_bytes).sum();
+        self.path.most_bytes() + headers + self.body.most_bytes()
+    }
 }
 
 /// What a coordinator does when a worker is lost in the middle of a run.

@@ -11,6 +11,7 @@ use super::model::Plan;
 use super::overrides::Overrides;
 use super::path::Path;
 use super::plan_schema::Document;
+use super::reader::ReadFile;
 use super::secrets::Secrets;
 use super::shown_text::shown_text;
 use super::yaml::{self, Node};
@@ -61,7 +62,7 @@ impl UrlTls {
     }
 }
 
-/// The plan in `text`. `source` is its name in messages; `env` looks up a variable.
+/// The plan in `text`, which names no files of bodies. `source` is its name in messages; `env` looks up a variable.
 ///
 /// # Errors
 /// All faults at once.
@@ -71,12 +72,30 @@ pub fn parse(
     overrides: &Overrides,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Plan, Faults> {
+    parse_with_files(text, source, overrides, env, &no_files)
+}
+
+fn no_files(_: &str) -> Result<Vec<u8>, String> {
+    Err("no files are read here".to_owned())
+}
+
+/// The plan in `text`; `files` reads those that it names for bodies.
+///
+/// # Errors
+/// All faults at once.
+pub fn parse_with_files(
+    text: &str,
+    source: &str,
+    overrides: &Overrides,
+    env: &dyn Fn(&str) -> Option<String>,
+    files: &ReadFile<'_>,
+) -> Result<Plan, Faults> {
     let mut faults = Faults::new(source);
     match read(text) {
         Ok(mut root) => {
             root.forget_extensions();
             let secrets = variables::fill_in(&mut root, env, &mut faults);
-            let mut plan = keep_secret(secrets, meaning(&root, source, overrides, faults)?);
+            let mut plan = keep_secret(secrets, meaning(&root, source, overrides, files, faults)?);
             plan.text = Some(shown_text(&root, &plan.secrets));
             Ok(plan)
         }
@@ -149,7 +168,7 @@ pub fn from_url(form: &UrlForm, overrides: &Overrides) -> Result<Plan, Faults> {
     if overrides.requests.is_none() && overrides.duration_ns.is_none() && overrides.stages.is_none() {
         overrides.duration_ns = Some(DEFAULT_URL_DURATION_NS);
     }
-    let mut plan = meaning(&root, &url, &overrides, faults).map_err(Faults::in_terms_of_flags)?;
+    let mut plan = meaning(&root, &url, &overrides, &no_files, faults).map_err(Faults::in_terms_of_flags)?;
     plan.scenarios[0].body = form.body.clone().unwrap_or_default();
     plan.digest = identity::digest(&plan);
     let mut secrets = Secrets::default();
@@ -214,7 +233,13 @@ fn keep_secret(mut secrets: Secrets, plan: Plan) -> Plan {
 }
 
 /// The common part of [`parse`] and [`from_url`].
-fn meaning(root: &Node, source: &str, overrides: &Overrides, mut faults: Faults) -> Result<Plan, Faults> {
+fn meaning(
+    root: &Node,
+    source: &str,
+    overrides: &Overrides,
+    files: &ReadFile<'_>,
+    mut faults: Faults,
+) -> Result<Plan, Faults> {
     let shaped = schema_check::check(root, &SCHEMA, &Path::default(), &mut faults).unwrap_or_default();
     let document: Document = match serde_json::from_value(shaped) {
         Ok(document) => document,
@@ -225,7 +250,7 @@ fn meaning(root: &Node, source: &str, overrides: &Overrides, mut faults: Faults)
             return Err(faults.sorted());
         }
     };
-    check::check(root, document, source, overrides, &mut faults).ok_or_else(|| faults.sorted())
+    check::check(root, document, source, overrides, files, &mut faults).ok_or_else(|| faults.sorted())
 }
 
 impl Faults {

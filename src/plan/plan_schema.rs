@@ -10,8 +10,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::limits::{
-    DEFAULT_BACKLOG, MAX_BACKLOG, MAX_CONNECT_TO, MAX_CONNECTIONS, MAX_EXPECTATIONS, MAX_HEADERS, MAX_LABELS,
-    MAX_SCENARIOS, MAX_SOURCE_ADDRESSES, MAX_STAGES, MAX_THRESHOLDS,
+    DEFAULT_BACKLOG, MAX_BACKLOG, MAX_CONNECT_TO, MAX_CONNECTIONS, MAX_EXPECTATIONS, MAX_FORM_FIELDS,
+    MAX_HEADERS, MAX_LABELS, MAX_SCENARIOS, MAX_SOURCE_ADDRESSES, MAX_STAGES, MAX_THRESHOLDS,
 };
 use crate::schedule::MAX_PERIOD;
 use crate::units::{BYTES_PATTERN, COUNT_PATTERN, DURATION_PATTERN, RATE_PATTERN};
@@ -254,8 +254,24 @@ pub(super) struct ScenarioForm {
     #[allow(dead_code, reason = "read from the tree, which knows their order")]
     #[schemars(extend("maxProperties" = MAX_HEADERS))]
     pub(crate) headers: Option<BTreeMap<String, HeaderValue>>,
-    /// Request body. It is sent unchanged.
+    /// Request body: a text, which may have holes, `{{…}}`. A request has at most one of `body`, `body_file`, `form` and `multipart`.
     pub(crate) body: Option<String>,
+    /// A file to send as the body, relative to the plan's folder; at most 64 MiB.
+    #[allow(dead_code, reason = "read from the tree")]
+    #[schemars(example = "order.json")]
+    pub(crate) body_file: Option<String>,
+    /// Fields of a form, sent percent-encoded as `application/x-www-form-urlencoded`. A list of values sends the
+    /// field once for each. Names and values may have holes.
+    #[allow(dead_code, reason = "read from the tree, which knows their order")]
+    #[schemars(extend("maxProperties" = MAX_FORM_FIELDS))]
+    pub(crate) form: Option<BTreeMap<String, FormValue>>,
+    /// Parts of a `multipart/form-data` body, in this order.
+    #[allow(dead_code, reason = "read from the tree")]
+    #[schemars(length(min = 1, max = MAX_FORM_FIELDS))]
+    pub(crate) multipart: Option<Vec<PartForm>>,
+    /// Send the body in chunks (`Transfer-Encoding: chunked`) instead of with its length.
+    #[schemars(extend("default" = false))]
+    pub(crate) chunked: Option<bool>,
     /// Time from sending the request to the last byte of the response, at most 1h. When it runs out, the request
     /// has failed and its connection is closed.
     #[schemars(extend("default" = "30s"))]
@@ -270,6 +286,27 @@ pub(super) struct ScenarioForm {
     /// What every response must look like. One that does not match counts as failed. Without it: a status below 400.
     #[allow(dead_code, reason = "read from the tree, which knows its places")]
     pub(crate) expect: Option<ExpectForm>,
+}
+
+/// A part of a `multipart/form-data` body: a field or a file.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "read from the tree")]
+pub(super) struct PartForm {
+    /// The field's name.
+    #[schemars(required, example = &"photo")]
+    pub(crate) name: Option<String>,
+    /// The field's text, which may have holes.
+    pub(crate) value: Option<String>,
+    /// A file with the part's content, relative to the plan's folder; at most 64 MiB.
+    #[schemars(example = "photo.jpg")]
+    pub(crate) file: Option<String>,
+    /// The file's name as the target sees it. Without it: that of `file`.
+    pub(crate) filename: Option<String>,
+    /// Its media type. Without it: `application/octet-stream` for a file, none for a text.
+    #[serde(rename = "type")]
+    #[schemars(example = "image/jpeg")]
+    pub(crate) media_type: Option<String>,
 }
 
 /// What a response must look like, all of it. Only checks of headers and bodies keep the response.
@@ -388,6 +425,15 @@ mixed_form!(
         "type": ["string", "number", "boolean", "array"], "minItems": 1, "maxItems": MAX_HEADERS,
         "items": { "type": ["string", "number", "boolean"], "examples": ["text/html"] },
         "examples": ["application/json", ["text/html", "application/json"]]
+    }
+);
+mixed_form!(
+    /// A field's value as typed, or several, each for a field of its own; numbers and `true` keep their spelling.
+    FormValue,
+    {
+        "type": ["string", "number", "boolean", "array"], "minItems": 1, "maxItems": MAX_FORM_FIELDS,
+        "items": { "type": ["string", "number", "boolean"], "examples": ["red"] },
+        "examples": ["Ada", ["red", "green"]]
     }
 );
 mixed_form!(

@@ -8,10 +8,15 @@ use super::path::Path;
 use super::yaml::{Kind, Node, Value};
 use crate::units;
 
+/// Reads a file by the name in a plan; an error says why it cannot.
+pub type ReadFile<'a> = dyn Fn(&str) -> Result<Vec<u8>, String> + 'a;
+
 /// Reads values of a plan and records their faults, each with its position.
 pub(super) struct PlanReader<'a> {
     pub(crate) root: &'a Node,
     pub(crate) faults: &'a mut Faults,
+    /// Reads a file that the plan names.
+    pub(crate) files: &'a ReadFile<'a>,
 }
 
 impl PlanReader<'_> {

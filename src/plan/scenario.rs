@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::content::{self, Content};
 use super::expect::{self, Expect};
 use super::fault::quoted;
+use super::holes::{self, Typed};
 use super::limits::{DEFAULT_TIMEOUT_NS, MAX_HEADERS, MAX_TIMEOUT_NS};
 use super::model::Scenario;
 use super::path::Path;
@@ -14,6 +16,7 @@ use super::token::is_token;
 use super::url::{self, Url};
 use super::yaml::{Node, Value};
 use crate::schedule::{MAX_PERIOD, Picker};
+use crate::template;
 
 /// The longest name of a scenario, in bytes: it is a column of reports and a label of metrics.
 const MAX_NAME_BYTES: usize = 200;
@@ -30,6 +33,10 @@ pub(super) fn base(reader: &mut PlanReader<'_>, document: &Document) -> Option<U
     let at = Path::of("base_url");
     let text = document.base_url.as_ref()?;
     let url = reader.read(&at, "a URL like `http://127.0.0.1:8081`", url::parse(text))?;
+    if url.rest.contains(template::OPEN) {
+        reader.fault(&at, "cannot have `{{…}}`: write it into the scenarios' paths");
+        return None;
+    }
     if url.rest.contains('?') {
         reader.fault(&at, "a query (`?…`) belongs to the scenarios' paths: remove it here");
         return None;
@@ -78,7 +85,7 @@ pub(super) fn all(
         };
         let expect = expect::read(reader, &at.key("expect"));
         let own = headers(reader, &at.key("headers"));
-        let fields = merged(&default_headers, own);
+        let mut fields = merged(&default_headers, own);
         check_size(reader, &at, &fields);
         let path = form.path.as_ref().and_then(|path| {
             reader.read(&at.key("path"), "a path like `/v1/users`", url::join(prefix, path))
@@ -86,8 +93,11 @@ pub(super) fn all(
         let name = name(reader, &at, form, method.as_deref());
         names.push(name.clone());
         // A missing part has its fault recorded; the others are still worth checking.
-        if let (Some(method), Some(timeout_ns), Some(path), Some(name)) = (method, timeout, path, name) {
-            let body = form.body.take().unwrap_or_default().into_bytes();
+        let content = content::read(reader, &at, form.body.take());
+        set_content_type(reader, &at, content.as_ref(), &mut fields);
+        if let (Some(method), Some(timeout_ns), Some(mut path), Some(name)) = (method, timeout, path, name) {
+            let typed = Typed { path: &mut path, headers: &mut fields, content };
+            let (body, template) = holes::compile(reader, &at, typed);
             let weight = form.weight.unwrap_or(1);
             let expect = expect.or_else(|| default_expect.clone());
             check_bodies(reader, &at, &method, expect.as_deref());
@@ -98,6 +108,8 @@ pub(super) fn all(
                 path,
                 headers: fields,
                 body,
+                template,
+                chunked: form.chunked.unwrap_or(false),
                 timeout_ns,
                 first_byte_timeout_ns,
                 follow_redirects: form.follow_redirects.or(default_redirects).unwrap_or(0),
@@ -108,6 +120,34 @@ pub(super) fn all(
     check_names(reader, forms, &names);
     check_weights(reader, forms);
     Some(scenarios)
+}
+
+/// A form and parts have a media type of their own. A form's gives way to one that the scenario sets itself.
+fn set_content_type(
+    reader: &mut PlanReader<'_>,
+    at: &Path,
+    content: Option<&Content>,
+    fields: &mut Vec<(String, String)>,
+) {
+    let Some(own) = content.and_then(Content::default_type) else { return };
+    let is_content_type = |name: &str| name.eq_ignore_ascii_case("content-type");
+    let headers = at.key("headers");
+    let typed = match reader.root.find(&headers).map(|node| &node.value) {
+        Some(Value::Map(entries)) => {
+            entries.iter().find_map(|(key, _)| key.text.clone().filter(|name| is_content_type(name)))
+        }
+        _ => None,
+    };
+    match typed {
+        Some(name) if matches!(content, Some(Content::Multipart(_))) => {
+            reader.fault(&headers.key(&name), "is set from `multipart`, with its boundary: remove it");
+        }
+        Some(_) => {}
+        None => {
+            fields.retain(|(name, _)| !is_content_type(name));
+            fields.push(("Content-Type".to_owned(), own));
+        }
+    }
 }
 
 /// Rejects expectations of a body for HEAD, whose responses have none (RFC 9110, section 9.3.2).
@@ -257,7 +297,9 @@ pub(crate) fn check_header(name: &str, value: &str) -> Result<(), String> {
     match name.to_ascii_lowercase().as_str() {
         "content-length" => return Err("is set from the body's length: remove it".to_owned()),
         "transfer-encoding" => {
-            return Err("bodies are sent whole, with their length: remove it".to_owned());
+            return Err(
+                "is the tool's to set: remove it, and write `chunked: true` beside the body".to_owned()
+            );
         }
         // Says what a connection does anyway.
         "connection" if value.trim().eq_ignore_ascii_case("keep-alive") => {}

@@ -31,6 +31,11 @@ pub(super) fn check(node: &Node, schema: &Json, path: &Path, faults: &mut Faults
                 None
             }
         },
+        Value::Map(entries) if entries.iter().any(|(key, _)| key.text.is_none()) => {
+            let what = "YAML reads `{{…}}` at the beginning of a value as a mapping: put the value in quotes";
+            faults.add(node.at, path, what);
+            None
+        }
         Value::Map(_) | Value::Seq(_) => {
             let found = if matches!(node.value, Value::Map(_)) { "a mapping" } else { "a list" };
             faults.add(node.at, path, format!("is {found}: write {}", expected(schema)));

@@ -90,6 +90,8 @@ mod tests {
             path: "/".into(),
             headers: vec![],
             body: vec![],
+            template: None,
+            chunked: false,
             timeout_ns: 1,
             first_byte_timeout_ns: None,
             follow_redirects: 0,

@@ -1,6 +1,9 @@
 //! Parses URLs: splits `http://host:port/prefix`, and joins prefix and path to a request target.
 
+use std::borrow::Cow;
+
 use super::fault::quoted;
+use crate::template;
 
 /// The longest host name of the DNS (RFC 1035, section 2.3.4, less the root's dot).
 const MAX_HOST_BYTES: usize = 253;
@@ -241,10 +244,15 @@ pub(super) fn join(prefix: &str, path: &str) -> Result<String, String> {
     if !path.starts_with('/') {
         return Err(format!("does not begin with `/`: write {}", quoted(&format!("/{path}"))));
     }
-    if path.contains('#') {
+    // What a hole holds is encoded.
+    let checked = match path.contains(template::OPEN) {
+        true => Cow::Owned(template::without_holes(path)),
+        false => Cow::Borrowed(path),
+    };
+    if checked.contains('#') {
         return Err("a fragment (`#…`) is never sent: remove it, or write `%23`".to_owned());
     }
-    check_printable(path)?;
+    check_printable(&checked)?;
     let target = format!("{}{path}", prefix.trim_end_matches('/'));
     if target.len() > MAX_TARGET_BYTES {
         return Err(format!("is {} bytes long: at most {MAX_TARGET_BYTES} are possible", target.len()));

@@ -8,6 +8,7 @@ use super::limits::MAX_PLAN_BYTES;
 use super::path::{Path, Step};
 use super::secrets::Secrets;
 use super::yaml::{Kind, Node, Scalar, Value};
+use crate::template;
 
 /// The most text that variables may add to one plan, in bytes.
 const MAX_ADDED_BYTES: usize = MAX_PLAN_BYTES;
@@ -80,7 +81,11 @@ impl Filling<'_> {
             if let Some(name) = name.filter(|_| path.steps().first() != Some(&Step::Key("load".to_owned()))) {
                 self.secrets.add(name, &value);
             }
-            filled += &value;
+            match holds_template(path) {
+                // What a variable holds is text.
+                true => filled += &value.replace(template::OPEN, template::LITERAL_OPEN),
+                false => filled += &value,
+            }
             used = true;
             rest = &from[end + 1..];
         }
@@ -97,6 +102,13 @@ impl Filling<'_> {
 fn is_one_line(path: &Path) -> bool {
     let is_line = |step: &Step| matches!(step, Step::Key(key) if ["base_url", "headers", "path"].contains(&key.as_str()));
     path.steps().iter().any(is_line)
+}
+
+/// Whether a value at `path` may have holes.
+fn holds_template(path: &Path) -> bool {
+    let is_of_request =
+        |step: &Step| matches!(step, Step::Key(key) if ["headers", "path", "body"].contains(&key.as_str()));
+    path.steps().iter().any(is_of_request)
 }
 
 fn broken_line(name: &str, value: &str) -> String {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::load_threads::{LoadThreads, Task};
 use super::resolver;
 use super::signals::Interrupts;
+use super::timing::unix_origin_ns;
 use super::tls_files::{self, warn_of_insecure};
 use super::{Exit, Failure, machine, summary};
 use crate::cli::Options;
@@ -16,14 +17,15 @@ use crate::sys::Clock;
 use crate::tally::{Merged, Outcome};
 use crate::verdict;
 
-/// Send each scenario of `plan` once, in order, and print requests and responses.
+/// Send each scenario of `plan` once, in order, and print requests and responses. Seed and run id are those of the
+/// values in its holes.
 ///
 /// # Errors
 /// The target was not reached, a signal came, or the page cannot be written.
 pub(crate) fn run(
     options: &Options,
     plan: &Plan,
-    seed: u64,
+    (seed, run_id): (u64, &str),
     interrupts: &Interrupts,
 ) -> Result<Exit, Failure> {
     let threads = verdict::threads_for(&machine::look(), Some(1), true, 1).map_err(Failure::usage)?;
@@ -33,15 +35,16 @@ pub(crate) fn run(
     let mut exit = Exit::Passed;
     for i in 0..plan.scenarios.len() {
         let alone = alone(plan, i);
-        let spec = Arc::new(RunSpec { capture_last: true, ..RunSpec::new(alone, seed) });
         let (part, clock) = (Shard { slot: 0, of: 1 }, Clock::start());
+        let spec = RunSpec::new(alone, seed).of_run(run_id.to_owned(), unix_origin_ns(&clock));
+        let spec = Arc::new(RunSpec { capture_last: true, ..spec });
         let (threads, route, tls) = (&threads, route.clone(), tls.clone());
         let load_threads =
             LoadThreads::start(Task { options, spec: spec.clone(), part, threads, route, tls, clock })?;
         let tally = load_threads.try_out(interrupts)?;
         let trial = OnceExchange {
             plan: &spec.plan,
-            request: &spec.requests[0].bytes,
+            request: tally.last_request().unwrap_or(&spec.requests[0].bytes),
             tally: &tally,
             failure: &failure(&tally),
         };

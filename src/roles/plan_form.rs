@@ -29,6 +29,9 @@ struct Form {
     overrides: Overrides,
     #[serde(default)]
     pem: Files,
+    /// Content of the files of bodies, in base64, by the names in the plan.
+    #[serde(default)]
+    bodies: BTreeMap<String, String>,
 }
 
 /// Content of a plan's PEM files in base64, since they may have any bytes between their blocks.
@@ -66,17 +69,24 @@ pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanBundle)>, Failur
         variables.borrow_mut().insert(name.to_owned(), value.clone());
         Some(value)
     };
+    let bodies = RefCell::new(BTreeMap::new());
+    let folder = tls_files::folder(Some(path));
+    let read_file = |name: &str| {
+        let bytes = plan_source::body_file(folder, name)?;
+        bodies.borrow_mut().insert(name.to_owned(), STANDARD.encode(&bytes));
+        Ok(bytes)
+    };
     let overrides = options.overrides();
-    let plan = plan::parse(&text, path, &overrides, &look_up);
+    let plan = plan::parse_with_files(&text, path, &overrides, &look_up, &read_file);
     let plan = plan.map_err(|faults| Failure::usage(faults.to_string()))?;
     given.check_named(options)?;
     let variables = variables.into_inner();
-    let pem = tls_files::contents(&plan, tls_files::folder(Some(path))).map_err(Failure::usage)?;
+    let (bodies, pem) = (bodies.into_inner(), tls_files::contents(&plan, folder).map_err(Failure::usage)?);
     if pem.ca.is_some() {
         // Without a CA the system's CAs apply, and those have to be on the machines that send load.
         tls_files::config(&plan, &pem).map_err(Failure::usage)?;
     }
-    let form = Form { text, variables, overrides, pem: Files::pack(&pem) };
+    let form = Form { text, variables, overrides, pem: Files::pack(&pem), bodies };
     let content = serde_json::to_value(form).map_err(|e| Failure::usage(e.to_string()))?;
     let mut source: String = path.chars().filter(|c| !c.is_control()).collect();
     source.truncate(source.floor_char_boundary(MAX_SOURCE_BYTES));
@@ -85,7 +95,7 @@ pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanBundle)>, Failur
     if bytes > MAX_PLAN_MESSAGE_BYTES {
         let (bytes, most) = (print_bytes(bytes as u64), print_bytes(MAX_PLAN_MESSAGE_BYTES as u64));
         return Err(Failure::usage(format!(
-            "the plan has {bytes} with its variables and PEM files, and {most} are what a fleet's calls carry: \
+            "the plan has {bytes} with its variables and files, and {most} are what a fleet's calls carry: \
              shorten its bodies, or let `tls.ca` hold the target's CA alone"
         )));
     }
@@ -97,8 +107,13 @@ pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanBundle)>, Failur
 /// # Errors
 /// The plan's faults, or that its digest differs from the announced one.
 pub(crate) fn read(bundle: &PlanBundle) -> Result<Plan, String> {
-    let Form { text, variables, overrides, pem } = form(bundle)?;
-    let plan = plan::parse(&text, &bundle.source, &overrides, &|name| variables.get(name).cloned());
+    let Form { text, variables, overrides, pem, bodies } = form(bundle)?;
+    let look_up = |name: &str| variables.get(name).cloned();
+    let read_file = |name: &str| {
+        let encoded = bodies.get(name).ok_or("did not come with the plan")?;
+        STANDARD.decode(encoded).map_err(|error| error.to_string())
+    };
+    let plan = plan::parse_with_files(&text, &bundle.source, &overrides, &look_up, &read_file);
     // Keep a peer's text on one line, so that it cannot fake a line of ours.
     let plan = plan.map_err(|faults| one_line(&faults.to_string().replace('\n', "; ")))?;
     let digest = digest(&plan, &pem.unpack()?);
@@ -159,21 +174,29 @@ mod tests {
 
     #[test]
     fn what_the_command_line_says_of_a_plan_travels_with_it() {
-        let path = std::env::temp_dir().join(format!("loadtester-plan-form-{}.yaml", std::process::id()));
-        let text = "base_url: http://a:80/${BASE}\nload: {requests: 5}\nscenarios: [{path: /}]\n";
+        let folder = std::env::temp_dir().join(format!("loadtester-plan-form-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("plan.yaml");
+        let text = "base_url: http://a:80/${BASE}\nload: {requests: 5}\n\
+                    scenarios: [{method: POST, path: '/{{random.uuid}}', body_file: body.bin}]\n";
         std::fs::write(&path, text).unwrap();
+        std::fs::write(folder.join("body.bin"), b"\0\xff{{now}}").unwrap();
         let words = "-c 3 --stages 0s:10/min,1m:10/min --no-keepalive -6 --resolve a:80:::1 --label build=17 --env BASE=b";
         let words =
             words.split(' ').map(std::ffi::OsString::from).chain(["--plan".into(), path.clone().into()]);
         let options = crate::cli::parse(words.collect(), &|_| false).unwrap();
         let (plan, bundle) = of(&options).unwrap().unwrap();
-        std::fs::remove_file(path).unwrap();
+        std::fs::remove_dir_all(folder).unwrap();
         let text = serde_json::to_string(&bundle).unwrap();
         let received = read(&serde_json::from_str(&text).unwrap()).unwrap();
         assert_eq!(received, plan);
         assert_eq!(received.labels, [("build".to_owned(), "17".to_owned())]);
         assert_eq!(received.connections.connect_to, Some(("::1".to_owned(), 80)));
         assert!(!received.connections.keep_alive && received.connections.family.is_some());
-        assert_eq!((received.scenarios[0].path.as_str(), received.model_name()), ("/b/", "open"));
+        assert_eq!(
+            (received.scenarios[0].path.as_str(), received.model_name()),
+            ("/b/{{random.uuid}}", "open")
+        );
+        assert_eq!(received.scenarios[0].body, b"\0\xff{{now}}", "files travel with the plan, as they are");
     }
 }

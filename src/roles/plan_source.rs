@@ -2,8 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::Path;
 
-use crate::plan::{MAX_PLAN_BYTES, without_userinfo};
+use crate::plan::{MAX_BODY_FILE_BYTES, MAX_PLAN_BYTES, without_userinfo};
 use crate::text::one_line;
 use crate::units::print_bytes;
 
@@ -32,6 +33,18 @@ pub(crate) fn read(path: &str) -> Result<String, String> {
         return Err(format!("{shown} is a directory: give a plan in it, like {path}/loadplan.yaml"));
     }
     read_all(file, &shown)
+}
+
+/// The file that a plan names for a body, in `folder`.
+///
+/// # Errors
+/// Why the file cannot be read.
+pub(crate) fn body_file(folder: &Path, name: &str) -> Result<Vec<u8>, String> {
+    let read = File::open(folder.join(name)).and_then(|file| {
+        let mut bytes = Vec::new();
+        file.take(MAX_BODY_FILE_BYTES + 1).read_to_end(&mut bytes).map(|_| bytes)
+    });
+    read.map_err(|e| format!("{e}: check the name, which is looked for from the plan's folder"))
 }
 
 /// The body that `-b` names: the text itself, or the content of the file after `@`.

@@ -14,7 +14,7 @@ use super::resolver;
 use super::run_info::run_info;
 use super::signals::Interrupts;
 use super::stop::Stop;
-use super::timing::{LOOK_EVERY, START_LEAD_NS, linger, wall_clock};
+use super::timing::{LOOK_EVERY, START_LEAD_NS, linger, unix_origin_ns, wall_clock};
 use super::variables::Variables;
 use super::{Exit, Failure, baseline_file, log, machine, once, plan_source, summary, tls_files, tokens};
 use crate::cli::Options;
@@ -49,7 +49,10 @@ fn plan_of(options: &Options) -> Result<Plan, Failure> {
         (Some(path), _) => {
             let text = plan_source::read(path).map_err(Failure::usage)?;
             let variables = Variables::of(options)?;
-            let plan = plan::parse(&text, path, &overrides, &|name| variables.look_up(name));
+            let folder = tls_files::folder(Some(path));
+            let files = |name: &str| plan_source::body_file(folder, name);
+            let look_up = |name: &str| variables.look_up(name);
+            let plan = plan::parse_with_files(&text, path, &overrides, &look_up, &files);
             if plan.is_ok() {
                 variables.check_named(options)?;
             }
@@ -126,10 +129,11 @@ fn measure(
     server: &mut Option<web::Server>,
 ) -> Result<Measured, Failure> {
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1 << 53)); // exact in JSON's numbers
-    log::of_run(&Key(fastrand::u128(..)), None);
+    let run_id = Key(fastrand::u128(..)).to_string();
+    log::of_run(&run_id, None);
     let machine = machine::look();
     if options.once {
-        return once::run(options, &plan, seed, interrupts).map(Measured::Nothing);
+        return once::run(options, &plan, (seed, &run_id), interrupts).map(Measured::Nothing);
     }
     let most = preflight::most_connections(&plan.load);
     let mut threads =
@@ -175,7 +179,7 @@ fn measure(
         )));
     }
     let clock = Clock::start();
-    let spec = Arc::new(RunSpec::new(plan, seed));
+    let spec = Arc::new(RunSpec::new(plan, seed).of_run(run_id, unix_origin_ns(&clock)));
     let task = Task { options, spec, part: whole, threads: &threads, route, tls, clock };
     let spent = see_through(LoadThreads::start(task)?, options, shared, &stop)?;
     Ok(Measured::Run { spent })

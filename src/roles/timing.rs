@@ -4,6 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::signals::Interrupts;
 use crate::cli::Options;
+use crate::sys::Clock;
 
 /// From the last thread's readiness to the first request: all threads wake in it.
 pub(super) const START_LEAD_NS: u64 = 2_000_000;
@@ -13,6 +14,12 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// The current time in seconds since the Unix epoch.
 pub(super) fn wall_clock() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+/// The wall clock when `clock` was 0, in nanoseconds since the Unix epoch.
+pub(super) fn unix_origin_ns(clock: &Clock) -> u64 {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (unix.as_nanos() as u64).saturating_sub(clock.now())
 }
 
 /// Keep the status server up for `linger_ns`, or until more signals than `spent` were received.

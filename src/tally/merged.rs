@@ -108,6 +108,11 @@ impl Merged {
         &self.availability
     }
 
+    /// The last request that was rendered, where the client was to keep it.
+    pub(crate) fn last_request(&self) -> Option<&[u8]> {
+        self.seen.request.as_deref()
+    }
+
     /// The last response, where the client was to keep it.
     pub(crate) fn last_captured(&self) -> Option<&CapturedResponse> {
         self.seen.captured.as_deref()

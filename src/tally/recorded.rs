@@ -170,6 +170,11 @@ impl Tally {
         self.seen.failure_samples.push(failure_sample);
     }
 
+    /// Keep this request as the last one that was rendered.
+    pub(crate) fn capture_request(&mut self, request: &[u8]) {
+        self.seen.request = Some(request.into());
+    }
+
     /// Keep this response as the last one.
     pub(crate) fn capture_last(&mut self, response: Box<CapturedResponse>) {
         self.seen.captured = Some(response);

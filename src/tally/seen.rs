@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use super::{FailureSample, FirstSeen, MAX_FAILURE_SAMPLES, Outcome, StepId};
 use crate::http::CapturedResponse;
 
-/// The first exchange of each outcome, samples of broken expectations, and the last response.
+/// The first exchange of each outcome, samples of broken expectations, the last response, and the last request that
+/// was rendered.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Seen {
     /// For each outcome, by its index.
     pub(crate) first: [Option<FirstSeen>; Outcome::COUNT],
     pub(crate) failure_samples: Vec<FailureSample>,
     pub(crate) captured: Option<Box<CapturedResponse>>,
+    pub(crate) request: Option<Box<[u8]>>,
 }
 
 impl Seen {
@@ -51,13 +53,16 @@ impl Seen {
         if other.captured.is_some() {
             self.captured.clone_from(&other.captured);
         }
+        if other.request.is_some() {
+            self.request.clone_from(&other.request);
+        }
     }
 
     pub(crate) fn clear(&mut self) {
-        let Self { first, failure_samples, captured } = self;
+        let Self { first, failure_samples, captured, request } = self;
         first.fill_with(|| None);
         failure_samples.clear();
-        *captured = None;
+        (*captured, *request) = (None, None);
     }
 
     /// Make times relative to `start_ns`.

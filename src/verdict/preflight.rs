@@ -25,7 +25,7 @@ pub const TALLIES_PER_THREAD: u64 = 3;
 /// when a thread is far behind.
 pub(crate) const OPEN_WINDOWS_MAX: u64 = 3;
 /// Our memory per due request that waits.
-const BACKLOG_ENTRY_BYTES: u64 = 16;
+const BACKLOG_ENTRY_BYTES: u64 = 24;
 /// The most scenarios without a request that are named one by one.
 const MOST_STARVED: usize = 10;
 /// The most buckets that the times of a step are expected to hit over a run: two powers of two. Fewer, if
@@ -358,7 +358,7 @@ fn memory_bytes(plan: &Plan, connections: u32, threads: usize) -> u64 {
 
 /// Our memory per connection, without kept bodies.
 fn connection_bytes(plan: &Plan) -> u64 {
-    CONNECTION_BYTES + plan.tls.as_ref().map_or(0, |_| TLS_CONNECTION_BYTES)
+    CONNECTION_BYTES + plan.tls.as_ref().map_or(0, |_| TLS_CONNECTION_BYTES) + rendered_bytes(plan)
 }
 
 /// Expected bytes of the merged counts of one window of a plan of `steps` steps.
@@ -378,6 +378,12 @@ fn longest_backlog(load: &Load) -> u64 {
         Model::Open { backlog, .. } => backlog.into(),
         Model::Closed { .. } => 0,
     }
+}
+
+/// The longest request with holes, of which each connection has one: rendered, and the scratch space of its body.
+fn rendered_bytes(plan: &Plan) -> u64 {
+    let templates = plan.scenarios.iter().filter_map(|scenario| scenario.template.as_deref());
+    templates.map(|template| template.most_bytes() as u64).max().unwrap_or(0)
 }
 
 /// Approximate bytes of one encoded request.

@@ -52,6 +52,7 @@ mod simulation;
 mod standalone;
 mod status;
 mod target;
+mod templates;
 mod terminal;
 mod thresholds;
 mod tls;

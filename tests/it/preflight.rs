@@ -35,6 +35,8 @@ fn scenario(name: &str, weight: u32) -> Scenario {
         path: "/v1/users?key=hunter2".into(),
         headers: vec![("Authorization".into(), "Bearer hunter2".into())],
         body: Vec::new(),
+        template: None,
+        chunked: false,
         timeout_ns: 5 * S,
         first_byte_timeout_ns: None,
         follow_redirects: 0,

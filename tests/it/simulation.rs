@@ -352,6 +352,8 @@ fn plan(model: Model, requests: Option<u64>, duration_ns: Option<u64>, warmup_ns
         path: "/".into(),
         headers: Vec::new(),
         body: Vec::new(),
+        template: None,
+        chunked: false,
         timeout_ns,
         first_byte_timeout_ns: None,
         follow_redirects: 0,

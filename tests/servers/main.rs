@@ -5,6 +5,7 @@
 //! loopback, one after the other:
 //! `cargo test --test servers [PART OF A NAME]`.
 
+mod bodies;
 mod certificates;
 mod haproxy;
 #[path = "../harness/mod.rs"]
@@ -31,6 +32,10 @@ fn main() -> std::process::ExitCode {
             haproxy_before_nginx_ends_connections_as_it_likes,
             node_sends_chunks,
             python_speaks_http_1_0_and_closes,
+        }
+        exact bodies::{
+            python_understands_queries_forms_parts_and_json_with_any_characters,
+            node_reads_files_and_chunks,
         }
         exact secure::{
             nginx_speaks_tls_1_3,

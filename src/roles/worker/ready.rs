@@ -10,7 +10,7 @@ use crate::load::Route;
 use crate::plan::Shard;
 use crate::roles::load_threads::{LoadThreads, Task};
 use crate::roles::run_info::{run_info, seed_of};
-use crate::roles::timing::wall_clock;
+use crate::roles::timing::{unix_origin_ns, wall_clock};
 use crate::roles::{Failure, log, machine, resolver, tls_files};
 use crate::run::Snapshot;
 use crate::sys;
@@ -64,7 +64,8 @@ impl WorkerService<'_> {
         let info = run_info(&plan, self.options, seed, most);
         self.shared.update(|s| *s = Snapshot::new(info, threads, wall_clock()));
         let (options, threads, clock) = (self.options, &self.threads, self.clock);
-        let spec = Arc::new(RunSpec::new(plan, seed));
+        let run_id = self.run.unwrap_or(self.key).to_string();
+        let spec = Arc::new(RunSpec::new(plan, seed).of_run(run_id, unix_origin_ns(&clock)));
         let load_threads = LoadThreads::start(Task { options, spec, part, threads, route, tls, clock })?;
         load_threads.control.permit(0);
         Ok(load_threads)
