@@ -36,7 +36,7 @@ pub(super) fn report(text: &str) -> Result<Report, String> {
     let path = PathBuf::from(text);
     match path.file_name().and_then(|name| Format::of_file(name.to_str()?)) {
         Some(format) => Ok(Report { format, path: Some(path) }),
-        None => Err("the format is chosen by the name's end: write a name that ends in \
+        None => Err("the extension selects the format: write a name that ends in \
                      .json, .html, .xml (JUnit), .csv (timeline), .scenarios.csv or .hlog, or `-` for JSON on standard output"
             .to_owned()),
     }

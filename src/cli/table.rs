@@ -155,7 +155,7 @@ pub(super) static FLAGS: [Flag; 58] = [
     flag("--schema", "", What, ALL, "print the JSON Schema of a plan"),
     flag("-c", "N", HowMuch, PLANS, "number of connections; with a rate, the highest number")
         .or("--connections")
-        .default("10; with a rate 1000")
+        .default("10; with a rate up to 1000")
         .brief("connections (10)"),
     flag("-r", "RATE", HowMuch, PLANS, "open model: requests due per second, like `500/s`, `1000` or `10/min`")
         .or("--rate")

@@ -10,7 +10,7 @@ use crate::report::EXTENSIONS;
 const KEY_COLUMN: usize = 28;
 
 pub(super) const THRESHOLDS: &str = "\
-What a run has to keep to, in the plan; all of it has to hold:
+Limits that the run must keep, in the plan:
 
   thresholds:
     - p99 < 250ms
@@ -29,26 +29,26 @@ A threshold is [SCENARIO:] [WHICH] FIGURE < | <= | > | >= | == LIMIT.
   answered_share           share of the time with answers, like 99%
   longest_gap              the longest time without one, like 2s
 
-WHICH goes before a time: `service` looks at service times (from the send on)
-instead of response times (from the instant a request was due on; `response`),
-`ok` only at requests that ended well, `failed` only at those that did not.
+WHICH goes before a time. `response`, the default, is the time from the instant
+a request was due. `service` is the time from the send. `ok` looks only at
+requests that succeeded, `failed` only at those that did not.
 
 A plan with thresholds and none on answered_share or longest_gap gets
-`answered_share >= 99%`. A threshold that too few requests decide is neither
-kept nor broken: exit code 4. `--check` tells how many would decide.
-`abort_after` ends the run once the threshold was broken for so long.
+`answered_share >= 99%`. If there are too few requests to decide, the threshold
+is inconclusive: exit code 4. `--check` says how many would decide.
+`abort_after` ends the run once the threshold has failed for that long.
 ";
 
 pub(super) const FLEET: &str = "\
-One coordinator holds the plan, judges and reports; workers send the load:
+One coordinator has the plan, judges and reports. Workers send the load:
 
   loadtester loadplan.yaml --role coordinator --workers 3
   loadtester --role worker --coordinator http://HOST:8080
 
 LOADTESTER_TOKEN or --token-file gives both the same token
-(`openssl rand -hex 32` makes one); without, a coordinator listens on this
-machine alone. The flags of the plan (-c, -r, --env, --label, ...) belong to
-whoever brings it.
+(`openssl rand -hex 32` makes one). Without a token a coordinator listens on
+this machine alone. Give the flags of the plan (-c, -r, --env, --label, ...) to
+the process that has it.
 ";
 
 /// Variables that are read, and what for.
@@ -77,14 +77,13 @@ pub(super) fn environment() -> String {
 }
 
 pub(super) fn reports() -> String {
-    let mut text = "Formats of --report, by the end of the name:\n".to_owned();
+    let mut text = "Formats of --report, by extension:\n".to_owned();
     for (extension, format) in EXTENSIONS {
         text += &entry(2, &format!(".{extension}"), 18, format.meaning());
     }
     text += &entry(2, "-", 18, "JSON on standard output; the summary goes to standard error");
-    text += "\nA file is replaced when its new content is complete, and whatever the ending is:\n\
-             without a result it says why. While a run lasts, and for --linger after it, the\n\
-             status server has:\n";
+    text += "\nA file is replaced when its new content is complete. If a run has no result, the\n\
+             file says why. During a run, and for --linger after it, the status server has:\n";
     for (path, what) in [
         ("/", "the dashboard"),
         ("/status", "the run so far, as JSON"),
@@ -106,8 +105,8 @@ pub(super) fn plan() -> String {
                     \u{20}   - { name: Get users, path: \"/v1/users?page=1\", weight: 2 }\n\
                     \u{20}   - { path: /v1/users, method: POST, body: \"{}\" }\n\
                     \u{20} thresholds: [p99 < 250ms, error_rate < 1%]\n\n\
-                    `${NAME}` and `${NAME:-default}` come from the environment, `$${` is the plain\n\
-                    `${`. Keys at the top that begin with x- are ignored: a place for anchors.\n\n"
+                    `${NAME}` and `${NAME:-default}` come from the environment, `$${` is a literal\n\
+                    `${`. Top-level keys that start with x- are ignored: keep anchors there.\n\n"
         .to_owned();
     let schema: Value = serde_json::from_str(&plan::schema()).unwrap_or_default();
     keys(&schema, 0, &mut text);

@@ -8,8 +8,8 @@ use serde_json::Value;
 /// A name of each generated part and where in the schema its keys are.
 const PARTS: [(&str, &str); 9] = [
     ("top", ""),
-    ("defaults", "/properties/defaults"),
     ("scenarios", "/properties/scenarios/items"),
+    ("defaults", "/properties/defaults"),
     ("load", "/properties/load"),
     ("stages", "/properties/load/properties/stages/items"),
     ("expect", "/properties/defaults/properties/expect"),
@@ -63,13 +63,11 @@ fn table(schema: &Value) -> String {
         };
         let cells = [value(inner), meaning.to_owned(), default].map(|cell| cell.replace('|', "\\|"));
         text += &format!("| `{key}` | {} |\n", cells.join(" | ").trim_end());
-        // What a key's mapping may hold, where that has no table of its own.
-        for (inside, inner) in properties(&inner["additionalProperties"]) {
-            let meaning = inner["description"].as_str().unwrap_or_default();
-            text += &format!("| `{inside}` | {}, inside `{key}` | {meaning} | |\n", value(inner));
-        }
-        let has_own_part = PARTS.iter().any(|(_, pointer)| pointer.ends_with(&format!("/{key}")));
-        for (inside, inner) in properties(inner).filter(|_| !has_own_part) {
+        // Keys inside of the value, where they have no table of their own.
+        let has_own_part =
+            PARTS.iter().any(|(_, pointer)| pointer.trim_end_matches("/items").ends_with(&format!("/{key}")));
+        let levels = [inner, &inner["items"], &inner["additionalProperties"]];
+        for (inside, inner) in levels.into_iter().filter(|_| !has_own_part).flat_map(properties) {
             let meaning = inner["description"].as_str().unwrap_or_default();
             text += &format!("| `{inside}` | {}, inside `{key}` | {meaning} | |\n", value(inner));
         }
