@@ -30,6 +30,16 @@ function program() {
 /** The one browser of this process: to start one takes longer than most that is done in it. */
 let browser;
 
+/** Start the browser, unless it runs. */
+export function start() {
+    browser ??= chromium.launch({
+        executablePath: program(),
+        // Tests run as root in containers, where Chromium's own sandbox cannot be set up.
+        args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+    });
+    return browser;
+}
+
 /** Close the browser; without that the process does not end. */
 export async function close() {
     await (await browser)?.close();
@@ -47,13 +57,8 @@ const OWN_SCRIPT = new URL("../../src/web/scripts/page.js", import.meta.url);
  * (status and URL of each). With `alone` the page gets its own script, and none that was fetched for the build.
  */
 export async function open(url, look, { widths = WIDTHS, schemes = SCHEMES, alone = false, ...context } = {}) {
-    browser ??= chromium.launch({
-        executablePath: program(),
-        // Tests run as root in containers, where Chromium's own sandbox cannot be set up.
-        args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-    });
     const one = async (width, scheme) => {
-        const opened = await (await browser).newContext({
+        const opened = await (await start()).newContext({
             viewport: { width, height: 900 },
             colorScheme: scheme,
             ...context,

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { close } from "./browser.mjs";
+import { close, start } from "./browser.mjs";
 
 /** The operator's token of every run. */
 export const TOKEN = "only-for-this-test";
@@ -112,6 +112,8 @@ export async function play(program, parts) {
         console.log(`${part.name}: as it should be (${((performance.now() - began) / 1000).toFixed(0)} s)`);
     };
     try {
+        // Before anything runs, so that no run is missed meanwhile.
+        await start();
         const target = await runs.target();
         for (const part of parts) await Promise.all([part].flat().map((one) => timed(one, target)));
     } finally {

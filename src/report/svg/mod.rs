@@ -120,15 +120,18 @@ struct Entry {
 
 impl<'a> Plot<'a> {
     fn of(chart: &'a Chart) -> Self {
-        let (mut x, mut y) = (LEFT, 12.0);
-        let mut legend = Vec::with_capacity(chart.series.len());
-        for Series { name, class, .. } in &chart.series {
-            let width = LEGEND_STROKE + LEGEND_GAP + name.chars().count() as f64 * LEGEND_LETTER;
-            if x > LEFT && x + width > WIDTH {
-                (x, y) = (LEFT, y + LEGEND_ROW);
+        let width = |series: &Series| {
+            LEGEND_STROKE + LEGEND_GAP + series.name.chars().count() as f64 * LEGEND_LETTER + 2.0 * LEGEND_GAP
+        };
+        let in_a_row = entries_in_a_row(&chart.series.iter().map(width).collect::<Vec<_>>());
+        let (mut y, mut legend) = (12.0, Vec::with_capacity(chart.series.len()));
+        for (i, row) in chart.series.chunks(in_a_row).enumerate() {
+            y = 12.0 + LEGEND_ROW * i as f64;
+            let mut x = LEFT;
+            for series in row {
+                legend.push(Entry { x, y, class: series.class, name: series.name });
+                x += width(series);
             }
-            legend.push(Entry { x, y, class, name });
-            x += width + 2.0 * LEGEND_GAP;
         }
         Self { x: &chart.x, y: &chart.y, legend, top: y - 12.0 + TOP }
     }
@@ -140,6 +143,14 @@ impl<'a> Plot<'a> {
     fn up(&self, value: f64) -> f64 {
         HEIGHT - BOTTOM - self.y.scale.place(value) * (HEIGHT - self.top - BOTTOM)
     }
+}
+
+/// How many entries of these widths to put into each row of the legend: as few rows as possible, evenly filled.
+fn entries_in_a_row(widths: &[f64]) -> usize {
+    let fits = |in_a_row: usize| widths.chunks(in_a_row).all(|row| LEFT + row.iter().sum::<f64>() <= WIDTH);
+    let all = widths.len().max(1);
+    let rows = (1..all).find(|rows| fits(all.div_ceil(*rows))).unwrap_or(all);
+    all.div_ceil(rows)
 }
 
 fn grid(plot: &Plot) -> Markup {
@@ -200,4 +211,18 @@ fn legend(entries: &[Entry]) -> Markup {
 fn number(value: f64) -> String {
     let text = format!("{value:.1}");
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::entries_in_a_row;
+
+    #[test]
+    fn a_legend_has_even_rows_and_as_few_as_fit() {
+        assert_eq!(entries_in_a_row(&[]), 1);
+        assert_eq!(entries_in_a_row(&[70.0; 5]), 5);
+        assert_eq!(entries_in_a_row(&[140.0; 4]), 2, "not three and one");
+        assert_eq!(entries_in_a_row(&[140.0; 5]), 3);
+        assert_eq!(entries_in_a_row(&[900.0; 3]), 1, "too wide even alone");
+    }
 }

@@ -25,14 +25,16 @@
     };
 
     let heard = new Date();
+    // The parts of the last picture that are here: the program may end as soon as the page has all.
+    const final = new Set();
     /** A request for `part` ended with `status`, 0 without an answer; `ask` asks for a part at once. */
     const ended = (part, status, ask) => {
         if (status >= 200 && status < 300) {
             heard = new Date();
             element("lost").hidden = true;
             withdrawStart();
-            // The program may end with the run: what is left to get is asked for now.
-            if (status === LAST && part === parts[0]) parts.slice(1).forEach(ask);
+            if (status === LAST) final.add(part);
+            if (status === LAST && part === parts[0]) parts.filter((other) => !final.has(other)).forEach(ask);
         } else if (isOver()) {
             element("older").hidden = false;
         } else if (element("lost").hidden) {
@@ -68,7 +70,8 @@
             else detail.headers.Authorization = credentials();
         });
         on("beforeRequest", (event) => {
-            if (isOver() && unanswered.has(event.detail.elt)) event.preventDefault();
+            const { elt } = event.detail;
+            if (final.has(elt) || (isOver() && unanswered.has(elt))) event.preventDefault();
         });
         on("afterRequest", ({ detail: { elt, successful, xhr } }) => {
             if (!isPart(elt)) return said(xhr.responseText);
@@ -117,25 +120,27 @@
         const askLater = (part) => (part.timer = setTimeout(ask, every(part), part));
         const ask = async (part) => {
             clearTimeout(part.timer);
-            const turn = (part.turn ?? 0) + 1;
-            part.turn = turn;
+            // The answer on its way may be the last one; if it is not, the next request follows at once.
+            part.again = part.asking;
+            if (part.asking) return;
+            part.asking = true;
             let status = 0;
             try {
                 const url = `${part.getAttribute("hx-get")}?page=${page}`;
                 const answer = await fetch(url, { signal: AbortSignal.timeout(5000) });
                 const text = await answer.text();
-                // It was asked for again meanwhile: that answer is newer.
-                if (part.turn !== turn) return;
                 if (answer.ok) show(part, text);
                 status = answer.status;
             } catch {
                 // Nobody answers, or not in time.
-                if (part.turn !== turn) return;
             }
+            part.asking = false;
             const wasOver = isOver();
             ended(part, status, ask);
             offerDownloads();
-            if (status !== LAST && !wasOver) askLater(part);
+            if (status === LAST) return;
+            if (part.again && status > 0) ask(part);
+            else if (!wasOver) askLater(part);
         };
         parts.forEach(askLater);
         operator?.addEventListener("submit", async (event) => {
