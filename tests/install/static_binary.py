@@ -104,6 +104,12 @@ class StaticProgram(unittest.TestCase):
         code, said = self.inside("--demo", "-d", "1s", "--no-listen")
         self.assertEqual(code, 0, said)
 
+    def test_the_demo_says_what_it_misses_where_there_is_none(self):
+        # It starts itself as its target.
+        code, said = self.inside("--demo", "-d", "1s", "--no-listen")
+        self.assertEqual(code, 3, said)
+        self.assertIn("/proc", said)
+
     def test_it_loads_an_address_without_any_file(self):
         code, said = self.load("127.0.0.1")
         self.assertEqual(code, 0, said)
