@@ -154,6 +154,7 @@ pub fn reports_of(args: Vec<OsString>) -> Options {
             ("--check" | "--once" | "--schema" | "--report-schema" | "--completions" | "--state-dir", _) => {
                 return Options::default();
             }
+            ("--role", Some("worker" | "target")) => return Options::default(),
             ("--report", Some(value)) => options.reports.extend(report::report(value)),
             _ => {}
         }

@@ -26,6 +26,7 @@ mod load;
 mod model;
 mod overrides;
 mod parse;
+mod part_schema;
 mod path;
 mod plan_schema;
 mod reader;

@@ -13,6 +13,7 @@ use super::limits::{
     DEFAULT_BACKLOG, MAX_BACKLOG, MAX_CONNECT_TO, MAX_CONNECTIONS, MAX_EXPECTATIONS, MAX_FORM_FIELDS,
     MAX_HEADERS, MAX_LABELS, MAX_SCENARIOS, MAX_SOURCE_ADDRESSES, MAX_STAGES, MAX_THRESHOLDS,
 };
+use super::part_schema::PartForm;
 use crate::schedule::MAX_PERIOD;
 use crate::units::{BYTES_PATTERN, COUNT_PATTERN, DURATION_PATTERN, RATE_PATTERN};
 
@@ -286,27 +287,6 @@ pub(super) struct ScenarioForm {
     /// What every response must look like. One that does not match counts as failed. Without it: a status below 400.
     #[allow(dead_code, reason = "read from the tree, which knows its places")]
     pub(crate) expect: Option<ExpectForm>,
-}
-
-/// A part of a `multipart/form-data` body: a field or a file.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[allow(dead_code, reason = "read from the tree")]
-pub(super) struct PartForm {
-    /// The field's name.
-    #[schemars(required, example = &"photo")]
-    pub(crate) name: Option<String>,
-    /// The field's text, which may have holes.
-    pub(crate) value: Option<String>,
-    /// A file with the part's content, relative to the plan's folder; at most 64 MiB.
-    #[schemars(example = "photo.jpg")]
-    pub(crate) file: Option<String>,
-    /// The file's name as the target sees it. Without it: that of `file`.
-    pub(crate) filename: Option<String>,
-    /// Its media type. Without it: `application/octet-stream` for a file, none for a text.
-    #[serde(rename = "type")]
-    #[schemars(example = "image/jpeg")]
-    pub(crate) media_type: Option<String>,
 }
 
 /// What a response must look like, all of it. Only checks of headers and bodies keep the response.

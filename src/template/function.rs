@@ -5,10 +5,12 @@ use std::fmt::{self, Write as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
-use super::Encoding;
+use super::encoding::Encoding;
 use super::random::Random;
 use super::sink::{Hashed, Sink};
 
+/// The longest id of a run, in bytes.
+pub(crate) const RUN_ID_BYTES: usize = 32;
 /// Digits of a number of 64 bits, with its sign.
 const NUMBER_BYTES: usize = 20;
 /// `2026-11-29T19:58:08.123Z`, and years with five digits and a sign.
@@ -104,7 +106,7 @@ impl Expression {
             Self::Text(text) => text.len(),
             Self::Now => TIME_BYTES,
             Self::NowSeconds | Self::NowMilliseconds | Self::Number => NUMBER_BYTES,
-            Self::RunId => super::RUN_ID_BYTES,
+            Self::RunId => RUN_ID_BYTES,
             Self::Random(value, _) => value.most_bytes(),
             Self::Encoded(encoding, value) => encoding.most_bytes(value.most_bytes()),
             Self::Sha256(_) | Self::Hmac { .. } => SHA256_BYTES,

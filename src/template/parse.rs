@@ -8,13 +8,13 @@
 //! filter   = raw / url / json / base64
 //! ```
 
+use super::compiled::{Hole, Part, Template};
+use super::encoding::Encoding;
 use super::function::{Expression, RandomValue};
 use super::position::{Place, Position};
-use super::{Encoding, Hole, LITERAL_OPEN, OPEN, Part, Template};
+use super::syntax::{CLOSE, LITERAL_OPEN, OPEN};
 use crate::text::{did_you_mean, quoted};
 
-/// The two characters that end a hole.
-const CLOSE: &str = "}}";
 /// The most random digits or letters of one hole.
 const MOST_LETTERS: usize = 4_096;
 /// The deepest nesting of functions.
@@ -36,7 +36,26 @@ const FUNCTIONS: [&str; 9] = [
 ];
 const FILTERS: [&str; 4] = ["raw", "url", "json", "base64"];
 
-pub(super) fn template(text: &str, place: Place, holes: &mut u32) -> Result<Template, String> {
+impl Template {
+    /// Compiles `text`, which stands at `place`. Its holes are numbered from `*holes` on, which is advanced.
+    ///
+    /// # Errors
+    /// The first fault, and what to write instead.
+    pub(crate) fn compile(text: &str, place: Place, holes: &mut u32) -> Result<Self, String> {
+        template(text, place, holes)
+    }
+}
+
+/// `path` with a character that may stand in a path for each hole.
+pub(crate) fn without_holes(path: &str) -> String {
+    match Template::compile(path, Place::Target, &mut 0) {
+        Ok(template) => String::from_utf8(template.with_stand_ins("x")).unwrap_or_default(),
+        // Whoever compiles it says why.
+        Err(_) => "/".to_owned(),
+    }
+}
+
+fn template(text: &str, place: Place, holes: &mut u32) -> Result<Template, String> {
     let mut parts =
         Parts { parts: Vec::new(), literal: String::new(), position: Position::at_start_of(place) };
     let mut rest = text;

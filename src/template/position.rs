@@ -1,6 +1,6 @@
 //! Where a hole stands, which decides how its value is written.
 
-use super::Encoding;
+use super::encoding::Encoding;
 
 /// Where a template stands in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,3 +1,5 @@
+//! What templates render, and the faults of those that do not compile.
+
 use super::*;
 use std::collections::HashSet;
 

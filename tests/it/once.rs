@@ -118,6 +118,21 @@ scenarios:
 }
 
 #[test]
+fn how_it_ended_is_said_once() {
+    let early =
+        Script::play([Step::Read, send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"), Step::Close]);
+    let mute = Script::play([Step::Read, Step::Close]);
+    for script in [early, mute] {
+        let plan = format!("base_url: {}\nscenarios: [{{ name: a, path: / }}]\n", script.url());
+        let page = page(&once(&plan, &[], &[]));
+        let ended = page.lines().find(|line| line.starts_with("ended     closed_early: ")).expect(&page);
+        let (_, why) = ended.split_once("closed_early: ").unwrap();
+        let said = why.split_once(" (").map_or(why, |(said, _)| said);
+        assert_eq!(page.matches(said).count(), 1, "{page}");
+    }
+}
+
+#[test]
 fn each_scenario_is_sent_once_in_the_plans_order_whatever_its_weight() {
     let script = Script::play([Step::Read, send(response("200 OK", "ok"))]);
     let plan = format!(

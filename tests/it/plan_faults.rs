@@ -212,7 +212,7 @@ fn tls_keys_need_an_https_target() {
     let plain = SAMPLE.replace("https://", "http://") + "tls: {insecure: true}\n";
     let faults = parse(&plain).unwrap_err();
     assert_eq!(faults.count(), 1, "{faults}");
-    assert!(faults.list()[0].message.contains("`base_url: https://…`"), "{faults}");
+    assert!(faults.list()[0].message.contains("begin the URL with `https://`"), "{faults}");
 }
 
 #[test]

@@ -255,7 +255,7 @@ fn the_default_of_connections_fits_the_machine_and_what_is_asked_for_stays() {
 
     let third = Shard { slot: 0, of: 3 };
     assert_eq!(fit(None, third, few_descriptors), (None, None, vec![]), "334 of the 1,000 are this worker's");
-    assert_eq!(fit(None, third, |m| m.fd_hard = 362).0, Some(300), "100 for each worker");
+    assert_eq!(fit(None, third, |m| (m.fd_soft, m.fd_hard) = (362, 362)).0, Some(300), "100 for each worker");
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn a_large_difference_that_is_not_significant_is_explained_everywhere_in_the_sam
 
     let joined = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let summary = joined(&terminal::summary(&s, &trusted(), false, 100));
-    assert!(summary.contains(&format!("not significant: {sentence}")), "{summary}");
+    assert!(summary.contains(&format!("p99: {sentence}")), "{summary}");
     let junit = joined(&junit::report(&s, &trusted(), &[], false));
     assert!(junit.contains(sentence), "{junit}");
     let page = html::page(&s, &trusted(), &[]);

@@ -139,7 +139,7 @@ fn an_interrupted_run_does_not_hide_that_a_threshold_had_failed() {
     let (tone, text) = header(&snapshot);
     assert!(tone == "bad", "{tone} {text}");
     assert!(
-        text.contains("Interrupted: what was measured until then; 1 of 1 thresholds does not hold"),
+        text.contains("Interrupted: what was measured until then; 1 of 2 thresholds does not hold"),
         "{text}"
     );
 }

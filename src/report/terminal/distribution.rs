@@ -13,9 +13,9 @@ const LEAST_SAMPLES: u64 = 20;
 const MOST_BAR_COLUMNS: usize = 60;
 /// The share of the times beyond the rows on each side, where the rows do not reach the extremes.
 const BEYOND: f64 = 0.005;
-/// Preferred numbers (ISO 3): the bounds of rows within a decade, times 100, from the finest steps to the
-/// coarsest.
-const STEPS: [&[u64]; 5] = [
+/// The bounds of rows within a decade, times 100, from the finest steps to the coarsest: preferred numbers (ISO 3),
+/// then fewer.
+const STEPS: [&[u64]; 7] = [
     &[
         100, 106, 112, 118, 125, 132, 140, 150, 160, 170, 180, 190, 200, 212, 224, 236, 250, 265, 280, 300,
         315, 335, 355, 375, 400, 425, 450, 475, 500, 530, 560, 600, 630, 670, 710, 750, 800, 850, 900, 950,
@@ -23,6 +23,8 @@ const STEPS: [&[u64]; 5] = [
     &[100, 112, 125, 140, 160, 180, 200, 224, 250, 280, 315, 355, 400, 450, 500, 560, 630, 710, 800, 900],
     &[100, 125, 160, 200, 250, 315, 400, 500, 630, 800],
     &[100, 160, 250, 400, 630],
+    &[100, 200, 500],
+    &[100, 315],
     &[100],
 ];
 /// Decades with bounds, as powers of ten in nanoseconds: from the shortest time that histograms tell from zero to

@@ -6,8 +6,8 @@ use crate::report::terminal::line::Line;
 pub(crate) struct Block<'a> {
     /// How soon it is left out: 0 stays to the last.
     pub(crate) rank: u8,
-    /// The fewest lines that it can do with, those it should have before there are empty lines between blocks, and
-    /// the most that it has a use for; at least 1.
+    /// The fewest lines that it can do with (0: it only takes what others leave), those it should have before there
+    /// are empty lines between blocks, and the most that it has a use for.
     pub(crate) lines: [usize; 3],
     /// Whether an empty line goes before it, if there is room.
     pub(crate) apart: bool,
@@ -27,7 +27,11 @@ pub(crate) fn fit(blocks: &[Block], height: usize) -> Vec<Line> {
         }
     }
     let grow = |granted: &mut [usize], left: &mut usize, to: usize| {
-        for i in by_rank.iter().copied().filter(|i| granted[*i] > 0).collect::<Vec<_>>() {
+        for i in by_rank.iter().copied() {
+            // Without its least lines it makes no sense.
+            if granted[i] < blocks[i].lines[0] {
+                continue;
+            }
             let more = blocks[i].lines[to].saturating_sub(granted[i]).min(*left);
             (granted[i], *left) = (granted[i] + more, *left - more);
         }
@@ -64,7 +68,12 @@ mod tests {
 
     #[test]
     fn blocks_give_way_by_rank_then_the_lines_between_them() {
-        let blocks = [block("a", 2, [1, 2, 2]), block("b", 0, [1, 1, 1]), block("c", 9, [2, 3, 5])];
+        let blocks = [
+            block("a", 2, [1, 2, 2]),
+            block("b", 0, [1, 1, 1]),
+            block("c", 8, [2, 3, 5]),
+            block("d", 9, [0, 1, 1]),
+        ];
         assert_eq!(shown(&blocks, 0), "");
         assert_eq!(shown(&blocks, 1), "b0");
         assert_eq!(shown(&blocks, 2), "a0 b0");
@@ -72,8 +81,9 @@ mod tests {
         assert_eq!(shown(&blocks, 4), "a0 b0 c0 c1");
         assert_eq!(shown(&blocks, 5), "a0 a1 b0 c0 c1");
         assert_eq!(shown(&blocks, 6), "a0 a1 b0 c0 c1 c2");
-        assert_eq!(shown(&blocks, 7), "a0 a1  b0 c0 c1 c2");
-        assert_eq!(shown(&blocks, 8), "a0 a1  b0  c0 c1 c2");
-        assert_eq!(shown(&blocks, 99), "a0 a1  b0  c0 c1 c2 c3 c4");
+        assert_eq!(shown(&blocks, 7), "a0 a1 b0 c0 c1 c2 d0");
+        assert_eq!(shown(&blocks, 8), "a0 a1  b0 c0 c1 c2 d0");
+        assert_eq!(shown(&blocks, 10), "a0 a1  b0  c0 c1 c2  d0");
+        assert_eq!(shown(&blocks, 99), "a0 a1  b0  c0 c1 c2 c3 c4  d0");
     }
 }

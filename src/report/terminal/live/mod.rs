@@ -39,11 +39,13 @@ const MOST_BAR_COLUMNS: usize = 60;
 /// A shorter progress bar shows nothing.
 const LEAST_BAR_COLUMNS: usize = 10;
 /// Lines that reasons to doubt the measurement may take.
-const MOST_TRUST_LINES: usize = 4;
+const MOST_TRUST_LINES: usize = 6;
 /// Lines of a table that come before empty lines between blocks.
 const GOOD_ROWS: usize = 8;
-/// Lines that counts of requests, and those of errors, may take.
-const MOST_COUNT_LINES: usize = 3;
+/// Columns that an expression of a threshold has at least.
+const EXPRESSION_COLUMNS: usize = 26;
+/// Lines that counts of requests, and those of errors, may take: the least, the usual and the most.
+const COUNT_LINES: [usize; 3] = [1, 2, 4];
 
 /// What the live view shows.
 #[derive(Clone, Copy, Debug)]
@@ -87,10 +89,11 @@ impl Picture<'_> {
     fn blocks<'a>(&'a self, trends: &'a Trends, height: usize) -> Vec<Block<'a>> {
         let snapshot = self.view.snapshot;
         let run = &snapshot.run;
-        let plain = |rank, apart, lines: Vec<Line>, most: usize| {
-            let all = lines.len().min(most);
+        let plain = |rank, apart, lines: Vec<Line>, [least, good, most]: [usize; 3]| {
+            let all = lines.len();
             let draw = move |n: usize| self.first(&lines, n);
-            (all > 0).then(|| Block { rank, lines: [1, all, all], apart, draw: Box::new(draw) })
+            let lines = [least, all.min(good), all.min(most)];
+            (all > 0).then(|| Block { rank, lines, apart, draw: Box::new(draw) })
         };
         let is_waiting = snapshot.fleet.as_ref().and_then(Fleet::waits_for);
         let awaited =
@@ -98,30 +101,30 @@ impl Picture<'_> {
         let measured = snapshot.measured_ns > 0;
         let drawn = trends.lines();
         let mut blocks = vec![
-            plain(0, false, vec![self.status()], 1),
-            plain(3, true, awaited, MOST_TRUST_LINES),
-            plain(9, false, vec![Line::new(Style::Plain, one_line(&run.target))], 1),
+            plain(0, false, vec![self.status()], [1, 1, 1]),
+            plain(3, true, awaited, [1, 4, 4]),
+            plain(9, false, vec![Line::new(Style::Plain, one_line(&run.target))], [0, 1, 1]),
             (measured || snapshot.fleet.is_none()).then(|| Block {
                 rank: 3,
                 lines: [1, drawn, drawn],
                 apart: true,
                 draw: Box::new(move |lines| trends.draw(lines)),
             }),
-            plain(6, true, self.wrapped(|page| page.field("requests", &self.requests())), MOST_COUNT_LINES),
+            plain(6, true, self.wrapped(|page| page.field("requests", &self.requests())), COUNT_LINES),
         ];
         let errors = self.errors();
         if !errors.is_empty() {
             let lines = self.wrapped(|page| page.field("errors", &errors));
-            blocks.push(plain(4, false, lines, MOST_COUNT_LINES));
+            blocks.push(plain(4, false, lines, COUNT_LINES));
         }
         blocks.push(self.scenarios());
         blocks.push(self.workers());
         blocks.push(self.gates(height));
-        blocks.push(plain(2, self.thresholds.is_empty(), self.trust(), MOST_TRUST_LINES));
+        blocks.push(plain(2, self.thresholds.is_empty(), self.trust(), [1, 2, MOST_TRUST_LINES]));
         let messages = self.view.messages;
         blocks.push((!messages.is_empty()).then(|| Block {
             rank: 8,
-            lines: [1, 1, messages.len()],
+            lines: [0, 1, messages.len()],
             apart: true,
             draw: Box::new(move |lines| {
                 let newest = messages.len().saturating_sub(lines);
@@ -129,7 +132,7 @@ impl Picture<'_> {
             }),
         }));
         let keys = Line::new(Style::Plain, "q ends the run");
-        blocks.push(self.view.has_keys.then(|| plain(5, true, vec![keys], 1)).flatten());
+        blocks.push(self.view.has_keys.then(|| plain(5, true, vec![keys], [1, 1, 1])).flatten());
         blocks.into_iter().flatten().collect()
     }
 
@@ -327,7 +330,8 @@ impl Picture<'_> {
         let widest =
             |cell: fn(&(_, String, String)) -> &String| rows.iter().map(|row| cell(row).width()).max();
         let figure_columns = widest(|row| &row.2).unwrap_or(0);
-        let room = self.width.saturating_sub(standing_columns + figure_columns + 4);
+        // Without its limit an expression says little, so that a long figure gives way first.
+        let room = self.width.saturating_sub(standing_columns + figure_columns + 4).max(EXPRESSION_COLUMNS);
         let columns = widest(|row| &row.1).unwrap_or(0).min(room);
         let line = |((style, word), expression, figure): &((Style, &str), String, String)| {
             let mut line = Line::new(*style, *word);
