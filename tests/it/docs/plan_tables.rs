@@ -6,9 +6,10 @@ use regex_lite::Regex;
 use serde_json::Value;
 
 /// A name of each generated part and where in the schema its keys are.
-const PARTS: [(&str, &str); 9] = [
+const PARTS: [(&str, &str); 10] = [
     ("top", ""),
     ("scenarios", "/properties/scenarios/items"),
+    ("multipart", "/properties/scenarios/items/properties/multipart/items"),
     ("defaults", "/properties/defaults"),
     ("load", "/properties/load"),
     ("stages", "/properties/load/properties/stages/items"),
