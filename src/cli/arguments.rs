@@ -145,7 +145,8 @@ fn unknown(name: &str) -> UsageError {
     };
     let mut guess = near(&mut names.into_iter());
     if guess.is_empty() {
-        let elsewhere = KNOWN_ELSEWHERE.iter().find(|(other, _)| near(&mut std::iter::once(*other)) != "");
+        let elsewhere =
+            KNOWN_ELSEWHERE.iter().find(|(other, _)| !near(&mut std::iter::once(*other)).is_empty());
         if let Some(flag) = elsewhere.and_then(|(_, ours)| find(ours)) {
             guess = format!(", did you mean {}?", quoted(flag.names().last().unwrap_or(flag.name)));
         }

@@ -209,7 +209,7 @@ impl ListenConfig {
             access,
             calls: Some(handle.clone()),
             clock,
-            linger: Duration::from_nanos(options.linger_ns),
+            linger: Some(Duration::from_nanos(options.linger_ns)),
             ..Site::of(shared.clone())
         };
         let server = web::serve(Listen::At(self.listen), site).map_err(|e| Failure::usage(e.to_string()))?;

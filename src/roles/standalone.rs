@@ -252,7 +252,7 @@ fn serve(
     let token = operator.as_ref().map(|operator| operator.token.clone());
     let reader = tokens::reader(&[std::env::var(tokens::OPERATOR_TOKEN).ok().as_deref().map(str::trim)])?;
     let access = Access { worker: None, operator: token, reader, public_status: options.public_status };
-    let linger = Duration::from_nanos(options.linger_ns);
+    let linger = Some(Duration::from_nanos(options.linger_ns));
     let site = Site { operator, access, linger, ..Site::of(shared.clone()) };
     let server = web::serve(listen, site).map_err(|e| Failure::usage(format!("{e}, or --no-listen")))?;
     if !options.quiet {

@@ -150,8 +150,8 @@ impl RandomValue {
         match self {
             Self::Uuid => {
                 let (high, low) = (random.bits(), random.bits());
-                let version = high & !0xf000 | 0x4000;
-                let variant = low & !(0b11 << 62) | 0b10 << 62;
+                let version = (high & !0xf000) | 0x4000;
+                let variant = (low & !(0b11 << 62)) | (0b10 << 62);
                 print(
                     out,
                     format_args!(

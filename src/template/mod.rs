@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Random values are functions of the run's seed, the request's number, its step, and the hole's number in the
-//! request: see [`random`]. The same seed gives the same values on any number of threads and workers.
+//! request: see `random`. The same seed gives the same values on any number of threads and workers.
 
 mod compiled;
 mod encoding;

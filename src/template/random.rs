@@ -16,7 +16,7 @@ impl Random {
     /// The sequence of the `hole` of a request's `step`, of the `number`th request, or flow, of a run with `seed`.
     #[inline]
     pub(crate) fn at(seed: u64, number: u64, step: u32, hole: u32) -> Self {
-        let place = u64::from(step) << 32 | u64::from(hole);
+        let place = (u64::from(step) << 32) | u64::from(hole);
         Self { state: mix(mix(seed ^ mix(number)).wrapping_add(mix(place.wrapping_add(GAMMA)))) }
     }
 
@@ -30,7 +30,7 @@ impl Random {
     /// A number below `n`, which is at least 1. Some are likelier than others by at most n ÷ 2⁶⁴.
     #[inline]
     pub(crate) fn below(&mut self, n: u64) -> u64 {
-        (u128::from(self.bits()) * u128::from(n) >> 64) as u64
+        ((u128::from(self.bits()) * u128::from(n)) >> 64) as u64
     }
 }
 

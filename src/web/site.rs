@@ -24,8 +24,8 @@ pub struct Site {
     pub clock: Option<(Clock, u64)>,
     /// How long a client may take.
     pub deadlines: Deadlines,
-    /// How long the server stays up after the run, which the dashboard tells its reader.
-    pub linger: Duration,
+    /// How long the server stays up after the run, as far as its user may choose; the dashboard says so.
+    pub linger: Option<Duration>,
 }
 
 /// How long a client may take.
@@ -53,7 +53,7 @@ impl Site {
             calls: None,
             clock: None,
             deadlines: Deadlines::default(),
-            linger: Duration::ZERO,
+            linger: None,
         }
     }
 }

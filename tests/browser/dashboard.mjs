@@ -101,13 +101,13 @@ async function isOver(page, seen) {
 
 async function ends(page, seen, url) {
     await isOver(page, seen);
-    assert.match(await page.locator("h1").textContent(), /Passed/);
+    assert.match(await page.locator("h1").textContent(), /Interrupted/);
     for (const heading of ["Scenarios", "Latency", "Outcomes", "The instrument", "Plan and environment"]) {
         assert((await page.locator("h2").allTextContents()).includes(heading), `the report has "${heading}"`);
     }
     const parses = {
         "report.html": (text) => assert(text.startsWith("<!DOCTYPE html>") && text.includes("</html>")),
-        "report.json": (text) => assert(JSON.parse(text).totals.ok >= 5000),
+        "report.json": (text) => assert(JSON.parse(text).totals.ok >= 3500),
         "report.xml": async (text) =>
             assert.equal(
                 await page.evaluate(
@@ -116,7 +116,7 @@ async function ends(page, seen, url) {
                 ),
                 "testsuites",
             ),
-        "report.csv": (text) => assert(text.trim().split("\r\n").length >= 8, "a row for each second"),
+        "report.csv": (text) => assert(text.trim().split("\r\n").length >= 7, "a row for each second"),
         "report.scenarios.csv": (text) => assert(text.trim().split("\r\n").length >= 2, "a row for each scenario"),
         "report.hlog": (text) => assert(text.split("\n").filter((line) => /^\d/.test(line)).length >= 7),
     };
@@ -159,42 +159,51 @@ function gathering(many) {
 /** The pages of the whole run are open: other parts that run at the same time hold them up no more. */
 const wholeRunIsOpen = gathering(2);
 
-/** A run from its beginning to its report, looked at by a reader with the fetched scripts and by one without. */
-async function wholeRun(runs, target) {
-    const { url } = await runs.run(
-        `base_url: ${target}
-load: { rate: 500/s, warmup: 8s, duration: 16s, concurrency: 20 }
-scenarios:
-  - { name: Get users, path: /v1/users, weight: 2 }
-  - { name: Create user, path: /v1/users, method: POST, body: "{}" }
-  - { name: A page that is not there, path: /nowhere, expect: { status: 404 } }
-thresholds: [p50 < 10s, error_rate < 1%, count >= 5000]
-`,
-        "--report",
-        join(runs.room, "kept.hlog"),
-    );
-    const watch = async (page, seen) => {
-        await keepsItsRoom(page, wholeRunIsOpen.arrived);
-        assert.equal(await result(page, "count >= 5000"), "fails", "not yet so many");
-        await lives(page, seen, url);
-        await eventually("a threshold that holds", async () => (await result(page, "count >= 5000")) === "holds");
-        await ends(page, seen, url);
-    };
-    const others = async () => {
-        await eventually("a running page", async () => (await (await fetch(`${url}status`)).json()).elapsed > 10.5);
-        await open(url, (page, seen, view) => readable(page, seen, view, "running", url));
-        await open(url, keepsItsPlace, { widths: [400], schemes: ["light"] });
-        await open(url, keepsItsPlace, { widths: [400], schemes: ["light"], alone: true });
-    };
-    await Promise.all([open(url, watch, ONE), open(url, watch, { ...ONE, alone: true }), others()]);
-    await open(url, (page, seen, view) => readable(page, seen, view, "finished", url));
-}
-
 /** Have the run at `url` stopped by its operator. */
 const stop = async (url) => {
     const bearer = { Authorization: `Bearer ${TOKEN}` };
     assert.equal((await fetch(`${url}api/v1/run/stop`, { method: "POST", headers: bearer })).status, 202);
 };
+
+/** A run from its beginning to its report, looked at by a reader with the fetched scripts and by one without. */
+async function wholeRun(runs, target) {
+    const { child, url } = await runs.run(
+        `base_url: ${target}
+load: { rate: 500/s, warmup: 8s, duration: 5m, concurrency: 20 }
+scenarios:
+  - { name: Get users, path: /v1/users, weight: 2 }
+  - { name: Create user, path: /v1/users, method: POST, body: "{}" }
+  - { name: A page that is not there, path: /nowhere, expect: { status: 404 } }
+thresholds: [p50 < 10s, error_rate < 1%, count >= 3500]
+`,
+        "--report",
+        join(runs.room, "kept.hlog"),
+    );
+    const seenEnough = gathering(3);
+    const watch = async (page, seen) => {
+        assert.equal(await result(page, "count >= 3500"), "not known yet");
+        await keepsItsRoom(page, wholeRunIsOpen.arrived);
+        await lives(page, seen, url);
+        await eventually("a threshold that holds", async () => (await result(page, "count >= 3500")) === "holds");
+        seenEnough.arrived();
+        await ends(page, seen, url);
+    };
+    const others = async () => {
+        await eventually("a running page", async () => (await (await fetch(`${url}status`)).json()).elapsed > 10.5);
+        const place = { widths: [400], schemes: ["light"] };
+        await Promise.all([
+            open(url, (page, seen, view) => readable(page, seen, view, "running", url)),
+            open(url, keepsItsPlace, place),
+            open(url, keepsItsPlace, { ...place, alone: true }),
+        ]);
+        seenEnough.arrived();
+        await seenEnough.all;
+        await stop(url);
+    };
+    await Promise.all([open(url, watch, ONE), open(url, watch, { ...ONE, alone: true }), others()]);
+    await open(url, (page, seen, view) => readable(page, seen, view, "finished", url));
+    child.kill("SIGKILL");
+}
 
 /** The program ends with its run: each page keeps the last picture, which is that of the report, and says so. */
 async function outlivesItsRun(runs, target) {
@@ -232,23 +241,24 @@ scenarios: [{ path: /v1/users }]
     ]);
 }
 
-/** Reports are offered for as long as the program lives. */
+/** A run ends by itself; its reports are offered for as long as the program lives. */
 async function offersItsReports(runs, target) {
     await wholeRunIsOpen.all;
     const { ended, url } = await runs.run(
         `base_url: ${target}
-load: { rate: 100/s, duration: 5m }
+load: { rate: 100/s, duration: 3s }
 scenarios: [{ path: /v1/users }]
+thresholds: [error_rate < 1%]
 `,
-        ...["--linger", "3s"],
+        ...["--linger", "10s"],
     );
     await open(
         url,
         async (page, seen) => {
-            await stop(url);
             await eventually("downloads", () => page.locator(".downloads:visible").count());
+            assert.match(await page.locator("h1").textContent(), /Passed/);
             assert.equal(await page.locator(".ended:visible").count(), 0);
-            await ended;
+            assert.equal(await ended, 0);
             await eventually("a word", () => page.locator(".ended:visible").count());
             assert.equal(await page.locator(".downloads:visible").count(), 0);
             atPeaceWithTheEnd(seen);
@@ -341,7 +351,7 @@ scenarios: [{ path: /v1/users }]
     const ready = gathering(2);
     const look = async (page, seen) => {
         await eventually("charts", () => page.locator("polyline").count());
-        assert.equal(await page.locator("#lost").isVisible(), false);
+        await eventually("answers", async () => !(await page.locator("#lost").isVisible()));
         ready.arrived();
         await ready.all;
         child.kill("SIGKILL");

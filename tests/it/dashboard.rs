@@ -24,9 +24,10 @@ use crate::report_html::{as_xml, text_of, with_timeline, words_of};
 use loadtester::tally::{RowTimer, StepId};
 
 /// What a page offers that can only be read, and whose server ends with the run.
-const BARE: PageFeatures = PageFeatures { linger: Duration::ZERO, stop: false, start: false };
+const BARE: PageFeatures = PageFeatures { linger: None, stop: false, start: false };
 /// What one offers whose server stays up and which has an operator.
-const OPERATED: PageFeatures = PageFeatures { linger: Duration::from_secs(90), stop: true, start: true };
+const OPERATED: PageFeatures =
+    PageFeatures { linger: Some(Duration::from_secs(90)), stop: true, start: true };
 
 /// `page` is well-formed, fetches only from its own server, and holds nothing a strict policy would refuse.
 fn check(page: &str, look: impl FnOnce(&Document)) {
@@ -205,7 +206,9 @@ fn the_parts_are_those_of_the_page_and_the_last_ones_end_the_asking() {
 
 #[test]
 fn a_page_whose_program_ends_with_the_run_says_so_and_offers_nothing_that_would_be_gone() {
-    check(&dashboard::page(&finished(snapshot()), &BARE), |page| {
+    let ends_with_it = PageFeatures { linger: Some(Duration::ZERO), ..BARE };
+    assert!(!dashboard::page(&finished(snapshot()), &BARE).contains("--linger"), "a worker has no such flag");
+    check(&dashboard::page(&finished(snapshot()), &ends_with_it), |page| {
         let ended = page.descendants().find(|n| n.attribute("class") == Some("ended")).unwrap();
         let text = text_of(ended);
         assert!(text.contains("The run is over") && text.contains("--linger"), "{text}");

@@ -123,7 +123,10 @@ fn how_it_ended_is_said_once() {
         Script::play([Step::Read, send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"), Step::Close]);
     let mute = Script::play([Step::Read, Step::Close]);
     for script in [early, mute] {
-        let plan = format!("base_url: {}\nload: {{ requests: 1 }}\nscenarios: [{{ name: a, path: / }}]\n", script.url());
+        let plan = format!(
+            "base_url: {}\nload: {{ requests: 1 }}\nscenarios: [{{ name: a, path: / }}]\n",
+            script.url()
+        );
         let page = page(&once(&plan, &[], &[]));
         let ended = page.lines().find(|line| line.starts_with("ended     closed_early: ")).expect(&page);
         let (_, why) = ended.split_once("closed_early: ").unwrap();

@@ -80,7 +80,7 @@ fn all_expected(address: SocketAddr, scenarios: Vec<Value>, files: &[(&str, &[u8
     for (name, content) in files {
         std::fs::write(run_dir.file(name), content).expect("disk space");
     }
-    let path = run_dir.write("plan.yaml", &plan.to_string());
+    let path = run_dir.write("plan.yaml", plan.to_string());
     all_ok(run(&[&path]), 10 * count);
 }
 

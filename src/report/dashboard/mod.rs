@@ -44,8 +44,9 @@ const WHOLE_PLAN_S: f64 = 60.0;
 /// What the page can offer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PageFeatures {
-    /// How long its server stays up after the run; zero: it ends with the run.
-    pub linger: Duration,
+    /// How long its server stays up after the run, zero: it ends with the run; `None`: the same, and nobody may
+    /// choose.
+    pub linger: Option<Duration>,
     /// An operator may stop the run.
     pub stop: bool,
     /// An operator may start it.

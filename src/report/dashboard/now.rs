@@ -32,8 +32,8 @@ pub(crate) fn title(source: &Source) -> Markup {
     }
 }
 
-/// `linger`: how long the server stays up after the run.
-pub(crate) fn all(source: &Source, linger: Duration) -> Markup {
+/// `linger`: see [`super::PageFeatures`].
+pub(crate) fn all(source: &Source, linger: Option<Duration>) -> Markup {
     let over = source.snapshot.is_final();
     html! {
         (top(source, linger))
@@ -43,7 +43,7 @@ pub(crate) fn all(source: &Source, linger: Duration) -> Markup {
     }
 }
 
-fn top(source: &Source, linger: Duration) -> Markup {
+fn top(source: &Source, linger: Option<Duration>) -> Markup {
     let headline = headline(source);
     let over = source.snapshot.is_final();
     let (tone, mark) = match headline.tone {
@@ -105,17 +105,20 @@ fn progress(snapshot: &Snapshot) -> Markup {
 
 /// What a reader can still get when the run is over: while the server is up each report format, and then this
 /// picture.
-fn afterwards(snapshot: &Snapshot, linger: Duration) -> Markup {
+fn afterwards(snapshot: &Snapshot, linger: Option<Duration>) -> Markup {
     let last = html! {
-        "The run is over, and the program has ended: this page is its last picture. With " code { "--linger 10m" }
-        " it stays up for downloads, " code { "--report FILE" } " writes the result into a file."
+        "The run is over, and the program has ended: this page is its last picture."
+        @if linger.is_some() {
+            " With " code { "--linger 10m" } " it stays up for downloads, " code { "--report FILE" }
+            " writes the result into a file."
+        }
     };
     html! {
-        @if linger.is_zero() {
-            p class="ended" { (last) }
-        } @else {
+        @if let Some(linger) = linger.filter(|linger| !linger.is_zero()) {
             (downloads(snapshot, linger))
             p id="ended" class="ended" hidden { (last) }
+        } @else {
+            p class="ended" { (last) }
         }
     }
 }

@@ -221,8 +221,8 @@ mod tests {
     fn a_legend_has_even_rows_and_as_few_as_fit() {
         assert_eq!(entries_in_a_row(&[]), 1);
         assert_eq!(entries_in_a_row(&[70.0; 5]), 5);
-        assert_eq!(entries_in_a_row(&[140.0; 4]), 2, "not three and one");
-        assert_eq!(entries_in_a_row(&[140.0; 5]), 3);
+        assert_eq!(entries_in_a_row(&[139.0; 4]), 2, "not three and one");
+        assert_eq!(entries_in_a_row(&[139.0; 5]), 3, "the most that fit");
         assert_eq!(entries_in_a_row(&[900.0; 3]), 1, "too wide even alone");
     }
 }
