@@ -134,7 +134,7 @@ async function ends(page, seen, url) {
 /** Whether a failure to reach a program that has ended is all that was complained of. */
 const atPeaceWithTheEnd = (seen) =>
     assert.deepEqual(
-        seen.complaints.filter((words) => !/^htmx:|ERR_CONNECTION_(REFUSED|RESET)/.test(words)),
+        seen.complaints.filter((words) => !/^htmx:|ERR_(CONNECTION_(REFUSED|RESET|CLOSED|ABORTED)|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE)/.test(words)),
         [],
         "the console",
     );

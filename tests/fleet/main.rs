@@ -13,6 +13,8 @@ mod harness;
 #[allow(dead_code, reason = "the programs in benches/ use the rest")]
 mod instrument;
 mod joins;
+#[path = "../it/keeper.rs"]
+mod keeper;
 mod many;
 mod refusals;
 mod plan_origin;
@@ -24,6 +26,7 @@ mod secure_target;
 #[allow(dead_code, reason = "the bench uses the rest")]
 mod simulated;
 mod processes;
+mod templates;
 mod agreement;
 mod availability;
 mod waiting;

@@ -24,6 +24,7 @@ mod harness;
 #[allow(dead_code, reason = "the programs in benches/ use the rest")]
 mod instrument;
 mod json_schema;
+mod keeper;
 mod large_plans;
 mod live;
 mod metrics;

@@ -1,89 +1,14 @@
 //! Requests with holes, `{{…}}`: what arrives at a target, and that it depends on the seed alone.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::Write;
 use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
 
 use loadtester::plan::{Overrides, parse};
 
+use crate::keeper::{Arrived, Keeper};
 use crate::once::once;
 use crate::run::PROGRAM;
-
-/// One request as it arrived.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Arrived {
-    target: String,
-    fields: Vec<String>,
-    body: String,
-}
-
-/// A server that keeps every request; it redirects what asks for `/from`.
-#[derive(Clone)]
-struct Keeper {
-    address: SocketAddr,
-    arrived: Arc<Mutex<Vec<Arrived>>>,
-}
-
-impl Keeper {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let keeper = Self { address: listener.local_addr().unwrap(), arrived: Arc::default() };
-        let serving = keeper.clone();
-        // Ends with the test's process.
-        std::thread::spawn(move || {
-            for connection in listener.incoming().map_while(Result::ok) {
-                let serving = serving.clone();
-                std::thread::spawn(move || serving.serve(connection));
-            }
-        });
-        keeper
-    }
-
-    fn serve(&self, connection: TcpStream) {
-        let mut reader = BufReader::new(connection.try_clone().unwrap());
-        while let Some(arrived) = read_request(&mut reader) {
-            let answer = match arrived.target.starts_with("/from") {
-                true => "HTTP/1.1 307 x\r\nLocation: /to\r\nContent-Length: 0\r\n\r\n",
-                false => "HTTP/1.1 200 x\r\nContent-Length: 0\r\n\r\n",
-            };
-            self.arrived.lock().unwrap().push(arrived);
-            if (&connection).write_all(answer.as_bytes()).is_err() {
-                return;
-            }
-        }
-    }
-
-    /// What has arrived since the last call, in order of its text.
-    fn take(&self) -> Vec<Arrived> {
-        let mut arrived = std::mem::take(&mut *self.arrived.lock().unwrap());
-        arrived.sort();
-        arrived
-    }
-}
-
-fn read_request(reader: &mut impl BufRead) -> Option<Arrived> {
-    let mut line = String::new();
-    reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
-    let target = line.split(' ').nth(1)?.to_owned();
-    let (mut fields, mut length) = (Vec::new(), 0);
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
-        let field = line.trim_end().to_owned();
-        if field.is_empty() {
-            break;
-        }
-        if let Some(value) = field.strip_prefix("Content-Length: ") {
-            length = value.parse().unwrap();
-        }
-        fields.push(field);
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some(Arrived { target, fields, body: String::from_utf8(body).unwrap() })
-}
 
 /// Runs this plan, with `BASE` and more flags.
 fn run(plan: &str, keeper: &Keeper, flags: &[&str]) -> Output {
