@@ -11,6 +11,8 @@
     const isOver = () => state() === "finished";
     // The status of a part that will not change any more.
     const LAST = 286;
+    // A request may fail once while the program is alive: it closes idle connections, and a busy machine is slow.
+    const SILENCE_MS = 3000;
     // By this number the server knows its open pages, and stops when each has the final picture.
     const page = Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
 
@@ -37,7 +39,7 @@
             if (status === LAST && part === parts[0]) parts.filter((other) => !final.has(other)).forEach(ask);
         } else if (isOver()) {
             element("older").hidden = false;
-        } else if (element("lost").hidden) {
+        } else if (element("lost").hidden && Date.now() - heard > SILENCE_MS) {
             element("lost-since").textContent = heard.toLocaleTimeString();
             element("lost").hidden = false;
         }
