@@ -74,6 +74,8 @@
         on("beforeRequest", (event) => {
             const { elt } = event.detail;
             if (final.has(elt) || (isOver() && unanswered.has(elt))) event.preventDefault();
+            // Nothing is sent without a token.
+            if (!isPart(elt) && !operator.reportValidity()) event.preventDefault();
         });
         on("afterRequest", ({ detail: { elt, successful, xhr } }) => {
             if (!isPart(elt)) return said(xhr.responseText);
