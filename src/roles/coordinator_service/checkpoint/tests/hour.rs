@@ -48,13 +48,13 @@ fn peak_bytes() -> u64 {
 }
 
 #[test]
-#[ignore = "takes minutes; see README"]
+#[ignore = "takes minutes; see docs/fleet.md"]
 fn an_hour_of_50_workers_recovers_within_256_mib() {
     recovers("hour", &OPTIONS[..2]);
 }
 
 #[test]
-#[ignore = "takes minutes; see README"]
+#[ignore = "takes minutes; see docs/fleet.md"]
 fn an_hour_of_50_workers_with_a_histogram_log_recovers_within_256_mib() {
     recovers("hour-log", &OPTIONS);
 }
