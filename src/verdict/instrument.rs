@@ -418,7 +418,8 @@ fn delayed_acknowledgments(evidence: &Evidence) -> Option<String> {
         return None;
     }
     Some(format!(
-        "half of the requests took {} to {} with small responses: the target may send a response in several small          writes, each of which waits for a delayed acknowledgment; try TCP_NODELAY there, or one write for each response",
+        "half of the requests took {} to {} with small responses: the target may send a response in several small \
+         writes, each of which waits for a delayed acknowledgment; try TCP_NODELAY there, or one write for each response",
         print_time(quartiles[0]),
         print_time(quartiles[2])
     ))
