@@ -1,9 +1,9 @@
 #!/bin/sh
 # rootfs.sh BINARY FOLDER: everything the image holds, put together in FOLDER (empty or not there yet).
 #
-# The binary is linked to glibc, because glibc's name resolution is the one that reads nsswitch.conf,
-# and a static one could not load it. So the image holds the loader, the libraries that the binary
-# asks for, the files that names are resolved with, certificates, and nothing else: no shell.
+# The binary is linked to glibc, whose name resolution reads nsswitch.conf. The image holds the loader, the
+# libraries that the binary asks for, the files that names are resolved with, certificates, and nothing
+# else: no shell.
 set -eu
 binary=$1 root=$2
 mkdir -p "$root"
