@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::report::dashboard::Fragment;
 
 /// A page asks each second; one that has not asked for this long is closed, or its browser lets it sleep.
-const OPEN_FOR: Duration = Duration::from_millis(2_500);
+const OPEN_FOR: Duration = Duration::from_millis(3_500);
 /// The most pages that are remembered: as many as the server has clients.
 const MAX_PAGES: usize = 64;
 
@@ -64,14 +64,14 @@ mod tests {
         let at = |ms| start + Duration::from_millis(ms);
         assert!(!watchers.is_any_waiting(start), "there is none");
         watchers.asked(7, Fragment::Now, false, at(0));
-        assert!(watchers.is_any_waiting(at(2_000)));
-        assert!(!watchers.is_any_waiting(at(3_000)), "closed");
+        assert!(watchers.is_any_waiting(at(3_000)));
+        assert!(!watchers.is_any_waiting(at(4_000)), "closed");
         for (part, more) in [(Fragment::Now, true), (Fragment::Charts, true), (Fragment::Details, false)] {
-            watchers.asked(7, part, true, at(3_000));
-            assert_eq!(watchers.is_any_waiting(at(3_000)), more, "{part:?}");
+            watchers.asked(7, part, true, at(4_000));
+            assert_eq!(watchers.is_any_waiting(at(4_000)), more, "{part:?}");
         }
-        watchers.asked(8, Fragment::Charts, false, at(3_100));
-        assert!(watchers.is_any_waiting(at(3_100)), "another page");
+        watchers.asked(8, Fragment::Charts, false, at(4_100));
+        assert!(watchers.is_any_waiting(at(4_100)), "another page");
     }
 
     #[test]
