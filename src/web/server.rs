@@ -24,7 +24,7 @@ const BACKLOG: i32 = 4_096;
 
 /// How long a server waits at its end until each open page has the final picture. A page asks each second; on a busy
 /// machine its requests take longer.
-const LAST_PICTURE: Duration = Duration::from_secs(5);
+const LAST_PICTURE: Duration = Duration::from_secs(10);
 /// Interval of looking whether they have.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
@@ -103,7 +103,7 @@ impl Server {
     }
 
     /// Wait until each open dashboard has the final picture, which stays there when the server is gone: usually about
-    /// a second, at most five, and not at all without an open one, or before the run is over.
+    /// a second, at most ten, and not at all without an open one, or before the run is over.
     pub fn see_pages_off(&self) {
         let until = Instant::now() + LAST_PICTURE;
         let is_awaited = |now| self.shared.read(Snapshot::is_final) && self.watchers.is_any_waiting(now);
