@@ -15,10 +15,12 @@ mod named;
 // ── parts ──
 pub(crate) mod text;
 pub(crate) mod units;
+pub(crate) mod random;
+pub mod schedule;
+pub mod data;
 pub mod template;
 pub mod http;
 pub mod http1;
-pub mod schedule;
 pub mod tally;
 // ── meaning ──
 pub mod plan;

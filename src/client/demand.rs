@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 use super::exchange::Start;
 use super::phases::Phases;
 use super::spec::RunSpec;
+use crate::data::Numbering;
 use crate::plan::{Load, Model, ShardLoad};
-use crate::schedule::{Arrivals, Due, Piece, Schedule};
-use crate::tally::{StepId, Tally};
+use crate::schedule::{Arrivals, Due, Schedule};
+use crate::tally::{Counter, StepId, Tally};
 
 /// The source of requests.
 #[derive(Debug)]
@@ -22,7 +23,8 @@ pub(crate) enum Demand {
 pub(crate) struct Closed {
     /// Users without a request in progress.
     idle_users: u32,
-    /// Index of the next request in the picker's sequence during the warm-up; `next` is that after it.
+    /// Index of the next request in the picker's sequence. With a number of requests the warm-up has a sequence of its
+    /// own, which does not end.
     warm_up_next: u64,
     next: u64,
     end: u64,
@@ -31,6 +33,8 @@ pub(crate) struct Closed {
     /// The number of the next other request, and how far apart this slot's numbers are.
     next_number: u64,
     stride: u64,
+    /// Whether it ran out of rows before load ended.
+    is_out_of_data: bool,
 }
 
 /// Open model: requests are due by a schedule.
@@ -53,18 +57,21 @@ pub(crate) fn ends_with_requests(load: &Load) -> bool {
     matches!(load.model, Model::Open { arrivals: Arrivals::Poisson, .. }) && load.requests.is_some()
 }
 
-/// Capacity for timetables that have not taken over yet: a fleet redistributes at most once a lease.
-const TIMETABLES: usize = 4;
-
-/// The most arrivals of `piece`: of Poisson ones, but for one run in 10²².
-fn most_arrivals(piece: &Piece, arrivals: Arrivals) -> u64 {
-    let mean = piece.arrivals();
-    match arrivals {
-        Arrivals::Even => mean.ceil() as u64,
-        // The mean and ten standard deviations.
-        Arrivals::Poisson => (mean + 10.0 * mean.sqrt() + 10.0).ceil() as u64,
+/// How the requests of a slot are numbered, in a run whose scenarios repeat with `period`.
+pub(crate) fn numbering(load: &Load, share: &ShardLoad, period: u64) -> Numbering {
+    let (slot, stride) = share.arrivals;
+    match (&load.model, load.requests) {
+        (Model::Open { pieces, arrivals, .. }, _) => {
+            Numbering::Schedule { warm_up: load.warm_up(pieces).most_arrivals(*arrivals) }
+        }
+        (Model::Closed { .. }, Some(requests)) => Numbering::Sequence { requests },
+        // Slots begin at different offsets in the sequence, so that they do not run in lockstep.
+        (Model::Closed { .. }, None) => Numbering::Thread { slot, stride, offset: period * slot / stride },
     }
 }
+
+/// Capacity for timetables that have not taken over yet: a fleet redistributes at most once a lease.
+const TIMETABLES: usize = 4;
 
 /// The arrivals of one slice of a plan's schedule, in the warm-up and in the measured time.
 #[derive(Debug)]
@@ -86,8 +93,7 @@ impl Timetable {
         from_ns: u64,
     ) -> Option<Self> {
         let Model::Open { pieces, arrivals, .. } = &load.model else { return None };
-        let rate = pieces.first().map_or(0.0, |p| p.from);
-        let level = [Piece { from: rate, to: rate, length_ns: load.warmup_ns }];
+        let level = [load.warm_up(pieces)];
         let measured_from = start_ns + load.warmup_ns;
         // Another seed, so that the measured time does not repeat the warm-up.
         let warm_up = Schedule::new(&level, *arrivals, !seed, slice, start_ns, None);
@@ -95,7 +101,7 @@ impl Timetable {
         Some(Self {
             warm_up: warm_up.beginning(from_ns),
             measured: measured.beginning(from_ns),
-            warm_up_numbers: most_arrivals(&level[0], *arrivals),
+            warm_up_numbers: level[0].most_arrivals(*arrivals),
         })
     }
 
@@ -127,40 +133,34 @@ impl Timetable {
 impl Demand {
     /// This slot's demand: load begins at `start_ns`, and this slot joins at `from_ns`. Allocates the
     /// backlog.
-    pub(crate) fn new(
-        load: &Load,
-        share: &ShardLoad,
-        period: u64,
-        seed: u64,
-        start_ns: u64,
-        from_ns: u64,
-    ) -> Self {
-        match Timetable::new(load, share.arrivals, seed, start_ns, from_ns) {
+    pub(crate) fn new(spec: &RunSpec, share: &ShardLoad, start_ns: u64, from_ns: u64) -> Self {
+        let load = &spec.plan.load;
+        match Timetable::new(load, share.arrivals, spec.seed, start_ns, from_ns) {
             None => {
-                // Slots begin at different offsets in the sequence, so that they do not run in lockstep.
-                let offset = period * share.arrivals.0 / share.arrivals.1;
-                let range = share.requests.clone().unwrap_or(offset..u64::MAX);
-                let (slot, of) = share.arrivals;
+                let numbering = numbering(load, share, spec.picker.period());
+                let offset = spec.picker.period() * share.arrivals.0 / share.arrivals.1;
+                let range = share.requests.clone().unwrap_or_else(|| offset..data_end(spec, &numbering));
                 Self::Closed(Closed {
                     idle_users: share.connections,
                     warm_up_next: offset,
                     next: range.start,
                     end: range.end,
                     is_limited: load.requests.is_some(),
-                    next_number: load.requests.unwrap_or(0) + slot,
-                    stride: of,
+                    next_number: load.requests.unwrap_or(0) + share.arrivals.0,
+                    stride: share.arrivals.1,
+                    is_out_of_data: false,
                 })
             }
-            Some(timetable) => Self::Open(Box::new(Open {
-                timetable,
-                next: VecDeque::with_capacity(TIMETABLES),
-                last_due_ns: 0,
-                backlog: VecDeque::with_capacity(share.backlog as usize),
-                capacity: share.backlog as usize,
-                limited: ends_with_requests(load),
-            })),
+            Some(timetable) => Self::Open(Box::new(Open::new(load, share, timetable))),
         }
     }
+}
+
+/// The index in its sequence at which a thread would need more rows than there are.
+fn data_end(spec: &RunSpec, numbering: &Numbering) -> u64 {
+    let Numbering::Thread { slot, stride, offset } = *numbering else { return u64::MAX };
+    let lasts = |(set, rows)| spec.picks.lasts(set, rows, (slot, stride, offset));
+    offset.saturating_add(spec.sets_taken_once().map(lasts).min().unwrap_or(u64::MAX))
 }
 
 impl Demand {
@@ -205,7 +205,10 @@ impl Closed {
             return None;
         }
         let measured = now >= phases.measure_from;
-        let k = self.take(measured)?;
+        let Some(k) = self.take(measured) else {
+            self.note_end_of_data(tally);
+            return None;
+        };
         // There are as many users as connections, and one of those is free.
         self.idle_users -= 1;
         let number = self.number(k, measured);
@@ -225,12 +228,22 @@ impl Closed {
     /// The next request's index in the sequence; `None` when none are left.
     #[inline]
     fn take(&mut self, measured: bool) -> Option<u64> {
-        let (next, end) =
-            if measured { (&mut self.next, self.end) } else { (&mut self.warm_up_next, u64::MAX) };
+        let (next, end) = match measured || !self.is_limited {
+            true => (&mut self.next, self.end),
+            false => (&mut self.warm_up_next, u64::MAX),
+        };
         (*next < end).then(|| {
             *next += 1;
             *next - 1
         })
+    }
+
+    #[cold]
+    fn note_end_of_data(&mut self, tally: &mut Tally) {
+        if !self.is_limited && !self.is_out_of_data {
+            self.is_out_of_data = true;
+            tally.add(Counter::OutOfData, 1);
+        }
     }
 
     /// Whether no measured requests are left.
@@ -240,6 +253,17 @@ impl Closed {
 }
 
 impl Open {
+    fn new(load: &Load, share: &ShardLoad, timetable: Timetable) -> Self {
+        Self {
+            timetable,
+            next: VecDeque::with_capacity(TIMETABLES),
+            last_due_ns: 0,
+            backlog: VecDeque::with_capacity(share.backlog as usize),
+            capacity: share.backlog as usize,
+            limited: ends_with_requests(load),
+        }
+    }
+
     /// The next arrival, and whether it belongs to the measured time.
     #[inline]
     fn peek(&self) -> Option<(Due, bool)> {
@@ -327,6 +351,7 @@ impl Open {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schedule::Piece;
 
     const S: u64 = 1_000_000_000;
 
@@ -355,10 +380,8 @@ mod tests {
 
     fn slot(load: &Load, slice: (u64, u64)) -> Box<Open> {
         let share = ShardLoad { connections: 1, requests: None, backlog: 1, arrivals: slice };
-        match Demand::new(load, &share, 1, 7, S, S) {
-            Demand::Open(open) => open,
-            Demand::Closed(_) => panic!("the model is open"),
-        }
+        let timetable = Timetable::new(load, slice, 7, S, S).expect("the model is open");
+        Box::new(Open::new(load, &share, timetable))
     }
 
     /// However often the schedule is redistributed, and however late a slot learns of it before it takes

@@ -8,6 +8,7 @@ use super::exchange::{Exchange, Start};
 use super::judge;
 use super::redirect::RedirectedRequest;
 use super::spec::RunSpec;
+use crate::data::Numbering;
 use crate::http::{CapturedResponse, RedirectError};
 use crate::http1::Request;
 use crate::plan::Scenario;
@@ -47,6 +48,8 @@ pub(crate) struct Exchanges {
     own: Box<[OwnRequest]>,
     /// Holds a body while its request is rendered.
     scratch: Vec<u8>,
+    /// How this thread's requests are numbered.
+    numbering: Numbering,
 }
 
 /// The request of a single exchange.
@@ -62,7 +65,7 @@ struct OwnRequest {
 
 impl Exchanges {
     /// Slots for `capacity` concurrent exchanges.
-    pub(crate) fn new(spec: &RunSpec, capacity: usize) -> Self {
+    pub(crate) fn new(spec: &RunSpec, capacity: usize, numbering: Numbering) -> Self {
         let scenarios = &spec.plan.scenarios;
         let of_scenario = |s: &Scenario| [Some(s.timeout_ns), s.first_byte_timeout_ns];
         let mut lengths: Vec<u64> = scenarios.iter().flat_map(of_scenario).flatten().collect();
@@ -97,6 +100,7 @@ impl Exchanges {
             captured: vec![CapturedResponse::default(); if captures { capacity } else { 0 }].into(),
             own: (0..if has_own { capacity } else { 0 }).map(|_| own()).collect(),
             scratch: Vec::with_capacity(longest.unwrap_or(0)),
+            numbering,
         }
     }
 
@@ -126,7 +130,7 @@ impl Exchanges {
             return; // sent again, or after a redirect
         }
         let own = &mut self.own[id.0 as usize];
-        let context = spec.context(own.number, exchange.step, now);
+        let context = spec.context((own.number, &self.numbering), exchange.step, now);
         let plain = &spec.requests[exchange.step.index()];
         let bytes = std::mem::take(&mut own.rendered.bytes);
         own.rendered = Request { bytes, ..*plain };
@@ -209,7 +213,8 @@ impl Exchanges {
         let scenario = match scenario.template {
             None => Cow::Borrowed(scenario),
             Some(_) => {
-                Cow::Owned(filled(scenario, &spec.context(own.number, exchange.step, own.rendered_ns)))
+                let number = (own.number, &self.numbering);
+                Cow::Owned(filled(scenario, &spec.context(number, exchange.step, own.rendered_ns)))
             }
         };
         let next = RedirectedRequest::new(&spec.plan, &scenario, last, (status, captured.head()))?;

@@ -93,11 +93,12 @@ impl Client {
     /// A client for one slot of the plan. `tally` is an empty one for this plan.
     pub fn new(spec: Arc<RunSpec>, share: ShardLoad, tally: Box<Tally>) -> Self {
         let connections = share.connections as usize;
+        let numbering = demand::numbering(&spec.plan.load, &share, spec.picker.period());
         Self {
             share,
             phases: Phases::UNKNOWN,
             demand: None,
-            exchanges: Exchanges::new(&spec, connections),
+            exchanges: Exchanges::new(&spec, connections, numbering),
             pool: Pool::new(&spec.plan, connections),
             judge: Judge::new(spec.plan.scenarios.len()),
             memo: HeadMemo::new(),
@@ -138,8 +139,7 @@ impl Client {
         let load = &self.spec.plan.load;
         self.phases = Phases::new(load, start_ns);
         self.recorder = Recorder::new(self.phases.measure_from);
-        let period = self.spec.picker.period();
-        let demand = Demand::new(load, &self.share, period, self.spec.seed, start_ns, from_ns);
+        let demand = Demand::new(&self.spec, &self.share, start_ns, from_ns);
         if matches!(demand, Demand::Closed(_)) {
             self.pool.await_users();
         }

@@ -1,6 +1,7 @@
 //! The read-only data that all threads of a run share.
 
 use super::encode::{EncodedTemplate, encode};
+use crate::data::{Numbering, Order, Picks, Row};
 use crate::http1::Request;
 use crate::plan::Plan;
 use crate::schedule::Picker;
@@ -22,6 +23,8 @@ pub struct RunSpec {
     pub(crate) unix_origin_ns: u64,
     /// Chooses the scenario of the k-th request.
     pub picker: Picker,
+    /// Chooses the rows of the k-th request.
+    pub(crate) picks: Picks,
     /// Seed of all randomness.
     pub(crate) seed: u64,
     /// Whether to capture the last response for display.
@@ -37,8 +40,9 @@ impl RunSpec {
         let templates = with_holes.iter().map(|s| EncodedTemplate::of(&plan, s)).collect();
         let picker =
             Picker::new(&plan.weights(), seed).expect("a checked plan's weights have a short period");
+        let picks = Picks::new(&picker, plan.data.len(), |scenario, set| plan.takes_rows(scenario, set));
         let (run_id, unix_origin_ns) = (String::new(), 0);
-        Self { plan, requests, templates, run_id, unix_origin_ns, picker, seed, capture_last: false }
+        Self { plan, requests, templates, run_id, unix_origin_ns, picker, picks, seed, capture_last: false }
     }
 
     /// The same for the run with this id, whose clock was 0 at `unix_origin_ns` of the wall clock.
@@ -48,14 +52,27 @@ impl RunSpec {
         self
     }
 
-    /// What the values of a request are functions of that is the `number`th in the run, of `step`, and sent at `now`.
-    pub(crate) fn context(&self, number: u64, step: StepId, now: u64) -> Context<'_> {
+    /// What the values of a request are functions of: its `number` in the run, its `step`, and when it is sent.
+    pub(crate) fn context<'a>(
+        &'a self,
+        (number, numbering): (u64, &'a Numbering),
+        step: StepId,
+        now: u64,
+    ) -> Context<'a> {
+        let row = Row { sets: &self.plan.data, picks: &self.picks, numbering };
         Context {
             seed: self.seed,
             number,
             step: step.0,
             unix_ns: self.unix_origin_ns.saturating_add(now),
             run_id: &self.run_id,
+            row: (!self.plan.data.is_empty()).then_some(row),
         }
+    }
+
+    /// The data sets of which each row is taken at most once, with their numbers and their rows.
+    pub(crate) fn sets_taken_once(&self) -> impl Iterator<Item = (usize, u64)> {
+        let sets = self.plan.data.iter().enumerate();
+        sets.filter(|(_, set)| set.order == Order::Once).map(|(number, set)| (number, set.rows))
     }
 }

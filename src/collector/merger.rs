@@ -325,6 +325,7 @@ mod tests {
     fn two_sources() -> (Merger, Arc<SharedSnapshot>) {
         let run = RunInfo {
             scenarios: vec![("a".to_owned(), 1)],
+            data: Vec::new(),
             duration_ns: Some(60 * S),
             target_rate: Some(300.0),
             pieces: Vec::new(),

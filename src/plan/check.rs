@@ -10,7 +10,7 @@ use super::plan_schema::Document;
 use super::reader::{PlanReader, ReadFile};
 use super::secrets::Secrets;
 use super::yaml::Node;
-use super::{connections, fleet, identity, labels, load, scenario, threshold, tls};
+use super::{connections, data, fleet, identity, labels, load, scenario, threshold, tls};
 
 /// The plan in `document`; `root` is the tree it was read from. `None` if there are faults, which `faults`
 /// then has.
@@ -26,7 +26,8 @@ pub(super) fn check(
     let name = plan_name(&mut reader, &document);
     let url = scenario::base(&mut reader, &document);
     let prefix = url.as_ref().map_or(String::new(), |url| url.rest.trim_end_matches('/').to_owned());
-    let scenarios = scenario::all(&mut reader, &mut document, &prefix);
+    let mut data = data::read(&mut reader, &document);
+    let scenarios = scenario::all(&mut reader, &mut document, &prefix, &mut data);
     let document = &document;
     let tls = tls::check(&mut reader, document, url.as_ref());
     let load = load::check(&mut reader, document, overrides);
@@ -50,6 +51,7 @@ pub(super) fn check(
         load: load?,
         connections,
         scenarios: scenarios?,
+        data: data.close().into(),
         thresholds,
         labels,
         on_worker_loss,

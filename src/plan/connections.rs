@@ -64,7 +64,7 @@ pub(super) fn check(
     let empty = LoadForm::default();
     let form = document.load.as_ref().unwrap_or(&empty);
     let load = Path::of("load");
-    let mut duration = |key: &str, text: &Option<super::plan_schema::Duration>, least: u64, most: u64| {
+    let mut duration = |key: &str, text: &Option<super::value_forms::Duration>, least: u64, most: u64| {
         text.as_ref().and_then(|text| reader.duration(&load.key(key), &text.0, least, most))
     };
     let connect_timeout_ns = duration("connect_timeout", &form.connect_timeout, 1, MAX_TIMEOUT_NS);

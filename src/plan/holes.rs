@@ -1,6 +1,7 @@
 //! Compiles the `{{…}}` of a scenario's path, headers and body, and writes the body.
 
 use super::content::{Content, Multipart, PartValue};
+use super::data::OpenData;
 use super::model::RequestTemplate;
 use super::path::Path;
 use super::reader::PlanReader;
@@ -19,11 +20,12 @@ pub(super) fn compile(
     reader: &mut PlanReader<'_>,
     at: &Path,
     typed: Typed<'_>,
+    data: &mut OpenData,
 ) -> (Vec<u8>, Option<Box<RequestTemplate>>) {
     let Typed { path, headers, content } = typed;
     let content_type = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     let content_type = content_type.map(|(_, value)| value.clone());
-    let mut compiler = Compiler { reader, holes: 0 };
+    let mut compiler = Compiler { reader, data, holes: 0 };
     let template = RequestTemplate {
         path: compiler.compile(&at.key("path"), path, Place::Target),
         headers: headers
@@ -47,6 +49,7 @@ pub(super) fn compile(
 
 struct Compiler<'a, 'b> {
     reader: &'a mut PlanReader<'b>,
+    data: &'a mut OpenData,
     /// Holes compiled so far.
     holes: u32,
 }
@@ -56,7 +59,8 @@ impl Compiler<'_, '_> {
         if !text.contains(template::OPEN) {
             return Template::of_bytes(text.as_bytes().to_vec());
         }
-        let compiled = Template::compile(text, place, &mut self.holes);
+        let compiled = Template::compile(text, place, &mut self.holes, self.data)
+            .and_then(|template| self.data.check(&template).map(|()| template));
         self.reader.read(at, "text with holes like `{{random.uuid}}`", compiled).unwrap_or_default()
     }
 

@@ -26,8 +26,8 @@ const PART_DIGITS: usize = 16;
 /// credentials in headers are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PartDigests {
-    /// The digest of `load`, `connections` and `tls` settings, in this order.
-    pub settings: [(&'static str, String); 3],
+    /// The digests of `load`, `connections` and `tls` settings and, if there is any, of `data`.
+    pub settings: Vec<(&'static str, String)>,
     /// One per scenario, in the plan's order.
     pub scenarios: Vec<String>,
 }
@@ -36,12 +36,16 @@ impl PartDigests {
     /// The parts of `plan`.
     pub fn of(plan: &Plan) -> Self {
         let part = |value: &Value| hex(value, PART_DIGITS);
+        let mut settings = vec![
+            ("load", part(&load(&plan.load))),
+            ("connections", part(&connections(&plan.connections))),
+            ("tls", part(&tls(plan))),
+        ];
+        if !plan.data.is_empty() {
+            settings.push(("data", part(&json!(data(plan)))));
+        }
         Self {
-            settings: [
-                ("load", part(&load(&plan.load))),
-                ("connections", part(&connections(&plan.connections))),
-                ("tls", part(&tls(plan))),
-            ],
+            settings,
             scenarios: plan.scenarios.iter().map(|s| hex(&Sent::of(plan, s, true), PART_DIGITS)).collect(),
         }
     }
@@ -85,6 +89,8 @@ impl Write for Hash {
 struct CanonicalPlan<'a> {
     #[serde(skip_serializing_if = "is_empty_object")]
     connections: Value,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    data: Vec<(&'a str, String)>,
     form: u32,
     load: Value,
     #[serde(serialize_with = "scenarios")]
@@ -150,6 +156,7 @@ impl<'a> CanonicalPlan<'a> {
     fn of(plan: &'a Plan) -> Self {
         Self {
             connections: connections(&plan.connections),
+            data: data(plan),
             form: DIGEST_FORM,
             load: load(&plan.load),
             scenarios: plan,
@@ -157,6 +164,11 @@ impl<'a> CanonicalPlan<'a> {
             tls: tls(plan),
         }
     }
+}
+
+/// The name of each data set and the digest of its rows.
+fn data(plan: &Plan) -> Vec<(&str, String)> {
+    plan.data.iter().map(|set| (set.name.as_str(), set.digest())).collect()
 }
 
 fn load(load: &Load) -> Value {

@@ -19,6 +19,12 @@ pub(crate) const MAX_BACKLOG: u32 = 1_000_000;
 pub(crate) const MAX_HEADERS: usize = 200;
 /// The most fields of a form, and the most parts of a multipart body.
 pub(crate) const MAX_FORM_FIELDS: usize = 1_000;
+/// The most data sets of a plan.
+pub(crate) const MAX_DATA_SETS: usize = 100;
+/// The most named columns of a data set.
+pub(crate) const MAX_COLUMNS: usize = 1_000;
+/// The most rows of a data set that are written in the plan.
+pub(crate) const MAX_INLINE_ROWS: usize = 10_000;
 /// The most labels of a run: each is repeated in every scrape.
 pub(crate) const MAX_LABELS: usize = 32;
 /// The highest rate a plan may ask for, in requests per second: over ten times what one machine sends.

@@ -150,7 +150,7 @@ fn planned(reader: &mut PlanReader<'_>, document: &Document, form: &LoadForm) ->
         }
         extent.pieces = pieces(reader, stages);
     }
-    let mut count = |text: &Option<super::plan_schema::Count>, at: Path| {
+    let mut count = |text: &Option<super::value_forms::Count>, at: Path| {
         let n = reader.read(&at, "a whole number like 10k", units::parse_count(&text.as_ref()?.0))?;
         if n == 0 {
             reader.fault(&at, "must be at least 1: leave it out for no limit");
@@ -175,7 +175,7 @@ fn pieces(reader: &mut PlanReader<'_>, stages: &[Stage]) -> Option<Vec<Piece>> {
         let at = at.index(i);
         let length = stage.length.as_ref();
         let length = length.and_then(|text| reader.duration(&at.key("for"), &text.0, 0, MAX_DURATION_NS));
-        let mut rate_at = |key: &str, text: &Option<super::plan_schema::Rate>| {
+        let mut rate_at = |key: &str, text: &Option<super::value_forms::Rate>| {
             let parsed = units::parse_rate(&text.as_ref()?.0);
             let rate = reader.read(&at.key(key), "a rate like `500/s`", parsed)?;
             rate_in(reader, &at.key(key), rate, true)

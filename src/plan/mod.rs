@@ -12,6 +12,8 @@
 mod check;
 mod connections;
 mod content;
+mod data;
+mod data_schema;
 mod identity;
 mod expect;
 mod expected;
@@ -37,6 +39,7 @@ mod threshold;
 mod tls;
 mod token;
 mod url;
+mod value_forms;
 mod variables;
 mod yaml;
 pub(crate) mod secrets;

@@ -2,6 +2,8 @@
 //!
 //! Types that only one section of a plan needs are defined beside the code that reads it.
 
+use std::sync::Arc;
+
 use super::connections::Connections;
 use super::expect::Expect;
 use super::limits::DEFAULT_CONNECT_TIMEOUT_NS;
@@ -9,8 +11,9 @@ use super::secrets::Secrets;
 use super::threshold::Threshold;
 use super::tls::Tls;
 use super::url::Target;
+use crate::data::DataSet;
 use crate::schedule::{Arrivals, Piece};
-use crate::template::Template;
+use crate::template::{Field, Template};
 
 /// A valid plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +38,8 @@ pub struct Plan {
     pub connections: Connections,
     /// At least one; at most [`super::MAX_SCENARIOS`].
     pub scenarios: Vec<Scenario>,
+    /// Rows that requests take values from.
+    pub data: Arc<[DataSet]>,
     /// Thresholds that the run must meet, all of them; at most `MAX_THRESHOLDS`.
     pub thresholds: Vec<Threshold>,
     /// What reports say of the run beside its figures, sorted by name.
@@ -124,6 +129,14 @@ pub struct RequestTemplate {
 }
 
 impl RequestTemplate {
+    /// Whether it takes rows of the data set with this number.
+    pub(crate) fn takes_rows_of(&self, set: usize) -> bool {
+        let mut takes = false;
+        let mut visit = |field: Field| takes |= usize::from(field.at.0) == set;
+        [&self.path, &self.body].into_iter().chain(&self.headers).for_each(|part| part.fields(&mut visit));
+        takes
+    }
+
     /// The longest request that it makes, in bytes, without what is the same in all requests.
     pub(crate) fn most_bytes(&self) -> usize {
         let headers: usize = self.headers.iter().map(Template::most_bytes).sum();
@@ -142,6 +155,14 @@ pub enum OnWorkerLoss {
     Continue,
     /// Redistribute the schedule to the remaining workers: the rate recovers. Open model only.
     Redistribute,
+}
+
+impl Load {
+    /// The rate before the measured time, whose rate is that of `pieces`: the one at its beginning.
+    pub(crate) fn warm_up(&self, pieces: &[Piece]) -> Piece {
+        let rate = pieces.first().map_or(0.0, |piece| piece.from);
+        Piece { from: rate, to: rate, length_ns: self.warmup_ns }
+    }
 }
 
 impl OnWorkerLoss {
@@ -179,6 +200,11 @@ impl Plan {
         let most_patient = self.scenarios.iter().map(|s| s.timeout_ns).max();
         let default = most_patient.unwrap_or(u64::MAX).min(DEFAULT_CONNECT_TIMEOUT_NS);
         self.connections.connect_timeout_ns.unwrap_or(default)
+    }
+
+    /// Whether a scenario takes rows of a data set; both by number.
+    pub(crate) fn takes_rows(&self, scenario: usize, set: usize) -> bool {
+        self.scenarios[scenario].template.as_ref().is_some_and(|template| template.takes_rows_of(set))
     }
 
     /// The weights, indexed like the scenarios.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::content::{self, Content};
+use super::data::OpenData;
 use super::expect::{self, Expect};
 use super::fault::quoted;
 use super::holes::{self, Typed};
@@ -49,6 +50,7 @@ pub(super) fn all(
     reader: &mut PlanReader<'_>,
     document: &mut Document,
     prefix: &str,
+    data: &mut OpenData,
 ) -> Option<Vec<Scenario>> {
     let defaults = Path::of("defaults");
     let method_of_defaults = document.defaults.as_ref().and_then(|d| d.method.as_deref());
@@ -97,7 +99,7 @@ pub(super) fn all(
         set_content_type(reader, &at, content.as_ref(), &mut fields);
         if let (Some(method), Some(timeout_ns), Some(mut path), Some(name)) = (method, timeout, path, name) {
             let typed = Typed { path: &mut path, headers: &mut fields, content };
-            let (body, template) = holes::compile(reader, &at, typed);
+            let (body, template) = holes::compile(reader, &at, typed, data);
             let weight = form.weight.unwrap_or(1);
             let expect = expect.or_else(|| default_expect.clone());
             check_bodies(reader, &at, &method, expect.as_deref());

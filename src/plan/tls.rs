@@ -4,9 +4,10 @@ use rustls::pki_types::ServerName;
 
 use super::fault::quoted;
 use super::path::Path;
-use super::plan_schema::{Document, TlsForm, TlsVersionForm};
+use super::plan_schema::{Document, TlsForm};
 use super::reader::PlanReader;
 use super::url::Url;
+use super::value_forms::TlsVersionForm;
 
 /// TLS settings for the target.
 #[derive(Clone, Debug, PartialEq, Eq)]

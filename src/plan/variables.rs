@@ -106,9 +106,10 @@ fn is_one_line(path: &Path) -> bool {
 
 /// Whether a value at `path` may have holes.
 fn holds_template(path: &Path) -> bool {
-    let is_of_request =
-        |step: &Step| matches!(step, Step::Key(key) if ["headers", "path", "body"].contains(&key.as_str()));
-    path.steps().iter().any(is_of_request)
+    const KEYS: [&str; 5] = ["headers", "path", "body", "form", "multipart"];
+    let is_key = |step: &Step, keys: &[&str]| matches!(step, Step::Key(key) if keys.contains(&key.as_str()));
+    let is_of_request = path.steps().first().is_some_and(|step| is_key(step, &["scenarios", "defaults"]));
+    is_of_request && path.steps().iter().any(|step| is_key(step, &KEYS))
 }
 
 fn broken_line(name: &str, value: &str) -> String {

@@ -10,6 +10,7 @@ use crate::verdict::preflight::{
     Machine, Preflight, count_is_exact, expected_by_scenario, expected_requests, most_connections,
     plural_cpus,
 };
+use crate::verdict::rows::rows_needed;
 use crate::verdict::threshold::allowed_over;
 use crate::verdict::{Threads, binomial};
 
@@ -46,6 +47,9 @@ pub fn describe(plan: &Plan, flight: &Preflight, threads: &Threads, machine: &Ma
         for detail in details(plan, scenario) {
             line("", &format!("{:>12}    {detail}", ""));
         }
+    }
+    for set in rows_needed(plan, seed) {
+        line("data", &format!("{}: {}", set.name, set.words()));
     }
     let expected = expected_by_scenario(plan);
     for threshold in &plan.thresholds {

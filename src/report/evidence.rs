@@ -163,6 +163,7 @@ impl Snapshot {
             throttled_ns: self.throttled_ns,
             throttled_periods: self.throttled_periods,
             local_errors: ended(Outcome::LocalError),
+            out_of_data: tally.counter(Counter::OutOfData),
             unaccounted: if self.is_final() { self.unaccounted() } else { 0 },
         })
     }

@@ -192,6 +192,9 @@ fn why_inconclusive(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Stri
     if instrument.offered_ratio.is_some_and(|ratio| ratio < OFFERED_RATIO_TO_PASS) {
         return "the asked load was not offered".to_owned();
     }
+    if snapshot.is_out_of_data() {
+        return "the run ended before its time: its data has no rows left".to_owned();
+    }
     let unknown = "could not be judged";
     let compared = || snapshot.comparison().is_some_and(|compared| compared.outcome == Gate::Inconclusive);
     match thresholds_that(snapshot, Gate::Inconclusive, unknown, unknown) {

@@ -13,9 +13,9 @@ use serde::Serialize;
 use super::availability::Availability;
 use super::figures::scenario::Scenario;
 use super::figures::{
-    BaselineFigures, BrokenExpectation, Connections, Histograms, Instrument, InstrumentFigures, Latency,
-    Outcomes, Point, Rate, Threshold, Tls, Totals, Verdict, protocol_errors, public_source, status_codes,
-    timeline,
+    BaselineFigures, BrokenExpectation, Connections, DataFigures, Histograms, Instrument, InstrumentFigures,
+    Latency, Outcomes, Point, Rate, Threshold, Tls, Totals, Verdict, protocol_errors, public_source,
+    status_codes, timeline,
 };
 use super::fleet::FleetFigures;
 use super::format::seconds;
@@ -89,6 +89,8 @@ struct Report<'a> {
     status_codes: BTreeMap<u16, u64>,
     /// One entry per scenario, in the plan's order.
     scenarios: Vec<Scenario<'a>>,
+    /// The plan's data sets, by name.
+    data: Vec<DataFigures<'a>>,
     /// The first responses of each kind that broke an expectation.
     broken_expectations: Vec<BrokenExpectation<'a>>,
     /// This tool as a measuring device.
@@ -140,7 +142,7 @@ struct Plan<'a> {
     stages: Vec<Stage>,
     /// Its text with credentials masked; null where it was given by flags.
     text: Option<&'a str>,
-    /// Digests of its settings: `load`, `connections`, `tls`.
+    /// Digests of its settings: `load`, `connections`, `tls` and, if there is any, `data`.
     settings: BTreeMap<&'static str, &'a str>,
 }
 
@@ -228,6 +230,7 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         connections: Connections::of(tally),
         status_codes: status_codes(tally),
         scenarios: Scenario::all(snapshot),
+        data: DataFigures::of(snapshot),
         broken_expectations: BrokenExpectation::all(snapshot),
         instrument: Instrument::of(snapshot, instrument),
         thresholds: Threshold::all(snapshot),

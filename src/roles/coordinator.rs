@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::abort::Abort;
+use super::abort::{Abort, AbortCause};
 use super::coordinator_service::CoordinatorService;
 use super::coordinator_service::handle::{Checkpointer, ServiceHandle};
 use super::live::Live;
@@ -102,8 +102,12 @@ fn lead(
             }
             handle.with(|service| service.stop(StopReason::Interrupted));
         }
-        if let Some(threshold) = abort.look(shared).filter(|_| !interrupted) {
-            handle.with(|service| service.stop(StopReason::Threshold(threshold)));
+        if let Some(cause) = abort.look(shared).filter(|_| !interrupted) {
+            let reason = match cause {
+                AbortCause::Threshold(threshold) => StopReason::Threshold(threshold),
+                AbortCause::OutOfData => StopReason::OutOfData,
+            };
+            handle.with(|service| service.stop(reason));
         }
         let is_sealed = handle.with(CoordinatorService::tick);
         // On failure it has already stopped the run.

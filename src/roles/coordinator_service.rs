@@ -413,11 +413,13 @@ impl CoordinatorService {
             return self.shared.update(|s| s.state = State::Finished);
         };
         let reason = self.sealed.as_ref().and_then(|closing| closing.stopped.clone());
-        // A failed threshold reports itself.
-        let error = reason.as_ref().filter(|reason| !matches!(reason, StopReason::Threshold(_)));
+        // A failed threshold reports itself, and so does data that ran out.
+        let reports_itself =
+            |reason: &&StopReason| matches!(reason, StopReason::Threshold(_) | StopReason::OutOfData);
+        let error = reason.as_ref().filter(|reason| !reports_itself(reason));
         self.shared.update(|s| s.error = error.map(ToString::to_string));
         self.shared.update(|s| match reason {
-            None => {}
+            None | Some(StopReason::OutOfData) => {}
             Some(StopReason::Threshold(place)) => s.aborted = Some(place),
             Some(StopReason::Operator | StopReason::Interrupted) => s.ending = Ending::Interrupted,
             Some(StopReason::WorkerLost(_) | StopReason::WorkerLeft(_)) => s.ending = Ending::Failed,

@@ -4,7 +4,7 @@ use crate::cli::{Options, Timestamps};
 use crate::fleet::messages::Key;
 use crate::plan::{Model, PartDigests, Plan, secrets};
 use crate::report::load_in_words;
-use crate::run::{DEFAULT_METRICS_SCENARIOS, RunInfo};
+use crate::run::{DEFAULT_METRICS_SCENARIOS, DataInfo, RunInfo};
 
 pub(super) fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunInfo {
     let pieces = match &plan.load.model {
@@ -23,6 +23,7 @@ pub(super) fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u
         target: plan.origin(),
         base_url: base_url(plan),
         scenarios: plan.scenarios.iter().map(|s| (s.name.clone(), s.weight)).collect(),
+        data: data(plan),
         requests: plan.load.requests,
         duration_ns: plan.load.duration_ns,
         warmup_ns: plan.load.warmup_ns,
@@ -37,6 +38,17 @@ pub(super) fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u
         strict: options.strict,
         baseline: None,
     }
+}
+
+fn data(plan: &Plan) -> Vec<DataInfo> {
+    let sets = plan.data.iter().enumerate();
+    sets.map(|(i, set)| DataInfo {
+        name: set.name.clone(),
+        rows: set.rows,
+        order: set.order.name(),
+        scenarios: (0..plan.scenarios.len()).filter(|scenario| plan.takes_rows(*scenario, i)).collect(),
+    })
+    .collect()
 }
 
 /// The mean rate over the measured time in requests per second; `None` in the closed model.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::abort::Abort;
+use super::abort::{Abort, AbortCause};
 use super::live::Live;
 use super::load_threads::{LoadThreads, Task};
 use super::resolver;
@@ -143,6 +143,7 @@ fn measure(
     let most = preflight::most_connections(&plan.load);
     shared.update(|s| s.run = run_info(&plan, options, seed, most));
     let flight = preflight::check(&plan, whole, threads.count, options.busy_poll, &machine);
+    verdict::rows::check_rows(&plan, seed).map_err(Failure::usage)?;
     let tls = tls_files::read(&plan, tls_files::folder(options.plan.as_deref())).map_err(Failure::usage)?;
     if options.check {
         summary::print_all("--check", &describe(&plan, &flight, &threads, &machine, seed))?;
@@ -215,8 +216,10 @@ fn see_through(
                 }
             });
         }
-        if let Some(threshold) = abort.look(shared).filter(|_| !interrupted) {
-            shared.update(|s| s.aborted = Some(threshold));
+        if let Some(cause) = abort.look(shared).filter(|_| !interrupted) {
+            if let AbortCause::Threshold(threshold) = cause {
+                shared.update(|s| s.aborted = Some(threshold));
+            }
             load_threads.control.stop();
         }
         if explain_at.take_if(|at| Instant::now() >= *at).is_some() {

@@ -34,6 +34,8 @@ pub struct RunInfo {
     pub base_url: String,
     /// Name and weight per scenario, in the plan's order.
     pub scenarios: Vec<(String, u32)>,
+    /// The plan's data sets.
+    pub data: Vec<DataInfo>,
     /// Number of requests to send, if the plan limits it.
     pub requests: Option<u64>,
     /// Length of the measured time in nanoseconds, if the plan limits it.
@@ -60,6 +62,19 @@ pub struct RunInfo {
     pub strict: bool,
     /// The earlier run to compare with.
     pub baseline: Option<Arc<BaselineRun>>,
+}
+
+/// A data set of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataInfo {
+    /// Its name in the plan.
+    pub name: String,
+    /// How many rows it has.
+    pub rows: u64,
+    /// In which order they are taken.
+    pub order: &'static str,
+    /// The scenarios that take one for each request, by index.
+    pub scenarios: Vec<usize>,
 }
 
 impl RunInfo {
@@ -93,6 +108,7 @@ impl RunInfo {
             target: "–".to_owned(),
             base_url: "–".to_owned(),
             scenarios: Vec::new(),
+            data: Vec::new(),
             requests: None,
             duration_ns: None,
             warmup_ns: 0,

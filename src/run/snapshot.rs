@@ -84,6 +84,11 @@ impl Snapshot {
         (self.state, self.ending, self.error) = (State::Finished, ending, Some(error));
     }
 
+    /// Whether the rows of a data set ran out before load was to end.
+    pub(crate) fn is_out_of_data(&self) -> bool {
+        self.tally.counter(Counter::OutOfData) > 0
+    }
+
     pub(crate) fn is_final(&self) -> bool {
         self.state == State::Finished
     }

@@ -33,6 +33,16 @@ impl Piece {
         (self.from + self.to) / 2.0 * self.length_ns as f64 / NS_PER_S
     }
 
+    /// The most arrivals in it: of Poisson ones, but for one run in 10²².
+    pub(crate) fn most_arrivals(&self, arrivals: Arrivals) -> u64 {
+        let mean = self.arrivals();
+        match arrivals {
+            Arrivals::Even => mean.ceil() as u64,
+            // The mean and ten standard deviations.
+            Arrivals::Poisson => (mean + 10.0 * mean.sqrt() + 10.0).ceil() as u64,
+        }
+    }
+
     /// Nanoseconds from the beginning of the piece until this many of its arrivals are due.
     fn reach_ns(&self, arrivals: f64) -> f64 {
         let length = self.length_ns as f64 / NS_PER_S;

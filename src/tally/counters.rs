@@ -27,6 +27,8 @@ named_enum! {
         /// Complete responses without a kernel receive timestamp: all of them with user timestamps, and those
         /// that ended with the connection.
         Unstamped = "unstamped",
+        /// Load threads that took the last row of their data before load was to end.
+        OutOfData = "out_of_data",
         /// Exchanges that succeeded while load was still being applied (not in the drain).
         CompletedInTime = "completed_in_time",
     }

@@ -1,7 +1,9 @@
 //! A compiled template: text, hole, text, hole.
 
 use super::encoding::Encoding;
+use super::fit::Fit;
 use super::function::{Context, Expression};
+use super::names::Field;
 
 /// Text with holes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +22,7 @@ pub(super) enum Part {
 pub(super) struct Hole {
     pub(super) value: Expression,
     pub(super) encoding: Encoding,
+    pub(super) fit: Fit,
     /// As it was written, with its braces.
     pub(super) typed: Box<str>,
 }
@@ -46,6 +49,25 @@ impl Template {
 
     pub(crate) fn has_holes(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::Hole(_)))
+    }
+
+    /// Calls `visit` with each column in its holes.
+    pub(crate) fn fields(&self, visit: &mut dyn FnMut(Field)) {
+        for part in &self.parts {
+            if let Part::Hole(hole) = part {
+                hole.value.fields(visit);
+            }
+        }
+    }
+
+    /// The columns that are written as they are, as typed, and what their cells must be there.
+    pub(crate) fn bare_fields(&self) -> impl Iterator<Item = (Field, Fit, &str)> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Hole(Hole { value: Expression::Field(field), fit, typed, .. }) => {
+                Some((*field, *fit, &**typed))
+            }
+            _ => None,
+        })
     }
 
     /// The text without holes, or with each hole replaced by `stand_in`.

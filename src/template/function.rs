@@ -6,8 +6,10 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
 use super::encoding::Encoding;
-use super::random::Random;
+use super::names::Field;
 use super::sink::{Hashed, Sink};
+use crate::data::Row;
+use crate::random::Random;
 
 /// The longest id of a run, in bytes.
 pub(crate) const RUN_ID_BYTES: usize = 32;
@@ -32,6 +34,8 @@ pub(crate) struct Context<'a> {
     /// The wall clock, in nanoseconds since the Unix epoch.
     pub(crate) unix_ns: u64,
     pub(crate) run_id: &'a str,
+    /// Its rows; `None`: the plan has no data.
+    pub(crate) row: Option<Row<'a>>,
 }
 
 /// A value.
@@ -46,6 +50,8 @@ pub(super) enum Expression {
     NowMilliseconds,
     Number,
     RunId,
+    /// A cell of the request's row.
+    Field(Field),
     /// With the number of its hole.
     Random(RandomValue, u32),
     Encoded(Encoding, Box<Expression>),
@@ -86,6 +92,10 @@ impl Expression {
             Self::NowMilliseconds => print(out, format_args!("{}", context.unix_ns / 1_000_000)),
             Self::Number => print(out, format_args!("{}", context.number)),
             Self::RunId => out.put(context.run_id.as_bytes()),
+            Self::Field(field) => {
+                let row = context.row.expect("a plan whose templates name columns has data");
+                out.put(row.cell(field.at, context.number, context.seed));
+            }
             Self::Random(value, hole) => {
                 value.write(Random::at(context.seed, context.number, context.step, *hole), out);
             }
@@ -100,6 +110,30 @@ impl Expression {
         }
     }
 
+    /// The values written down in it, if it is one of them.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        let texts = match self {
+            Self::Text(text) => std::slice::from_ref(text),
+            Self::Random(RandomValue::Pick(texts), _) => texts,
+            _ => &[],
+        };
+        texts.iter().map(|text| &**text)
+    }
+
+    /// Calls `visit` with each column in it.
+    pub(super) fn fields(&self, visit: &mut dyn FnMut(Field)) {
+        match self {
+            Self::Field(field) => visit(*field),
+            Self::Encoded(_, value) | Self::Sha256(value) => value.fields(visit),
+            Self::Hmac { key, text } => {
+                key.fields(visit);
+                text.fields(visit);
+            }
+            Self::Text(_) | Self::Now | Self::NowSeconds | Self::NowMilliseconds => {}
+            Self::Number | Self::RunId | Self::Random(..) => {}
+        }
+    }
+
     /// The longest value, in bytes.
     pub(super) fn most_bytes(&self) -> usize {
         match self {
@@ -107,6 +141,7 @@ impl Expression {
             Self::Now => TIME_BYTES,
             Self::NowSeconds | Self::NowMilliseconds | Self::Number => NUMBER_BYTES,
             Self::RunId => RUN_ID_BYTES,
+            Self::Field(field) => field.most_bytes,
             Self::Random(value, _) => value.most_bytes(),
             Self::Encoded(encoding, value) => encoding.most_bytes(value.most_bytes()),
             Self::Sha256(_) | Self::Hmac { .. } => SHA256_BYTES,

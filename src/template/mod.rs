@@ -9,20 +9,22 @@
 //! ```
 //!
 //! Random values are functions of the run's seed, the request's number, its step, and the hole's number in the
-//! request: see `random`. The same seed gives the same values on any number of threads and workers.
+//! request: see `crate::random`. Rows of data are functions of the number, too: see `crate::data`. The same seed gives the same values on any number of threads and workers.
 
 mod compiled;
 mod encoding;
+mod fit;
 mod function;
+mod names;
 mod parse;
 mod position;
-pub(crate) mod random;
 mod sink;
 mod syntax;
 
 pub use compiled::Template;
 pub(crate) use encoding::Encoding;
 pub(crate) use function::{Context, RUN_ID_BYTES};
+pub(crate) use names::{Field, Names};
 pub(crate) use parse::without_holes;
 pub(crate) use position::Place;
 pub(crate) use syntax::{LITERAL_OPEN, OPEN};

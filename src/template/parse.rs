@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! hole     = "{{" value *( "|" filter ) "}}"
-//! value    = name [ "(" [ argument *( "," argument ) ] ")" ] / text
+//! value    = name [ "(" [ argument *( "," argument ) ] ")" ] / set "." column / text
+//! column   = a name, or a JSON pointer that begins with "/"
 //! argument = value / a word or a number, where the function takes one
 //! text     = "…" / '…'
 //! filter   = raw / url / json / base64
@@ -10,7 +11,9 @@
 
 use super::compiled::{Hole, Part, Template};
 use super::encoding::Encoding;
+use super::fit::Fit;
 use super::function::{Expression, RandomValue};
+use super::names::{AnyNames, Names};
 use super::position::{Place, Position};
 use super::syntax::{CLOSE, LITERAL_OPEN, OPEN};
 use crate::text::{did_you_mean, quoted};
@@ -41,21 +44,26 @@ impl Template {
     ///
     /// # Errors
     /// The first fault, and what to write instead.
-    pub(crate) fn compile(text: &str, place: Place, holes: &mut u32) -> Result<Self, String> {
-        template(text, place, holes)
+    pub(crate) fn compile(
+        text: &str,
+        place: Place,
+        holes: &mut u32,
+        names: &mut dyn Names,
+    ) -> Result<Self, String> {
+        template(text, place, holes, names)
     }
 }
 
 /// `path` with a character that may stand in a path for each hole.
 pub(crate) fn without_holes(path: &str) -> String {
-    match Template::compile(path, Place::Target, &mut 0) {
+    match Template::compile(path, Place::Target, &mut 0, &mut AnyNames) {
         Ok(template) => String::from_utf8(template.with_stand_ins("x")).unwrap_or_default(),
         // Whoever compiles it says why.
         Err(_) => "/".to_owned(),
     }
 }
 
-fn template(text: &str, place: Place, holes: &mut u32) -> Result<Template, String> {
+fn template(text: &str, place: Place, holes: &mut u32, names: &mut dyn Names) -> Result<Template, String> {
     let mut parts =
         Parts { parts: Vec::new(), literal: String::new(), position: Position::at_start_of(place) };
     let mut rest = text;
@@ -68,13 +76,40 @@ fn template(text: &str, place: Place, holes: &mut u32) -> Result<Template, Strin
             continue;
         }
         let inside = &from[OPEN.len()..];
-        let (hole, after) = hole(inside, parts.position.encoding(), *holes)?;
+        let (hole, after) = hole(inside, &parts.position, *holes, names)?;
         *holes += 1;
         parts.hole(hole);
         rest = after;
     }
     parts.literal(rest);
-    Ok(parts.finish())
+    let mut template = parts.finish();
+    if place == Place::Target {
+        find_segments(&mut template.parts);
+    }
+    Ok(template)
+}
+
+/// Marks the holes that are whole segments of a path.
+fn find_segments(parts: &mut [Part]) {
+    for i in 1..parts.len() {
+        let (before, from) = parts.split_at_mut(i);
+        let Part::Text(before) = &before[i - 1] else { continue };
+        if before.contains(&b'?') {
+            return;
+        }
+        let ends = match from.get(1) {
+            None => true,
+            Some(Part::Text(after)) => after.starts_with(b"/") || after.starts_with(b"?"),
+            Some(Part::Hole(_)) => false,
+        };
+        if let Part::Hole(hole) = &mut from[0]
+            && before.ends_with(b"/")
+            && ends
+            && hole.fit == Fit::Any
+        {
+            hole.fit = Fit::Segment;
+        }
+    }
 }
 
 /// What was compiled so far.
@@ -108,12 +143,17 @@ impl Parts {
 }
 
 /// The hole whose inside `text` begins with, and what follows it.
-fn hole(text: &str, encoding: Encoding, number: u32) -> Result<(Hole, &str), String> {
+fn hole<'a>(
+    text: &'a str,
+    position: &Position,
+    number: u32,
+    names: &mut dyn Names,
+) -> Result<(Hole, &'a str), String> {
     let shown = || quoted(&format!("{OPEN}{}", &text[..text.find(CLOSE).map_or(text.len(), |at| at + 2)]));
     let in_hole = |why: String| format!("{}: {why}", shown());
-    let mut parser = Parser { rest: text, hole: number, depth: 0 };
+    let mut parser = Parser { rest: text, hole: number, depth: 0, names };
     let mut value = parser.value().map_err(in_hole)?;
-    let mut encoding = encoding;
+    let mut encoding = position.encoding();
     while parser.take("|") {
         let filter = parser.name();
         encoding = Encoding::Raw;
@@ -131,7 +171,11 @@ fn hole(text: &str, encoding: Encoding, number: u32) -> Result<(Hole, &str), Str
         return Err(in_hole(why));
     }
     let typed = format!("{OPEN}{}", &text[..text.len() - parser.rest.len()]);
-    Ok((Hole { value, encoding, typed: typed.into() }, parser.rest))
+    let fit = position.fit(encoding);
+    if value.texts().any(|text| !fit.admits(text.as_bytes())) {
+        return Err(in_hole(format!("the text {}", fit.fault())));
+    }
+    Ok((Hole { value, encoding, fit, typed: typed.into() }, parser.rest))
 }
 
 enum Filtered {
@@ -149,14 +193,15 @@ fn filtered(name: &str, value: Expression) -> Result<Filtered, String> {
     })
 }
 
-struct Parser<'a> {
+struct Parser<'a, 'n> {
     rest: &'a str,
     /// The number of the hole.
     hole: u32,
     depth: u32,
+    names: &'n mut dyn Names,
 }
 
-impl<'a> Parser<'a> {
+impl<'a> Parser<'a, '_> {
     fn skip_blank(&mut self) {
         self.rest = self.rest.trim_start();
     }
@@ -225,8 +270,29 @@ impl<'a> Parser<'a> {
                     quoted(example(function))
                 ));
             }
-            name => return Err(unknown("value", name, &[&VALUES[..], &FUNCTIONS].concat())),
+            name => return self.field(name),
         })
+    }
+
+    /// The column of a data set whose name, and maybe that of its column, `name` is.
+    fn field(&mut self, name: &str) -> Result<Expression, String> {
+        let (set, column) = name.split_once('.').unwrap_or((name, ""));
+        if !self.names.knows(set) {
+            let sets: Vec<String> =
+                self.names.sets().into_iter().map(|set| format!("{set}.{column}")).collect();
+            let known: Vec<&str> =
+                VALUES.into_iter().chain(FUNCTIONS).chain(sets.iter().map(String::as_str)).collect();
+            return Err(unknown("value", name, &known));
+        }
+        let more =
+            self.rest.find(|c: char| c.is_whitespace() || "|}),".contains(c)).unwrap_or(self.rest.len());
+        let (more, rest) = self.rest.split_at(if name.contains('.') { more } else { 0 });
+        self.rest = rest;
+        let column = format!("{column}{more}");
+        if column.is_empty() {
+            return Err(format!("{} is a data set: name one of its columns, like `{set}.id`", quoted(set)));
+        }
+        self.names.field(set, &column).map(Expression::Field)
     }
 
     /// The arguments of the function `name`, up to the parenthesis.

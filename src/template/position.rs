@@ -1,6 +1,7 @@
 //! Where a hole stands, which decides how its value is written.
 
 use super::encoding::Encoding;
+use super::fit::Fit;
 
 /// Where a template stands in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,16 @@ impl Position {
                 b'"' => self.in_string = !self.in_string,
                 _ => {}
             }
+        }
+    }
+
+    /// What a value must be that is written in this encoding here.
+    pub(super) fn fit(&self, encoding: Encoding) -> Fit {
+        match (self.place, encoding) {
+            (Place::Target, Encoding::Raw) => Fit::Target,
+            (Place::Header, Encoding::Raw) => Fit::Header,
+            (Place::Json, Encoding::Raw) if !self.in_string => Fit::Json,
+            _ => Fit::Any,
         }
     }
 

@@ -4,11 +4,24 @@ use super::*;
 use std::collections::HashSet;
 
 fn context(number: u64) -> Context<'static> {
-    Context { seed: 7, number, step: 2, unix_ns: 1_795_982_288_123_456_789, run_id: "1f" }
+    Context { seed: 7, number, step: 2, unix_ns: 1_795_982_288_123_456_789, run_id: "1f", row: None }
+}
+
+/// A plan without data.
+struct NoNames;
+
+impl Names for NoNames {
+    fn sets(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    fn field(&mut self, _: &str, _: &str) -> Result<Field, String> {
+        unreachable!("there are no sets")
+    }
 }
 
 fn compiled(text: &str, place: Place) -> Template {
-    Template::compile(text, place, &mut 0).unwrap_or_else(|why| panic!("{text}: {why}"))
+    Template::compile(text, place, &mut 0, &mut NoNames).unwrap_or_else(|why| panic!("{text}: {why}"))
 }
 
 fn rendered(text: &str, place: Place) -> String {
@@ -138,7 +151,7 @@ fn faults_name_the_hole_and_the_remedy() {
             "more than 8 deep",
         ),
     ] {
-        let error = Template::compile(text, Place::Text, &mut 0).unwrap_err();
+        let error = Template::compile(text, Place::Text, &mut 0, &mut NoNames).unwrap_err();
         assert!(error.contains(expected), "{text}: {error}");
     }
 }

@@ -48,6 +48,8 @@ pub struct Evidence<'a> {
     pub throttled_periods: u64,
     /// Exchanges that failed because this machine ran out of a resource.
     pub local_errors: u64,
+    /// Load threads whose rows ran out before load was to end.
+    pub out_of_data: u64,
     /// In the end: due requests that are in no other count, or in two. 0 unless this program has a bug.
     pub unaccounted: u64,
 }

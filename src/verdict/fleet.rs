@@ -99,6 +99,7 @@ mod tests {
             throttled_ns: 0,
             throttled_periods: 0,
             local_errors: 0,
+            out_of_data: 0,
             unaccounted: 0,
         };
         let mut judged = crate::verdict::instrument::judge(&evidence);

@@ -137,6 +137,8 @@ pub enum Reason {
         /// Exchanges that failed because of it.
         count: u64,
     },
+    /// The rows of a data set that takes each at most once were used up, and the run ended before its time.
+    DataExhausted,
     /// In the end due is not completed + failed + dropped + unfinished.
     CountsDoNotAddUp {
         /// How far they are apart.
@@ -146,13 +148,14 @@ pub enum Reason {
 
 impl Reason {
     /// Every name there is.
-    pub const NAMES: [&str; 9] = [
+    pub const NAMES: [&str; 10] = [
         "load_not_offered",
         "thread_saturated",
         "sent_late",
         "read_late",
         "cpu_throttled",
         "local_errors",
+        "data_exhausted",
         "workers_incomplete",
         "worker_late",
         "counts_do_not_add_up",
@@ -167,6 +170,7 @@ impl Reason {
             Self::ReadLate { .. } => "read_late",
             Self::Throttled { .. } => "cpu_throttled",
             Self::LocalErrors { .. } => "local_errors",
+            Self::DataExhausted => "data_exhausted",
             Self::WorkersIncomplete { .. } => "workers_incomplete",
             Self::WorkerLate { .. } => "worker_late",
             Self::CountsDoNotAddUp { .. } => "counts_do_not_add_up",
@@ -238,6 +242,10 @@ impl fmt::Display for Reason {
                  see --check for what is needed, or lower `concurrency`",
                 plural(count, "exchange")
             ),
+            Self::DataExhausted => f.write_str(
+                "the run ended before its time, when a data set with `order: once` had no rows left: add rows, \
+                 shorten the run, or choose `order: circular`",
+            ),
             Self::CountsDoNotAddUp { difference } => write!(
                 f,
                 "due and what became of it differ by {}: this is a bug of loadtester, report it with the plan",
@@ -284,6 +292,9 @@ pub fn judge(evidence: &Evidence) -> Instrument {
     }
     if evidence.local_errors > 0 {
         reasons.push(Reason::LocalErrors { count: evidence.local_errors });
+    }
+    if evidence.out_of_data > 0 {
+        reasons.push(Reason::DataExhausted);
     }
     if evidence.unaccounted > 0 {
         reasons.push(Reason::CountsDoNotAddUp { difference: evidence.unaccounted });

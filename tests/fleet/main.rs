@@ -3,6 +3,7 @@
 
 mod cuts;
 mod calls;
+mod data;
 mod endings;
 mod failing;
 mod faults;

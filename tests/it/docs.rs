@@ -106,7 +106,10 @@ fn every_plan_in_the_documents_is_valid() {
                 _ if name.ends_with("TOKEN") => Some("value".to_owned()),
                 _ => None,
             };
-            let files = |_: &str| Ok(b"content".to_vec());
+            let files = |name: &str| match name {
+                "users.csv" => Ok(b"email,password\na@example.com,x\n".to_vec()),
+                _ => Ok(b"content".to_vec()),
+            };
             let parsed = plan::parse_with_files(&plan, &page.name, &Overrides::default(), &values, &files);
             assert!(parsed.is_ok(), "{}:{}: {}", page.name, block.line, parsed.unwrap_err());
         }

@@ -50,9 +50,19 @@ impl Keeper {
 
     /// What has arrived since the last call, in order of its text.
     pub fn take(&self) -> Vec<Arrived> {
-        let mut arrived = std::mem::take(&mut *self.arrived.lock().unwrap());
+        let mut arrived = self.take_in_order();
         arrived.sort();
         arrived
+    }
+
+    /// What has arrived since the last call, in the order of its arrival.
+    pub fn take_in_order(&self) -> Vec<Arrived> {
+        std::mem::take(&mut *self.arrived.lock().unwrap())
+    }
+
+    /// How many requests have arrived since they were last taken.
+    pub fn count(&self) -> usize {
+        self.arrived.lock().unwrap().len()
     }
 }
 

@@ -12,6 +12,7 @@ mod examples;
 mod command_line;
 mod completions;
 mod connecting;
+mod data;
 mod evidence;
 mod failing;
 mod fleet;

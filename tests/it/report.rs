@@ -28,7 +28,7 @@ pub fn run_info() -> RunInfo {
         plan_source: "loadplan.yaml".to_owned(),
         plan_digest: "sha256:00ff".to_owned(),
         plan_parts: loadtester::plan::PartDigests {
-            settings: ["load", "connections", "tls"].map(|part| (part, "0123456789abcdef".into())),
+            settings: ["load", "connections", "tls"].map(|part| (part, "0123456789abcdef".into())).into(),
             scenarios: vec!["fedcba9876543210".into(); 2],
         },
         plan_text: Some("base_url: http://127.0.0.1:8081/v1\nscenarios: [{path: /<a>}]\n".into()),
@@ -38,6 +38,7 @@ pub fn run_info() -> RunInfo {
         target: "http://127.0.0.1:8081".to_owned(),
         base_url: "http://127.0.0.1:8081/v1".into(),
         scenarios: vec![("Get users".to_owned(), 2), ("Create user".to_owned(), 1)],
+        data: Vec::new(),
         requests: None,
         duration_ns: Some(30 * SECOND),
         warmup_ns: 5 * SECOND,

@@ -90,6 +90,7 @@ impl Run {
             throttled_ns: self.throttled.0,
             throttled_periods: self.throttled.1,
             local_errors: self.local_errors,
+            out_of_data: 0,
             unaccounted: self.unaccounted,
         }
     }
@@ -361,6 +362,7 @@ fn a_run_of_nothing_is_judged_without_figures() {
         throttled_ns: 0,
         throttled_periods: 0,
         local_errors: 0,
+        out_of_data: 0,
         unaccounted: 0,
     };
     let instrument = judge(&nothing);

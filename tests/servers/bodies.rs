@@ -70,10 +70,16 @@ fn start(language: &str, package: &str, name: &str, code: &str) -> Result<(Servi
 
 /// Sends each scenario ten times; all of them are answered as expected.
 fn all_expected(address: SocketAddr, scenarios: Vec<Value>, files: &[(&str, &[u8])]) {
+    all_expected_with(address, scenarios, files, json!({}));
+}
+
+/// The same with data sets.
+fn all_expected_with(address: SocketAddr, scenarios: Vec<Value>, files: &[(&str, &[u8])], data: Value) {
     let count = scenarios.len() as u64;
     let plan = json!({
         "base_url": format!("http://{address}"),
         "load": { "requests": 10 * count, "concurrency": 3 },
+        "data": data,
         "scenarios": scenarios,
     });
     let run_dir = RunDir::new();
@@ -82,6 +88,42 @@ fn all_expected(address: SocketAddr, scenarios: Vec<Value>, files: &[(&str, &[u8
     }
     let path = run_dir.write("plan.yaml", plan.to_string());
     all_ok(run(&[&path]), 10 * count);
+}
+
+/// What a data file may hold besides: line ends, and what means something in a plan.
+const LINES: &str = "two\r\nlines\n\twith {{now}}, ${HOME}, {{{{, ', \"\" and \u{1}";
+
+pub fn python_understands_the_values_of_data_files_in_every_place() -> CaseResult {
+    let (_service, address) = start("python3", "python3", "server.py", PYTHON)?;
+    let all = format!("{HOSTILE}{LINES}");
+    let csv = format!("value,plain\n\"{}\",\"{}\"\n", all.replace('"', "\"\""), HOSTILE.replace('"', "\"\""));
+    let lines = format!("{}\n", json!({ "value": { "deep": [all] } }));
+    // In the plan itself a variable would be filled in.
+    let typed = all.replace("${", "$${");
+    let mut scenarios = Vec::new();
+    for (name, hole) in [("csv", "d.value"), ("lines", "l./value/deep/0"), ("inline", "i.value")] {
+        scenarios.push(json!({
+            "name": format!("{name} form"), "method": "POST", "path": format!("/{{{{{hole}}}}}?q={{{{{hole}}}}}"),
+            "form": { "field": format!("{{{{{hole}}}}}") },
+            "expect": { "json": { "/path": format!("/{typed}"), "/query/q": typed, "/form/field/0": typed } },
+        }));
+        scenarios.push(json!({
+            "name": format!("{name} json"), "method": "POST", "path": "/x",
+            "body": format!("{{\"in\": \"<{{{{{hole}}}}}>\", \"alone\": {{{{{hole} | json}}}}}}"),
+            "expect": { "json": { "/json/in": format!("<{typed}>"), "/json/alone": typed } },
+        }));
+        scenarios.push(json!({
+            "name": format!("{name} part"), "method": "POST", "path": "/x",
+            "multipart": [{ "name": "text", "value": format!("{{{{{hole}}}}}") }],
+            "expect": { "json": { "/parts/0/digest": sha2_hex(all.as_bytes()) } },
+        }));
+    }
+    let data = json!({
+        "d": { "file": "d.csv" }, "l": { "file": "l.jsonl" },
+        "i": { "rows": [{ "value": typed }] },
+    });
+    all_expected_with(address, scenarios, &[("d.csv", csv.as_bytes()), ("l.jsonl", lines.as_bytes())], data);
+    Ok(())
 }
 
 pub fn python_understands_queries_forms_parts_and_json_with_any_characters() -> CaseResult {

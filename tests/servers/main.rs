@@ -34,6 +34,7 @@ fn main() -> std::process::ExitCode {
             python_speaks_http_1_0_and_closes,
         }
         exact bodies::{
+            python_understands_the_values_of_data_files_in_every_place,
             python_understands_queries_forms_parts_and_json_with_any_characters,
             node_reads_files_and_chunks,
         }

@@ -16,6 +16,8 @@ pub enum StopReason {
     Interrupted,
     /// A threshold with an abort condition failed; its index in the plan.
     Threshold(usize),
+    /// The rows of a data set ran out.
+    OutOfData,
     /// A worker was lost and the plan says `fail`.
     WorkerLost(WorkerId),
     /// A worker announced that it leaves early, and the plan says `fail`.
@@ -36,6 +38,7 @@ impl fmt::Display for StopReason {
             Self::Operator => f.write_str("stopped by the operator"),
             Self::Interrupted => f.write_str("the coordinator was interrupted"),
             Self::Threshold(_) => f.write_str("a threshold that stops the run has failed"),
+            Self::OutOfData => f.write_str("a data set with `order: once` has no rows left"),
             Self::WorkerLost(id) => write!(
                 f,
                 "worker {} was lost and the plan does not say `on_worker_loss: continue` or `redistribute`",

@@ -4,6 +4,7 @@
 //! does not support, is `None`.
 
 mod baseline;
+mod data;
 mod latency;
 pub mod scenario;
 mod unsent;
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 pub(crate) use self::baseline::BaselineFigures;
+pub(crate) use self::data::DataFigures;
 pub(crate) use self::latency::{Histograms, Latency};
 pub(crate) use self::unsent::{dropped_because, resends, turned_away};
 pub(crate) use self::wire::{Connections, explain, protocol_errors, tls_faults};
@@ -73,6 +75,7 @@ impl Verdict {
                     Self::Inconclusive
                 }
                 Gate::Inconclusive => Self::Inconclusive,
+                _ if snapshot.is_out_of_data() => Self::Inconclusive,
                 Gate::Passed if snapshot.run.strict && !instrument.trustworthy => Self::Inconclusive,
                 Gate::Passed => Self::Passed,
             },

@@ -84,6 +84,7 @@ fn body(page: &mut Page, snapshot: &Snapshot, instrument: &InstrumentFigures, gl
     sections::first_failures(page, snapshot, &run);
     gates::broken_expectations(page, snapshot);
     page.blank();
+    sections::data(page, snapshot);
     sections::traffic(page, snapshot, &totals);
     sections::own_error(page, snapshot);
     if let Some(fleet) = &snapshot.fleet {

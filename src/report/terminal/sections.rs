@@ -6,8 +6,8 @@ use super::line::Style;
 use super::page::{Column, Page};
 use crate::report::availability;
 use crate::report::figures::{
-    Connections, InstrumentFigures, Outcomes, Rate, Totals, dropped_because, explain, resends, status_codes,
-    turned_away,
+    Connections, DataFigures, InstrumentFigures, Outcomes, Rate, Totals, dropped_because, explain, resends,
+    status_codes, turned_away,
 };
 use crate::report::fleet::FINAL_COLUMNS;
 use crate::report::format::{bytes, count, percent, rate as per_second, short_count, time, time_in_interval};
@@ -300,6 +300,20 @@ pub(crate) fn first_failures(page: &mut Page, snapshot: &Snapshot, run: &RunInfo
         let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
         let line = format!("after {at}, \"{name}\", {outcome}{detail} ({} in all)", count(times));
         page.paragraph(2, &line);
+    }
+}
+
+/// How far each data set was used.
+pub(crate) fn data(page: &mut Page, snapshot: &Snapshot) {
+    for (i, set) in DataFigures::of(snapshot).iter().enumerate() {
+        let mut items = vec![
+            format!("{}: {} {}", set.name, plural(set.rows, "row"), set.order),
+            format!("{} taken ({:.2} of the rows)", count(set.taken), set.laps),
+        ];
+        if set.skipped > 0 {
+            items.push(format!("{} of requests that were not sent", count(set.skipped)));
+        }
+        page.field(if i == 0 { "data" } else { "" }, &items);
     }
 }
 

@@ -121,6 +121,7 @@ fn settings(earlier: &EarlierPlan, now: &CurrentPlan<'_>) -> Vec<String> {
     differs
         .map(|(name, _)| match (*name, &earlier.load) {
             ("load", Some(theirs)) => format!("its load is {theirs}, this plan's is {}", now.load),
+            ("data", _) => "its data differs".to_owned(),
             _ => format!("its {name} settings differ"),
         })
         .collect()

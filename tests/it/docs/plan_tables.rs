@@ -6,10 +6,11 @@ use regex_lite::Regex;
 use serde_json::Value;
 
 /// A name of each generated part and where in the schema its keys are.
-const PARTS: [(&str, &str); 10] = [
+const PARTS: [(&str, &str); 11] = [
     ("top", ""),
     ("scenarios", "/properties/scenarios/items"),
     ("multipart", "/properties/scenarios/items/properties/multipart/items"),
+    ("data", "/properties/data/additionalProperties"),
     ("defaults", "/properties/defaults"),
     ("load", "/properties/load"),
     ("stages", "/properties/load/properties/stages/items"),
@@ -155,6 +156,7 @@ fn plural(item: &str) -> String {
     match item {
         "section" => "sections".to_owned(),
         "text" => "texts".to_owned(),
+        "names and values" => "rows of names and values".to_owned(),
         "text or section" => "texts or sections".to_owned(),
         other => panic!("no plural of {other}"),
     }

@@ -1,0 +1,260 @@
+//! One data set of a plan.
+
+use std::io::Read as _;
+
+use sha2::{Digest as _, Sha256};
+
+use super::csv::{self, Dialect};
+use super::json_lines::Lines;
+use super::order::Order;
+use super::table::{Column, Table};
+use crate::text::{did_you_mean, quoted};
+use crate::units::print_bytes;
+
+/// The largest data set, in bytes without compression.
+pub(crate) const MAX_DATA_BYTES: usize = 64 << 20;
+
+/// Rows, and the order in which requests take them. Only columns that the plan names are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataSet {
+    /// As in the plan.
+    pub name: String,
+    /// In which order rows are taken.
+    pub order: Order,
+    /// How many rows there are, at least 1.
+    pub rows: u64,
+    columns: Vec<Column>,
+    /// The line each row begins on; 0: it is not of a file.
+    lines: Vec<u32>,
+}
+
+impl DataSet {
+    /// The cell of a column in the `row`th row.
+    #[inline]
+    pub(crate) fn cell(&self, row: u64, column: u16) -> &[u8] {
+        self.columns[usize::from(column)].cell(row)
+    }
+
+    /// The longest cell of a column, in bytes.
+    pub(crate) fn longest(&self, column: u16) -> usize {
+        self.columns[usize::from(column)].longest()
+    }
+
+    /// The first cell of a column that is not `fit`, with words for its place.
+    pub(crate) fn find(&self, column: u16, fit: impl Fn(&[u8]) -> bool) -> Option<(String, &[u8])> {
+        let row = (0..self.rows).find(|row| !fit(self.cell(*row, column)))?;
+        let place = match self.lines[row as usize] {
+            0 => format!("row {}", row + 1),
+            line => format!("line {line}"),
+        };
+        Some((place, self.cell(row, column)))
+    }
+
+    /// The hex digest of its rows and of their order.
+    pub(crate) fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut put = |bytes: &[u8]| {
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        };
+        put(self.order.name().as_bytes());
+        for column in &self.columns {
+            put(column.name.as_bytes());
+            (0..self.rows).for_each(|row| put(column.cell(row)));
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// A data set whose columns are still being named.
+#[derive(Debug)]
+pub(crate) struct OpenSet {
+    set: DataSet,
+    rest: Rest,
+}
+
+/// The columns that nobody has named yet.
+#[derive(Debug)]
+enum Rest {
+    Columns(Vec<Column>),
+    Lines(Lines),
+}
+
+/// How a file is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum FileForm<'a> {
+    Csv(Dialect, Option<&'a [String]>),
+    JsonLines,
+}
+
+impl OpenSet {
+    /// A set of the rows in `table`.
+    ///
+    /// # Errors
+    /// There are none.
+    pub(crate) fn of_table(name: &str, order: Order, table: Table) -> Result<Self, String> {
+        let Table { columns, lines } = table;
+        Self::new(name, order, lines, Rest::Columns(columns))
+    }
+
+    /// The set in the content of a file; one whose name ends in `.gz` is unpacked.
+    ///
+    /// # Errors
+    /// The first fault with its line, and its remedy.
+    pub(crate) fn of_file(
+        name: &str,
+        order: Order,
+        (file, bytes): (&str, Vec<u8>),
+        form: FileForm<'_>,
+    ) -> Result<Self, String> {
+        let bytes = if file.ends_with(".gz") { unpacked(&bytes)? } else { bytes };
+        if bytes.len() > MAX_DATA_BYTES {
+            let most = print_bytes(MAX_DATA_BYTES as u64);
+            return Err(format!(
+                "is larger than {most}: leave out columns that the plan does not name, or split it"
+            ));
+        }
+        match form {
+            FileForm::Csv(dialect, names) => Self::of_table(name, order, csv::read(&bytes, dialect, names)?),
+            FileForm::JsonLines => {
+                let lines = Lines::of(bytes);
+                Self::new(name, order, lines.numbers(), Rest::Lines(lines))
+            }
+        }
+    }
+
+    fn new(name: &str, order: Order, lines: Vec<u32>, rest: Rest) -> Result<Self, String> {
+        if lines.is_empty() {
+            return Err("has no rows: add one".to_owned());
+        }
+        let (name, rows, columns) = (name.to_owned(), lines.len() as u64, Vec::new());
+        Ok(Self { set: DataSet { name, order, rows, columns, lines }, rest })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.set.name
+    }
+
+    /// The set as it is so far.
+    pub(crate) fn set(&self) -> &DataSet {
+        &self.set
+    }
+
+    /// The number of the column `name`, which is kept from now on.
+    ///
+    /// # Errors
+    /// There is none, and what there is.
+    pub(crate) fn column(&mut self, name: &str) -> Result<u16, String> {
+        let columns = &mut self.set.columns;
+        if let Some(known) = columns.iter().position(|column| column.name == name) {
+            return Ok(known as u16);
+        }
+        let mut column = match &mut self.rest {
+            Rest::Lines(lines) => {
+                lines.column(name).map_err(|why| format!("data {}: {why}", quoted(&self.set.name)))?
+            }
+            Rest::Columns(rest) => match rest.iter().position(|column| column.name == name) {
+                Some(place) => rest.swap_remove(place),
+                None => {
+                    let known: Vec<&str> = columns.iter().chain(&*rest).map(|c| c.name.as_str()).collect();
+                    return Err(no_column(&self.set.name, name, &known));
+                }
+            },
+        };
+        column.shrink();
+        columns.push(column);
+        Ok(columns.len() as u16 - 1)
+    }
+
+    /// The set with the columns that were named.
+    pub(crate) fn close(self) -> DataSet {
+        self.set
+    }
+}
+
+/// The most names that a message lists.
+const MOST_NAMES: usize = 10;
+
+fn no_column(set: &str, name: &str, known: &[&str]) -> String {
+    let guess = did_you_mean(name, known.iter().copied());
+    let remedy = if guess.is_empty() {
+        let more = if known.len() > MOST_NAMES { ", …" } else { "" };
+        format!(
+            ": there {} {}{more}",
+            if known.len() == 1 { "is" } else { "are" },
+            known[..known.len().min(MOST_NAMES)].join(", ")
+        )
+    } else {
+        guess
+    };
+    format!("data {} has no column {}{remedy}", quoted(set), quoted(name))
+}
+
+fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let mut unpacked = Vec::new();
+    // One byte more tells a full file from one that is too large.
+    let mut reader = flate2::read::MultiGzDecoder::new(bytes).take(MAX_DATA_BYTES as u64 + 1);
+    reader
+        .read_to_end(&mut unpacked)
+        .map_err(|e| format!("cannot be unpacked: {e}: pack it again with gzip"))?;
+    Ok(unpacked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    const CSV: FileForm<'_> = FileForm::Csv(Dialect { separator: b',', quote: b'"' }, None);
+
+    fn open(file: &str, bytes: &[u8]) -> Result<OpenSet, String> {
+        OpenSet::of_file("users", Order::Circular, (file, bytes.to_vec()), CSV)
+    }
+
+    #[test]
+    fn only_named_columns_are_kept_each_once() {
+        let mut set = open("a.csv", b"id,email,note\n1,a@x,n\n2,b@x,n\n").unwrap();
+        assert_eq!(set.column("email"), Ok(0));
+        assert_eq!(set.column("id"), Ok(1));
+        assert_eq!(set.column("email"), Ok(0));
+        let set = set.close();
+        assert_eq!((set.columns.len(), set.rows, set.longest(0)), (2, 2, 3));
+        assert_eq!((set.cell(1, 0), set.cell(0, 1)), (&b"b@x"[..], &b"1"[..]));
+    }
+
+    #[test]
+    fn a_column_that_is_not_there_is_named_with_those_that_are() {
+        let mut set = open("a.csv", b"id,email\n1,a\n").unwrap();
+        set.column("id").unwrap();
+        assert_eq!(
+            set.column("emial"),
+            Err("data `users` has no column `emial`, did you mean `email`?".to_owned())
+        );
+        assert_eq!(set.column("x"), Err("data `users` has no column `x`: there are id, email".to_owned()));
+    }
+
+    #[test]
+    fn packed_files_are_unpacked_and_bounded() {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(b"id\n1\n").unwrap();
+        assert_eq!(open("a.csv.gz", &packer.finish().unwrap()).unwrap().set().rows, 1);
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        (0..=MAX_DATA_BYTES >> 20).for_each(|_| packer.write_all(&[b'\n'; 1 << 20]).unwrap());
+        assert!(open("a.csv.gz", &packer.finish().unwrap()).unwrap_err().contains("larger than 64.0 MiB"));
+        assert!(open("a.csv.gz", b"id\n1\n").unwrap_err().contains("cannot be unpacked"));
+        assert!(open("a.csv", b"id\n").unwrap_err().contains("has no rows"));
+    }
+
+    #[test]
+    fn its_digest_is_that_of_what_is_sent() {
+        let digest = |text: &str, order| {
+            let mut set = OpenSet::of_file("u", order, ("u.csv", text.as_bytes().to_vec()), CSV).unwrap();
+            set.column("id").unwrap();
+            set.close().digest()
+        };
+        let usual = digest("id,x\n1,2\n", Order::Circular);
+        assert_eq!(digest("\u{feff}x,id\r\n\"other\",1\r\n", Order::Circular), usual);
+        assert_ne!(digest("id,x\n2,2\n", Order::Circular), usual);
+        assert_ne!(digest("id,x\n1,2\n", Order::Once), usual);
+    }
+}

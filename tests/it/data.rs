@@ -1,0 +1,153 @@
+//! Rows of data files: which request gets which row, and what happens when there are no more.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Output};
+
+use crate::keeper::Keeper;
+use crate::run::{PROGRAM, RunDir};
+
+/// A plan's folder with `users.csv`, whose `id` is the number of the row from 0.
+fn folder(rows: u64) -> RunDir {
+    let dir = RunDir::new();
+    let rows: String =
+        (0..rows).map(|i| format!("{i},user{i}@example.com,\"a \"\"quoted\"\", note\"\n")).collect();
+    dir.write("users.csv", format!("id,email,note\n{rows}"));
+    dir
+}
+
+fn run(dir: &RunDir, keeper: &Keeper, (data, load): (&str, &str), flags: &[&str]) -> Output {
+    let plan = dir.write(
+        "plan.yaml",
+        format!(
+            "base_url: http://{}\nload: {load}\ndata: {{users: {{file: users.csv{data}}}}}\nscenarios:\n\
+             - {{name: A, weight: 2, path: '/a?id={{{{users.id}}}}&mail={{{{users.email}}}}'}}\n\
+             - {{name: B, path: '/b/{{{{random.hex(8)}}}}'}}\n",
+            keeper.address
+        ),
+    );
+    let mut command = Command::new(PROGRAM);
+    command.args(["--plan", &plan, "--quiet", "--no-listen", "--seed", "7"]).args(flags).output().unwrap()
+}
+
+/// How often each row arrived.
+fn rows(keeper: &Keeper) -> BTreeMap<u64, u64> {
+    let mut rows = BTreeMap::new();
+    for arrived in keeper.take() {
+        let Some(query) = arrived.target.strip_prefix("/a?id=") else { continue };
+        let (id, mail) = query.split_once("&mail=").unwrap();
+        assert_eq!(mail, format!("user{id}%40example.com"), "one row for all holes of a request");
+        *rows.entry(id.parse().unwrap()).or_insert(0) += 1;
+    }
+    rows
+}
+
+#[test]
+fn each_row_is_taken_once_whatever_the_number_of_threads() {
+    let keeper = Keeper::start();
+    let dir = folder(300);
+    for (order, load, counts) in [
+        (", order: once", "{rate: 600/s, duration: 500ms, concurrency: 8}", 200),
+        (", order: once", "{requests: 450, concurrency: 8}", 300),
+        (", order: once", "{rate: 600/s, duration: 500ms, warmup: 250ms, concurrency: 8}", 300),
+        (", order: shuffle", "{requests: 450, concurrency: 8}", 300),
+    ] {
+        for threads in ["1", "2"] {
+            let output = run(&dir, &keeper, (order, load), &["--threads", threads]);
+            assert!(output.status.success(), "{load}: {}", String::from_utf8_lossy(&output.stderr));
+            let rows = rows(&keeper);
+            assert!(rows.keys().copied().eq(0..counts), "{order} {load} {threads}: {rows:?}");
+            assert!(rows.values().all(|times| *times == 1), "{order} {load} {threads}: {rows:?}");
+        }
+    }
+}
+
+#[test]
+fn circular_rows_begin_again_and_shuffled_laps_have_orders_of_their_own() {
+    let keeper = Keeper::start();
+    let dir = folder(50);
+    for order in ["", ", order: shuffle"] {
+        // Two thirds of the requests take a row: two laps.
+        let output = run(&dir, &keeper, (order, "{requests: 150, concurrency: 1}"), &["--threads", "1"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let sequence: Vec<u64> = keeper
+            .take_in_order()
+            .iter()
+            .filter_map(|a| a.target.strip_prefix("/a?id=")?.split('&').next()?.parse().ok())
+            .collect();
+        let (first, second) = sequence.split_at(50);
+        assert_eq!(sequence.len(), 100, "{order}");
+        match order {
+            "" => assert!(first.iter().copied().eq(0..50) && first == second, "{sequence:?}"),
+            _ => {
+                let sorted = |lap: &[u64]| {
+                    let mut lap = lap.to_vec();
+                    lap.sort_unstable();
+                    lap
+                };
+                assert!(first != second && sorted(first) == sorted(second), "{sequence:?}");
+                assert!(sorted(first).into_iter().eq(0..50), "{sequence:?}");
+            }
+        }
+    }
+}
+
+/// By time in the closed model nobody knows how many rows are needed.
+#[test]
+fn a_run_whose_rows_are_used_up_ends_and_says_so() {
+    let keeper = Keeper::start();
+    let dir = folder(301);
+    let report = dir.file("report.json");
+    let flags = ["--threads", "2", "--report", &report];
+    for load in ["{duration: 60s, concurrency: 4}", "{duration: 60s, warmup: 10ms, concurrency: 4}"] {
+        let output = run(&dir, &keeper, (", order: once", load), &flags);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(4), "{text}");
+        assert!(text.contains("its data has no rows left"), "{text}");
+        let rows = rows(&keeper);
+        assert!(rows.values().all(|times| *times == 1), "none twice: {rows:?}");
+        // A thread may still have some of its own when the other has none.
+        assert!(rows.len() > 150, "{}", rows.len());
+        let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
+        assert_eq!(report["verdict"], "inconclusive");
+        assert_eq!(report["instrument"]["reason_names"][0], "data_exhausted", "{}", report["instrument"]);
+        let data = &report["data"][0];
+        assert_eq!(
+            (&data["name"], &data["rows"], &data["order"]),
+            (&"users".into(), &301.into(), &"once".into())
+        );
+        assert!(data["taken"].as_u64().unwrap() <= 301 && data["laps"].as_f64().unwrap() <= 1.0, "{data}");
+    }
+}
+
+#[test]
+fn too_few_rows_are_refused_before_anything_is_sent() {
+    let keeper = Keeper::start();
+    for (rows, code) in [(100, 0), (99, 2)] {
+        for flags in [&["--check"][..], &[]] {
+            let load = "{rate: 300/s, duration: 500ms}";
+            let output = run(&folder(rows), &keeper, (", order: once", load), flags);
+            assert_eq!(output.status.code(), Some(code), "{rows} {flags:?}");
+            let (page, error) =
+                (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            if code == 2 {
+                let words =
+                    "data.users: it has 99 rows and `order: once`, and 100 requests take one: add rows";
+                assert!(error.contains(words), "{error}");
+                assert_eq!(keeper.count(), 0);
+            } else if !flags.is_empty() {
+                assert!(page.contains("data") && page.contains("users: 100 rows once, 100 taken"), "{page}");
+            } else {
+                assert!(page.contains("users: 100 rows once") && page.contains("100 taken (1.00"), "{page}");
+                assert_eq!(keeper.take().len(), 150);
+            }
+        }
+    }
+}
+
+#[test]
+fn once_shows_the_first_rows_values() {
+    let keeper = Keeper::start();
+    let output = run(&folder(3), &keeper, ("", "{requests: 9}"), &["--once"]);
+    let page = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(page.contains("> GET /a?id=0&mail=user0%40example.com HTTP/1.1"), "{page}");
+}
