@@ -80,17 +80,15 @@ impl Judge {
         let reported = &mut self.reported[exchange.step.index()];
         if exchange.measured && reported.len() < MAX_FAILURE_SAMPLES && !reported.contains(&broken) {
             reported.push(broken);
+            let content = response.decoded(SHOWN_BODY_BYTES as u64).ok().flatten();
+            let shown = String::from_utf8_lossy(content.as_deref().unwrap_or(response.body));
             tally.keep_failure_sample(FailureSample {
                 at_ns,
                 step: exchange.step,
                 broken,
                 status,
                 what: secrets::text(&values.mask_echo(&expect.explain(broken, &response))),
-                excerpt: excerpt(
-                    secrets::text(&values.mask_echo(&String::from_utf8_lossy(response.body)))
-                        .trim()
-                        .as_bytes(),
-                ),
+                excerpt: excerpt(secrets::text(&values.mask_echo(&shown)).trim().as_bytes()),
             });
         }
         match broken {

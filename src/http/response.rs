@@ -73,11 +73,6 @@ impl CapturedResponse {
         &self.body
     }
 
-    /// The length of the whole body, where body bytes were wanted.
-    pub(crate) fn body_bytes(&self) -> u64 {
-        self.body_bytes
-    }
-
     pub(crate) fn view(&self, status: u16) -> ResponseView<'_> {
         ResponseView {
             status: Status(status),

@@ -14,7 +14,7 @@ use super::reader::PlanReader;
 use super::secrets;
 use super::token::is_token;
 use super::yaml::{Kind, Node, Scalar, Value};
-use crate::http::{ResponseView, each_field};
+use crate::http::{DecodeError, ResponseView, each_field};
 use crate::tally::BrokenRule;
 use crate::units::{parse_bytes, print_bytes};
 
@@ -90,7 +90,8 @@ impl Default for Expect {
 impl Expect {
     /// Whether response heads must be captured.
     pub(crate) fn wants_head(&self) -> bool {
-        !self.headers.is_empty()
+        // A body may be encoded, as its head says.
+        !self.headers.is_empty() || self.wants_content()
     }
 
     /// How many bytes of each body must be captured.
@@ -122,7 +123,15 @@ impl Expect {
         if self.wants_content() && response.body_bytes > response.body.len() as u64 {
             return Err(BrokenRule::BodyTooLarge);
         }
-        self.judge_body(response.body)
+        if !self.wants_content() {
+            return Ok(());
+        }
+        match response.decoded(self.max_body_bytes) {
+            Ok(None) => self.judge_body(response.body),
+            Ok(Some(content)) => self.judge_body(&content),
+            Err(DecodeError::TooLarge) => Err(BrokenRule::BodyTooLarge),
+            Err(_) => Err(BrokenRule::ContentEncoding),
+        }
     }
 
     fn judge_headers(&self, head: &[u8]) -> Result<(), BrokenRule> {
@@ -180,13 +189,23 @@ impl Expect {
             }
             BrokenRule::NotJson => "body is not JSON".to_owned(),
             BrokenRule::Json(i) => self.json.get(usize::from(i)).map_or(String::new(), |rule| {
-                let json: Option<Json> = serde_json::from_slice(response.body).ok();
+                let content = response.decoded(self.max_body_bytes).ok().flatten();
+                let json: Option<Json> =
+                    serde_json::from_slice(content.as_deref().unwrap_or(response.body)).ok();
                 let found = json.as_ref().and_then(|json| json.pointer(&rule.pointer));
                 let found = found.map_or("is missing".to_owned(), |v| {
                     format!("is {}", excerpt(masked(&rule.pointer, v).as_bytes()))
                 });
                 format!("json {} {found}, expected {}", quoted(&rule.pointer), rule.shown)
             }),
+            BrokenRule::ContentEncoding => match response.decoded(self.max_body_bytes) {
+                Err(error) => format!("body {error}"),
+                Ok(_) => "body cannot be decoded".to_owned(),
+            },
+            BrokenRule::BodyTooLarge if response.body_bytes <= self.max_body_bytes => {
+                let most = print_bytes(self.max_body_bytes);
+                format!("body is larger when decoded than max_body, {most}")
+            }
             BrokenRule::BodyTooLarge => format!(
                 "body of {} is larger than max_body, {}",
                 print_bytes(response.body_bytes),

@@ -10,6 +10,8 @@ use crate::tally::{Histogram, Merged, Outcome, RowTime, StepId, Timer};
 
 /// Bytes of a body shown per side: a few screenfuls.
 const MOST_BODY_BYTES: usize = 4 << 10;
+/// The most bytes of a decoded body.
+const MOST_DECODED_BYTES: u64 = 1 << 20;
 /// Prefixes of sent and received lines.
 const SENT: &str = "> ";
 const CAME: &str = "< ";
@@ -75,7 +77,19 @@ impl OnceExchange<'_> {
         let Some(response) = self.tally.last_captured().filter(|r| !r.head().is_empty()) else { return };
         let mask = |text: &str| self.plan.secrets.mask_echo(text);
         lines(page, CAME, head_lines(response.head(), &mask, &mask));
-        lines(page, CAME, body_lines(response.body(), response.body_bytes(), &mask));
+        let view = response.view(0);
+        let content = if view.body.len() as u64 == view.body_bytes {
+            view.decoded(MOST_DECODED_BYTES)
+        } else {
+            Ok(None)
+        };
+        match content {
+            Ok(Some(content)) => {
+                lines(page, CAME, vec![format!("({}, decoded)", bytes(view.body_bytes))]);
+                lines(page, CAME, body_lines(&content, content.len() as u64, &mask));
+            }
+            Ok(None) | Err(_) => lines(page, CAME, body_lines(view.body, view.body_bytes, &mask)),
+        }
     }
 
     fn times(&self) -> String {

@@ -121,6 +121,8 @@ pub enum BrokenRule {
     Json(u16),
     /// The body is larger than the part of it that is kept.
     BodyTooLarge,
+    /// The body cannot be decoded.
+    ContentEncoding,
 }
 
 impl BrokenRule {
@@ -133,6 +135,7 @@ impl BrokenRule {
             Self::BodyContains(_) => "body_contains",
             Self::NotJson | Self::Json(_) => "json",
             Self::BodyTooLarge => "max_body",
+            Self::ContentEncoding => "content_encoding",
         }
     }
 

@@ -27,6 +27,7 @@ fn main() -> std::process::ExitCode {
         exact plain::{
             nginx_logs_what_is_reported_and_ends_connections_after_a_hundred_requests,
             nginx_compresses_and_all_is_well,
+            what_nginx_compressed_is_decoded_for_expectations,
             nginx_answers_head_not_modified_and_not_found,
             haproxy_counts_what_is_reported,
             haproxy_before_nginx_ends_connections_as_it_likes,

@@ -43,6 +43,22 @@ pub fn nginx_compresses_and_all_is_well() -> CaseResult {
     Ok(())
 }
 
+pub fn what_nginx_compressed_is_decoded_for_expectations() -> CaseResult {
+    let nginx = Nginx::start(Config::default())?;
+    let plan = |limit: &str| {
+        format!(
+            "base_url: http://{}\nload: {{ requests: 600, concurrency: 4 }}\nscenarios:\n\
+             - {{ path: /text, headers: {{ Accept-Encoding: gzip }}, expect: {{ header: {{ Content-Encoding: gzip }}, \
+             body_contains: a dull text{limit} }} }}\n",
+            nginx.address
+        )
+    };
+    all_ok(run_plan(&plan(""), &[]), 600);
+    let ended = run_plan(&plan(", max_body: 1000"), &[]);
+    assert_eq!(ended.number("outcomes.body_too_large"), 600, "{}", ended.stdout);
+    Ok(())
+}
+
 pub fn nginx_answers_head_not_modified_and_not_found() -> CaseResult {
     let nginx = Nginx::start(Config::default())?;
     let plan = format!(
