@@ -285,6 +285,15 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_of_a_default_has_its_line_and_is_reported_once() {
+        let error = read(
+            "defaults: {headers: {X: '{{u.x}}'}}\ndata: {u: {file: users.csv}}\nscenarios: [{path: /a}, {path: /b}]\n",
+        );
+        let error = error.unwrap_err();
+        assert!(error.starts_with("p:3:25: defaults.headers.X: ") && error.lines().count() == 1, "{error}");
+    }
+
+    #[test]
     fn a_cell_that_cannot_be_sent_where_it_stands_is_found_before_the_run() {
         let request = |request: &str| {
             read(&format!(

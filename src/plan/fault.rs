@@ -84,12 +84,14 @@ impl Faults {
             return;
         }
         let source = if path.is_flag() { "command line" } else { &self.source };
-        self.list.push(Fault {
-            source: source.to_owned(),
-            position,
-            path: path.to_string(),
-            message: message.into(),
-        });
+        let (source, path, message) = (source.to_owned(), path.to_string(), message.into());
+        let fault = Fault { source, position, path, message };
+        // A default may be wrong for each scenario.
+        if self.list.last() != Some(&fault)
+            && !(fault.path.starts_with("defaults") && self.list.contains(&fault))
+        {
+            self.list.push(fault);
+        }
     }
 
     /// Sorted by position, those without one first.

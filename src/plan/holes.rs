@@ -30,7 +30,12 @@ pub(super) fn compile(
         path: compiler.compile(&at.key("path"), path, Place::Target),
         headers: headers
             .iter()
-            .map(|(name, value)| compiler.compile(&at.key("headers").key(name), value, Place::Header))
+            .map(|(name, value)| {
+                let own = at.key("headers").key(name);
+                let is_own = compiler.reader.is_given(&own);
+                let place = if is_own { own } else { Path::of("defaults").key("headers").key(name) };
+                compiler.compile(&place, value, Place::Header)
+            })
             .collect(),
         body: content
             .map_or_else(Template::default, |content| compiler.body(at, content, content_type.as_deref())),

@@ -39,6 +39,13 @@ fn of_scenario(plan: &Plan, scenario: &Scenario) -> Vec<String> {
             shown(body.trim_end())
         ));
     }
+    if matches!(scenario.method.as_str(), "GET" | "HEAD") && !scenario.body.is_empty() && plan.text.is_some()
+    {
+        warnings.push(format!(
+            "scenario {name} sends a body with {}, which most targets ignore: write `method: POST`",
+            scenario.method
+        ));
+    }
     // A plan without a text is a URL with flags.
     if plan.text.is_none() {
         let values = scenario.headers.iter().map(|(_, value)| value.as_str());
@@ -79,6 +86,10 @@ mod tests {
                     body: \"a=1\\n\"}";
         assert!(warnings(form).contains("`|-`"), "{}", warnings(form));
         assert!(warnings("{path: /, method: POST, body: '@photo.jpg'}").contains("`@photo.jpg`"));
+        for body in ["body: x", "form: {a: 1}", "multipart: [{name: a, value: b}]"] {
+            let shown = warnings(&format!("{{path: /, {body}}}"));
+            assert!(shown.contains("a body with GET") && shown.contains("`method: POST`"), "{shown}");
+        }
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Cause {
             Self::Connections => "raise `concurrency` or lower the rate",
             Self::Either => "put the other reasons right first, then raise `concurrency` or lower the rate",
             Self::Workers { .. } => {
-                "find out what stopped them; `on_worker_loss: redistribute` deals a lost one's part to the others"
+                "find out what stopped them; with `on_worker_loss: redistribute` the other workers take over a lost worker's load"
             }
         }
     }
