@@ -30,7 +30,7 @@ pub(super) fn refuse_contradictions(options: &Options, typed: &[&Flag]) -> Resul
     refuse_two_sources(options)?;
     let one_of = |names: &[&str]| typed.iter().map(|flag| flag.name).find(|name| names.contains(name));
     let of_url = typed.iter().find(|flag| flag.group == Group::Request);
-    if let (Some(Flag { name, .. }), None) = (of_url, &options.url) {
+    if let (Some(Flag { name, .. }), None) = (of_url, options.url.as_ref().or(options.urls.as_ref())) {
         let place = match *name {
             "--timeout" => "`defaults.timeout`",
             "--user" => "`defaults.headers`, as `Authorization: Basic …`",
@@ -105,8 +105,12 @@ fn refuse_outside_role(role: Role, typed: &[&Flag]) -> Result<(), UsageError> {
 }
 
 fn refuse_two_sources(options: &Options) -> Result<(), UsageError> {
-    let sources =
-        [(options.plan.is_some(), "--plan"), (options.url.is_some(), "a URL"), (options.demo, "--demo")];
+    let sources = [
+        (options.plan.is_some(), "--plan"),
+        (options.url.is_some(), "a URL"),
+        (options.urls.is_some(), "--urls"),
+        (options.demo, "--demo"),
+    ];
     let given: Vec<&str> = sources.iter().filter(|(given, _)| *given).map(|(_, name)| *name).collect();
     match (given.as_slice(), options.role) {
         ([first, second, ..], _) => {
@@ -124,7 +128,8 @@ fn refuse_two_sources(options: &Options) -> Result<(), UsageError> {
 }
 
 fn refuse_nothing_to_do(options: &Options) -> Result<(), UsageError> {
-    let has_source = options.plan.is_some() || options.url.is_some() || options.demo;
+    let has_source =
+        options.plan.is_some() || options.url.is_some() || options.urls.is_some() || options.demo;
     if has_source || options.schema || options.report_schema || options.man || options.completions.is_some() {
         return Ok(());
     }

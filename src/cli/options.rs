@@ -69,6 +69,8 @@ pub struct Options {
     pub(crate) plan: Option<String>,
     /// The URL of the form without a plan file.
     pub(crate) url: Option<String>,
+    /// `--urls`.
+    pub(crate) urls: Option<String>,
     /// `--role`.
     pub role: Role,
     /// `--demo`.

@@ -39,6 +39,7 @@ pub fn parse(args: Vec<OsString>, is_file: &dyn Fn(&str) -> bool) -> Result<Opti
     let mut options = Options {
         body,
         plan: taken.text("--plan")?,
+        urls: taken.text("--urls")?,
         role: taken.read("--role", role)?.unwrap_or_default(),
         concurrency: taken.read("-c", |text| count_up_to(text, u32::MAX.into()).map(|n| n as u32))?,
         rate: taken.read("-r", units::parse_rate_flag)?,

@@ -139,7 +139,7 @@ const COORDINATOR: &[Role] = &[Role::Coordinator];
 const FLEET: &[Role] = &[Role::Worker, Role::Coordinator];
 
 /// All flags, in the order of the help.
-pub(super) static FLAGS: [Flag; 58] = [
+pub(super) static FLAGS: [Flag; 59] = [
     flag("--plan", "FILE", What, PLANS, "the load plan, a YAML file; `-` reads standard input; also the first argument without a flag"),
     flag("--env", "KEY=VALUE", What, PLANS, "a value for `${KEY}` in the plan; overrides --env-file and the environment")
         .repeatable()
@@ -169,6 +169,7 @@ pub(super) static FLAGS: [Flag; 58] = [
         .brief("measure for so long, like 30s or 2m30s (10s)"),
     flag("--stages", "STAGES", HowMuch, PLANS, "open model with a changing rate, like `30s:500/s,1m:500/s`: each stage moves in a straight line to its rate, the first from 0/s; `0s:500/s` jumps")
         .brief("ramp to rates, like 30s:500/s,1m:500/s"),
+    flag("--urls", "FILE", Request, ALONE, "a file with URLs of one target, one a line, instead of one URL; as comma-separated values with the columns `url` and `label`, each label has figures of its own"),
     flag("-m", "METHOD", Request, ALONE, "request method")
         .or("--method")
         .default("GET; with -b POST")

@@ -43,11 +43,15 @@ impl DataSet {
     /// The first cell of a column that is not `fit`, with words for its place.
     pub(crate) fn find(&self, column: u16, fit: impl Fn(&[u8]) -> bool) -> Option<(String, &[u8])> {
         let row = (0..self.rows).find(|row| !fit(self.cell(*row, column)))?;
-        let place = match self.lines[row as usize] {
+        Some((self.place(row), self.cell(row, column)))
+    }
+
+    /// Words for the place of a row: its line in the file, if it is of one.
+    pub(crate) fn place(&self, row: u64) -> String {
+        match self.lines[row as usize] {
             0 => format!("row {}", row + 1),
             line => format!("line {line}"),
-        };
-        Some((place, self.cell(row, column)))
+        }
     }
 
     /// The hex digest of its rows and of their order.

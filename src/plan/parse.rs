@@ -14,8 +14,10 @@ use super::plan_schema::Document;
 use super::reader::ReadFile;
 use super::secrets::Secrets;
 use super::shown_text::shown_text;
+use super::urls::UrlList;
 use super::yaml::{self, Node};
 use super::{identity, schema_check, url, variables};
+use crate::template::Template;
 use crate::units;
 
 const FORM: &str = "write at least `base_url:` and `scenarios:`; --schema prints its form";
@@ -23,8 +25,10 @@ const FORM: &str = "write at least `base_url:` and `scenarios:`; --schema prints
 /// The command-line form without a plan file.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct UrlForm {
-    /// The whole URL, as typed.
+    /// The whole URL, as typed; not used with `urls`.
     pub url: String,
+    /// `--urls`.
+    pub urls: Option<UrlList>,
     /// `-m`.
     pub method: Option<String>,
     /// `-H`, in order.
@@ -127,7 +131,7 @@ fn read(text: &str) -> Result<Node, (Option<Position>, String)> {
 /// # Errors
 /// All faults at once; their paths are the flags.
 pub fn from_url(form: &UrlForm, overrides: &Overrides) -> Result<Plan, Faults> {
-    let (url, userinfo) = url::split_userinfo(&form.url);
+    let (url, userinfo) = url::split_userinfo(form.urls.as_ref().map_or(&form.url, |urls| &urls.origin));
     let mut faults = Faults::new(&url);
     let user = user(form, userinfo, &mut faults);
     let (base, path) = match url::parse(&url) {
@@ -138,7 +142,7 @@ pub fn from_url(form: &UrlForm, overrides: &Overrides) -> Result<Plan, Faults> {
             ("https://localhost".to_owned(), "/".to_owned())
         }
     };
-    let mut scenario = vec![("path", Node::text(&path))];
+    let mut scenario = Vec::new();
     // As curl does: who gives a body means to send it.
     if let Some(method) = form.method.as_deref().or(form.body.as_ref().map(|_| "POST")) {
         scenario.push(("method", Node::text(method)));
@@ -159,8 +163,18 @@ pub fn from_url(form: &UrlForm, overrides: &Overrides) -> Result<Plan, Faults> {
     let is_closing = fields.iter().any(closes);
     fields.retain(|field| !closes(field));
     scenario.push(("headers", headers(&fields)));
-    let scenarios = Node { at: None, value: yaml::Value::Seq(vec![Node::map(scenario)]) };
-    let mut parts = vec![("base_url", Node::text(&base)), ("scenarios", scenarios)];
+    let mut parts = vec![("base_url", Node::text(&base))];
+    match &form.urls {
+        Some(urls) => {
+            let (scenarios, data) = urls.nodes(&scenario);
+            parts.extend([("scenarios", scenarios), ("data", data)]);
+        }
+        None => {
+            scenario.push(("path", Node::text(&path)));
+            let scenarios = Node { at: None, value: yaml::Value::Seq(vec![Node::map(scenario)]) };
+            parts.push(("scenarios", scenarios));
+        }
+    }
     parts.extend(form.tls.node().map(|tls| ("tls", tls)));
     let root = Node::map(parts);
     let mut overrides = overrides.clone();
@@ -168,8 +182,14 @@ pub fn from_url(form: &UrlForm, overrides: &Overrides) -> Result<Plan, Faults> {
     if overrides.requests.is_none() && overrides.duration_ns.is_none() && overrides.stages.is_none() {
         overrides.duration_ns = Some(DEFAULT_URL_DURATION_NS);
     }
-    let mut plan = meaning(&root, &url, &overrides, &no_files, faults).map_err(Faults::in_terms_of_flags)?;
-    plan.scenarios[0].body = form.body.clone().unwrap_or_default();
+    let files = |name: &str| form.urls.as_ref().map_or_else(|| no_files(name), |urls| urls.file(name));
+    let mut plan = meaning(&root, &url, &overrides, &files, faults).map_err(Faults::in_terms_of_flags)?;
+    for scenario in &mut plan.scenarios {
+        scenario.body = form.body.clone().unwrap_or_default();
+        if let Some(template) = &mut scenario.template {
+            template.body = Template::of_bytes(scenario.body.clone());
+        }
+    }
     plan.digest = identity::digest(&plan);
     let mut secrets = Secrets::default();
     if let Some((_, password)) = &user {

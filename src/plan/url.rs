@@ -249,15 +249,20 @@ pub(super) fn join(prefix: &str, path: &str) -> Result<String, String> {
         true => Cow::Owned(template::without_holes(path)),
         false => Cow::Borrowed(path),
     };
-    if checked.contains('#') {
-        return Err("a fragment (`#…`) is never sent: remove it, or write `%23`".to_owned());
-    }
-    check_printable(&checked)?;
+    check_target(&checked)?;
     let target = format!("{}{path}", prefix.trim_end_matches('/'));
     if target.len() > MAX_TARGET_BYTES {
         return Err(format!("is {} bytes long: at most {MAX_TARGET_BYTES} are possible", target.len()));
     }
     Ok(target)
+}
+
+/// Whether a path and query have only characters that may stand there.
+pub(super) fn check_target(target: &str) -> Result<(), String> {
+    if target.contains('#') {
+        return Err("a fragment (`#…`) is never sent: remove it, or write `%23`".to_owned());
+    }
+    check_printable(target)
 }
 
 fn check_printable(text: &str) -> Result<(), String> {

@@ -92,6 +92,13 @@ impl Node {
         Self { at: None, value: Value::Scalar(scalar) }
     }
 
+    /// A whole number without a position.
+    pub(crate) fn number(number: u64) -> Self {
+        let kind = Kind::Integer(number.into());
+        let scalar = Scalar { text: number.to_string(), with_variables: None, kind };
+        Self { at: None, value: Value::Scalar(scalar) }
+    }
+
     /// A mapping without a position.
     pub(crate) fn map(entries: Vec<(&str, Node)>) -> Self {
         let key = |text: &str| Key { at: None, text: Some(text.to_owned()) };

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::plan::{MAX_BODY_FILE_BYTES, MAX_PLAN_BYTES, without_userinfo};
+use crate::plan::{MAX_BODY_FILE_BYTES, MAX_PLAN_BYTES, UrlList, without_userinfo};
 use crate::text::one_line;
 use crate::units::print_bytes;
 
@@ -45,6 +45,23 @@ pub(crate) fn body_file(folder: &Path, name: &str) -> Result<Vec<u8>, String> {
         file.take(MAX_BODY_FILE_BYTES + 1).read_to_end(&mut bytes).map(|_| bytes)
     });
     read.map_err(|e| format!("{e}: check the name, which is looked for from the plan's folder"))
+}
+
+/// The URLs in the file `path`, `-` for standard input.
+///
+/// # Errors
+/// Why it cannot be read, or the first line that is wrong.
+pub(crate) fn urls(path: &str) -> Result<UrlList, String> {
+    let mut bytes = Vec::new();
+    let read = match path {
+        "-" => io::stdin().lock().take(MAX_BODY_FILE_BYTES + 1).read_to_end(&mut bytes),
+        _ => File::open(path).and_then(|file| file.take(MAX_BODY_FILE_BYTES + 1).read_to_end(&mut bytes)),
+    };
+    read.map_err(|e| format!("--urls {}: {e}: check the name", one_line(path)))?;
+    if bytes.len() as u64 > MAX_BODY_FILE_BYTES {
+        return Err(format!("--urls {}: larger than {}", one_line(path), print_bytes(MAX_BODY_FILE_BYTES)));
+    }
+    UrlList::parse(path, bytes)
 }
 
 /// The body that `-b` names: the text itself, or the content of the file after `@`.

@@ -45,7 +45,8 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
 /// Read and check the plan that the options name.
 fn plan_of(options: &Options) -> Result<Plan, Failure> {
     let overrides = options.overrides();
-    let plan = match (&options.plan, &options.url) {
+    let url = options.url.as_ref().or(options.urls.as_ref());
+    let plan = match (&options.plan, url) {
         (Some(path), _) => {
             let text = plan_source::read(path).map_err(Failure::usage)?;
             let variables = Variables::of(options)?;
@@ -62,6 +63,7 @@ fn plan_of(options: &Options) -> Result<Plan, Failure> {
             let body = options.body.as_deref().map(plan_source::body).transpose().map_err(Failure::usage)?;
             let form = UrlForm {
                 url: url.clone(),
+                urls: options.urls.as_deref().map(plan_source::urls).transpose().map_err(Failure::usage)?,
                 method: options.method.clone(),
                 headers: options.headers.clone(),
                 body,

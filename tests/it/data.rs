@@ -151,3 +151,49 @@ fn once_shows_the_first_rows_values() {
     let page = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(page.contains("> GET /a?id=0&mail=user0%40example.com HTTP/1.1"), "{page}");
 }
+
+#[test]
+fn urls_of_a_file_are_sent_in_turn_and_labels_have_figures_of_their_own() {
+    let keeper = Keeper::start();
+    let dir = RunDir::new();
+    let base = format!("http://{}", keeper.address);
+    let plain =
+        dir.write("urls.txt", format!("{base}/a?q=1,2\n# a comment\n{base}/b%20c/{{{{d}}}}\n{base}\n"));
+    let run = |file: &str, flags: &[&str]| {
+        let mut command = Command::new(PROGRAM);
+        command.args(["--urls", file, "--quiet", "--no-listen"]).args(flags).output().unwrap()
+    };
+    let output = run(&plain, &["-n", "6", "-c", "1", "-H", "X-A: 1"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let targets: Vec<String> = keeper.take_in_order().into_iter().map(|a| a.target).collect();
+    assert_eq!(targets, ["/a?q=1,2", "/b%20c/{{d}}", "/", "/a?q=1,2", "/b%20c/{{d}}", "/"]);
+
+    let labeled = dir.write("urls.csv", format!("url,label\n{base}/1,read\n{base}/2,write\n{base}/3,read\n"));
+    let report = dir.file("labels.json");
+    let output = run(&labeled, &["-n", "300", "-b", "text {{x}}", "--report", &report]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(keeper.take().iter().all(|a| a.body == "text {{x}}"), "a body beside URLs is text");
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
+    let figures =
+        |i: usize| (report["scenarios"][i]["name"].clone(), report["scenarios"][i]["totals"]["ok"].clone());
+    assert_eq!([figures(0), figures(1)], [("read".into(), 200.into()), ("write".into(), 100.into())]);
+
+    let output = run(&dir.write("wrong.txt", format!("{base}/\nhttp://elsewhere.example/\n")), &[]);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("line 2: is of `http://elsewhere.example`"), "{error}");
+    let output = run(&plain, &[&base]);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains("a URL and --urls both say what to send"), "{error}");
+}
+
+/// The body of a URL with holes.
+#[test]
+fn a_body_beside_a_url_with_holes_is_sent() {
+    let keeper = Keeper::start();
+    let url = format!("http://{}/{{{{random.hex(4)}}}}", keeper.address);
+    let flags = ["-b", "a {{b}}", "-n", "3", "--quiet", "--no-listen"];
+    assert!(Command::new(PROGRAM).arg(url).args(flags).status().unwrap().success());
+    let arrived = keeper.take();
+    assert!(arrived.len() == 3 && arrived.iter().all(|a| a.body == "a {{b}}"), "{arrived:?}");
+}

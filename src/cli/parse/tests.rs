@@ -71,7 +71,7 @@ fn a_flag_is_refused_in_every_role_where_it_does_not_belong() {
     let needs = |flag: &Flag, role| -> &[&str] {
         match (role, flag.name) {
             (_, "--role") => &["--coordinator", "http://y"],
-            (Role::Standalone, "--plan" | "--demo") => &[],
+            (Role::Standalone, "--plan" | "--urls" | "--demo") => &[],
             (Role::Standalone, "--env" | "--env-file") => &["--plan", "a.yaml"],
             (Role::Standalone, "--max-regression" | "--baseline-any-plan") => {
                 &["--baseline", "b.json", "http://x/"]
