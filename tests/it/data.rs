@@ -96,8 +96,8 @@ fn circular_rows_begin_again_and_shuffled_laps_have_orders_of_their_own() {
 fn a_run_whose_rows_are_used_up_ends_and_says_so() {
     let keeper = Keeper::start();
     let dir = folder(301);
-    let report = dir.file("report.json");
-    let flags = ["--threads", "2", "--report", &report];
+    let (report, page) = (dir.file("report.json"), dir.file("report.html"));
+    let flags = ["--threads", "2", "--report", &report, "--report", &page];
     for load in ["{duration: 60s, concurrency: 4}", "{duration: 60s, warmup: 10ms, concurrency: 4}"] {
         let output = run(&dir, &keeper, (", order: once", load), &flags);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -115,6 +115,8 @@ fn a_run_whose_rows_are_used_up_ends_and_says_so() {
             (&data["name"], &data["rows"], &data["order"]),
             (&"users".into(), &301.into(), &"once".into())
         );
+        let page = std::fs::read_to_string(&page).unwrap();
+        assert!(page.contains("users: 301 rows once, "), "the page has it, too");
         assert!(data["taken"].as_u64().unwrap() <= 301 && data["laps"].as_f64().unwrap() <= 1.0, "{data}");
     }
 }

@@ -3,8 +3,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::report::format::count;
 use crate::run::Snapshot;
 use crate::tally::RowCounter;
+use crate::units::plural;
 
 /// A data set, and what became of its rows in the measured time.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
@@ -42,5 +44,17 @@ impl<'a> DataFigures<'a> {
             }
         })
         .collect()
+    }
+
+    /// Rows and use in words, item by item.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let mut items = vec![
+            format!("{}: {} {}", self.name, plural(self.rows, "row"), self.order),
+            format!("{} taken ({:.2} of the rows)", count(self.taken), self.laps),
+        ];
+        if self.skipped > 0 {
+            items.push(format!("{} of requests that were not sent", count(self.skipped)));
+        }
+        items
     }
 }

@@ -4,13 +4,13 @@ use maud::{Markup, html};
 
 use super::source::Source;
 use crate::report::availability;
-use crate::report::figures::{Outcomes, Rate, Tls, dropped_because, explain, status_codes};
+use crate::report::figures::{DataFigures, Outcomes, Rate, Tls, dropped_because, explain, status_codes};
 use crate::report::format::{bytes, count, percent, rate as per_second, time, time_in_interval};
 use crate::report::json::rfc3339;
 use crate::report::sanitize::{one_line, unbroken};
 use crate::report::scenario_rows;
 use crate::report::threshold;
-use crate::run::{RunInfo, State};
+use crate::run::{RunInfo, Snapshot, State};
 use crate::tally::{Counter, Histogram, Merged, RowCounter, RowTime, RowTimer, Timer, quantile};
 use crate::units::plural;
 
@@ -381,6 +381,7 @@ pub(crate) fn environment(source: &Source) -> Markup {
         ),
         ("digest", run.plan_digest.clone()),
         ("load", run.load.clone()),
+        ("data", data(snapshot)),
         ("labels", labels(run)),
         ("seed", run.seed.to_string()),
         ("model", run.model.to_owned()),
@@ -412,6 +413,12 @@ pub(crate) fn environment(source: &Source) -> Markup {
             }
         }
     }
+}
+
+/// How far each data set was used.
+fn data(snapshot: &Snapshot) -> String {
+    let sets = DataFigures::of(snapshot);
+    sets.iter().map(|set| set.words().join(", ")).collect::<Vec<_>>().join("; ")
 }
 
 /// `build=17, team=search`.

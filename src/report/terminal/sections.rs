@@ -306,14 +306,7 @@ pub(crate) fn first_failures(page: &mut Page, snapshot: &Snapshot, run: &RunInfo
 /// How far each data set was used.
 pub(crate) fn data(page: &mut Page, snapshot: &Snapshot) {
     for (i, set) in DataFigures::of(snapshot).iter().enumerate() {
-        let mut items = vec![
-            format!("{}: {} {}", set.name, plural(set.rows, "row"), set.order),
-            format!("{} taken ({:.2} of the rows)", count(set.taken), set.laps),
-        ];
-        if set.skipped > 0 {
-            items.push(format!("{} of requests that were not sent", count(set.skipped)));
-        }
-        page.field(if i == 0 { "data" } else { "" }, &items);
+        page.field(if i == 0 { "data" } else { "" }, &set.words());
     }
 }
 
