@@ -1,5 +1,6 @@
 //! Encodes requests: a scenario's own, as a redirect changes them, and those with holes.
 
+use super::sigv4::Signer;
 use crate::http::describes_content;
 use crate::http1::{self, BodyFraming, HeadPart, Request};
 use crate::plan::{Plan, RequestTemplate, Scenario};
@@ -7,7 +8,7 @@ use crate::template::{Context, Template};
 
 /// The encoded request of `scenario`; with holes, only what is the same in all its requests.
 pub(crate) fn encode(plan: &Plan, scenario: &Scenario) -> Request {
-    if scenario.template.is_some() {
+    if scenario.template.is_some() || plan.auth.is_some() {
         return Request::empty(&scenario.method, !scenario.body.is_empty());
     }
     encode_to(plan, scenario, &scenario.method, &scenario.path, true)
@@ -38,12 +39,23 @@ pub(crate) struct EncodedTemplate {
     head: Template,
     body: Template,
     framing: BodyFraming,
+    signer: Option<Signer>,
 }
 
 impl EncodedTemplate {
-    /// That of `scenario`; `None`: it has no holes.
+    /// That of `scenario`; `None`: it has no holes, and is not signed.
     pub(crate) fn of(plan: &Plan, scenario: &Scenario) -> Option<Self> {
-        let RequestTemplate { path, headers, body } = &**scenario.template.as_ref()?;
+        let signer = plan.auth.as_ref().map(Signer::new);
+        let constant;
+        let template = match &scenario.template {
+            Some(template) => &**template,
+            None => {
+                signer.as_ref()?;
+                constant = RequestTemplate::without_holes(scenario);
+                &constant
+            }
+        };
+        let RequestTemplate { path, headers, body } = template;
         let closes = (!plan.connections.keep_alive).then_some("Connection");
         let names = scenario.headers.iter().map(|(name, _)| name.as_str()).chain(closes);
         let mut head = Template::default();
@@ -56,13 +68,14 @@ impl EncodedTemplate {
             },
         });
         let framing = BodyFraming::of(&scenario.method, !scenario.body.is_empty(), scenario.chunked);
-        Some(Self { head, body: body.clone(), framing })
+        Some(Self { head, body: body.clone(), framing, signer })
     }
 
     /// The longest request, in bytes.
     pub(crate) fn most_bytes(&self) -> usize {
         let body = self.body.most_bytes();
-        self.head.most_bytes() + body + BodyFraming::most_bytes(body)
+        let signature = self.signer.as_ref().map_or(0, Signer::most_bytes);
+        self.head.most_bytes() + signature + body + BodyFraming::most_bytes(body)
     }
 
     /// Writes the request of `context` over that in `request`. `scratch` holds its body meanwhile.
@@ -71,6 +84,9 @@ impl EncodedTemplate {
         self.body.render(context, scratch);
         request.bytes.clear();
         self.head.render(context, &mut request.bytes);
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut request.bytes, scratch, context.unix_ns);
+        }
         request.end_head(self.framing, scratch);
     }
 }

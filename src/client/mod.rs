@@ -29,6 +29,7 @@ mod phases;
 mod pool;
 mod redirect;
 mod sending;
+mod sigv4;
 mod spec;
 mod time;
 mod wire;

@@ -35,8 +35,8 @@ impl RunSpec {
     /// Encode `plan`'s requests and compute its sequence.
     pub fn new(plan: Plan, seed: u64) -> Self {
         let requests = plan.scenarios.iter().map(|s| encode(&plan, s)).collect();
-        let has_holes = plan.scenarios.iter().any(|s| s.template.is_some());
-        let with_holes = if has_holes { plan.scenarios.as_slice() } else { &[] };
+        let has_own = plan.auth.is_some() || plan.scenarios.iter().any(|s| s.template.is_some());
+        let with_holes = if has_own { plan.scenarios.as_slice() } else { &[] };
         let templates = with_holes.iter().map(|s| EncodedTemplate::of(&plan, s)).collect();
         let picker =
             Picker::new(&plan.weights(), seed).expect("a checked plan's weights have a short period");

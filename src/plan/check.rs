@@ -10,7 +10,7 @@ use super::plan_schema::Document;
 use super::reader::{PlanReader, ReadFile};
 use super::secrets::Secrets;
 use super::yaml::Node;
-use super::{connections, data, fleet, identity, labels, load, scenario, threshold, tls};
+use super::{auth, connections, data, fleet, identity, labels, load, scenario, threshold, tls};
 
 /// The plan in `document`; `root` is the tree it was read from. `None` if there are faults, which `faults`
 /// then has.
@@ -36,6 +36,7 @@ pub(super) fn check(
     let thresholds = threshold::all(&mut reader, document, names);
     let labels = labels::all(&mut reader, overrides);
     check_connection_fields(&mut reader, scenarios.as_deref().unwrap_or_default(), connections.keep_alive);
+    let auth = auth::check(&mut reader, document, scenarios.as_deref().unwrap_or_default());
     let on_worker_loss = fleet::check(&mut reader, document, load.as_ref());
     if !reader.faults.list().is_empty() {
         return None;
@@ -51,6 +52,7 @@ pub(super) fn check(
         load: load?,
         connections,
         scenarios: scenarios?,
+        auth,
         data: data.close().into(),
         thresholds,
         labels,

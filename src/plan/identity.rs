@@ -87,6 +87,8 @@ impl Write for Hash {
 /// that the digests of plans without it stay as they are.
 #[derive(Serialize)]
 struct CanonicalPlan<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth: Option<(&'a str, &'a str)>,
     #[serde(skip_serializing_if = "is_empty_object")]
     connections: Value,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -155,6 +157,8 @@ impl<'a> Sent<'a> {
 impl<'a> CanonicalPlan<'a> {
     fn of(plan: &'a Plan) -> Self {
         Self {
+            // Not the credentials, which change from run to run.
+            auth: plan.auth.as_ref().map(|auth| (auth.region.as_str(), auth.service.as_str())),
             connections: connections(&plan.connections),
             data: data(plan),
             form: DIGEST_FORM,

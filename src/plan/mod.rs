@@ -9,6 +9,8 @@
 //! A [`Plan`] is always valid: no code below checks it again. Files and the environment are read elsewhere
 //! and passed in.
 
+mod auth;
+mod auth_schema;
 mod check;
 mod connections;
 mod content;
@@ -46,6 +48,7 @@ mod yaml;
 pub(crate) mod secrets;
 mod shown_text;
 
+pub use auth::AwsSigV4;
 pub use connections::Connections;
 pub(crate) use expect::DEFAULT_MAX_BODY_BYTES;
 pub(crate) use expect::excerpt;

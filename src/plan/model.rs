@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::auth::AwsSigV4;
 use super::connections::Connections;
 use super::expect::Expect;
 use super::limits::DEFAULT_CONNECT_TIMEOUT_NS;
@@ -38,6 +39,8 @@ pub struct Plan {
     pub connections: Connections,
     /// At least one; at most [`super::MAX_SCENARIOS`].
     pub scenarios: Vec<Scenario>,
+    /// The credentials that sign requests for AWS.
+    pub auth: Option<AwsSigV4>,
     /// Rows that requests take values from.
     pub data: Arc<[DataSet]>,
     /// Thresholds that the run must meet, all of them; at most `MAX_THRESHOLDS`.
@@ -129,6 +132,16 @@ pub struct RequestTemplate {
 }
 
 impl RequestTemplate {
+    /// The request of a scenario that has none.
+    pub(crate) fn without_holes(scenario: &Scenario) -> Self {
+        let constant = |text: &str| Template::of_bytes(text.as_bytes().to_vec());
+        Self {
+            path: constant(&scenario.path),
+            headers: scenario.headers.iter().map(|(_, value)| constant(value)).collect(),
+            body: Template::of_bytes(scenario.body.clone()),
+        }
+    }
+
     /// Whether it takes rows of the data set with this number.
     pub(crate) fn takes_rows_of(&self, set: usize) -> bool {
         let mut takes = false;

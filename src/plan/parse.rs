@@ -243,6 +243,10 @@ fn keep_secret(mut secrets: Secrets, plan: Plan) -> Plan {
     for (name, value) in plan.scenarios.iter().flat_map(|s| &s.headers) {
         secrets.add_header(name, value);
     }
+    if let Some(auth) = &plan.auth {
+        secrets.add("secret_access_key", &auth.secret_access_key);
+        auth.session_token.iter().for_each(|token| secrets.add("session_token", token));
+    }
     // Names and thresholds are shown everywhere.
     let mut plan = plan;
     let shown = plan.name.iter_mut().chain(plan.scenarios.iter_mut().map(|s| &mut s.name));

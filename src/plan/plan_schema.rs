@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::auth_schema::AuthForm;
 use super::data_schema::DataForm;
 use super::limits::{
     DEFAULT_BACKLOG, MAX_BACKLOG, MAX_CONNECT_TO, MAX_CONNECTIONS, MAX_DATA_SETS, MAX_EXPECTATIONS,
@@ -51,6 +52,8 @@ pub(super) struct Document {
     /// left matches any; an empty one on the right keeps that of the target.
     #[schemars(length(max = MAX_CONNECT_TO))]
     pub(crate) connect_to: Option<Vec<ConnectToForm>>,
+    /// How requests are authenticated, if not by headers of their own.
+    pub(crate) auth: Option<AuthForm>,
     /// Rows that requests take values from, by name: `{{name.column}}` in a path, header or body.
     #[schemars(extend("maxProperties" = MAX_DATA_SETS))]
     pub(crate) data: Option<BTreeMap<String, DataForm>>,

@@ -108,6 +108,7 @@ mod tests {
             load: Load { model, warmup_ns: 0, drain_ns: 0, requests, duration_ns: Some(1) },
             connections: Connections::default(),
             scenarios: vec![scenario],
+            auth: None,
             data: [].into(),
             thresholds: Vec::new(),
             labels: Vec::new(),

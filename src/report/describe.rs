@@ -38,6 +38,9 @@ pub fn describe(plan: &Plan, flight: &Preflight, threads: &Threads, machine: &Ma
     if let Some(tls) = &plan.tls {
         line("tls", &secured(tls));
     }
+    if let Some(auth) = &plan.auth {
+        line("auth", &format!("AWS Signature Version 4 for {} in {}", auth.service, auth.region));
+    }
     line("connections", &connections(plan));
     line("model", &model(&plan.load));
     line("ends", &ends(&plan.load));

@@ -32,6 +32,7 @@ use crate::run::{Ending, Fleet, Snapshot, State};
 use crate::sys::Clock;
 use crate::tally::ThreadHealth;
 use crate::verdict::preflight;
+use crate::verdict::rows::check_rows;
 
 /// Memory for windows that some worker has not reported yet.
 const OPEN_WINDOWS_BYTES: usize = 64 << 20;
@@ -249,6 +250,9 @@ impl CoordinatorService {
 
     /// `from`: the key of the worker that brought the plan; `None`: it is the coordinator's own.
     fn take_plan(&mut self, plan: Plan, bundle: PlanBundle, from: Option<Key>) -> Result<(), Refusal> {
+        if self.plan.is_none() {
+            check_rows(&plan, seed_of(self.coordinator.run())).map_err(Refusal::NotNow)?;
+        }
         let terms = RunTerms::of(&plan);
         self.feed(Event::Plan(bundle, terms, from), None)?;
         if self.plan.is_none() {

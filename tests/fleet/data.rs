@@ -69,3 +69,13 @@ fn no_row_comes_twice_when_a_worker_is_killed_and_its_share_is_redistributed() {
     // A third of what fell due while nobody knew of the loss is missing, and no more.
     assert!(rows.len() > 3_000 && rows.len() < 4_400, "{}", rows.len());
 }
+
+#[test]
+fn a_coordinator_refuses_a_plan_with_too_few_rows() {
+    let (keeper, dir) = (Keeper::start(), RunDir::new());
+    let path = plan(&dir, &keeper, 149, "{rate: 600/s, requests: 300, concurrency: 12}", "continue");
+    let args = ["--role", "coordinator", "--plan", &path, "--listen", "127.0.0.1:0", "--seed", "7"];
+    let mut coordinator = dir.start("coordinator", &args, &[]);
+    assert_eq!(coordinator.end(), Some(2), "{}", coordinator.output());
+    coordinator.assert_output(&["data.ids: it has 149 rows and `order: once`, and 150 requests take one"]);
+}

@@ -62,6 +62,7 @@ fn closed(connections: u32, requests: Option<u64>) -> Plan {
         },
         connections: Connections::default(),
         scenarios: vec![scenario("Get users", 2), scenario("Create user", 1)],
+        auth: None,
         data: [].into(),
         thresholds: Vec::new(),
         labels: Vec::new(),

@@ -370,6 +370,7 @@ fn plan(model: Model, requests: Option<u64>, duration_ns: Option<u64>, warmup_ns
         load: Load { model, warmup_ns, drain_ns: S, requests, duration_ns },
         connections: Connections::default(),
         scenarios: vec![scenario("a", 2, 50 * MS), scenario("b", 1, 80 * MS)],
+        auth: None,
         data: [].into(),
         thresholds: Vec::new(),
         labels: Vec::new(),

@@ -15,6 +15,7 @@ use crate::roles::{Failure, log, machine, resolver, tls_files};
 use crate::run::Snapshot;
 use crate::sys;
 use crate::verdict::preflight;
+use crate::verdict::rows::check_rows;
 
 impl WorkerService<'_> {
     /// Resolve the target on a separate thread: resolution may take longer than a lease, and heartbeats have
@@ -47,6 +48,7 @@ impl WorkerService<'_> {
         let (mut plan, pem) = self.plan.clone().ok_or_else(|| Failure::incomplete("there is no plan"))?;
         // All workers of a run derive the same seed from its key.
         let seed = seed_of(self.run.unwrap_or(self.key));
+        check_rows(&plan, seed).map_err(Failure::usage)?;
         let machine = machine::look();
         let threads = self.threads.count;
         if let Some(note) = preflight::fit_default_connections(&mut plan, part, threads, &machine) {

@@ -6,10 +6,11 @@ use regex_lite::Regex;
 use serde_json::Value;
 
 /// A name of each generated part and where in the schema its keys are.
-const PARTS: [(&str, &str); 11] = [
+const PARTS: [(&str, &str); 12] = [
     ("top", ""),
     ("scenarios", "/properties/scenarios/items"),
     ("multipart", "/properties/scenarios/items/properties/multipart/items"),
+    ("auth", "/properties/auth/properties/aws_sigv4"),
     ("data", "/properties/data/additionalProperties"),
     ("defaults", "/properties/defaults"),
     ("load", "/properties/load"),
@@ -66,8 +67,10 @@ fn table(schema: &Value) -> String {
         let cells = [value(inner), meaning.to_owned(), default].map(|cell| cell.replace('|', "\\|"));
         text += &format!("| `{key}` | {} |\n", cells.join(" | ").trim_end());
         // Keys inside of the value, where they have no table of their own.
-        let has_own_part =
-            PARTS.iter().any(|(_, pointer)| pointer.trim_end_matches("/items").ends_with(&format!("/{key}")));
+        let own = |pointer: &str| {
+            pointer.trim_end_matches("/items").trim_end_matches("/additionalProperties").to_owned()
+        };
+        let has_own_part = PARTS.iter().any(|(_, pointer)| own(pointer).ends_with(&format!("/{key}")));
         let levels = [inner, &inner["items"], &inner["additionalProperties"]];
         for (inside, inner) in levels.into_iter().filter(|_| !has_own_part).flat_map(properties) {
             let meaning = inner["description"].as_str().unwrap_or_default();
@@ -149,7 +152,8 @@ fn mapping(schema: &Value) -> String {
         return "section".to_owned();
     }
     let most = schema["maxProperties"].as_u64();
-    format!("names and values{}", most.map_or(String::new(), |most| format!(", at most {}", grouped(most))))
+    let what = if schema["additionalProperties"]["properties"].is_object() { "sections" } else { "values" };
+    format!("names and {what}{}", most.map_or(String::new(), |most| format!(", at most {}", grouped(most))))
 }
 
 fn plural(item: &str) -> String {
