@@ -319,6 +319,10 @@ pub(crate) fn print_bytes(bytes: u64) -> String {
 pub(crate) fn parse_percent(text: &str) -> Result<f64, String> {
     match Decimal::split(text) {
         Some((number, "%")) => Ok(number.as_f64() / 100.0),
+        Some((number, "")) if number.as_f64() < 1.0 => {
+            let percent = (number.as_f64() * 1e6).round() / 1e4;
+            Err(format!("a share needs its unit: write {percent}% or {text}%"))
+        }
         Some((_, "")) => Err(format!("a share needs its unit: write {text}%")),
         _ => Err("not a share: write a number and %, like 1% or 0.05%".to_owned()),
     }

@@ -11,7 +11,7 @@ const COLUMN: usize = 25;
 const BRIEF_COLUMN: usize = 30;
 
 /// What the program is.
-pub(super) const SUMMARY: &str = "measures an HTTP API under load, and itself while it does";
+pub(super) const SUMMARY: &str = "load-tests an HTTP API and reports its own measurement error";
 
 /// Command lines and what they do.
 pub(super) const EXAMPLES: [(&str, &str); 6] = [

@@ -42,8 +42,8 @@ pub fn man_page() -> String {
     page
 }
 
-const DESCRIPTION: &str = "The first argument is a plan (a YAML file) or a URL, without a scheme http. \
-    `loadtester help plan` prints the keys of a plan, `loadtester help thresholds` what a run can be held to, \
+const DESCRIPTION: &str = "The first argument is a plan (a YAML file) or a URL; http is the default scheme. \
+    `loadtester help plan` prints the keys of a plan, `loadtester help thresholds` the limits you can set for a run, \
     `loadtester help reports` the formats of results.";
 
 fn names(flag: &Flag) -> String {

@@ -309,7 +309,7 @@ fn slot(text: &str) -> Result<u32, String> {
     text.parse()
         .ok()
         .filter(|n| *n <= most)
-        .ok_or(format!("not a place: write a whole number from 0 to {most}"))
+        .ok_or(format!("not a slot number: write a whole number from 0 to {most}"))
 }
 
 fn seed(text: &str) -> Result<u64, String> {

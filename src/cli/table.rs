@@ -159,7 +159,7 @@ pub(super) static FLAGS: [Flag; 59] = [
         .brief("connections (10)"),
     flag("-r", "RATE", HowMuch, PLANS, "open model: requests due per second, like `500/s`, `1000` or `10/min`")
         .or("--rate")
-        .brief("requests due, like 500/s or 10/min, come what may"),
+        .brief("fixed request rate, like 500/s or 10/min"),
     flag("-n", "N", HowMuch, PLANS, "stop after this many measured requests, like `5000` or `10k`; -r then needs no -d")
         .or("--requests")
         .brief("stop after so many requests, like 10k"),
@@ -177,7 +177,7 @@ pub(super) static FLAGS: [Flag; 59] = [
     flag("-H", "'NAME: VALUE'", Request, ALONE, "header field; a name given twice is sent twice")
         .or("--header")
         .repeatable()
-        .brief("header field; more than once for more"),
+        .brief("header field; repeatable"),
     flag("-b", "BODY", Request, ALONE, "request body; `@FILE` reads it from a file")
         .or("--body")
         .brief("body; @FILE reads it from a file"),

@@ -1,21 +1,10 @@
 //! Reads how requests are authenticated.
 
 use super::fault::quoted;
-use super::model::Scenario;
+use super::model::{AwsSigV4, Scenario};
 use super::path::Path;
 use super::plan_schema::Document;
 use super::reader::PlanReader;
-
-/// The credentials that sign requests for AWS, and for what they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AwsSigV4 {
-    pub(crate) access_key_id: String,
-    pub(crate) secret_access_key: String,
-    /// Of temporary credentials.
-    pub(crate) session_token: Option<String>,
-    pub(crate) region: String,
-    pub(crate) service: String,
-}
 
 /// The fields that a signature adds.
 const OWN_FIELDS: [&str; 4] = ["authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"];

@@ -71,7 +71,7 @@ pub(super) fn check(
     let most_age_ns = duration("connection_age", &form.connection_age, 1, MAX_DURATION_NS);
     let resolve_every_ns = duration("resolve_every", &form.resolve_every, 1, MAX_DURATION_NS);
     if resolve_every_ns.is_some_and(|ns| ns < LEAST_RESOLVE_NS) {
-        reader.fault(&load.key("resolve_every"), "is too often: at least 1s is possible");
+        reader.fault(&load.key("resolve_every"), "is too short: write at least 1s");
     }
     let keep_alive = form.keep_alive.unwrap_or(true) && !overrides.no_keep_alive;
     let most_requests = form.requests_per_connection.as_ref().and_then(|text| {

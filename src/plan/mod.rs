@@ -48,7 +48,6 @@ mod yaml;
 pub(crate) mod secrets;
 mod shown_text;
 
-pub use auth::AwsSigV4;
 pub use connections::Connections;
 pub(crate) use expect::DEFAULT_MAX_BODY_BYTES;
 pub(crate) use expect::excerpt;
@@ -61,7 +60,7 @@ pub(crate) use labels::check_label;
 pub(crate) use likely_mistakes::likely_mistakes;
 pub(crate) use limits::{DEFAULT_OPEN_CONNECTIONS, MAX_BODY_FILE_BYTES, MAX_STAGES};
 pub use limits::{MAX_PLAN_BYTES, MAX_SCENARIOS};
-pub use model::{Load, Model, OnWorkerLoss, Plan, RequestTemplate, Scenario};
+pub use model::{AwsSigV4, Load, Model, OnWorkerLoss, Plan, RequestTemplate, Scenario};
 pub use overrides::{Family, Overrides, ResolveOverride, StageOverride};
 pub use parse::{UrlForm, UrlTls, from_url, parse, parse_with_files};
 pub use reader::ReadFile;

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use super::auth::AwsSigV4;
 use super::connections::Connections;
 use super::expect::Expect;
 use super::limits::DEFAULT_CONNECT_TIMEOUT_NS;
@@ -90,6 +89,17 @@ pub enum Model {
         /// Due requests that may wait for a free connection, over all threads.
         backlog: u32,
     },
+}
+
+/// The credentials that sign requests for AWS, and for what they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsSigV4 {
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: String,
+    /// Of temporary credentials.
+    pub(crate) session_token: Option<String>,
+    pub(crate) region: String,
+    pub(crate) service: String,
 }
 
 /// A named request with a weight.

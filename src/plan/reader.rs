@@ -40,7 +40,7 @@ impl PlanReader<'_> {
                 let message = match self.root.find(path).map(|node| &node.value) {
                     Some(Value::Scalar(scalar)) if scalar.kind == Kind::Variable => {
                         let typed = quoted(scalar.typed());
-                        format!("what {typed} stands for is not possible here: it must be {form}")
+                        format!("what {typed} stands for is not valid here: it must be {form}")
                     }
                     _ => message,
                 };

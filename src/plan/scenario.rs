@@ -300,13 +300,13 @@ pub(crate) fn check_header(name: &str, value: &str) -> Result<(), String> {
         "content-length" => return Err("is set from the body's length: remove it".to_owned()),
         "transfer-encoding" => {
             return Err(
-                "is the tool's to set: remove it, and write `chunked: true` beside the body".to_owned()
+                "is set by loadtester: remove it, and write `chunked: true` beside the body".to_owned()
             );
         }
         // Says what a connection does anyway.
         "connection" if value.trim().eq_ignore_ascii_case("keep-alive") => {}
         "connection" => {
-            return Err("is the tool's to set: remove it, and write `keep_alive: false` under `load` for a connection per request".to_owned());
+            return Err("is set by loadtester: remove it, and write `keep_alive: false` under `load` for a connection per request".to_owned());
         }
         _ => {}
     }

@@ -189,7 +189,7 @@ pub(crate) fn parse(text: &str, names: &[&str]) -> Result<Threshold, String> {
         .into_iter()
         .filter_map(|(sign, comparison)| Some((rest.find(sign)?, sign, comparison)))
         .min_by_key(|(at, sign, _)| (*at, 2 - sign.len()))
-        .ok_or_else(|| format!("{} compares nothing: write one like `p99 < 250ms`", quoted(text)))?;
+        .ok_or_else(|| format!("{} has no comparison: write one like `p99 < 250ms`", quoted(text)))?;
     let (left, right) = (rest[..at].trim(), rest[at + sign.len()..].trim());
     let metric = metric(left)?;
     if scenario.is_some() && matches!(metric, Metric::AnsweredShare | Metric::LongestGap) {
@@ -310,7 +310,7 @@ fn unknown_metric(text: &str, word: &str) -> String {
         }
         guess => guess,
     };
-    format!("{} is no figure of a run{remedy}", quoted(text))
+    format!("{} is not a known figure{remedy}", quoted(text))
 }
 
 /// The quantile of `p99.9`; `None` for other text.
@@ -400,12 +400,12 @@ mod tests {
     #[test]
     fn a_refused_threshold_says_what_to_write() {
         let cases = [
-            ("", "compares nothing: write one like `p99 < 250ms`"),
-            ("p99", "compares nothing"),
+            ("", "has no comparison: write one like `p99 < 250ms`"),
+            ("p99", "has no comparison"),
             ("p99 < 250", "write 250s or 250ms"),
             ("p99 <", "write `p99 < 250ms`"),
             ("p99 < fast", "as in `p99 < 250ms`"),
-            ("p99 = 250ms", "compares nothing"),
+            ("p99 = 250ms", "has no comparison"),
             ("p99 == 250ms", "use `<` or `>`"),
             ("p100 < 1s", "or max"),
             ("p0 < 1s", "p1 to p99.99"),
@@ -416,7 +416,7 @@ mod tests {
             ("error_rate < -1", "not a share"),
             ("error_rate < 1", "write 1%"),
             ("eror_rate < 1%", "did you mean `error_rate`?"),
-            ("service rate > 5/s", "no figure of a run"),
+            ("service rate > 5/s", "not a known figure"),
             ("speed > 5", "there are p50 to p99.99"),
             ("dropped < 1.5", "whole number"),
             ("get user: p99 < 1s", "there is no scenario `get user`, did you mean `Get users`?"),

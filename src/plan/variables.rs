@@ -83,7 +83,10 @@ impl Filling<'_> {
             }
             match holds_template(path) {
                 // What a variable holds is text.
-                true => filled += &value.replace(template::OPEN, template::LITERAL_OPEN),
+                true => {
+                    filled += &template::as_text(&filled, &value)
+                        .map_err(|why| format!("{}: {why}", quoted(&from[..=end])))?
+                }
                 false => filled += &value,
             }
             used = true;

@@ -324,7 +324,7 @@ impl Fleet {
 }
 
 fn share(row: &Row) -> String {
-    row.shard.map_or("–".to_owned(), |part| format!("{}/{}", part.slot, part.of))
+    row.shard.map_or("–".to_owned(), |part| format!("{} of {}", part.slot + 1, part.of))
 }
 
 fn send_delay(row: &Row) -> String {
@@ -397,8 +397,12 @@ mod tests {
         let running = MemberState::Present(WorkerState::Running);
         let rows = fleet(vec![row(0, running), row(1, MemberState::Lost)]).live_rows(16);
         let of = |rate: &str| format!("{rate}|{}|{}|500 ms", time(12_000), time(250_000_000));
-        assert_eq!(rows[0].join("|"), format!("0|running|0/3|{}", of(&rate(1_000.0))));
-        assert_eq!(rows[1].join("|"), format!("1|lost|1/3|{}", of("–")), "nothing is known of what it sends");
+        assert_eq!(rows[0].join("|"), format!("0|running|1 of 3|{}", of(&rate(1_000.0))));
+        assert_eq!(
+            rows[1].join("|"),
+            format!("1|lost|2 of 3|{}", of("–")),
+            "nothing is known of what it sends"
+        );
         assert!(rows.iter().all(|row| row.len() == LIVE_COLUMNS.len()));
         assert!(fleet(Vec::new()).live_rows(16).is_empty());
     }
@@ -424,7 +428,7 @@ mod tests {
         let mut row = row(0, MemberState::Present(WorkerState::Done));
         (row.totals.sent, row.health.busy, row.health.send_delay_p99_ns) = (1_191, 0.0029, None);
         let rows = fleet(vec![row]).final_rows();
-        assert_eq!(rows[0].join("|"), "0|done|0/3|1,191|0.29 %|–|500 ms");
+        assert_eq!(rows[0].join("|"), "0|done|1 of 3|1,191|0.29 %|–|500 ms");
         assert_eq!(rows[0].len(), FINAL_COLUMNS.len());
     }
 

@@ -199,8 +199,8 @@ fn why_inconclusive(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Stri
     let compared = || snapshot.comparison().is_some_and(|compared| compared.outcome == Gate::Inconclusive);
     match thresholds_that(snapshot, Gate::Inconclusive, unknown, unknown) {
         Some(thresholds) => thresholds,
-        None if compared() => "the comparison with the baseline says nothing".to_owned(),
-        None => "by --strict a measurement in doubt supports no verdict".to_owned(),
+        None if compared() => "the comparison with the baseline is inconclusive".to_owned(),
+        None => "--strict was given and the measurement is not trustworthy".to_owned(),
     }
 }
 

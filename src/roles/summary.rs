@@ -103,7 +103,16 @@ pub(crate) fn fail(options: &Options, shared: &SharedSnapshot, failure: Failure)
     let interrupted = failure.exit == Exit::Interrupted;
     let ending = if interrupted { Ending::Interrupted } else { Ending::Incomplete };
     shared.update(|s| s.fail(ending, failure.message.clone()));
-    let output = shared.read(|snapshot| render(options, snapshot, layout(options, true, true), false));
+    let job = Job::from_environment();
+    let output =
+        shared.read(|snapshot| render(options, snapshot, layout(options, true, true), job.is_some()));
+    if let Some(job) = job {
+        // Where it cannot be printed, the exit code still tells.
+        let _ = io::stderr().write_all(output.annotations.as_bytes());
+        if let Err(message) = job.summarise(&output.job_summary) {
+            log::note(&message);
+        }
+    }
     // Print why the run failed, not that a report could not be written.
     options.reports.iter().zip(&output.reports).for_each(|(report, text)| drop(put(report, text)));
     failure

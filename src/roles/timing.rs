@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::log;
 use super::signals::Interrupts;
 use crate::cli::Options;
 use crate::sys::Clock;
+use crate::units::print_duration;
 
 /// From the last thread's readiness to the first request: all threads wake in it.
 pub(super) const START_LEAD_NS: u64 = 2_000_000;
@@ -24,6 +26,10 @@ pub(super) fn unix_origin_ns(clock: &Clock) -> u64 {
 
 /// Keep the status server up for `linger_ns`, or until more signals than `spent` were received.
 pub(super) fn linger(options: &Options, interrupts: &Interrupts, spent: usize) {
+    if options.linger_ns > 0 && !options.quiet {
+        let length = print_duration(options.linger_ns);
+        log::info(&format!("the status server stays up for {length}: Ctrl-C ends it"));
+    }
     let until = Instant::now() + Duration::from_nanos(options.linger_ns);
     while Instant::now() < until && interrupts.count() <= spent {
         std::thread::sleep(LOOK_EVERY.min(until.saturating_duration_since(Instant::now())));

@@ -18,6 +18,7 @@ mod function;
 mod names;
 mod parse;
 mod position;
+mod quoting;
 mod sink;
 mod syntax;
 
@@ -27,7 +28,8 @@ pub(crate) use function::{Context, RUN_ID_BYTES};
 pub(crate) use names::{Field, Names};
 pub(crate) use parse::without_holes;
 pub(crate) use position::Place;
-pub(crate) use syntax::{LITERAL_OPEN, OPEN};
+pub(crate) use quoting::as_text;
+pub(crate) use syntax::OPEN;
 
 #[cfg(test)]
 mod tests;

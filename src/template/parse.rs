@@ -5,7 +5,7 @@
 //! value    = name [ "(" [ argument *( "," argument ) ] ")" ] / set "." column / text
 //! column   = a name, or a JSON pointer that begins with "/"
 //! argument = value / a word or a number, where the function takes one
-//! text     = "…" / '…'
+//! text     = "…" / '…', with its quote doubled within it
 //! filter   = raw / url / json / base64
 //! ```
 
@@ -234,10 +234,20 @@ impl<'a> Parser<'a, '_> {
         let Some(quote) = self.rest.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
             return Ok(None);
         };
-        let inside = &self.rest[1..];
-        let end = inside.find(quote).ok_or_else(|| format!("a text begins with {quote} and does not end"))?;
-        self.rest = &inside[end + 1..];
-        Ok(Some(Expression::Text(inside[..end].replace(LITERAL_OPEN, OPEN).into())))
+        let (mut text, mut inside) = (String::new(), &self.rest[1..]);
+        loop {
+            let end =
+                inside.find(quote).ok_or_else(|| format!("a text begins with {quote} and does not end"))?;
+            text += &inside[..end];
+            inside = &inside[end + 1..];
+            // Doubled, it is one of the text.
+            match inside.strip_prefix(quote) {
+                Some(after) => (text, inside) = (text + &quote.to_string(), after),
+                None => break,
+            }
+        }
+        self.rest = inside;
+        Ok(Some(Expression::Text(text.replace(LITERAL_OPEN, OPEN).into())))
     }
 
     fn value(&mut self) -> Result<Expression, String> {

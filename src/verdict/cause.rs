@@ -47,7 +47,7 @@ impl Cause {
                 )
             }
             Self::Either => {
-                format!("{requests} found every connection taken, and this generator may have kept them")
+                format!("{requests} found no free connection, possibly because of this generator")
             }
             Self::Workers { cut_off, of } => format!(
                 "{cut_off} of {} {} lost or had no lease for a while, and {requests} {} not sent",
@@ -63,7 +63,7 @@ impl Cause {
         match self {
             Self::Generator => "add --threads or workers, or lower the rate",
             Self::Connections => "raise `concurrency` or lower the rate",
-            Self::Either => "put the other reasons right first, then raise `concurrency` or lower the rate",
+            Self::Either => "fix the other problems first, then raise `concurrency` or lower the rate",
             Self::Workers { .. } => {
                 "find out what stopped them; with `on_worker_loss: redistribute` the other workers take over a lost worker's load"
             }

@@ -227,7 +227,7 @@ impl fmt::Display for Reason {
             ),
             Self::WorkersIncomplete { workers } => {
                 let workers = plural(workers as u64, "worker");
-                write!(f, "the last windows of {workers} are not in the result: see the fleet, and run again")
+                write!(f, "the last windows of {workers} are missing: see the table of workers, and run again")
             }
             Self::WorkerLate { worker, p99_ns, limit_ns } => write!(
                 f,
@@ -248,7 +248,7 @@ impl fmt::Display for Reason {
             ),
             Self::CountsDoNotAddUp { difference } => write!(
                 f,
-                "due and what became of it differ by {}: this is a bug of loadtester, report it with the plan",
+                "due and what became of it differ by {}: this is a bug in loadtester, report it with the plan",
                 plural(difference, "request")
             ),
         }

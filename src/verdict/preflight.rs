@@ -102,7 +102,7 @@ impl fmt::Display for Need {
         let print = if self.resource == Resource::Memory { print_bytes } else { print_count };
         match self.available {
             Some(available) => write!(f, "{} of {}", print(self.needed), print(available)),
-            None => write!(f, "{} (how much there is could not be found out)", print(self.needed)),
+            None => write!(f, "{} (available amount unknown)", print(self.needed)),
         }
     }
 }
@@ -170,7 +170,7 @@ pub fn fit_default_connections(
     let Model::Open { connections, .. } = &mut plan.load.model else { return None };
     *connections = Some((room as u32).saturating_mul(shard.of));
     Some(format!(
-        "at most {} instead of {}, for want of {}: if requests wait for a connection, {}",
+        "at most {} instead of {}: not enough {}: if requests wait for a connection, {}",
         plural(room, "connection"),
         print_count(wanted),
         resource.label(),

@@ -61,7 +61,7 @@ pub fn threads_for(
     let mut notes = Vec::new();
     if count < wanted && asked.is_some() {
         notes.push(format!(
-            "{} for {}: more could send nothing",
+            "{} for {}: more threads would have no connection",
             threads(count),
             plural(connections.into(), "connection")
         ));

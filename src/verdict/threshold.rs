@@ -143,7 +143,7 @@ fn by_counts(
         (_, Some(false)) if over.unanswered > 0 && matches!(threshold.metric, Metric::ErrorRate) => (
             Outcome::Inconclusive,
             Some(format!(
-                "{} this machine's own, without them it would not be broken",
+                "{} this machine's own, without them the threshold would not fail",
                 plural_are(over.possible - over.certain)
             )),
         ),
@@ -184,7 +184,7 @@ fn undecided(over: Over, allowed: f64) -> String {
     let so_far = format!("{} of {} over it", print_count(over.possible), plural(over.of, "request"));
     match binomial::needed(over.possible, over.of, allowed) {
         Some(n) if n > over.of => format!("{so_far}: it takes {} to decide", plural(n, "such request")),
-        _ => format!("{so_far}, as many as may be: no number of such requests would decide"),
+        _ => format!("{so_far}, exactly the allowed share: more requests like these would not decide"),
     }
 }
 

@@ -244,7 +244,7 @@ fn the_default_of_connections_fits_the_machine_and_what_is_asked_for_stays() {
     assert_eq!((fitted, refusals), (Some(762), vec![]));
     assert!(
         note.is_some_and(
-            |note| note.contains("762 connections instead of 1,000, for want of file descriptors")
+            |note| note.contains("762 connections instead of 1,000: not enough file descriptors")
         )
     );
     let (fitted, note, refusals) = fit(None, WHOLE, |m| m.local_ports = Some((50_000, 50_099)));

@@ -73,3 +73,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_job_is_told_of_a_run_that_did_not_begin() {
+    let dir = crate::run::RunDir::new();
+    let summary = dir.file("summary.md");
+    let wrong = dir.write("wrong.yaml", "base_url: http://127.0.0.1:1\nload: {requests: 1}\nscenario: []\n");
+    let down = dir.write(
+        "down.yaml",
+        "base_url: http://127.0.0.1:1\nload: {requests: 1}\nscenarios: [{path: /}]\nthresholds: [p99 < 1s]\n",
+    );
+    for (plan, code) in [(wrong, 2), (down, 3)] {
+        let output = std::process::Command::new(crate::run::PROGRAM)
+            .args([plan.as_str(), "--quiet", "--no-listen"])
+            .envs([("GITHUB_ACTIONS", "true"), ("GITHUB_STEP_SUMMARY", summary.as_str())])
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{error}");
+        assert!(error.contains("::error title=loadtester::INCOMPLETE: "), "{error}");
+        assert!(std::fs::read_to_string(&summary).unwrap().contains("INCOMPLETE"), "the job's summary");
+        std::fs::remove_file(&summary).unwrap();
+    }
+}

@@ -107,7 +107,7 @@ pub fn compare(before: &Measurement, now: &Measurement) -> Result<Vec<Change>, S
         change.significant = change.probability < each;
         change.resolution.detectable = detectable(change, noise::exceeded_with(each, runs));
     }
-    if changes.is_empty() { Err("no figure is supported by both runs".to_owned()) } else { Ok(changes) }
+    if changes.is_empty() { Err("no figure has enough samples in both runs".to_owned()) } else { Ok(changes) }
 }
 
 /// The smallest significant change in the direction of `change`, from its logarithm.
