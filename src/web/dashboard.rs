@@ -30,6 +30,9 @@ const FETCHED_SCRIPTS: Option<&str> = include!(concat!(env!("OUT_DIR"), "/script
 /// Our own script for the page.
 const OWN_SCRIPT: &str = include_str!("scripts/page.js");
 
+/// How the last request of a page ends, which is being closed.
+const CLOSED: &str = "&closed";
+
 /// Whether [`answer`] serves `path`.
 pub(crate) fn knows(path: &str) -> bool {
     match path {
@@ -50,7 +53,10 @@ pub(crate) fn answer(path: &str, url: &str, site: &Site, watchers: &Watchers) ->
     if let Some(part) = part_at(path) {
         let (body, last) = shared.read(|s| (dashboard::part(part, s, &offer), s.is_final()));
         if let Some(number) = page_number(url) {
-            watchers.asked(number, part, last, Instant::now());
+            match url.ends_with(CLOSED) {
+                true => watchers.closed(number),
+                false => watchers.asked(number, part, last, Instant::now()),
+            }
         }
         return page(if last { STOP_POLLING } else { 200 }, HTML, body);
     }

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::report::dashboard::Fragment;
 
-/// A page asks each second; one that has not asked for this long is closed, or its browser lets it sleep.
-const OPEN_FOR: Duration = Duration::from_millis(3_500);
+/// A page asks each second, on a busy machine less often, and says when it is closed. One that has not asked for this
+/// long has gone without a word, or its browser lets it sleep.
+const OPEN_FOR: Duration = Duration::from_secs(8);
 /// The most pages that are remembered: as many as the server has clients.
 const MAX_PAGES: usize = 64;
 
@@ -43,6 +44,11 @@ impl Watchers {
         watcher.has_final[part as usize] |= is_final;
     }
 
+    /// `page` was closed.
+    pub(crate) fn closed(&self, page: u64) {
+        self.lock().retain(|watcher| watcher.page != page);
+    }
+
     /// Whether a page is open at `now` that lacks a part of the final picture.
     pub(crate) fn is_any_waiting(&self, now: Instant) -> bool {
         let is_open = |watcher: &Watcher| now.saturating_duration_since(watcher.asked) < OPEN_FOR;
@@ -64,14 +70,16 @@ mod tests {
         let at = |ms| start + Duration::from_millis(ms);
         assert!(!watchers.is_any_waiting(start), "there is none");
         watchers.asked(7, Fragment::Now, false, at(0));
-        assert!(watchers.is_any_waiting(at(3_000)));
-        assert!(!watchers.is_any_waiting(at(4_000)), "closed");
+        assert!(watchers.is_any_waiting(at(7_000)));
+        assert!(!watchers.is_any_waiting(at(8_000)), "gone");
         for (part, more) in [(Fragment::Now, true), (Fragment::Charts, true), (Fragment::Details, false)] {
-            watchers.asked(7, part, true, at(4_000));
-            assert_eq!(watchers.is_any_waiting(at(4_000)), more, "{part:?}");
+            watchers.asked(7, part, true, at(8_000));
+            assert_eq!(watchers.is_any_waiting(at(8_000)), more, "{part:?}");
         }
-        watchers.asked(8, Fragment::Charts, false, at(4_100));
-        assert!(watchers.is_any_waiting(at(4_100)), "another page");
+        watchers.asked(8, Fragment::Charts, false, at(8_100));
+        assert!(watchers.is_any_waiting(at(8_100)), "another page");
+        watchers.closed(8);
+        assert!(!watchers.is_any_waiting(at(8_100)), "closed");
     }
 
     #[test]

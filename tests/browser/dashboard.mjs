@@ -226,7 +226,7 @@ scenarios: [{ path: /v1/users }]
     const ready = gathering(2);
     // As on a busy machine.
     const slowly = async (route) => {
-        await pause(1000);
+        await pause(500);
         await route.continue();
     };
     const look = async (page, seen, alone) => {

@@ -155,6 +155,10 @@
         });
     };
 
+    // The program need not wait at its end for a page that is closed.
+    window.addEventListener("pagehide", () => {
+        if (!isOver()) fetch(`/live/now?page=${page}&closed`, { keepalive: true }).catch(() => {});
+    });
     withdrawStart();
     offerDownloads();
     if (window.htmx) withHtmx();
