@@ -25,6 +25,8 @@ const BACKLOG: i32 = 4_096;
 /// How long a server waits at its end until each open page has the final picture. A page asks each second; on a busy
 /// machine its requests take longer.
 const LAST_PICTURE: Duration = Duration::from_secs(10);
+/// How long the last answers have to leave once they are drawn.
+const LEAVING: Duration = Duration::from_millis(300);
 /// Interval of looking whether they have.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
@@ -109,6 +111,9 @@ impl Server {
         let is_awaited = |now| self.shared.read(Snapshot::is_final) && self.watchers.is_any_waiting(now);
         while Instant::now() < until && is_awaited(Instant::now()) {
             thread::sleep(LOOK_EVERY);
+        }
+        if self.watchers.is_any_open(Instant::now()) {
+            thread::sleep(LEAVING);
         }
     }
 

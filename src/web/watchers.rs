@@ -55,6 +55,11 @@ impl Watchers {
         self.lock().iter().any(|watcher| is_open(watcher) && watcher.has_final.contains(&false))
     }
 
+    /// Whether a page is open at `now`.
+    pub(crate) fn is_any_open(&self, now: Instant) -> bool {
+        self.lock().iter().any(|watcher| now.saturating_duration_since(watcher.asked) < OPEN_FOR)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Watcher>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

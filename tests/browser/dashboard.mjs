@@ -224,14 +224,8 @@ scenarios: [{ path: /v1/users }]
         ...["--linger", "0s", "--report", file],
     );
     const ready = gathering(2);
-    // As on a busy machine.
-    const slowly = async (route) => {
-        await pause(500);
-        await route.continue();
-    };
     const look = async (page, seen, alone) => {
         await eventually("charts", async () => (await page.locator("figure.waiting").count()) === 0);
-        if (alone) await page.route("**/live/**", slowly);
         ready.arrived();
         await ready.all;
         if (alone) await stop(url);
