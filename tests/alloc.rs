@@ -99,11 +99,23 @@ const LENGTH: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 const CHUNKED: &str =
     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n3\r\nyou\r\n0\r\n\r\n";
 
-fn spec(base_url: &str, load: &str) -> (Arc<RunSpec>, ShardLoad) {
+/// Scenarios that are the same each time, and scenarios with holes of every kind.
+const CONSTANT: &str =
+    "scenarios: [{ name: a, path: /a, weight: 2 }, { name: b, path: /b, method: POST, body: x }]";
+const WITH_HOLES: &str = r#"
+data: { u: { rows: [{ id: 1, name: "a b" }, { id: 2, name: c }], order: shuffle } }
+scenarios:
+  - { name: a, path: "/{{u.id}}/{{random.uuid}}?n={{u.name}}&at={{now}}", weight: 2 }
+  - name: b
+    method: POST
+    path: /b
+    headers: { X-Signature: "{{hmac_sha256('key', now.s)}}-{{base64(u.name)}}" }
+    body: '{"n": {{flow.number}}, "x": "{{random.letters(8)}}", "y": {{random.int(1, 9)}}, "z": {{u.name | json}}}'
+"#;
+
+fn spec(base_url: &str, load: &str, scenarios: &str) -> (Arc<RunSpec>, ShardLoad) {
     let tls = if base_url.starts_with("https") { "tls: { ca: ca.pem }\n" } else { "" };
-    let text = format!(
-        "base_url: {base_url}\n{tls}load: {load}\nscenarios:\n  - {{ name: a, path: /a, weight: 2 }}\n  - {{ name: b, path: /b, method: POST, body: x }}\n"
-    );
+    let text = format!("base_url: {base_url}\n{tls}load: {load}\n{scenarios}\n");
     let plan = plan::parse(&text, "test", &Overrides::default(), &|_| None).expect("a valid plan");
     let share = plan::shard_load(&plan, Shard { slot: 0, of: 1 });
     (Arc::new(RunSpec::new(plan, 1)), share)
@@ -111,8 +123,12 @@ fn spec(base_url: &str, load: &str) -> (Arc<RunSpec>, ShardLoad) {
 
 /// 100,000 exchanges in virtual time, each answered after 20 µs in pieces of `piece` bytes.
 fn check_client(load: &str, response: &str, piece: usize) {
+    check_client_of(CONSTANT, load, response, piece);
+}
+
+fn check_client_of(scenarios: &str, load: &str, response: &str, piece: usize) {
     const EXCHANGES: u64 = 100_000;
-    let (spec, share) = spec("http://target", load);
+    let (spec, share) = spec("http://target", load, scenarios);
     let tally = || Box::new(Tally::new(2));
     let mut spare = vec![tally(), tally()];
     let connections = share.connections as usize;
@@ -176,6 +192,13 @@ fn a_client_allocates_nothing_in_the_open_model() {
     }
 }
 
+#[test]
+fn a_client_allocates_nothing_to_fill_holes() {
+    for load in ["{ concurrency: 50, duration: 1h }", "{ rate: 50k/s, concurrency: 50, duration: 1h }"] {
+        check_client_of(WITH_HOLES, load, LENGTH, usize::MAX);
+    }
+}
+
 /// A real load thread against a real target allocates nothing.
 fn check_thread(load: &str, response: &str) {
     let script = Script::play([Step::Read, send(response)]);
@@ -201,7 +224,7 @@ fn allocations_in_windows(
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let began = Instant::now();
-    let (spec, share) = spec(url, load);
+    let (spec, share) = spec(url, load, CONSTANT);
     let tls = files.map(|files| tls_config(spec.plan.tls.as_ref().expect("https"), files).expect("PEM"));
     let (settle, settled) = unbounded();
     let (close, windows) = bounded(TALLIES_PER_THREAD);

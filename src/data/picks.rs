@@ -35,8 +35,9 @@ impl Uses {
         let period = picker.period();
         let mut count = 0;
         let before = (0..period).map(|k| {
+            let before = count;
             count += u32::from(is_user(picker.pick(k)));
-            count - u32::from(is_user(picker.pick(k)))
+            before
         });
         let before: Box<[u32]> = before.collect();
         let all_do = u64::from(count) == period;

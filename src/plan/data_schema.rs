@@ -38,7 +38,7 @@ pub(super) struct DataForm {
 /// The order in which requests take rows.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-// Plain comments would do; with doc comments the schema would have one alternative per value.
+// Plain comments inside: with doc comments the schema would have one alternative per value.
 pub(super) enum OrderForm {
     // And again from the first.
     Circular,
