@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use loadtester::cli::{self, Options, Role};
-use loadtester::plan;
+use loadtester::plan::{self, ProxyVariables};
 use loadtester::report::json;
 use loadtester::roles::{Exit, Failure, coordinator, demo, fail_unread, log, standalone, target, worker};
 
@@ -14,7 +14,10 @@ fn main() -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().skip(1).collect();
     log::write_as(cli::log_format_of(&typed));
     let result = match cli::parse(typed.clone(), &|name| Path::new(name).is_file()) {
-        Ok(options) => run(&options),
+        Ok(mut options) => {
+            options.proxy_variables = ProxyVariables::read(|name| std::env::var(name).ok());
+            run(&options)
+        }
         Err(error) => Err(fail_unread(&cli::reports_of(typed), Failure::usage(error.to_string()))),
     };
     let exit = result.unwrap_or_else(|failure| {

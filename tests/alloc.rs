@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, unbounded};
 use loadtester::client::{Action, Client, RunSpec};
-use loadtester::load::{self, Control, Job, Pem, Route, TALLIES_PER_THREAD, tls_config};
+use loadtester::load::{self, Control, Job, Peer, Pem, Route, TALLIES_PER_THREAD, tls_config};
 use loadtester::plan::{self, Overrides, Shard, ShardLoad};
 use loadtester::sys::{Address, Clock};
 use loadtester::tally::{Outcome, RowTime, Tally};
@@ -225,7 +225,8 @@ fn allocations_in_windows(
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let began = Instant::now();
     let (spec, share) = spec(url, load, CONSTANT);
-    let tls = files.map(|files| tls_config(spec.plan.tls.as_ref().expect("https"), files).expect("PEM"));
+    let tls =
+        files.map(|files| tls_config(spec.plan.targets[0].tls.as_ref().expect("https"), files).expect("PEM"));
     let (settle, settled) = unbounded();
     let (close, windows) = bounded(TALLIES_PER_THREAD);
     let (give_back, empties) = bounded(TALLIES_PER_THREAD);
@@ -233,15 +234,16 @@ fn allocations_in_windows(
         give_back.send(Box::new(tally())).expect("capacity");
     }
     let (control, clock) = (Arc::new(Control::default()), Clock::start());
-    let host: IpAddr = spec.plan.target.host.parse().expect("an address");
-    let address = Address::Inet((host, spec.plan.target.port).into());
+    let target = &spec.plan.targets[0];
+    let host: IpAddr = target.host.parse().expect("an address");
+    let address = Address::Inet((host, target.port).into());
+    let peer = Peer { route: Arc::new(Route::new(vec![address], &[])), tls };
     let job = Job {
-        tls,
         thread: 0,
         core: None,
         spec,
         share,
-        route: Arc::new(Route::new(vec![address], &[])),
+        peers: [peer].into(),
         clock,
         kernel_timestamps: true,
         busy_poll: false,
@@ -254,7 +256,7 @@ fn allocations_in_windows(
         timetables: crossbeam_channel::never(),
     };
     let thread = load::spawn(job).expect("a thread");
-    assert_eq!(settled.recv().expect("it settles").reached, Ok(true));
+    assert_eq!(*settled.recv().expect("it settles").reached, [Ok(true)]);
     control.start(clock.now() + 1);
     let (mut counts, mut ok) = (Vec::new(), 0);
     // Its name is gone with it: the last window's count is nobody's.

@@ -7,7 +7,7 @@ use super::allowed::Allowed;
 use super::report::Report;
 use super::shell::Shell;
 use super::topic::Topic;
-use crate::plan::{Family, Overrides, ResolveOverride, StageOverride, UrlTls};
+use crate::plan::{Family, Overrides, ProxyVariables, ResolveOverride, StageOverride, UrlTls};
 
 /// The role of this process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,6 +109,10 @@ pub struct Options {
     pub(crate) body: Option<String>,
     /// `--cacert`, `--cert`, `--key`, `--insecure`.
     pub(crate) tls: UrlTls,
+    /// `--proxy`.
+    pub(crate) proxy: Option<String>,
+    /// The environment's proxies.
+    pub proxy_variables: ProxyVariables,
     /// `--listen`.
     pub listen: Option<SocketAddr>,
     /// `--no-listen`.
@@ -191,6 +195,8 @@ impl Options {
             no_keep_alive: self.no_keep_alive,
             family: self.family,
             resolve: self.resolve.clone(),
+            proxy: self.proxy.clone(),
+            proxy_variables: self.proxy_variables.clone(),
             labels: self.labels.clone(),
         }
     }

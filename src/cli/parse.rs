@@ -52,6 +52,7 @@ pub fn parse(args: Vec<OsString>, is_file: &dyn Fn(&str) -> bool) -> Result<Opti
         stages: taken.read("--stages", stages)?,
         no_keep_alive: taken.has("--no-keepalive"),
         resolve: taken.read_all("--resolve", resolve)?,
+        proxy: taken.read_secret("--proxy", |text| Ok(text.to_owned()))?,
         labels: taken.read_all("--label", label)?,
         env: taken.read_all_secrets("--env", |text| key_value(text).and_then(variable))?,
         env_file: taken.read("--env-file", |text| Ok(PathBuf::from(text)))?,

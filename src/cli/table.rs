@@ -139,7 +139,7 @@ const COORDINATOR: &[Role] = &[Role::Coordinator];
 const FLEET: &[Role] = &[Role::Worker, Role::Coordinator];
 
 /// All flags, in the order of the help.
-pub(super) static FLAGS: [Flag; 59] = [
+pub(super) static FLAGS: [Flag; 60] = [
     flag("--plan", "FILE", What, PLANS, "the load plan, a YAML file; `-` reads standard input; also the first argument without a flag"),
     flag("--env", "KEY=VALUE", What, PLANS, "a value for `${KEY}` in the plan; overrides --env-file and the environment")
         .repeatable()
@@ -194,6 +194,8 @@ pub(super) static FLAGS: [Flag; 59] = [
     flag("--no-keepalive", "", Connections, PLANS, "open a connection for each request, and send `Connection: close`"),
     flag("--resolve", "HOST:PORT:ADDRESS", Connections, PLANS, "connect to this IP address instead of resolving the target's name")
         .repeatable(),
+    flag("--proxy", "URL", Connections, PLANS, "HTTP proxy, like `http://proxy:3128`; `none` for no proxy; https targets are reached with CONNECT; a target on this machine has no proxy")
+        .default("http_proxy, https_proxy, all_proxy and no_proxy of the environment"),
     flag("-4", "", Connections, PLANS, "use only IPv4 addresses of the target's name").or("--ipv4"),
     flag("-6", "", Connections, PLANS, "use only IPv6 addresses of the target's name").or("--ipv6"),
     flag(

@@ -26,6 +26,8 @@ pub(crate) enum State {
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) state: State,
+    /// The number of the target it leads to.
+    pub(crate) target: u16,
     pub(crate) wire: Wire,
     /// The exchange to send on it next: it waits for the connection, is sent again, or follows a redirect.
     pub(crate) reserved: Option<ExchangeId>,
@@ -50,9 +52,10 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn to(target: u16) -> Self {
         Self {
             state: State::Down,
+            target,
             wire: Wire::new(),
             reserved: None,
             written: 0,

@@ -23,6 +23,9 @@ pub(crate) enum Demand {
 pub(crate) struct Closed {
     /// Users without a request in progress.
     idle_users: u32,
+    /// Requests whose users wait for a connection to their target, by target, oldest first. They are due once there is
+    /// one. Empty with one target: there are as many users as connections.
+    parked: Box<[VecDeque<Drawn>]>,
     /// Index of the next request in the picker's sequence. With a number of requests the warm-up has a sequence of its
     /// own, which does not end.
     warm_up_next: u64,
@@ -37,6 +40,14 @@ pub(crate) struct Closed {
     is_out_of_data: bool,
 }
 
+/// The next request of a user.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Drawn {
+    pub(crate) step: StepId,
+    number: u64,
+    measured: bool,
+}
+
 /// Open model: requests are due by a schedule.
 #[derive(Debug)]
 pub(crate) struct Open {
@@ -45,9 +56,7 @@ pub(crate) struct Open {
     next: VecDeque<(u64, Timetable)>,
     /// When the last request was due.
     last_due_ns: u64,
-    /// Due requests that wait for a free connection, oldest first.
-    pub(crate) backlog: VecDeque<Start>,
-    capacity: usize,
+    backlog: Backlog,
     limited: bool,
 }
 
@@ -142,6 +151,7 @@ impl Demand {
                 let range = share.requests.clone().unwrap_or_else(|| offset..data_end(spec, &numbering));
                 Self::Closed(Closed {
                     idle_users: share.connections,
+                    parked: parked(spec.plan.targets.len(), share.connections),
                     warm_up_next: offset,
                     next: range.start,
                     end: range.end,
@@ -151,7 +161,10 @@ impl Demand {
                     is_out_of_data: false,
                 })
             }
-            Some(timetable) => Self::Open(Box::new(Open::new(load, share, timetable))),
+            Some(timetable) => {
+                let (targets, limited) = (spec.plan.targets.len(), ends_with_requests(load));
+                Self::Open(Box::new(Open::new((targets, limited), share, timetable)))
+            }
         }
     }
 }
@@ -175,10 +188,10 @@ impl Demand {
     /// Whether no request will start any more.
     pub(crate) fn is_over(&self, now: u64, phases: &Phases) -> bool {
         match self {
-            Self::Closed(closed) => now >= phases.stop || closed.is_empty(),
+            Self::Closed(closed) => now >= phases.stop || closed.is_empty() && closed.is_unparked(),
             Self::Open(open) => {
                 let over = now >= phases.stop || open.limited;
-                over && open.next_due(phases).is_none() && open.backlog.is_empty()
+                over && open.next_due(phases).is_none() && open.backlog.len() == 0
             }
         }
     }
@@ -201,7 +214,20 @@ impl Closed {
         phases: &Phases,
         tally: &mut Tally,
     ) -> Option<Start> {
-        if now >= phases.stop {
+        self.draw(now, spec, phases, tally).map(|drawn| drawn.start(now, tally))
+    }
+
+    /// An idle user's next request, which may have to wait for a connection; `None` as in [`Self::start`], or when all
+    /// users have one.
+    #[inline]
+    pub(crate) fn draw(
+        &mut self,
+        now: u64,
+        spec: &RunSpec,
+        phases: &Phases,
+        tally: &mut Tally,
+    ) -> Option<Drawn> {
+        if now >= phases.stop || self.idle_users == 0 {
             return None;
         }
         let measured = now >= phases.measure_from;
@@ -209,10 +235,27 @@ impl Closed {
             self.note_end_of_data(tally);
             return None;
         };
-        // There are as many users as connections, and one of those is free.
         self.idle_users -= 1;
-        let number = self.number(k, measured);
-        Some(Start::due(StepId::new(spec.picker.pick(k)), number, now, measured, tally))
+        Some(Drawn { step: StepId::new(spec.picker.pick(k)), number: self.number(k, measured), measured })
+    }
+
+    /// Let a request wait for a connection to `target`.
+    pub(crate) fn park(&mut self, target: usize, drawn: Drawn) {
+        self.parked[target].push_back(drawn);
+    }
+
+    /// The request that has waited longest for a connection to `target`.
+    pub(crate) fn unpark(&mut self, target: usize) -> Option<Drawn> {
+        self.parked[target].pop_front()
+    }
+
+    /// Whether no request waits for a connection to `target`.
+    pub(crate) fn has_parked(&self, target: usize) -> bool {
+        !self.parked[target].is_empty()
+    }
+
+    fn is_unparked(&self) -> bool {
+        self.parked.iter().all(VecDeque::is_empty)
     }
 
     /// The number in the run of the request at index `k`.
@@ -252,15 +295,87 @@ impl Closed {
     }
 }
 
+/// A queue for each of several targets; none for one.
+fn parked(targets: usize, users: u32) -> Box<[VecDeque<Drawn>]> {
+    let queues = if targets > 1 { targets } else { 0 };
+    (0..queues).map(|_| VecDeque::with_capacity(users as usize)).collect()
+}
+
+impl Drawn {
+    /// It is due `now`.
+    #[inline]
+    pub(crate) fn start(self, now: u64, tally: &mut Tally) -> Start {
+        Start::due(self.step, self.number, now, self.measured, tally)
+    }
+}
+
+/// Due requests that wait for a free connection.
+#[derive(Debug)]
+pub(crate) struct Backlog {
+    /// By target, oldest first.
+    queues: Box<[VecDeque<Start>]>,
+    /// The most that wait, for all targets.
+    capacity: usize,
+    waiting: usize,
+}
+
+impl Backlog {
+    fn new(targets: usize, capacity: usize) -> Self {
+        let queues = (0..targets).map(|_| VecDeque::with_capacity(capacity)).collect();
+        Self { queues, capacity, waiting: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.waiting
+    }
+
+    /// How many wait for a connection to `target`.
+    #[inline]
+    pub(crate) fn len_of(&self, target: usize) -> usize {
+        self.queues[target].len()
+    }
+
+    #[inline]
+    pub(crate) fn first(&self, target: usize) -> Option<Start> {
+        self.queues[target].front().copied()
+    }
+
+    #[inline]
+    pub(crate) fn pop(&mut self, target: usize) -> Option<Start> {
+        let first = self.queues[target].pop_front()?;
+        self.waiting -= 1;
+        Some(first)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Start> {
+        self.queues.iter().flatten()
+    }
+
+    /// Queue `start` for a connection to `target`, or drop it if too many wait.
+    fn push(&mut self, target: usize, start: Start, tally: &mut Tally) {
+        if self.waiting < self.capacity {
+            self.queues[target].push_back(start);
+            self.waiting += 1;
+        } else {
+            start.dropped(tally);
+        }
+    }
+
+    fn drop_all(&mut self, tally: &mut Tally) {
+        self.queues.iter_mut().flat_map(|queue| queue.drain(..)).for_each(|waiting| waiting.dropped(tally));
+        self.waiting = 0;
+    }
+}
+
 impl Open {
-    fn new(load: &Load, share: &ShardLoad, timetable: Timetable) -> Self {
+    fn new((targets, limited): (usize, bool), share: &ShardLoad, timetable: Timetable) -> Self {
         Self {
             timetable,
             next: VecDeque::with_capacity(TIMETABLES),
             last_due_ns: 0,
-            backlog: VecDeque::with_capacity(share.backlog as usize),
-            capacity: share.backlog as usize,
-            limited: ends_with_requests(load),
+            backlog: Backlog::new(targets, share.backlog as usize),
+            limited,
         }
     }
 
@@ -294,19 +409,27 @@ impl Open {
         Some(Start::due(StepId::new(spec.picker.pick(due.k)), number, due.at_ns, measured, tally))
     }
 
-    /// Queue `start` for a connection, or drop it if the backlog is full.
-    pub(crate) fn enqueue(&mut self, start: Start, tally: &mut Tally) {
-        if self.backlog.len() < self.capacity {
-            self.backlog.push_back(start);
-        } else {
-            start.dropped(tally);
-        }
+    /// The due requests that wait.
+    #[inline]
+    pub(crate) const fn backlog(&self) -> &Backlog {
+        &self.backlog
+    }
+
+    /// The request that has waited longest for a connection to `target`.
+    #[inline]
+    pub(crate) fn dequeue(&mut self, target: usize) -> Option<Start> {
+        self.backlog.pop(target)
+    }
+
+    /// Queue `start` for a connection to `target`, or drop it if the backlog is full.
+    pub(crate) fn enqueue(&mut self, target: usize, start: Start, tally: &mut Tally) {
+        self.backlog.push(target, start, tally);
     }
 
     /// Without permission to send: drop the backlog and what is due by `now`.
     #[cold]
     pub(crate) fn drop_unpermitted(&mut self, now: u64, spec: &RunSpec, phases: &Phases, tally: &mut Tally) {
-        self.backlog.drain(..).for_each(|waiting| waiting.dropped(tally));
+        self.backlog.drop_all(tally);
         while let Some(start) = self.arrival(now, spec, phases, tally) {
             start.dropped(tally);
         }
@@ -381,7 +504,8 @@ mod tests {
     fn slot(load: &Load, slice: (u64, u64)) -> Box<Open> {
         let share = ShardLoad { connections: 1, requests: None, backlog: 1, arrivals: slice };
         let timetable = Timetable::new(load, slice, 7, S, S).expect("the model is open");
-        Box::new(Open::new(load, &share, timetable))
+        let limited = ends_with_requests(load);
+        Box::new(Open::new((1, limited), &share, timetable))
     }
 
     /// However often the schedule is redistributed, and however late a slot learns of it before it takes

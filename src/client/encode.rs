@@ -3,12 +3,12 @@
 use super::sigv4::Signer;
 use crate::http::describes_content;
 use crate::http1::{self, BodyFraming, HeadPart, Request};
-use crate::plan::{Plan, RequestTemplate, Scenario};
+use crate::plan::{Plan, RequestTemplate, Scenario, Target};
 use crate::template::{Context, Template};
 
 /// The encoded request of `scenario`; with holes, only what is the same in all its requests.
 pub(crate) fn encode(plan: &Plan, scenario: &Scenario) -> Request {
-    if scenario.template.is_some() || plan.auth.is_some() {
+    if scenario.template.is_some() || (plan.auth.is_some() && plan.target_of(scenario).name.is_empty()) {
         return Request::empty(&scenario.method, !scenario.body.is_empty());
     }
     encode_to(plan, scenario, &scenario.method, &scenario.path, true)
@@ -29,8 +29,22 @@ pub(crate) fn encode_to(
     if !plan.connections.keep_alive {
         fields.push(("Connection".to_owned(), "close".to_owned()));
     }
+    let target = plan.target_of(scenario);
+    fields.extend(proxy_field(target));
     let body: &[u8] = if with_body { &scenario.body } else { &[] };
-    http1::encode(method, path, &plan.target.authority, &fields, (body, scenario.chunked))
+    let whole = format!("{}{path}", forwarded_to(target));
+    http1::encode(method, &whole, &target.authority, &fields, (body, scenario.chunked))
+}
+
+/// What stands before the path in a request: a proxy that forwards requests takes whole URLs (RFC 9112, section 3.2.2).
+fn forwarded_to(target: &Target) -> String {
+    target.forwarder().map_or(String::new(), |_| target.origin())
+}
+
+/// The field that shows a forwarding proxy who we are.
+fn proxy_field(target: &Target) -> Option<(String, String)> {
+    let authorization = target.forwarder()?.authorization.clone()?;
+    Some(("Proxy-Authorization".to_owned(), authorization))
 }
 
 /// A request with holes: its head up to the body's framing, and its body.
@@ -45,7 +59,8 @@ pub(crate) struct EncodedTemplate {
 impl EncodedTemplate {
     /// That of `scenario`; `None`: it has no holes, and is not signed.
     pub(crate) fn of(plan: &Plan, scenario: &Scenario) -> Option<Self> {
-        let signer = plan.auth.as_ref().map(Signer::new);
+        let target = plan.target_of(scenario);
+        let signer = plan.auth.as_ref().filter(|_| target.name.is_empty()).map(Signer::new);
         let constant;
         let template = match &scenario.template {
             Some(template) => &**template,
@@ -56,15 +71,19 @@ impl EncodedTemplate {
             }
         };
         let RequestTemplate { path, headers, body } = template;
-        let closes = (!plan.connections.keep_alive).then_some("Connection");
-        let names = scenario.headers.iter().map(|(name, _)| name.as_str()).chain(closes);
+        let closes = (!plan.connections.keep_alive).then(|| ("Connection".to_owned(), "close".to_owned()));
+        let ours: Vec<(String, String)> = closes.into_iter().chain(proxy_field(target)).collect();
+        let names = scenario.headers.iter().chain(&ours).map(|(name, _)| name.as_str());
         let mut head = Template::default();
-        http1::head_parts(&scenario.method, &plan.target.authority, names, |part| match part {
+        http1::head_parts(&scenario.method, &target.authority, names, |part| match part {
             HeadPart::Text(text) => head.push_text(text.as_bytes()),
-            HeadPart::Target => head.append(path),
+            HeadPart::Target => {
+                head.push_text(forwarded_to(target).as_bytes());
+                head.append(path);
+            }
             HeadPart::Value(i) => match headers.get(i) {
                 Some(value) => head.append(value),
-                None => head.push_text(b"close"),
+                None => head.push_text(ours[i - headers.len()].1.as_bytes()),
             },
         });
         let framing = BodyFraming::of(&scenario.method, !scenario.body.is_empty(), scenario.chunked);

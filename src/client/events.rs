@@ -17,12 +17,21 @@ impl Client {
         self.establish(c, now);
     }
 
-    /// The attempt on `c` has a TCP connection; its TLS handshake begins. The attempt's deadline stays.
-    pub(crate) fn handshaking(&mut self, c: u32, now: u64) {
+    /// The attempt on `c` has a TCP connection; a tunnel or a TLS handshake follows. The attempt's deadline stays.
+    pub(crate) fn tcp_connected(&mut self, c: u32, now: u64) {
+        self.attempt_advanced(c, Timer::ConnectTime, now);
+    }
+
+    /// The attempt on `c` has a tunnel through a proxy; its TLS handshake begins.
+    pub(crate) fn tunneled(&mut self, c: u32, now: u64) {
+        self.attempt_advanced(c, Timer::TunnelTime, now);
+    }
+
+    fn attempt_advanced(&mut self, c: u32, timer: Timer, now: u64) {
         let connection = self.pool.get_mut(c);
         let took = now - connection.connecting_since_ns;
         connection.connecting_since_ns = now;
-        self.tally.record(Timer::ConnectTime, took);
+        self.tally.record(timer, took);
     }
 
     /// The TLS handshake on `c` succeeded, and with it the attempt. `resumed`: it resumed an earlier session.
@@ -54,14 +63,15 @@ impl Client {
         }
         match &mut self.demand {
             // The attempt was made for the request that has waited longest.
-            Some(Demand::Open(open)) if !open.backlog.is_empty() => {
-                if let Some(start) = open.backlog.pop_front() {
+            Some(Demand::Open(open)) => match open.dequeue(self.pool.target_of(c)) {
+                Some(start) => {
                     let (outcome, detail) = failure;
                     Exchange::new(start, c).fails(outcome, at_ns, detail, &mut self.tally);
                 }
-            }
+                None => self.tally.count(Counter::ConnectFailures),
+            },
             Some(Demand::Closed(_)) => {}
-            _ => self.tally.count(Counter::ConnectFailures),
+            None => self.tally.count(Counter::ConnectFailures),
         }
     }
 

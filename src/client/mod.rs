@@ -71,7 +71,7 @@ pub enum End {
     Reset(i32),
 }
 
-/// One thread's client: connects its parts.
+/// One thread's client: connects its parts. Connections have numbers; those of a target are in a row.
 #[derive(Debug)]
 pub struct Client {
     spec: Arc<RunSpec>,
@@ -87,26 +87,28 @@ pub struct Client {
     recorder: Recorder,
     /// Until when requests may be sent.
     permitted_until_ns: u64,
-    lapse: Lapse,
+    /// By target.
+    lapses: Box<[Lapse]>,
 }
 
 impl Client {
     /// A client for one slot of the plan. `tally` is an empty one for this plan.
     pub fn new(spec: Arc<RunSpec>, share: ShardLoad, tally: Box<Tally>) -> Self {
-        let connections = share.connections as usize;
+        let each = share.connections as usize;
+        let connections = each * spec.plan.targets.len();
         let numbering = demand::numbering(&spec.plan.load, &share, spec.picker.period());
         Self {
             share,
             phases: Phases::UNKNOWN,
             demand: None,
             exchanges: Exchanges::new(&spec, connections, numbering),
-            pool: Pool::new(&spec.plan, connections),
+            pool: Pool::new(&spec.plan, each),
             judge: Judge::new(spec.plan.scenarios.len()),
             memo: HeadMemo::new(),
             tally,
             recorder: Recorder::new(u64::MAX),
             permitted_until_ns: u64::MAX,
-            lapse: Lapse::default(),
+            lapses: vec![Lapse::default(); spec.plan.targets.len()].into(),
             spec,
         }
     }
@@ -122,11 +124,9 @@ impl Client {
         self.pool.is_settled(self.demand.is_some())
     }
 
-    /// Whether any connection was ever established.
-    ///
-    /// # Errors
-    /// Why the first attempt failed, when none has succeeded.
-    pub(crate) fn reached_target(&self) -> Result<bool, (Outcome, Detail)> {
+    /// For each target, whether any connection was ever established, or why the first attempt failed when none has
+    /// succeeded.
+    pub(crate) fn reached_targets(&self) -> impl Iterator<Item = Result<bool, (Outcome, Detail)>> {
         self.pool.reached()
     }
 
@@ -198,7 +198,7 @@ impl Client {
     /// for tests.
     pub fn outstanding(&self) -> u64 {
         let waiting = match &self.demand {
-            Some(Demand::Open(open)) => open.backlog.iter().filter(|start| start.measured).count(),
+            Some(Demand::Open(open)) => open.backlog().iter().filter(|start| start.measured).count(),
             _ => 0,
         };
         (self.exchanges.measured() + waiting) as u64
@@ -212,7 +212,7 @@ impl Client {
     /// Due requests waiting for a free connection.
     pub fn backlog(&self) -> u64 {
         match &self.demand {
-            Some(Demand::Open(open)) => open.backlog.len() as u64,
+            Some(Demand::Open(open)) => open.backlog().len() as u64,
             _ => 0,
         }
     }

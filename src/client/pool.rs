@@ -1,9 +1,10 @@
-//! The connections to one target: which are open, free, to be opened or to be closed. The pool tracks how
-//! many requests they can carry, not which ones.
+//! The connections to the targets: which are open, free, to be opened or to be closed. The pool tracks how many
+//! requests they can carry, not which ones.
 //!
 //! In the open model a connection waits in the queue of free ones for a request. In the closed model every
 //! connection that may carry a request, open or yet to be opened, is in the queue of ready ones: a request is
-//! due as soon as there is a user for it.
+//! due as soon as there is a user for it. With several targets such connections go on from there to their target's
+//! queue of free or spare ones, where users find them.
 
 use std::collections::VecDeque;
 
@@ -54,7 +55,20 @@ impl Policy {
     }
 }
 
-/// The connections of one thread to one target.
+/// The connections to one target that no request is on.
+#[derive(Debug)]
+struct Unused {
+    /// Connections that may carry a request now, oldest first; some may have gone stale.
+    free: VecDeque<u32>,
+    /// Connections without a socket that open when a request needs them.
+    spare: Vec<u32>,
+    /// Connections that are wanted or being opened.
+    opening: u32,
+    was_reached: bool,
+    first_failure: Option<(Outcome, Detail)>,
+}
+
+/// The connections of one thread. Each target has equally many.
 #[derive(Debug)]
 pub(crate) struct Pool {
     connections: Box<[Connection]>,
@@ -64,40 +78,45 @@ pub(crate) struct Pool {
     is_closed_model: bool,
     /// Connections to open, oldest first.
     wanted: VecDeque<u32>,
-    /// Connections without a socket that open when a request needs them.
-    spare: Vec<u32>,
+    /// By target.
+    unused: Box<[Unused]>,
     /// Connections to close.
     closing: VecDeque<u32>,
-    /// Connections that may carry a request now; in the open model some may have gone stale.
-    free: VecDeque<u32>,
     /// Connections with a reserved request, and in the closed model also those that may carry one.
     ready: VecDeque<u32>,
     connecting: u32,
     /// Connections that pause after a failed attempt.
     pausing: u32,
     established: u32,
-    was_reached: bool,
-    first_failure: Option<(Outcome, Detail)>,
 }
 
 impl Pool {
-    /// Slots for `capacity` connections, none of them open.
-    pub(crate) fn new(plan: &Plan, capacity: usize) -> Self {
+    /// Slots for `each` connections to each target, none of them open.
+    pub(crate) fn new(plan: &Plan, each: usize) -> Self {
+        let targets = 0..plan.targets.len() as u16;
+        let capacity = each * targets.len();
+        let unused = |_| Unused {
+            free: VecDeque::with_capacity(each),
+            spare: Vec::with_capacity(each),
+            opening: 0,
+            was_reached: false,
+            first_failure: None,
+        };
         Self {
-            connections: (0..capacity).map(|_| Connection::new()).collect(),
+            connections: targets
+                .clone()
+                .flat_map(|target| (0..each).map(move |_| Connection::to(target)))
+                .collect(),
             policy: Policy::new(plan),
             deadlines: Deadlines::new(capacity, 2),
             is_closed_model: false,
             wanted: VecDeque::with_capacity(capacity),
-            spare: Vec::with_capacity(capacity),
+            unused: targets.map(unused).collect(),
             closing: VecDeque::with_capacity(capacity),
-            free: VecDeque::with_capacity(capacity),
             ready: VecDeque::with_capacity(capacity),
             connecting: 0,
             pausing: 0,
             established: 0,
-            was_reached: false,
-            first_failure: None,
         }
     }
 
@@ -113,16 +132,20 @@ impl Pool {
 
     /// Before the start: open all connections, or the first one where they are opened on demand.
     pub(crate) fn open(&mut self) {
-        let all = self.connections.len() as u32;
-        let first = if self.policy.on_demand { all.min(1) } else { all };
-        self.wanted.extend(0..first);
-        self.spare.extend((first..all).rev());
+        let each = (self.connections.len() / self.unused.len()) as u32;
+        let first = if self.policy.on_demand { each.min(1) } else { each };
+        for (from, target) in (0..).step_by(each as usize).zip(0..self.unused.len()) {
+            (from..from + first).for_each(|c| self.want(c));
+            self.unused[target].spare.extend((from + first..from + each).rev());
+        }
     }
 
     /// The closed model's load begins: attempts in progress continue, all other connections wait for users.
     pub(crate) fn await_users(&mut self) {
         self.is_closed_model = true;
-        self.wanted.clear();
+        while let Some(c) = self.wanted.pop_front() {
+            self.unused_of(c).opening -= 1;
+        }
         for c in 0..self.connections.len() as u32 {
             if self.get(c).state != State::Connecting {
                 self.make_ready(c);
@@ -138,15 +161,44 @@ impl Pool {
     /// Before the start: an attempt failed and none succeeded. Those in progress are awaited, but a target
     /// that cannot be reached is not tried thousands of times.
     fn is_hopeless(&self, started: bool) -> bool {
-        !started && self.first_failure.is_some() && !self.was_reached
+        !started && self.unused.iter().any(Unused::is_hopeless)
     }
 
-    /// Whether any connection was ever established; if not, why the first attempt failed.
-    pub(crate) fn reached(&self) -> Result<bool, (Outcome, Detail)> {
-        match self.first_failure {
-            Some(failure) if !self.was_reached => Err(failure),
-            _ => Ok(self.was_reached),
-        }
+    /// Whether any connection to each target was ever established; if not, why the first attempt failed.
+    pub(crate) fn reached(&self) -> impl Iterator<Item = Result<bool, (Outcome, Detail)>> {
+        self.unused.iter().map(|target| match target.first_failure {
+            Some(failure) if !target.was_reached => Err(failure),
+            _ => Ok(target.was_reached),
+        })
+    }
+
+    /// Whether there is more than one target.
+    #[inline]
+    pub(crate) fn has_several_targets(&self) -> bool {
+        self.unused.len() > 1
+    }
+
+    /// The number of targets.
+    #[inline]
+    pub(crate) fn targets(&self) -> usize {
+        self.unused.len()
+    }
+
+    /// The target that `c` leads to.
+    #[inline]
+    pub(crate) fn target_of(&self, c: u32) -> usize {
+        usize::from(self.get(c).target)
+    }
+
+    #[inline]
+    fn unused_of(&mut self, c: u32) -> &mut Unused {
+        &mut self.unused[usize::from(self.connections[c as usize].target)]
+    }
+
+    /// Open `c` as soon as possible.
+    fn want(&mut self, c: u32) {
+        self.unused_of(c).opening += 1;
+        self.wanted.push_back(c);
     }
 
     pub(crate) fn established(&self) -> u32 {
@@ -199,7 +251,9 @@ impl Pool {
         self.deadlines.clear(c);
         self.connecting -= 1;
         self.established += 1;
-        self.was_reached = true;
+        let target = self.unused_of(c);
+        target.opening -= 1;
+        target.was_reached = true;
         self.make_free(c);
     }
 
@@ -211,14 +265,16 @@ impl Pool {
         let doublings = connection.failures.min(16);
         connection.failures += 1;
         self.connecting -= 1;
-        self.first_failure.get_or_insert(failure);
+        let target = self.unused_of(c);
+        target.opening -= 1;
+        target.first_failure.get_or_insert(failure);
         if self.is_closed_model {
             let pause_ns = (FIRST_BACKOFF_NS << doublings).min(MAX_BACKOFF_NS);
             self.deadlines.set(c, BACKOFF, now + pause_ns);
             self.pausing += 1;
         } else {
             self.deadlines.clear(c);
-            self.spare.push(c);
+            self.unused_of(c).spare.push(c);
         }
     }
 
@@ -227,7 +283,7 @@ impl Pool {
         self.connections[c as usize].reserved = Some(exchange);
         match self.get(c).state {
             State::Established => self.make_ready(c),
-            _ => self.wanted.push_back(c),
+            _ => self.want(c),
         }
     }
 
@@ -270,8 +326,25 @@ impl Pool {
         if self.is_closed_model || connection.reserved.is_some() {
             self.make_ready(c);
         } else if !std::mem::replace(&mut connection.is_queued, true) {
-            self.free.push_back(c);
+            self.unused[usize::from(connection.target)].free.push_back(c);
         }
+    }
+
+    /// Closed model with several targets: `c`, taken from the queue of ready ones and not reserved, waits for a user
+    /// who needs its target.
+    pub(crate) fn offer(&mut self, c: u32) {
+        let connection = &mut self.connections[c as usize];
+        let target = &mut self.unused[usize::from(connection.target)];
+        if connection.state != State::Established {
+            target.spare.push(c);
+        } else if !std::mem::replace(&mut connection.is_queued, true) {
+            target.free.push_back(c);
+        }
+    }
+
+    /// The same: a connection to `target` for a user, an open one if there is any.
+    pub(crate) fn take_offered(&mut self, target: usize) -> Option<u32> {
+        self.take_free(target).or_else(|| self.unused[target].spare.pop())
     }
 
     /// Queue `c` to be checked when something is to be sent. It may be queued already: a response can
@@ -290,10 +363,10 @@ impl Pool {
         Some(c)
     }
 
-    /// The connection that has been free longest and still is.
+    /// The connection to `target` that has been free longest and still is.
     #[inline]
-    pub(crate) fn take_free(&mut self) -> Option<u32> {
-        while let Some(c) = self.free.pop_front() {
+    pub(crate) fn take_free(&mut self, target: usize) -> Option<u32> {
+        while let Some(c) = self.unused[target].free.pop_front() {
             let connection = &mut self.connections[c as usize];
             connection.is_queued = false;
             if connection.is_free() {
@@ -303,14 +376,14 @@ impl Pool {
         None
     }
 
-    /// Open one more connection for `waiting` requests, unless enough are already being opened.
-    pub(crate) fn open_for(&mut self, waiting: usize) {
-        let on_their_way = self.connecting as usize + self.wanted.len();
-        if on_their_way < waiting
+    /// Open one more connection for the `waiting` requests to `target`, unless enough are already being opened.
+    pub(crate) fn open_for(&mut self, target: usize, waiting: usize) {
+        let unused = &mut self.unused[target];
+        if (unused.opening as usize) < waiting
             && self.connecting < MAX_CONNECTING
-            && let Some(c) = self.spare.pop()
+            && let Some(c) = unused.spare.pop()
         {
-            self.wanted.push_back(c);
+            self.want(c);
         }
     }
 
@@ -322,7 +395,7 @@ impl Pool {
         self.retire(c, why, tally);
         // In the closed model it is in the queue of ready ones, and is opened from there.
         if !self.is_closed_model {
-            self.wanted.push_back(c);
+            self.want(c);
         }
     }
 
@@ -334,9 +407,9 @@ impl Pool {
         } else if self.get(c).served > 0 && !self.policy.on_demand {
             // Keep the configured connections open, so that the next request finds one, but do not keep
             // reopening connections that the target closes unused.
-            self.wanted.push_back(c);
+            self.want(c);
         } else {
-            self.spare.push(c);
+            self.unused_of(c).spare.push(c);
         }
     }
 
@@ -371,5 +444,12 @@ impl Pool {
         self.deadlines.clear(c);
         self.pausing -= 1;
         self.make_ready(c);
+    }
+}
+
+impl Unused {
+    /// Whether an attempt failed, and none has succeeded.
+    const fn is_hopeless(&self) -> bool {
+        self.first_failure.is_some() && !self.was_reached
     }
 }

@@ -6,7 +6,7 @@
 use super::encode::encode_to;
 use crate::http::{Method, Origin, RedirectError, follow};
 use crate::http1::Request;
-use crate::plan::{Plan, Scenario};
+use crate::plan::{Plan, Scenario, Target};
 
 /// The request after a redirect.
 #[derive(Clone, Debug)]
@@ -18,14 +18,13 @@ pub(crate) struct RedirectedRequest {
 }
 
 /// The origin that redirects must stay within.
-fn origin(plan: &Plan) -> Origin<'_> {
-    let authority = plan.target.authority.as_str();
+fn origin(target: &Target) -> Origin<'_> {
+    let authority = target.authority.as_str();
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => host,
         _ => authority,
     };
-    let scheme = if plan.tls.is_some() { "https" } else { "http" };
-    Origin { scheme, host, port: plan.target.port }
+    Origin { scheme: target.scheme(), host, port: target.port }
 }
 
 impl RedirectedRequest {
@@ -43,7 +42,7 @@ impl RedirectedRequest {
             Some(last) => (last.method.as_str(), last.path.as_str(), last.has_body),
             None => (scenario.method.as_str(), scenario.path.as_str(), true),
         };
-        let path = follow(head, origin(plan), path)?;
+        let path = follow(head, origin(plan.target_of(scenario)), path)?;
         let (method, keeps_body) = Method(method).after_redirect(status);
         let has_body = had_body && keeps_body;
         let request = encode_to(plan, scenario, method.0, &path, has_body);

@@ -36,13 +36,21 @@ impl Client {
     /// `true` when there is none.
     #[inline]
     pub(crate) fn may_have_more(&self) -> bool {
-        self.pool.has_work() || matches!(self.demand, Some(Demand::Open(_)))
+        self.pool.has_work()
+            || matches!(self.demand, Some(Demand::Open(_)))
+            || self.pool.has_several_targets()
     }
 
     /// Whether a connection attempt on `c` is in progress.
     #[inline]
     pub(crate) fn is_connecting(&self, c: u32) -> bool {
         self.pool.get(c).state == State::Connecting
+    }
+
+    /// The number of the target that `c` leads to.
+    #[inline]
+    pub(crate) fn target_of(&self, c: u32) -> usize {
+        self.pool.target_of(c)
     }
 
     /// Whether `c` is established.
@@ -110,24 +118,71 @@ impl Client {
     #[inline]
     fn next_closed(&mut self, now: u64) -> Option<Action> {
         loop {
-            let c = self.pool.take_ready()?;
+            let Some(c) = self.pool.take_ready() else {
+                return if self.pool.has_several_targets() { self.next_of_users(now) } else { None };
+            };
             let connection = self.pool.get(c);
             debug_assert_ne!(connection.state, State::Connecting);
             let id = match connection.reserved {
                 Some(id) => id,
+                None if self.pool.has_several_targets() => {
+                    self.pool.offer(c);
+                    continue;
+                }
                 None => match self.start_closed(c, now) {
                     Some(id) => id,
                     None => continue, // nothing left, except for those that have a request already
                 },
             };
-            if self.is_established(c) {
-                return Some(self.begin_send(c, id, None, now));
-            }
-            self.pool.reserve(c, id);
-            if let Some(action) = self.begin_connecting(now) {
+            if let Some(action) = self.send_on(c, id, now) {
                 return Some(action);
             }
         }
+    }
+
+    /// Send `id` on `c`, or open it first.
+    #[inline]
+    fn send_on(&mut self, c: u32, id: ExchangeId, now: u64) -> Option<Action> {
+        if self.is_established(c) {
+            return Some(self.begin_send(c, id, None, now));
+        }
+        self.pool.reserve(c, id);
+        self.begin_connecting(now)
+    }
+
+    /// Several targets: give users the connections that were offered.
+    fn next_of_users(&mut self, now: u64) -> Option<Action> {
+        loop {
+            let (c, start) = self.next_match(now)?;
+            let id = self.exchanges.insert(start, c);
+            if let Some(action) = self.send_on(c, id, now) {
+                return Some(action);
+            }
+        }
+    }
+
+    /// A user's next request, due `now`, and an offered connection to its target.
+    fn next_match(&mut self, now: u64) -> Option<(u32, Start)> {
+        let Some(Demand::Closed(closed)) = &mut self.demand else { return None };
+        if now >= self.phases.stop {
+            return None;
+        }
+        for target in 0..self.pool.targets() {
+            if closed.has_parked(target)
+                && let Some(c) = self.pool.take_offered(target)
+                && let Some(drawn) = closed.unpark(target)
+            {
+                return Some((c, drawn.start(now, &mut self.tally)));
+            }
+        }
+        while let Some(drawn) = closed.draw(now, &self.spec, &self.phases, &mut self.tally) {
+            let target = self.spec.plan.scenarios[drawn.step.index()].target;
+            match self.pool.take_offered(target) {
+                Some(c) => return Some((c, drawn.start(now, &mut self.tally))),
+                None => closed.park(target, drawn),
+            }
+        }
+        None
     }
 
     /// The next request of the closed model, to go over `c`.
@@ -150,32 +205,38 @@ impl Client {
             }
         }
         loop {
-            let Some(Demand::Open(open)) = &mut self.demand else { return None };
-            if let Some(first) = open.backlog.front().copied() {
-                if let Some(c) = self.pool.take_free() {
-                    open.backlog.pop_front();
+            for target in 0..self.pool.targets() {
+                let Some(Demand::Open(open)) = &mut self.demand else { return None };
+                let Some(first) = open.backlog().first(target) else { continue };
+                if let Some(c) = self.pool.take_free(target) {
+                    open.dequeue(target);
                     return Some(self.carry(c, first, now));
                 }
-                self.pool.open_for(open.backlog.len());
+                self.pool.open_for(target, open.backlog().len_of(target));
                 if let Some(action) = self.begin_connecting(now) {
                     return Some(action);
                 }
             }
             let Some(Demand::Open(open)) = &mut self.demand else { return None };
             let start = open.arrival(now, &self.spec, &self.phases, &mut self.tally)?;
-            if open.backlog.is_empty()
-                && let Some(c) = self.pool.take_free()
+            let target = match self.pool.has_several_targets() {
+                true => self.spec.plan.scenarios[start.step.index()].target,
+                false => 0,
+            };
+            if open.backlog().len_of(target) == 0
+                && let Some(c) = self.pool.take_free(target)
             {
                 return Some(self.carry(c, start, now));
             }
-            open.enqueue(start, &mut self.tally);
+            open.enqueue(target, start, &mut self.tally);
         }
     }
 
     fn carry(&mut self, c: u32, start: Start, now: u64) -> Action {
         let free_ns = self.pool.get(c).idle_since_ns;
-        let possible_ns = self.lapse.possible_ns(start.due_ns, free_ns);
-        self.lapse.sent(start.due_ns, free_ns, now);
+        let lapse = &mut self.lapses[self.pool.target_of(c)];
+        let possible_ns = lapse.possible_ns(start.due_ns, free_ns);
+        lapse.sent(start.due_ns, free_ns, now);
         let id = self.exchanges.insert(start, c);
         self.begin_send(c, id, Some(possible_ns), now)
     }

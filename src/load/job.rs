@@ -107,6 +107,15 @@ impl Control {
     }
 }
 
+/// How connections to one target are made.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// The addresses of the target or its proxy, which connections use in turn.
+    pub route: Arc<Route>,
+    /// TLS settings; `None`: plain HTTP.
+    pub tls: Option<TlsConfig>,
+}
+
 /// The work of one load thread, and its channels.
 #[derive(Debug)]
 pub struct Job {
@@ -118,12 +127,10 @@ pub struct Job {
     pub spec: Arc<RunSpec>,
     /// Its part of the load.
     pub share: ShardLoad,
-    /// The target's addresses, which connections use in turn.
-    pub route: Arc<Route>,
+    /// How connections to each target are made, by its number in the plan.
+    pub peers: Arc<[Peer]>,
     /// The run's clock.
     pub clock: Clock,
-    /// TLS settings; `None`: plain HTTP.
-    pub tls: Option<TlsConfig>,
     /// Whether receive times come from the kernel.
     pub kernel_timestamps: bool,
     /// Never sleep between events.
@@ -145,10 +152,10 @@ pub struct Job {
 }
 
 /// How a thread's first connection attempts ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct FirstConnects {
-    /// Whether the target was reached; an error is why the first attempt failed.
-    pub reached: Result<bool, (Outcome, Detail)>,
+    /// Whether each target was reached; an error is why the first attempt failed.
+    pub reached: Box<[Result<bool, (Outcome, Detail)>]>,
 }
 
 /// A completed window of one thread.

@@ -11,6 +11,7 @@ mod sockets;
 mod thread;
 mod tls;
 mod transport;
+mod tunnel;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +21,7 @@ use crate::sys::{Epoll, Poller};
 use thread::Thread;
 
 pub use failure::ThreadFailure;
-pub use job::{Control, Job, TALLIES_PER_THREAD, Window};
+pub use job::{Control, Job, Peer, TALLIES_PER_THREAD, Window};
 pub(crate) use job::{FirstConnects, Last, WINDOW_NS};
 pub use route::Route;
 pub use tls::{Pem, tls_config};

@@ -2,9 +2,10 @@
 
 use std::io;
 
-use super::thread::Thread;
+use super::thread::{Thread, Way};
 use super::tls;
 use super::transport::Transport;
+use super::tunnel::Answer;
 use crate::client::End;
 use crate::sys::{self, Ready, Socket};
 use crate::tally::{Detail, Outcome, TlsFault};
@@ -21,7 +22,7 @@ impl Thread {
         if self.generations[c as usize] != (ready.token >> 32) as u32 {
             return now;
         }
-        if self.client.is_connecting(c) && !transport.is_tls() {
+        if transport.is_plain() && self.client.is_connecting(c) {
             if !(ready.writable || ready.hung_up) {
                 return now;
             }
@@ -42,22 +43,41 @@ impl Thread {
         if ready.readable || ready.hung_up { self.read(c, ready.hung_up, now) } else { now }
     }
 
-    /// Whether the client or TLS has bytes for `c`.
+    /// Whether there may be bytes to send on `c`: of the client, of TLS or for a proxy.
     #[inline]
     fn wants_write(&self, c: u32) -> bool {
-        let is_tls = self.transports[c as usize].as_ref().is_some_and(Transport::is_tls);
-        is_tls || self.client.has_outgoing(c)
+        let is_plain = self.transports[c as usize].as_ref().is_none_or(Transport::is_plain);
+        !is_plain || self.client.has_outgoing(c)
     }
 
-    /// TCP is established: report it to the client, or begin the TLS handshake.
+    #[inline]
+    fn way(&mut self, c: u32) -> &mut Way {
+        &mut self.ways[self.client.target_of(c)]
+    }
+
+    /// TCP is established: report it to the client, ask for a tunnel, or begin the TLS handshake.
     fn tcp_established(&mut self, c: u32, now: u64) {
-        self.addresses.reached(c);
-        let Some(tls) = &self.tls else { return self.client.connected(c, now) };
+        let way = self.way(c);
+        way.addresses.reached(c);
+        if way.tls.is_none() {
+            return self.client.connected(c, now);
+        }
+        let is_tunneled = way.tunnel.is_some();
+        self.client.tcp_connected(c, now);
+        if !is_tunneled {
+            return self.begin_tls(c, now);
+        }
+        let slot = &mut self.transports[c as usize];
+        *slot = slot.take().map(Transport::into_tunnel);
+        self.write(c, now);
+    }
+
+    fn begin_tls(&mut self, c: u32, now: u64) {
+        let Some(tls) = &self.way(c).tls else { return };
         match tls.connect() {
             Ok(session) => {
                 let slot = &mut self.transports[c as usize];
                 *slot = slot.take().map(|transport| transport.into_tls(session));
-                self.client.handshaking(c, now);
                 self.write(c, now);
             }
             Err(error) => self.tls_failed(c, tls::fault(&error), now),
@@ -69,8 +89,12 @@ impl Thread {
     pub(super) fn read(&mut self, c: u32, hung_up: bool, mut now: u64) -> u64 {
         for _ in 0..READS_IN_A_ROW {
             let Some(transport) = &mut self.transports[c as usize] else { return now };
-            if !(self.client.is_established(c) || transport.is_tls() && self.client.is_connecting(c)) {
-                return now; // closed, or connecting again
+            if !self.client.is_established(c) {
+                match transport {
+                    Transport::Tls(_) if self.client.is_connecting(c) => {}
+                    Transport::Tunnel(_) if self.client.is_connecting(c) => return self.read_tunnel(c, now),
+                    _ => return now, // closed, or connecting again
+                }
             }
             let request = transport.next_read(&self.client, c);
             let result = transport.receive(request, &mut self.buffer);
@@ -121,9 +145,46 @@ impl Thread {
         }
     }
 
+    /// Read what a proxy answers to CONNECT; returns the current time.
+    fn read_tunnel(&mut self, c: u32, now: u64) -> u64 {
+        loop {
+            let Some(Transport::Tunnel(tunnel)) = &mut self.transports[c as usize] else { return now };
+            let answer = match tunnel.socket.receive(&mut self.buffer) {
+                Ok(received) if received.bytes == 0 => return self.tunnel_failed(c, Detail::None, now),
+                Ok(received) => tunnel.received(&self.buffer[..received.bytes]),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return now,
+                Err(e) => {
+                    let detail = Detail::Os(e.raw_os_error().unwrap_or_default());
+                    return self.tunnel_failed(c, detail, now);
+                }
+            };
+            match answer {
+                Answer::Incomplete => {}
+                Answer::Open => {
+                    self.client.tunneled(c, now);
+                    self.begin_tls(c, now);
+                    return now;
+                }
+                Answer::Refused(code) => return self.tunnel_failed(c, Detail::Status(code), now),
+                Answer::NotHttp => {
+                    return self.tunnel_failed(c, Detail::None, now);
+                }
+            }
+        }
+    }
+
+    fn tunnel_failed(&mut self, c: u32, detail: Detail, now: u64) -> u64 {
+        self.client.connect_failed(c, Outcome::ProxyFailed, detail, now);
+        now
+    }
+
     /// The target ended the connection.
     fn ended(&mut self, c: u32, end: End, now: u64) {
         let Some(transport) = &self.transports[c as usize] else { return };
+        if let (Transport::Tunnel(_), End::Reset(errno)) = (transport, end) {
+            self.tunnel_failed(c, Detail::Os(errno), now);
+            return;
+        }
         if transport.is_tls() && self.client.is_connecting(c) {
             return self.tls_failed(c, TlsFault::Closed, now);
         }
@@ -147,7 +208,11 @@ impl Thread {
     #[inline]
     pub(super) fn write(&mut self, c: u32, now: u64) {
         let Some(transport) = &mut self.transports[c as usize] else { return };
-        match transport.write(&mut self.client, c) {
+        let connect = match transport {
+            Transport::Tunnel(_) => self.ways[self.client.target_of(c)].tunnel.as_deref().unwrap_or_default(),
+            _ => &[],
+        };
+        match transport.write(&mut self.client, c, connect) {
             Ok(()) => {}
             // A writable event will come: the socket was registered for it from the start.
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
@@ -157,7 +222,7 @@ impl Thread {
 
     fn write_failed(&mut self, c: u32, error: &io::Error, now: u64) {
         let Some(transport) = &self.transports[c as usize] else { return };
-        let is_tls = transport.is_tls();
+        let is_tls = !transport.is_plain();
         let was_sending = self.client.has_outgoing(c);
         // What the target sent before it hung up is still in the kernel: the response to a part of the
         // request, or an alert.
@@ -165,7 +230,7 @@ impl Thread {
             self.read(c, false, now);
         }
         let Some(transport) = &self.transports[c as usize] else { return };
-        let handshaking = transport.is_tls() && self.client.is_connecting(c);
+        let handshaking = !transport.is_plain() && self.client.is_connecting(c);
         if handshaking || (was_sending && self.client.has_outgoing(c)) {
             self.ended(c, End::Reset(error.raw_os_error().unwrap_or_default()), now);
         }
@@ -184,10 +249,12 @@ impl Thread {
     }
 
     pub(super) fn connect(&mut self, c: u32, now: u64) {
-        if let Some(addresses) = self.job.route.newer(&mut self.route_seen) {
-            self.addresses.replace(addresses);
+        let target = self.client.target_of(c);
+        let way = &mut self.ways[target];
+        if let Some(addresses) = self.job.peers[target].route.newer(&mut way.route_seen) {
+            way.addresses.replace(addresses);
         }
-        let (address, source) = self.addresses.choose(c);
+        let (address, source) = way.addresses.choose(c);
         let socket = match Socket::connect(address, source, self.job.kernel_timestamps) {
             Ok(socket) => socket,
             Err(e) => return self.connect_failed(c, &e, now),
@@ -221,7 +288,7 @@ impl Thread {
         let not_for_us = matches!(errno, libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT);
         let nobody_there =
             not_for_us || matches!(outcome, Outcome::ConnectRefused | Outcome::ConnectUnreachable);
-        if nobody_there && self.addresses.try_another(c) {
+        if nobody_there && self.way(c).addresses.try_another(c) {
             self.connect(c, now);
         } else {
             // The number says more than the outcome, unless the target dropped what it had accepted.

@@ -10,6 +10,7 @@ use crossbeam_channel::TryRecvError;
 use super::failure::Fault;
 use super::job::{FirstConnects, Job, Last, WINDOW_NS, Window};
 use super::transport::{BUFFER_BYTES, Transport};
+use super::tunnel;
 use crate::client::{Action, Client};
 use crate::sys::{self, Addresses, MAX_EVENTS, Poller, RealtimeOffset, ThreadTls};
 use crate::tally::{Tally, ThreadHealth};
@@ -38,13 +39,10 @@ pub(super) struct Thread {
     pub(super) job: Job,
     pub(super) client: Client,
     pub(super) poller: Poller,
-    pub(super) addresses: Addresses,
-    /// The version of the route that `addresses` is from.
-    pub(super) route_seen: u64,
+    /// By target.
+    pub(super) ways: Box<[Way]>,
     /// By connection, from the connect call on.
     pub(super) transports: Box<[Option<Transport>]>,
-    /// Creates TLS sessions, if the target is https.
-    pub(super) tls: Option<ThreadTls>,
     /// Distinguishes events of a connection's current socket from those of earlier ones.
     pub(super) generations: Box<[u32]>,
     /// Connections with more to read although their edge is consumed, and whether each is among them.
@@ -69,22 +67,41 @@ pub(super) struct Thread {
     fault: Fault,
 }
 
+/// How this thread's connections get to one target.
+pub(super) struct Way {
+    pub(super) addresses: Addresses,
+    /// The version of the route that `addresses` is from.
+    pub(super) route_seen: u64,
+    /// The request for a tunnel through the target's proxy.
+    pub(super) tunnel: Option<Box<[u8]>>,
+    /// Creates TLS sessions, if the target is https.
+    pub(super) tls: Option<ThreadTls>,
+}
+
+impl Way {
+    fn new(job: &Job, target: usize, connections: usize) -> Self {
+        let (peer, each) = (&job.peers[target], job.share.connections);
+        let turn = (each as usize).wrapping_mul(job.share.arrivals.0 as usize);
+        let target = &job.spec.plan.targets[target];
+        Self {
+            addresses: Addresses::new(peer.route.addresses(), peer.route.sources(), connections, turn),
+            route_seen: 0,
+            tunnel: target.tunnel().map(|proxy| tunnel::request(proxy, target)),
+            tls: peer.tls.as_ref().map(|tls| tls.for_thread(each)),
+        }
+    }
+}
+
 impl Thread {
     pub(crate) fn new(job: Job, poller: Poller) -> Self {
-        let n = job.share.connections as usize;
+        let targets = job.spec.plan.targets.len();
+        let n = job.share.connections as usize * targets;
         let tally = Box::new(Tally::for_connections(job.spec.plan.scenarios.len(), n));
         Self {
             client: Client::new(job.spec.clone(), job.share.clone(), tally),
             poller,
-            addresses: Addresses::new(
-                job.route.addresses(),
-                job.route.sources(),
-                n,
-                n.wrapping_mul(job.share.arrivals.0 as usize),
-            ),
-            route_seen: 0,
+            ways: (0..targets).map(|target| Way::new(&job, target, n)).collect(),
             transports: (0..n).map(|_| None).collect(),
-            tls: job.tls.as_ref().map(|tls| tls.for_thread(n as u32)),
             generations: vec![0; n].into(),
             unread: VecDeque::with_capacity(n),
             is_unread: vec![false; n].into(),
@@ -114,7 +131,7 @@ impl Thread {
             self.step(LONGEST_WAIT_NS)?;
         }
         // A closed channel means that the run was given up.
-        let _ = self.job.settled.send(FirstConnects { reached: self.client.reached_target() });
+        let _ = self.job.settled.send(FirstConnects { reached: self.client.reached_targets().collect() });
         let (start_ns, from_ns) = loop {
             match self.job.control.begins() {
                 Some(begins) => break begins,

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Plain ─ TCP established, target is https ─▶ Tls: handshake ─▶ Client::secured
+//!       └─ through a proxy ─▶ Tunnel ─ 2xx ─▶ Tls
 //! read:  wire ──────────────▶ Client::received      wire ─▶ Session ─▶ Client::received
 //! write: Client::outgoing ──▶ wire                  Client::outgoing ─▶ Session ─▶ wire
 //! ```
@@ -12,6 +13,7 @@
 use std::io;
 
 use super::tls;
+use super::tunnel::Tunnel;
 use crate::client::Client;
 use crate::sys::{Received, Session, Socket};
 use crate::tally::TlsFault;
@@ -25,6 +27,8 @@ const HEAD_READ_BYTES: usize = 4 * 1024;
 pub(super) enum Transport {
     /// TCP or a Unix socket; also an https target's while TCP is connecting.
     Plain(Socket),
+    /// A TCP connection to a proxy, which is asked for a tunnel.
+    Tunnel(Box<Tunnel>),
     /// TLS over an established TCP connection.
     Tls(Box<TlsStream>),
 }
@@ -53,12 +57,27 @@ pub(super) struct TlsState {
 }
 
 impl Transport {
-    /// Begin TLS over this established TCP connection.
-    pub(crate) fn into_tls(self, session: Session) -> Self {
+    /// Ask for a tunnel on this established TCP connection.
+    pub(crate) fn into_tunnel(self) -> Self {
         match self {
-            Self::Plain(socket) => Self::Tls(Box::new(TlsStream { socket, session })),
-            tls @ Self::Tls(_) => tls,
+            Self::Plain(socket) => Self::Tunnel(Box::new(Tunnel::new(socket))),
+            other => other,
         }
+    }
+
+    /// Begin TLS over this established TCP connection or tunnel.
+    pub(crate) fn into_tls(self, session: Session) -> Self {
+        let socket = match self {
+            Self::Plain(socket) => socket,
+            Self::Tunnel(tunnel) => tunnel.socket,
+            tls @ Self::Tls(_) => return tls,
+        };
+        Self::Tls(Box::new(TlsStream { socket, session }))
+    }
+
+    #[inline]
+    pub(crate) const fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain(_))
     }
 
     #[inline]
@@ -69,6 +88,7 @@ impl Transport {
     pub(crate) const fn socket(&self) -> &Socket {
         match self {
             Self::Plain(socket) => socket,
+            Self::Tunnel(tunnel) => &tunnel.socket,
             Self::Tls(socket) => &socket.socket,
         }
     }
@@ -114,6 +134,8 @@ impl Transport {
         match self {
             Self::Plain(_) if request.discard => client.skipped(c, received as u64, stamp_ns, now),
             Self::Plain(_) => client.received_when(c, &wire[..received], (stamp_ns, was_before), now),
+            // A proxy's response is read elsewhere.
+            Self::Tunnel(_) => {}
             Self::Tls(socket) => {
                 return socket.decrypt(client, c, &wire[..received], (stamp_ns, was_before), now);
             }
@@ -121,18 +143,19 @@ impl Transport {
         Ok(TlsState { closed: false, wants_write: false })
     }
 
-    /// Send as much of `c`'s outgoing bytes as the kernel takes.
+    /// Send as much of `c`'s outgoing bytes as the kernel takes. `connect` asks a proxy for a tunnel.
     ///
     /// # Errors
     /// `WouldBlock` when its buffer is full; otherwise why the connection is gone.
     #[inline]
-    pub(crate) fn write(&mut self, client: &mut Client, c: u32) -> io::Result<()> {
+    pub(crate) fn write(&mut self, client: &mut Client, c: u32, connect: &[u8]) -> io::Result<()> {
         match self {
             Self::Plain(socket) => {
                 let sent = socket.send(client.outgoing(c))?;
                 client.sent(c, sent);
                 Ok(())
             }
+            Self::Tunnel(tunnel) => tunnel.write(connect),
             Self::Tls(socket) => socket.write(client, c),
         }
     }
@@ -140,7 +163,7 @@ impl Transport {
     /// Bytes the kernel has taken since the connection was established, and those of the current request.
     pub(crate) fn written(&self, client: &Client, c: u32) -> (u64, u64) {
         match self {
-            Self::Plain(_) => client.written(c),
+            Self::Plain(_) | Self::Tunnel(_) => client.written(c),
             Self::Tls(socket) => socket.session.taken(),
         }
     }

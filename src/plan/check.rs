@@ -10,7 +10,7 @@ use super::plan_schema::Document;
 use super::reader::{PlanReader, ReadFile};
 use super::secrets::Secrets;
 use super::yaml::Node;
-use super::{auth, connections, data, fleet, identity, labels, load, scenario, threshold, tls};
+use super::{auth, connections, data, fleet, identity, labels, load, scenario, targets, threshold};
 
 /// The plan in `document`; `root` is the tree it was read from. `None` if there are faults, which `faults`
 /// then has.
@@ -24,14 +24,14 @@ pub(super) fn check(
 ) -> Option<Plan> {
     let mut reader = PlanReader { root, faults, files };
     let name = plan_name(&mut reader, &document);
-    let url = scenario::base(&mut reader, &document);
-    let prefix = url.as_ref().map_or(String::new(), |url| url.rest.trim_end_matches('/').to_owned());
+    let sites = targets::sites(&mut reader, &document);
     let mut data = data::read(&mut reader, &document);
-    let scenarios = scenario::all(&mut reader, &mut document, &prefix, &mut data);
+    let scenarios = scenario::all(&mut reader, &mut document, &sites, &mut data);
     let document = &document;
-    let tls = tls::check(&mut reader, document, url.as_ref());
+    let targets = targets::reach(&mut reader, document, &sites, overrides);
     let load = load::check(&mut reader, document, overrides);
-    let connections = connections::check(&mut reader, document, url.as_ref(), overrides);
+    let is_unix = targets.as_ref().is_some_and(|targets| targets.iter().all(|target| target.unix.is_some()));
+    let connections = connections::check(&mut reader, document, is_unix, overrides);
     let names: Vec<&str> = scenarios.iter().flatten().map(|s| s.name.as_str()).collect();
     let thresholds = threshold::all(&mut reader, document, names);
     let labels = labels::all(&mut reader, overrides);
@@ -46,9 +46,7 @@ pub(super) fn check(
         source: source.to_owned(),
         digest: String::new(),
         text: None,
-        path_prefix: prefix,
-        target: url?.target,
-        tls,
+        targets: targets?,
         load: load?,
         connections,
         scenarios: scenarios?,

@@ -1,5 +1,5 @@
-//! How connections to the target are made and how long they are used, read from `load`, `connect_to` and
-//! `base_url`. Names are resolved and sockets opened elsewhere.
+//! How connections are made and how long they are used, read from `load` and `connect_to`. Names are resolved and
+//! sockets opened elsewhere.
 
 use core::net::IpAddr;
 
@@ -10,6 +10,7 @@ use super::path::Path;
 use super::plan_schema::{Document, LoadForm};
 use super::reader::PlanReader;
 use super::url::{self, Url};
+use super::value_forms::ConnectToForm;
 use crate::units;
 
 /// The shortest interval between name resolutions, in nanoseconds: the resolver is somebody else's machine.
@@ -30,10 +31,6 @@ pub struct Connections {
     pub resolve_every_ns: Option<u64>,
     /// The local addresses that connections come from, in turn; empty: the kernel's choice.
     pub source_addresses: Vec<IpAddr>,
-    /// Host and port that connections go to instead of the target's.
-    pub connect_to: Option<(String, u16)>,
-    /// The Unix socket that connections go to instead: a path, or `@` and a name.
-    pub unix: Option<String>,
     /// The addresses of the target that are used; `None`: all.
     pub family: Option<Family>,
 }
@@ -47,18 +44,16 @@ impl Default for Connections {
             most_age_ns: None,
             resolve_every_ns: None,
             source_addresses: Vec::new(),
-            connect_to: None,
-            unix: None,
             family: None,
         }
     }
 }
 
-/// Reads the connection settings for `url`; faults are recorded.
+/// Reads the connection settings; faults are recorded. `is_unix`: all targets are Unix sockets.
 pub(super) fn check(
     reader: &mut PlanReader<'_>,
     document: &Document,
-    url: Option<&Url>,
+    is_unix: bool,
     overrides: &Overrides,
 ) -> Connections {
     let empty = LoadForm::default();
@@ -92,9 +87,7 @@ pub(super) fn check(
         }
     }
     let source_addresses = sources(reader, form);
-    let connect_to = resolved(reader, overrides, url).or(connect_to(reader, document, url));
-    let unix = url.and_then(|url| url.unix.clone());
-    if unix.is_some() {
+    if is_unix {
         let off_the_network = "a Unix socket is not reached over the network: remove it";
         for at in [load.key("source_addresses"), load.key("resolve_every"), Path::of("connect_to")] {
             if reader.is_given(&at) {
@@ -112,33 +105,8 @@ pub(super) fn check(
         most_age_ns,
         resolve_every_ns,
         source_addresses,
-        connect_to,
-        unix,
         family: overrides.family,
     }
-}
-
-/// The address that `--resolve` gives for the target; an entry for another one is a mistake.
-fn resolved(reader: &mut PlanReader<'_>, overrides: &Overrides, url: Option<&Url>) -> Option<(String, u16)> {
-    let url = url?;
-    let (target, mut found) = (&url.target, None);
-    for entry in &overrides.resolve {
-        let is_for = entry.host.eq_ignore_ascii_case(&target.host) && entry.port == target.port;
-        if url.unix.is_some() {
-            reader.fault(&Path::of("--resolve"), "a Unix socket is not reached over the network: remove it");
-        } else if !is_for {
-            let what = format!(
-                "{} is not the target, which is {}: write {}",
-                quoted(&format!("{}:{}", entry.host, entry.port)),
-                quoted(&url.origin()),
-                quoted(&format!("{}:{}:{}", target.host, target.port, entry.address))
-            );
-            reader.fault(&Path::of("--resolve"), what);
-        } else if found.is_none() {
-            found = Some((entry.address.to_string(), target.port));
-        }
-    }
-    found
 }
 
 fn sources(reader: &mut PlanReader<'_>, form: &LoadForm) -> Vec<IpAddr> {
@@ -160,10 +128,14 @@ fn sources(reader: &mut PlanReader<'_>, form: &LoadForm) -> Vec<IpAddr> {
 }
 
 /// The first entry that matches the target, as in curl; entries for other hosts are ignored.
-fn connect_to(reader: &mut PlanReader<'_>, document: &Document, url: Option<&Url>) -> Option<(String, u16)> {
+pub(super) fn connect_to(
+    reader: &mut PlanReader<'_>,
+    (at, entries): (&Path, Option<&[ConnectToForm]>),
+    url: Option<&Url>,
+) -> Option<(String, u16)> {
     let mut found = None;
-    for (i, text) in document.connect_to.iter().flatten().enumerate() {
-        let at = Path::of("connect_to").index(i);
+    for (i, text) in entries.into_iter().flatten().enumerate() {
+        let at = at.index(i);
         let form = "`host:port:to_host:to_port`";
         let Some(entry) = reader.read(&at, form, parse_connect_to(&text.0)) else { continue };
         let Some(target) = url.map(|url| &url.target) else { continue };
@@ -255,7 +227,9 @@ mod tests {
     #[test]
     fn connect_to_is_read_as_curl_reads_it() {
         let to = |base: &str, entries: &str| {
-            connections(base, &format!("load: {{{ENDS}}}\nconnect_to: [{entries}]")).connect_to
+            plan(base, &format!("load: {{{ENDS}}}\nconnect_to: [{entries}]")).unwrap().targets[0]
+                .connect_to
+                .clone()
         };
         let some = |host: &str, port| Some((host.to_owned(), port));
         assert_eq!(
@@ -279,12 +253,12 @@ mod tests {
             ("unix:///run/app.sock", "/run/app.sock", "/"),
         ] {
             let plan = plan(url, &format!("load: {{{ENDS}}}")).unwrap();
-            assert_eq!(plan.connections.unix.as_deref(), Some(socket), "{url}");
+            assert_eq!(plan.targets[0].unix.as_deref(), Some(socket), "{url}");
             assert_eq!(
-                (plan.scenarios[0].path.as_str(), plan.target.authority.as_str()),
+                (plan.scenarios[0].path.as_str(), plan.targets[0].authority.as_str()),
                 (path, "localhost")
             );
-            assert_eq!(plan.origin(), format!("unix:{socket}"));
+            assert_eq!(plan.targets[0].origin(), format!("unix:{socket}"));
         }
     }
 

@@ -11,6 +11,7 @@ use super::connections::Connections;
 use super::expect::{Expect, HeaderRule};
 use super::model::{Load, Model, Plan, Scenario};
 use super::secrets;
+use super::targets::Target;
 use crate::schedule::Arrivals;
 
 /// Hash buffer: the text is written in pieces of a few bytes.
@@ -38,9 +39,12 @@ impl PartDigests {
         let part = |value: &Value| hex(value, PART_DIGITS);
         let mut settings = vec![
             ("load", part(&load(&plan.load))),
-            ("connections", part(&connections(&plan.connections))),
-            ("tls", part(&tls(plan))),
+            ("connections", part(&connections(plan))),
+            ("tls", part(&tls(plan.main_target()))),
         ];
+        if plan.targets.len() > 1 {
+            settings.push(("targets", part(&json!(targets(plan)))));
+        }
         if !plan.data.is_empty() {
             settings.push(("data", part(&json!(data(plan)))));
         }
@@ -98,6 +102,8 @@ struct CanonicalPlan<'a> {
     #[serde(serialize_with = "scenarios")]
     scenarios: &'a Plan,
     target: (&'a str, u16, &'a str, &'a str),
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    targets: Vec<Value>,
     #[serde(skip_serializing_if = "Value::is_null")]
     tls: Value,
 }
@@ -118,6 +124,8 @@ struct Sent<'a> {
     method: &'a str,
     name: &'a str,
     path: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    target: &'a str,
     timeout_ns: u64,
     weight: u32,
 }
@@ -134,6 +142,7 @@ impl<'a> Sent<'a> {
     /// `masks`: credentials in headers count as equal. A report that shows the rest would otherwise let people
     /// guess them, and they change from run to run.
     fn of(plan: &'a Plan, scenario: &'a Scenario, masks: bool) -> Self {
+        let target = plan.target_of(scenario);
         let header = |(name, value): &'a (String, String)| {
             let is_masked = masks && secrets::names_a_credential(name);
             (name.as_str(), if is_masked { secrets::MASK } else { value.as_str() })
@@ -147,7 +156,8 @@ impl<'a> Sent<'a> {
             headers: scenario.headers.iter().map(header).collect(),
             method: &scenario.method,
             name: &scenario.name,
-            path: scenario.path.strip_prefix(&plan.path_prefix).unwrap_or(&scenario.path),
+            path: scenario.path.strip_prefix(&target.path_prefix).unwrap_or(&scenario.path),
+            target: &target.name,
             timeout_ns: scenario.timeout_ns,
             weight: scenario.weight,
         }
@@ -156,16 +166,18 @@ impl<'a> Sent<'a> {
 
 impl<'a> CanonicalPlan<'a> {
     fn of(plan: &'a Plan) -> Self {
+        let main = plan.main_target();
         Self {
             // Not the credentials, which change from run to run.
             auth: plan.auth.as_ref().map(|auth| (auth.region.as_str(), auth.service.as_str())),
-            connections: connections(&plan.connections),
+            connections: connections(plan),
             data: data(plan),
             form: DIGEST_FORM,
             load: load(&plan.load),
             scenarios: plan,
-            target: (&plan.target.host, plan.target.port, &plan.target.authority, &plan.path_prefix),
-            tls: tls(plan),
+            target: (&main.host, main.port, &main.authority, &main.path_prefix),
+            targets: targets(plan),
+            tls: tls(main),
         }
     }
 }
@@ -182,8 +194,36 @@ fn load(load: &Load) -> Value {
     })
 }
 
+/// The named targets.
+fn targets(plan: &Plan) -> Vec<Value> {
+    let named = plan.targets.iter().skip(1);
+    named
+        .map(|target| {
+            let mut value = json!({
+                "name": target.name, "at": [&target.host, target.port, &target.authority, &target.path_prefix],
+                "tls": tls(target)
+            });
+            way_to(target, &mut value);
+            value
+        })
+        .collect()
+}
+
+/// How connections get to `target`, where it is not by its own host and port.
+fn way_to(target: &Target, value: &mut Value) {
+    if let Some(peer) = &target.connect_to {
+        value["connect_to"] = json!(peer);
+    }
+    if let Some(socket) = &target.unix {
+        value["unix"] = json!(socket);
+    }
+    if let Some(proxy) = &target.proxy {
+        value["proxy"] = json!([proxy.host, proxy.port]);
+    }
+}
+
 /// What differs from the defaults.
-fn connections(connections: &Connections) -> Value {
+fn connections(plan: &Plan) -> Value {
     let default = Connections::default();
     let mut value = json!({});
     let mut set = |key: &str, is_default: bool, content: Value| {
@@ -198,27 +238,24 @@ fn connections(connections: &Connections) -> Value {
         most_age_ns,
         resolve_every_ns,
         source_addresses,
-        connect_to,
-        unix,
         family,
-    } = connections;
+    } = &plan.connections;
     set("connect_timeout_ns", *connect_timeout_ns == default.connect_timeout_ns, json!(connect_timeout_ns));
     set("keep_alive", *keep_alive == default.keep_alive, json!(keep_alive));
     set("most_requests", *most_requests == default.most_requests, json!(most_requests));
     set("most_age_ns", *most_age_ns == default.most_age_ns, json!(most_age_ns));
     set("resolve_every_ns", *resolve_every_ns == default.resolve_every_ns, json!(resolve_every_ns));
     set("source_addresses", source_addresses.is_empty(), json!(source_addresses));
-    set("connect_to", connect_to.is_none(), json!(connect_to));
-    set("unix", unix.is_none(), json!(unix));
     set("family", family.is_none(), json!(family));
+    way_to(plan.main_target(), &mut value);
     value
 }
 
 /// Not the files: their content is not part of the plan, and their paths differ between machines. Nor the
 /// target's own name.
-fn tls(plan: &Plan) -> Value {
-    let Some(tls) = &plan.tls else { return Value::Null };
-    let server_name = Some(&tls.server_name).filter(|name| **name != plan.target.host);
+fn tls(target: &Target) -> Value {
+    let Some(tls) = &target.tls else { return Value::Null };
+    let server_name = Some(&tls.server_name).filter(|name| **name != target.host);
     json!({
         "own_ca": tls.ca.is_some(), "client_certificate": tls.client.is_some(),
         "insecure": tls.insecure, "server_name": server_name,

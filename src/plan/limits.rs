@@ -48,6 +48,8 @@ pub(super) const MAX_DURATION_NS: u64 = 30 * 24 * 3_600 * 1_000_000_000;
 pub(super) const MAX_TIMEOUT_NS: u64 = 3_600 * 1_000_000_000;
 /// The most source addresses one plan may name: over a million ports to one target.
 pub(crate) const MAX_SOURCE_ADDRESSES: usize = 256;
+/// The most targets beside that of `base_url`: each has connections of its own.
+pub(crate) const MAX_TARGETS: usize = 16;
 /// The most entries of `connect_to`.
 pub(crate) const MAX_CONNECT_TO: usize = 100;
 /// The most entries of one list or mapping of expectations: each is checked on every response.

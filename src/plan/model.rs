@@ -1,4 +1,4 @@
-//! The types of a checked plan: target, load and scenarios.
+//! The types of a checked plan: targets, load and scenarios.
 //!
 //! Types that only one section of a plan needs are defined beside the code that reads it.
 
@@ -8,9 +8,8 @@ use super::connections::Connections;
 use super::expect::Expect;
 use super::limits::DEFAULT_CONNECT_TIMEOUT_NS;
 use super::secrets::Secrets;
+use super::targets::Target;
 use super::threshold::Threshold;
-use super::tls::Tls;
-use super::url::Target;
 use crate::data::DataSet;
 use crate::schedule::{Arrivals, Piece};
 use crate::template::{Field, Template};
@@ -26,12 +25,8 @@ pub struct Plan {
     pub digest: String,
     /// Its text for reports: masked, and cut where it is very long. `None`: it was given by flags.
     pub text: Option<String>,
-    /// The target all scenarios share.
-    pub target: Target,
-    /// The path of `base_url`, with which the path of every scenario begins; often empty.
-    pub path_prefix: String,
-    /// TLS settings; `None`: the target is plain HTTP.
-    pub tls: Option<Tls>,
+    /// Where requests go: the target of `base_url`, then those that have names.
+    pub targets: Vec<Target>,
     /// How much load, in which model.
     pub load: Load,
     /// How connections are made and how long they are used.
@@ -107,6 +102,8 @@ pub struct AwsSigV4 {
 pub struct Scenario {
     /// Unique within the plan.
     pub name: String,
+    /// The number of its target in [`Plan::targets`].
+    pub target: usize,
     /// Relative frequency, at least 1.
     pub weight: u32,
     /// An HTTP token, upper case by convention.
@@ -208,13 +205,14 @@ impl Plan {
         }
     }
 
-    /// The target as people write it, without a path.
-    pub fn origin(&self) -> String {
-        if let Some(socket) = &self.connections.unix {
-            return format!("unix:{socket}");
-        }
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.target.authority)
+    /// The target of `base_url`.
+    pub fn main_target(&self) -> &Target {
+        &self.targets[0]
+    }
+
+    /// The target of a scenario.
+    pub fn target_of(&self, scenario: &Scenario) -> &Target {
+        &self.targets[scenario.target]
     }
 
     /// How long an attempt to connect may take, in nanoseconds: as configured, else the longest timeout of a

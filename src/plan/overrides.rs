@@ -1,5 +1,6 @@
 //! Overrides from the command line.
 
+use core::fmt;
 use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -28,9 +29,55 @@ pub struct Overrides {
     /// `--resolve`, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resolve: Vec<ResolveOverride>,
+    /// `--proxy`: a URL, or `none`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    /// The environment's proxies.
+    #[serde(default, skip_serializing_if = "ProxyVariables::is_empty")]
+    pub proxy_variables: ProxyVariables,
     /// `--label`, in order: names that a metric can have, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<(String, String)>,
+}
+
+/// The environment variables that name proxies, as curl reads them; an empty one counts as not set. Not shown: they
+/// may have passwords.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProxyVariables {
+    /// `http_proxy` or `HTTP_PROXY`: for http targets.
+    pub http: Option<String>,
+    /// `https_proxy` or `HTTPS_PROXY`: for https targets.
+    pub https: Option<String>,
+    /// `all_proxy` or `ALL_PROXY`: where the one above is not set.
+    pub all: Option<String>,
+    /// `no_proxy` or `NO_PROXY`: hosts that are reached without one.
+    pub no: Option<String>,
+}
+
+impl ProxyVariables {
+    /// Those that `look_up` has a value for; the spelling in lower case goes first.
+    pub fn read(look_up: impl Fn(&str) -> Option<String>) -> Self {
+        let variable = |name: &str| {
+            let spellings = [name.to_owned(), name.to_ascii_uppercase()];
+            spellings.iter().find_map(|name| look_up(name)).filter(|value| !value.trim().is_empty())
+        };
+        Self {
+            http: variable("http_proxy"),
+            https: variable("https_proxy"),
+            all: variable("all_proxy"),
+            no: variable("no_proxy"),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Debug for ProxyVariables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProxyVariables { .. }")
+    }
 }
 
 /// One stage of `--stages`: a straight line to a rate.

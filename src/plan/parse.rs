@@ -243,6 +243,11 @@ fn keep_secret(mut secrets: Secrets, plan: Plan) -> Plan {
     for (name, value) in plan.scenarios.iter().flat_map(|s| &s.headers) {
         secrets.add_header(name, value);
     }
+    for proxy in plan.targets.iter().filter_map(|target| target.proxy.as_ref()) {
+        if let Some(authorization) = &proxy.authorization {
+            secrets.add_header("Proxy-Authorization", authorization);
+        }
+    }
     if let Some(auth) = &plan.auth {
         secrets.add("secret_access_key", &auth.secret_access_key);
         auth.session_token.iter().for_each(|token| secrets.add("session_token", token));

@@ -12,7 +12,7 @@ use super::auth_schema::AuthForm;
 use super::data_schema::DataForm;
 use super::limits::{
     DEFAULT_BACKLOG, MAX_BACKLOG, MAX_CONNECT_TO, MAX_CONNECTIONS, MAX_DATA_SETS, MAX_EXPECTATIONS,
-    MAX_FORM_FIELDS, MAX_HEADERS, MAX_LABELS, MAX_SCENARIOS, MAX_SOURCE_ADDRESSES, MAX_STAGES,
+    MAX_FORM_FIELDS, MAX_HEADERS, MAX_LABELS, MAX_SCENARIOS, MAX_SOURCE_ADDRESSES, MAX_STAGES, MAX_TARGETS,
     MAX_THRESHOLDS,
 };
 use super::part_schema::PartForm;
@@ -52,6 +52,14 @@ pub(super) struct Document {
     /// left matches any; an empty one on the right keeps that of the target.
     #[schemars(length(max = MAX_CONNECT_TO))]
     pub(crate) connect_to: Option<Vec<ConnectToForm>>,
+    /// The HTTP proxy that connections go through: a URL like `http://proxy:3128`, with user and password if it asks
+    /// for them, or `none`. https targets are reached with CONNECT. Without it the environment decides: `http_proxy`,
+    /// `https_proxy`, `all_proxy` and `no_proxy`, as for curl. A target on this machine has no proxy.
+    #[schemars(example = "http://proxy.example.com:3128")]
+    pub(crate) proxy: Option<String>,
+    /// More servers, by name. A scenario names the one it sends to as its `target`.
+    #[schemars(extend("maxProperties" = MAX_TARGETS))]
+    pub(crate) targets: Option<BTreeMap<String, TargetForm>>,
     /// How requests are authenticated, if not by headers of their own.
     pub(crate) auth: Option<AuthForm>,
     /// Rows that requests take values from, by name: `{{name.column}}` in a path, header or body.
@@ -71,6 +79,27 @@ pub(super) struct Document {
     #[allow(dead_code, reason = "read from the tree, which knows their order")]
     #[schemars(extend("maxProperties" = MAX_LABELS))]
     pub(crate) labels: Option<BTreeMap<String, LabelValue>>,
+}
+
+/// A server that scenarios can send to, beside that of `base_url`. The plan's `defaults.headers`, `tls`, `connect_to` and
+/// `auth` are not for it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TargetForm {
+    /// Scheme, host, port and an optional prefix for all paths, as in `base_url`.
+    #[schemars(required, example = "https://login.example.com")]
+    pub(crate) url: Option<String>,
+    /// Header fields for every request to it. A scenario's own field of the same name replaces one.
+    #[allow(dead_code, reason = "read from the tree, which knows their order")]
+    #[schemars(extend("maxProperties" = MAX_HEADERS))]
+    pub(crate) headers: Option<BTreeMap<String, HeaderValue>>,
+    /// TLS settings, if it is an https target.
+    pub(crate) tls: Option<TlsForm>,
+    /// Connects to another host and port, as `connect_to` of the plan does.
+    #[schemars(length(max = MAX_CONNECT_TO))]
+    pub(crate) connect_to: Option<Vec<ConnectToForm>>,
+    /// Its HTTP proxy, instead of the plan's; `none` for no proxy.
+    pub(crate) proxy: Option<String>,
 }
 
 /// Settings for a coordinator and its workers.
@@ -245,6 +274,8 @@ pub(super) struct ScenarioForm {
     /// The scenario's name in reports, unique in the plan. Without it: method and path.
     #[schemars(example = "Get users")]
     pub(crate) name: Option<String>,
+    /// The target to send to, one of `targets`. Without it: that of `base_url`.
+    pub(crate) target: Option<String>,
     /// The scenario's share of the load, relative to the weights of the others.
     #[schemars(range(min = 1, max = MAX_PERIOD), extend("default" = 1))]
     pub(crate) weight: Option<u32>,

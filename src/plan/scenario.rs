@@ -1,4 +1,4 @@
-//! Reads what a plan sends and where to: base URL, scenarios, methods, paths, headers.
+//! Reads what a plan sends: scenarios, methods, paths, headers.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ use super::path::Path;
 use super::plan_schema::{Document, ScenarioForm};
 use super::reader::PlanReader;
 use super::secrets;
+use super::targets::{self, Site};
 use super::token::is_token;
-use super::url::{self, Url};
+use super::url;
 use super::yaml::{Node, Value};
 use crate::schedule::{MAX_PERIOD, Picker};
-use crate::template;
 
 /// The longest name of a scenario, in bytes: it is a column of reports and a label of metrics.
 const MAX_NAME_BYTES: usize = 200;
@@ -29,27 +29,11 @@ const MAX_HEADER_BYTES: usize = 64 << 10;
 const KNOWN_METHODS: [&str; 9] =
     ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
-/// The base URL, with the paths' prefix as `rest`.
-pub(super) fn base(reader: &mut PlanReader<'_>, document: &Document) -> Option<Url> {
-    let at = Path::of("base_url");
-    let text = document.base_url.as_ref()?;
-    let url = reader.read(&at, "a URL like `http://127.0.0.1:8081`", url::parse(text))?;
-    if url.rest.contains(template::OPEN) {
-        reader.fault(&at, "cannot have `{{…}}`: write it into the scenarios' paths");
-        return None;
-    }
-    if url.rest.contains('?') {
-        reader.fault(&at, "a query (`?…`) belongs to the scenarios' paths: remove it here");
-        return None;
-    }
-    Some(url)
-}
-
 /// The scenarios; faults are recorded. Their bodies are taken out of `document`.
 pub(super) fn all(
     reader: &mut PlanReader<'_>,
     document: &mut Document,
-    prefix: &str,
+    sites: &[Site],
     data: &mut OpenData,
 ) -> Option<Vec<Scenario>> {
     let defaults = Path::of("defaults");
@@ -68,7 +52,6 @@ pub(super) fn all(
     };
     let default_redirects = document.defaults.as_ref().and_then(|d| d.follow_redirects);
     let default_expect = expect::read(reader, &defaults.key("expect"));
-    let default_headers = headers(reader, &defaults.key("headers"));
     let forms = document.scenarios.as_mut()?;
     let (mut scenarios, mut names) = (Vec::with_capacity(forms.len()), Vec::with_capacity(forms.len()));
     for (i, form) in forms.iter_mut().enumerate() {
@@ -86,11 +69,16 @@ pub(super) fn all(
             None => default_first_byte,
         };
         let expect = expect::read(reader, &at.key("expect"));
+        let target = match &form.target {
+            Some(name) => targets::find(reader, &at.key("target"), sites, name).unwrap_or(0),
+            None => 0,
+        };
+        let site = &sites[target];
         let own = headers(reader, &at.key("headers"));
-        let mut fields = merged(&default_headers, own);
+        let mut fields = merged(&site.headers, own);
         check_size(reader, &at, &fields);
         let path = form.path.as_ref().and_then(|path| {
-            reader.read(&at.key("path"), "a path like `/v1/users`", url::join(prefix, path))
+            reader.read(&at.key("path"), "a path like `/v1/users`", url::join(site.prefix(), path))
         });
         let name = name(reader, &at, form, method.as_deref());
         names.push(name.clone());
@@ -105,6 +93,7 @@ pub(super) fn all(
             check_bodies(reader, &at, &method, expect.as_deref());
             scenarios.push(Scenario {
                 name,
+                target,
                 weight,
                 method,
                 path,
@@ -242,7 +231,7 @@ fn checked_method(reader: &mut PlanReader<'_>, at: &Path, method: &str) -> Optio
 }
 
 /// The fields of the mapping at `at`, in its order.
-fn headers(reader: &mut PlanReader<'_>, at: &Path) -> Vec<(String, String)> {
+pub(super) fn headers(reader: &mut PlanReader<'_>, at: &Path) -> Vec<(String, String)> {
     let Some(Node { value: Value::Map(entries), .. }) = reader.root.find(at) else { return Vec::new() };
     if entries.len() > MAX_HEADERS {
         // The shape check reports this; the pairwise comparison below is only for few.

@@ -85,6 +85,7 @@ mod tests {
     fn plan(model: Model, requests: Option<u64>) -> Plan {
         let scenario = Scenario {
             name: "x".into(),
+            target: 0,
             weight: 1,
             method: "GET".into(),
             path: "/".into(),
@@ -101,10 +102,8 @@ mod tests {
             name: None,
             source: "test".into(),
             digest: String::new(),
-            target: Target { host: "x".into(), port: 80, authority: "x".into() },
+            targets: vec![Target::plain("x", 80)],
             text: None,
-            path_prefix: String::new(),
-            tls: None,
             load: Load { model, warmup_ns: 0, drain_ns: 0, requests, duration_ns: Some(1) },
             connections: Connections::default(),
             scenarios: vec![scenario],

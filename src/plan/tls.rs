@@ -4,7 +4,7 @@ use rustls::pki_types::ServerName;
 
 use super::fault::quoted;
 use super::path::Path;
-use super::plan_schema::{Document, TlsForm};
+use super::plan_schema::TlsForm;
 use super::reader::PlanReader;
 use super::url::Url;
 use super::value_forms::TlsVersionForm;
@@ -56,11 +56,15 @@ impl Versions {
     }
 }
 
-/// The TLS settings for the target at `url`; `None` for plain HTTP, or with faults recorded.
-pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, url: Option<&Url>) -> Option<Tls> {
+/// The TLS settings in the section at `at` for the target whose URL is at `url_at`; `None` for plain HTTP, or with
+/// faults recorded.
+pub(super) fn check(
+    reader: &mut PlanReader<'_>,
+    (at, section): (&Path, Option<&TlsForm>),
+    (url_at, url): (&Path, Option<&Url>),
+) -> Option<Tls> {
     let empty = TlsForm::default();
-    let form = document.tls.as_ref().unwrap_or(&empty);
-    let at = Path::of("tls");
+    let form = section.unwrap_or(&empty);
     for (key, file) in [("ca", &form.ca), ("cert", &form.cert), ("key", &form.key)] {
         if file.as_ref().is_some_and(String::is_empty) {
             reader.fault(&at.key(key), "is empty: write the name of a PEM file, or remove it");
@@ -78,9 +82,9 @@ pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, url: Optio
     if insecure && form.ca.is_some() {
         reader.fault(&at.key("insecure"), "accepts every certificate, `ca` only some: keep one of the two");
     }
-    let versions = versions(reader, &at, form);
+    let versions = versions(reader, at, form);
     if !url?.is_secure {
-        if document.tls.is_some() {
+        if section.is_some() {
             let files = [("ca", &form.ca), ("cert", &form.cert), ("key", &form.key)];
             let file = files.iter().find(|(_, file)| file.is_some()).map(|(key, _)| *key);
             let given = file.or(form.insecure.map(|_| "insecure"));
@@ -91,7 +95,7 @@ pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, url: Optio
     }
     let (name, place) = match &form.server_name {
         Some(name) => (name.as_str(), at.key("server_name")),
-        None => (url?.target.host.as_str(), Path::of("base_url")),
+        None => (url?.target.host.as_str(), url_at.clone()),
     };
     if ServerName::try_from(name).is_err() {
         let message = format!("{} is not a name a certificate can have: write a host name", quoted(name));

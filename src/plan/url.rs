@@ -13,21 +13,21 @@ const MAX_TARGET_BYTES: usize = 64 << 10;
 /// The longest path of a Unix socket (unix(7): 108 bytes with the closing zero).
 const MAX_SOCKET_BYTES: usize = 107;
 
-/// Where requests go.
+/// A host and port of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub(super) struct HostPort {
     /// Host name, IPv4 address or IPv6 address without brackets.
-    pub host: String,
+    pub(crate) host: String,
     /// TCP port.
-    pub port: u16,
+    pub(crate) port: u16,
     /// The value of the `Host` header: brackets around IPv6, the port unless it is the scheme's default.
-    pub authority: String,
+    pub(crate) authority: String,
 }
 
 /// A URL's parts; `rest` begins with `/`, or is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Url {
-    pub(crate) target: Target,
+    pub(crate) target: HostPort,
     pub(crate) is_secure: bool,
     /// The Unix socket that is the target: a path, or `@` and a name.
     pub(crate) unix: Option<String>,
@@ -151,11 +151,11 @@ fn unix(text: &str) -> Result<Url, String> {
     if rest.contains('#') {
         return Err("a fragment (`#…`) is never sent: remove it".to_owned());
     }
-    let target = Target { host: "localhost".to_owned(), port: 80, authority: "localhost".to_owned() };
+    let target = HostPort { host: "localhost".to_owned(), port: 80, authority: "localhost".to_owned() };
     Ok(Url { target, is_secure: false, unix: Some(socket.to_owned()), rest: rest.to_owned() })
 }
 
-fn target(authority: &str, own_port: u16) -> Result<Target, String> {
+fn target(authority: &str, own_port: u16) -> Result<HostPort, String> {
     let (host, port, bracketed) = match authority.strip_prefix('[') {
         Some(inside) => {
             let (host, after) =
@@ -188,7 +188,7 @@ fn target(authority: &str, own_port: u16) -> Result<Target, String> {
     };
     let shown = if bracketed { format!("[{host}]") } else { host.clone() };
     let authority = if number == own_port { shown } else { format!("{shown}:{number}") };
-    Ok(Target { host, port: number, authority })
+    Ok(HostPort { host, port: number, authority })
 }
 
 /// Parses a port, 1 to 65535.
@@ -302,7 +302,7 @@ mod tests {
             ("http://my_host", "my_host", 80, "my_host", ""),
         ];
         for (text, host, port, authority, rest) in cases {
-            let target = Target { host: host.into(), port, authority: authority.into() };
+            let target = HostPort { host: host.into(), port, authority: authority.into() };
             let is_secure = text.starts_with("https");
             assert_eq!(parse(text), Ok(Url { target, is_secure, unix: None, rest: rest.into() }), "{text}");
         }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::plan::{Load, Metric, Model, Plan, Scenario, Threshold, Tls, Versions, secrets};
+use crate::plan::{Load, Metric, Model, Plan, Scenario, Target, Threshold, Tls, Versions, secrets};
 use crate::schedule::{Arrivals, Picker};
 use crate::units::{plural, print_bytes, print_count, print_duration, print_percent, print_rate};
 use crate::verdict::preflight::{
@@ -34,9 +34,15 @@ pub fn describe(plan: &Plan, flight: &Preflight, threads: &Threads, machine: &Ma
         let labels: Vec<String> = plan.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
         line("labels", &labels.join(", "));
     }
-    line("target", &target(plan));
-    if let Some(tls) = &plan.tls {
-        line("tls", &secured(tls));
+    for target in &plan.targets {
+        let label = if target.name.is_empty() { "target" } else { "" };
+        line(label, &target_line(target));
+        if let Some(proxy) = proxy(target) {
+            line("proxy", &proxy);
+        }
+        if let Some(tls) = &target.tls {
+            line("tls", &secured(tls));
+        }
     }
     if let Some(auth) = &plan.auth {
         line("auth", &format!("AWS Signature Version 4 for {} in {}", auth.service, auth.region));
@@ -75,11 +81,24 @@ pub fn describe(plan: &Plan, flight: &Preflight, threads: &Threads, machine: &Ma
     page
 }
 
-fn target(plan: &Plan) -> String {
-    let host = plan.target.host.as_str();
+fn target_line(target: &Target) -> String {
+    let host = target.host.as_str();
     let here = host == "localhost" || host.parse::<core::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
     let remark = if here { " (on this machine: it and this generator share the cores)" } else { "" };
-    format!("{}{remark}", plan.origin())
+    let name = if target.name.is_empty() { String::new() } else { format!("{}: ", target.name) };
+    let elsewhere = target.connect_to.as_ref();
+    let elsewhere = elsewhere
+        .map_or(String::new(), |(host, port)| format!("; connections go to port {port} of {host} instead"));
+    format!("{name}{}{remark}{elsewhere}", target.origin())
+}
+
+fn proxy(target: &Target) -> Option<String> {
+    let Some(proxy) = &target.proxy else {
+        return target.bypasses_proxy.then(|| "not used: the target is on this machine".to_owned());
+    };
+    let how = if target.tls.is_some() { ", with CONNECT" } else { "" };
+    let user = if proxy.authorization.is_some() { ", with user and password" } else { "" };
+    Some(format!("http://{}{how}{user}", proxy.authority))
 }
 
 /// How connections are opened and how long they are used.
@@ -92,7 +111,6 @@ fn connections(plan: &Plan) -> String {
         (true, None) => parts.push("kept open".to_owned()),
     }
     parts.extend(policy.most_age_ns.map(|ns| format!("closed when {} old", print_duration(ns))));
-    parts.extend(policy.connect_to.as_ref().map(|(host, port)| format!("to port {port} of {host} instead")));
     parts.extend(policy.resolve_every_ns.map(|ns| format!("name resolved every {}", print_duration(ns))));
     if !policy.source_addresses.is_empty() {
         let sources: Vec<String> = policy.source_addresses.iter().map(ToString::to_string).collect();

@@ -153,6 +153,7 @@ mod tests {
             target: "http://127.0.0.1".to_owned(),
             base_url: "http://127.0.0.1:8081/v1".into(),
             scenarios: vec![("a".to_owned(), 1)],
+            targets: Vec::new(),
             data: Vec::new(),
             requests: None,
             duration_ns: Some(100),

@@ -16,11 +16,13 @@ use super::{Exit, Failure};
 use crate::cli::{Options, Timestamps};
 use crate::client::{RunSpec, Timetable};
 use crate::collector::{Collector, MergedWindow};
-use crate::load::{self, Control, FirstConnects, Job, Route, TALLIES_PER_THREAD, ThreadFailure, Window};
-use crate::plan::{self, Shard};
+use crate::load::{
+    self, Control, FirstConnects, Job, Peer, Route, TALLIES_PER_THREAD, ThreadFailure, Window,
+};
+use crate::plan::{self, Shard, Target};
 use crate::run::{SharedSnapshot, detail_text};
 use crate::sys::{self, Clock, TlsConfig, cgroup::Groups};
-use crate::tally::{Merged, Outcome, Tally};
+use crate::tally::{Detail, Merged, Outcome, Tally};
 use crate::verdict::Threads;
 
 /// Timetables queued for a thread, which takes them at its next iteration.
@@ -36,11 +38,44 @@ pub(crate) struct Task<'a> {
     pub(crate) part: Shard,
     /// Number of threads, and their cores.
     pub(crate) threads: &'a Threads,
-    /// The target's addresses.
-    pub(crate) route: Arc<Route>,
-    /// TLS settings; `None`: plain HTTP.
-    pub(crate) tls: Option<TlsConfig>,
+    /// How connections to each target are made.
+    pub(crate) peers: Arc<[Peer]>,
     pub(crate) clock: Clock,
+}
+
+/// How connections to each target are made, from what was found for each.
+pub(crate) fn peers(routes: Vec<Arc<Route>>, tls: Vec<Option<TlsConfig>>) -> Arc<[Peer]> {
+    routes.into_iter().zip(tls).map(|(route, tls)| Peer { route, tls }).collect()
+}
+
+/// A target in messages: where its connections go.
+fn shown(target: &Target, peer: &Peer) -> String {
+    let address = peer.route.addresses()[0].to_string();
+    match &target.proxy {
+        Some(proxy) => format!("the proxy {} ({address}) of {}", proxy.authority, target.authority),
+        None if target.authority == address => address,
+        None => format!("{} ({address})", target.authority),
+    }
+}
+
+/// Why there is no connection to the target with this `name`.
+fn out_of_reach(name: &str, outcome: Outcome, detail: Detail) -> Failure {
+    let why = detail_text(detail, outcome);
+    let remedy = match (outcome, detail) {
+        (Outcome::TlsFailed, _) => {
+            return Failure::incomplete(format!("no TLS connection to {name}: {why}; nothing was sent"));
+        }
+        (Outcome::LocalError, _) => {
+            "See --check for what is needed: file descriptors (`ulimit -n`), \
+             local ports (net.ipv4.ip_local_port_range), memory"
+        }
+        (Outcome::ProxyFailed, Detail::Status(407)) => {
+            "Write user and password into the proxy's URL: `http://USER:PASSWORD@HOST:PORT`"
+        }
+        (Outcome::ProxyFailed, _) => "Does the proxy allow this target? `--proxy none` sends without a proxy",
+        _ => "Is the target running, and is base_url right?",
+    };
+    Failure::incomplete(format!("no connection to {name}: {why}; nothing was sent. {remedy}"))
 }
 
 /// The load threads of a run and their channels.
@@ -51,17 +86,18 @@ pub(crate) struct LoadThreads {
     pub(crate) clock: Clock,
     pub(crate) spec: Arc<RunSpec>,
     settled: Receiver<FirstConnects>,
-    /// How many threads have settled, whether one reached the target, and why one did not.
+    /// How many threads have settled.
     count: usize,
-    reached: bool,
-    failure: Option<(Outcome, crate::tally::Detail)>,
+    /// By target: whether a thread reached it, and why one did not.
+    reached: Vec<(bool, Option<(Outcome, Detail)>)>,
     windows: Receiver<Window>,
     failures: Receiver<ThreadFailure>,
     empties: Vec<Sender<Box<Tally>>>,
     timetables: Vec<Sender<(u64, Timetable)>>,
-    target: String,
+    /// The names of the targets in messages.
+    names: Vec<String>,
     /// Held for the length of the run.
-    _held: (Option<OwnedFd>, Option<Resolver>),
+    _held: (Option<OwnedFd>, Vec<Resolver>),
 }
 
 impl LoadThreads {
@@ -70,16 +106,15 @@ impl LoadThreads {
     /// # Errors
     /// When the system cannot start them.
     pub(crate) fn start(task: Task<'_>) -> Result<Self, Failure> {
-        let Task { options, spec, part, threads, route, tls, clock } = task;
+        let Task { options, spec, part, threads, peers, clock } = task;
         let stamps = options.timestamps == Timestamps::Kernel;
         let stamping = if stamps { sys::hold_timestamping() } else { None };
-        let resolver = Resolver::start(&spec.plan, &route)?;
+        let resolvers = Resolver::start(&spec.plan, peers.iter().map(|peer| &peer.route))?;
         let (settle, settled) = bounded(threads.count);
         let (close, windows) = bounded(threads.count * TALLIES_PER_THREAD);
         let (fail, failures) = bounded(threads.count);
         let control = Arc::new(Control::default());
-        let (authority, address) = (&spec.plan.target.authority, route.addresses()[0].to_string());
-        let target = if *authority == address { address } else { format!("{authority} ({address})") };
+        let names = spec.plan.targets.iter().zip(&*peers).map(|(target, peer)| shown(target, peer)).collect();
         let (mut handles, mut empties, mut timetables) = (Vec::new(), Vec::new(), Vec::new());
         for thread in 0..threads.count {
             let (give_back, empty) = bounded(TALLIES_PER_THREAD);
@@ -98,8 +133,7 @@ impl LoadThreads {
                 core: threads.cores.get(thread).copied(),
                 share,
                 spec: spec.clone(),
-                route: route.clone(),
-                tls: tls.clone(),
+                peers: peers.clone(),
                 clock,
                 kernel_timestamps: stamps,
                 busy_poll: options.busy_poll,
@@ -112,22 +146,21 @@ impl LoadThreads {
                 timetables: timetable,
             })?);
         }
-        let (count, reached, failure) = (0, false, None);
+        let reached = vec![(false, None); spec.plan.targets.len()];
         Ok(Self {
             handles,
             control,
             clock,
             spec,
             settled,
-            count,
+            count: 0,
             reached,
-            failure,
             windows,
             failures,
             empties,
             timetables,
-            target,
-            _held: (stamping, resolver),
+            names,
+            _held: (stamping, resolvers),
         })
     }
 
@@ -142,21 +175,26 @@ impl LoadThreads {
             match self.settled.recv_timeout(patience) {
                 Ok(FirstConnects { reached }) => {
                     self.count += 1;
-                    match reached {
-                        Ok(any) => self.reached |= any,
-                        Err(why) => self.failure = Some(why),
+                    for (known, reached) in self.reached.iter_mut().zip(reached) {
+                        match reached {
+                            Ok(any) => known.0 |= any,
+                            Err(why) => known.1 = Some(why),
+                        }
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => return None,
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        match self.failure {
-            Some((outcome, detail)) if !self.reached => {
+        let unreached = self.reached.iter().zip(&self.names).find_map(|((reached, failure), name)| {
+            failure.filter(|_| !reached).map(|(outcome, detail)| out_of_reach(name, outcome, detail))
+        });
+        match unreached {
+            Some(failure) => {
                 self.control.stop();
-                Some(Err(self.out_of_reach(outcome, &detail_text(detail, outcome))))
+                Some(Err(failure))
             }
-            _ => Some(Ok(())),
+            None => Some(Ok(())),
         }
     }
 
@@ -216,21 +254,6 @@ impl LoadThreads {
     /// A thread has failed; reported once.
     fn look_for_failure(&self) -> Result<(), Failure> {
         self.failures.try_recv().map_or(Ok(()), |failure| Err(Failure::incomplete(failure.message())))
-    }
-
-    fn out_of_reach(&self, outcome: Outcome, why: &str) -> Failure {
-        if outcome == Outcome::TlsFailed {
-            let what = format!("no TLS connection to {}: {why}; nothing was sent", self.target);
-            return Failure::incomplete(what);
-        }
-        let remedy = match outcome {
-            Outcome::LocalError => {
-                "See --check for what is needed: file descriptors (`ulimit -n`), \
-                 local ports (net.ipv4.ip_local_port_range), memory"
-            }
-            _ => "Is the target running, and is base_url right?",
-        };
-        Failure::incomplete(format!("no connection to {}: {why}; nothing was sent. {remedy}", self.target))
     }
 
     /// From `from_ns` on (a time of the schedule, which began at `start_ns`) assign `part` to the threads, or

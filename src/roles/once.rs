@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::load_threads::{LoadThreads, Task};
+use super::load_threads::{LoadThreads, Task, peers};
 use super::resolver;
 use super::signals::Interrupts;
 use super::timing::unix_origin_ns;
@@ -31,16 +31,16 @@ pub(crate) fn run(
     let threads = verdict::threads_for(&machine::look(), Some(1), true, 1).map_err(Failure::usage)?;
     let tls = tls_files::read(plan, tls_files::folder(options.plan.as_deref())).map_err(Failure::usage)?;
     warn_of_insecure(plan);
-    let route = resolver::route(plan)?;
+    let peers = peers(resolver::routes(plan)?, tls);
     let mut exit = Exit::Passed;
     for i in 0..plan.scenarios.len() {
         let alone = alone(plan, i);
         let (part, clock) = (Shard { slot: 0, of: 1 }, Clock::start());
         let spec = RunSpec::new(alone, seed).of_run(run_id.to_owned(), unix_origin_ns(&clock));
         let spec = Arc::new(RunSpec { capture_last: true, ..spec });
-        let (threads, route, tls) = (&threads, route.clone(), tls.clone());
+        let peers = [peers[plan.scenarios[i].target].clone()].into();
         let load_threads =
-            LoadThreads::start(Task { options, spec: spec.clone(), part, threads, route, tls, clock })?;
+            LoadThreads::start(Task { options, spec: spec.clone(), part, threads: &threads, peers, clock })?;
         let tally = load_threads.try_out(interrupts)?;
         let trial = OnceExchange {
             plan: &spec.plan,
@@ -69,7 +69,9 @@ fn alone(plan: &Plan, i: usize) -> Plan {
         duration_ns: None,
         ..plan.load.clone()
     };
-    Plan { scenarios: vec![scenario], load, ..plan.clone() }
+    let targets = vec![plan.target_of(&scenario).clone()];
+    scenario.target = 0;
+    Plan { targets, scenarios: vec![scenario], load, ..plan.clone() }
 }
 
 /// Details of the failures seen.

@@ -29,6 +29,9 @@ struct Form {
     overrides: Overrides,
     #[serde(default)]
     pem: Files,
+    /// Those of the named targets, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pem_of_targets: Vec<Files>,
     /// Content of the files of bodies, in base64, by the names in the plan.
     #[serde(default)]
     bodies: BTreeMap<String, String>,
@@ -81,16 +84,20 @@ pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanBundle)>, Failur
     let plan = plan.map_err(|faults| Failure::usage(faults.to_string()))?;
     given.check_named(options)?;
     let variables = variables.into_inner();
-    let (bodies, pem) = (bodies.into_inner(), tls_files::contents(&plan, folder).map_err(Failure::usage)?);
-    if pem.ca.is_some() {
-        // Without a CA the system's CAs apply, and those have to be on the machines that send load.
-        tls_files::config(&plan, &pem).map_err(Failure::usage)?;
+    let (bodies, pems) = (bodies.into_inner(), tls_files::contents(&plan, folder).map_err(Failure::usage)?);
+    // Without a CA the system's CAs apply, and those have to be on the machines that send load.
+    let needs_system =
+        plan.targets.iter().filter_map(|target| target.tls.as_ref()).any(|tls| tls.ca.is_none());
+    if !needs_system {
+        tls_files::configs(&plan, &pems).map_err(Failure::usage)?;
     }
-    let form = Form { text, variables, overrides, pem: Files::pack(&pem), bodies };
+    let mut packed = pems.iter().map(Files::pack);
+    let (pem, pem_of_targets) = (packed.next().unwrap_or_default(), packed.collect());
+    let form = Form { text, variables, overrides, pem, pem_of_targets, bodies };
     let content = serde_json::to_value(form).map_err(|e| Failure::usage(e.to_string()))?;
     let mut source: String = path.chars().filter(|c| !c.is_control()).collect();
     source.truncate(source.floor_char_boundary(MAX_SOURCE_BYTES));
-    let bundle = PlanBundle { source, digest: digest(&plan, &pem), content };
+    let bundle = PlanBundle { source, digest: digest(&plan, &pems), content };
     let bytes = serde_json::to_vec(&bundle).map_or(usize::MAX, |message| message.len());
     if bytes > MAX_PLAN_MESSAGE_BYTES {
         let (bytes, most) = (print_bytes(bytes as u64), print_bytes(MAX_PLAN_MESSAGE_BYTES as u64));
@@ -107,7 +114,7 @@ pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanBundle)>, Failur
 /// # Errors
 /// The plan's faults, or that its digest differs from the announced one.
 pub(crate) fn read(bundle: &PlanBundle) -> Result<Plan, String> {
-    let Form { text, variables, overrides, pem, bodies } = form(bundle)?;
+    let Form { text, variables, overrides, pem, pem_of_targets, bodies } = form(bundle)?;
     let look_up = |name: &str| variables.get(name).cloned();
     let read_file = |name: &str| {
         let encoded = bodies.get(name).ok_or("did not come with the plan")?;
@@ -116,7 +123,7 @@ pub(crate) fn read(bundle: &PlanBundle) -> Result<Plan, String> {
     let plan = plan::parse_with_files(&text, &bundle.source, &overrides, &look_up, &read_file);
     // Keep a peer's text on one line, so that it cannot fake a line of ours.
     let plan = plan.map_err(|faults| one_line(&faults.to_string().replace('\n', "; ")))?;
-    let digest = digest(&plan, &pem.unpack()?);
+    let digest = digest(&plan, &unpack(pem, pem_of_targets)?);
     if digest != bundle.digest {
         return Err(format!("the plan is {digest}, and was announced as {}", bundle.digest));
     }
@@ -128,7 +135,8 @@ pub(crate) fn read(bundle: &PlanBundle) -> Result<Plan, String> {
 /// # Errors
 /// `plan` names a private key and there is no token.
 pub(crate) fn guard(plan: &Plan, token: Option<&str>) -> Result<(), Failure> {
-    match (plan.tls.as_ref().and_then(|tls| tls.client.as_ref()), token) {
+    let mut clients = plan.targets.iter().filter_map(|target| target.tls.as_ref()?.client.as_ref());
+    match (clients.next(), token) {
         (Some(client), None) => Err(Failure::usage(format!(
             "tls.key: {} would travel with the plan to whoever asks for it: set LOADTESTER_TOKEN or \
              --token-file for coordinator and workers (`openssl rand -hex 32` makes one)",
@@ -140,9 +148,9 @@ pub(crate) fn guard(plan: &Plan, token: Option<&str>) -> Result<(), Failure> {
 
 /// Digest of `plan` and its PEM files: plans that differ in either are different to a fleet. Without such
 /// files it is the plan's own digest.
-fn digest(plan: &Plan, pem: &Pem) -> String {
-    let files = [&pem.ca, &pem.certificate, &pem.key];
-    if files.iter().all(|file| file.is_none()) {
+fn digest(plan: &Plan, pems: &[Pem]) -> String {
+    let files = pems.iter().flat_map(|pem| [&pem.ca, &pem.certificate, &pem.key]);
+    if files.clone().all(Option::is_none) {
         return plan.digest.clone();
     }
     let mut hash = Sha256::new();
@@ -156,12 +164,17 @@ fn digest(plan: &Plan, pem: &Pem) -> String {
     format!("sha256:{hex}")
 }
 
-/// The PEM files in `bundle`.
+/// The PEM files in `bundle`, of each target.
 ///
 /// # Errors
 /// Why it cannot be parsed.
-pub(crate) fn files(bundle: &PlanBundle) -> Result<Pem, String> {
-    form(bundle)?.pem.unpack()
+pub(crate) fn files(bundle: &PlanBundle) -> Result<Vec<Pem>, String> {
+    let form = form(bundle)?;
+    unpack(form.pem, form.pem_of_targets)
+}
+
+fn unpack(main: Files, of_targets: Vec<Files>) -> Result<Vec<Pem>, String> {
+    std::iter::once(main).chain(of_targets).map(Files::unpack).collect()
 }
 
 fn form(bundle: &PlanBundle) -> Result<Form, String> {
@@ -191,7 +204,7 @@ mod tests {
         let received = read(&serde_json::from_str(&text).unwrap()).unwrap();
         assert_eq!(received, plan);
         assert_eq!(received.labels, [("build".to_owned(), "17".to_owned())]);
-        assert_eq!(received.connections.connect_to, Some(("::1".to_owned(), 80)));
+        assert_eq!(received.targets[0].connect_to, Some(("::1".to_owned(), 80)));
         assert!(!received.connections.keep_alive && received.connections.family.is_some());
         assert_eq!(
             (received.scenarios[0].path.as_str(), received.model_name()),

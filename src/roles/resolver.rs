@@ -1,4 +1,4 @@
-//! Resolves the plan's host to the addresses that load threads connect to: once at the start, and then as
+//! Resolves the hosts of a plan to the addresses that load threads connect to: once at the start, and then as
 //! often as the plan sets, on a separate thread.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 
 use super::{Failure, log};
 use crate::load::Route;
-use crate::plan::Plan;
+use crate::plan::{Plan, Target};
 use crate::sys::{self, Address};
 
 /// How soon the thread notices its end.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// The route to `plan`'s target.
+/// The routes to `plan`'s targets, in their order.
 ///
 /// # Errors
 /// The name has no address, or a source address is not of this machine.
-pub(crate) fn route(plan: &Plan) -> Result<Arc<Route>, Failure> {
+pub(crate) fn routes(plan: &Plan) -> Result<Vec<Arc<Route>>, Failure> {
     let sources = &plan.connections.source_addresses;
     for source in sources {
         sys::check_source(*source).map_err(|e| {
@@ -28,18 +28,35 @@ pub(crate) fn route(plan: &Plan) -> Result<Arc<Route>, Failure> {
             ))
         })?;
     }
-    Ok(Arc::new(Route::new(resolve(plan)?, sources)))
+    plan.targets.iter().map(|target| Ok(Arc::new(Route::new(resolve(plan, target)?, sources)))).collect()
 }
 
-/// The target's current addresses that our source addresses can reach.
-fn resolve(plan: &Plan) -> Result<Vec<Address>, Failure> {
-    if let Some(socket) = &plan.connections.unix {
+/// The current addresses of `target`, or of its proxy, that our source addresses can reach.
+fn resolve(plan: &Plan, target: &Target) -> Result<Vec<Address>, Failure> {
+    if let Some(socket) = &target.unix {
         return Ok(vec![Address::unix(socket)?]);
     }
-    let (key, host, port) = match &plan.connections.connect_to {
-        Some((host, port)) => ("connect_to", host.as_str(), *port),
-        None => ("base_url", plan.target.host.as_str(), plan.target.port),
+    let is_refused = |ip: IpAddr| plan.refuses_link_local && is_link_local(ip);
+    let link_local = |key: &str, host: &str, ip: IpAddr| {
+        Failure::incomplete(format!(
+            "{key}: `{host}` is {ip}, a link-local address, in a plan that this worker did not bring: nothing is sent \
+             there unless --allow-target {host} names it"
+        ))
     };
+    // A name that a proxy resolves cannot be checked here.
+    if let (Some(_), Ok(ip)) = (&target.proxy, target.host.parse())
+        && is_refused(ip)
+    {
+        return Err(link_local("base_url", &target.host, ip));
+    }
+    let own_key =
+        if target.name.is_empty() { "base_url".to_owned() } else { format!("targets.{}", target.name) };
+    let key = match (&target.proxy, &target.connect_to) {
+        (Some(_), _) => "proxy",
+        (None, Some(_)) => "connect_to",
+        (None, None) => own_key.as_str(),
+    };
+    let (host, port) = target.peer();
     let found: Vec<SocketAddr> = (host, port)
         .to_socket_addrs()
         .map_err(|e| Failure::incomplete(format!("{key}: the host `{host}` cannot be resolved: {e}")))?
@@ -47,13 +64,8 @@ fn resolve(plan: &Plan) -> Result<Vec<Address>, Failure> {
     if found.is_empty() {
         return Err(Failure::incomplete(format!("{key}: the host `{host}` has no address")));
     }
-    let is_refused = |address: &&SocketAddr| plan.refuses_link_local && is_link_local(address.ip());
-    if let Some(refused) = found.iter().find(is_refused) {
-        return Err(Failure::incomplete(format!(
-            "{key}: `{host}` is {}, a link-local address, in a plan that this worker did not bring: nothing is sent \
-             there unless --allow-target {host} names it",
-            refused.ip()
-        )));
+    if let Some(refused) = found.iter().find(|address| is_refused(address.ip())) {
+        return Err(link_local(key, host, refused.ip()));
     }
     let has_family = |found: &SocketAddr| plan.connections.family.is_none_or(|family| family.has(found.ip()));
     if let (Some(family), false) = (plan.connections.family, found.iter().any(has_family)) {
@@ -91,15 +103,21 @@ pub(crate) struct Resolver {
 }
 
 impl Resolver {
-    /// Start at `plan`'s interval; `None`: it sets none.
+    /// Start one for each of `routes`, those of `plan`'s targets, at its interval; none if it sets none.
     ///
     /// # Errors
     /// When the system cannot start a thread.
-    pub(crate) fn start(plan: &Plan, route: &Arc<Route>) -> Result<Option<Self>, Failure> {
-        let Some(every_ns) = plan.connections.resolve_every_ns else { return Ok(None) };
-        let plan = plan.clone();
-        let look_up = move || resolve(&plan).map_err(|failure| failure.message);
-        Ok(Some(Self::repeat(Duration::from_nanos(every_ns), route.clone(), look_up)?))
+    pub(crate) fn start<'a>(
+        plan: &Plan,
+        routes: impl Iterator<Item = &'a Arc<Route>>,
+    ) -> Result<Vec<Self>, Failure> {
+        let Some(every_ns) = plan.connections.resolve_every_ns else { return Ok(Vec::new()) };
+        let begin = |(target, route): (&Target, &Arc<Route>)| {
+            let (plan, target) = (plan.clone(), target.clone());
+            let look_up = move || resolve(&plan, &target).map_err(|failure| failure.message);
+            Self::repeat(Duration::from_nanos(every_ns), route.clone(), look_up)
+        };
+        plan.targets.iter().zip(routes).map(begin).collect()
     }
 
     fn repeat(
@@ -169,11 +187,11 @@ mod tests {
                 "base_url: http://{host}:1\nload: {{requests: 1}}\nscenarios: [{{name: a, path: /}}]\n"
             );
             let mut plan = crate::plan::parse(&text, "p", &Default::default(), &|_| None).unwrap();
-            assert!(resolve(&plan).is_ok(), "{host}: a plan of one's own goes where it says");
+            assert!(routes(&plan).is_ok(), "{host}: a plan of one's own goes where it says");
             plan.refuses_link_local = true;
-            assert_eq!(resolve(&plan).is_ok(), is_reached, "{host}");
-            plan.connections.connect_to = Some(("169.254.169.254".into(), 80));
-            assert!(resolve(&plan).is_err());
+            assert_eq!(routes(&plan).is_ok(), is_reached, "{host}");
+            plan.targets[0].connect_to = Some(("169.254.169.254".into(), 80));
+            assert!(routes(&plan).is_err());
         }
     }
 

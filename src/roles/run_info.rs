@@ -2,9 +2,9 @@
 
 use crate::cli::{Options, Timestamps};
 use crate::fleet::messages::Key;
-use crate::plan::{Model, PartDigests, Plan, secrets};
+use crate::plan::{Model, PartDigests, Plan, Target, secrets};
 use crate::report::load_in_words;
-use crate::run::{DEFAULT_METRICS_SCENARIOS, DataInfo, RunInfo};
+use crate::run::{DEFAULT_METRICS_SCENARIOS, DataInfo, RunInfo, TargetInfo};
 
 pub(super) fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u32) -> RunInfo {
     let pieces = match &plan.load.model {
@@ -20,7 +20,7 @@ pub(super) fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u
         load: load_in_words(&plan.load),
         model: plan.model_name(),
         seed,
-        target: plan.origin(),
+        target: plan.main_target().origin(),
         base_url: base_url(plan),
         scenarios: plan.scenarios.iter().map(|s| (s.name.clone(), s.weight)).collect(),
         data: data(plan),
@@ -31,13 +31,33 @@ pub(super) fn run_info(plan: &Plan, options: &Options, seed: u64, connections: u
         pieces,
         timestamps: if options.timestamps == Timestamps::Kernel { "kernel" } else { "user" },
         connections,
-        insecure: plan.tls.as_ref().map(|tls| tls.insecure),
+        insecure: insecure(plan),
+        targets: targets(plan),
         metrics_scenarios: options.metrics_scenarios.unwrap_or(DEFAULT_METRICS_SCENARIOS),
         thresholds: plan.thresholds.clone(),
         labels: plan.labels.clone(),
         strict: options.strict,
         baseline: None,
     }
+}
+
+/// Whether a target's certificate is not checked; `None`: no target is https.
+fn insecure(plan: &Plan) -> Option<bool> {
+    plan.targets.iter().filter_map(|target| target.tls.as_ref()).map(|tls| tls.insecure).reduce(|a, b| a || b)
+}
+
+fn targets(plan: &Plan) -> Vec<TargetInfo> {
+    let scenarios = |number: usize| {
+        let all = plan.scenarios.iter().enumerate();
+        all.filter(move |(_, scenario)| scenario.target == number).map(|(i, _)| i).collect()
+    };
+    let info = |(number, target): (usize, &Target)| TargetInfo {
+        name: target.name.clone(),
+        url: url_of(plan, target),
+        proxy: target.proxy.as_ref().map(|proxy| format!("http://{}", proxy.authority)),
+        scenarios: scenarios(number),
+    };
+    plan.targets.iter().enumerate().map(info).collect()
 }
 
 fn data(plan: &Plan) -> Vec<DataInfo> {
@@ -60,7 +80,11 @@ pub(super) fn target_rate(plan: &Plan) -> Option<f64> {
 
 /// Where the plan's requests go, without secrets.
 pub(super) fn base_url(plan: &Plan) -> String {
-    format!("{}{}", plan.origin(), secrets::path(&plan.secrets.mask(&plan.path_prefix)))
+    url_of(plan, plan.main_target())
+}
+
+fn url_of(plan: &Plan, target: &Target) -> String {
+    format!("{}{}", target.origin(), secrets::path(&plan.secrets.mask(&target.path_prefix)))
 }
 
 /// The seed of the run with this key.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::abort::{Abort, AbortCause};
 use super::live::Live;
-use super::load_threads::{LoadThreads, Task};
+use super::load_threads::{LoadThreads, Task, peers};
 use super::resolver;
 use super::run_info::run_info;
 use super::signals::Interrupts;
@@ -164,7 +164,7 @@ fn measure(
     tls_files::warn_of_insecure(&plan);
     let baseline = baseline_file::read(options, &plan).map_err(Failure::usage)?;
     summary::check_writable(options).map_err(Failure::usage)?;
-    let route = resolver::route(&plan)?;
+    let peers = peers(resolver::routes(&plan)?, tls);
     let started_at = wall_clock();
     let info = RunInfo { baseline, ..run_info(&plan, options, seed, most) };
     let mut snapshot = Snapshot::new(info, threads.count, started_at);
@@ -175,7 +175,8 @@ fn measure(
     shared.update(|s| *s = snapshot);
     let stop = Stop::new(interrupts);
     *server = serve(options, shared, &stop)?;
-    if server.as_ref().is_some_and(|server| route.addresses().contains(&Address::Inet(server.addr()))) {
+    let leads_to = |addr| peers.iter().any(|peer| peer.route.addresses().contains(&Address::Inet(addr)));
+    if server.as_ref().is_some_and(|server| leads_to(server.addr())) {
         let own = "base_url is the address of this program's own status server";
         return Err(Failure::usage(format!(
             "{own}: start the target first, or move the server with --listen"
@@ -183,7 +184,7 @@ fn measure(
     }
     let clock = Clock::start();
     let spec = Arc::new(RunSpec::new(plan, seed).of_run(run_id, unix_origin_ns(&clock)));
-    let task = Task { options, spec, part: whole, threads: &threads, route, tls, clock };
+    let task = Task { options, spec, part: whole, threads: &threads, peers, clock };
     let spent = see_through(LoadThreads::start(task)?, options, shared, &stop)?;
     Ok(Measured::Run { spent })
 }

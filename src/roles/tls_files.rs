@@ -6,41 +6,55 @@ use std::path::Path;
 
 use super::log;
 use crate::load::{Pem, tls_config};
-use crate::plan::{Plan, quoted};
+use crate::plan::{Plan, Target, quoted};
 use crate::sys::TlsConfig;
 use crate::units::print_bytes;
 
 /// The largest PEM file, in bytes: a system's whole CA list has 250 KiB.
 const MAX_PEM_BYTES: usize = 4 << 20;
 
-/// The TLS configuration of `plan`; `None`: plain HTTP. File names are relative to `folder`.
+/// The TLS configuration of each of `plan`'s targets; `None`: plain HTTP. File names are relative to `folder`.
 ///
 /// # Errors
 /// The key, the file, the reason, and the remedy.
-pub(crate) fn read(plan: &Plan, folder: &Path) -> Result<Option<TlsConfig>, String> {
-    config(plan, &contents(plan, folder)?)
+pub(crate) fn read(plan: &Plan, folder: &Path) -> Result<Vec<Option<TlsConfig>>, String> {
+    configs(plan, &contents(plan, folder)?)
 }
 
-/// The TLS configuration of `plan` with the content of its files.
+/// The TLS configuration of each of `plan`'s targets with the content of its files.
 ///
 /// # Errors
 /// The fault in a file, and its remedy.
-pub(crate) fn config(plan: &Plan, pem: &Pem) -> Result<Option<TlsConfig>, String> {
-    plan.tls.as_ref().map(|tls| tls_config(tls, pem)).transpose()
+pub(crate) fn configs(plan: &Plan, files: &[Pem]) -> Result<Vec<Option<TlsConfig>>, String> {
+    let config = |(target, pem): (&Target, &Pem)| {
+        let config = target.tls.as_ref().map(|tls| tls_config(tls, pem)).transpose();
+        config.map_err(|message| of_target(target, &message))
+    };
+    plan.targets.iter().zip(files).map(config).collect()
 }
 
-/// Content of the files that `plan` names, relative to `folder`.
+/// Content of the files that each of `plan`'s targets names, relative to `folder`.
 ///
 /// # Errors
 /// The key, the file, the reason, and the remedy.
-pub(crate) fn contents(plan: &Plan, folder: &Path) -> Result<Pem, String> {
-    let Some(tls) = &plan.tls else { return Ok(Pem::default()) };
+pub(crate) fn contents(plan: &Plan, folder: &Path) -> Result<Vec<Pem>, String> {
+    let of = |target: &Target| of_tls(target, folder).map_err(|message| of_target(target, &message));
+    plan.targets.iter().map(of).collect()
+}
+
+fn of_tls(target: &Target, folder: &Path) -> Result<Pem, String> {
+    let Some(tls) = &target.tls else { return Ok(Pem::default()) };
     let file = |key, name: Option<&String>| name.map(|name| pem(key, &folder.join(name))).transpose();
     Ok(Pem {
         ca: file("tls.ca", tls.ca.as_ref())?,
         certificate: file("tls.cert", tls.client.as_ref().map(|own| &own.certificate))?,
         key: file("tls.key", tls.client.as_ref().map(|own| &own.key))?,
     })
+}
+
+/// A message about `tls`, with the place of the section.
+fn of_target(target: &Target, message: &str) -> String {
+    if target.name.is_empty() { message.to_owned() } else { format!("targets.{}.{message}", target.name) }
 }
 
 fn pem(key: &str, path: &Path) -> Result<Vec<u8>, String> {
@@ -67,7 +81,7 @@ pub(crate) fn folder(source: Option<&str>) -> &Path {
 
 /// Warn on standard error if the plan accepts any certificate.
 pub(super) fn warn_of_insecure(plan: &Plan) {
-    if plan.tls.as_ref().is_some_and(|tls| tls.insecure) {
+    if plan.targets.iter().filter_map(|target| target.tls.as_ref()).any(|tls| tls.insecure) {
         log::warning("insecure: any certificate is accepted, whoever answers may be somebody else");
     }
 }

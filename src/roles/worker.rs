@@ -104,7 +104,7 @@ struct WorkerService<'a> {
     clock: Clock,
     threads: Threads,
     /// The plan and the content of its PEM files.
-    plan: Option<(Plan, Pem)>,
+    plan: Option<(Plan, Vec<Pem>)>,
     run: Option<Key>,
     shared: Arc<SharedSnapshot>,
     control: CoordinatorClient,
@@ -114,7 +114,7 @@ struct WorkerService<'a> {
     load_threads: Option<LoadThreads>,
     /// The shard whose connections are being opened.
     settling: Option<Shard>,
-    /// The shard for which the route to the target is being resolved.
+    /// The shard for which the routes to the targets are being resolved.
     routing: Option<Shard>,
     collector: Option<JoinHandle<()>>,
     /// When the schedule begins on the worker's clock, in nanoseconds; 0: not set.
@@ -135,7 +135,7 @@ impl<'a> WorkerService<'a> {
         options: &'a Options,
         config: worker::Config,
         token: Option<&str>,
-        plan: Option<(Plan, Pem)>,
+        plan: Option<(Plan, Vec<Pem>)>,
         threads: Threads,
         shared: Arc<SharedSnapshot>,
         sender: Sender<Message>,
@@ -197,7 +197,7 @@ impl<'a> WorkerService<'a> {
                     self.feed(Event::Window(report))?;
                 }
                 Ok(Message::Ended) => self.load_ended()?,
-                Ok(Message::Route(part, route)) => self.go_by(part, route)?,
+                Ok(Message::Routes(part, routes)) => self.go_by(part, routes)?,
                 Err(_) => self.feed(Event::Tick)?,
             }
             self.settle()?;

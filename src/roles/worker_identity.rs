@@ -3,18 +3,28 @@
 use super::Failure;
 use crate::cli::Options;
 use crate::fleet::messages::MAX_SLOT;
-use crate::plan::Plan;
+use crate::plan::{Plan, Target};
 
 /// The variable that Kubernetes sets for each pod of an indexed job.
 const SLOT_VARIABLE: &str = "JOB_COMPLETION_INDEX";
 
 /// Check that `--allow-target` permits where the connections of a plan really go.
 pub(super) fn allowed(options: &Options, plan: &Plan) -> Result<(), String> {
+    plan.targets.iter().try_for_each(|target| is_allowed(options, target))
+}
+
+fn is_allowed(options: &Options, target: &Target) -> Result<(), String> {
     let allowed = &options.allowed_targets;
-    let named = (plan.target.host.clone(), plan.target.port);
-    let (host, port) = plan.connections.connect_to.clone().unwrap_or(named);
-    let is_allowed = || allowed.iter().any(|target| target.allows(&host, port));
-    match &plan.connections.unix {
+    // Through a proxy both are reached.
+    let (host, port) = match &target.proxy {
+        Some(proxy) if allowed.iter().any(|allowed| allowed.allows(&target.host, target.port)) => {
+            (proxy.host.as_str(), proxy.port)
+        }
+        Some(_) => (target.host.as_str(), target.port),
+        None => target.peer(),
+    };
+    let is_allowed = || allowed.iter().any(|target| target.allows(host, port));
+    match &target.unix {
         _ if allowed.is_empty() => Ok(()),
         Some(socket) if allowed.iter().any(|target| target.allows_socket(socket)) => Ok(()),
         Some(socket) => Err(format!(
@@ -34,7 +44,7 @@ pub(super) fn allowed_from_elsewhere(options: &Options, plan: &mut Plan) -> Resu
     if !options.allowed_targets.is_empty() {
         return Ok(());
     }
-    if let Some(socket) = &plan.connections.unix {
+    if let Some(socket) = plan.targets.iter().find_map(|target| target.unix.as_ref()) {
         return Err(format!(
             "the plan, which this worker did not bring, leads to the socket {socket}: nothing is sent there unless \
              --allow-target unix:{socket} names it"

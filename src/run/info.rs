@@ -34,6 +34,8 @@ pub struct RunInfo {
     pub base_url: String,
     /// Name and weight per scenario, in the plan's order.
     pub scenarios: Vec<(String, u32)>,
+    /// Where requests go: the target of `base_url`, then those with names.
+    pub targets: Vec<TargetInfo>,
     /// The plan's data sets.
     pub data: Vec<DataInfo>,
     /// Number of requests to send, if the plan limits it.
@@ -62,6 +64,19 @@ pub struct RunInfo {
     pub strict: bool,
     /// The earlier run to compare with.
     pub baseline: Option<Arc<BaselineRun>>,
+}
+
+/// A target of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetInfo {
+    /// Its name in the plan; empty: that of `base_url`.
+    pub name: String,
+    /// Its origin and path prefix, without secrets.
+    pub url: String,
+    /// The URL of its proxy, without user and password.
+    pub proxy: Option<String>,
+    /// The scenarios that send to it, by index.
+    pub scenarios: Vec<usize>,
 }
 
 /// A data set of the plan.
@@ -108,6 +123,7 @@ impl RunInfo {
             target: "–".to_owned(),
             base_url: "–".to_owned(),
             scenarios: Vec::new(),
+            targets: Vec::new(),
             data: Vec::new(),
             requests: None,
             duration_ns: None,

@@ -14,7 +14,7 @@ pub use failure::FirstFailure;
 pub(crate) use failure::{detail_text, first_text};
 pub use fleet::Fleet;
 pub(crate) use info::DEFAULT_METRICS_SCENARIOS;
-pub use info::{DataInfo, RunInfo};
+pub use info::{DataInfo, RunInfo, TargetInfo};
 pub use intervals::Intervals;
 pub use shared::SharedSnapshot;
 pub use snapshot::Snapshot;

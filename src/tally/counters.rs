@@ -47,7 +47,9 @@ named_enum! {
         ReceiveDelay = "receive_delay",
         /// From the connect call to the established TCP connection.
         ConnectTime = "connect_time",
-        /// From the established TCP connection to the end of the TLS handshake.
+        /// From the established TCP connection with a proxy to its response to CONNECT.
+        TunnelTime = "tunnel_time",
+        /// From the established TCP connection or tunnel to the end of the TLS handshake.
         TlsTime = "tls_time",
         /// From the send to the first byte of the response.
         FirstByteTime = "first_byte_time",

@@ -32,6 +32,8 @@ named_enum! {
         ConnectUnreachable = "connect_unreachable",
         /// The connection was not established before the connect deadline passed.
         ConnectTimeout = "connect_timeout",
+        /// The proxy did not open a tunnel to the target.
+        ProxyFailed = "proxy_failed",
         /// TLS failed: in the handshake, or by an alert or a damaged record after it.
         TlsFailed = "tls_failed",
         /// The connection was reset before the response was complete.
@@ -62,6 +64,7 @@ impl Outcome {
             Self::ConnectRefused => "the target refused the connection",
             Self::ConnectUnreachable => "the target could not be reached",
             Self::ConnectTimeout => "no connection within `load.connect_timeout`",
+            Self::ProxyFailed => "the proxy did not open a tunnel to the target",
             Self::TlsFailed => "no TLS connection, or one that was broken off",
             Self::Reset => "the connection was reset before the response was complete",
             Self::ClosedEarly => "the target closed the connection before the response was complete",

@@ -6,7 +6,8 @@
 use std::fmt;
 
 use crate::plan::{
-    DEFAULT_MAX_BODY_BYTES, DEFAULT_OPEN_CONNECTIONS, Load, Model, Plan, Shard, likely_mistakes, shard_load,
+    DEFAULT_MAX_BODY_BYTES, DEFAULT_OPEN_CONNECTIONS, Load, Model, Plan, Shard, Target, likely_mistakes,
+    shard_load,
 };
 use crate::schedule::{Arrivals, Picker, Piece};
 use crate::tally::{Merged, Row, RowTimer, Tally, Timer};
@@ -123,9 +124,10 @@ pub struct Preflight {
 /// Check `shard` of `plan` with `threads` load threads on `machine`.
 pub fn check(plan: &Plan, shard: Shard, threads: usize, busy_poll: bool, machine: &Machine) -> Preflight {
     let mut flight = Preflight::default();
-    let connections = shard_load(plan, shard).connections;
+    let each = shard_load(plan, shard).connections;
+    let connections = each.saturating_mul(plan.targets.len() as u32);
     file_descriptors(connections, threads, machine, &mut flight);
-    local_ports(plan, connections, machine, &mut flight);
+    local_ports(plan, each.saturating_mul(sharing_ports(plan)), machine, &mut flight);
     memory(plan, connections, threads, machine, &mut flight);
     if let Some(quota) = machine.binding_quota().filter(|_| busy_poll) {
         flight.refusals.push(format!(
@@ -154,10 +156,12 @@ pub fn fit_default_connections(
 ) -> Option<String> {
     let Model::Open { connections: None, .. } = plan.load.model else { return None };
     let wanted = u64::from(shard_load(plan, shard).connections);
+    let targets = plan.targets.len() as u64;
     let descriptors = machine.fd_hard.max(machine.fd_soft).saturating_sub(own_descriptors(threads, machine));
-    let ports = available_ports(plan, machine).unwrap_or(u64::MAX);
+    let descriptors = descriptors / targets;
+    let ports = available_ports(plan, machine).unwrap_or(u64::MAX) / u64::from(sharing_ports(plan));
     let memory = machine.memory_available_bytes.map_or(u64::MAX, |bytes| {
-        bytes.saturating_sub(memory_bytes(plan, 0, threads)) / connection_bytes(plan)
+        bytes.saturating_sub(memory_bytes(plan, 0, threads)) / connection_bytes(plan) / targets
     });
     let rooms =
         [(descriptors, Resource::FileDescriptors), (ports, Resource::LocalPorts), (memory, Resource::Memory)];
@@ -221,10 +225,17 @@ fn own_descriptors(threads: usize, machine: &Machine) -> u64 {
 
 /// Local ports of all source addresses; `None`: unknown, or none are needed.
 fn available_ports(plan: &Plan, machine: &Machine) -> Option<u64> {
-    let (first, last) = machine.local_ports.filter(|_| plan.connections.unix.is_none())?;
+    let (first, last) =
+        machine.local_ports.filter(|_| plan.targets.iter().any(|target| target.unix.is_none()))?;
     // Each local address has all of the ports.
     let sources = plan.connections.source_addresses.len().max(1) as u64;
     Some((u64::from(last.saturating_sub(first)) + 1) * sources)
+}
+
+/// The most targets whose connections go to the same host and port, and so share the local ports; at least 1.
+fn sharing_ports(plan: &Plan) -> u32 {
+    let peers = || plan.targets.iter().filter(|target| target.unix.is_none()).map(Target::peer);
+    peers().map(|peer| peers().filter(|other| *other == peer).count() as u32).max().unwrap_or(1)
 }
 
 fn file_descriptors(connections: u32, threads: usize, machine: &Machine, flight: &mut Preflight) {
@@ -358,7 +369,8 @@ fn memory_bytes(plan: &Plan, connections: u32, threads: usize) -> u64 {
 
 /// Our memory per connection, without kept bodies.
 fn connection_bytes(plan: &Plan) -> u64 {
-    CONNECTION_BYTES + plan.tls.as_ref().map_or(0, |_| TLS_CONNECTION_BYTES) + rendered_bytes(plan)
+    let is_secure = plan.targets.iter().any(|target| target.tls.is_some());
+    CONNECTION_BYTES + if is_secure { TLS_CONNECTION_BYTES } else { 0 } + rendered_bytes(plan)
 }
 
 /// Expected bytes of the merged counts of one window of a plan of `steps` steps.

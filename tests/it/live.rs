@@ -29,6 +29,7 @@ pub fn snapshot() -> Snapshot {
         target: "http://127.0.0.1:8081".into(),
         base_url: "http://127.0.0.1:8081/v1".into(),
         scenarios: vec![("Get users".into(), 2), ("say \"hi\" \\ twice".into(), 1)],
+        targets: Vec::new(),
         data: Vec::new(),
         requests: None,
         duration_ns: Some(10_000_000_000),

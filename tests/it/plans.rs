@@ -59,14 +59,14 @@ fn the_first_sample_is_ten_connections_a_hundred_requests_two_to_one() {
     assert_eq!(users.headers[0], ("Authorization".into(), "Bearer dummy-token".into()));
     assert_eq!(users.headers[1], ("Content-Type".into(), "application/json".into()));
     assert!(plan.scenarios.iter().all(|s| s.timeout_ns == 5 * S && s.headers.len() == 2));
-    assert_eq!(plan.target.authority, "127.0.0.1:8081");
+    assert_eq!(plan.targets[0].authority, "127.0.0.1:8081");
 }
 
 #[test]
 fn an_https_target_is_checked_unless_the_plan_says_otherwise() {
     let plan = parse(SAMPLE).unwrap();
-    assert_eq!((plan.target.port, plan.target.authority.as_str()), (443, "api.example.com"));
-    assert_eq!(plan.origin(), "https://api.example.com");
+    assert_eq!((plan.targets[0].port, plan.targets[0].authority.as_str()), (443, "api.example.com"));
+    assert_eq!(plan.targets[0].origin(), "https://api.example.com");
     let careful = Tls {
         ca: None,
         client: None,
@@ -75,7 +75,7 @@ fn an_https_target_is_checked_unless_the_plan_says_otherwise() {
         resumption: true,
         versions: Versions::Both,
     };
-    assert_eq!(plan.tls, Some(careful));
+    assert_eq!(plan.targets[0].tls, Some(careful));
     let tls =
         "tls: {ca: a.pem, cert: b.pem, key: c.pem, server_name: x, resumption: false, min_version: 1.3}";
     let plan = parse(&format!("{SAMPLE}{tls}\n")).unwrap();
@@ -88,10 +88,11 @@ fn an_https_target_is_checked_unless_the_plan_says_otherwise() {
         resumption: false,
         versions: Versions::Only13,
     };
-    assert_eq!(plan.tls, Some(tls));
+    assert_eq!(plan.targets[0].tls, Some(tls));
     let insecure = format!("{SAMPLE}tls:\n  insecure: ${{NO_CARE}}\n  max_version: '1.2'\n");
     let env = |name: &str| (name == "NO_CARE").then(|| "true".to_owned());
-    let tls = plan::parse(&insecure, "plan", &Overrides::default(), &env).unwrap().tls.unwrap();
+    let tls =
+        plan::parse(&insecure, "plan", &Overrides::default(), &env).unwrap().targets[0].tls.clone().unwrap();
     assert_eq!((tls.insecure, tls.versions), (true, Versions::Only12));
 }
 
@@ -161,7 +162,7 @@ scenarios:
     let faults = parse(text).unwrap_err();
     assert_eq!(places(&faults), ["6:12: scenarios[0].name"], "{faults}");
     let plan = parse(&text.replace("${YAML:-x}", "n")).unwrap();
-    assert_eq!((plan.target.port, plan.load.requests), (8081, Some(25)));
+    assert_eq!((plan.targets[0].port, plan.load.requests), (8081, Some(25)));
     assert_eq!(plan.load.model, Model::Closed { connections: 25 });
     let scenario = &plan.scenarios[0];
     assert_eq!((scenario.path.as_str(), scenario.body.as_slice()), ("/a", b"${N}".as_slice()));

@@ -30,6 +30,7 @@ fn tls() -> Tls {
 fn scenario(name: &str, weight: u32) -> Scenario {
     Scenario {
         name: name.into(),
+        target: 0,
         weight,
         method: "GET".into(),
         path: "/v1/users?key=hunter2".into(),
@@ -49,10 +50,8 @@ fn closed(connections: u32, requests: Option<u64>) -> Plan {
         name: None,
         source: "loadplan.yaml".into(),
         digest: "sha256:0".into(),
-        target: Target { host: "10.0.0.7".into(), port: 81, authority: "10.0.0.7:81".into() },
+        targets: vec![Target::plain("10.0.0.7", 81)],
         text: None,
-        path_prefix: String::new(),
-        tls: None,
         load: Load {
             model: Model::Closed { connections },
             warmup_ns: 0,
@@ -165,8 +164,9 @@ fn closing_every_connection_is_warned_of_when_ports_run_out() {
     let from_two = || Connections { source_addresses: sources.clone(), ..one_each() };
     assert_eq!(churn(266.0, from_two()).warnings, [""; 0]);
     assert!(only(&churn(267.0, from_two()).warnings).contains("16,000"));
-    let local = Connections { unix: Some("/run/app.sock".into()), ..one_each() };
-    assert_eq!(churn(1e5, local).warnings, [""; 0]);
+    let mut local = Plan { connections: one_each(), ..open(1e5, 10, Arrivals::Even) };
+    local.targets[0].unix = Some("/run/app.sock".into());
+    assert_eq!(fly(&local, |m| m.local_ports = Some((1_000, 8_999))).warnings, [""; 0]);
     assert_eq!(
         fly(&open(1e5, 10, Arrivals::Even), |_| ()).warnings,
         [""; 0],
@@ -218,7 +218,11 @@ fn memory_grows_with_connections_threads_and_scenarios() {
     let mut more = closed(10, None);
     more.scenarios.push(scenario("Third", 1));
     assert_eq!(bytes(&closed(1_010, None), 2) - bytes(&plan, 2), 1_000 * 4_096);
-    let secure = |connections| Plan { tls: Some(tls()), ..closed(connections, None) };
+    let secure = |connections| {
+        let mut plan = closed(connections, None);
+        plan.targets[0].tls = Some(tls());
+        plan
+    };
     assert_eq!(bytes(&secure(1_010), 2) - bytes(&secure(10), 2), 1_000 * (4_096 + 12_288));
     assert!(bytes(&plan, 3) > bytes(&plan, 2));
     // Six tallies of four series of 27,648 buckets, which have four bytes each and the index one eighth of that.
@@ -375,9 +379,9 @@ fn the_page_shows_how_connections_are_made() {
         most_age_ns: Some(60 * S),
         resolve_every_ns: Some(30 * S),
         source_addresses: vec!["127.0.0.2".parse().unwrap(), "127.0.0.3".parse().unwrap()],
-        connect_to: Some(("10.0.0.8".into(), 82)),
         ..Connections::default()
     };
+    plan.targets[0].connect_to = Some(("10.0.0.8".into(), 82));
     plan.scenarios[0].first_byte_timeout_ns = Some(S);
     plan.scenarios[0].follow_redirects = 3;
     golden("check_connections.txt", &lasting(&page(&plan)));
@@ -423,7 +427,7 @@ fn a_count_that_nobody_knows_is_shown_as_shares() {
 fn a_target_on_this_machine_is_noted() {
     let is_noted = |host: &str| {
         let mut plan = closed(1, Some(3));
-        plan.target.host = host.into();
+        plan.targets[0].host = host.into();
         page(&plan).lines().any(|line| line.starts_with("target ") && line.contains('('))
     };
     assert!(!is_noted("10.0.0.7"));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, unbounded};
 use loadtester::client::RunSpec;
-use loadtester::load::{self, Control, Job, Route, TALLIES_PER_THREAD};
+use loadtester::load::{self, Control, Job, Peer, Route, TALLIES_PER_THREAD};
 use loadtester::plan::{self, Overrides, Shard};
 use loadtester::sys::{Address, Clock};
 use loadtester::tally::{Merged, Tally};
@@ -279,12 +279,11 @@ fn load_thread(load: &str, route: &Arc<Route>, mut watch: impl FnMut() -> bool) 
     }
     let (control, clock) = (Arc::new(Control::default()), Clock::start());
     let thread = load::spawn(Job {
-        tls: None,
         thread: 0,
         core: None,
         spec: Arc::new(RunSpec::new(plan, 1)),
         share,
-        route: route.clone(),
+        peers: [Peer { route: route.clone(), tls: None }].into(),
         clock,
         kernel_timestamps: true,
         busy_poll: false,
@@ -297,7 +296,7 @@ fn load_thread(load: &str, route: &Arc<Route>, mut watch: impl FnMut() -> bool) 
         timetables: crossbeam_channel::never(),
     })
     .unwrap();
-    assert_eq!(settled.recv().unwrap().reached, Ok(true));
+    assert_eq!(*settled.recv().unwrap().reached, [Ok(true)]);
     control.start(clock.now() + 1);
     let mut total = Merged::new(1);
     while let Ok(mut window) = windows.recv() {

@@ -37,6 +37,12 @@ pub fn run_info() -> RunInfo {
         seed: 7,
         target: "http://127.0.0.1:8081".to_owned(),
         base_url: "http://127.0.0.1:8081/v1".into(),
+        targets: vec![loadtester::run::TargetInfo {
+            name: String::new(),
+            url: "http://127.0.0.1:8081/v1".into(),
+            proxy: None,
+            scenarios: vec![0, 1],
+        }],
         scenarios: vec![("Get users".to_owned(), 2), ("Create user".to_owned(), 1)],
         data: Vec::new(),
         requests: None,

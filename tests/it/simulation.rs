@@ -76,12 +76,19 @@ struct World {
     lapses: bool,
     /// Every action with its instant.
     actions: Sha256,
+    /// The hosts of the targets, and how many connections each has.
+    hosts: Vec<String>,
+    each: u32,
+    /// How often the second target refuses, if there is one.
+    second_refuses: u32,
 }
 
 impl World {
     fn new(plan: Plan, share: ShardLoad, mood: TargetBehavior, seed: u64) -> Self {
         let scenarios = plan.scenarios.len();
-        let n = share.connections as usize;
+        let hosts: Vec<String> = plan.targets.iter().map(|target| target.host.clone()).collect();
+        let each = share.connections;
+        let n = each as usize * hosts.len();
         let client = Client::new(Arc::new(RunSpec::new(plan, seed)), share, Box::new(Tally::new(scenarios)));
         Self {
             client,
@@ -97,6 +104,9 @@ impl World {
             permitted_until: u64::MAX,
             lapses: seed.is_multiple_of(3),
             actions: Sha256::new(),
+            hosts,
+            each,
+            second_refuses: mood.refuses,
         }
     }
 
@@ -130,7 +140,8 @@ impl World {
                 Action::Connect(c) => {
                     assert!(!self.open[c as usize], "connection {c} has a socket already");
                     self.open[c as usize] = true;
-                    let news = if self.chance(self.mood.refuses) {
+                    let refuses = if c < self.each { self.mood.refuses } else { self.second_refuses };
+                    let news = if self.chance(refuses) {
                         TargetEvent::ConnectFailed
                     } else {
                         TargetEvent::Connected
@@ -147,8 +158,11 @@ impl World {
     fn send(&mut self, c: u32) {
         assert!(self.now < self.permitted_until, "a request is sent without permission");
         assert!(self.open[c as usize], "connection {c} has no socket");
-        let length = self.client.outgoing(c).len();
+        let outgoing = self.client.outgoing(c);
+        let length = outgoing.len();
         assert!(length > 0);
+        let host = format!("\r\nHost: {}\r\n", self.hosts[(c / self.each) as usize]);
+        assert!(outgoing.windows(host.len()).any(|w| w == host.as_bytes()), "sent to another target");
         if self.chance(self.mood.short_writes) {
             self.client.sent(c, length / 2);
             let after = self.latency();
@@ -334,6 +348,7 @@ fn figures(tally: &Merged, outstanding: u64, actions: &str) -> String {
     lines.extend(
         failure_samples.map(|s| format!("broken.{} {} {} {}", s.broken.name(), s.at_ns, s.step.0, s.status)),
     );
+    lines.retain(|line| !line.contains("tunnel_time") && !line.contains("proxy_failed"));
     lines.join("\n")
 }
 
@@ -342,11 +357,17 @@ fn figures(tally: &Merged, outstanding: u64, actions: &str) -> String {
 /// an earlier build.
 const CLOSED: &str = "182ada36944834258dfef0e4a8806d911c09aa66b4444f4282241b2fbdb7159d";
 const OPEN: &str = "4b67a5bc4eff154c78d563a57ca00bb9a6becf806b3a89bcec77ac1647b59ce5";
+const TARGETS: &str = "";
 const EXPECTATIONS: &str = "17a618600c36f08d28039a9efa9883c4eaf2b56fcd0be3c6a58d6c55199f2100";
+
+fn target(name: &str) -> Target {
+    Target { authority: name.into(), ..Target::plain(name, 80) }
+}
 
 fn plan(model: Model, requests: Option<u64>, duration_ns: Option<u64>, warmup_ns: u64) -> Plan {
     let scenario = |name: &str, weight, timeout_ns| Scenario {
         name: name.into(),
+        target: 0,
         weight,
         method: "GET".into(),
         path: "/".into(),
@@ -363,10 +384,8 @@ fn plan(model: Model, requests: Option<u64>, duration_ns: Option<u64>, warmup_ns
         name: None,
         source: "simulation".into(),
         digest: String::new(),
-        target: Target { host: "target".into(), port: 80, authority: "target".into() },
+        targets: vec![target("target")],
         text: None,
-        path_prefix: String::new(),
-        tls: None,
         load: Load { model, warmup_ns, drain_ns: S, requests, duration_ns },
         connections: Connections::default(),
         scenarios: vec![scenario("a", 2, 50 * MS), scenario("b", 1, 80 * MS)],
@@ -485,6 +504,47 @@ fn an_open_run_accounts_for_every_request_whatever_the_target_does() {
         let model = Model::Open { pieces, arrivals, connections: given.then_some(connections), backlog };
         let plan = with_any_policy(plan(model, None, duration, warmup), rng);
         World::new(plan, share, mood(rng), seed).run().figures
+    });
+}
+
+/// Two targets, one of which may be out of reach: each request goes to its own, and all are accounted for.
+#[test]
+fn a_run_with_two_targets_accounts_for_every_request() {
+    for_seeds("targets", TARGETS, |seed, rng| {
+        let connections = rng.u32(1..20);
+        let (is_closed, requests, backlog) = (rng.bool(), rng.u64(1..300), rng.u32(1..50));
+        let (model, duration, share) = if is_closed {
+            let duration = rng.bool().then(|| rng.u64(1..300) * MS);
+            let share = ShardLoad { connections, requests: Some(0..requests), backlog: 0, arrivals: (0, 1) };
+            (Model::Closed { connections }, duration, share)
+        } else {
+            let rate = f64::from(rng.u32(1..3_000));
+            let pieces = vec![Piece { from: rate, to: rate, length_ns: rng.u64(1..400) * MS }];
+            let duration = Some(pieces[0].length_ns);
+            let connections_of_plan = rng.bool().then_some(connections);
+            let arrivals = Arrivals::Even;
+            let model = Model::Open { pieces, arrivals, connections: connections_of_plan, backlog };
+            (model, duration, ShardLoad { connections, requests: None, backlog, arrivals: (0, 1) })
+        };
+        let mut plan = with_any_policy(plan(model, is_closed.then_some(requests), duration, 0), rng);
+        plan.targets.push(Target { name: "second".into(), ..target("second") });
+        plan.scenarios[1].target = 1;
+        let mood = mood(rng);
+        let mut world = World::new(plan, share, mood, seed);
+        let is_out_of_reach = rng.u32(0..3) == 0;
+        world.second_refuses = if is_out_of_reach { 1_000 } else { mood.refuses };
+        let is_friendly = mood.refuses + mood.ignores + mood.resets + mood.junk + mood.redirects == 0;
+        let Played { tally, outstanding, figures } = world.run();
+        let [first, second] = tally.rows() else { panic!("two scenarios") };
+        if is_out_of_reach {
+            assert_eq!(second.counter(RowCounter::Sent), 0);
+        }
+        if is_closed && duration.is_none() && is_friendly && outstanding == 0 && !seed.is_multiple_of(3) {
+            // The same split as with one target, whatever the second does.
+            let shares = loadtester::schedule::Picker::new(&[2, 1], seed).unwrap().shares(requests, 2);
+            assert_eq!([first, second].map(|row| row.counter(RowCounter::Due)), shares[..]);
+        }
+        figures
     });
 }
 

@@ -35,6 +35,7 @@ fn run(thresholds: &[&str]) -> Snapshot {
         target: "http://127.0.0.1:1".into(),
         base_url: "http://127.0.0.1:8081/v1".into(),
         scenarios: vec![("Get users".into(), 1), ("other".into(), 1)],
+        targets: Vec::new(),
         data: Vec::new(),
         requests: None,
         duration_ns: Some(10 * SECOND),

@@ -16,6 +16,7 @@ fn end_of(duration_s: Option<u64>, measured_s: f64) -> f64 {
         target: String::new(),
         base_url: "http://127.0.0.1:8081/v1".into(),
         scenarios: vec![("a".to_owned(), 1)],
+        targets: Vec::new(),
         data: Vec::new(),
         requests: None,
         duration_ns: duration_s.map(|s| s * 1_000_000_000),

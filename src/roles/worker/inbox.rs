@@ -21,8 +21,8 @@ pub(super) enum Message {
     Window(Box<MergedWindow>),
     /// The collector has ended.
     Ended,
-    /// The route to the target, resolved for this shard.
-    Route(Shard, Result<Arc<Route>, Failure>),
+    /// The routes to the targets, resolved for this shard.
+    Routes(Shard, Result<Vec<Arc<Route>>, Failure>),
 }
 
 /// A bounded channel to the main thread.

@@ -1,4 +1,4 @@
-//! Prepares a worker for its shard: resolves the target, starts threads and opens their first connections.
+//! Prepares a worker for its shard: resolves the targets, starts threads and opens their first connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::client::RunSpec;
 use crate::fleet::worker::Event;
 use crate::load::Route;
 use crate::plan::Shard;
-use crate::roles::load_threads::{LoadThreads, Task};
+use crate::roles::load_threads::{LoadThreads, Task, peers};
 use crate::roles::run_info::{run_info, seed_of};
 use crate::roles::timing::{unix_origin_ns, wall_clock};
 use crate::roles::{Failure, log, machine, resolver, tls_files};
@@ -18,7 +18,7 @@ use crate::verdict::preflight;
 use crate::verdict::rows::check_rows;
 
 impl WorkerService<'_> {
-    /// Resolve the target on a separate thread: resolution may take longer than a lease, and heartbeats have
+    /// Resolve the targets on a separate thread: resolution may take longer than a lease, and heartbeats have
     /// to go on.
     pub(super) fn find_route(&mut self, part: Shard) -> Result<(), Failure> {
         let Some((plan, _)) = self.plan.clone() else {
@@ -26,26 +26,30 @@ impl WorkerService<'_> {
         };
         self.routing = Some(part);
         let sender = self.sender.clone();
-        let find = move || drop(sender.send(Message::Route(part, resolver::route(&plan))));
+        let find = move || drop(sender.send(Message::Routes(part, resolver::routes(&plan))));
         std::thread::Builder::new().name("route".to_owned()).spawn(find)?;
         Ok(())
     }
 
     /// Start the load threads, unless another shard has been ordered meanwhile.
-    pub(super) fn go_by(&mut self, part: Shard, route: Result<Arc<Route>, Failure>) -> Result<(), Failure> {
+    pub(super) fn go_by(
+        &mut self,
+        part: Shard,
+        routes: Result<Vec<Arc<Route>>, Failure>,
+    ) -> Result<(), Failure> {
         if self.routing != Some(part) {
             return Ok(());
         }
         self.routing = None;
-        match route.and_then(|route| self.prepare(part, route)) {
+        match routes.and_then(|routes| self.prepare(part, routes)) {
             Ok(load_threads) => (self.load_threads, self.settling) = (Some(load_threads), Some(part)),
             Err(failure) => return self.feed(Event::Prepared(part, Err(failure.message))),
         }
         Ok(())
     }
 
-    fn prepare(&mut self, part: Shard, route: Arc<Route>) -> Result<LoadThreads, Failure> {
-        let (mut plan, pem) = self.plan.clone().ok_or_else(|| Failure::incomplete("there is no plan"))?;
+    fn prepare(&mut self, part: Shard, routes: Vec<Arc<Route>>) -> Result<LoadThreads, Failure> {
+        let (mut plan, pems) = self.plan.clone().ok_or_else(|| Failure::incomplete("there is no plan"))?;
         // All workers of a run derive the same seed from its key.
         let seed = seed_of(self.run.unwrap_or(self.key));
         check_rows(&plan, seed).map_err(Failure::usage)?;
@@ -61,14 +65,14 @@ impl WorkerService<'_> {
         if let Some(soft) = flight.raise_fd_to {
             sys::limits::raise_file_descriptors(soft)?;
         }
-        let tls = tls_files::config(&plan, &pem).map_err(Failure::usage)?;
+        let peers = peers(routes, tls_files::configs(&plan, &pems).map_err(Failure::usage)?);
         let most = preflight::most_connections(&plan.load);
         let info = run_info(&plan, self.options, seed, most);
         self.shared.update(|s| *s = Snapshot::new(info, threads, wall_clock()));
         let (options, threads, clock) = (self.options, &self.threads, self.clock);
         let run_id = self.run.unwrap_or(self.key).to_string();
         let spec = Arc::new(RunSpec::new(plan, seed).of_run(run_id, unix_origin_ns(&clock)));
-        let load_threads = LoadThreads::start(Task { options, spec, part, threads, route, tls, clock })?;
+        let load_threads = LoadThreads::start(Task { options, spec, part, threads, peers, clock })?;
         load_threads.control.permit(0);
         Ok(load_threads)
     }
