@@ -146,6 +146,7 @@ impl Pool {
         while let Some(c) = self.wanted.pop_front() {
             self.unused_of(c).opening -= 1;
         }
+        self.unused.iter_mut().for_each(|target| target.spare.clear());
         for c in 0..self.connections.len() as u32 {
             if self.get(c).state != State::Connecting {
                 self.make_ready(c);
