@@ -67,6 +67,11 @@ fn canonical_request(head: &[u8], digest: &str, is_s3: bool) -> (String, String)
     let mut lines = text.split("\r\n");
     let mut words = lines.next().unwrap_or_default().split(' ');
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or("/"));
+    // A request to a forwarding proxy has a whole URL, of which the target sees the path.
+    let target = match target.strip_prefix("http://") {
+        Some(rest) => rest.find('/').map_or("/", |at| &rest[at..]),
+        None => target,
+    };
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let mut pairs: Vec<(&str, &str)> = query
         .split('&')
@@ -133,6 +138,16 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_to_a_proxy_is_signed_as_the_target_sees_it() {
+        let canonical = |line: &str| {
+            let head = format!("GET {line} HTTP/1.1\r\nHost: a\r\nProxy-Authorization: Basic eA==\r\n");
+            canonical_request(head.as_bytes(), "0", false)
+        };
+        assert_eq!(canonical("http://a/b%20c?d=1"), canonical("/b%20c?d=1"));
+        assert_eq!(canonical("/").1, "host");
+    }
 
     fn signer(service: &str, session_token: Option<&str>) -> Signer {
         Signer::new(&AwsSigV4 {

@@ -86,7 +86,7 @@ pub(super) fn choose(
 
 /// Whether the target is on this machine.
 fn is_local(url: &Url) -> bool {
-    let host = url.target.host.as_str();
+    let host = url.target.host.trim_end_matches('.');
     let is_loopback = |ip: IpAddr| ip.to_canonical().is_loopback();
     url.unix.is_some()
         || host == "localhost"

@@ -14,8 +14,8 @@ use super::availability::Availability;
 use super::figures::scenario::Scenario;
 use super::figures::{
     BaselineFigures, BrokenExpectation, Connections, DataFigures, Histograms, Instrument, InstrumentFigures,
-    Latency, Outcomes, Point, Rate, Threshold, Tls, Totals, Verdict, protocol_errors, public_source,
-    status_codes, timeline,
+    Latency, Outcomes, Point, Rate, TargetFigures, Threshold, Tls, Totals, Verdict, protocol_errors,
+    public_source, status_codes, timeline,
 };
 use super::fleet::FleetFigures;
 use super::format::seconds;
@@ -64,7 +64,9 @@ struct Report<'a> {
     service_time: Latency,
     /// Connect call to established TCP connection.
     connect_time: Latency,
-    /// Established TCP connection to the end of the TLS handshake; no sample where there is no TLS.
+    /// Established TCP connection with a proxy to its response to CONNECT; no sample where nothing was tunneled.
+    tunnel_time: Latency,
+    /// Established TCP connection or tunnel to the end of the TLS handshake; no sample where there is no TLS.
     tls_time: Latency,
     /// Send to first byte.
     first_byte_time: Latency,
@@ -89,6 +91,8 @@ struct Report<'a> {
     status_codes: BTreeMap<u16, u64>,
     /// One entry per scenario, in the plan's order.
     scenarios: Vec<Scenario<'a>>,
+    /// One entry per target, that of `base_url` first.
+    targets: Vec<TargetFigures<'a>>,
     /// The plan's data sets, by name.
     data: Vec<DataFigures<'a>>,
     /// The first responses of each kind that broke an expectation.
@@ -142,7 +146,7 @@ struct Plan<'a> {
     stages: Vec<Stage>,
     /// Its text with credentials masked; null where it was given by flags.
     text: Option<&'a str>,
-    /// Digests of its settings: `load`, `connections`, `tls` and, if there is any, `data`.
+    /// Digests of its settings: `load`, `connections`, `tls` and, if there are any, `targets` and `data`.
     settings: BTreeMap<&'static str, &'a str>,
 }
 
@@ -218,6 +222,7 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         response_time: Latency::of(&response_time),
         service_time: Latency::of(&service_time),
         connect_time: Latency::of(tally.timer(Timer::ConnectTime)),
+        tunnel_time: Latency::of(tally.timer(Timer::TunnelTime)),
         tls_time: Latency::of(tally.timer(Timer::TlsTime)),
         first_byte_time: Latency::of(tally.timer(Timer::FirstByteTime)),
         response_time_ok: Latency::of(&tally.over_rows(RowTimer::ResponseOk)),
@@ -230,6 +235,7 @@ pub fn report(snapshot: &Snapshot, instrument: &InstrumentFigures) -> String {
         connections: Connections::of(tally),
         status_codes: status_codes(tally),
         scenarios: Scenario::all(snapshot),
+        targets: TargetFigures::all(snapshot),
         data: DataFigures::of(snapshot),
         broken_expectations: BrokenExpectation::all(snapshot),
         instrument: Instrument::of(snapshot, instrument),

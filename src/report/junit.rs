@@ -229,7 +229,7 @@ fn compared_cases(snapshot: &Snapshot) -> Vec<Case> {
 
 /// Requests that did not succeed, by outcome: `12 of 4,012 did not end well (0.30 %): 12 timeout (…)`.
 fn amiss(tally: &Row, state: State) -> Option<String> {
-    let totals = Totals::of_scenario(tally, state);
+    let totals = Totals::of_rows(&[tally], state);
     let mut kinds: Vec<String> = Vec::new();
     for outcome in Outcome::ALL.into_iter().filter(|o| !o.is_ok()) {
         let n = tally.counter(outcome);

@@ -99,6 +99,7 @@ impl OnceExchange<'_> {
         let nothing = Histogram::new();
         let named = [
             ("connect", self.tally.timer(Timer::ConnectTime)),
+            ("proxy", self.tally.timer(Timer::TunnelTime)),
             ("TLS", self.tally.timer(Timer::TlsTime)),
             ("first byte", self.tally.timer(Timer::FirstByteTime)),
             ("last byte", if is_whole { &service } else { &nothing }),

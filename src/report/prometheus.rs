@@ -53,22 +53,24 @@ pub fn text(snapshot: &Snapshot) -> String {
 fn requests(page: &mut Page, snapshot: &Snapshot) {
     let others: Vec<&Row> = scenario_rows::others(snapshot).collect();
     page.family("loadtester_requests_total", "counter", "Ended exchanges by scenario and outcome.");
-    let mut outcomes = |name, count: &dyn Fn(Outcome) -> u64| {
-        for outcome in Outcome::ALL {
-            let count = count(outcome);
-            if count > 0 || outcome.is_ok() {
-                page.sample(&[("scenario", name), ("outcome", outcome.name())], count);
-            }
+    let shown = |outcome: &Outcome, count: u64| count > 0 || outcome.is_ok();
+    for own in scenario_rows::own(snapshot) {
+        for outcome in Outcome::ALL.into_iter().filter(|outcome| shown(outcome, own.row.counter(*outcome))) {
+            page.sample(&own.labels(Some(("outcome", outcome.name()))), own.row.counter(outcome));
         }
-    };
-    scenario_rows::own(snapshot).for_each(|(name, _, row)| outcomes(name, &|outcome| row.counter(outcome)));
-    if !others.is_empty() {
-        outcomes(OTHER, &|outcome| others.iter().map(|row| row.counter(outcome)).sum());
+    }
+    for outcome in Outcome::ALL.into_iter().filter(|_| !others.is_empty()) {
+        let count = others.iter().map(|row| row.counter(outcome)).sum();
+        if shown(&outcome, count) {
+            page.sample(&[("scenario", OTHER), ("outcome", outcome.name())], count);
+        }
     }
     page.family("loadtester_responses_total", "counter", "Complete responses by scenario and status code.");
-    for (name, _, row) in scenario_rows::own(snapshot) {
-        for (code, count) in row.status_codes() {
-            page.sample(&[("scenario", name), ("code", &code.to_string())], count);
+    for own in scenario_rows::own(snapshot) {
+        for (code, count) in own.row.status_codes() {
+            let (code, mut labels) = (code.to_string(), own.labels(None));
+            labels.push(("code", &code));
+            page.sample(&labels, count);
         }
     }
     let mut codes: BTreeMap<u16, u64> = BTreeMap::new();
@@ -117,8 +119,8 @@ fn times(page: &mut Page, snapshot: &Snapshot) {
 
 /// A histogram per scenario with its own row, and one for all others.
 fn row_times(page: &mut Page, snapshot: &Snapshot, time: RowTime) {
-    for (name, _, row) in scenario_rows::own(snapshot) {
-        page.histogram(&[("scenario", name)], &row.times(time));
+    for own in scenario_rows::own(snapshot) {
+        page.histogram(&own.labels(None), &own.row.times(time));
     }
     let mut others = scenario_rows::others(snapshot).peekable();
     if others.peek().is_some() {

@@ -3,7 +3,7 @@
 //! Escaping is up to each format.
 
 use super::figures::public_source;
-use crate::run::RunInfo;
+use crate::run::{RunInfo, TargetInfo};
 pub(crate) use crate::text::one_line;
 
 /// Units that stay on the line of their number.
@@ -37,7 +37,13 @@ pub(crate) fn words(text: &str) -> Vec<&str> {
 /// The run's facts as single lines, without possible secrets.
 pub(crate) fn run(run: &RunInfo) -> RunInfo {
     let scenarios = run.scenarios.iter().map(|(name, weight)| (one_line(name), *weight));
+    let targets = run.targets.iter().map(|target| TargetInfo {
+        name: one_line(&target.name),
+        url: one_line(&public_source(&target.url)),
+        ..target.clone()
+    });
     RunInfo {
+        targets: targets.collect(),
         plan_name: run.plan_name.as_deref().map(one_line),
         plan_source: one_line(&public_source(&run.plan_source)),
         target: one_line(&public_source(&run.target)),

@@ -45,11 +45,33 @@ pub(super) fn have_own_row(snapshot: &Snapshot) -> impl Iterator<Item = bool> + 
     named.map(move |(i, (name, _))| all_fit || (i < run.metrics_scenarios && name != OTHER))
 }
 
-/// The scenarios with their own row: name, weight and row.
-pub(super) fn own(snapshot: &Snapshot) -> impl Iterator<Item = (&str, u32, &Row)> {
-    let named = snapshot.run.scenarios.iter().zip(snapshot.tally.rows());
+/// A scenario with its own row.
+pub(super) struct OwnRow<'a> {
+    pub(crate) name: &'a str,
+    /// The name of its target; empty: that of `base_url`.
+    pub(crate) target: &'a str,
+    pub(crate) weight: u32,
+    pub(crate) row: &'a Row,
+}
+
+impl<'a> OwnRow<'a> {
+    /// That of the `i`-th scenario.
+    pub(crate) fn new(snapshot: &'a Snapshot, i: usize, name: &'a str, weight: u32, row: &'a Row) -> Self {
+        Self { name, target: snapshot.run.target_of(i), weight, row }
+    }
+
+    /// The labels that tell it apart in metrics, and one more.
+    pub(crate) fn labels(&self, more: Option<(&'static str, &'a str)>) -> Vec<(&'static str, &'a str)> {
+        let target = Some(("target", self.target)).filter(|(_, name)| !name.is_empty());
+        [("scenario", self.name)].into_iter().chain(target).chain(more).collect()
+    }
+}
+
+/// The scenarios with their own row.
+pub(super) fn own(snapshot: &Snapshot) -> impl Iterator<Item = OwnRow<'_>> {
+    let named = snapshot.run.scenarios.iter().zip(snapshot.tally.rows()).enumerate();
     let kept = named.zip(have_own_row(snapshot)).filter(|(_, own)| *own);
-    kept.map(|(((name, weight), row), _)| (name.as_str(), *weight, row))
+    kept.map(|((i, ((name, weight), row)), _)| OwnRow::new(snapshot, i, name, *weight, row))
 }
 
 /// The rows of all others; empty if each scenario has its own.
@@ -84,7 +106,7 @@ mod tests {
 
     #[test]
     fn the_first_ones_of_the_plan_have_rows_of_their_own() {
-        let names = |s: &Snapshot| own(s).map(|(name, ..)| name.to_owned()).collect::<Vec<_>>();
+        let names = |s: &Snapshot| own(s).map(|row| row.name.to_owned()).collect::<Vec<_>>();
         let s = snapshot(&["a", "b", "c", "d"]);
         assert_eq!((names(&s), others(&s).count()), (vec!["a".to_owned(), "b".to_owned()], 2));
         let s = snapshot(&["a", "_other", "c"]);

@@ -43,7 +43,7 @@ const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
 pub(crate) fn text(snapshot: &Snapshot) -> String {
     let mut text = HEADER.join(",") + "\r\n";
     for ((name, weight), row) in snapshot.run.scenarios.iter().zip(snapshot.tally.rows()) {
-        let t = Totals::of_scenario(row, snapshot.state);
+        let t = Totals::of_rows(&[row], snapshot.state);
         text += &field(&one_line(name));
         let counts = [t.due, t.sent, t.ok, t.failed, t.dropped, t.unfinished, t.bytes_sent, t.bytes_received];
         for count in [u64::from(*weight)].into_iter().chain(counts) {

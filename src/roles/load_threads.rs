@@ -52,14 +52,18 @@ pub(crate) fn peers(routes: Vec<Arc<Route>>, tls: Vec<Option<TlsConfig>>) -> Arc
 fn shown(target: &Target, peer: &Peer) -> String {
     let address = peer.route.addresses()[0].to_string();
     match &target.proxy {
-        Some(proxy) => format!("the proxy {} ({address}) of {}", proxy.authority, target.authority),
-        None if target.authority == address => address,
-        None => format!("{} ({address})", target.authority),
+        Some(proxy) => format!("{} through the proxy {}", target.authority, at(&proxy.authority, &address)),
+        None => at(&target.authority, &address),
     }
 }
 
+/// A host and port with their address, unless that is the same.
+fn at(authority: &str, address: &str) -> String {
+    if authority == address { address.to_owned() } else { format!("{authority} ({address})") }
+}
+
 /// Why there is no connection to the target with this `name`.
-fn out_of_reach(name: &str, outcome: Outcome, detail: Detail) -> Failure {
+fn out_of_reach((name, is_proxied): (&str, bool), outcome: Outcome, detail: Detail) -> Failure {
     let why = detail_text(detail, outcome);
     let remedy = match (outcome, detail) {
         (Outcome::TlsFailed, _) => {
@@ -73,6 +77,7 @@ fn out_of_reach(name: &str, outcome: Outcome, detail: Detail) -> Failure {
             "Write user and password into the proxy's URL: `http://USER:PASSWORD@HOST:PORT`"
         }
         (Outcome::ProxyFailed, _) => "Does the proxy allow this target? `--proxy none` sends without a proxy",
+        _ if is_proxied => "Is the proxy running? `--proxy none` sends without one",
         _ => "Is the target running, and is base_url right?",
     };
     Failure::incomplete(format!("no connection to {name}: {why}; nothing was sent. {remedy}"))
@@ -186,8 +191,10 @@ impl LoadThreads {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        let unreached = self.reached.iter().zip(&self.names).find_map(|((reached, failure), name)| {
-            failure.filter(|_| !reached).map(|(outcome, detail)| out_of_reach(name, outcome, detail))
+        let targets = self.names.iter().zip(&self.spec.plan.targets);
+        let unreached = self.reached.iter().zip(targets).find_map(|((reached, failure), (name, target))| {
+            let (outcome, detail) = failure.filter(|_| !reached)?;
+            Some(out_of_reach((name, target.proxy.is_some()), outcome, detail))
         });
         match unreached {
             Some(failure) => {

@@ -191,18 +191,29 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("plan.yaml");
         let text = "base_url: http://a:80/${BASE}\nload: {requests: 5}\n\
+                    targets: {login: {url: 'https://b', tls: {ca: ca.pem}}}\n\
                     scenarios: [{method: POST, path: '/{{random.uuid}}', body_file: body.bin}]\n";
         std::fs::write(&path, text).unwrap();
+        let ca = rcgen::generate_simple_self_signed(["b".to_owned()]).unwrap().cert.pem();
+        std::fs::write(folder.join("ca.pem"), &ca).unwrap();
         std::fs::write(folder.join("body.bin"), b"\0\xff{{now}}").unwrap();
         let words = "-c 3 --stages 0s:10/min,1m:10/min --no-keepalive -6 --resolve a:80:::1 --label build=17 --env BASE=b";
         let words =
             words.split(' ').map(std::ffi::OsString::from).chain(["--plan".into(), path.clone().into()]);
-        let options = crate::cli::parse(words.collect(), &|_| false).unwrap();
+        let mut options = crate::cli::parse(words.collect(), &|_| false).unwrap();
+        options.proxy_variables.https = Some("http://user:pass@proxy:3128".to_owned());
         let (plan, bundle) = of(&options).unwrap().unwrap();
         std::fs::remove_dir_all(folder).unwrap();
         let text = serde_json::to_string(&bundle).unwrap();
         let received = read(&serde_json::from_str(&text).unwrap()).unwrap();
         assert_eq!(received, plan);
+        let proxy = received.targets[1].proxy.as_ref().map(|proxy| (proxy.host.as_str(), proxy.port));
+        assert_eq!(proxy, Some(("proxy", 3128)), "the coordinator's environment decides for the workers");
+        let pems = files(&bundle).unwrap();
+        assert_eq!(
+            (pems.len(), pems[0].ca.is_some(), pems[1].ca.as_deref()),
+            (2, false, Some(ca.as_bytes()))
+        );
         assert_eq!(received.labels, [("build".to_owned(), "17".to_owned())]);
         assert_eq!(received.targets[0].connect_to, Some(("::1".to_owned(), 80)));
         assert!(!received.connections.keep_alive && received.connections.family.is_some());

@@ -68,3 +68,33 @@ pub(super) fn hostname() -> String {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     name.chars().filter(|c| !c.is_control()).take(64).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_and_proxy_has_to_be_allowed() {
+        let text = "base_url: http://a:80\nload: {requests: 1}\nscenarios: [{path: /}]\n\
+                    targets: {b: {url: 'https://b', proxy: 'p:3128'}}\n";
+        let plan = crate::plan::parse(text, "p", &Default::default(), &|_| None).unwrap();
+        for (words, refused) in [
+            ("a b p", None),
+            ("a:80 b:443 p:3128", None),
+            ("a b", Some("p:3128")),
+            ("a p", Some("b:443")),
+            ("b p", Some("a:80")),
+            ("", None),
+        ] {
+            let given = words.split_whitespace().flat_map(|word| ["--allow-target", word]);
+            let fixed = ["--role", "worker", "--coordinator", "http://c:1"];
+            let words = fixed.into_iter().chain(given).map(std::ffi::OsString::from).collect();
+            let options = crate::cli::parse(words, &|_| false).unwrap();
+            match (allowed(&options, &plan), refused) {
+                (Ok(()), None) => {}
+                (Err(message), Some(refused)) => assert!(message.contains(refused), "{message}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}

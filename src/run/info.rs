@@ -104,6 +104,13 @@ impl RunInfo {
         if counted { Some(arrivals / (measured_ns as f64 / 1e9)) } else { self.target_rate }
     }
 
+    /// The name of the target that the `i`-th scenario sends to; empty: that of `base_url`.
+    pub(crate) fn target_of(&self, i: usize) -> &str {
+        let named = self.targets.iter().skip(1);
+        let target = named.into_iter().find(|target| target.scenarios.binary_search(&i).is_ok());
+        target.map_or("", |target| &target.name)
+    }
+
     /// Whether there is a threshold or a baseline that could fail.
     pub(crate) const fn is_judged(&self) -> bool {
         !self.thresholds.is_empty() || self.baseline.is_some()

@@ -38,6 +38,7 @@ mod policy;
 #[rustfmt::skip] // a row is a line
 mod policy_rows;
 mod preflight;
+mod proxies;
 mod reaching;
 mod report;
 mod run;

@@ -5,6 +5,7 @@
 
 mod baseline;
 mod data;
+mod targets;
 mod latency;
 pub mod scenario;
 mod unsent;
@@ -18,6 +19,7 @@ use serde::{Serialize, Serializer};
 pub(crate) use self::baseline::BaselineFigures;
 pub(crate) use self::data::DataFigures;
 pub(crate) use self::latency::{Histograms, Latency};
+pub(crate) use self::targets::TargetFigures;
 pub(crate) use self::unsent::{dropped_because, resends, turned_away};
 pub(crate) use self::wire::{Connections, explain, protocol_errors, tls_faults};
 use super::format::seconds;
@@ -136,20 +138,22 @@ impl Totals {
         }
     }
 
-    /// The totals of one scenario. `unfinished` follows from the other counts at the end of the run.
-    pub(crate) fn of_scenario(tally: &Row, state: State) -> Self {
-        let open =
-            tally.counter(RowCounter::Due).saturating_sub(tally.ended() + tally.counter(RowCounter::Dropped));
+    /// The totals of some scenarios. `unfinished` follows from the other counts at the end of the run.
+    pub(crate) fn of_rows(rows: &[&Row], state: State) -> Self {
+        let sum = |count: &dyn Fn(&Row) -> u64| rows.iter().map(|row| count(row)).sum::<u64>();
+        let counter = |counter: RowCounter| sum(&|row| row.counter(counter));
+        let (due, completed) = (counter(RowCounter::Due), sum(&Row::completed));
+        let open = due.saturating_sub(sum(&Row::ended) + counter(RowCounter::Dropped));
         Self {
-            due: tally.counter(RowCounter::Due),
-            sent: tally.counter(RowCounter::Sent),
-            completed: tally.completed(),
-            ok: tally.completed(),
-            failed: tally.failed(),
-            dropped: tally.counter(RowCounter::Dropped),
+            due,
+            sent: counter(RowCounter::Sent),
+            completed,
+            ok: completed,
+            failed: sum(&Row::failed),
+            dropped: counter(RowCounter::Dropped),
             unfinished: if state == State::Finished { open } else { 0 },
-            bytes_sent: tally.counter(RowCounter::BytesSent),
-            bytes_received: tally.counter(RowCounter::BytesReceived),
+            bytes_sent: counter(RowCounter::BytesSent),
+            bytes_received: counter(RowCounter::BytesReceived),
             retried: None,
             connections_opened: None,
         }

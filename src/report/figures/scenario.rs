@@ -6,15 +6,18 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Histograms, Latency, Outcomes, Totals};
-use crate::report::scenario_rows;
+use crate::report::scenario_rows::{self, OwnRow};
 use crate::run::Snapshot;
-use crate::tally::{Row, RowTime, RowTimer};
+use crate::tally::{RowTime, RowTimer};
 
 /// One scenario.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct Scenario<'a> {
     /// As the plan names it.
     pub name: &'a str,
+    /// The target it sends to, by name; left out: the one of `base_url`.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    target: &'a str,
     /// As the plan weighs it.
     pub weight: u32,
     /// The digest of what it sends and expects; `None` where only summaries are asked for.
@@ -46,9 +49,10 @@ impl<'a> Scenario<'a> {
         let digests = snapshot.run.plan_parts.scenarios.iter().map(|digest| Some(digest.as_str()));
         named
             .zip(digests.chain(std::iter::repeat(None)))
-            .map(|(((name, weight), row), digest)| Self {
+            .enumerate()
+            .map(|(i, (((name, weight), row), digest))| Self {
                 digest,
-                ..Self::of(snapshot, name, *weight, row, true)
+                ..Self::of(snapshot, &OwnRow::new(snapshot, i, name, *weight, row), true)
             })
             .collect()
     }
@@ -56,15 +60,17 @@ impl<'a> Scenario<'a> {
     /// The scenarios with their own rows in `/metrics`.
     pub(crate) fn own(snapshot: &'a Snapshot) -> Vec<Self> {
         let own = scenario_rows::own(snapshot);
-        own.map(|(name, weight, row)| Self::of(snapshot, name, weight, row, false)).collect()
+        own.map(|row| Self::of(snapshot, &row, false)).collect()
     }
 
-    fn of(snapshot: &Snapshot, name: &'a str, weight: u32, tally: &Row, with_histograms: bool) -> Self {
+    fn of(snapshot: &Snapshot, own: &OwnRow<'a>, with_histograms: bool) -> Self {
+        let tally = own.row;
         Self {
-            name,
-            weight,
+            name: own.name,
+            target: own.target,
+            weight: own.weight,
             digest: None,
-            totals: Totals::of_scenario(tally, snapshot.state),
+            totals: Totals::of_rows(&[tally], snapshot.state),
             response_time: Latency::of(&tally.times(RowTime::Response)),
             service_time: Latency::of(&tally.times(RowTime::Service)),
             response_time_ok: Latency::of(tally.timer(RowTimer::ResponseOk)),

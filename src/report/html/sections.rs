@@ -4,7 +4,9 @@ use maud::{Markup, html};
 
 use super::source::Source;
 use crate::report::availability;
-use crate::report::figures::{DataFigures, Outcomes, Rate, Tls, dropped_because, explain, status_codes};
+use crate::report::figures::{
+    DataFigures, Outcomes, Rate, TargetFigures, Tls, dropped_because, explain, status_codes,
+};
 use crate::report::format::{bytes, count, percent, rate as per_second, time, time_in_interval};
 use crate::report::json::rfc3339;
 use crate::report::sanitize::{one_line, unbroken};
@@ -205,6 +207,7 @@ pub(crate) fn latency(source: &Source) -> Markup {
         ("response time, failed", &failed),
         ("first byte", tally.timer(Timer::FirstByteTime)),
         ("connect", tally.timer(Timer::ConnectTime)),
+        ("proxy's CONNECT", tally.timer(Timer::TunnelTime)),
         ("TLS handshake", tally.timer(Timer::TlsTime)),
     ];
     // Before the end these two are always shown, so that later columns displace nothing.
@@ -369,7 +372,7 @@ pub(crate) fn environment(source: &Source) -> Markup {
         None => bytes(n),
     };
     let mut facts = vec![
-        ("target", run.target.clone()),
+        ("target", targets(source.snapshot)),
         (
             "plan",
             [run.plan_name.as_ref(), Some(&run.plan_source)]
@@ -411,6 +414,17 @@ pub(crate) fn environment(source: &Source) -> Markup {
                     pre { code { (text) } }
                 }
             }
+        }
+    }
+}
+
+/// The target, or what went to each of several.
+fn targets(snapshot: &Snapshot) -> String {
+    match snapshot.run.targets.as_slice() {
+        [one] if one.proxy.is_none() => snapshot.run.target.clone(),
+        _ => {
+            let targets = TargetFigures::all(snapshot);
+            targets.iter().map(|target| target.words().join(", ")).collect::<Vec<_>>().join("; ")
         }
     }
 }

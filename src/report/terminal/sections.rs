@@ -6,8 +6,8 @@ use super::line::Style;
 use super::page::{Column, Page};
 use crate::report::availability;
 use crate::report::figures::{
-    Connections, DataFigures, InstrumentFigures, Outcomes, Rate, Totals, dropped_because, explain, resends,
-    status_codes, turned_away,
+    Connections, DataFigures, InstrumentFigures, Outcomes, Rate, TargetFigures, Totals, dropped_because,
+    explain, resends, status_codes, turned_away,
 };
 use crate::report::fleet::FINAL_COLUMNS;
 use crate::report::format::{bytes, count, percent, rate as per_second, short_count, time, time_in_interval};
@@ -41,7 +41,14 @@ const MOST_THREADS: usize = 8;
 
 /// Target, load and plan.
 pub(crate) fn load(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
-    page.field("target", std::slice::from_ref(&run.target));
+    match run.targets.as_slice() {
+        [one] if one.proxy.is_none() => page.field("target", std::slice::from_ref(&run.target)),
+        _ => {
+            for (i, target) in TargetFigures::all(snapshot).iter().enumerate() {
+                page.field(if i == 0 { "target" } else { "" }, &target.words());
+            }
+        }
+    }
     let mut load = vec![format!("{} model", run.model)];
     load.push(match run.model {
         "open" => format!("at most {}", plural(run.connections.into(), "connection")),
@@ -343,6 +350,11 @@ pub(crate) fn traffic(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
     page.field("connections", &connections);
     if let Some(resends) = resends(tally) {
         page.field("sent again", &[resends]);
+    }
+    let tunnels = tally.timer(Timer::TunnelTime);
+    if let (Some(p50), Some(max)) = (quantile::percentile(tunnels, 0.5), tunnels.max()) {
+        let opened = format!("{} opened", plural(tunnels.count(), "tunnel"));
+        page.field("proxy", &[opened, format!("CONNECT time p50 {} max {}", time(p50), time(max))]);
     }
     if snapshot.run.insecure.is_some() {
         let mut tls = vec![

@@ -6,10 +6,11 @@ use regex_lite::Regex;
 use serde_json::Value;
 
 /// A name of each generated part and where in the schema its keys are.
-const PARTS: [(&str, &str); 12] = [
+const PARTS: [(&str, &str); 13] = [
     ("top", ""),
     ("scenarios", "/properties/scenarios/items"),
     ("multipart", "/properties/scenarios/items/properties/multipart/items"),
+    ("targets", "/properties/targets/additionalProperties"),
     ("auth", "/properties/auth/properties/aws_sigv4"),
     ("data", "/properties/data/additionalProperties"),
     ("defaults", "/properties/defaults"),
