@@ -245,6 +245,7 @@ fn allocations_in_windows(
         share,
         peers: [peer].into(),
         clock,
+        rows: None,
         kernel_timestamps: true,
         busy_poll: false,
         may_poll: true,

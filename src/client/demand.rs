@@ -89,6 +89,8 @@ pub struct Timetable {
     measured: Schedule,
     /// The number of the first measured request: those of the warm-up have the numbers below.
     warm_up_numbers: u64,
+    /// How far apart its arrivals are in the whole schedule.
+    stride: u64,
 }
 
 impl Timetable {
@@ -111,6 +113,7 @@ impl Timetable {
             warm_up: warm_up.beginning(from_ns),
             measured: measured.beginning(from_ns),
             warm_up_numbers: level[0].most_arrivals(*arrivals),
+            stride: slice.1,
         })
     }
 
@@ -118,7 +121,12 @@ impl Timetable {
     pub(crate) fn nothing(load: &Load) -> Option<Self> {
         let Model::Open { arrivals, .. } = &load.model else { return None };
         let empty = || Schedule::new(&[], *arrivals, 0, (0, 1), 0, None);
-        Some(Self { warm_up: empty(), measured: empty(), warm_up_numbers: 0 })
+        Some(Self { warm_up: empty(), measured: empty(), warm_up_numbers: 0, stride: 1 })
+    }
+
+    /// How far apart the numbers of its requests are.
+    pub(super) const fn stride(&self) -> u64 {
+        self.stride
     }
 
     #[inline]
@@ -177,6 +185,14 @@ fn data_end(spec: &RunSpec, numbering: &Numbering) -> u64 {
 }
 
 impl Demand {
+    /// The number of the first request, if that is known.
+    pub(super) fn first_number(&self) -> Option<u64> {
+        match self {
+            Self::Open(open) => open.peek().map(|(due, measured)| open.number(due, measured)),
+            Self::Closed(closed) => Some(if closed.is_limited { closed.next } else { closed.next_number }),
+        }
+    }
+
     /// Count a request as ended.
     #[inline]
     pub(crate) fn request_ended(&mut self) {
@@ -385,6 +401,11 @@ impl Open {
         self.timetable.peek()
     }
 
+    #[inline]
+    const fn number(&self, due: Due, measured: bool) -> u64 {
+        due.k + if measured { self.timetable.warm_up_numbers } else { 0 }
+    }
+
     /// When the next request is due, unless load ends before.
     #[inline]
     pub(crate) fn next_due(&self, phases: &Phases) -> Option<u64> {
@@ -404,7 +425,7 @@ impl Open {
         if due.at_ns > now || due.at_ns >= phases.stop {
             return None;
         }
-        let number = due.k + if measured { self.timetable.warm_up_numbers } else { 0 };
+        let number = self.number(due, measured);
         self.advance();
         Some(Start::due(StepId::new(spec.picker.pick(due.k)), number, due.at_ns, measured, tally))
     }

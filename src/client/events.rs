@@ -319,7 +319,7 @@ impl Client {
         evidence::of(wire, exchange, last, &self.spec.plan.secrets)
     }
 
-    fn end_exchange(&mut self, id: ExchangeId, (outcome, detail): (Outcome, Detail), at_ns: u64) {
+    pub(super) fn end_exchange(&mut self, id: ExchangeId, (outcome, detail): (Outcome, Detail), at_ns: u64) {
         let exchange = self.exchanges.remove(id);
         exchange.mark(false, at_ns, &mut self.recorder);
         exchange.fails(outcome, at_ns, detail, &mut self.tally);

@@ -7,8 +7,9 @@ use super::encode::{EncodedTemplate, filled};
 use super::exchange::{Exchange, Start};
 use super::judge;
 use super::redirect::RedirectedRequest;
+use super::rows::{Had, RowSupply};
 use super::spec::RunSpec;
-use crate::data::Numbering;
+use crate::data::{Cells, Numbering};
 use crate::http::{CapturedResponse, RedirectError};
 use crate::http1::Request;
 use crate::plan::Scenario;
@@ -61,6 +62,8 @@ struct OwnRequest {
     rendered_ns: u64,
     rendered: Request,
     redirected: Option<RedirectedRequest>,
+    /// Its rows of large files, by set; empty if the plan has none.
+    rows: Box<[Cells]>,
 }
 
 impl Exchanges {
@@ -81,6 +84,7 @@ impl Exchanges {
         let follows = scenarios.iter().any(|s| s.follow_redirects > 0);
         let captures = judge::looks_into_responses(spec);
         let longest = spec.templates.iter().flatten().map(EncodedTemplate::most_bytes).max();
+        let has_large = spec.plan.data.iter().any(|set| set.large().is_some());
         let own = || OwnRequest {
             number: 0,
             rendered_ns: 0,
@@ -89,6 +93,7 @@ impl Exchanges {
                 ..Request::empty("GET", false)
             },
             redirected: None,
+            rows: vec![Cells::default(); if has_large { spec.plan.data.len() } else { 0 }].into(),
         };
         let has_own = follows || longest.is_some();
         let ids = 0..capacity as u32;
@@ -115,22 +120,46 @@ impl Exchanges {
         ExchangeId(id)
     }
 
-    /// Fill the holes of its request, if it has any: its first send begins at `now`.
+    /// Fill the holes of its request, if it has any: its first send begins at `now`. False: a row for it cannot be
+    /// read any more.
     #[inline]
-    pub(crate) fn render(&mut self, spec: &RunSpec, id: ExchangeId, now: u64, tally: &mut Tally) {
-        if !spec.templates.is_empty() {
-            self.render_own(spec, id, now, tally);
-        }
+    pub(crate) fn render(
+        &mut self,
+        spec: &RunSpec,
+        (id, now): (ExchangeId, u64),
+        rows: Option<&mut RowSupply>,
+        tally: &mut Tally,
+    ) -> bool {
+        spec.templates.is_empty() || self.render_own(spec, (id, now), rows, tally)
     }
 
-    fn render_own(&mut self, spec: &RunSpec, id: ExchangeId, now: u64, tally: &mut Tally) {
+    fn render_own(
+        &mut self,
+        spec: &RunSpec,
+        (id, now): (ExchangeId, u64),
+        rows: Option<&mut RowSupply>,
+        tally: &mut Tally,
+    ) -> bool {
         let exchange = &mut self.places[id.0 as usize];
-        let Some(template) = &spec.templates[exchange.step.index()] else { return };
+        let Some(template) = &spec.templates[exchange.step.index()] else { return true };
         if exchange.has_own_request {
-            return; // sent again, or after a redirect
+            return true; // sent again, or after a redirect
         }
         let own = &mut self.own[id.0 as usize];
-        let context = spec.context((own.number, &self.numbering), exchange.step, now);
+        if let Some(rows) = rows {
+            for set in 0..own.rows.len() as u16 {
+                if !spec.takes_large_row(exchange.step, set) {
+                    continue;
+                }
+                let cells = &mut own.rows[usize::from(set)];
+                match rows.take(spec, &self.numbering, (set, own.number), cells) {
+                    Had::AtOnce => {}
+                    Had::Late => tally.add(Counter::RowsAwaited, u64::from(exchange.measured)),
+                    Had::Not => return false,
+                }
+            }
+        }
+        let context = spec.context((own.number, &self.numbering), &own.rows, exchange.step, now);
         let plain = &spec.requests[exchange.step.index()];
         let bytes = std::mem::take(&mut own.rendered.bytes);
         own.rendered = Request { bytes, ..*plain };
@@ -140,6 +169,12 @@ impl Exchanges {
         if spec.capture_last {
             tally.capture_request(&own.rendered.bytes);
         }
+        true
+    }
+
+    /// How this thread's requests are numbered.
+    pub(crate) const fn numbering(&self) -> &Numbering {
+        &self.numbering
     }
 
     /// Remove an ended exchange and its deadline, and return the exchange.
@@ -214,7 +249,7 @@ impl Exchanges {
             None => Cow::Borrowed(scenario),
             Some(_) => {
                 let number = (own.number, &self.numbering);
-                Cow::Owned(filled(scenario, &spec.context(number, exchange.step, own.rendered_ns)))
+                Cow::Owned(filled(scenario, &spec.context(number, &own.rows, exchange.step, own.rendered_ns)))
             }
         };
         let next = RedirectedRequest::new(&spec.plan, &scenario, last, (status, captured.head()))?;

@@ -28,6 +28,7 @@ mod lapse;
 mod phases;
 mod pool;
 mod redirect;
+mod rows;
 mod sending;
 mod sigv4;
 mod spec;
@@ -47,6 +48,7 @@ use phases::Phases;
 use pool::Pool;
 
 pub(crate) use demand::Timetable;
+pub use rows::{RowBatch, RowSupply};
 pub use spec::RunSpec;
 
 /// What the caller must do next.
@@ -89,6 +91,8 @@ pub struct Client {
     permitted_until_ns: u64,
     /// By target.
     lapses: Box<[Lapse]>,
+    /// Rows of large files, if the plan has any.
+    rows: Option<Box<RowSupply>>,
 }
 
 impl Client {
@@ -108,9 +112,15 @@ impl Client {
             tally,
             recorder: Recorder::new(u64::MAX),
             permitted_until_ns: u64::MAX,
+            rows: None,
             lapses: vec![Lapse::default(); spec.plan.targets.len()].into(),
             spec,
         }
+    }
+
+    /// Take the rows of large files from here.
+    pub(crate) fn supply(&mut self, rows: RowSupply) {
+        self.rows = Some(Box::new(rows));
     }
 
     /// Begin to open the initial connections: all that the plan asks for, or one, to check that there is a
@@ -144,6 +154,9 @@ impl Client {
         if matches!(demand, Demand::Closed(_)) {
             self.pool.await_users();
         }
+        if let (Some(rows), Some(number)) = (&mut self.rows, demand.first_number()) {
+            rows.begin(&self.spec, self.exchanges.numbering(), number);
+        }
         self.demand = Some(demand);
     }
 
@@ -157,6 +170,9 @@ impl Client {
     /// Open model: from `from_ns` on, requests are due by `timetable`. No effect in the closed model.
     pub(crate) fn follow(&mut self, from_ns: u64, timetable: Timetable) {
         if let Some(Demand::Open(open)) = &mut self.demand {
+            if let Some(rows) = &mut self.rows {
+                rows.set_stride(timetable.stride());
+            }
             open.follow(from_ns, timetable);
         }
     }

@@ -6,6 +6,7 @@ use super::exchange::Start;
 use super::exchanges::ExchangeId;
 use super::{Action, Client};
 use crate::http::CapturedResponse;
+use crate::tally::{Counter, Detail, Outcome};
 
 impl Client {
     /// The next action; call until there is none. An [`Action::Send`] counts as begun at `now`.
@@ -144,7 +145,7 @@ impl Client {
     #[inline]
     fn send_on(&mut self, c: u32, id: ExchangeId, now: u64) -> Option<Action> {
         if self.is_established(c) {
-            return Some(self.begin_send(c, id, None, now));
+            return self.begin_send(c, id, None, now);
         }
         self.pool.reserve(c, id);
         self.begin_connecting(now)
@@ -200,8 +201,9 @@ impl Client {
             let connection = self.pool.get(c);
             if connection.state == State::Established
                 && let Some(id) = connection.reserved
+                && let Some(action) = self.begin_send(c, id, None, now)
             {
-                return Some(self.begin_send(c, id, None, now));
+                return Some(action);
             }
         }
         loop {
@@ -210,7 +212,7 @@ impl Client {
                 let Some(first) = open.backlog().first(target) else { continue };
                 if let Some(c) = self.pool.take_free(target) {
                     open.dequeue(target);
-                    return Some(self.carry(c, first, now));
+                    return self.carry(c, first, now);
                 }
                 self.pool.open_for(target, open.backlog().len_of(target));
                 if let Some(action) = self.begin_connecting(now) {
@@ -226,13 +228,13 @@ impl Client {
             if open.backlog().len_of(target) == 0
                 && let Some(c) = self.pool.take_free(target)
             {
-                return Some(self.carry(c, start, now));
+                return self.carry(c, start, now);
             }
             open.enqueue(target, start, &mut self.tally);
         }
     }
 
-    fn carry(&mut self, c: u32, start: Start, now: u64) -> Action {
+    fn carry(&mut self, c: u32, start: Start, now: u64) -> Option<Action> {
         let free_ns = self.pool.get(c).idle_since_ns;
         let lapse = &mut self.lapses[self.pool.target_of(c)];
         let possible_ns = lapse.possible_ns(start.due_ns, free_ns);
@@ -242,12 +244,24 @@ impl Client {
     }
 
     #[inline]
-    fn begin_send(&mut self, c: u32, id: ExchangeId, possible_ns: Option<u64>, now: u64) -> Action {
+    fn begin_send(&mut self, c: u32, id: ExchangeId, possible_ns: Option<u64>, now: u64) -> Option<Action> {
         let connection = self.pool.get_mut(c);
         connection.reserved = None;
-        self.exchanges.render(&self.spec, id, now, &mut self.tally);
+        if !self.exchanges.render(&self.spec, (id, now), self.rows.as_deref_mut(), &mut self.tally) {
+            self.end_without_row(c, id, now);
+            return None;
+        }
         connection.wire.start(id, self.exchanges.request(&self.spec, id));
         self.exchanges.send_begins(&self.spec, id, possible_ns, now, &mut self.tally);
-        Action::Send(c)
+        Some(Action::Send(c))
+    }
+
+    /// The row for `id` cannot be read any more: it is not sent, and nothing after it.
+    #[cold]
+    fn end_without_row(&mut self, c: u32, id: ExchangeId, now: u64) {
+        self.tally.add(Counter::DataUnreadable, 1);
+        self.end_exchange(id, (Outcome::LocalError, Detail::None), now);
+        self.pool.make_free(c);
+        self.stop(now);
     }
 }

@@ -1,7 +1,7 @@
 //! The read-only data that all threads of a run share.
 
 use super::encode::{EncodedTemplate, encode};
-use crate::data::{Numbering, Order, Picks, Row};
+use crate::data::{Cells, Numbering, Order, Picks, Row};
 use crate::http1::Request;
 use crate::plan::Plan;
 use crate::schedule::Picker;
@@ -25,6 +25,8 @@ pub struct RunSpec {
     pub picker: Picker,
     /// Chooses the rows of the k-th request.
     pub(crate) picks: Picks,
+    /// By scenario, the data sets that it takes rows of and that stay in their files; empty: there are none.
+    pub(crate) large: Box<[Box<[u16]>]>,
     /// Seed of all randomness.
     pub(crate) seed: u64,
     /// Whether to capture the last response for display.
@@ -41,8 +43,20 @@ impl RunSpec {
         let picker =
             Picker::new(&plan.weights(), seed).expect("a checked plan's weights have a short period");
         let picks = Picks::new(&picker, plan.data.len(), |scenario, set| plan.takes_rows(scenario, set));
+        let large = large_sets(&plan);
         let (run_id, unix_origin_ns) = (String::new(), 0);
-        Self { plan, requests, templates, run_id, unix_origin_ns, picker, picks, seed, capture_last: false }
+        Self {
+            plan,
+            requests,
+            templates,
+            run_id,
+            unix_origin_ns,
+            picker,
+            picks,
+            large,
+            seed,
+            capture_last: false,
+        }
     }
 
     /// The same for the run with this id, whose clock was 0 at `unix_origin_ns` of the wall clock.
@@ -53,13 +67,15 @@ impl RunSpec {
     }
 
     /// What the values of a request are functions of: its `number` in the run, its `step`, and when it is sent.
+    /// `prepared`: its rows of large files, by set.
     pub(crate) fn context<'a>(
         &'a self,
         (number, numbering): (u64, &'a Numbering),
+        prepared: &'a [Cells],
         step: StepId,
         now: u64,
     ) -> Context<'a> {
-        let row = Row { sets: &self.plan.data, picks: &self.picks, numbering };
+        let row = Row { sets: &self.plan.data, picks: &self.picks, numbering, prepared };
         Context {
             seed: self.seed,
             number,
@@ -70,9 +86,30 @@ impl RunSpec {
         }
     }
 
+    /// Whether a request of `step` takes a row of `set`, which stays in its file.
+    pub(crate) fn takes_large_row(&self, step: StepId, set: u16) -> bool {
+        self.large.get(step.index()).is_some_and(|sets| sets.contains(&set))
+    }
+
     /// The data sets of which each row is taken at most once, with their numbers and their rows.
     pub(crate) fn sets_taken_once(&self) -> impl Iterator<Item = (usize, u64)> {
         let sets = self.plan.data.iter().enumerate();
         sets.filter(|(_, set)| set.order == Order::Once).map(|(number, set)| (number, set.rows))
     }
+}
+
+/// By scenario, the sets that it takes rows of and that stay in their files; empty: no set does.
+fn large_sets(plan: &Plan) -> Box<[Box<[u16]>]> {
+    let large: Vec<u16> = (0..)
+        .zip(plan.data.iter())
+        .filter(|(_, set)| set.large().is_some())
+        .map(|(number, _)| number)
+        .collect();
+    if large.is_empty() {
+        return Box::default();
+    }
+    let of = |scenario: usize| {
+        large.iter().copied().filter(|set| plan.takes_rows(scenario, usize::from(*set))).collect()
+    };
+    (0..plan.scenarios.len()).map(of).collect()
 }

@@ -45,7 +45,7 @@ pub(super) fn read(bytes: &[u8], dialect: Dialect, names: Option<&[String]>) -> 
         lines_before += line_feeds(text);
         check(text, &record, line, dialect.quote)?;
         let Some(table) = &mut table else {
-            table = Some(Table::with_columns(header(&record)?));
+            table = Some(Table::with_columns(header(record.iter())?));
             continue;
         };
         let (fields, columns) = (record.len(), table.columns.len());
@@ -67,9 +67,9 @@ fn line_feeds(text: &[u8]) -> u64 {
 }
 
 /// The names in the first row.
-fn header(record: &ByteRecord) -> Result<Vec<&str>, String> {
-    let mut names: Vec<&str> = Vec::with_capacity(record.len());
-    for name in record {
+pub(super) fn header<'a>(fields: impl Iterator<Item = &'a [u8]>) -> Result<Vec<&'a str>, String> {
+    let mut names: Vec<&str> = Vec::new();
+    for name in fields {
         let name = std::str::from_utf8(name).unwrap_or_default().trim();
         if name.is_empty() {
             return Err(

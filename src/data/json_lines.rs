@@ -39,12 +39,7 @@ impl Lines {
     /// # Errors
     /// The first line without it, and its remedy.
     pub(super) fn column(&self, name: &str) -> Result<Column, String> {
-        let tokens: Vec<String> = match name.strip_prefix('/') {
-            None => vec![name.to_owned()],
-            Some(pointer) => {
-                pointer.split('/').map(|token| token.replace("~1", "/").replace("~0", "~")).collect()
-            }
-        };
+        let tokens = pointer(name);
         let mut column = Column::named(name);
         for (number, range) in &self.lines {
             let cell = cell(&self.bytes[range.clone()], &tokens);
@@ -54,15 +49,25 @@ impl Lines {
     }
 }
 
+/// The steps to the value of a key, or of a JSON pointer if it begins with `/`.
+pub(super) fn pointer(name: &str) -> Vec<String> {
+    match name.strip_prefix('/') {
+        None => vec![name.to_owned()],
+        Some(pointer) => {
+            pointer.split('/').map(|token| token.replace("~1", "/").replace("~0", "~")).collect()
+        }
+    }
+}
+
 /// What is wrong with a line, for the column of this name.
-type Fault = Box<dyn Fn(&str) -> String>;
+pub(super) type Fault = Box<dyn Fn(&str) -> String>;
 
 fn fault(why: impl Fn(&str) -> String + 'static) -> Fault {
     Box::new(why)
 }
 
 /// The value that `tokens` lead to: a string's text, or the JSON of any other value.
-fn cell(line: &[u8], tokens: &[String]) -> Result<String, Fault> {
+pub(super) fn cell(line: &[u8], tokens: &[String]) -> Result<String, Fault> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let no_json = |error: serde_json::Error| {
         fault(move |_| format!("is not one JSON object, column {}: write one object a line", error.column()))

@@ -4,15 +4,21 @@
 
 mod csv;
 mod json_lines;
+mod large;
 mod order;
 mod permutation;
 mod picks;
+mod scan;
 mod set;
+mod source;
 mod table;
 
 pub(crate) use csv::Dialect;
+pub(crate) use large::LargeTable;
 pub use order::Order;
 pub(crate) use picks::{Numbering, Picks, Row};
+pub(crate) use scan::Cells;
 pub use set::DataSet;
 pub(crate) use set::{FileForm, OpenSet};
+pub use source::{Content, Source};
 pub(crate) use table::Table;

@@ -1,5 +1,6 @@
 //! Which row a request takes, in closed form of its number.
 
+use super::scan::Cells;
 use super::set::DataSet;
 use crate::schedule::Picker;
 
@@ -95,6 +96,30 @@ impl Picks {
         }
     }
 
+    /// The row of `data`, the set with this number, that request `number` takes.
+    #[inline]
+    pub(crate) fn row(
+        &self,
+        data: &DataSet,
+        set: u16,
+        number: u64,
+        (numbering, seed): (&Numbering, u64),
+    ) -> u64 {
+        data.order.row(self.index(set, number, numbering), data.rows, seed, set.into())
+    }
+
+    /// Whether request `number` takes a row of `set`.
+    pub(crate) fn takes(&self, set: u16, number: u64, numbering: &Numbering) -> bool {
+        let uses = &self.sets[usize::from(set)];
+        let k = match *numbering {
+            Numbering::Schedule { warm_up } => number.checked_sub(warm_up).unwrap_or(number),
+            Numbering::Sequence { requests } if number >= requests => return true,
+            Numbering::Sequence { .. } => number,
+            Numbering::Thread { stride, offset, .. } => offset + number / stride,
+        };
+        uses.before(k + 1) > uses.before(k)
+    }
+
     /// How many requests a thread with a sequence of its own may send before it would need more than `rows` rows of
     /// `set`.
     pub(crate) fn lasts(&self, set: usize, rows: u64, (slot, stride, offset): (u64, u64, u64)) -> u64 {
@@ -110,6 +135,8 @@ pub(crate) struct Row<'a> {
     pub(crate) sets: &'a [DataSet],
     pub(crate) picks: &'a Picks,
     pub(crate) numbering: &'a Numbering,
+    /// The rows of sets that stay in their files, by set; the others have none.
+    pub(crate) prepared: &'a [Cells],
 }
 
 impl<'a> Row<'a> {
@@ -117,8 +144,10 @@ impl<'a> Row<'a> {
     #[inline]
     pub(crate) fn cell(&self, (set, column): (u16, u16), number: u64, seed: u64) -> &'a [u8] {
         let data = &self.sets[usize::from(set)];
-        let index = self.picks.index(set, number, self.numbering);
-        data.cell(data.order.row(index, data.rows, seed, set.into()), column)
+        if data.large().is_some() {
+            return self.prepared[usize::from(set)].get(usize::from(column));
+        }
+        data.cell(self.picks.row(data, set, number, (self.numbering, seed)), column)
     }
 }
 

@@ -6,13 +6,16 @@ use sha2::{Digest as _, Sha256};
 
 use super::csv::{self, Dialect};
 use super::json_lines::Lines;
+use super::large::LargeTable;
 use super::order::Order;
+use super::source::Content;
 use super::table::{Column, Table};
 use crate::text::{did_you_mean, quoted};
 use crate::units::print_bytes;
 
-/// The largest data set, in bytes without compression.
+/// The largest data set in memory, in bytes without compression.
 pub(crate) const MAX_DATA_BYTES: usize = 64 << 20;
+const NO_ROWS: &str = "has no rows: add one";
 
 /// Rows, and the order in which requests take them. Only columns that the plan names are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,34 +26,64 @@ pub struct DataSet {
     pub order: Order,
     /// How many rows there are, at least 1.
     pub rows: u64,
-    columns: Vec<Column>,
-    /// The line each row begins on; 0: it is not of a file.
-    lines: Vec<u32>,
+    /// The file it was read from, as in the plan, and the digest of its content.
+    pub(crate) file: Option<(String, String)>,
+    storage: Storage,
+}
+
+/// Where the rows are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Storage {
+    /// In memory, with the line each row begins on; 0: it is not of a file.
+    Columns(Vec<Column>, Vec<u32>),
+    /// In their file.
+    Large(Box<LargeTable>),
 }
 
 impl DataSet {
-    /// The cell of a column in the `row`th row.
+    /// The cell of a column in the `row`th row of a set in memory.
     #[inline]
     pub(crate) fn cell(&self, row: u64, column: u16) -> &[u8] {
-        self.columns[usize::from(column)].cell(row)
+        match &self.storage {
+            Storage::Columns(columns, _) => columns[usize::from(column)].cell(row),
+            Storage::Large(_) => unreachable!("rows of large files are read beforehand"),
+        }
+    }
+
+    /// Its table, if it stays in its file.
+    #[inline]
+    pub(crate) fn large(&self) -> Option<&LargeTable> {
+        match &self.storage {
+            Storage::Columns(..) => None,
+            Storage::Large(table) => Some(table),
+        }
     }
 
     /// The longest cell of a column, in bytes.
     pub(crate) fn longest(&self, column: u16) -> usize {
-        self.columns[usize::from(column)].longest()
+        match &self.storage {
+            Storage::Columns(columns, _) => columns[usize::from(column)].longest(),
+            Storage::Large(table) => table.longest(column),
+        }
     }
 
-    /// The first cell of a column that is not `fit`, with words for its place.
-    pub(crate) fn find(&self, column: u16, fit: impl Fn(&[u8]) -> bool) -> Option<(String, &[u8])> {
-        let row = (0..self.rows).find(|row| !fit(self.cell(*row, column)))?;
-        Some((self.place(row), self.cell(row, column)))
+    /// Words for the place of the first cell of a column that is not `fit`.
+    ///
+    /// # Errors
+    /// Its file cannot be read any more.
+    pub(crate) fn find(&self, column: u16, fit: impl Fn(&[u8]) -> bool) -> Result<Option<String>, String> {
+        let row = match &self.storage {
+            Storage::Columns(..) => (0..self.rows).find(|row| !fit(self.cell(*row, column))),
+            Storage::Large(table) => table.find(column, fit)?,
+        };
+        Ok(row.map(|row| self.place(row)))
     }
 
-    /// Words for the place of a row: its line in the file, if it is of one.
+    /// Words for the place of a row: its line in the file, if that is known.
     pub(crate) fn place(&self, row: u64) -> String {
-        match self.lines[row as usize] {
-            0 => format!("row {}", row + 1),
-            line => format!("line {line}"),
+        match &self.storage {
+            Storage::Columns(_, lines) if lines[row as usize] > 0 => format!("line {}", lines[row as usize]),
+            _ => format!("row {}", row + 1),
         }
     }
 
@@ -62,12 +95,24 @@ impl DataSet {
             hash.update(bytes);
         };
         put(self.order.name().as_bytes());
-        for column in &self.columns {
-            put(column.name.as_bytes());
-            (0..self.rows).for_each(|row| put(column.cell(row)));
+        match &self.storage {
+            Storage::Columns(columns, _) => {
+                for column in columns {
+                    put(column.name.as_bytes());
+                    (0..self.rows).for_each(|row| put(column.cell(row)));
+                }
+            }
+            Storage::Large(table) => {
+                put(table.digest.as_bytes());
+                table.used_names().for_each(|name| put(name.as_bytes()));
+            }
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash.finalize())
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A data set whose columns are still being named.
@@ -82,6 +127,8 @@ pub(crate) struct OpenSet {
 enum Rest {
     Columns(Vec<Column>),
     Lines(Lines),
+    /// Those of a large file stay there.
+    InFile,
 }
 
 /// How a file is read.
@@ -108,31 +155,58 @@ impl OpenSet {
     pub(crate) fn of_file(
         name: &str,
         order: Order,
-        (file, bytes): (&str, Vec<u8>),
+        (file, content): (&str, Content),
         form: FileForm<'_>,
     ) -> Result<Self, String> {
+        let bytes = match content {
+            Content::Bytes(bytes) => bytes,
+            Content::Large(_) if file.ends_with(".gz") => {
+                return Err(
+                    "is too large for memory: unpack it, so that rows can be read one by one".to_owned()
+                );
+            }
+            Content::Large(source) => {
+                return Self::of_large(name, order, file, LargeTable::open(source, form)?);
+            }
+        };
+        let of = Some((file.to_owned(), hex(&Sha256::digest(&bytes))));
         let bytes = if file.ends_with(".gz") { unpacked(&bytes)? } else { bytes };
         if bytes.len() > MAX_DATA_BYTES {
             let most = print_bytes(MAX_DATA_BYTES as u64);
             return Err(format!(
-                "is larger than {most}: leave out columns that the plan does not name, or split it"
+                "has more than {most} once it is unpacked: unpack it, so that it is read row by row"
             ));
         }
-        match form {
+        let mut open = match form {
             FileForm::Csv(dialect, names) => Self::of_table(name, order, csv::read(&bytes, dialect, names)?),
             FileForm::JsonLines => {
                 let lines = Lines::of(bytes);
                 Self::new(name, order, lines.numbers(), Rest::Lines(lines))
             }
+        }?;
+        open.set.file = of;
+        Ok(open)
+    }
+
+    fn of_large(name: &str, order: Order, file: &str, table: LargeTable) -> Result<Self, String> {
+        if table.rows == 0 {
+            return Err(NO_ROWS.to_owned());
         }
+        let (name, rows) = (name.to_owned(), table.rows);
+        let file = Some((file.to_owned(), table.digest.clone()));
+        Ok(Self {
+            set: DataSet { name, order, rows, file, storage: Storage::Large(Box::new(table)) },
+            rest: Rest::InFile,
+        })
     }
 
     fn new(name: &str, order: Order, lines: Vec<u32>, rest: Rest) -> Result<Self, String> {
         if lines.is_empty() {
-            return Err("has no rows: add one".to_owned());
+            return Err(NO_ROWS.to_owned());
         }
-        let (name, rows, columns) = (name.to_owned(), lines.len() as u64, Vec::new());
-        Ok(Self { set: DataSet { name, order, rows, columns, lines }, rest })
+        let (name, rows) = (name.to_owned(), lines.len() as u64);
+        let storage = Storage::Columns(Vec::new(), lines);
+        Ok(Self { set: DataSet { name, order, rows, file: None, storage }, rest })
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -149,14 +223,24 @@ impl OpenSet {
     /// # Errors
     /// There is none, and what there is.
     pub(crate) fn column(&mut self, name: &str) -> Result<u16, String> {
-        let columns = &mut self.set.columns;
+        let in_set = |why| format!("data {}: {why}", quoted(&self.set.name));
+        let columns = match &mut self.set.storage {
+            Storage::Columns(columns, _) => columns,
+            Storage::Large(table) => {
+                if let Some(known) = table.used(name) {
+                    return Ok(known as u16);
+                }
+                return match table.add(name).map_err(in_set)? {
+                    Some(number) => Ok(number as u16),
+                    None => Err(no_column(&self.set.name, name, &table.names())),
+                };
+            }
+        };
         if let Some(known) = columns.iter().position(|column| column.name == name) {
             return Ok(known as u16);
         }
         let mut column = match &mut self.rest {
-            Rest::Lines(lines) => {
-                lines.column(name).map_err(|why| format!("data {}: {why}", quoted(&self.set.name)))?
-            }
+            Rest::Lines(lines) => lines.column(name).map_err(in_set)?,
             Rest::Columns(rest) => match rest.iter().position(|column| column.name == name) {
                 Some(place) => rest.swap_remove(place),
                 None => {
@@ -164,6 +248,7 @@ impl OpenSet {
                     return Err(no_column(&self.set.name, name, &known));
                 }
             },
+            Rest::InFile => unreachable!("a set in memory"),
         };
         column.shrink();
         columns.push(column);
@@ -212,7 +297,7 @@ mod tests {
     const CSV: FileForm<'_> = FileForm::Csv(Dialect { separator: b',', quote: b'"' }, None);
 
     fn open(file: &str, bytes: &[u8]) -> Result<OpenSet, String> {
-        OpenSet::of_file("users", Order::Circular, (file, bytes.to_vec()), CSV)
+        OpenSet::of_file("users", Order::Circular, (file, bytes.to_vec().into()), CSV)
     }
 
     #[test]
@@ -222,7 +307,7 @@ mod tests {
         assert_eq!(set.column("id"), Ok(1));
         assert_eq!(set.column("email"), Ok(0));
         let set = set.close();
-        assert_eq!((set.columns.len(), set.rows, set.longest(0)), (2, 2, 3));
+        assert_eq!((set.rows, set.longest(0)), (2, 3));
         assert_eq!((set.cell(1, 0), set.cell(0, 1)), (&b"b@x"[..], &b"1"[..]));
     }
 
@@ -244,7 +329,7 @@ mod tests {
         assert_eq!(open("a.csv.gz", &packer.finish().unwrap()).unwrap().set().rows, 1);
         let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         (0..=MAX_DATA_BYTES >> 20).for_each(|_| packer.write_all(&[b'\n'; 1 << 20]).unwrap());
-        assert!(open("a.csv.gz", &packer.finish().unwrap()).unwrap_err().contains("larger than 64.0 MiB"));
+        assert!(open("a.csv.gz", &packer.finish().unwrap()).unwrap_err().contains("more than 64.0 MiB"));
         assert!(open("a.csv.gz", b"id\n1\n").unwrap_err().contains("cannot be unpacked"));
         assert!(open("a.csv", b"id\n").unwrap_err().contains("has no rows"));
     }
@@ -252,7 +337,8 @@ mod tests {
     #[test]
     fn its_digest_is_that_of_what_is_sent() {
         let digest = |text: &str, order| {
-            let mut set = OpenSet::of_file("u", order, ("u.csv", text.as_bytes().to_vec()), CSV).unwrap();
+            let mut set =
+                OpenSet::of_file("u", order, ("u.csv", text.as_bytes().to_vec().into()), CSV).unwrap();
             set.column("id").unwrap();
             set.close().digest()
         };

@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::failure::ThreadFailure;
 use super::route::Route;
-use crate::client::{RunSpec, Timetable};
+use crate::client::{RowBatch, RunSpec, Timetable};
 use crate::plan::ShardLoad;
 use crate::sync::{AtomicU64, Ordering};
 use crate::sys::{Clock, TlsConfig};
@@ -131,6 +131,8 @@ pub struct Job {
     pub peers: Arc<[Peer]>,
     /// The run's clock.
     pub clock: Clock,
+    /// The channels of rows of large files, if the plan has any.
+    pub rows: Option<(Sender<RowBatch>, Receiver<RowBatch>)>,
     /// Whether receive times come from the kernel.
     pub kernel_timestamps: bool,
     /// Never sleep between events.

@@ -7,6 +7,7 @@
 mod failure;
 mod job;
 mod route;
+mod row_reader;
 mod sockets;
 mod thread;
 mod tls;
@@ -24,6 +25,7 @@ pub use failure::ThreadFailure;
 pub use job::{Control, Job, Peer, TALLIES_PER_THREAD, Window};
 pub(crate) use job::{FirstConnects, Last, WINDOW_NS};
 pub use route::Route;
+pub(crate) use row_reader::spawn_row_reader;
 pub use tls::{Pem, tls_config};
 
 /// Start a load thread. If it fails or panics, the job's `failures` gets a message before its windows end.

@@ -11,7 +11,7 @@ use super::failure::Fault;
 use super::job::{FirstConnects, Job, Last, WINDOW_NS, Window};
 use super::transport::{BUFFER_BYTES, Transport};
 use super::tunnel;
-use crate::client::{Action, Client};
+use crate::client::{Action, Client, RowSupply};
 use crate::sys::{self, Addresses, MAX_EVENTS, Poller, RealtimeOffset, ThreadTls};
 use crate::tally::{Tally, ThreadHealth};
 
@@ -93,12 +93,16 @@ impl Way {
 }
 
 impl Thread {
-    pub(crate) fn new(job: Job, poller: Poller) -> Self {
+    pub(crate) fn new(mut job: Job, poller: Poller) -> Self {
         let targets = job.spec.plan.targets.len();
         let n = job.share.connections as usize * targets;
         let tally = Box::new(Tally::for_connections(job.spec.plan.scenarios.len(), n));
+        let mut client = Client::new(job.spec.clone(), job.share.clone(), tally);
+        if let Some(channels) = job.rows.take() {
+            client.supply(RowSupply::new(&job.spec, job.thread, job.share.arrivals.1, channels));
+        }
         Self {
-            client: Client::new(job.spec.clone(), job.share.clone(), tally),
+            client,
             poller,
             ways: (0..targets).map(|target| Way::new(&job, target, n)).collect(),
             transports: (0..n).map(|_| None).collect(),

@@ -7,6 +7,7 @@ use super::limits::MAX_BODY_FILE_BYTES;
 use super::path::Path;
 use super::reader::PlanReader;
 use super::yaml::{Node, Value};
+use crate::data;
 use crate::units::print_bytes;
 
 /// The media type of a form.
@@ -100,11 +101,9 @@ pub(super) fn read(reader: &mut PlanReader<'_>, at: &Path, text: Option<String>)
 /// The content of the file that is named at `at`.
 fn file(reader: &mut PlanReader<'_>, at: &Path) -> Option<Vec<u8>> {
     let Some(Node { value: Value::Scalar(scalar), .. }) = reader.root.find(at) else { return None };
-    let read = (reader.files)(&scalar.text).and_then(|bytes| {
-        if bytes.len() as u64 > MAX_BODY_FILE_BYTES {
-            return Err(format!("is larger than {}", print_bytes(MAX_BODY_FILE_BYTES)));
-        }
-        Ok(bytes)
+    let read = (reader.files)(&scalar.text).and_then(|content| match content {
+        data::Content::Bytes(bytes) if bytes.len() as u64 <= MAX_BODY_FILE_BYTES => Ok(bytes),
+        _ => Err(format!("is larger than {}", print_bytes(MAX_BODY_FILE_BYTES))),
     });
     reader.read(at, "the name of a file", read.map_err(|why| format!("{}: {why}", quoted(&scalar.text))))
 }

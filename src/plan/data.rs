@@ -26,7 +26,7 @@ impl OpenData {
         for (field, fit, typed) in template.bare_fields() {
             let (set, column) = field.at;
             let set = self.0[usize::from(set)].set();
-            if let Some((place, _)) = set.find(column, |cell| fit.admits(cell)) {
+            if let Some(place) = set.find(column, |cell| fit.admits(cell))? {
                 let name = quoted(&set.name);
                 return Err(format!(
                     "{}: the value in {place} of data {name} {}",
@@ -154,7 +154,8 @@ fn from_file(
         true => FileForm::JsonLines,
         false => FileForm::Csv(dialect, form.columns.as_deref()),
     };
-    let opened = (reader.files)(file).and_then(|bytes| OpenSet::of_file(name, order, (file, bytes), form));
+    let opened =
+        (reader.files)(file).and_then(|content| OpenSet::of_file(name, order, (file, content), form));
     let opened = opened.map_err(|why| format!("{}: {why}", quoted(file)));
     reader.read(&at.key("file"), "the name of a file", opened)
 }
@@ -218,10 +219,10 @@ mod tests {
     fn read(text: &str) -> Result<Plan, String> {
         let text = format!("base_url: http://a\nload: {{requests: 1}}\n{text}");
         let files = |name: &str| match name {
-            "users.csv" => Ok(USERS.as_bytes().to_vec()),
-            "users.jsonl" => Ok(b"{\"id\": 1, \"a\": {\"b\": \"x\"}}".to_vec()),
-            "users.tsv" => Ok(b"id\tname\n1\ta,b\n".to_vec()),
-            "empty.csv" => Ok(b"id\n".to_vec()),
+            "users.csv" => Ok(USERS.as_bytes().to_vec().into()),
+            "users.jsonl" => Ok(b"{\"id\": 1, \"a\": {\"b\": \"x\"}}".to_vec().into()),
+            "users.tsv" => Ok(b"id\tname\n1\ta,b\n".to_vec().into()),
+            "empty.csv" => Ok(b"id\n".to_vec().into()),
             _ => Err("no such file".to_owned()),
         };
         let plan = parse_with_files(&text, "p", &Default::default(), &|_| None, &files);

@@ -17,6 +17,7 @@ use super::shown_text::shown_text;
 use super::urls::UrlList;
 use super::yaml::{self, Node};
 use super::{identity, schema_check, url, variables};
+use crate::data::Content;
 use crate::template::Template;
 use crate::units;
 
@@ -79,7 +80,7 @@ pub fn parse(
     parse_with_files(text, source, overrides, env, &no_files)
 }
 
-fn no_files(_: &str) -> Result<Vec<u8>, String> {
+fn no_files(_: &str) -> Result<Content, String> {
     Err("no files are read here".to_owned())
 }
 

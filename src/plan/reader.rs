@@ -6,10 +6,11 @@
 use super::fault::{Faults, quoted};
 use super::path::Path;
 use super::yaml::{Kind, Node, Value};
+use crate::data::Content;
 use crate::units;
 
 /// Reads a file by the name in a plan; an error says why it cannot.
-pub type ReadFile<'a> = dyn Fn(&str) -> Result<Vec<u8>, String> + 'a;
+pub type ReadFile<'a> = dyn Fn(&str) -> Result<Content, String> + 'a;
 
 /// Reads values of a plan and records their faults, each with its position.
 pub(super) struct PlanReader<'a> {

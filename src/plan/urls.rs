@@ -3,7 +3,7 @@
 use super::fault::quoted;
 use super::url;
 use super::yaml::{Node, Value};
-use crate::data::{Dialect, FileForm, OpenSet, Order};
+use crate::data::{Content, Dialect, FileForm, OpenSet, Order};
 use crate::schedule::MAX_PERIOD;
 
 /// How the CSV of paths that the plan's data sets are read from separates them.
@@ -96,11 +96,11 @@ impl UrlList {
     }
 
     /// The file of the data set with this number.
-    pub(super) fn file(&self, number: &str) -> Result<Vec<u8>, String> {
+    pub(super) fn file(&self, number: &str) -> Result<Content, String> {
         let group = number.parse().ok().and_then(|number: usize| self.groups.get(number));
         let (_, paths) = group.ok_or("there is no such file")?;
         let lines = paths.iter().map(|path| format!("\"{}\"\n", path.replace('"', "\"\"")));
-        Ok(lines.collect::<String>().into_bytes())
+        Ok(lines.collect::<String>().into_bytes().into())
     }
 }
 
@@ -114,7 +114,8 @@ fn rows(name: &str, bytes: Vec<u8>) -> Result<Vec<(String, String, Option<String
         let urls = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
         return Ok(urls.map(|(number, url)| (format!("line {number}"), url.to_owned(), None)).collect());
     }
-    let mut set = OpenSet::of_file("urls", Order::Circular, (name, bytes), FileForm::Csv(DIALECT, None))?;
+    let mut set =
+        OpenSet::of_file("urls", Order::Circular, (name, bytes.into()), FileForm::Csv(DIALECT, None))?;
     let url = set.column("url")?;
     let label = set.column("label").ok();
     let set = set.close();

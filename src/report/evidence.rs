@@ -164,6 +164,8 @@ impl Snapshot {
             throttled_periods: self.throttled_periods,
             local_errors: ended(Outcome::LocalError),
             out_of_data: tally.counter(Counter::OutOfData),
+            data_unreadable: tally.counter(Counter::DataUnreadable),
+            rows_awaited: tally.counter(Counter::RowsAwaited),
             unaccounted: if self.is_final() { self.unaccounted() } else { 0 },
         })
     }

@@ -193,7 +193,7 @@ fn why_inconclusive(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Stri
         return "the asked load was not offered".to_owned();
     }
     if snapshot.is_out_of_data() {
-        return "the run ended before its time: its data has no rows left".to_owned();
+        return "the run ended before its time: its data gave out".to_owned();
     }
     let unknown = "could not be judged";
     let compared = || snapshot.comparison().is_some_and(|compared| compared.outcome == Gate::Inconclusive);

@@ -8,7 +8,7 @@ use crate::verdict::threshold::Watch;
 pub(crate) enum AbortCause {
     /// The threshold with this index has failed for as long as the plan allows.
     Threshold(usize),
-    /// A load thread has taken the last of its rows. Without it the others would go on with less load.
+    /// A load thread has taken the last of its rows, or cannot read them any more. Without it the others would go on with less load.
     OutOfData,
 }
 

@@ -86,6 +86,8 @@ fn out_of_reach((name, is_proxied): (&str, bool), outcome: Outcome, detail: Deta
 /// The load threads of a run and their channels.
 pub(crate) struct LoadThreads {
     handles: Vec<JoinHandle<()>>,
+    /// Reads rows of large files, if the plan has any.
+    row_reader: Option<JoinHandle<()>>,
     /// The threads' shared control.
     pub(crate) control: Arc<Control>,
     pub(crate) clock: Clock,
@@ -121,6 +123,8 @@ impl LoadThreads {
         let control = Arc::new(Control::default());
         let names = spec.plan.targets.iter().zip(&*peers).map(|(target, peer)| shown(target, peer)).collect();
         let (mut handles, mut empties, mut timetables) = (Vec::new(), Vec::new(), Vec::new());
+        let (row_channels, row_reader) = load::spawn_row_reader(&spec, threads.count)?;
+        let mut row_channels = row_channels.into_iter();
         for thread in 0..threads.count {
             let (give_back, empty) = bounded(TALLIES_PER_THREAD);
             let own = Shard { slot: thread as u32, of: threads.count as u32 };
@@ -139,6 +143,7 @@ impl LoadThreads {
                 share,
                 spec: spec.clone(),
                 peers: peers.clone(),
+                rows: row_channels.next(),
                 clock,
                 kernel_timestamps: stamps,
                 busy_poll: options.busy_poll,
@@ -154,6 +159,7 @@ impl LoadThreads {
         let reached = vec![(false, None); spec.plan.targets.len()];
         Ok(Self {
             handles,
+            row_reader,
             control,
             clock,
             spec,
@@ -316,7 +322,7 @@ impl LoadThreads {
         // A thread that never began must not wait for the collector.
         self.windows = crossbeam_channel::never();
         self.empties.clear();
-        for handle in self.handles.drain(..) {
+        for handle in self.handles.drain(..).chain(self.row_reader.take()) {
             // It catches its own panics.
             let _ = handle.join();
         }

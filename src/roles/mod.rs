@@ -4,6 +4,7 @@ pub(crate) mod abort;
 pub(crate) mod baseline_file;
 pub mod coordinator;
 pub(crate) mod coordinator_service;
+mod data_file;
 pub mod demo;
 pub mod demo_target;
 mod exit;

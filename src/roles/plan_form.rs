@@ -3,6 +3,8 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,14 +14,17 @@ use sha2::{Digest as _, Sha256};
 use super::variables::Variables;
 use super::{Failure, plan_source, tls_files};
 use crate::cli::Options;
+use crate::data::Content;
 use crate::fleet::messages::{MAX_PLAN_MESSAGE_BYTES, PlanBundle};
 use crate::load::Pem;
 use crate::plan::{self, Overrides, Plan, quoted};
 use crate::text::one_line;
-use crate::units::print_bytes;
+use crate::units::{plural, print_bytes};
 
 /// The longest source name of a plan in transit, in bytes.
 const MAX_SOURCE_BYTES: usize = 200;
+/// The largest data file that travels with a plan, in bytes.
+const MAX_TRAVELLING_BYTES: usize = 4 << 20;
 
 #[derive(Serialize, Deserialize)]
 struct Form {
@@ -32,9 +37,36 @@ struct Form {
     /// Those of the named targets, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pem_of_targets: Vec<Files>,
-    /// Content of the files of bodies, in base64, by the names in the plan.
+    /// Content of the files of bodies and data, in base64, by the names in the plan.
     #[serde(default)]
     bodies: BTreeMap<String, String>,
+    /// Data files that are too large to travel, by their names: each worker has its own copy.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    apart: BTreeMap<String, FileIdentity>,
+}
+
+/// What tells whether two data files are the same.
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+struct FileIdentity {
+    rows: u64,
+    sha256: String,
+}
+
+impl FileIdentity {
+    /// The data files of `plan`, by their names.
+    fn of(plan: &Plan) -> BTreeMap<&str, Self> {
+        let files = plan.data.iter().filter_map(|set| {
+            let (name, sha256) = set.file.as_ref()?;
+            Some((name.as_str(), Self { rows: set.rows, sha256: sha256.clone() }))
+        });
+        files.collect()
+    }
+}
+
+impl fmt::Display for FileIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} with SHA-256 {:.16}…", plural(self.rows, "row"), self.sha256)
+    }
 }
 
 /// Content of a plan's PEM files in base64, since they may have any bytes between their blocks.
@@ -75,16 +107,27 @@ pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanBundle)>, Failur
     let bodies = RefCell::new(BTreeMap::new());
     let folder = tls_files::folder(Some(path));
     let read_file = |name: &str| {
-        let bytes = plan_source::body_file(folder, name)?;
-        bodies.borrow_mut().insert(name.to_owned(), STANDARD.encode(&bytes));
-        Ok(bytes)
+        let content = plan_source::named_file(folder, name)?;
+        if let Content::Bytes(bytes) = &content {
+            bodies.borrow_mut().insert(name.to_owned(), STANDARD.encode(bytes));
+        }
+        Ok(content)
     };
     let overrides = options.overrides();
     let plan = plan::parse_with_files(&text, path, &overrides, &look_up, &read_file);
     let plan = plan.map_err(|faults| Failure::usage(faults.to_string()))?;
     given.check_named(options)?;
     let variables = variables.into_inner();
-    let (bodies, pems) = (bodies.into_inner(), tls_files::contents(&plan, folder).map_err(Failure::usage)?);
+    let mut bodies = bodies.into_inner();
+    let too_large =
+        |name: &str| bodies.get(name).is_none_or(|encoded| encoded.len() > MAX_TRAVELLING_BYTES / 3 * 4);
+    let apart: BTreeMap<String, FileIdentity> = FileIdentity::of(&plan)
+        .into_iter()
+        .filter(|(name, _)| too_large(name))
+        .map(|(name, id)| (name.to_owned(), id))
+        .collect();
+    bodies.retain(|name, _| !apart.contains_key(name));
+    let pems = tls_files::contents(&plan, folder).map_err(Failure::usage)?;
     // Without a CA the system's CAs apply, and those have to be on the machines that send load.
     let needs_system =
         plan.targets.iter().filter_map(|target| target.tls.as_ref()).any(|tls| tls.ca.is_none());
@@ -93,7 +136,7 @@ pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanBundle)>, Failur
     }
     let mut packed = pems.iter().map(Files::pack);
     let (pem, pem_of_targets) = (packed.next().unwrap_or_default(), packed.collect());
-    let form = Form { text, variables, overrides, pem, pem_of_targets, bodies };
+    let form = Form { text, variables, overrides, pem, pem_of_targets, bodies, apart };
     let content = serde_json::to_value(form).map_err(|e| Failure::usage(e.to_string()))?;
     let mut source: String = path.chars().filter(|c| !c.is_control()).collect();
     source.truncate(source.floor_char_boundary(MAX_SOURCE_BYTES));
@@ -114,15 +157,30 @@ pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanBundle)>, Failur
 /// # Errors
 /// The plan's faults, or that its digest differs from the announced one.
 pub(crate) fn read(bundle: &PlanBundle) -> Result<Plan, String> {
-    let Form { text, variables, overrides, pem, pem_of_targets, bodies } = form(bundle)?;
+    let Form { text, variables, overrides, pem, pem_of_targets, bodies, apart } = form(bundle)?;
     let look_up = |name: &str| variables.get(name).cloned();
     let read_file = |name: &str| {
-        let encoded = bodies.get(name).ok_or("did not come with the plan")?;
-        STANDARD.decode(encoded).map_err(|error| error.to_string())
+        if let Some(encoded) = bodies.get(name) {
+            return STANDARD.decode(encoded).map(Content::Bytes).map_err(|error| error.to_string());
+        }
+        if !apart.contains_key(name) {
+            return Err("did not come with the plan".to_owned());
+        }
+        let remedy = "the file is too large to come with the plan: put it on each worker under this name, from the \
+                      worker's working directory on";
+        plan_source::named_file(Path::new(""), name).map_err(|why| format!("{why}; {remedy}"))
     };
     let plan = plan::parse_with_files(&text, &bundle.source, &overrides, &look_up, &read_file);
     // Keep a peer's text on one line, so that it cannot fake a line of ours.
     let plan = plan.map_err(|faults| one_line(&faults.to_string().replace('\n', "; ")))?;
+    for (name, own) in FileIdentity::of(&plan) {
+        if let Some(theirs) = apart.get(name).filter(|theirs| **theirs != own) {
+            return Err(format!(
+                "the data file {} is another one here, {own}, than at the coordinator, {theirs}: copy it here again",
+                quoted(&one_line(name))
+            ));
+        }
+    }
     let digest = digest(&plan, &unpack(pem, pem_of_targets)?);
     if digest != bundle.digest {
         return Err(format!("the plan is {digest}, and was announced as {}", bundle.digest));

@@ -3,7 +3,10 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
+use super::data_file::DataFile;
+use crate::data::Content;
 use crate::plan::{MAX_BODY_FILE_BYTES, MAX_PLAN_BYTES, UrlList, without_userinfo};
 use crate::text::one_line;
 use crate::units::print_bytes;
@@ -35,16 +38,22 @@ pub(crate) fn read(path: &str) -> Result<String, String> {
     read_all(file, &shown)
 }
 
-/// The file that a plan names for a body, in `folder`.
+/// The file that a plan names for a body or for data, in `folder`. One that is too large for memory stays open.
 ///
 /// # Errors
 /// Why the file cannot be read.
-pub(crate) fn body_file(folder: &Path, name: &str) -> Result<Vec<u8>, String> {
-    let read = File::open(folder.join(name)).and_then(|file| {
+pub(crate) fn named_file(folder: &Path, name: &str) -> Result<Content, String> {
+    let path = folder.join(name);
+    let open = || {
+        let file = File::open(&path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_file() && metadata.len() > MAX_BODY_FILE_BYTES {
+            return Ok(Content::Large(Arc::new(DataFile::new(file, path.clone(), &metadata))));
+        }
         let mut bytes = Vec::new();
-        file.take(MAX_BODY_FILE_BYTES + 1).read_to_end(&mut bytes).map(|_| bytes)
-    });
-    read.map_err(|e| format!("{e}: check the name, which is looked for from the plan's folder"))
+        file.take(MAX_BODY_FILE_BYTES + 1).read_to_end(&mut bytes).map(|_| Content::Bytes(bytes))
+    };
+    open().map_err(|e: io::Error| format!("{e}: check the name, which is looked for from the plan's folder"))
 }
 
 /// The URLs in the file `path`, `-` for standard input.

@@ -51,7 +51,7 @@ fn plan_of(options: &Options) -> Result<Plan, Failure> {
             let text = plan_source::read(path).map_err(Failure::usage)?;
             let variables = Variables::of(options)?;
             let folder = tls_files::folder(Some(path));
-            let files = |name: &str| plan_source::body_file(folder, name);
+            let files = |name: &str| plan_source::named_file(folder, name);
             let look_up = |name: &str| variables.look_up(name);
             let plan = plan::parse_with_files(&text, path, &overrides, &look_up, &files);
             if plan.is_ok() {

@@ -84,9 +84,9 @@ impl Snapshot {
         (self.state, self.ending, self.error) = (State::Finished, ending, Some(error));
     }
 
-    /// Whether the rows of a data set ran out before load was to end.
+    /// Whether the rows of a data set ran out before load was to end, or could not be read any more.
     pub(crate) fn is_out_of_data(&self) -> bool {
-        self.tally.counter(Counter::OutOfData) > 0
+        self.tally.counter(Counter::OutOfData) > 0 || self.tally.counter(Counter::DataUnreadable) > 0
     }
 
     pub(crate) fn is_final(&self) -> bool {

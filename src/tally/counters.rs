@@ -29,6 +29,10 @@ named_enum! {
         Unstamped = "unstamped",
         /// Load threads that took the last row of their data before load was to end.
         OutOfData = "out_of_data",
+        /// Rows of large files that a load thread had to wait for.
+        RowsAwaited = "rows_awaited",
+        /// Load threads that could not read the rows of a data file any more.
+        DataUnreadable = "data_unreadable",
         /// Exchanges that succeeded while load was still being applied (not in the drain).
         CompletedInTime = "completed_in_time",
     }

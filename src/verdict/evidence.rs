@@ -50,6 +50,10 @@ pub struct Evidence<'a> {
     pub local_errors: u64,
     /// Load threads whose rows ran out before load was to end.
     pub out_of_data: u64,
+    /// Load threads that could not read their rows any more.
+    pub data_unreadable: u64,
+    /// Requests whose row was not read in time.
+    pub rows_awaited: u64,
     /// In the end: due requests that are in no other count, or in two. 0 unless this program has a bug.
     pub unaccounted: u64,
 }

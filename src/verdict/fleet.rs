@@ -100,6 +100,8 @@ mod tests {
             throttled_periods: 0,
             local_errors: 0,
             out_of_data: 0,
+            data_unreadable: 0,
+            rows_awaited: 0,
             unaccounted: 0,
         };
         let mut judged = crate::verdict::instrument::judge(&evidence);

@@ -54,6 +54,8 @@ const DELAYED_NS: std::ops::RangeInclusive<u64> = 40_000_000..=44_500_000;
 const SMALL_RESPONSE_BYTES: u64 = 1_400;
 /// The percentile of our own delays that is judged.
 const JUDGED_QUANTILE: f64 = 0.99;
+/// The largest fraction of requests that may wait for a row of a data file.
+const ROWS_AWAITED_MAX: f64 = 0.01;
 
 /// The verdict on this tool's own measurement.
 #[derive(Clone, Debug, PartialEq)]
@@ -139,6 +141,15 @@ pub enum Reason {
     },
     /// The rows of a data set that takes each at most once were used up, and the run ended before its time.
     DataExhausted,
+    /// A data file changed while its rows were read, and the run ended before its time.
+    DataUnreadable,
+    /// Rows were not read from their file in time.
+    DataNotReady {
+        /// How many requests waited for their row.
+        count: u64,
+        /// The same as a fraction of the requests sent.
+        ratio: f64,
+    },
     /// In the end due is not completed + failed + dropped + unfinished.
     CountsDoNotAddUp {
         /// How far they are apart.
@@ -148,7 +159,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every name there is.
-    pub const NAMES: [&str; 10] = [
+    pub const NAMES: [&str; 12] = [
         "load_not_offered",
         "thread_saturated",
         "sent_late",
@@ -156,6 +167,8 @@ impl Reason {
         "cpu_throttled",
         "local_errors",
         "data_exhausted",
+        "data_unreadable",
+        "data_not_ready",
         "workers_incomplete",
         "worker_late",
         "counts_do_not_add_up",
@@ -171,6 +184,8 @@ impl Reason {
             Self::Throttled { .. } => "cpu_throttled",
             Self::LocalErrors { .. } => "local_errors",
             Self::DataExhausted => "data_exhausted",
+            Self::DataUnreadable => "data_unreadable",
+            Self::DataNotReady { .. } => "data_not_ready",
             Self::WorkersIncomplete { .. } => "workers_incomplete",
             Self::WorkerLate { .. } => "worker_late",
             Self::CountsDoNotAddUp { .. } => "counts_do_not_add_up",
@@ -246,6 +261,17 @@ impl fmt::Display for Reason {
                 "the run ended before its time, when a data set with `order: once` had no rows left: add rows, \
                  shorten the run, or choose `order: circular`",
             ),
+            Self::DataUnreadable => f.write_str(
+                "the run ended before its time, when a data file could not be read or was not the same any more: leave \
+                 data files alone while a run uses them",
+            ),
+            Self::DataNotReady { count, ratio } => write!(
+                f,
+                "{} ({}) waited for a row of a data file: put the file on a faster disk, or let `columns` that the plan \
+                 does not name out of it",
+                plural(count, "request"),
+                print_percent(ratio)
+            ),
             Self::CountsDoNotAddUp { difference } => write!(
                 f,
                 "due and what became of it differ by {}: this is a bug in loadtester, report it with the plan",
@@ -295,6 +321,13 @@ pub fn judge(evidence: &Evidence) -> Instrument {
     }
     if evidence.out_of_data > 0 {
         reasons.push(Reason::DataExhausted);
+    }
+    if evidence.data_unreadable > 0 {
+        reasons.push(Reason::DataUnreadable);
+    }
+    let awaited = evidence.rows_awaited as f64 / evidence.sent.max(1) as f64;
+    if awaited > ROWS_AWAITED_MAX {
+        reasons.push(Reason::DataNotReady { count: evidence.rows_awaited, ratio: awaited });
     }
     if evidence.unaccounted > 0 {
         reasons.push(Reason::CountsDoNotAddUp { difference: evidence.unaccounted });

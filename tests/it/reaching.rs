@@ -285,6 +285,7 @@ fn load_thread(load: &str, route: &Arc<Route>, mut watch: impl FnMut() -> bool) 
         share,
         peers: [Peer { route: route.clone(), tls: None }].into(),
         clock,
+        rows: None,
         kernel_timestamps: true,
         busy_poll: false,
         may_poll: false,

@@ -91,6 +91,8 @@ impl Run {
             throttled_periods: self.throttled.1,
             local_errors: self.local_errors,
             out_of_data: 0,
+            data_unreadable: 0,
+            rows_awaited: 0,
             unaccounted: self.unaccounted,
         }
     }
@@ -363,6 +365,8 @@ fn a_run_of_nothing_is_judged_without_figures() {
         throttled_periods: 0,
         local_errors: 0,
         out_of_data: 0,
+        data_unreadable: 0,
+        rows_awaited: 0,
         unaccounted: 0,
     };
     let instrument = judge(&nothing);

@@ -38,7 +38,7 @@ impl fmt::Display for StopReason {
             Self::Operator => f.write_str("stopped by the operator"),
             Self::Interrupted => f.write_str("the coordinator was interrupted"),
             Self::Threshold(_) => f.write_str("a threshold that stops the run has failed"),
-            Self::OutOfData => f.write_str("a data set with `order: once` has no rows left"),
+            Self::OutOfData => f.write_str("a data set has no rows left, or its file has changed"),
             Self::WorkerLost(id) => write!(
                 f,
                 "worker {} was lost and the plan does not say `on_worker_loss: continue` or `redistribute`",

@@ -1,0 +1,275 @@
+//! Rows of large files for one thread, which another thread reads ahead.
+//!
+//! Requests have numbers, and a row is a function of its request's number. So a thread knows which rows its next requests
+//! take, and asks for them in batches. If a row is not there when its request is sent, the thread waits for it: the wait
+//! is part of the send delay.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+
+use super::spec::RunSpec;
+use crate::data::{Cells, Numbering};
+
+/// Rows in a batch.
+const BATCH: usize = 64;
+/// Batches of a set: asked for, or read and not used up.
+const BATCHES: usize = 4;
+/// How long a thread waits for a row: a disk that takes longer is out of order.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Rows of one set that a thread asks for, and their cells once they are read.
+#[derive(Debug)]
+pub struct RowBatch {
+    /// The thread that asked.
+    pub(crate) thread: usize,
+    /// The set's number in the plan.
+    pub(crate) set: u16,
+    pub(crate) rows: Vec<u64>,
+    /// The cells of the columns in use, row by row.
+    pub(crate) cells: Cells,
+    /// Bits of the rows that were used.
+    used: u64,
+    /// Whether the file could not be read.
+    pub(crate) failed: bool,
+}
+
+/// The rows of one thread.
+#[derive(Debug)]
+pub struct RowSupply {
+    ask: Sender<RowBatch>,
+    read: Receiver<RowBatch>,
+    /// By set; `None`: its rows are in memory.
+    sets: Box<[Option<Ahead>]>,
+    /// How far apart the numbers of this thread's requests are.
+    stride: u64,
+}
+
+/// The rows of one set.
+#[derive(Debug)]
+struct Ahead {
+    /// The number from which on rows have not been asked for.
+    next: u64,
+    /// Batches that were asked for.
+    pending: usize,
+    /// Batches that were read.
+    ready: VecDeque<RowBatch>,
+    idle: Vec<RowBatch>,
+}
+
+/// How a row was had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Had {
+    AtOnce,
+    /// After a wait.
+    Late,
+    /// Its file cannot be read any more.
+    Not,
+}
+
+impl RowBatch {
+    fn new(thread: usize, set: u16) -> Self {
+        let rows = Vec::with_capacity(BATCH);
+        Self { thread, set, rows, cells: Cells::default(), used: 0, failed: false }
+    }
+
+    /// The place of a row that is not used yet.
+    fn find(&self, row: u64) -> Option<usize> {
+        (0..self.rows.len()).find(|i| self.used & 1 << i == 0 && self.rows[*i] == row)
+    }
+
+    fn is_used_up(&self) -> bool {
+        self.used.count_ones() as usize == self.rows.len()
+    }
+}
+
+impl RowSupply {
+    /// How many batches the threads' channel of questions has to hold, and a thread's channel of answers.
+    pub(crate) fn capacity(spec: &RunSpec) -> usize {
+        spec.plan.data.iter().filter(|set| set.large().is_some()).count() * BATCHES
+    }
+
+    /// That of one thread, whose requests' numbers are `stride` apart.
+    pub(crate) fn new(
+        spec: &RunSpec,
+        thread: usize,
+        stride: u64,
+        (ask, read): (Sender<RowBatch>, Receiver<RowBatch>),
+    ) -> Self {
+        let ahead = |set: u16| Ahead {
+            next: 0,
+            pending: 0,
+            ready: VecDeque::with_capacity(BATCHES),
+            idle: (0..BATCHES).map(|_| RowBatch::new(thread, set)).collect(),
+        };
+        let sets = spec.plan.data.iter().zip(0..).map(|(set, number)| set.large().map(|_| ahead(number)));
+        Self { ask, read, sets: sets.collect(), stride }
+    }
+
+    /// The numbers of this thread's requests are this far apart from now on.
+    pub(super) fn set_stride(&mut self, stride: u64) {
+        self.stride = stride;
+    }
+
+    /// The next request has this `number`: ask for rows.
+    pub(super) fn begin(&mut self, spec: &RunSpec, numbering: &Numbering, number: u64) {
+        for set in 0..self.sets.len() as u16 {
+            if let Some(ahead) = &mut self.sets[usize::from(set)] {
+                ahead.next = number;
+                self.ask_ahead(spec, numbering, set);
+            }
+        }
+    }
+
+    /// Put the cells of the row that request `number` takes of `set` into `cells`.
+    pub(super) fn take(
+        &mut self,
+        spec: &RunSpec,
+        numbering: &Numbering,
+        (set, number): (u16, u64),
+        cells: &mut Cells,
+    ) -> Had {
+        let data = &spec.plan.data[usize::from(set)];
+        let row = spec.picks.row(data, set, number, (numbering, spec.seed));
+        let columns = data.large().map_or(0, |table| table.used_columns());
+        while let Ok(batch) = self.read.try_recv() {
+            self.arrived(batch);
+        }
+        let mut had = Had::AtOnce;
+        if !self.copy(set, row, columns, cells) {
+            had = Had::Late;
+            if !self.await_row(spec, numbering, (set, number), || row) || !self.copy(set, row, columns, cells)
+            {
+                return Had::Not;
+            }
+        }
+        self.ask_ahead(spec, numbering, set);
+        had
+    }
+
+    /// Wait until `row`, which request `number` takes of `set`, was read. False: it cannot be.
+    #[cold]
+    fn await_row(
+        &mut self,
+        spec: &RunSpec,
+        numbering: &Numbering,
+        (set, number): (u16, u64),
+        row: impl Fn() -> u64,
+    ) -> bool {
+        let mut is_asked = false;
+        loop {
+            let Some(ahead) = &mut self.sets[usize::from(set)] else { return false };
+            if ahead.ready.iter().any(|batch| batch.failed) {
+                return false;
+            }
+            if ahead.ready.iter().any(|batch| batch.find(row()).is_some()) {
+                return true;
+            }
+            if ahead.pending == 0 {
+                if std::mem::replace(&mut is_asked, true) {
+                    return false;
+                }
+                // Nobody foresaw it: go on from here.
+                ahead.next = number;
+                let used_up = ahead.ready.drain(..);
+                ahead.idle.extend(used_up);
+                self.ask_ahead(spec, numbering, set);
+            }
+            match self.read.recv_timeout(PATIENCE) {
+                Ok(batch) => self.arrived(batch),
+                Err(_) => return false,
+            }
+        }
+    }
+
+    fn arrived(&mut self, batch: RowBatch) {
+        if let Some(ahead) = &mut self.sets[usize::from(batch.set)] {
+            ahead.pending -= 1;
+            ahead.ready.push_back(batch);
+        }
+    }
+
+    /// Copy the cells of `row`, if it was read. Batches before the one that has it are used up, except for the last of
+    /// them: requests may be sent in another order than they were due.
+    fn copy(&mut self, set: u16, row: u64, columns: usize, cells: &mut Cells) -> bool {
+        let Some(ahead) = &mut self.sets[usize::from(set)] else { return false };
+        let found = ahead.ready.iter().enumerate().find_map(|(i, batch)| Some((i, batch.find(row)?)));
+        let Some((at, i)) = found else { return false };
+        let batch = &mut ahead.ready[at];
+        cells.clear();
+        (i * columns..(i + 1) * columns).for_each(|cell| cells.push(batch.cells.get(cell)));
+        batch.used |= 1 << i;
+        if batch.is_used_up() {
+            ahead.idle.extend(ahead.ready.remove(at));
+        }
+        for _ in 1..at {
+            ahead.idle.extend(ahead.ready.pop_front());
+        }
+        true
+    }
+
+    /// Ask for the rows of the next requests, as long as there are batches for them.
+    fn ask_ahead(&mut self, spec: &RunSpec, numbering: &Numbering, set: u16) {
+        let Some(ahead) = &mut self.sets[usize::from(set)] else { return };
+        let data = &spec.plan.data[usize::from(set)];
+        while let Some(mut batch) = ahead.idle.pop() {
+            batch.rows.clear();
+            (batch.used, batch.failed) = (0, false);
+            // A scenario that takes a row comes once in a period.
+            for _ in 0..BATCH as u64 * spec.picker.period() {
+                if spec.picks.takes(set, ahead.next, numbering) {
+                    batch.rows.push(spec.picks.row(data, set, ahead.next, (numbering, spec.seed)));
+                }
+                ahead.next = ahead.next.saturating_add(stride_at(numbering, ahead.next, self.stride));
+                if batch.rows.len() == BATCH {
+                    break;
+                }
+            }
+            match self.ask.try_send(batch) {
+                Ok(()) => ahead.pending += 1,
+                Err(error) => {
+                    ahead.idle.push(error.into_inner());
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// How far the next number of a thread is from `number`.
+fn stride_at(numbering: &Numbering, number: u64, stride: u64) -> u64 {
+    match *numbering {
+        Numbering::Sequence { requests } if number < requests => 1,
+        _ => stride,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::parse;
+    use crossbeam_channel::bounded;
+
+    #[test]
+    fn a_batch_knows_which_of_its_rows_are_used() {
+        let mut batch = RowBatch::new(0, 0);
+        batch.rows.extend([7, 3, 7]);
+        assert_eq!((batch.find(7), batch.find(4)), (Some(0), None));
+        batch.used = 1;
+        assert_eq!(batch.find(7), Some(2));
+        batch.used = 7;
+        assert!(batch.is_used_up() && batch.find(3).is_none());
+    }
+
+    #[test]
+    fn without_large_files_there_is_nothing_to_ask_for() {
+        let text = "base_url: http://a\nload: {requests: 1}\nscenarios: [{path: /}]\n";
+        let spec = RunSpec::new(parse(text, "p", &Default::default(), &|_| None).unwrap(), 1);
+        assert_eq!(RowSupply::capacity(&spec), 0);
+        let (ask, asked) = bounded(1);
+        let mut supply = RowSupply::new(&spec, 0, 1, (ask, bounded(1).1));
+        supply.begin(&spec, &Numbering::Sequence { requests: 1 }, 0);
+        assert!(asked.is_empty());
+    }
+}
