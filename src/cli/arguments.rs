@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 
+use super::elsewhere::{self, FLAGS_ELSEWHERE, Remedy};
 use super::error::UsageError;
 use super::table::{FLAGS, Flag, Kind, find};
 use crate::plan::{did_you_mean, quoted};
@@ -89,37 +90,16 @@ fn holds_a_credential(flag: &Flag) -> bool {
     matches!(flag.name, "--user" | "-H" | "--env")
 }
 
-/// Flags of other tools, and their names here.
-const KNOWN_ELSEWHERE: [(&str, &str); 21] = [
-    ("--concurrency", "-c"),
-    ("--users", "-c"),
-    ("--vus", "-c"),
-    ("--rps", "-r"),
-    ("--qps", "-r"),
-    ("--count", "-n"),
-    ("--iterations", "-n"),
-    ("--time", "-d"),
-    ("--request", "-m"),
-    ("-X", "-m"),
-    ("--headers", "-H"),
-    ("--data", "-b"),
-    ("--basic", "--user"),
-    ("--output", "--report"),
-    ("--out", "--report"),
-    ("-o", "--report"),
-    ("--file", "--plan"),
-    ("--config", "--plan"),
-    ("-f", "--plan"),
-    ("--dry-run", "--check"),
-    ("-t", "--threads"),
-];
-
 fn unknown(name: &str) -> UsageError {
-    if let Some(flag) =
-        KNOWN_ELSEWHERE.iter().find(|(other, _)| *other == name).and_then(|(_, ours)| find(ours))
+    if let Some(remedy) = elsewhere::flag(name) {
+        return UsageError::new(format!("unknown flag {}: {}", quoted(name), remedy.text()));
+    }
+    // -rate, as in Go.
+    if !name.starts_with("--")
+        && let Some(flag) = find(&format!("-{name}"))
     {
-        let write = format!("{} {}", flag.name, flag.value);
-        return UsageError::new(format!("unknown flag {}: write {}", quoted(name), quoted(write.trim_end())));
+        let write = quoted(format!("-{name} {}", flag.value).trim_end());
+        return UsageError::new(format!("unknown flag {}: write {write}", quoted(name)));
     }
     // -c50: the value is attached, as other tools allow.
     if let Some(short) = name.get(..2).and_then(find).filter(|flag| !flag.value.is_empty() && name.len() > 2)
@@ -146,9 +126,14 @@ fn unknown(name: &str) -> UsageError {
     let mut guess = near(&mut names.into_iter());
     if guess.is_empty() {
         let elsewhere =
-            KNOWN_ELSEWHERE.iter().find(|(other, _)| !near(&mut std::iter::once(*other)).is_empty());
-        if let Some(flag) = elsewhere.and_then(|(_, ours)| find(ours)) {
-            guess = format!(", did you mean {}?", quoted(flag.names().last().unwrap_or(flag.name)));
+            FLAGS_ELSEWHERE.iter().find(|(other, _)| !near(&mut std::iter::once(*other)).is_empty());
+        match elsewhere {
+            Some((_, Remedy::Flag(ours))) => {
+                let long = find(ours).and_then(|flag| flag.names().last()).unwrap_or(ours);
+                guess = format!(", did you mean {}?", quoted(long));
+            }
+            Some((other, Remedy::Words(words))) => guess = format!(" ({} elsewhere): {words}", quoted(other)),
+            None => {}
         }
     }
     let guess = if guess.is_empty() { ": `--help all` lists them".to_owned() } else { guess };

@@ -33,7 +33,7 @@ pub(super) fn refuse_contradictions(options: &Options, typed: &[&Flag]) -> Resul
     if let (Some(Flag { name, .. }), None) = (of_url, options.url.as_ref().or(options.urls.as_ref())) {
         let place = match *name {
             "--timeout" => "`defaults.timeout`",
-            "--user" => "`defaults.headers`, as `Authorization: Basic …`",
+            "--user" => "`defaults.headers`, as `Authorization: \"Basic {{base64('USER:PASSWORD')}}\"`",
             name if name.starts_with("--") => "`tls:`",
             _ => "scenarios",
         };
@@ -95,8 +95,11 @@ fn refuse_outside_role(role: Role, typed: &[&Flag]) -> Result<(), UsageError> {
     let Some(flag) = typed.iter().find(|flag| !flag.roles.contains(&role)) else { return Ok(()) };
     let (name, named) = (flag.name, flag.roles.iter().map(|role| role.name()).collect::<Vec<_>>());
     let roles = named.join(" or ");
+    let threads = if name == "--workers" { "; threads of this process are `--threads N`" } else { "" };
     Err(UsageError::new(match role {
-        Role::Standalone => format!("{name} belongs to --role {roles}: add that role, or remove {name}"),
+        Role::Standalone => {
+            format!("{name} belongs to --role {roles}: add that role, or remove {name}{threads}")
+        }
         role => format!(
             "{name} has no meaning with --role {}: remove it, or give it to --role {roles}",
             role.name()

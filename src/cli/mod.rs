@@ -1,6 +1,6 @@
 //! Parses the command line; values are not interpreted yet.
 //!
-//! `table` lists the flags, `arguments` checks the arguments against it, `parse` extracts the values,
+//! `table` lists the flags, `elsewhere` those of other tools, `arguments` checks the arguments against it, `parse` extracts the values,
 //! `source` finds out what the arguments without a flag are, `contradictions` rejects what does not go together, and
 //! `help`, `topics`, `man` and `markdown` make the help texts and docs/cli.md. Files are not opened
 //! and addresses not bound here.
@@ -9,6 +9,7 @@ mod allowed;
 mod arguments;
 mod completions;
 mod contradictions;
+mod elsewhere;
 mod error;
 mod fleet;
 mod help;

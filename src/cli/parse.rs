@@ -26,7 +26,6 @@ const MAX_THREADS: u64 = 1_024;
 ///
 /// # Errors
 /// The first thing that is wrong.
-#[expect(clippy::too_many_lines, reason = "each flag and its value")]
 pub fn parse(args: Vec<OsString>, is_file: &dyn Fn(&str) -> bool) -> Result<Options, UsageError> {
     if let Some(asked) = asked(&args) {
         return Ok(asked);
@@ -35,76 +34,13 @@ pub fn parse(args: Vec<OsString>, is_file: &dyn Fn(&str) -> bool) -> Result<Opti
     let mut taken =
         RemainingArguments { arguments: Arguments::from_vec(vetted.arguments), typed: vetted.typed };
     // A body may look like anything: it leaves first. Free arguments are what is left.
-    let body = taken.text("-b")?;
-    let mut options = Options {
-        body,
-        plan: taken.text("--plan")?,
-        urls: taken.text("--urls")?,
-        role: taken.read("--role", role)?.unwrap_or_default(),
-        concurrency: taken.read("-c", |text| count_up_to(text, u32::MAX.into()).map(|n| n as u32))?,
-        rate: taken.read("-r", units::parse_rate_flag)?,
-        requests: taken.read("-n", units::parse_count)?,
-        duration_ns: taken.read("-d", units::parse_duration)?,
-        method: taken.text("-m")?,
-        headers: taken.read_all_shown("-H", header, shown_header)?,
-        user: taken.read_secret("--user", user)?,
-        timeout_ns: taken.read("--timeout", units::parse_duration)?,
-        stages: taken.read("--stages", stages)?,
-        no_keep_alive: taken.has("--no-keepalive"),
-        resolve: taken.read_all("--resolve", resolve)?,
-        proxy: taken.read_secret("--proxy", |text| Ok(text.to_owned()))?,
-        labels: taken.read_all("--label", label)?,
-        env: taken.read_all_secrets("--env", |text| key_value(text).and_then(variable))?,
-        env_file: taken.read("--env-file", |text| Ok(PathBuf::from(text)))?,
-        log_format: taken.read("--log-format", log_format)?.unwrap_or_default(),
-        man: taken.has("--man"),
-        tls: UrlTls {
-            ca: taken.text("--cacert")?,
-            cert: taken.text("--cert")?,
-            key: taken.text("--key")?,
-            insecure: taken.has("--insecure"),
-        },
-        listen: taken.read("--listen", address)?,
-        metrics_scenarios: taken.read("--metrics-scenarios", |text| {
-            count_up_to(text, MAX_SCENARIOS as u64).map(|n| n as usize)
-        })?,
-        reports: taken.read_all("--report", report::report)?,
-        baseline: taken.read("--baseline", |text| Ok(PathBuf::from(text)))?,
-        max_regression: taken.read("--max-regression", units::parse_percent)?,
-        baseline_any_plan: taken.has("--baseline-any-plan"),
-        threads: taken.read("--threads", threads)?,
-        timestamps: taken.read("--timestamps", timestamps)?.unwrap_or_default(),
-        seed: taken.read("--seed", seed)?,
-        coordinator: taken.read("--coordinator", fleet::coordinator)?,
-        workers: taken.read("--workers", workers)?,
-        join_timeout_ns: taken.read("--join-timeout", units::parse_duration)?,
-        slot: taken.read("--slot", slot)?,
-        state_dir: taken.read("--state-dir", |text| Ok(PathBuf::from(text)))?,
-        allowed_targets: taken.read_all("--allow-target", Allowed::parse)?,
-        token_file: taken.read("--token-file", |text| Ok(PathBuf::from(text)))?,
-        operator_token_file: taken.read("--operator-token-file", |text| Ok(PathBuf::from(text)))?,
-        public_status: taken.has("--public-status"),
-        linger_ns: taken.read("--linger", units::parse_duration)?.unwrap_or(0),
-        completions: taken.read("--completions", shell)?,
-        demo: taken.has("--demo"),
-        no_listen: taken.has("--no-listen"),
-        no_pin: taken.has("--no-pin"),
-        busy_poll: taken.has("--busy-poll"),
-        strict: taken.has("--strict"),
-        check: taken.has("--check"),
-        once: taken.has("--once"),
-        schema: taken.has("--schema"),
-        report_schema: taken.has("--report-schema"),
-        quiet: taken.has("--quiet"),
-        no_color: taken.has("--no-color"),
-        ..Options::default()
-    };
-    options.family = match (taken.has("-4"), taken.has("-6")) {
-        (true, true) => return Err(UsageError::new("-4 and -6: keep one of them")),
-        (true, false) => Some(Family::V4),
-        (false, true) => Some(Family::V6),
-        (false, false) => None,
-    };
+    let mut options = Options { body: taken.text("-b")?, ..Options::default() };
+    read_source(&mut taken, &mut options)?;
+    read_load(&mut taken, &mut options)?;
+    read_request(&mut taken, &mut options)?;
+    read_results(&mut taken, &mut options)?;
+    read_measurement(&mut taken, &mut options)?;
+    read_fleet(&mut taken, &mut options)?;
     match source::of(&taken.free(), is_file)? {
         Source::Nothing => {}
         Source::Help(topic) => return Ok(Options { help: Some(topic), ..Options::default() }),
@@ -117,6 +53,100 @@ pub fn parse(args: Vec<OsString>, is_file: &dyn Fn(&str) -> bool) -> Result<Opti
     }
     refuse_contradictions(&options, &vetted.flags)?;
     Ok(options)
+}
+
+/// What to do, and with what.
+fn read_source(taken: &mut RemainingArguments, options: &mut Options) -> Result<(), UsageError> {
+    options.plan = taken.text("--plan")?;
+    options.urls = taken.text("--urls")?;
+    options.role = taken.read("--role", role)?.unwrap_or_default();
+    options.env = taken.read_all_secrets("--env", |text| key_value(text).and_then(variable))?;
+    options.env_file = taken.read("--env-file", path)?;
+    options.completions = taken.read("--completions", shell)?;
+    options.demo = taken.has("--demo");
+    options.check = taken.has("--check");
+    options.once = taken.has("--once");
+    options.schema = taken.has("--schema");
+    options.report_schema = taken.has("--report-schema");
+    options.man = taken.has("--man");
+    Ok(())
+}
+
+/// How much load, over which connections.
+fn read_load(taken: &mut RemainingArguments, options: &mut Options) -> Result<(), UsageError> {
+    options.concurrency = taken.read("-c", |text| count_up_to(text, u32::MAX.into()).map(|n| n as u32))?;
+    options.rate = taken.read("-r", units::parse_rate_flag)?;
+    options.requests = taken.read("-n", units::parse_count)?;
+    options.duration_ns = taken.read("-d", units::parse_duration)?;
+    options.stages = taken.read("--stages", stages)?;
+    options.no_keep_alive = taken.has("--no-keepalive");
+    options.resolve = taken.read_all("--resolve", resolve)?;
+    options.proxy = taken.read_secret("--proxy", |text| Ok(text.to_owned()))?;
+    options.family = match (taken.has("-4"), taken.has("-6")) {
+        (true, true) => return Err(UsageError::new("-4 and -6: keep one of them")),
+        (true, false) => Some(Family::V4),
+        (false, true) => Some(Family::V6),
+        (false, false) => None,
+    };
+    Ok(())
+}
+
+/// What is sent to a URL; its body has left.
+fn read_request(taken: &mut RemainingArguments, options: &mut Options) -> Result<(), UsageError> {
+    options.method = taken.text("-m")?;
+    options.headers = taken.read_all_shown("-H", header, shown_header)?;
+    options.user = taken.read_secret("--user", user)?;
+    options.timeout_ns = taken.read("--timeout", units::parse_duration)?;
+    options.tls = UrlTls {
+        ca: taken.text("--cacert")?,
+        cert: taken.text("--cert")?,
+        key: taken.text("--key")?,
+        insecure: taken.has("--insecure"),
+    };
+    Ok(())
+}
+
+/// What becomes of the result.
+fn read_results(taken: &mut RemainingArguments, options: &mut Options) -> Result<(), UsageError> {
+    let up_to_scenarios = |text: &str| count_up_to(text, MAX_SCENARIOS as u64).map(|n| n as usize);
+    options.labels = taken.read_all("--label", label)?;
+    options.log_format = taken.read("--log-format", log_format)?.unwrap_or_default();
+    options.listen = taken.read("--listen", address)?;
+    options.no_listen = taken.has("--no-listen");
+    options.metrics_scenarios = taken.read("--metrics-scenarios", up_to_scenarios)?;
+    options.reports = taken.read_all("--report", report::report)?;
+    options.baseline = taken.read("--baseline", path)?;
+    options.max_regression = taken.read("--max-regression", units::parse_percent)?;
+    options.baseline_any_plan = taken.has("--baseline-any-plan");
+    options.linger_ns = taken.read("--linger", units::parse_duration)?.unwrap_or(0);
+    options.strict = taken.has("--strict");
+    options.quiet = taken.has("--quiet");
+    options.no_color = taken.has("--no-color");
+    Ok(())
+}
+
+/// How is measured.
+fn read_measurement(taken: &mut RemainingArguments, options: &mut Options) -> Result<(), UsageError> {
+    options.threads = taken.read("--threads", threads)?;
+    options.timestamps = taken.read("--timestamps", timestamps)?.unwrap_or_default();
+    options.seed = taken.read("--seed", seed)?;
+    options.no_pin = taken.has("--no-pin");
+    options.busy_poll = taken.has("--busy-poll");
+    Ok(())
+}
+
+/// What coordinators and workers need.
+fn read_fleet(taken: &mut RemainingArguments, options: &mut Options) -> Result<(), UsageError> {
+    options.coordinator = taken.read("--coordinator", fleet::coordinator)?;
+    options.workers = taken.read("--workers", workers)?;
+    options.join_timeout_ns = taken.read("--join-timeout", units::parse_duration)?;
+    options.slot = taken.read("--slot", slot)?;
+    options.state_dir = taken.read("--state-dir", path)?;
+    options.allowed_targets = taken.read_all("--allow-target", Allowed::parse)?;
+    options.token_file = taken.read("--token-file", path)?;
+    options.operator_token_file = taken.read("--operator-token-file", path)?;
+    options.public_status = taken.has("--public-status");
+    Ok(())
 }
 
 /// What is answered whatever else is typed: help and version.
@@ -270,6 +300,11 @@ fn shown_header(text: &str) -> String {
         Some((name, value)) => format!("{name}: {}", secrets::header_value(name, value.trim())),
         None => secrets::text(text),
     }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "parsers of values may fail")]
+fn path(text: &str) -> Result<PathBuf, String> {
+    Ok(PathBuf::from(text))
 }
 
 fn role(text: &str) -> Result<Role, String> {

@@ -1,5 +1,6 @@
 //! What the arguments without a flag mean: a command, a plan or a URL.
 
+use super::elsewhere;
 use super::error::UsageError;
 use super::topic::Topic;
 use crate::plan::{did_you_mean, quoted, without_userinfo};
@@ -24,6 +25,12 @@ pub(super) fn of(free: &[String], is_file: &dyn Fn(&str) -> bool) -> Result<Sour
     match free {
         [] => Ok(Source::Nothing),
         [command, topics @ ..] if command == HELP => help(topics),
+        [word, ..]
+            if !is_file(word)
+                && let Some(remedy) = elsewhere::command(word) =>
+        {
+            Err(UsageError::new(format!("{} is no command here: {}", quoted(word), remedy.text())))
+        }
         [one] => single(one, is_file),
         [first, second, ..] => Err(UsageError::new(format!(
             "{} and {} stand without a flag: give one plan or one URL, and one flag for each value",
@@ -136,9 +143,9 @@ mod tests {
 
     #[test]
     fn what_is_neither_is_refused_with_all_three() {
-        let error = read(&["compare"]).unwrap_err();
+        let error = read(&["import"]).unwrap_err();
         for way in [
-            "`compare` is no command, no file and no URL;",
+            "`import` is no command, no file and no URL;",
             "`help`",
             "loadplan.yaml",
             "http://localhost:8081",

@@ -20,7 +20,7 @@ Limits that the run must keep, in the plan:
 
 A threshold is [SCENARIO:] [WHICH] FIGURE < | <= | > | >= | == LIMIT.
 
-  p50 to p99.99, median,   a time, like 250ms; a request that failed or was
+  p1 to p99.99, median,    a time, like 250ms; a request that failed or was
   mean, max                dropped because of the target counts as over the
                            limit of a percentile
   error_rate               a share, like 1% or 0.01
