@@ -70,6 +70,9 @@ pub(crate) fn parse_duration(text: &str) -> Result<u64, String> {
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
         return Err(format!("a duration needs a unit: write {text}s or {text}ms"));
     }
+    if let Some(meant) = as_meant(text) {
+        return Err(format!("not a duration: write {meant}"));
+    }
     loop {
         let (number, after) = Decimal::split(rest).ok_or_else(not_a_duration)?;
         let end = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
@@ -89,6 +92,24 @@ pub(crate) fn parse_duration(text: &str) -> Result<u64, String> {
             return Ok(total);
         }
     }
+}
+
+/// The duration that `10 s`, `5sec` or `2 minutes` is meant to be.
+fn as_meant(text: &str) -> Option<String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit() && c != '.')?);
+    let short = match unit.trim().to_lowercase().as_str() {
+        "d" | "day" | "days" => return Some(format!("{}h", number.parse::<u64>().ok()?.checked_mul(24)?)),
+        "h" | "hr" | "hrs" | "hour" | "hours" => "h",
+        "m" | "min" | "mins" | "minute" | "minutes" => "m",
+        "s" | "sec" | "secs" | "second" | "seconds" => "s",
+        "ms" | "msec" | "millis" | "millisecond" | "milliseconds" => "ms",
+        "us" | "µs" | "μs" | "usec" | "microsecond" | "microseconds" => "us",
+        "ns" | "nanosecond" | "nanoseconds" => "ns",
+        _ => return None,
+    };
+    let is_number = number.parse::<f64>().is_ok() && !number.starts_with('.') && !number.ends_with('.');
+    // What is written right is not meant.
+    (is_number && unit != short && unit != "µs").then(|| format!("{number}{short}"))
 }
 
 fn not_a_duration() -> String {
@@ -192,16 +213,37 @@ pub(crate) fn parse_rate(text: &str) -> Result<f64, String> {
     let Some((amount, per)) = text.split_once('/') else {
         return Err(match amount_f64(text) {
             Some(_) => format!("a rate needs a unit: write {text}/s"),
-            None => NOT_A_RATE.to_owned(),
+            None => rate_as_meant(text)
+                .map_or(NOT_A_RATE.to_owned(), |meant| format!("not a rate: write {meant}")),
         });
     };
     let seconds = match per {
         "s" => 1.0,
         "m" | "min" => 60.0,
         "h" => 3600.0,
-        _ => return Err(NOT_A_RATE.to_owned()),
+        _ => 0.0,
     };
-    Ok(amount_f64(amount).ok_or(NOT_A_RATE)? / seconds)
+    match amount_f64(amount).filter(|_| seconds > 0.0) {
+        Some(amount) => Ok(amount / seconds),
+        None => {
+            Err(rate_as_meant(text)
+                .map_or(NOT_A_RATE.to_owned(), |meant| format!("not a rate: write {meant}")))
+        }
+    }
+}
+
+/// The rate that `500 rps`, `500 / s` or `10/minute` is meant to be.
+fn rate_as_meant(text: &str) -> Option<String> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && !".kMG".contains(c))?;
+    let (amount, unit) = text.split_at(end);
+    let unit = unit.replace(' ', "").to_lowercase();
+    let per = match unit.strip_prefix('/').or_else(|| unit.strip_prefix("per")).unwrap_or(&unit) {
+        "s" | "sec" | "second" | "rps" | "qps" | "req/s" | "requests/s" | "reqs/s" => "s",
+        "m" | "min" | "minute" | "rpm" => "min",
+        "h" | "hour" => "h",
+        _ => return None,
+    };
+    amount_f64(amount).map(|_| format!("{amount}/{per}"))
 }
 
 /// A rate on the command line, where a bare number is per second: `1000`, `1k`, `500/s`.
@@ -212,13 +254,26 @@ pub(crate) fn parse_rate_flag(text: &str) -> Result<f64, String> {
     amount_f64(text).map_or_else(|| parse_rate(text), Ok)
 }
 
-/// A rate in the spelling [`parse_rate`] reads, with up to three decimals: `500/s`, `0.5/s`, `1234.568/s`.
-/// Rates below 0.1/s are per hour.
+/// A rate in the spelling [`parse_rate`] reads, with up to three decimals: `500/s`, `0.5/s`, `1234.568/s`. A rate that
+/// is a whole number a minute or an hour only is written so: `10/min`, `36/h`.
 pub(crate) fn print_rate(per_second: f64) -> String {
-    if per_second > 0.0 && per_second < 0.1 {
-        return trim_zeros(&format!("{:.3}", per_second * 3600.0)) + "/h";
+    let scaled = |seconds: f64, per: &str| {
+        let amount = per_second * seconds;
+        let shown = (amount * 1e3).round() / 1e3;
+        let is_exact = (shown - amount).abs() <= amount * 1e-9;
+        (amount, is_exact, trim_zeros(&format!("{shown:.3}")) + per)
+    };
+    let [second, minute, hour] = [scaled(1.0, "/s"), scaled(60.0, "/min"), scaled(3600.0, "/h")];
+    let is_whole =
+        |(amount, is_exact, _): &(f64, bool, String)| *is_exact && (amount - amount.round()).abs() < 1e-6;
+    match per_second {
+        0.0 => second.2,
+        rate if rate >= 0.1 && second.1 => second.2,
+        _ if is_whole(&minute) => minute.2,
+        _ if is_whole(&hour) => hour.2,
+        rate if rate < 0.1 => hour.2,
+        _ => second.2,
     }
-    trim_zeros(&format!("{per_second:.3}")) + "/s"
 }
 
 fn trim_zeros(text: &str) -> String {
@@ -371,11 +426,19 @@ mod tests {
             (parse_duration("").unwrap_err(), "like 250ms"),
             (parse_duration("-1s").unwrap_err(), "like 250ms"),
             (parse_duration("1.s").unwrap_err(), "like 250ms"),
-            (parse_duration("1d").unwrap_err(), "like 250ms"),
-            (parse_duration("1s ").unwrap_err(), "like 250ms"),
+            (parse_duration("1.d").unwrap_err(), "like 250ms"),
+            (parse_duration("2d").unwrap_err(), "write 48h"),
+            (parse_duration("1s ").unwrap_err(), "write 1s"),
+            (parse_duration("10 s").unwrap_err(), "write 10s"),
+            (parse_duration("1.5 hours").unwrap_err(), "write 1.5h"),
+            (parse_duration("250msec").unwrap_err(), "write 250ms"),
             (parse_duration("6000000h").unwrap_err(), "584 years"),
             (parse_rate("500").unwrap_err(), "write 500/s"),
             (parse_rate("500/d").unwrap_err(), "like 500/s"),
+            (parse_rate("500 / s").unwrap_err(), "write 500/s"),
+            (parse_rate("1.5k rps").unwrap_err(), "write 1.5k/s"),
+            (parse_rate("10/minute").unwrap_err(), "write 10/min"),
+            (parse_rate("5 per second").unwrap_err(), "write 5/s"),
             (parse_rate("-5/s").unwrap_err(), "like 500/s"),
             (parse_rate("1e3/s").unwrap_err(), "like 500/s"),
             (parse_rate_flag("fast").unwrap_err(), "like 500/s"),
@@ -455,7 +518,10 @@ mod tests {
             [1023, 65_536, 1_572_864, 3 << 30].map(print_bytes),
             ["1023 B", "64.0 KiB", "1.50 MiB", "3.00 GiB"]
         );
-        assert_eq!([500.0, 0.5, 1234.5678, 0.01].map(print_rate), ["500/s", "0.5/s", "1234.568/s", "36/h"]);
+        for text in ["0/s", "500/s", "0.5/s", "0.125/s", "10/min", "1000/min", "1/min", "36/h", "1/h"] {
+            assert_eq!(print_rate(parse_rate(text).unwrap()), text);
+        }
+        assert_eq!([1234.5678, 0.0123].map(print_rate), ["1234.568/s", "44.28/h"]);
     }
 
     #[test]

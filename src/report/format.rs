@@ -7,10 +7,16 @@ pub(crate) use crate::units::print_time as time;
 pub(crate) use crate::units::print_time_in_interval as time_in_interval;
 pub(crate) use crate::units::print_whole_seconds as whole_seconds;
 
-/// A rate per second: `0.50/s`, `12.3/s`, `499.8/s`, `9,876/s`; `–` for values that are not finite.
+/// The lowest rate that is shown in a unit of time, and not in the next longer one.
+const LEAST_RATE: f64 = 0.25;
+
+/// A rate: `0.50/s`, `12.3/s`, `499.8/s`, `9,876/s`; a low one per minute or hour: `10.0/min`; `–` for values that are
+/// not finite.
 pub(crate) fn rate(per_second: f64) -> String {
     match per_second {
         r if !r.is_finite() => "–".to_owned(),
+        r if r > 0.0 && r * 60.0 < LEAST_RATE => format!("{}/h", digits(r * 3600.0, 2)),
+        r if r > 0.0 && r < LEAST_RATE => format!("{}/min", digits(r * 60.0, 2)),
         r if r < 9.995 => format!("{:.2}/s", r.max(0.0)),
         // The tenth separates a planned rate from one that was just missed.
         r if r < 999.95 => format!("{r:.1}/s"),
@@ -67,6 +73,7 @@ mod tests {
             [0.0, 0.5, 12.34, 499.83, 999.96, 9876.4].map(rate),
             ["0.00/s", "0.50/s", "12.3/s", "499.8/s", "1,000/s", "9,876/s"]
         );
+        assert_eq!([10.0 / 60.0, 0.02, 0.001].map(rate), ["10.0/min", "1.20/min", "3.60/h"]);
         assert_eq!(
             [0, 999, 1_000, 999_600, 3_400_000_000, u64::MAX].map(bytes),
             ["0 B", "999 B", "1.00 kB", "1.00 MB", "3.40 GB", "18.4 EB"]
