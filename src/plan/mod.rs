@@ -40,6 +40,7 @@ mod schema_check;
 mod shard;
 mod targets;
 mod threshold;
+mod threshold_guess;
 mod tls;
 mod token;
 mod url;

@@ -14,6 +14,7 @@ use super::limits::MAX_DURATION_NS;
 use super::path::Path;
 use super::plan_schema::Document;
 use super::reader::PlanReader;
+use super::threshold_guess;
 use super::yaml::{Scalar, Value};
 use crate::units;
 
@@ -98,7 +99,6 @@ pub(crate) enum Comparison {
 }
 
 impl Comparison {
-    /// Longer signs first, so that `<=` is not read as `<`.
     const SIGNS: [(&'static str, Self); 5] = [
         ("<=", Self::AtMost),
         (">=", Self::AtLeast),
@@ -185,12 +185,12 @@ pub(crate) fn parse(text: &str, names: &[&str]) -> Result<Threshold, String> {
         return Err("a threshold stands on one line, like `p99 < 250ms`".to_owned());
     }
     let (scenario, rest) = scenario_of(text, names)?;
-    let (at, sign, comparison) = Comparison::SIGNS
-        .into_iter()
-        .filter_map(|(sign, comparison)| Some((rest.find(sign)?, sign, comparison)))
-        .min_by_key(|(at, sign, _)| (*at, 2 - sign.len()))
-        .ok_or_else(|| format!("{} has no comparison: write one like `p99 < 250ms`", quoted(text)))?;
+    let no_comparison = || format!("{} has no comparison: write one like `p99 < 250ms`", quoted(text));
+    let (at, sign) = threshold_guess::signs(rest).ok_or_else(no_comparison)?;
     let (left, right) = (rest[..at].trim(), rest[at + sign.len()..].trim());
+    let Some((sign, comparison)) = Comparison::SIGNS.into_iter().find(|(known, _)| *known == sign) else {
+        return Err(unknown_comparison(sign, &text[..text.len() - rest.len()], left, right));
+    };
     let metric = metric(left)?;
     if scenario.is_some() && matches!(metric, Metric::AnsweredShare | Metric::LongestGap) {
         return Err(format!("{} is about the whole run: leave out the scenario's name", quoted(left)));
@@ -198,7 +198,12 @@ pub(crate) fn parse(text: &str, names: &[&str]) -> Result<Threshold, String> {
     if comparison == Comparison::Equal
         && matches!(metric, Metric::Time(..) | Metric::Rate | Metric::AnsweredShare | Metric::LongestGap)
     {
-        return Err(format!("{} is never exactly a figure: use `<` or `>`", quoted(left)));
+        let meant = format!("{}{left} {} {right}", &text[..text.len() - rest.len()], likely_bound(metric));
+        return Err(format!(
+            "{} is never exactly a figure: use `<` or `>`, like {}",
+            quoted(left),
+            quoted(&meant)
+        ));
     }
     if right.is_empty() {
         return Err(format!("has no limit: write {}", quoted(&example(metric, sign))));
@@ -210,6 +215,25 @@ pub(crate) fn parse(text: &str, names: &[&str]) -> Result<Threshold, String> {
     }
     let expression = text.to_owned();
     Ok(Threshold { expression, scenario, metric, comparison, limit, abort_after_ns: None })
+}
+
+/// The message for `sign` between `left` and `right`, behind the name of a scenario.
+fn unknown_comparison(sign: &str, scenario: &str, left: &str, right: &str) -> String {
+    let meant = |sign: &&&str| parse(&format!("{left} {sign} {right}"), &[]).is_ok();
+    let example = match threshold_guess::signs_meant(sign).iter().find(meant) {
+        Some(sign) => format!("{scenario}{left} {sign} {right}"),
+        None => "p99 < 250ms".to_owned(),
+    };
+    format!(
+        "{} is not a comparison: write `<`, `<=`, `>`, `>=` or `==`, like {}",
+        quoted(sign),
+        quoted(&example)
+    )
+}
+
+/// The side on which a figure is mostly bounded.
+fn likely_bound(metric: Metric) -> &'static str {
+    if matches!(metric, Metric::Rate | Metric::AnsweredShare) { ">=" } else { "<=" }
 }
 
 /// Why no run can hold this, whatever the target does.
@@ -237,6 +261,7 @@ fn scenario_of<'a>(text: &'a str, names: &[&str]) -> Result<(Option<usize>, &'a 
     let guess = nearest(name.trim(), names);
     let known: Vec<String> = names.iter().take(5).map(|name| quoted(name)).collect();
     let remedy = match guess.as_str() {
+        "" if names.is_empty() => "; none has a name: give it one, or leave this one out".to_owned(),
         "" => format!("; scenarios: {}{}", known.join(", "), if names.len() > 5 { ", …" } else { "" }),
         guess => guess.to_owned(),
     };
@@ -252,6 +277,11 @@ fn nearest(typed: &str, names: &[&str]) -> String {
 }
 
 fn metric(text: &str) -> Result<Metric, String> {
+    known_metric(text)?.ok_or_else(|| unknown_metric(text))
+}
+
+/// The figure called `text`, if there is one.
+fn known_metric(text: &str) -> Result<Option<Metric>, String> {
     let (timing, word) = match text.split_once(char::is_whitespace) {
         Some(("service", word)) => (Some(Timing::Service), word.trim_start()),
         Some(("response", word)) => (Some(Timing::Response), word.trim_start()),
@@ -265,16 +295,16 @@ fn metric(text: &str) -> Result<Metric, String> {
         "median" => Some(Statistic::Quantile(0.5)),
         _ => percentile(word)?.map(Statistic::Quantile),
     };
-    match (statistic, timing, word) {
-        (Some(statistic), timing, _) => Ok(Metric::Time(timing.unwrap_or(Timing::Response), statistic)),
-        (None, None, "error_rate") => Ok(Metric::ErrorRate),
-        (None, None, "rate") => Ok(Metric::Rate),
-        (None, None, "dropped") => Ok(Metric::Dropped),
-        (None, None, "count") => Ok(Metric::Count),
-        (None, None, "answered_share") => Ok(Metric::AnsweredShare),
-        (None, None, "longest_gap") => Ok(Metric::LongestGap),
-        _ => Err(unknown_metric(text, word)),
-    }
+    Ok(Some(match (statistic, timing, word) {
+        (Some(statistic), timing, _) => Metric::Time(timing.unwrap_or(Timing::Response), statistic),
+        (None, None, "error_rate") => Metric::ErrorRate,
+        (None, None, "rate") => Metric::Rate,
+        (None, None, "dropped") => Metric::Dropped,
+        (None, None, "count") => Metric::Count,
+        (None, None, "answered_share") => Metric::AnsweredShare,
+        (None, None, "longest_gap") => Metric::LongestGap,
+        _ => return Ok(None),
+    }))
 }
 
 /// The words of a threshold, but for percentiles.
@@ -294,17 +324,22 @@ pub(crate) const THRESHOLD_WORDS: [&str; 13] = [
     "failed",
 ];
 
-fn unknown_metric(text: &str, word: &str) -> String {
+fn unknown_metric(text: &str) -> String {
     if matches!(text, "ok" | "failed" | "service" | "response") {
         return format!(
             "{} needs a figure after it, like `{text} p99 < 250ms`; the share of failed requests is `error_rate`",
             quoted(text)
         );
     }
-    let guess = did_you_mean(word, THRESHOLD_WORDS);
+    let word = text.split_once(char::is_whitespace).map_or(text, |(_, word)| word.trim_start());
+    let meant = threshold_guess::figure(text, &|guess| matches!(known_metric(guess), Ok(Some(_))));
+    let guess = meant.map_or_else(
+        || did_you_mean(word, THRESHOLD_WORDS),
+        |meant| format!(", did you mean {}?", quoted(&meant)),
+    );
     let remedy = match guess.as_str() {
         "" => {
-            "; there are p50 to p99.99, median, mean and max (after `service`, `ok` or `failed` those of the \
+            "; there are percentiles (p1 to p99.99), median, mean and max (after `service`, `ok` or `failed` those of the \
              service time, of requests that ended well, or that failed), error_rate, rate, dropped, count, \
              answered_share, longest_gap"
         }
@@ -324,7 +359,10 @@ fn percentile(word: &str) -> Result<Option<f64>, String> {
             // Rounded to the number that was written: 99.9 / 100 is not 0.999.
             Ok(Some((percent * 1e6).round() / 1e8))
         }
-        Some(_) => Err(format!("{} is not possible: write p1 to p{HIGHEST_PERCENT}, or max", quoted(word))),
+        Some(_) => Err(format!(
+            "{} is not possible: write a percentile from p1 to p{HIGHEST_PERCENT}, or max",
+            quoted(word)
+        )),
         None => Err(format!("{} is not a percentile: write one like p95 or p99.9", quoted(word))),
     }
 }
@@ -405,8 +443,25 @@ mod tests {
             ("p99 < 250", "write 250s or 250ms"),
             ("p99 <", "write `p99 < 250ms`"),
             ("p99 < fast", "as in `p99 < 250ms`"),
-            ("p99 = 250ms", "has no comparison"),
-            ("p99 == 250ms", "use `<` or `>`"),
+            (
+                "p99 = 250ms",
+                "`=` is not a comparison: write `<`, `<=`, `>`, `>=` or `==`, like `p99 <= 250ms`",
+            ),
+            ("Get users: p99 <> 250ms", "`<>` is not a comparison"),
+            ("rate != 5/s", "like `rate < 5/s`"),
+            ("dropped = 0", "like `dropped == 0`"),
+            ("error_rate =< 1%", "like `error_rate <= 1%`"),
+            ("p99 ≤ 1s", "like `p99 <= 1s`"),
+            ("p99 <> fast", "like `p99 < 250ms`"),
+            ("p99 == 250ms", "use `<` or `>`, like `p99 <= 250ms`"),
+            ("Get users: rate == 5/s", "like `Get users: rate >= 5/s`"),
+            ("P95 < 1s", "`P95` is not a known figure, did you mean `p95`?"),
+            ("p(95) < 1s", "did you mean `p95`?"),
+            ("avg < 1s", "did you mean `mean`?"),
+            ("service Max < 1s", "did you mean `service max`?"),
+            ("latency p95 < 1s", "did you mean `p95`?"),
+            ("errors < 1%", "did you mean `error_rate`?"),
+            ("p99 < 10 s", "write 10s"),
             ("p100 < 1s", "or max"),
             ("p0 < 1s", "p1 to p99.99"),
             ("p9x < 1s", "not a percentile"),
@@ -417,7 +472,7 @@ mod tests {
             ("error_rate < 1", "write 1%"),
             ("eror_rate < 1%", "did you mean `error_rate`?"),
             ("service rate > 5/s", "not a known figure"),
-            ("speed > 5", "there are p50 to p99.99"),
+            ("speed > 5", "there are percentiles (p1 to p99.99), median"),
             ("dropped < 1.5", "whole number"),
             ("get user: p99 < 1s", "there is no scenario `get user`, did you mean `Get users`?"),
             ("elephant: p99 < 1s", "scenarios: `Get users`, `a`"),
