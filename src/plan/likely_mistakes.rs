@@ -48,8 +48,10 @@ fn of_scenario(plan: &Plan, scenario: &Scenario) -> Vec<String> {
     }
     // A plan without a text is a URL with flags.
     if plan.text.is_none() {
+        // Braces of a path are encoded.
+        let path = scenario.path.replace("$%7B", "${").replace("%7D", "}");
         let values = scenario.headers.iter().map(|(_, value)| value.as_str());
-        let mut texts = values.chain([scenario.path.as_str(), body]);
+        let mut texts = values.chain([path.as_str(), body]);
         if let Some(variable) = texts.find_map(variable) {
             warnings.push(format!(
                 "{} is sent as it stands: only plans have variables; let the shell fill it in, in double quotes",
@@ -125,5 +127,12 @@ mod tests {
         assert!(warnings("Bearer ${TOKEN}").contains("`${TOKEN}` is sent as it stands"));
         assert_eq!(warnings("Bearer $TOKEN"), "");
         assert_eq!(warnings("Bearer ${}"), "");
+        let of_url = |url: &str| {
+            from_url(&UrlForm { url: url.to_owned(), ..UrlForm::default() }, &Overrides::default())
+        };
+        let shown = likely_mistakes(&of_url("http://h/${ID}?a=1").unwrap()).join("\n");
+        assert!(shown.contains("`${ID}` is sent as it stands"), "{shown}");
+        let refused = of_url("http://${HOST}/").unwrap_err().to_string();
+        assert!(refused.contains("only plans have variables"), "{refused}");
     }
 }

@@ -61,7 +61,12 @@ pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, overrides:
         return None;
     }
     let extent = extent?;
-    let model = model?;
+    let mut model = model?;
+    if warmup == Some(0)
+        && let Some((n, _)) = extent.requests
+    {
+        use_at_most(&mut model, n);
+    }
     let of_pieces = match &model {
         Model::Open { pieces, .. } => Some(pieces.iter().map(|p| p.length_ns).sum()),
         Model::Closed { .. } => None,
@@ -73,6 +78,17 @@ pub(super) fn check(reader: &mut PlanReader<'_>, document: &Document, overrides:
         requests: extent.requests.map(|(n, _)| n),
         duration_ns: of_pieces.or(extent.duration.map(|(ns, _)| ns)),
     })
+}
+
+/// Takes away the connections that `requests` requests have no use for.
+fn use_at_most(model: &mut Model, requests: u64) {
+    let most = u32::try_from(requests).unwrap_or(u32::MAX);
+    match model {
+        Model::Closed { connections } | Model::Open { connections: Some(connections), .. } => {
+            *connections = (*connections).min(most);
+        }
+        Model::Open { connections: None, .. } => {}
+    }
 }
 
 fn is_open(reader: &PlanReader<'_>, overrides: &Overrides) -> bool {
@@ -333,6 +349,26 @@ fn long_enough_ns(rate: f64, n: u64, arrivals: Arrivals) -> u64 {
 mod tests {
     use super::*;
     use crate::plan::parse;
+
+    #[test]
+    fn there_are_no_more_connections_than_requests() {
+        let load = |load: &str, flags: Overrides| {
+            let text = format!("base_url: http://a\nload: {{{load}}}\nscenarios: [{{path: /}}]\n");
+            match parse(&text, "p", &flags, &|_| None).unwrap().load.model {
+                Model::Closed { connections } => Some(connections),
+                Model::Open { connections, .. } => connections,
+            }
+        };
+        let none = Overrides::default;
+        assert_eq!(load("requests: 1", none()), Some(1));
+        assert_eq!(load("requests: 30, concurrency: 50", none()), Some(30));
+        assert_eq!(load("requests: 100", none()), Some(DEFAULT_CONCURRENCY));
+        assert_eq!(load("requests: 1, warmup: 1s", none()), Some(DEFAULT_CONCURRENCY), "warm-up has its own");
+        assert_eq!(load("rate: 5/s, requests: 3, concurrency: 9", none()), Some(3));
+        assert_eq!(load("rate: 5/s, requests: 3", none()), None);
+        let flags = Overrides { requests: Some(2), concurrency: Some(8), ..none() };
+        assert_eq!(load("duration: 1s", flags), Some(2));
+    }
 
     #[test]
     fn stages_and_rates_that_passed_no_command_line_are_checked() {

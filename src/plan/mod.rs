@@ -35,6 +35,7 @@ mod path;
 mod plan_schema;
 mod proxy;
 mod reader;
+mod request_target;
 mod scenario;
 mod schema_check;
 mod shard;

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::check;
-use super::fault::{Fault, Faults, Position};
+use super::fault::{Fault, Faults, Position, quoted};
 use super::json_schema::SCHEMA;
 use super::limits::{DEFAULT_URL_DURATION_NS, MAX_PLAN_BYTES};
 use super::model::Plan;
@@ -100,7 +100,8 @@ pub fn parse_with_files(
         Ok(mut root) => {
             root.forget_extensions();
             let secrets = variables::fill_in(&mut root, env, &mut faults);
-            let mut plan = keep_secret(secrets, meaning(&root, source, overrides, files, faults)?);
+            let meant = meaning(&root, source, overrides, files, faults);
+            let mut plan = keep_secret(secrets, meant.map_err(|faults| faults.with_anchors_named(text))?);
             plan.text = Some(shown_text(&root, &plan.secrets));
             Ok(plan)
         }
@@ -138,6 +139,11 @@ pub fn from_url(form: &UrlForm, overrides: &Overrides) -> Result<Plan, Faults> {
     let (base, path) = match url::parse(&url) {
         Ok(url) => (url.origin(), if url.rest.is_empty() { "/".to_owned() } else { url.rest }),
         Err(message) => {
+            let message = if url.contains("${") {
+                "only plans have variables: let the shell fill in `${…}`, in double quotes".to_owned()
+            } else {
+                message
+            };
             faults.add(None, &Path::of("URL"), message);
             // The flags are still worth checking.
             ("https://localhost".to_owned(), "/".to_owned())
@@ -243,6 +249,9 @@ fn headers(fields: &[(String, String)]) -> Node {
 fn keep_secret(mut secrets: Secrets, plan: Plan) -> Plan {
     for (name, value) in plan.scenarios.iter().flat_map(|s| &s.headers) {
         secrets.add_header(name, value);
+        if let Some(sent) = with_base64(value) {
+            secrets.add_header(name, &sent);
+        }
     }
     for proxy in plan.targets.iter().filter_map(|target| target.proxy.as_ref()) {
         if let Some(authorization) = &proxy.authorization {
@@ -262,6 +271,13 @@ fn keep_secret(mut secrets: Secrets, plan: Plan) -> Plan {
     Plan { secrets, ..plan }
 }
 
+/// What is sent for a value like `Basic {{base64('user:password')}}`.
+fn with_base64(value: &str) -> Option<String> {
+    let (before, rest) = value.split_once("{{base64('")?;
+    let text = rest.strip_suffix("')}}")?.replace("''", "'").replace("{{{{", "{{");
+    Some(format!("{before}{}", STANDARD.encode(text)))
+}
+
 /// The common part of [`parse`] and [`from_url`].
 fn meaning(
     root: &Node,
@@ -275,8 +291,11 @@ fn meaning(
         Ok(document) => document,
         Err(error) => {
             // The shape check passes only what the types can hold; a gap between the two must not go
-            // unnoticed.
-            faults.add(None, &Path::default(), format!("cannot be read: {error}"));
+            // unnoticed. With faults it is a gap that they have left.
+            if faults.list().is_empty() {
+                let what = format!("this is a bug in loadtester: the plan cannot be read ({error})");
+                faults.add(None, &Path::default(), what);
+            }
             return Err(faults.sorted());
         }
     };
@@ -284,6 +303,18 @@ fn meaning(
 }
 
 impl Faults {
+    /// The same faults; those of unknown keys that hold anchors in `text` say where these may stand.
+    fn with_anchors_named(mut self, text: &str) -> Self {
+        for fault in self.list_mut().iter_mut().filter(|fault| fault.message.starts_with("unknown key")) {
+            let is_at_top = !fault.path.contains(['.', '[']);
+            if is_at_top && fault.position.is_some_and(|at| yaml::holds_anchor(text, at)) {
+                let write = quoted(&format!("x-{}:", fault.path));
+                fault.message = format!("unknown key: to keep an anchor here, write {write}");
+            }
+        }
+        self
+    }
+
     /// The same faults, with flags of the URL form as paths instead of a plan's keys.
     fn in_terms_of_flags(mut self) -> Self {
         for fault in self.list_mut() {
@@ -327,6 +358,15 @@ mod tests {
         assert_eq!(plan.scenarios[1].name, "GET /?api_key=***");
         assert_eq!(plan.thresholds[0].expression, "with ${TOKEN}: p99 < 1s");
         assert_eq!(plan.thresholds[0].scenario, Some(0));
+    }
+
+    #[test]
+    fn a_password_in_base64_is_masked_as_it_is_sent() {
+        let text = "base_url: http://a\nload: {requests: 1}\nscenarios:\n- path: /\n  headers:\n    \
+                    Authorization: \"Basic {{base64('ada:it''s s3cret')}}\"\n";
+        let plan = parse(text, "p", &Default::default(), &|_| None).unwrap();
+        let echo = format!("{} it's s3cret", STANDARD.encode("ada:it's s3cret"));
+        assert_eq!(plan.secrets.mask_echo(&echo), "*** ***");
     }
 
     #[test]

@@ -279,7 +279,7 @@ pub(super) struct ScenarioForm {
     /// The scenario's share of the load, relative to the weights of the others.
     #[schemars(range(min = 1, max = MAX_PERIOD), extend("default" = 1))]
     pub(crate) weight: Option<u32>,
-    /// Path and query, percent-encoded. They are appended to `base_url`.
+    /// Path and query, appended to `base_url`. Characters that no URL may have are percent-encoded.
     #[schemars(required, example = "/v1/users?page=1")]
     pub(crate) path: Option<String>,
     /// Request method.

@@ -32,8 +32,8 @@ impl PlanReader<'_> {
         self.root.find(path).is_some()
     }
 
-    /// The value of `result`, or a recorded fault. The message is not shown when the text came from the
-    /// environment, as it may repeat it.
+    /// The value of `result`, or a recorded fault. The message is not shown where it repeats a part of a text that
+    /// came from the environment.
     pub(crate) fn read<T>(&mut self, path: &Path, form: &str, result: Result<T, String>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -41,7 +41,10 @@ impl PlanReader<'_> {
                 let message = match self.root.find(path).map(|node| &node.value) {
                     Some(Value::Scalar(scalar)) if scalar.kind == Kind::Variable => {
                         let typed = quoted(scalar.typed());
-                        format!("what {typed} stands for is not valid here: it must be {form}")
+                        match repeats(&message, &scalar.text) {
+                            true => format!("what {typed} stands for is not valid here: it must be {form}"),
+                            false => format!("what {typed} stands for is not valid here: {message}"),
+                        }
                     }
                     _ => message,
                 };
@@ -67,5 +70,25 @@ impl PlanReader<'_> {
             return Some(ns);
         }
         None
+    }
+}
+
+/// Whether `message` may tell something of `value`: all of it, or three characters in a row.
+fn repeats(message: &str, value: &str) -> bool {
+    let letters: Vec<char> = value.chars().collect();
+    letters.windows(letters.len().clamp(1, 3)).any(|some| message.contains(&some.iter().collect::<String>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_has_a_part_of_a_value_repeats_it() {
+        assert!(
+            repeats("write 500/s", "500") && repeats("write 5/s", "5") && repeats("`abcdef…`", "xabcdefg")
+        );
+        assert!(!repeats("not a rate", "fast") && !repeats("a host cannot contain ` `", "http://a b"));
+        assert!(!repeats("is empty", ""));
     }
 }

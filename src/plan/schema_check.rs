@@ -12,6 +12,7 @@ use super::fault::{Faults, Position, did_you_mean};
 use super::json_schema::SCHEMA;
 use super::path::{Path, Step};
 use super::yaml::{Key, Kind, Node, Scalar, Value};
+use crate::units;
 
 /// The part of `node` that conforms to `schema`.
 pub(super) fn check(node: &Node, schema: &Json, path: &Path, faults: &mut Faults) -> Option<Json> {
@@ -47,6 +48,7 @@ pub(super) fn check(node: &Node, schema: &Json, path: &Path, faults: &mut Faults
 fn mapping(node: &Node, entries: &[(Key, Node)], schema: &Json, path: &Path, faults: &mut Faults) -> Json {
     let mut json = Map::new();
     let mut seen: BTreeMap<&str, Option<Position>> = BTreeMap::new();
+    let mut misspelled = Vec::new();
     let most = schema.get("maxProperties").and_then(Json::as_u64).unwrap_or(u64::MAX);
     if entries.len() as u64 > most {
         faults.add(node.at, path, format!("has {} entries: at most {most} are possible", entries.len()));
@@ -72,11 +74,16 @@ fn mapping(node: &Node, entries: &[(Key, Node)], schema: &Json, path: &Path, fau
                 }
             }
             None if faults.is_full() => faults.add(key.at, &path_of_key, ""),
-            None => faults.add(key.at, &path_of_key, unknown_key(text, path, schema)),
+            None => {
+                let message = unknown_key(text, path, schema);
+                misspelled.extend(meant_key(text, schema));
+                faults.add(key.at, &path_of_key, message);
+            }
         }
     }
     for required in schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
-        if !entries.iter().any(|(key, _)| key.text.as_deref() == Some(required)) {
+        let is_given = entries.iter().any(|(key, _)| key.text.as_deref() == Some(required));
+        if !is_given && !misspelled.contains(&required) {
             let what =
                 format!("is missing: add `{required}:` with {}", expected(&schema["properties"][required]));
             faults.add(node.at, &path.key(required), what);
@@ -99,6 +106,13 @@ fn unknown_key(key: &str, path: &Path, schema: &Json) -> String {
         }
         guess => format!("unknown key{guess}"),
     }
+}
+
+/// The known key that a misspelled one is near to.
+fn meant_key<'a>(key: &str, schema: &'a Json) -> Option<&'a str> {
+    let mut known = schema["properties"].as_object()?.keys().map(String::as_str);
+    let guess = did_you_mean(key, known.clone());
+    known.find(|known| guess == format!(", did you mean `{known}`?"))
 }
 
 /// Where `key` belongs that is unknown at the top or in a scenario.
@@ -138,7 +152,10 @@ fn list(node: &Node, items: &[Node], schema: &Json, path: &Path, faults: &mut Fa
 }
 
 fn scalar(value: &Scalar, schema: &Json, path: &Path) -> Result<Json, String> {
-    let wrong = || format!("{value} is not possible here: write {}", expected(schema));
+    let wrong = || {
+        let meant = section_as_meant(value, schema, path);
+        format!("{value} is not possible here: write {}", meant.unwrap_or_else(|| expected(schema)))
+    };
     let whole = || match value.kind {
         Kind::Integer(number) => Some(number),
         Kind::Variable => value.text.trim().parse().ok(),
@@ -163,6 +180,8 @@ fn scalar(value: &Scalar, schema: &Json, path: &Path) -> Result<Json, String> {
         };
         return if as_text {
             Ok(Json::from(value.text.as_str()))
+        } else if allows(schema, "integer") || schema.get("pattern").is_some() {
+            Err(wrong())
         } else {
             Err(format!("{value} is not text: put it in quotes"))
         };
@@ -182,6 +201,28 @@ fn scalar(value: &Scalar, schema: &Json, path: &Path) -> Result<Json, String> {
         return i64::try_from(number).map(Json::from).map_err(|_| wrong());
     }
     Err(wrong())
+}
+
+/// The section that a single value is meant to be, as `load: 500/s` is; values of variables are not repeated.
+fn section_as_meant(value: &Scalar, schema: &Json, path: &Path) -> Option<String> {
+    let (text, is_section) = (value.text.trim(), allows(schema, "object") || allows(schema, "array"));
+    if !is_section || value.kind == Kind::Variable || text.chars().any(char::is_control) || text.len() > 60 {
+        return None;
+    }
+    let key = path.last_key().unwrap_or_default();
+    let inner = match (key, path.steps()) {
+        ("load", [_]) if units::parse_rate(text).is_ok() => format!("{{ rate: {text}, duration: 30s }}"),
+        ("load", [_]) if units::parse_duration(text).is_ok() => format!("{{ duration: {text} }}"),
+        ("load", [_]) if units::parse_count(text).is_ok() => format!("{{ requests: {text} }}"),
+        ("scenarios", [_]) if text.starts_with('/') => format!("[{{ path: {text} }}]"),
+        (_, [Step::Key(all), Step::Index(_)]) if all == "scenarios" && text.starts_with('/') => {
+            return Some(format!("`- path: {text}`"));
+        }
+        ("thresholds", [_]) => format!("[{text:?}]"),
+        ("expect", _) if text.parse::<u16>().is_ok() => format!("{{ status: {text} }}"),
+        _ => return None,
+    };
+    Some(format!("`{key}: {inner}`"))
 }
 
 fn in_bounds(number: i128, schema: &Json, path: &Path) -> Result<(), String> {
@@ -219,7 +260,13 @@ fn expected(schema: &Json) -> String {
     let kind = kinds.iter().copied().find(|kind| allows(schema, kind));
     let words = match kind {
         Some("object") => "a mapping of keys and values",
-        Some("array") => "a list, each entry on a line that begins with `- `",
+        Some("array") => {
+            let example = schema["items"]["examples"][0].as_str().map(|text| format!(", like `- {text}`"));
+            return format!(
+                "a list, each entry on a line that begins with `- `{}",
+                example.unwrap_or_default()
+            );
+        }
         Some("integer") => "a whole number",
         Some("boolean") => return "`true` or `false`".to_owned(),
         _ => "a text",

@@ -1,9 +1,7 @@
 //! Parses URLs: splits `http://host:port/prefix`, and joins prefix and path to a request target.
 
-use std::borrow::Cow;
-
 use super::fault::quoted;
-use crate::template;
+use super::request_target;
 
 /// The longest host name of the DNS (RFC 1035, section 2.3.4, less the root's dot).
 const MAX_HOST_BYTES: usize = 253;
@@ -46,13 +44,22 @@ impl Url {
     }
 }
 
-/// Parses a URL.
+/// Parses a URL, and percent-encodes in its path and query what no URL may have.
 ///
 /// # Errors
 /// What is wrong and what to write instead.
 pub(super) fn parse(text: &str) -> Result<Url, String> {
+    let url = parse_as_typed(text)?;
+    request_target::check(&url.rest)?;
+    Ok(Url { rest: request_target::encoded(&url.rest).into_owned(), ..url })
+}
+
+/// Parses a URL; path and query are neither checked nor encoded.
+///
+/// # Errors
+/// What is wrong and what to write instead.
+pub(super) fn parse_as_typed(text: &str) -> Result<Url, String> {
     if let Some(socket) = text.strip_prefix("unix:") {
-        check_printable(socket)?;
         return unix(socket);
     }
     let (scheme, after) = text
@@ -68,14 +75,15 @@ pub(super) fn parse(text: &str) -> Result<Url, String> {
         Some(at) => after.split_at(at),
         None => (after, ""),
     };
-    check_printable(rest)?;
-    if rest.contains('#') {
-        return Err("a fragment (`#…`) is never sent: remove it".to_owned());
-    }
     if authority.contains('@') {
+        return Err("user and password do not belong in a plan's URL: write `Authorization: \"Basic \
+                    {{base64('USER:PASSWORD')}}\"` under `defaults.headers`"
+            .to_owned());
+    }
+    if is_cut_password(authority, rest) {
         return Err(
-            "user and password do not belong in a plan's URL: write them as `Authorization: Basic …` under \
-                    `defaults.headers`"
+            "has a user and password in which `/`, `?` or `#` ends the host: write `%2F`, `%3F` or `%23` in \
+                    the password"
                 .to_owned(),
         );
     }
@@ -134,6 +142,9 @@ fn percent_decoded(text: &str) -> Result<String, String> {
 /// Parses `/run/app.sock` or `@name`, and the paths' prefix after another colon; the host is `localhost`.
 fn unix(text: &str) -> Result<Url, String> {
     let text = text.strip_prefix("//").filter(|path| path.starts_with(['/', '@'])).unwrap_or(text);
+    if let Some(c) = text.chars().find(|c| c.is_control()) {
+        return Err(format!("a socket's path cannot contain {}: remove it", quoted(&c.to_string())));
+    }
     let (socket, rest) = match text.find(":/") {
         Some(at) => (&text[..at], &text[at + 1..]),
         None => (text, ""),
@@ -147,9 +158,6 @@ fn unix(text: &str) -> Result<Url, String> {
         return Err(format!(
             "the socket's path is longer than {MAX_SOCKET_BYTES} bytes, the most the kernel takes"
         ));
-    }
-    if rest.contains('#') {
-        return Err("a fragment (`#…`) is never sent: remove it".to_owned());
     }
     let target = HostPort { host: "localhost".to_owned(), port: 80, authority: "localhost".to_owned() };
     Ok(Url { target, is_secure: false, unix: Some(socket.to_owned()), rest: rest.to_owned() })
@@ -173,7 +181,7 @@ fn target(authority: &str, own_port: u16) -> Result<HostPort, String> {
         }
         None => {
             if authority.matches(':').count() > 1 {
-                return Err("an IPv6 address stands in brackets: write `http://[::1]:8080`".to_owned());
+                return Err(several_colons(authority));
             }
             let (host, port) = match authority.split_once(':') {
                 Some((host, port)) => (host, Some(port)),
@@ -189,6 +197,26 @@ fn target(authority: &str, own_port: u16) -> Result<HostPort, String> {
     let shown = if bracketed { format!("[{host}]") } else { host.clone() };
     let authority = if number == own_port { shown } else { format!("{shown}:{number}") };
     Ok(HostPort { host, port: number, authority })
+}
+
+/// Whether `authority` is the beginning of a user and password that holds a character which ends it.
+fn is_cut_password(authority: &str, rest: &str) -> bool {
+    let port = authority.split_once(':').map(|(_, port)| port);
+    port.is_some_and(|port| !port.bytes().all(|b| b.is_ascii_digit()))
+        && !authority.starts_with('[')
+        && rest.contains('@')
+}
+
+/// What is wrong with a host that has several colons and no brackets.
+fn several_colons(authority: &str) -> String {
+    let mut parts = authority.split(':');
+    let host = parts.next().unwrap_or_default();
+    let are_ports = parts.all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    if are_ports && !host.is_empty() && authority.parse::<core::net::Ipv6Addr>().is_err() {
+        let one: String = authority.rsplit_once(':').map_or(authority, |(one, _)| one).to_owned();
+        return format!("{} has more than one port: write one, like {}", quoted(authority), quoted(&one));
+    }
+    "an IPv6 address stands in brackets: write `http://[::1]:8080`".to_owned()
 }
 
 /// Parses a port, 1 to 65535.
@@ -244,35 +272,13 @@ pub(super) fn join(prefix: &str, path: &str) -> Result<String, String> {
     if !path.starts_with('/') {
         return Err(format!("does not begin with `/`: write {}", quoted(&format!("/{path}"))));
     }
-    // What a hole holds is encoded.
-    let checked = match path.contains(template::OPEN) {
-        true => Cow::Owned(template::without_holes(path)),
-        false => Cow::Borrowed(path),
-    };
-    check_target(&checked)?;
+    request_target::check(path)?;
+    let path = request_target::encoded(path);
     let target = format!("{}{path}", prefix.trim_end_matches('/'));
     if target.len() > MAX_TARGET_BYTES {
         return Err(format!("is {} bytes long: at most {MAX_TARGET_BYTES} are possible", target.len()));
     }
     Ok(target)
-}
-
-/// Whether a path and query have only characters that may stand there.
-pub(super) fn check_target(target: &str) -> Result<(), String> {
-    if target.contains('#') {
-        return Err("a fragment (`#…`) is never sent: remove it, or write `%23`".to_owned());
-    }
-    check_printable(target)
-}
-
-fn check_printable(text: &str) -> Result<(), String> {
-    text.chars().find(|c| !c.is_ascii_graphic()).map_or(Ok(()), |c| Err(not_printable(c)))
-}
-
-fn not_printable(c: char) -> String {
-    let mut bytes = [0; 4];
-    let encoded: String = c.encode_utf8(&mut bytes).bytes().map(|b| format!("%{b:02X}")).collect();
-    format!("cannot contain {}: percent-encode it as `{encoded}`", quoted(&c.to_string()))
 }
 
 #[cfg(test)]
@@ -300,6 +306,8 @@ mod tests {
             ("http://straße.de", "xn--strae-oqa.de", 80, "xn--strae-oqa.de", ""),
             ("http://日本語。jp/", "xn--wgv71a119e.jp", 80, "xn--wgv71a119e.jp", "/"),
             ("http://my_host", "my_host", 80, "my_host", ""),
+            ("http://x/bücher?{a}", "x", 80, "x", "/b%C3%BCcher?%7Ba%7D"),
+            ("http://x/{{now}}?a={{random.pick('a b')}}", "x", 80, "x", "/{{now}}?a={{random.pick('a b')}}"),
         ];
         for (text, host, port, authority, rest) in cases {
             let target = HostPort { host: host.into(), port, authority: authority.into() };
@@ -330,7 +338,12 @@ mod tests {
             ("http://u:p@x/", "Authorization"),
             ("http://x/#a", "fragment"),
             ("http://x/a b", "%20"),
-            ("http://x/bücher", "%C3%BC"),
+            ("http://x/a%", "`%25`"),
+            ("http://h:80:90/", "`h:80:90` has more than one port: write one, like `h:80`"),
+            ("http://10.0.0.1:80:90:1/", "more than one port"),
+            ("http://::1/", "brackets"),
+            ("http://u:se/cret@h/", "`%2F`"),
+            ("http://u:se?cret@h/", "`%3F`"),
             ("http://b\u{200b}\u{2260}ü\u{0300}\u{e000}/", "DNS"),
             ("http://a b/", "` `"),
             ("http://a*b/", "`*`"),
@@ -339,6 +352,7 @@ mod tests {
         for (text, remedy) in cases {
             let error = parse(text).unwrap_err();
             assert!(error.contains(remedy), "{text}: {error}");
+            assert!(!error.contains("cret"), "{text}: {error}");
         }
     }
 
@@ -382,12 +396,13 @@ mod tests {
         assert_eq!(join("", "/a"), Ok("/a".into()));
         assert_eq!(join("/", "/"), Ok("/".into()));
         assert_eq!(join("/api/", "/a?b"), Ok("/api/a?b".into()));
+        assert_eq!(join("", "/ü?a|b"), Ok("/%C3%BC?a%7Cb".into()));
         for (path, remedy) in [
             ("a", "`/a`"),
             ("http://x/a", "only the path"),
             ("/a b", "%20"),
             ("/a#b", "%23"),
-            ("/ü", "%C3%BC"),
+            ("/a%", "%25"),
             ("/\r\n", "%0D"),
         ] {
             assert!(join("", path).unwrap_err().contains(remedy), "{path}");

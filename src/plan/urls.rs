@@ -1,6 +1,7 @@
 //! The URLs of `--urls FILE`: one scenario, or one for each label, whose paths are rows of data.
 
 use super::fault::quoted;
+use super::request_target;
 use super::url;
 use super::yaml::{Node, Value};
 use crate::data::{Content, Dialect, FileForm, OpenSet, Order};
@@ -43,7 +44,7 @@ impl UrlList {
         if url::split_userinfo(&with_scheme).1.is_some() {
             return Err("has a user: give it with --user, for all of them".to_owned());
         }
-        let parsed = url::parse(&with_scheme)?;
+        let parsed = url::parse_as_typed(&with_scheme)?;
         let origin = parsed.origin();
         if self.origin.is_empty() {
             self.origin.clone_from(&origin);
@@ -61,8 +62,8 @@ impl UrlList {
             path => path.to_owned(),
         };
         // `{{` has no meaning here.
-        url::check_target(&path)?;
-        let path = path[1..].to_owned();
+        request_target::check_text(&path)?;
+        let path = request_target::encoded_text(&path[1..]).into_owned();
         match self.groups.iter_mut().find(|(known, _)| *known == label) {
             Some((_, paths)) => paths.push(path),
             None => self.groups.push((label, vec![path])),
@@ -141,7 +142,7 @@ mod tests {
         let plan = plan.unwrap();
         assert_eq!((plan.scenarios.len(), plan.scenarios[0].name.as_str()), (1, "URLs"));
         let paths: Vec<&[u8]> = (0..plan.data[0].rows).map(|row| plan.data[0].cell(row, 0)).collect();
-        assert_eq!(paths, [&b"x?q=1,2"[..], b"\"y\"{{z}}", b"?b", b""]);
+        assert_eq!(paths, [&b"x?q=1,2"[..], b"%22y%22%7B%7Bz%7D%7D", b"?b", b""]);
 
         let labeled = list("label,url\nread,http://a/1\nwrite,http://a/2\nread,\"http://a/3\"\n").unwrap();
         let form = UrlForm { urls: Some(labeled), body: Some(b"{{x}}".to_vec()), ..UrlForm::default() };

@@ -3,19 +3,24 @@
 //! This happens after the YAML is parsed, so that a value cannot change the plan's structure. The environment
 //! itself is read elsewhere and passed in as a function.
 
+use std::collections::BTreeSet;
+
 use super::fault::{Faults, quoted};
 use super::limits::MAX_PLAN_BYTES;
 use super::path::{Path, Step};
+use super::request_target;
 use super::secrets::Secrets;
 use super::yaml::{Kind, Node, Scalar, Value};
 use crate::template;
+use crate::units::print_bytes;
 
 /// The most text that variables may add to one plan, in bytes.
 const MAX_ADDED_BYTES: usize = MAX_PLAN_BYTES;
 
 /// Fills in every value of `root`; `$${` becomes `${`. Returns the secrets in it.
 pub(super) fn fill_in(root: &mut Node, env: &dyn Fn(&str) -> Option<String>, faults: &mut Faults) -> Secrets {
-    let mut filling = Filling { env, left_bytes: MAX_ADDED_BYTES, secrets: Secrets::default() };
+    let mut filling =
+        Filling { env, left_bytes: MAX_ADDED_BYTES, secrets: Secrets::default(), said: BTreeSet::new() };
     filling.walk(root, &Path::default(), faults);
     filling.secrets
 }
@@ -25,6 +30,8 @@ struct Filling<'a> {
     /// Bytes that may still be added.
     left_bytes: usize,
     secrets: Secrets,
+    /// What was said of variables: once is enough, however often one is used.
+    said: BTreeSet<String>,
 }
 
 impl Filling<'_> {
@@ -33,7 +40,9 @@ impl Filling<'_> {
             Value::Null | Value::Unknown => {}
             Value::Scalar(scalar) => {
                 if let Err(message) = self.fill_in_scalar(scalar, path) {
-                    faults.add(node.at, path, message);
+                    if self.said.insert(message.clone()) {
+                        faults.add(node.at, path, message);
+                    }
                     node.value = Value::Unknown;
                 }
             }
@@ -54,7 +63,6 @@ impl Filling<'_> {
         if !scalar.text.contains("${") {
             return Ok(());
         }
-        let is_one_line = is_one_line(path);
         let (mut filled, mut rest, mut used) = (String::new(), scalar.text.as_str(), false);
         while let Some(at) = rest.find("${") {
             let (before, from) = rest.split_at(at);
@@ -67,30 +75,10 @@ impl Filling<'_> {
             filled += before;
             let end =
                 from.find('}').ok_or("`${` without `}`: close it, or write `$${` for the two characters")?;
-            let (name, value) = value_of(&from[2..end], self.env)?;
-            self.left_bytes = self.left_bytes.checked_sub(value.len()).ok_or_else(|| {
-                format!(
-                    "variables add more than {}: write less",
-                    crate::units::print_bytes(MAX_ADDED_BYTES as u64)
-                )
-            })?;
-            if let Some(name) = name.filter(|_| is_one_line && value.contains(['\n', '\r'])) {
-                return Err(broken_line(name, &value));
-            }
-            // Load settings cannot be secret, and a number would be found everywhere.
-            if let Some(name) = name.filter(|_| path.steps().first() != Some(&Step::Key("load".to_owned()))) {
-                self.secrets.add(name, &value);
-            }
-            match holds_template(path) {
-                // What a variable holds is text.
-                true => {
-                    filled += &template::as_text(&filled, &value)
-                        .map_err(|why| format!("{}: {why}", quoted(&from[..=end])))?
-                }
-                false => filled += &value,
-            }
+            let (variable, after) = from.split_at(end + 1);
+            filled += &self.written(variable, (&filled, after), path)?;
             used = true;
-            rest = &from[end + 1..];
+            rest = after;
         }
         filled += rest;
         scalar.with_variables = Some(std::mem::replace(&mut scalar.text, filled));
@@ -99,20 +87,70 @@ impl Filling<'_> {
         }
         Ok(())
     }
+
+    /// What stands for `variable`, which is `${…}`, in the value at `path`; `around`: what stands before it, filled
+    /// in, and after it, as typed.
+    fn written(&mut self, variable: &str, around: (&str, &str), path: &Path) -> Result<String, String> {
+        let (name, value) = value_of(&variable[2..variable.len() - 1], self.env)?;
+        self.left_bytes = self.left_bytes.checked_sub(value.len()).ok_or_else(|| {
+            format!("variables add more than {}: write less", print_bytes(MAX_ADDED_BYTES as u64))
+        })?;
+        let (before, after) = around;
+        let is_template = holds_template(path);
+        // A value within a hole is encoded.
+        let is_in_hole = is_template && !template::ends_outside_holes(before);
+        if let Some(name) = name {
+            fault_of(name, &value, path, after, is_in_hole).map_or(Ok(()), Err)?;
+            // Load settings cannot be secret, and a number would be found everywhere.
+            if path.steps().first() != Some(&Step::Key("load".to_owned())) {
+                self.secrets.add(name, &value);
+            }
+        }
+        match is_template {
+            // What a variable holds is text.
+            true => template::as_text(before, &value).map_err(|why| format!("{}: {why}", quoted(variable))),
+            false => Ok(value),
+        }
+    }
+}
+
+/// Why the value of the variable `name` cannot stand at `path`, before `after`.
+fn fault_of(name: &str, value: &str, path: &Path, after: &str, is_in_hole: bool) -> Option<String> {
+    if !is_one_line(path) {
+        return None;
+    }
+    if value.contains(['\n', '\r']) {
+        return Some(broken_line(name, value));
+    }
+    if is_in_hole {
+        return None;
+    }
+    let variable = format!("the environment variable {}", quoted(name));
+    if is_below(path, &["headers"]) {
+        let is_wrong = value.chars().any(|c| c.is_ascii_control() && c != '\t');
+        return is_wrong.then(|| format!("{variable} has a control character: remove it"));
+    }
+    let wrong = request_target::fault_of_value(value, after)?;
+    Some(format!(
+        "{variable} has what a URL must have percent-encoded: {wrong}. Encode it in the variable, or write \
+         `{{{{url('${{{name}}}')}}}}` in a path"
+    ))
 }
 
 /// Whether a value at `path` goes on one line of a request.
 fn is_one_line(path: &Path) -> bool {
-    let is_line = |step: &Step| matches!(step, Step::Key(key) if ["base_url", "headers", "path"].contains(&key.as_str()));
-    path.steps().iter().any(is_line)
+    is_below(path, &["base_url", "headers", "path"])
+}
+
+/// Whether one of `keys` is on `path`.
+fn is_below(path: &Path, keys: &[&str]) -> bool {
+    path.steps().iter().any(|step| matches!(step, Step::Key(key) if keys.contains(&key.as_str())))
 }
 
 /// Whether a value at `path` may have holes.
 fn holds_template(path: &Path) -> bool {
-    const KEYS: [&str; 5] = ["headers", "path", "body", "form", "multipart"];
-    let is_key = |step: &Step, keys: &[&str]| matches!(step, Step::Key(key) if keys.contains(&key.as_str()));
-    let is_of_request = path.steps().first().is_some_and(|step| is_key(step, &["scenarios", "defaults"]));
-    is_of_request && path.steps().iter().any(|step| is_key(step, &KEYS))
+    let is_of_request = matches!(path.steps().first(), Some(Step::Key(key)) if ["scenarios", "defaults"].contains(&key.as_str()));
+    is_of_request && is_below(path, &["headers", "path", "body", "form", "multipart"])
 }
 
 fn broken_line(name: &str, value: &str) -> String {
@@ -189,6 +227,46 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(filled(text).as_deref(), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn a_value_that_cannot_stand_in_a_request_names_its_variable() {
+        let fault = |path: Path, text: &str, value: &str| {
+            let mut faults = Faults::new("plan");
+            let mut node = Node::text(text);
+            let env = |name: &str| (name == "ID").then(|| value.to_owned());
+            let mut filling =
+                Filling { env: &env, left_bytes: 99, secrets: Secrets::default(), said: BTreeSet::new() };
+            filling.walk(&mut node, &path, &mut faults);
+            faults.list().first().map(|fault| fault.message.clone()).unwrap_or_default()
+        };
+        let scenario = Path::of("scenarios").index(0);
+        let path = |text: &str, value: &str| fault(scenario.key("path"), text, value);
+        for (value, what) in [
+            ("a b", "variable `ID` has what a URL must have percent-encoded: a space (`%20`)."),
+            ("a#b", "`#` (`%23`)"),
+            ("9%", "begins no encoded character (`%25`)"),
+            ("a\u{7}", "a control character"),
+            ("a\n", "ends in a line feed"),
+        ] {
+            let shown = path("/x/${ID}/y", value);
+            assert!(shown.contains(what) && shown.contains("`ID`"), "{value}: {shown}");
+        }
+        assert_eq!(path("/x/{{url('${ID}')}}", "a b#%"), "");
+        assert_eq!(path("/x/${ID}f", "%2"), "");
+        assert!(fault(Path::of("base_url"), "${ID}", "http://h/a b").contains("`ID`"));
+        let header = scenario.key("headers").key("A");
+        assert!(fault(header.clone(), "${ID}", "\u{1}").contains("`ID` has a control character"));
+        assert_eq!(fault(header, "${ID}", "a b#%\t"), "");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_variable_is_said_once() {
+        let one = || Node::text("${NOPE}");
+        let mut root = Node::map(vec![("plan", one()), ("base_url", one()), ("x", Node::text("${NO_SUCH}"))]);
+        let mut faults = Faults::new("plan");
+        fill_in(&mut root, &|_| None, &mut faults);
+        assert_eq!(faults.count(), 2, "{faults}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 use serde_yaml::{Error, Location, Spanned};
 
-use super::fault::{Position, quoted};
+use super::fault::{Position, did_you_mean, quoted};
 use super::limits::MAX_PLAN_BYTES;
 use super::path::{Path, Step};
 use crate::units::print_bytes;
@@ -21,6 +21,9 @@ const MAX_NODES: usize = 300_000;
 const MAX_EXPANDED_BYTES: usize = 2 * MAX_PLAN_BYTES;
 /// The most aliases in a plan. Each repeats at most the text of one plan.
 const MAX_ALIASES: usize = 1_000;
+
+/// The most anchors that a message names.
+const MAX_NAMED: usize = 10;
 
 /// A value and its position.
 #[derive(Clone, Debug, PartialEq)]
@@ -173,7 +176,8 @@ fn explain(error: &Error, source: &str) -> String {
             "a second document begins here: a plan is one document, remove what follows `---`".to_owned()
         }
         Error::RecursiveReferencesRequireWeakTypes { .. } => {
-            "this alias stands inside its own anchor: write the value out".to_owned()
+            let alias = named_at(source, error, '*').unwrap_or("this alias");
+            format!("{} stands inside its own anchor: write the value out", quoted(alias))
         }
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
@@ -187,6 +191,9 @@ fn explain(error: &Error, source: &str) -> String {
             if text.contains("limit exceeded") || text.starts_with("budget breached") {
                 return too_large();
             }
+            if text.contains("unknown anchor") {
+                return unknown_anchor(source, error);
+            }
             let remedy = if text.contains("tab") {
                 ": indent with spaces"
             } else if has_bare_variable(source) {
@@ -198,6 +205,53 @@ fn explain(error: &Error, source: &str) -> String {
             format!("not YAML: {text}{remedy}")
         }
     }
+}
+
+/// The message for an alias without an anchor.
+fn unknown_anchor(source: &str, error: &Error) -> String {
+    let Some(alias) = named_at(source, error, '*') else {
+        return "an alias has no anchor: put text that begins with `*` in quotes".to_owned();
+    };
+    let begins =
+        |at: usize| source[..at].chars().next_back().is_none_or(|c| c.is_whitespace() || "[{,".contains(c));
+    let anchors = source.match_indices('&').filter(|(at, _)| begins(*at));
+    let anchors: Vec<&str> = anchors.filter_map(|(at, _)| name_behind(source, at)).take(MAX_NAMED).collect();
+    let remedy = match did_you_mean(&alias[1..], anchors.iter().map(|name| &name[1..])).as_str() {
+        "" if !anchors.is_empty() => {
+            let known: Vec<String> = anchors.iter().map(|name| quoted(name)).collect();
+            format!("; anchors: {}", known.join(", "))
+        }
+        "" => format!(
+            ": write {} before the value it stands for, or put the text in quotes",
+            quoted(&format!("&{}", &alias[1..]))
+        ),
+        guess => guess.to_owned(),
+    };
+    format!("the alias {} has no anchor{remedy}", quoted(alias))
+}
+
+/// The alias or anchor, with its `sign`, where `error` was found.
+fn named_at<'a>(source: &'a str, error: &Error, sign: char) -> Option<&'a str> {
+    let Position { line, column } = error.location().and_then(position)?;
+    let line = source.lines().nth(line as usize - 1)?;
+    let (at, _) = line.char_indices().nth((column as usize).saturating_sub(1))?;
+    // Some places are those of the key before.
+    name_behind(line, at + line[at..].find(sign)?)
+}
+
+/// The alias or anchor whose sign stands at `at`.
+fn name_behind(text: &str, at: usize) -> Option<&str> {
+    let ends = |c: char| c.is_whitespace() || ",[]{}".contains(c);
+    let name = text[at..].split(ends).next()?;
+    (name.len() > 1).then_some(name)
+}
+
+/// Whether the value of the key at `at` has an anchor.
+pub(super) fn holds_anchor(source: &str, at: Position) -> bool {
+    let line = source.lines().nth(at.line as usize - 1).unwrap_or_default();
+    let begin = line.char_indices().nth((at.column as usize).saturating_sub(1)).map_or(0, |(at, _)| at);
+    let value = line[begin..].split_once(": ").map_or("", |(_, value)| value.trim_start());
+    name_behind(value, 0).is_some_and(|name| name.starts_with('&'))
 }
 
 fn too_large() -> String {

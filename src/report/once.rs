@@ -172,9 +172,13 @@ fn body_lines(kept: &[u8], length: u64, mask: &dyn Fn(&str) -> String) -> Vec<St
     }
     // Mask all of it before cutting: part of a secret would not be recognized.
     let masked = secrets::text(&mask(text));
-    let readable = if kept.len() as u64 == length { indented(&masked) } else { masked };
+    let readable = if kept.len() as u64 == length { indented(&masked) } else { masked.clone() };
     let end = readable.floor_char_boundary(MOST_BODY_BYTES);
-    let mut shown: Vec<String> = readable[..end].lines().map(|line| line.replace('\t', "    ")).collect();
+    let mut shown = Vec::new();
+    if readable != masked {
+        shown.push(format!("({} of JSON, indented here)", bytes(length)));
+    }
+    shown.extend(readable[..end].lines().map(|line| line.replace('\t', "    ")));
     if end < readable.len() || (kept.len() as u64) < length {
         shown.push(format!("… ({} in all)", bytes(length)));
     }
@@ -247,6 +251,15 @@ mod tests {
         let plain = |text: &str| text.to_owned();
         assert_eq!(body_lines(b"\xff\xfe\0", 3, &plain), ["(3 B, not text)"]);
         assert!(body_lines(b"", 0, &plain).is_empty());
+        assert_eq!(
+            body_lines(b"{\"a\":1}", 7, &plain),
+            ["(7 B of JSON, indented here)", "{", "  \"a\": 1", "}"]
+        );
+        let as_it_came = "{\n  \"a\": 1\n}";
+        assert_eq!(
+            body_lines(as_it_came.as_bytes(), as_it_came.len() as u64, &plain),
+            ["{", "  \"a\": 1", "}"]
+        );
         let cut = body_lines("aä".as_bytes().split_at(2).0, 3_000, &plain);
         assert_eq!(cut, ["a", "… (3.00 kB in all)"]);
         let long = body_lines("ä".repeat(9_000).as_bytes(), 18_000, &plain);

@@ -63,7 +63,7 @@ fn at(authority: &str, address: &str) -> String {
 }
 
 /// Why there is no connection to the target with this `name`.
-fn out_of_reach((name, is_proxied): (&str, bool), outcome: Outcome, detail: Detail) -> Failure {
+fn out_of_reach((name, key, is_proxied): (&str, &str, bool), outcome: Outcome, detail: Detail) -> Failure {
     let why = detail_text(detail, outcome);
     let remedy = match (outcome, detail) {
         (Outcome::TlsFailed, _) => {
@@ -78,7 +78,7 @@ fn out_of_reach((name, is_proxied): (&str, bool), outcome: Outcome, detail: Deta
         }
         (Outcome::ProxyFailed, _) => "Does the proxy allow this target? `--proxy none` sends without a proxy",
         _ if is_proxied => "Is the proxy running? `--proxy none` sends without one",
-        _ => "Is the target running, and is base_url right?",
+        _ => return Failure::incomplete(format!("no connection to {name}: {why}; nothing was sent. Is the target running, and is {key} right?")),
     };
     Failure::incomplete(format!("no connection to {name}: {why}; nothing was sent. {remedy}"))
 }
@@ -200,7 +200,12 @@ impl LoadThreads {
         let targets = self.names.iter().zip(&self.spec.plan.targets);
         let unreached = self.reached.iter().zip(targets).find_map(|((reached, failure), (name, target))| {
             let (outcome, detail) = failure.filter(|_| !reached)?;
-            Some(out_of_reach((name, target.proxy.is_some()), outcome, detail))
+            let key = match target.name.as_str() {
+                "" if self.spec.plan.text.is_none() => "the URL".to_owned(),
+                "" => "base_url".to_owned(),
+                name => format!("targets.{name}"),
+            };
+            Some(out_of_reach((name, &key, target.proxy.is_some()), outcome, detail))
         });
         match unreached {
             Some(failure) => {

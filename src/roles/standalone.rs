@@ -135,6 +135,7 @@ fn measure(
     log::of_run(&run_id, None);
     let machine = machine::look();
     if options.once {
+        plan::likely_mistakes(&plan).iter().for_each(|w| log::note(w));
         return once::run(options, &plan, (seed, &run_id), interrupts).map(Measured::Nothing);
     }
     let most = preflight::most_connections(&plan.load);
@@ -158,8 +159,10 @@ fn measure(
     if let Some(soft) = flight.raise_fd_to {
         sys::limits::raise_file_descriptors(soft)?;
     }
-    if !options.quiet {
-        flight.warnings.iter().chain(&threads.notes).for_each(|w| log::note(w));
+    match options.quiet {
+        // What is probably not meant makes the result worthless.
+        true => plan::likely_mistakes(&plan).iter().for_each(|w| log::note(w)),
+        false => flight.warnings.iter().chain(&threads.notes).for_each(|w| log::note(w)),
     }
     tls_files::warn_of_insecure(&plan);
     let baseline = baseline_file::read(options, &plan).map_err(Failure::usage)?;
@@ -177,9 +180,9 @@ fn measure(
     *server = serve(options, shared, &stop)?;
     let leads_to = |addr| peers.iter().any(|peer| peer.route.addresses().contains(&Address::Inet(addr)));
     if server.as_ref().is_some_and(|server| leads_to(server.addr())) {
-        let own = "base_url is the address of this program's own status server";
+        let key = if options.plan.is_some() { "base_url" } else { "the URL" };
         return Err(Failure::usage(format!(
-            "{own}: start the target first, or move the server with --listen"
+            "{key} is the address of this program's own status server: start the target first, or move the server with --listen"
         )));
     }
     let clock = Clock::start();

@@ -97,6 +97,16 @@ impl Template {
         self
     }
 
+    /// The same with `map` applied to its text, but not to its holes.
+    pub(super) fn with_text_mapped(mut self, map: &dyn Fn(&str) -> String) -> Self {
+        for part in &mut self.parts {
+            if let Part::Text(text) = part {
+                *text = map(&String::from_utf8_lossy(text)).into_bytes().into();
+            }
+        }
+        self
+    }
+
     /// The text with its holes as they were written.
     pub(crate) fn typed(&self) -> Vec<u8> {
         let mut typed = Vec::new();

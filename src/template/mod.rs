@@ -26,9 +26,9 @@ pub use compiled::Template;
 pub(crate) use encoding::Encoding;
 pub(crate) use function::{Context, RUN_ID_BYTES};
 pub(crate) use names::{Field, Names};
-pub(crate) use parse::without_holes;
+pub(crate) use parse::{with_text_mapped, without_holes};
 pub(crate) use position::Place;
-pub(crate) use quoting::as_text;
+pub(crate) use quoting::{as_text, ends_outside_holes};
 pub(crate) use syntax::OPEN;
 
 #[cfg(test)]

@@ -54,12 +54,21 @@ impl Template {
     }
 }
 
-/// `path` with a character that may stand in a path for each hole.
+/// `path` with characters for each hole that may stand in a path, also behind `%`.
 pub(crate) fn without_holes(path: &str) -> String {
     match Template::compile(path, Place::Target, &mut 0, &mut AnyNames) {
-        Ok(template) => String::from_utf8(template.with_stand_ins("x")).unwrap_or_default(),
+        Ok(template) => String::from_utf8(template.with_stand_ins("aa")).unwrap_or_default(),
         // Whoever compiles it says why.
         Err(_) => "/".to_owned(),
+    }
+}
+
+/// `path` with `map` applied to its text, and its holes as they were written.
+pub(crate) fn with_text_mapped(path: &str, map: &dyn Fn(&str) -> String) -> String {
+    match Template::compile(path, Place::Target, &mut 0, &mut AnyNames) {
+        Ok(template) => String::from_utf8(template.with_text_mapped(map).typed()).unwrap_or_default(),
+        // Whoever compiles it says why.
+        Err(_) => path.to_owned(),
     }
 }
 

@@ -29,6 +29,11 @@ pub(crate) fn as_text(before: &str, value: &str) -> Result<String, &'static str>
     }
 }
 
+/// Whether what follows the template text `before` stands outside holes.
+pub(crate) fn ends_outside_holes(before: &str) -> bool {
+    end(before) == End::Text
+}
+
 fn end(text: &str) -> End {
     let (mut end, mut rest) = (End::Text, text);
     while !rest.is_empty() {

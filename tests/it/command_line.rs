@@ -243,6 +243,63 @@ fn labels_are_in_every_report() {
 }
 
 #[test]
+fn what_no_url_may_have_is_percent_encoded_on_the_wire() {
+    let target = Recorder::start();
+    for (typed, sent) in [
+        ("/a|b?q={\"ü\":<1>}", "GET /a%7Cb?q=%7B%22%C3%BC%22:%3C1%3E%7D HTTP/1.1"),
+        ("/a%7Cb?c[]=1", "GET /a%7Cb?c[]=1 HTTP/1.1"),
+        ("/\\^`|{{random.pick('a b')}}", "GET /%5C%5E%60%7Ca%20b HTTP/1.1"),
+    ] {
+        assert_eq!(target.asked(&[&format!("URL{typed}")]).0[0], sent);
+        let dir = RunDir::new();
+        let path = serde_json::Value::from(typed);
+        let plan = format!(
+            "base_url: http://{}\nload: {{requests: 1}}\nscenarios: [{{path: {path}}}]\n",
+            target.address
+        );
+        assert_eq!(target.asked(&["--plan", &dir.write("plan.yaml", plan)]).0[0], sent);
+    }
+}
+
+#[test]
+fn a_variable_beside_a_url_is_warned_of_however_little_is_printed() {
+    let target = Recorder::start();
+    let url = format!("http://{}/${{ID}}", target.address);
+    for args in
+        [vec![url.as_str(), "-n", "1", "--quiet"], vec![&url, "--once"], vec![&url, "-n", "1", "--no-listen"]]
+    {
+        let ended = output(&args);
+        let shown = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(shown.matches("`${ID}` is sent as it stands").count(), 1, "{args:?}: {shown}");
+    }
+}
+
+#[test]
+fn one_request_opens_one_connection() {
+    for flags in [&["-n", "1"][..], &["-n", "1", "-c", "5"], &["-n", "1", "-r", "5/s", "-c", "5"]] {
+        let target = Recorder::start();
+        let url = format!("http://{}/", target.address);
+        let ended = run(&[&[url.as_str()], flags].concat());
+        let heard = target.heard.lock().unwrap();
+        assert_eq!((ended.code, heard.requests.len(), heard.connections), (Some(0), 1, 1), "{flags:?}");
+    }
+}
+
+#[test]
+fn a_target_that_is_not_there_is_asked_after_by_the_word_that_was_typed() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let dir = RunDir::new();
+    let plan = dir.write(
+        "plan.yaml",
+        format!("base_url: http://{free}\nload: {{requests: 1}}\nscenarios: [{{path: /}}]\n"),
+    );
+    for (source, words) in [(format!("http://{free}/"), "is the URL right?"), (plan, "is base_url right?")] {
+        let shown = String::from_utf8(output(&[&source, "-n", "1", "--no-listen"]).stderr).unwrap();
+        assert!(shown.contains(words), "{shown}");
+    }
+}
+
+#[test]
 fn no_password_of_the_command_line_is_shown() {
     let target = Recorder::start();
     let url = format!("http://me:hunter22@{}/", target.address);
@@ -258,6 +315,9 @@ fn no_password_of_the_command_line_is_shown() {
     for wrong in [
         vec![url.as_str(), "-u", "a:hunter22"],
         vec!["http://me:hunter22@x/ y"],
+        vec!["http://me:hunter22/@x/"],
+        vec!["http://me:?hunter22@x/"],
+        vec!["http://me:hunter22%@x/"],
         vec![&url, &url],
         vec!["me:hunter22@x", "y"],
         vec!["me:hunter22@x/ y.json"],

@@ -16,7 +16,8 @@ use loadtester::tally::{Close, Outcome};
 use serde_json::Value;
 
 use self::pages::{Page, blocks, generated_parts, with_generated};
-use crate::run::{PROGRAM, RunDir};
+use crate::keeper::Keeper;
+use crate::run::{PROGRAM, RunDir, run};
 
 /// The most lines of README.md, and of any other page without its generated parts.
 const MAX_README_LINES: usize = 200;
@@ -103,7 +104,7 @@ fn every_plan_in_the_documents_is_valid() {
             plans += 1;
             let values = |name: &str| match name {
                 _ if name.ends_with("URL") => Some("http://127.0.0.1:8081".to_owned()),
-                _ if name.ends_with("TOKEN") => Some("value".to_owned()),
+                _ if name.ends_with("TOKEN") || name.ends_with("PASSWORD") => Some("value".to_owned()),
                 _ => None,
             };
             let files = |name: &str| match name {
@@ -115,6 +116,26 @@ fn every_plan_in_the_documents_is_valid() {
         }
     }
     assert!(plans >= 10, "{plans} plans");
+}
+
+#[test]
+fn the_plan_with_basic_authentication_sends_user_and_password() {
+    let page = Page::read("docs/http.md").text;
+    let blocks = blocks(&page, "yaml");
+    let block = blocks.iter().find(|block| block.text.contains("Basic {{base64(")).expect("it is there");
+    let keeper = Keeper::start();
+    let own = format!("http://{}", keeper.address);
+    let dir = RunDir::new();
+    let plan = dir.write("plan.yaml", block.text.replace("https://api.example.com", &own));
+    let run = |password: &str| {
+        let env = format!("API_PASSWORD={password}");
+        let ended = run(&[&plan, "--env", &env, "-n", "1"]);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        keeper.take().remove(0).fields
+    };
+    // In base64: ada:s3cret, and ada:it's {{x}}.
+    assert!(run("s3cret").contains(&"Authorization: Basic YWRhOnMzY3JldA==".to_owned()));
+    assert!(run("it's {{x}}").contains(&"Authorization: Basic YWRhOml0J3Mge3t4fX0=".to_owned()));
 }
 
 /// A plan, or the part of one, with what it lacks; `None`: something else in YAML.

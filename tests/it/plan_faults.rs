@@ -36,7 +36,7 @@ fn each_fault(text: impl Fn(&str) -> String, cases: &[Case]) -> String {
     cases.iter().map(fault).collect()
 }
 
-const LOADS: [Case; 23] = [
+const LOADS: [Case; 29] = [
     ("{}", "3:7: load", &["`requests: 1000`", "-n 1000", "`duration: 30s`", "-d 30s"]),
     ("{rate: 500/s}", "3:14: load.rate", &["`duration: 30s`", "-d 30s"]),
     ("{rate: 1/s, requests: 99M}", "3:29: load.requests", &["720h"]),
@@ -64,9 +64,15 @@ const LOADS: [Case; 23] = [
         &["`{ for: 0s, rate: … }`"],
     ),
     ("[]", "3:7: load", &[]),
+    ("500/s", "3:7: load", &["`load: { rate: 500/s, duration: 30s }`"]),
+    ("30s", "3:7: load", &["`load: { duration: 30s }`"]),
+    ("1k", "3:7: load", &["`load: { requests: 1k }`"]),
+    ("{duration: 10 s}", "3:18: load.duration", &["write 10s"]),
+    ("{duration: 2 minutes}", "3:18: load.duration", &["write 2m"]),
+    ("{rate: 500 rps, duration: 1s}", "3:14: load.rate", &["write 500/s"]),
 ];
 
-const SCENARIOS: [Case; 20] = [
+const SCENARIOS: [Case; 24] = [
     ("[]", "3:12: scenarios", &["1"]),
     ("[{path: /}, {path: /}]", "3:24: scenarios[1]", &["`name`"]),
     ("[{path: /, method: G T}]", "3:31: scenarios[0].method", &[]),
@@ -84,7 +90,11 @@ const SCENARIOS: [Case; 20] = [
     ("[{path: /, headers: {A: \"x\\0\"}}]", "3:33: scenarios[0].headers.A", &[]),
     ("[{path: /, headers: [A]}]", "3:32: scenarios[0].headers", &[]),
     ("[{path: '/a b'}]", "3:20: scenarios[0].path", &["`%20`"]),
-    ("[{path: /ü}]", "3:20: scenarios[0].path", &["`%C3%BC`"]),
+    ("[{path: '/a b#c%'}]", "3:20: scenarios[0].path", &["`%20`", "`%23`", "`%25`"]),
+    ("[{pth: /}]", "3:14: scenarios[0].pth", &["`path`"]),
+    ("[/users]", "3:13: scenarios[0]", &["`- path: /users`"]),
+    ("[{path: /, expect: 200}]", "3:31: scenarios[0].expect", &["`expect: { status: 200 }`"]),
+    ("/users", "3:12: scenarios", &["`scenarios: [{ path: /users }]`"]),
     ("[{path: 'http://y/'}]", "3:20: scenarios[0].path", &["`base_url`"]),
     ("[{path: /a, weight: 1048573}, {path: /b, weight: 65537}]", "3:12: scenarios", &[]),
     ("[x]", "3:13: scenarios[0]", &["`x`"]),
@@ -105,7 +115,7 @@ const TLS: [Case; 9] = [
     ("{cacert: a}", "25:7: tls.cacert", &[]),
 ];
 
-const DOCUMENTS: [Case; 13] = [
+const DOCUMENTS: [Case; 15] = [
     ("", "", &[]),
     ("# nothing\n", "", &[]),
     ("~", "", &[]),
@@ -116,8 +126,10 @@ const DOCUMENTS: [Case; 13] = [
     ("a: [1, 2", "1:4", &[]),
     ("a: 'x", "1:4", &[]),
     ("a: b: c", "1:5", &[]),
-    ("a: *nobody", "1:4", &[]),
-    ("a: &a [*a]", "1:8", &[]),
+    ("a: *nobody", "1:4", &["`*nobody`", "`&nobody`"]),
+    ("x: &some 1\na: *same", "2:4", &["`*same`", "`some`"]),
+    ("x: &one 1\na: [*two]", "2:5", &["`*two`", "`&one`"]),
+    ("a: &a [*a]", "1:8", &["`*a`"]),
     ("a: \u{0}", "1:4", &[]),
 ];
 
@@ -205,6 +217,26 @@ fn each_fault_has_its_place_and_reads_as_in_the_golden_page() {
     ];
     let page: Vec<String> = parts.iter().map(|(title, faults)| format!("== {title}\n{faults}")).collect();
     golden("plan_faults.txt", &page.join("\n"));
+}
+
+#[test]
+fn an_unknown_key_with_an_anchor_is_told_where_anchors_may_stand() {
+    let sample = |first: &str| format!("{first}\n{}", with_scenarios("[{path: /}]"));
+    one_fault(&sample("common: &c {a: b}"), "1:1: common", &["an anchor", "`x-common:`"]);
+    one_fault(&sample("lod: &c {a: b}"), "1:1: lod", &["`x-lod:`"]);
+    let plain = one_fault(&sample("common: {a: '&c'}"), "1:1: common", &["known here"]);
+    assert!(!plain.to_string().contains("x-common"), "{plain}");
+}
+
+#[test]
+fn a_fault_in_a_variable_says_what_is_wrong_without_its_value() {
+    one_fault(
+        &with_load("{rate: \"${TOKEN}\", duration: 1s}"),
+        "3:14: load.rate",
+        &["`${TOKEN}`", "not a rate: write"],
+    );
+    let spaced = parse("base_url: \"${BAD}\"\nload: {requests: 1}\nscenarios: [{path: /}]\n").unwrap_err();
+    assert!(spaced.to_string().contains("`BAD`"), "{spaced}");
 }
 
 #[test]
