@@ -166,7 +166,7 @@ fn urls_of_a_file_are_sent_in_turn_and_labels_have_figures_of_their_own() {
     let output = run(&plain, &["-n", "6", "-c", "1", "-H", "X-A: 1"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let targets: Vec<String> = keeper.take_in_order().into_iter().map(|a| a.target).collect();
-    assert_eq!(targets, ["/a?q=1,2", "/b%20c/{{d}}", "/", "/a?q=1,2", "/b%20c/{{d}}", "/"]);
+    assert_eq!(targets, ["/a?q=1,2", "/b%20c/%7B%7Bd%7D%7D", "/", "/a?q=1,2", "/b%20c/%7B%7Bd%7D%7D", "/"]);
 
     let labeled = dir.write("urls.csv", format!("url,label\n{base}/1,read\n{base}/2,write\n{base}/3,read\n"));
     let report = dir.file("labels.json");
