@@ -118,6 +118,12 @@ fn unknown(name: &str) -> UsageError {
             quoted(&format!("{flag} {value}"))
         ));
     }
+    // -z10s: the same with a flag of another tool; what is attached may be a credential.
+    if !name.starts_with("--")
+        && let Some((short, remedy)) = name.get(..2).and_then(|short| Some((short, elsewhere::flag(short)?)))
+    {
+        return UsageError::new(format!("unknown flag {}: {}", quoted(short), remedy.text()));
+    }
     let names = FLAGS.iter().flat_map(Flag::names);
     // Two-letter names are too similar for a guess.
     let near = |names: &mut dyn Iterator<Item = &'static str>| {

@@ -232,6 +232,8 @@ fn a_usage_error_names_the_flag_and_the_remedy() {
         (&["--xyzzyx"], "`--help all` lists them"),
         (&["-y"], "unknown flag `-y`: `--help"),
         (&["-rate=50/s"], "unknown flag `-rate`: write `--rate RATE`"),
+        (&["http://x", "-z10s"], "unknown flag `-z`: write `-d DURATION`"),
+        (&["http://x", "-t4"], "unknown flag `-t`: write `--threads N`"),
         (&["-once"], "unknown flag `-once`: write `--once`"),
         (&["--proxi", "x"], "unknown flag `--proxi` (`--proxy` elsewhere): write `proxy:`"),
         (&["-c50"], "unknown flag `-c50`: write `-c 50`"),
@@ -347,6 +349,7 @@ fn no_message_repeats_a_credential() {
         &["http://x", "--user", "s3cret"],
         &["--plan", "a", "--env", "s3cret"],
         &["http://x", "-HAuthorization: s3cret"],
+        &["http://x", "-aadmin:s3cret"],
     ] {
         let error = parse_words(words).unwrap_err().to_string();
         assert!(!error.contains("s3cret"), "{words:?}: {error}");
