@@ -46,10 +46,17 @@ fn of_scenario(plan: &Plan, scenario: &Scenario) -> Vec<String> {
             scenario.method
         ));
     }
+    // Braces of a path are encoded.
+    let path = scenario.path.replace("%7B", "{").replace("%7D", "}");
+    if let Some(placeholder) = placeholder(&path) {
+        warnings.push(format!(
+            "scenario {name} sends {} in its path as it stands: for a value of each request, write a hole like \
+             `{{{{random.int(1, 100)}}}}`",
+            shown(placeholder)
+        ));
+    }
     // A plan without a text is a URL with flags.
     if plan.text.is_none() {
-        // Braces of a path are encoded.
-        let path = scenario.path.replace("$%7B", "${").replace("%7D", "}");
         let values = scenario.headers.iter().map(|(_, value)| value.as_str());
         let mut texts = values.chain([path.as_str(), body]);
         if let Some(variable) = texts.find_map(variable) {
@@ -60,6 +67,20 @@ fn of_scenario(plan: &Plan, scenario: &Scenario) -> Vec<String> {
         }
     }
     warnings
+}
+
+/// The first `{name}` that is a whole segment or parameter of `path`.
+fn placeholder(path: &str) -> Option<&str> {
+    let parts = path.split(['/', '?', '&', '=']);
+    let is_name = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+    };
+    let mut named = parts.filter(|part| {
+        let inside = part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
+        inside.is_some_and(is_name)
+    });
+    named.next()
 }
 
 /// The first `${NAME}` or `${NAME:-default}` in `text`.
@@ -88,6 +109,11 @@ mod tests {
                     body: \"a=1\\n\"}";
         assert!(warnings(form).contains("`|-`"), "{}", warnings(form));
         assert!(warnings("{path: /, method: POST, body: '@photo.jpg'}").contains("`@photo.jpg`"));
+        let shown = warnings("{path: '/users/{id}?page={page}'}");
+        assert!(
+            shown.contains("sends `{id}` in its path") && shown.contains("`{{random.int(1, 100)}}`"),
+            "{shown}"
+        );
         for body in ["body: x", "form: {a: 1}", "multipart: [{name: a, value: b}]"] {
             let shown = warnings(&format!("{{path: /, {body}}}"));
             assert!(shown.contains("a body with GET") && shown.contains("`method: POST`"), "{shown}");
@@ -112,6 +138,8 @@ mod tests {
             "{path: /, method: POST, body: '@ home'}",
             "{path: /, method: POST, body: '@'}",
             "{path: '/a%7Bb'}",
+            "{path: '/a/b?filter={\"a\":1}&x={{random.uuid}}'}",
+            "{path: '/a/{1}/{}/x{id}'}",
         ] {
             assert_eq!(warnings(scenario), "", "{scenario}");
         }
