@@ -130,7 +130,9 @@ impl TlsFault {
             Self::ClientCertificateRefused => "the target refuses our client certificate (`tls.cert`)",
             Self::NothingInCommon => "no TLS version, cipher suite or signature scheme in common",
             Self::NoAlpn => "the target offers no HTTP/1.1 over TLS (no ALPN protocol in common)",
-            Self::NotTls => "what answered is not TLS: is it an http:// port?",
+            Self::NotTls => {
+                "the target does not speak TLS: write http:// instead of https://, or another port"
+            }
             Self::Alert(_) => "the target ended TLS with an alert",
             Self::Protocol => "the target broke the TLS protocol",
             Self::Closed => "the target ended the connection in the TLS handshake",
