@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::fault::{Faults, Position, did_you_mean};
+use super::fault::{Faults, Position, did_you_mean, quoted};
 use super::json_schema::SCHEMA;
 use super::path::{Path, Step};
 use super::yaml::{Key, Kind, Node, Scalar, Value};
@@ -48,7 +48,7 @@ pub(super) fn check(node: &Node, schema: &Json, path: &Path, faults: &mut Faults
 fn mapping(node: &Node, entries: &[(Key, Node)], schema: &Json, path: &Path, faults: &mut Faults) -> Json {
     let mut json = Map::new();
     let mut seen: BTreeMap<&str, Option<Position>> = BTreeMap::new();
-    let mut misspelled = Vec::new();
+    let (mut misspelled, mut is_text) = (Vec::new(), false);
     let most = schema.get("maxProperties").and_then(Json::as_u64).unwrap_or(u64::MAX);
     if entries.len() as u64 > most {
         faults.add(node.at, path, format!("has {} entries: at most {most} are possible", entries.len()));
@@ -75,21 +75,31 @@ fn mapping(node: &Node, entries: &[(Key, Node)], schema: &Json, path: &Path, fau
             }
             None if faults.is_full() => faults.add(key.at, &path_of_key, ""),
             None => {
-                let message = unknown_key(text, path, schema);
+                let message = match (&value.value, allows(schema, "string")) {
+                    (Value::Scalar(rest), true) => unquoted(text, rest),
+                    _ => unknown_key(text, path, schema),
+                };
                 misspelled.extend(meant_key(text, schema));
+                is_text |= allows(schema, "string");
                 faults.add(key.at, &path_of_key, message);
             }
         }
     }
     for required in schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
         let is_given = entries.iter().any(|(key, _)| key.text.as_deref() == Some(required));
-        if !is_given && !misspelled.contains(&required) {
+        if !is_given && !is_text && !misspelled.contains(&required) {
             let what =
                 format!("is missing: add `{required}:` with {}", expected(&schema["properties"][required]));
             faults.add(node.at, &path.key(required), what);
         }
     }
     Json::Object(json)
+}
+
+/// The message for a text that YAML has cut at its colon.
+fn unquoted(key: &str, rest: &Scalar) -> String {
+    let whole = quoted(&format!("\"{key}: {}\"", rest.typed()));
+    format!("unknown key; a text with a colon in it stands in quotes: write {whole}")
 }
 
 fn unknown_key(key: &str, path: &Path, schema: &Json) -> String {

@@ -202,7 +202,8 @@ fn explain(error: &Error, source: &str) -> String {
                 ""
             };
             let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
-            format!("not YAML: {text}{remedy}")
+            let form = if source.trim_start().starts_with('{') { "JSON" } else { "YAML" };
+            format!("not {form}: {text}{remedy}")
         }
     }
 }

@@ -115,7 +115,7 @@ const TLS: [Case; 9] = [
     ("{cacert: a}", "25:7: tls.cacert", &[]),
 ];
 
-const DOCUMENTS: [Case; 15] = [
+const DOCUMENTS: [Case; 16] = [
     ("", "", &[]),
     ("# nothing\n", "", &[]),
     ("~", "", &[]),
@@ -130,6 +130,7 @@ const DOCUMENTS: [Case; 15] = [
     ("x: &some 1\na: *same", "2:4", &["`*same`", "`some`"]),
     ("x: &one 1\na: [*two]", "2:5", &["`*two`", "`&one`"]),
     ("a: &a [*a]", "1:8", &["`*a`"]),
+    ("{\"a\": 1 \"b\": 2}", "1:12", &["not JSON"]),
     ("a: \u{0}", "1:4", &[]),
 ];
 
@@ -226,6 +227,12 @@ fn an_unknown_key_with_an_anchor_is_told_where_anchors_may_stand() {
     one_fault(&sample("lod: &c {a: b}"), "1:1: lod", &["`x-lod:`"]);
     let plain = one_fault(&sample("common: {a: '&c'}"), "1:1: common", &["known here"]);
     assert!(!plain.to_string().contains("x-common"), "{plain}");
+}
+
+#[test]
+fn a_text_that_yaml_cuts_at_its_colon_is_one_fault() {
+    let text = with_scenarios("[{path: /, name: Get}]") + "thresholds:\n- Get: p99 < 1s\n";
+    one_fault(&text, "5:3: thresholds[0].Get", &["`\"Get: p99 < 1s\"`"]);
 }
 
 #[test]
