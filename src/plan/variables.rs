@@ -131,10 +131,11 @@ fn fault_of(name: &str, value: &str, path: &Path, after: &str, is_in_hole: bool)
         return is_wrong.then(|| format!("{variable} has a control character: remove it"));
     }
     let wrong = request_target::fault_of_value(value, after)?;
-    Some(format!(
-        "{variable} has what a URL must have percent-encoded: {wrong}. Encode it in the variable, or write \
-         `{{{{url('${{{name}}}')}}}}` in a path"
-    ))
+    let remedy = match holds_template(path) {
+        true => format!("write {}, which encodes it", quoted(&format!("{{{{'${{{name}}}'}}}}"))),
+        false => "give it an encoded value".to_owned(),
+    };
+    Some(format!("{variable} contains what must be percent-encoded in a URL: {wrong}; {remedy}"))
 }
 
 /// Whether a value at `path` goes on one line of a request.
@@ -243,7 +244,7 @@ mod tests {
         let scenario = Path::of("scenarios").index(0);
         let path = |text: &str, value: &str| fault(scenario.key("path"), text, value);
         for (value, what) in [
-            ("a b", "variable `ID` has what a URL must have percent-encoded: a space (`%20`)."),
+            ("a b", "variable `ID` contains what must be percent-encoded in a URL: a space (`%20`);"),
             ("a#b", "`#` (`%23`)"),
             ("9%", "begins no encoded character (`%25`)"),
             ("a\u{7}", "a control character"),
@@ -252,7 +253,8 @@ mod tests {
             let shown = path("/x/${ID}/y", value);
             assert!(shown.contains(what) && shown.contains("`ID`"), "{value}: {shown}");
         }
-        assert_eq!(path("/x/{{url('${ID}')}}", "a b#%"), "");
+        assert!(path("/x/${ID}", "a b").ends_with("; write `{{'${ID}'}}`, which encodes it"));
+        assert_eq!(path("/x/{{'${ID}'}}", "a b#%"), "");
         assert_eq!(path("/x/${ID}f", "%2"), "");
         assert!(fault(Path::of("base_url"), "${ID}", "http://h/a b").contains("`ID`"));
         let header = scenario.key("headers").key("A");

@@ -8,7 +8,7 @@ use loadtester::plan::{Overrides, parse};
 
 use crate::keeper::{Arrived, Keeper};
 use crate::once::once;
-use crate::run::PROGRAM;
+use crate::run::{PROGRAM, RunDir};
 
 /// Runs this plan, with `BASE` and more flags.
 fn run(plan: &str, keeper: &Keeper, flags: &[&str]) -> Output {
@@ -208,4 +208,18 @@ fn bodies_have_one_source_and_faults_name_it() {
     ] {
         assert!(faults(scenario).contains(expected), "{scenario}: {}", faults(scenario));
     }
+}
+
+#[test]
+fn a_variable_in_a_hole_of_a_path_is_encoded() {
+    let keeper = Keeper::start();
+    let base = format!("http://{}", keeper.address);
+    let plan =
+        "base_url: ${BASE}\nload: {requests: 1}\nscenarios: [{path: \"/{{'${ID}'}}?a={{'${ID}'}}\"}]\n";
+    let dir = RunDir::new();
+    let file = dir.write("plan.yaml", plan);
+    let ended = crate::run::run(&[&file, "--env", &format!("BASE={base}"), "--env", "ID=a b%#it's {{x}}"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let encoded = "a%20b%25%23it%27s%20%7B%7Bx%7D%7D";
+    assert_eq!(keeper.take()[0].target, format!("/{encoded}?a={encoded}"));
 }
