@@ -12,7 +12,7 @@ use crate::run::{SharedSnapshot, first_text};
 use crate::tally::{Histogram, Merged, Outcome, RowCounter, RowTime, ThreadHealth, Timer};
 use crate::verdict::preflight::OPEN_WINDOWS_MAX;
 
-/// The longest timeline, in points: a day and a half of seconds, 15 MiB. Later windows count, but have no
+/// The longest timeline, in points: a day and a half of seconds, 22 MiB. Later windows count, but have no
 /// point.
 const MAX_TIMELINE_POINTS: usize = 130_000;
 
@@ -291,7 +291,10 @@ fn point(t: f64, tally: &Merged, [response, service]: &[Histogram; 2]) -> Timeli
         failed: tally.failed(),
         dropped: tally.sum(RowCounter::Dropped),
         p50_ns: response.quantile(0.5),
+        p90_ns: response.quantile(0.9),
+        p95_ns: response.quantile(0.95),
         p99_ns: response.quantile(0.99),
+        mean_ns: response.mean().map(|ns| ns.round() as u64),
         service_p50_ns: service.quantile(0.5),
         service_p99_ns: service.quantile(0.99),
         slip_p99_ns: tally.timer(Timer::Slip).quantile(0.99),

@@ -14,6 +14,8 @@ pub(crate) enum ChangeKind {
     Allowed,
     /// Significant and better.
     Better,
+    /// Worse by more than is allowed, and within chance.
+    Undecided,
     /// Within chance.
     Chance,
 }
@@ -22,6 +24,7 @@ impl ChangeKind {
     /// Classify a change, allowing a relative regression of `max_regression`.
     pub(crate) fn of(change: &Change, max_regression: f64) -> Self {
         match change.regression() {
+            _ if change.is_undecided(max_regression) => Self::Undecided,
             _ if !change.significant => Self::Chance,
             worse if worse > max_regression => Self::Worse,
             worse if worse > 0.0 => Self::Allowed,
@@ -34,6 +37,7 @@ impl ChangeKind {
             Self::Worse => "worse",
             Self::Allowed => "worse, within what is allowed",
             Self::Better => "better",
+            Self::Undecided => "undecided",
             Self::Chance => "not significant",
         }
     }
@@ -53,21 +57,25 @@ pub(crate) fn not_significant_because(change: &Change) -> Option<String> {
     if change.significant {
         return None;
     }
-    let Resolution { samples, spread, detectable } = change.resolution;
-    let varied = match change.figure {
+    let Resolution { samples, spread, witness, detectable, .. } = change.resolution;
+    let name = |figure: Figure| match figure {
         Figure::P50 => "the median",
         Figure::Rate => "the rate",
-        // Windows have no other figure of the tail.
-        Figure::P90 | Figure::P95 | Figure::P99 | Figure::Mean => "p99",
+        Figure::Mean => "the mean",
+        Figure::P90 | Figure::P95 | Figure::P99 => figure.name(),
+    };
+    let [then, now] = spread.map(percent);
+    let varied = match witness {
+        [a, b] if a == b => format!("{} varying by {then} and {now}", name(a)),
+        // An earlier report has no other figure of the tail.
+        [a, b] => format!("{} varying by {then} and {} by {now}", name(a), name(b)),
     };
     let beyond = format!("{}{}", sign(detectable), percent(detectable.abs()));
     Some(format!(
-        "with {} then and {} now, and {varied} varying by {} and {} from second to second, only a change beyond \
-         {beyond} can be told from chance",
+        "with {} then and {} now, and {varied} from second to second, only a change beyond {beyond} can be told from \
+         chance",
         plural(samples[0], "request"),
         count(samples[1]),
-        percent(spread[0]),
-        percent(spread[1]),
     ))
 }
 
@@ -114,9 +122,13 @@ pub(crate) fn answer(against: &BaselineRun, compared: &Compared) -> String {
         compared.changes.iter().filter(|c| ChangeKind::of(c, against.max_regression) == meaning).count()
     };
     let [worse, allowed, better] = [ChangeKind::Worse, ChangeKind::Allowed, ChangeKind::Better].map(count);
+    let undecided = count(ChangeKind::Undecided);
     let limit = percent(against.max_regression);
     match (worse, allowed, better) {
         (0, 0, 0) if compared.changes.is_empty() => "nothing could be compared".to_owned(),
+        (0, _, _) if undecided > 0 => {
+            format!("{} worse by more than {limit}, which may be chance", figures(undecided))
+        }
         (0, 0, 0) => "no significant difference".to_owned(),
         (0, 0, n) => format!("{} better", figures(n)),
         (0, n, _) => format!("{} worse, by no more than {limit}", figures(n)),

@@ -9,15 +9,16 @@ use super::figures::timeline;
 use crate::run::Snapshot;
 
 /// The header record.
-pub const HEADER: [&str; 7] = ["t", "completed", "failed", "dropped", "p50", "p99", "slip_p99"];
+pub const HEADER: [&str; 10] =
+    ["t", "completed", "failed", "dropped", "p50", "p99", "slip_p99", "p90", "p95", "mean"];
 
 /// The timeline; lines end in CR LF, as RFC 4180 requires.
 pub fn text(snapshot: &Snapshot) -> String {
     let mut text = HEADER.join(",") + "\r\n";
     for point in timeline(snapshot) {
-        let [p50, p99, slip_p99] = [point.p50, point.p99, point.slip_p99].map(optional);
+        let times = [point.p50, point.p99, point.slip_p99, point.p90, point.p95, point.mean].map(optional);
         let (t, completed, failed, dropped) = (point.t, point.completed, point.failed, point.dropped);
-        write!(text, "{t},{completed},{failed},{dropped},{p50},{p99},{slip_p99}\r\n")
+        write!(text, "{t},{completed},{failed},{dropped},{}\r\n", times.join(","))
             .expect("writing to memory does not fail");
     }
     text

@@ -119,7 +119,10 @@ impl Snapshot {
         let windows = self.timeline.iter().filter(|p| baseline::is_whole(p.t, seconds)).map(|p| Window {
             ended: p.completed + p.failed,
             p50_ns: p.p50_ns.map(|ns| ns as f64),
+            p90_ns: p.p90_ns.map(|ns| ns as f64),
+            p95_ns: p.p95_ns.map(|ns| ns as f64),
             p99_ns: p.p99_ns.map(|ns| ns as f64),
+            mean_ns: p.mean_ns.map(|ns| ns as f64),
         });
         Some(self.with_evidence(|evidence| {
             let now = Measurement {

@@ -19,8 +19,17 @@ pub struct TimelinePoint {
     pub dropped: u64,
     /// Median response time in nanoseconds; `None`: nothing ended.
     pub p50_ns: Option<u64>,
+    /// 90th percentile of response time in nanoseconds; journals of earlier versions have none.
+    #[serde(default)]
+    pub p90_ns: Option<u64>,
+    /// 95th percentile of response time in nanoseconds.
+    #[serde(default)]
+    pub p95_ns: Option<u64>,
     /// 99th percentile of response time in nanoseconds.
     pub p99_ns: Option<u64>,
+    /// Mean response time in nanoseconds.
+    #[serde(default)]
+    pub mean_ns: Option<u64>,
     /// Median service time in nanoseconds; `None`: no response arrived.
     pub service_p50_ns: Option<u64>,
     /// 99th percentile of service time in nanoseconds.

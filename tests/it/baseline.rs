@@ -36,7 +36,14 @@ fn run(rng: &mut fastrand::Rng, target: Target, windows: usize) -> Measurement {
         });
         all.merge(&window);
         let at = |q| window.quantile(q).map(|ns| ns as f64);
-        Window { ended: PER_WINDOW, p50_ns: at(0.5), p99_ns: at(0.99) }
+        Window {
+            ended: PER_WINDOW,
+            p50_ns: at(0.5),
+            p90_ns: at(0.9),
+            p95_ns: at(0.95),
+            p99_ns: at(0.99),
+            mean_ns: None,
+        }
     });
     let windows: Vec<Window> = each.collect();
     let side = MeasuredGroup { response_time: all, rate: Some(PER_WINDOW as f64) };
@@ -95,7 +102,13 @@ fn a_rate_is_worse_when_it_is_lower() {
         change: now / before - 1.0,
         probability: 0.0,
         significant: true,
-        resolution: Resolution::default(),
+        resolution: Resolution {
+            samples: [1_000; 2],
+            spread: [0.0; 2],
+            witness: [Figure::Rate; 2],
+            detectable: 0.0,
+            times_longer: None,
+        },
     };
     assert!(change(100.0, 80.0).regression() > 0.2);
     assert!(change(80.0, 100.0).regression() < 0.0);

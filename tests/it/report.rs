@@ -216,6 +216,7 @@ fn troubled_timeline() -> Vec<TimelinePoint> {
             service_p50_ns: Some(10 * MS),
             service_p99_ns: None,
             slip_p99_ns: Some(5_000),
+            ..TimelinePoint::default()
         },
         TimelinePoint {
             t: 1.5,
@@ -229,6 +230,7 @@ fn troubled_timeline() -> Vec<TimelinePoint> {
             service_p50_ns: None,
             service_p99_ns: None,
             slip_p99_ns: None,
+            ..TimelinePoint::default()
         },
     ]
 }

@@ -139,7 +139,53 @@ fn a_large_difference_that_is_not_significant_is_explained_everywhere_in_the_sam
     assert!(junit.contains(sentence), "{junit}");
     let page = html::page(&s, &trusted(), &[]);
     assert!(page.contains(sentence));
-    assert!(github::summary(&s, &trusted(), &[]).contains("not significant: with 10,000 requests then"));
+    assert!(github::summary(&s, &trusted(), &[]).contains("undecided: with 10,000 requests then"));
+}
+
+#[test]
+fn what_is_worse_but_may_be_chance_is_undecided_everywhere_and_the_remedy_is_named() {
+    // Seconds that lie far apart, and half as much again.
+    let restless = |tenths: u64| {
+        let mut s = measured(4);
+        let mut all = Snapshot::new(run_info(), 1, 1_795_363_200.0);
+        exchanges(&mut all, 0, Outcome::Ok, 6_000, tenths * MS * 4 / 10, tenths * 130);
+        exchanges(&mut all, 1, Outcome::Ok, 4_000, 3 * MS, 100);
+        s.tally = all.tally;
+        for (i, point) in s.timeline.iter_mut().enumerate() {
+            let ns = (tenths * MS * 4 / 10) * [6, 9, 14, 10, 7][i % 5] / 10;
+            (point.p50_ns, point.p90_ns, point.p95_ns) = (Some(ns), Some(ns * 2), Some(ns * 3));
+            (point.p99_ns, point.mean_ns) = (Some(ns * 4), Some(ns));
+        }
+        s
+    };
+    let baseline = read(&json::report(&restless(10), &trusted())).unwrap();
+    let against =
+        BaselineRun { source: "old.json".to_owned(), max_regression: 0.1, plan: PlanMatch::Same, baseline };
+    let now = restless(13);
+    let run = RunInfo { baseline: Some(Arc::new(against)), ..now.run.clone() };
+    let s = Snapshot { run, ..now };
+
+    let report: serde_json::Value = serde_json::from_str(&json::report(&s, &trusted())).unwrap();
+    assert_eq!(
+        (&report["baseline"]["result"], &report["verdict"]),
+        (&"inconclusive".into(), &"inconclusive".into())
+    );
+    let reason = report["baseline"]["reason"].as_str().unwrap();
+    assert!(reason.contains("is worse by more than 10.0 % (+"), "{reason}");
+    assert!(reason.contains("but equal runs may differ by +"), "{reason}");
+    assert!(reason.contains("measure for ") || reason.contains("longer runs would not help"), "{reason}");
+    let changes = report["baseline"]["changes"].as_array().unwrap();
+    let p95 = changes.iter().find(|c| c["scenario"].is_null() && c["figure"] == "p95").unwrap();
+    assert_eq!(p95["spread_of"], serde_json::json!(["p95", "p95"]), "its own scatter");
+    let explanation = p95["explanation"].as_str().unwrap();
+    assert!(explanation.contains("p95 varying by") && !explanation.contains("p99"), "{explanation}");
+
+    let joined = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let summary = joined(&terminal::summary(&s, &trusted(), false, 100));
+    assert!(summary.starts_with("INCONCLUSIVE") && summary.contains(reason), "{summary}");
+    let found = cases(&junit::report(&s, &trusted(), &[], false));
+    let (kind, message) = found.iter().find(|c| c.0 == "loadtester.baseline").unwrap().2.clone().unwrap();
+    assert_eq!((kind.as_str(), message), ("skipped", format!("inconclusive: {reason}")));
 }
 
 #[test]

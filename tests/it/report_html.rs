@@ -99,6 +99,7 @@ pub fn with_timeline(mut snapshot: Snapshot, windows: u64) -> Snapshot {
         service_p50_ns: Some(900_000),
         service_p99_ns: Some(8_000_000),
         slip_p99_ns: (i % 3 > 0).then_some(20_000),
+        ..TimelinePoint::default()
     };
     snapshot.timeline = (1..=windows).map(point).collect();
     let tail = |ns: fn(&TimelinePoint) -> Option<u64>| {

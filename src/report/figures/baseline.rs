@@ -54,9 +54,13 @@ pub(crate) struct ChangeFigures {
     pub(crate) detectable: f64,
     /// Requests with a response time, then and now.
     pub(crate) samples: [u64; 2],
-    /// The standard deviation of the figure from second to second of the whole run, relative, then and now; the tail's
-    /// is that of p99.
+    /// The standard deviation of `spread_of` from second to second of the whole run, relative, then and now.
     pub(crate) spread: [f64; 2],
+    /// The figure whose spread that is, then and now: p99 where an earlier report has no better.
+    pub(crate) spread_of: [&'static str; 2],
+    /// How many times as long both runs would have to measure for the change to be significant; null: it is, or longer
+    /// runs would not help.
+    pub(crate) times_longer: Option<f64>,
     /// Why the change is not significant, in one sentence; null: it is.
     pub(crate) explanation: Option<String>,
 }
@@ -96,6 +100,8 @@ impl ChangeFigures {
             detectable: change.resolution.detectable,
             samples: change.resolution.samples,
             spread: change.resolution.spread,
+            spread_of: change.resolution.witness.map(Figure::name),
+            times_longer: change.resolution.times_longer,
             explanation: compared::not_significant_because(change),
         }
     }

@@ -421,8 +421,14 @@ pub(crate) struct Point {
     pub(crate) dropped: u64,
     /// Response time median.
     pub(crate) p50: Option<f64>,
+    /// Response time 90th percentile.
+    pub(crate) p90: Option<f64>,
+    /// Response time 95th percentile.
+    pub(crate) p95: Option<f64>,
     /// Response time 99th percentile.
     pub(crate) p99: Option<f64>,
+    /// Response time mean.
+    pub(crate) mean: Option<f64>,
     /// Slip 99th percentile.
     pub(crate) slip_p99: Option<f64>,
 }
@@ -442,7 +448,10 @@ pub(crate) fn timeline(snapshot: &Snapshot) -> Vec<Point> {
 }
 
 /// The plan's source without possible secrets: a URL loses its user name, password, query and fragment.
+        p90: point.p90_ns.map(seconds),
+        p95: point.p95_ns.map(seconds),
 pub(crate) fn public_source(source: &str) -> String {
+        mean: point.mean_ns.map(seconds),
     let Some((scheme, rest)) = source.split_once("://") else { return source.to_owned() };
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));

@@ -8,17 +8,17 @@ use crate::report::compared::{self, ChangeKind};
 use crate::units::plural;
 use crate::verdict::baseline::Change;
 
-/// Changes shown open: those of the whole run, and significant ones. The rest opens on demand.
-fn is_significant(change: &Change) -> bool {
-    change.significant || change.scenario.is_none()
+/// Changes shown open: those of the whole run, significant ones, and those that decide nothing. The rest opens on demand.
+fn is_shown_open(change: &Change, max_regression: f64) -> bool {
+    change.significant || change.scenario.is_none() || change.is_undecided(max_regression)
 }
 
 pub(crate) fn section(source: &Source) -> Markup {
     let Some(against) = source.snapshot.run.baseline.as_deref() else { return html! {} };
     let Some(compared) = source.snapshot.comparison() else { return html! {} };
-    let (significant, other): (Vec<&Change>, Vec<&Change>) =
-        compared.changes.iter().partition(|c| is_significant(c));
     let limit = against.max_regression;
+    let (significant, other): (Vec<&Change>, Vec<&Change>) =
+        compared.changes.iter().partition(|c| is_shown_open(c, limit));
     html! {
         section aria-labelledby="baseline" {
             h2 id="baseline" { "Against the baseline" }
@@ -65,7 +65,7 @@ fn rows(changes: &[&Change], max_regression: f64) -> Markup {
 fn class(meaning: ChangeKind) -> &'static str {
     match meaning {
         ChangeKind::Worse => "result failed",
-        ChangeKind::Allowed => "result inconclusive",
+        ChangeKind::Allowed | ChangeKind::Undecided => "result inconclusive",
         ChangeKind::Better => "result passed",
         ChangeKind::Chance => "",
     }

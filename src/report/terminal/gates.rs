@@ -58,7 +58,8 @@ pub(crate) fn broken_expectations(page: &mut Page, snapshot: &Snapshot) {
     }
 }
 
-/// The comparison with the baseline: every significant change, and the others of the whole run.
+/// The comparison with the baseline: every significant or undecided change, and the others of
+/// the whole run.
 pub(crate) fn baseline(page: &mut Page, snapshot: &Snapshot) {
     let (Some(against), Some(compared)) = (snapshot.run.baseline.as_deref(), snapshot.comparison()) else {
         return;
@@ -67,31 +68,34 @@ pub(crate) fn baseline(page: &mut Page, snapshot: &Snapshot) {
     let title = format!("against {}: {}", compared::against(against), compared.outcome.name());
     page.heading(&title);
     compared::remarks(against, &compared).iter().for_each(|remark| page.paragraph(2, remark));
-    let (significant, other): (Vec<&Change>, Vec<&Change>) =
-        compared.changes.iter().partition(|c| c.significant);
-    if significant.is_empty() && !other.is_empty() {
+    let limit = against.max_regression;
+    let (telling, other): (Vec<&Change>, Vec<&Change>) =
+        compared.changes.iter().partition(|c| c.significant || c.is_undecided(limit));
+    if !telling.iter().any(|c| c.significant) && !compared.changes.is_empty() {
         page.paragraph(2, &compared::answer(against, &compared));
     }
     let all_together: Vec<&Change> = other.into_iter().filter(|c| c.scenario.is_none()).collect();
-    let large = |change: &&&Change| change.regression().abs() > against.max_regression;
-    let reasons: Vec<String> = all_together
+    let large = |change: &&&Change| !change.significant && change.regression().abs() > limit;
+    let reasons: Vec<String> = telling
         .iter()
+        .chain(&all_together)
+        .filter(|change| change.scenario.is_none())
         .filter(large)
         .filter_map(|change| {
             Some(format!("{}: {}", change.figure.name(), compared::not_significant_because(change)?))
         })
         .collect();
-    let rows: Vec<_> = significant
+    let rows: Vec<_> = telling
         .iter()
         .take(MOST_CHANGES)
         .chain(&all_together)
-        .map(|change| change_row(change, against.max_regression))
+        .map(|change| change_row(change, limit))
         .collect();
     if !rows.is_empty() {
         page.columns(2, &rows);
     }
     reasons.iter().for_each(|reason| page.paragraph(2, reason));
-    if let more @ 1.. = significant.len().saturating_sub(MOST_CHANGES) {
+    if let more @ 1.. = telling.len().saturating_sub(MOST_CHANGES) {
         page.paragraph(2, &format!("and {more} more: --report FILE.json holds them all"));
     }
 }
@@ -100,7 +104,7 @@ fn change_row(change: &Change, max_regression: f64) -> (Style, Vec<String>) {
     let kind = ChangeKind::of(change, max_regression);
     let style = match kind {
         ChangeKind::Worse => Style::Bad,
-        ChangeKind::Allowed => Style::Warn,
+        ChangeKind::Allowed | ChangeKind::Undecided => Style::Warn,
         ChangeKind::Better => Style::Good,
         ChangeKind::Chance => Style::Plain,
     };

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::measurement::{Baseline, Figure, MeasuredGroup, Measurement};
 use super::noise::{self, Variance, probability};
 use super::plan_match::PlanMatch;
-use crate::plan::{Statistic, Timing};
+use super::shares::Difference;
+use crate::plan::{Statistic, Timing, quoted};
+use crate::units::{plural, print_percent};
 use crate::verdict::threshold::{
     Context, OFFERED_RATIO_TO_PASS, Outcome, not_offered_by_us, ours_may_explain,
 };
@@ -37,20 +39,30 @@ pub struct Change {
 }
 
 /// What decides how large a difference can be told from chance: of the baseline, and of this run.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Resolution {
     /// Requests with a response time.
     pub samples: [u64; 2],
     /// The standard deviation of the figure from window to window of the whole run, relative.
     pub spread: [f64; 2],
+    /// The windows' figure whose spread that is: p99 where an earlier report has no better.
+    pub witness: [Figure; 2],
     /// The smallest change that would have been significant, in the direction of the one found.
     pub detectable: f64,
+    /// How many times as long both runs would have to be for the one found to be; `None`: it is, or longer runs
+    /// would not help.
+    pub times_longer: Option<f64>,
 }
 
 impl Change {
     /// How much worse the figure is now, relative; negative: better. A rate is better when higher.
     pub fn regression(&self) -> f64 {
         if self.figure == Figure::Rate { self.before / self.now - 1.0 } else { self.change }
+    }
+
+    /// Whether it is worse by more than a relative `max_regression`, and chance may be why.
+    pub(crate) fn is_undecided(&self, max_regression: f64) -> bool {
+        !self.significant && self.regression() > max_regression
     }
 }
 
@@ -74,47 +86,85 @@ pub fn compare(before: &Measurement, now: &Measurement) -> Result<Vec<Change>, S
     // With one scenario it is the whole run.
     let several = before.scenarios.len() > 1 || now.scenarios.len() > 1;
     let all = std::iter::once((None, &before.total, &now.total)).chain(pairs.filter(|_| several));
-    let (mut changes, mut variances) = (Vec::new(), Vec::new());
-    for (name, b, n) in all {
-        for figure in Figure::ALL {
-            let variance =
-                Variance::of(figure, b, &before.windows).zip(Variance::of(figure, n, &now.windows));
-            let values = figure.of(b).zip(figure.of(n));
-            if let (Some((vb, vn)), Some((before, now))) = (variance, values) {
-                let probability = probability((now / before).ln(), [vb, vn]);
-                let (scenario, change) = (name.cloned(), now / before - 1.0);
-                let resolution = Resolution {
-                    samples: [b, n].map(|side| side.response_time.count()),
-                    spread: [vb, vn].map(|variance| variance.spread()),
-                    detectable: 0.0,
-                };
-                variances.push([vb, vn]);
-                changes.push(Change {
-                    scenario,
-                    figure,
-                    before,
-                    now,
-                    change,
-                    probability,
-                    significant: false,
-                    resolution,
-                });
-            }
-        }
-    }
-    let each = ALPHA / changes.len().max(1) as f64;
-    for (change, runs) in changes.iter_mut().zip(variances) {
-        change.significant = change.probability < each;
-        change.resolution.detectable = detectable(change, noise::exceeded_with(each, runs));
-    }
+    let noise = [before, now].map(|run| Figure::ALL.map(|figure| Variance::of_windows(figure, &run.windows)));
+    let pairs: Vec<(Option<&String>, [&MeasuredGroup; 2])> = all.map(|(name, b, n)| (name, [b, n])).collect();
+    let compared = |(name, sides): &(Option<&String>, [&MeasuredGroup; 2])| {
+        let each = Figure::ALL.into_iter().enumerate().filter_map(|(i, figure)| {
+            let variance = |run: usize| noise[run][i]?.with_samples_of(figure, sides[run]);
+            let values = [figure.of(sides[0])?, figure.of(sides[1])?];
+            let variances = [variance(0)?, variance(1)?];
+            Some(Found::of(name.cloned(), figure, values, variances, (*sides, [before, now])))
+        });
+        each.collect::<Vec<_>>()
+    };
+    let found: Vec<Found> = pairs.iter().flat_map(compared).collect();
+    let each = ALPHA / found.len().max(1) as f64;
+    let changes: Vec<Change> = found.into_iter().map(|found| found.judged(each)).collect();
     if changes.is_empty() { Err("no figure has enough samples in both runs".to_owned()) } else { Ok(changes) }
+}
+
+/// A change whose significance depends on how many there are.
+struct Found {
+    change: Change,
+    variances: [Variance; 2],
+    /// How the shares of slower requests differ, where that may decide.
+    shares: Option<Difference>,
+}
+
+impl Found {
+    fn of(
+        scenario: Option<String>,
+        figure: Figure,
+        values: [f64; 2],
+        variances: [Variance; 2],
+        (sides, runs): ([&MeasuredGroup; 2], [&Measurement; 2]),
+    ) -> Self {
+        let [before, now] = values;
+        let by_windows = probability((now / before).ln(), variances);
+        // A difference that windows explain needs no second look.
+        let shares = if by_windows < ALPHA { Difference::of(figure, values, sides, runs) } else { None };
+        let by_shares = shares.as_ref().map_or(0.0, Difference::probability);
+        let change = Change {
+            scenario,
+            figure,
+            before,
+            now,
+            change: now / before - 1.0,
+            probability: by_windows.max(by_shares),
+            significant: false,
+            resolution: Resolution {
+                samples: sides.map(|side| side.response_time.count()),
+                spread: variances.map(|variance| variance.spread()),
+                witness: variances.map(|variance| variance.witness().unwrap_or(figure)),
+                detectable: 0.0,
+                times_longer: None,
+            },
+        };
+        Self { change, variances, shares }
+    }
+
+    /// The change, significant if equal runs show one as large with less than this probability.
+    fn judged(self, each: f64) -> Change {
+        let Self { mut change, variances, shares } = self;
+        change.significant = change.probability < each;
+        let difference = noise::exceeded_with(each, variances);
+        let by_shares = shares.as_ref().map_or(0.0, |shares| shares.exceeded_with(each));
+        change.resolution.detectable = detectable(&change, difference.max(by_shares));
+        if !change.significant {
+            let by_windows = noise::times_longer((change.now / change.before).ln(), each, variances);
+            let by_shares = shares.map_or(Some(1.0), |shares| shares.times_longer(each));
+            change.resolution.times_longer = by_windows.zip(by_shares).map(|(a, b)| a.max(b));
+        }
+        change
+    }
 }
 
 /// The smallest significant change in the direction of `change`, from its logarithm.
 fn detectable(change: &Change, difference: f64) -> f64 {
     let found = (change.now / change.before).ln();
     // Which is known to a hundredth; what was found decides.
-    let difference = if change.significant { difference } else { difference.max(found.abs()) };
+    let difference =
+        if change.significant { difference.min(found.abs()) } else { difference.max(found.abs()) };
     if found < 0.0 { (-difference).exp_m1() } else { difference.exp_m1() }
 }
 
@@ -143,7 +193,8 @@ pub struct BaselineRun {
 }
 
 /// Compare and judge: a figure that is worse by more than allowed, and not by chance, fails, unless our own
-/// error may be the cause. Like a threshold, it passes only if the asked load was offered.
+/// error may be the cause. Like a threshold, it passes only if the asked load was offered. If a figure is worse by
+/// more than allowed and chance may be why, nobody knows.
 pub(crate) fn judge(against: &BaselineRun, now: &Measurement, context: Context) -> Compared {
     if against.baseline.measurement.total.rate.is_none_or(|rate| rate <= 0.0) {
         let reason = Some("in the baseline no request ended ok".to_owned());
@@ -164,10 +215,51 @@ pub(crate) fn judge(against: &BaselineRun, now: &Measurement, context: Context) 
         (Outcome::Inconclusive, Some("worse, but this generator may be why".to_owned()))
     } else if !(offered && against.baseline.offered) {
         (Outcome::Inconclusive, Some("the asked load was not offered in both runs".to_owned()))
+    } else if let Some(why) = undecided(&changes, against.max_regression, now.windows.len()) {
+        (Outcome::Inconclusive, Some(why))
     } else {
         (Outcome::Passed, None)
     };
     Compared { outcome, changes, reason }
+}
+
+/// Which figures are worse by more than allowed, though chance may be why, and what to do; `None`: none. `seconds`: how
+/// long this run measured.
+fn undecided(changes: &[Change], max_regression: f64, seconds: usize) -> Option<String> {
+    let undecided = || changes.iter().filter(|c| c.is_undecided(max_regression));
+    let worst = undecided().max_by(|a, b| a.regression().total_cmp(&b.regression()))?;
+    let percent =
+        |share: f64| format!("{}{}", if share < 0.0 { "-" } else { "+" }, print_percent(share.abs()));
+    let figure = match &worst.scenario {
+        Some(name) => format!("{} of {}", worst.figure.name(), quoted(name)),
+        None => worst.figure.name().to_owned(),
+    };
+    let others = match undecided().count() - 1 {
+        0 => String::new(),
+        n => format!(", and {} too", plural(n as u64, "other figure")),
+    };
+    let longest = undecided().map(|c| c.resolution.times_longer).reduce(|a, b| Some(a?.max(b?))).flatten();
+    let remedy = match longest {
+        Some(times) => {
+            let enough = crate::units::print_duration(round_up(times * seconds as f64) * 1_000_000_000);
+            format!("let this run and the baseline measure for {enough} each")
+        }
+        None => "longer runs would not help: make the target or its machine steadier, or allow more with \
+                 --max-regression"
+            .to_owned(),
+    };
+    Some(format!(
+        "{figure} is worse by more than {} ({}){others}, but equal runs may differ by {}; {remedy}",
+        print_percent(max_regression),
+        percent(worst.change),
+        percent(worst.resolution.detectable),
+    ))
+}
+
+/// Seconds as one would write them: 37 as 40, 130 as 180.
+fn round_up(seconds: f64) -> u64 {
+    let step = if seconds <= 60.0 { 5.0 } else { 60.0 };
+    ((seconds / step).ceil() * step) as u64
 }
 
 /// Whether our own error may explain why a figure is as bad as it is.

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::measurement::{Baseline, MeasuredGroup, Measurement, Window};
 use super::plan_match::{EarlierPlan, EarlierScenario};
+use super::shape;
 use crate::plan::{MAX_SCENARIOS, quoted};
 use crate::tally::Histogram;
 use crate::verdict::threshold::OFFERED_RATIO_TO_PASS;
@@ -19,7 +21,7 @@ const SCHEMA: u32 = 1;
 
 #[derive(Deserialize)]
 struct Version {
-    schema: Option<u32>,
+    schema: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -95,7 +97,10 @@ struct Point {
     completed: u64,
     failed: u64,
     p50: Option<f64>,
+    p90: Option<f64>,
+    p95: Option<f64>,
     p99: Option<f64>,
+    mean: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -112,15 +117,15 @@ pub fn read(text: &str) -> Result<Baseline, String> {
     if text.len() as u64 > MAX_FILE_BYTES {
         return Err(format!("is larger than {}: {REMEDY}", crate::units::print_bytes(MAX_FILE_BYTES)));
     }
-    match serde_json::from_str::<Version>(text).map_err(|e| format!("is not a report: {e}; {REMEDY}"))?.schema
-    {
-        Some(SCHEMA) => {}
+    let no_report = |why: String| format!("is not a report: {why}; {REMEDY}");
+    match serde_json::from_str::<Version>(text).map_err(|e| no_report(why(text, &e)))?.schema {
+        Some(schema) if schema == SCHEMA => {}
         Some(other) => {
             return Err(format!("has schema {other}, this version reads {SCHEMA}: measure it again"));
         }
-        None => return Err(format!("is not a report: it has no `schema`; {REMEDY}")),
+        None => return Err(no_report("it has no `schema`".to_owned())),
     }
-    let report: Report = serde_json::from_str(text).map_err(|e| format!("is not a report: {e}; {REMEDY}"))?;
+    let report: Report = serde_json::from_str(text).map_err(|e| no_report(why(text, &e)))?;
     if report.scenarios.len() > MAX_SCENARIOS {
         return Err(format!("has more than {MAX_SCENARIOS} scenarios: {REMEDY}"));
     }
@@ -154,7 +159,10 @@ pub fn read(text: &str) -> Result<Baseline, String> {
     let windows = report.timeline.iter().filter(|p| whole(p)).map(|p| Window {
         ended: p.completed.saturating_add(p.failed),
         p50_ns: ns(p.p50),
+        p90_ns: ns(p.p90),
+        p95_ns: ns(p.p95),
         p99_ns: ns(p.p99),
+        mean_ns: ns(p.mean),
     });
     let doubt = match report.verdict.as_str() {
         "interrupted" | "incomplete" => Some(format!("the baseline is of a run that was {}", report.verdict)),
@@ -173,6 +181,17 @@ pub fn read(text: &str) -> Result<Baseline, String> {
     })
 }
 
+/// Why it cannot be read: which key is wrong, or where it is no JSON.
+fn why(text: &str, error: &serde_json::Error) -> String {
+    match serde_json::from_str::<Value>(text) {
+        Ok(report) => {
+            shape::fault(&report).unwrap_or_else(|| format!("line {} has what no report has", error.line()))
+        }
+        Err(e) if e.is_eof() => "its end is missing".to_owned(),
+        Err(e) => format!("line {}, column {} is no JSON", e.line(), e.column()),
+    }
+}
+
 /// Whether a window that ends at `t` lies completely in the measured time. Those of the drain and the partial
 /// one at the end do not count.
 pub(crate) fn is_whole(t: f64, measured_seconds: f64) -> bool {
@@ -182,4 +201,44 @@ pub(crate) fn is_whole(t: f64, measured_seconds: f64) -> bool {
 fn histogram(histograms: &Histograms) -> Result<Histogram, String> {
     let bytes = BASE64.decode(&histograms.response_time).map_err(|e| format!("not base64: {e}"))?;
     Histogram::from_v2_deflate(&bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_report_is_named_by_its_key_and_in_the_words_of_json() {
+        let whole = r#"{"schema": 1, "plan": {"digest": "d"}, "measured_seconds": 1.0, "verdict": "passed",
+            "rate": {"target": null, "achieved": 5.0}, "scenarios": [], "instrument": {"timestamps": "user"},
+            "timeline": [{"t": 1.0, "completed": 5, "failed": 0}], "histograms": {"response_time": ""}}"#;
+        for (from, to, expected) in [
+            (r#""verdict": "passed","#, "", "it has no `verdict`, a report has a text there"),
+            (
+                r#""achieved": 5.0"#,
+                r#""achieved": "5""#,
+                "`rate.achieved` is a text, a report has a number there",
+            ),
+            (
+                r#""failed": 0"#,
+                r#""failed": -1"#,
+                "`timeline[0].failed` is a number, a report has a whole number there",
+            ),
+            (
+                r#""scenarios": []"#,
+                r#""scenarios": [7]"#,
+                "`scenarios[0]` is a whole number, a report has an object there",
+            ),
+            (r#"{"schema": 1, "#, r#"{"#, "it has no `schema`"),
+            ("}]", "}", "line 3, column"),
+            (whole, "[1]", "it is a list, a report is an object"),
+            (whole, r#"{"schema": 1"#, "its end is missing"),
+        ] {
+            let message = read(&whole.replacen(from, to, 1)).unwrap_err();
+            assert!(message.contains(expected), "{message}");
+            assert!(message.ends_with("give a file that --report FILE.json wrote"), "{message}");
+            let rust = ["f64", "u64", "struct", "sequence", "expected", "invalid type"];
+            assert!(!rust.iter().any(|word| message.contains(word)), "{message}");
+        }
+    }
 }

@@ -24,14 +24,34 @@ pub struct MeasuredGroup {
 }
 
 /// One window of the timeline.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Window {
     /// Exchanges that ended in it.
     pub ended: u64,
     /// Median response time in nanoseconds.
     pub p50_ns: Option<f64>,
-    /// 99th percentile of the response time in nanoseconds.
+    /// Its 90th percentile in nanoseconds; reports of earlier versions have neither this one, the 95th nor the mean.
+    pub p90_ns: Option<f64>,
+    /// Its 95th percentile in nanoseconds.
+    pub p95_ns: Option<f64>,
+    /// Its 99th percentile in nanoseconds.
     pub p99_ns: Option<f64>,
+    /// Its mean in nanoseconds.
+    pub mean_ns: Option<f64>,
+}
+
+impl Window {
+    /// Its `figure`; `None`: nothing ended, or the report does not say.
+    pub(super) fn value(&self, figure: Figure) -> Option<f64> {
+        match figure {
+            Figure::P50 => self.p50_ns,
+            Figure::P90 => self.p90_ns,
+            Figure::P95 => self.p95_ns,
+            Figure::P99 => self.p99_ns,
+            Figure::Mean => self.mean_ns,
+            Figure::Rate => Some(self.ended as f64),
+        }
+    }
 }
 
 /// An earlier run.
