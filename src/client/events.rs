@@ -245,7 +245,7 @@ impl Client {
         };
         // On a connection that was used before, what nobody expected may be another request's answer.
         let may_be_anothers = judged.0 == Outcome::ExpectationFailed && self.pool.get(c).served > 0;
-        let stays = if may_be_anothers { stays.and(Err(Close::OutOfStep)) } else { stays };
+        let stays = if may_be_anothers { stays.and(Err(Close::ExpectationFailed)) } else { stays };
         let in_time = arrival.at_ns <= self.phases.stop;
         let exchange = self.exchanges.remove(id);
         exchange.mark(judged.0.is_ok(), arrival.at_ns, &mut self.recorder);

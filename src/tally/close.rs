@@ -13,9 +13,10 @@ named_enum! {
         TargetAsked = "target_asked",
         /// The target closed it while nothing was outstanding, or before it answered a request that was sent again.
         TargetIdle = "target_idle",
-        /// The target sent more than was asked for, or answered before it had the whole request; or what came broke an
-        /// expectation and may have been another request's answer.
+        /// The target sent more than was asked for, or answered before it had the whole request.
         OutOfStep = "out_of_step",
+        /// What came broke an expectation and may have been another request's answer.
+        ExpectationFailed = "expectation_failed",
         /// The exchange on it failed: a timeout, a reset, an early end or a protocol error.
         Failure = "failure",
     }

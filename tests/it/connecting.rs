@@ -205,7 +205,7 @@ fn what_comes_before_a_byte_was_sent_has_any_request_sent_over_another_connectio
 }
 
 #[test]
-fn a_broken_expectation_ends_a_connection_whose_responses_may_be_out_of_step() {
+fn a_broken_expectation_ends_a_used_connection_and_is_named_as_the_reason() {
     let text = "base_url: http://target:8080\nload: {concurrency: 1, duration: 10s}\n\
                 scenarios: [{name: x, path: /, expect: {body_contains: ok}}]\n";
     let plan = parse(text, "connecting", &Overrides::default(), &|_| None).unwrap();
@@ -217,7 +217,7 @@ fn a_broken_expectation_ends_a_connection_whose_responses_may_be_out_of_step() {
     bench.answer(MS, OK);
     bench.send();
     bench.answer(MS, other);
-    assert_eq!(bench.closes(), [(Close::OutOfStep, 1)]);
+    assert_eq!(bench.closes(), [(Close::ExpectationFailed, 1)]);
     assert_eq!((bench.count(Outcome::Ok), bench.count(Outcome::ExpectationFailed)), (1, 2));
 }
 
