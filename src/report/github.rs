@@ -11,6 +11,7 @@ use super::sanitize::{self, one_line};
 use super::{scenario_rows, threshold};
 use crate::run::Snapshot;
 use crate::tally::{Row, RowCounter, RowTime, quantile};
+use crate::verdict::baseline::Change;
 use crate::verdict::threshold::Outcome as Gate;
 
 /// Title of every annotation.
@@ -93,16 +94,18 @@ pub fn summary(snapshot: &Snapshot, instrument: &InstrumentFigures, thresholds: 
     text + &format!("Answered well: {rate} over {}. Seed {}.\n", time(snapshot.measured_ns), run.seed)
 }
 
-/// Every significant change, and all changes of the whole run.
+/// Every change that is significant or undecided, and all of the whole run.
 fn baseline(snapshot: &Snapshot) -> String {
     let (Some(against), Some(compared)) = (snapshot.run.baseline.as_deref(), snapshot.comparison()) else {
         return String::new();
     };
-    let shown = compared.changes.iter().filter(|c| c.significant || c.scenario.is_none());
+    let limit = against.max_regression;
+    let tells = |c: &&Change| c.significant || c.is_undecided(limit) || c.scenario.is_none();
+    let shown = compared.changes.iter().filter(tells);
     let rows: Vec<Vec<String>> = shown
         .map(|change| {
             let [before, now] = compared::values(change);
-            let meaning = compared::meaning(change, against.max_regression);
+            let meaning = compared::meaning(change, limit);
             let whose = cell(&compared::whose(change));
             vec![whose, change.figure.name().to_owned(), before, now, compared::moved(change), meaning]
         })

@@ -7,13 +7,15 @@ use super::noise::{self, Variance, probability};
 use super::plan_match::PlanMatch;
 use super::shares::Difference;
 use crate::plan::{Statistic, Timing, quoted};
-use crate::units::{plural, print_percent};
+use crate::units::{plural, print_duration, print_percent};
 use crate::verdict::threshold::{
     Context, OFFERED_RATIO_TO_PASS, Outcome, not_offered_by_us, ours_may_explain,
 };
 
 /// The default limit of a regression, as a fraction.
 pub(crate) const DEFAULT_MAX_REGRESSION: f64 = 0.1;
+/// A run of so many seconds shows how far its longer stretches lie apart.
+const LONG_SECONDS: u64 = 60;
 /// The probability that two equal runs are called different, over all their figures.
 pub(crate) const ALPHA: f64 = 0.02;
 
@@ -239,14 +241,14 @@ fn undecided(changes: &[Change], max_regression: f64, seconds: usize) -> Option<
         n => format!(", and {} too", plural(n as u64, "other figure")),
     };
     let longest = undecided().map(|c| c.resolution.times_longer).reduce(|a, b| Some(a?.max(b?))).flatten();
-    let remedy = match longest {
-        Some(times) => {
-            let enough = crate::units::print_duration(round_up(times * seconds as f64) * 1_000_000_000);
-            format!("let this run and the baseline measure for {enough} each")
-        }
+    let now_s = seconds as f64;
+    let remedy = match longest.map(|times| round_up((times * now_s).max(now_s + 1.0))) {
+        // What flutters from second to second evens out in a run of many seconds.
+        None if seconds < LONG_SECONDS as usize => measure_for(LONG_SECONDS),
         None => "longer runs would not help: make the target or its machine steadier, or allow more with \
                  --max-regression"
             .to_owned(),
+        Some(enough) => measure_for(enough),
     };
     Some(format!(
         "{figure} is worse by more than {} ({}){others}, but equal runs may differ by {}; {remedy}",
@@ -254,6 +256,11 @@ fn undecided(changes: &[Change], max_regression: f64, seconds: usize) -> Option<
         percent(worst.change),
         percent(worst.resolution.detectable),
     ))
+}
+
+fn measure_for(seconds: u64) -> String {
+    let length = print_duration(seconds * 1_000_000_000);
+    format!("let this run and the baseline measure for {length} each")
 }
 
 /// Seconds as one would write them: 37 as 40, 130 as 180.
@@ -277,4 +284,62 @@ fn is_excused(change: &Change, max_regression: f64, now: &Measurement, context: 
     side.is_some_and(|side| {
         ours_may_explain(&side.response_time, Timing::Response, statistic, limit_ns, context)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn p95(regression: f64, significant: bool, times_longer: Option<f64>) -> Change {
+        Change {
+            scenario: None,
+            figure: Figure::P95,
+            before: 1e6,
+            now: 1e6 * (1.0 + regression),
+            change: regression,
+            probability: 0.05,
+            significant,
+            resolution: Resolution {
+                samples: [1_000; 2],
+                spread: [0.1; 2],
+                witness: [Figure::P95; 2],
+                detectable: regression * 1.5,
+                times_longer,
+            },
+        }
+    }
+
+    #[test]
+    fn only_what_is_worse_than_allowed_and_not_significant_is_undecided() {
+        for (change, is_undecided) in [
+            (p95(0.3, false, Some(2.0)), true),
+            (p95(0.3, true, None), false),
+            (p95(0.05, false, Some(100.0)), false),
+            (p95(-0.3, false, Some(2.0)), false),
+        ] {
+            assert_eq!(undecided(&[change.clone()], 0.1, 10).is_some(), is_undecided, "{change:?}");
+        }
+    }
+
+    #[test]
+    fn the_reason_names_the_worst_figure_and_how_long_to_measure() {
+        let why = |changes: &[Change], seconds| undecided(changes, 0.1, seconds).unwrap();
+        let one = p95(0.3, false, Some(3.7));
+        assert_eq!(
+            why(&[one.clone()], 10),
+            "p95 is worse by more than 10.0 % (+30.0 %), but equal runs may differ by +45.0 %; let this run and the \
+             baseline measure for 40s each"
+        );
+        let worse = Change { scenario: Some("Get users".to_owned()), ..p95(0.5, false, Some(9.0)) };
+        let both = why(&[one.clone(), worse], 20);
+        assert!(both.starts_with(
+            "p95 of `Get users` is worse by more than 10.0 % (+50.0 %), and 1 other figure too"
+        ));
+        assert!(both.ends_with("measure for 3m each"), "{both}");
+        // It takes longer in any case.
+        assert!(why(&[p95(0.3, false, Some(1.0))], 10).ends_with("15s each"));
+        let hopeless = p95(0.3, false, None);
+        assert!(why(&[hopeless.clone()], 5).ends_with("measure for 1m each"), "a few seconds tell little");
+        assert!(why(&[one, hopeless], 60).contains("longer runs would not help"));
+    }
 }
