@@ -122,7 +122,7 @@ pub(crate) fn answer(against: &BaselineRun, compared: &Compared) -> String {
         compared.changes.iter().filter(|c| ChangeKind::of(c, against.max_regression) == meaning).count()
     };
     let [worse, allowed, better] = [ChangeKind::Worse, ChangeKind::Allowed, ChangeKind::Better].map(count);
-    let undecided = count(ChangeKind::Undecided);
+    let undecided = undecided(against, compared);
     let limit = percent(against.max_regression);
     match (worse, allowed, better) {
         (0, 0, 0) if compared.changes.is_empty() => "nothing could be compared".to_owned(),
@@ -136,7 +136,12 @@ pub(crate) fn answer(against: &BaselineRun, compared: &Compared) -> String {
     }
 }
 
-fn figures(n: usize) -> String {
+/// How many figures are worse by more than allowed, though chance may be why.
+pub(crate) fn undecided(against: &BaselineRun, compared: &Compared) -> usize {
+    compared.changes.iter().filter(|c| c.is_undecided(against.max_regression)).count()
+}
+
+pub(crate) fn figures(n: usize) -> String {
     if n == 1 { "1 figure is".to_owned() } else { format!("{n} figures are") }
 }
 

@@ -1,11 +1,13 @@
 //! The verdict in words: the first line of every page.
 
 use super::availability;
-use super::figures::{InstrumentFigures, Totals, Verdict};
+use super::compared;
+use super::figures::{InstrumentFigures, Totals, Verdict, status_codes};
 use super::format::{count, percent, time};
 use super::sanitize::one_line;
 use crate::fleet::coordinator::{MemberState, Row};
 use crate::run::{Ending, Fleet, Snapshot, State};
+use crate::tally::Outcome;
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
 /// The note on every page of a run that accepted any certificate.
@@ -106,7 +108,7 @@ impl Headline {
                 // That it was interrupted is no excuse for what had failed by then.
                 let failed = failed_gates(snapshot);
                 let tone = if failed.is_empty() { Tone::Warn } else { Tone::Bad };
-                let but = std::iter::once("what was measured until then".to_owned()).chain(failed);
+                let but = std::iter::once(how_interrupted(snapshot)).chain(failed);
                 (tone, "INTERRUPTED", but.collect::<Vec<_>>().join("; "))
             }
         };
@@ -170,8 +172,41 @@ fn which_failed(snapshot: &Snapshot, totals: &Totals) -> String {
             && !rows().any(|row| row.mark == MemberState::Lost);
         (if has_left { "a worker left before the end" } else { "a worker was lost" }).to_owned()
     });
-    let parts = [lost, none_ok, thresholds.map(|t| t + stopped), availability::outage(snapshot), worse];
+    let thresholds = thresholds.map(|t| t + stopped);
+    let parts =
+        [lost, none_ok, thresholds, availability::outage(snapshot), worse, commonest_failure(snapshot)];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// `most failures: unexpected_status 503 (300 of 315)`; `None`: no request failed.
+fn commonest_failure(snapshot: &Snapshot) -> Option<String> {
+    let tally = &snapshot.tally;
+    let failures = || Outcome::ALL.into_iter().filter(|o| !o.is_ok()).map(|o| (tally.sum(o), o));
+    let all: u64 = failures().map(|(n, _)| n).sum();
+    let (n, outcome) = failures().rev().max_by_key(|(n, _)| *n).filter(|(n, _)| *n > 0)?;
+    let codes = status_codes(tally);
+    // Each of them has a status that nobody wanted, mostly one from 400 on.
+    let code = codes.iter().filter(|(code, _)| outcome == Outcome::UnexpectedStatus && **code >= 400);
+    let code = code.max_by_key(|(_, n)| **n).map_or(String::new(), |(code, _)| format!(" {code}"));
+    Some(match n == all {
+        true => format!("all failures: {}{code} ({})", outcome.name(), count(n)),
+        false => format!("most failures: {}{code} ({} of {})", outcome.name(), count(n), count(all)),
+    })
+}
+
+/// When it was stopped, and what its figures are then.
+fn how_interrupted(snapshot: &Snapshot) -> String {
+    let planned = snapshot.run.duration_ns.filter(|d| snapshot.measured_ns < *d);
+    let planned = planned.map_or(String::new(), |d| format!(" of {}", time(d)));
+    match snapshot.measured_ns {
+        0 => "the run was stopped before anything was measured".to_owned(),
+        ns if snapshot.tally.ended() == 0 => {
+            format!("the run was stopped after {}{planned}, before any request ended", time(ns))
+        }
+        ns => {
+            format!("the run was stopped after {}{planned}, and these are its figures until then", time(ns))
+        }
+    }
 }
 
 /// The gates of an interrupted run that failed, in words.
@@ -196,11 +231,16 @@ fn why_inconclusive(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Stri
         return "the run ended before its time: its data gave out".to_owned();
     }
     let unknown = "could not be judged";
-    let compared = || snapshot.comparison().is_some_and(|compared| compared.outcome == Gate::Inconclusive);
-    match thresholds_that(snapshot, Gate::Inconclusive, unknown, unknown) {
-        Some(thresholds) => thresholds,
-        None if compared() => "the comparison with the baseline is inconclusive".to_owned(),
-        None => "--strict was given and the measurement is not trustworthy".to_owned(),
+    let compared = || snapshot.comparison().filter(|compared| compared.outcome == Gate::Inconclusive);
+    if let Some(thresholds) = thresholds_that(snapshot, Gate::Inconclusive, unknown, unknown) {
+        return thresholds;
+    }
+    match (compared(), snapshot.run.baseline.as_deref()) {
+        (Some(compared), Some(against)) => match compared::undecided(against, &compared) {
+            0 => "the comparison with the baseline is inconclusive".to_owned(),
+            n => format!("{} worse than in the baseline, which may be chance", compared::figures(n)),
+        },
+        _ => "--strict was given and the measurement is not trustworthy".to_owned(),
     }
 }
 

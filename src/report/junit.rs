@@ -5,7 +5,8 @@
 //! code. With 0 there is no failure and no error. With 1 there are failures (a missed threshold, a figure
 //! that is too much worse, no request that ended ok). With 2 and 3 there is one case, an error with the
 //! message. With 4 the undecided cases are skipped as `inconclusive: …`. An unreliable instrument is skipped
-//! with its reasons. Failed requests alone fail no case: the suite's `system-out` counts them per scenario.
+//! with its reasons. Failed requests alone fail no case: without a threshold that counts them, their scenario's case is
+//! skipped and says how many there were. The suite's `system-out` counts those of every scenario.
 //!
 //! Attributes and their order satisfy both common schemas (Ant's and Jenkins's), which is why the details are
 //! in the suite's `system-out`.
@@ -58,7 +59,7 @@ pub fn report(
     let failed = snapshot.error.is_some() && snapshot.measured_ns == 0;
     if !failed && Verdict::of(snapshot, instrument) != Verdict::Incomplete {
         cases.extend(thresholds.iter().map(judged));
-        cases.extend(scenarios(snapshot));
+        cases.extend(scenarios(snapshot, thresholds));
         cases.extend(compared_cases(snapshot));
         cases.push(own(instrument, strict));
     }
@@ -179,10 +180,20 @@ fn judged(t: &Threshold) -> Case {
     Case { class: "thresholds", name: t.expression.clone(), fault }
 }
 
-/// A case per scenario; a threshold that it misses has its own case.
-fn scenarios(snapshot: &Snapshot) -> impl Iterator<Item = Case> {
-    let names = snapshot.run.scenarios.iter().map(|(name, _)| name.clone());
-    names.map(|name| Case { class: "scenarios", name, fault: None })
+/// A case per scenario. One with requests that did not end well is skipped with their counts, unless a threshold
+/// judges them: then that has a case of its own.
+fn scenarios(snapshot: &Snapshot, thresholds: &[Threshold]) -> Vec<Case> {
+    let judges = |t: &&Threshold| threshold::judges_failures(&t.expression);
+    let judging: Vec<&Threshold> = thresholds.iter().filter(judges).collect();
+    let named = snapshot.run.scenarios.iter().zip(snapshot.tally.rows());
+    named
+        .map(|((name, _), row)| {
+            let is_judged = judging.iter().any(|t| t.scenario.as_ref().is_none_or(|of| of == name));
+            let why = amiss(row, snapshot.state).filter(|_| !is_judged);
+            let fault = why.map(|why| Fault::Skipped(format!("no threshold judges its failures: {why}")));
+            Case { class: "scenarios", name: name.clone(), fault }
+        })
+        .collect()
 }
 
 /// A line per scenario with requests that did not succeed.

@@ -38,21 +38,39 @@ pub(crate) fn account(threshold: &Threshold) -> String {
     }
 }
 
-/// What decided a threshold whose figure the sample does not support: `0 of 60 requests over it`.
+/// What decided a threshold whose figure the sample does not support: `0 of 60 requests over it`, `0 of 60 requests
+/// failed`.
 fn decided_by(threshold: &Threshold) -> Option<String> {
     let (over, of) = threshold.over.zip(threshold.requests)?;
-    Some(format!("{} of {} over it", format::count(over), plural(of, "request")))
+    let what = if metric(&threshold.expression) == "error_rate" { "failed" } else { "over it" };
+    Some(format!("{} of {} {what}", format::count(over), plural(of, "request")))
 }
 
 /// `value` in the unit of `expression`'s metric: a rate, a share, a count or a time.
 fn in_unit(expression: &str, value: f64) -> String {
-    let left = expression.split(['<', '>', '=', '!']).next().unwrap_or_default();
-    match left.split([' ', ':']).rfind(|word| !word.is_empty()).unwrap_or_default() {
+    match metric(expression) {
         "rate" => format::rate(value),
         "count" | "dropped" => format::count(value.round() as u64),
         metric if metric.ends_with("_rate") || metric.ends_with("_share") => format::percent(value),
         _ => format::time((value.max(0.0) * 1e9).round() as u64),
     }
+}
+
+/// Whether failed requests count against the threshold of this expression: those on the share of them, and those on a
+/// percentile of all times.
+pub(crate) fn judges_failures(expression: &str) -> bool {
+    let left = expression.split(['<', '>', '=', '!']).next().unwrap_or_default();
+    let of_ended_well = left.split([' ', ':']).any(|word| matches!(word, "ok" | "failed"));
+    let metric = metric(expression);
+    let is_percentile =
+        metric == "median" || metric.strip_prefix('p').is_some_and(|p| p.parse::<f64>().is_ok());
+    metric == "error_rate" || is_percentile && !of_ended_well
+}
+
+/// The metric of an expression, or of a time its statistic.
+fn metric(expression: &str) -> &str {
+    let left = expression.split(['<', '>', '=', '!']).next().unwrap_or_default();
+    left.split([' ', ':']).rfind(|word| !word.is_empty()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -88,5 +106,9 @@ mod tests {
         check(&Threshold { reason, ..unknown.clone() }, "nothing was measured");
         let decided = Threshold { over: Some(0), requests: Some(1_060), result: "passed", ..unknown };
         check(&decided, "0 of 1,060 requests over it");
+        check(
+            &Threshold { expression: "a: error_rate < 1%".to_owned(), ..decided },
+            "0 of 1,060 requests failed",
+        );
     }
 }

@@ -136,7 +136,7 @@ fn by_counts(
     let (outcome, reason) = match (held(over.certain), held(over.possible)) {
         _ if over.of == 0 => (Outcome::Inconclusive, Some("nothing was measured".to_owned())),
         // An upper limit is broken by what is certainly over it; a lower one is kept by that.
-        (Some(false), _) if upper => (Outcome::Failed, unanswered(over)),
+        (Some(false), _) if upper => (Outcome::Failed, counted(threshold, over)),
         (_, Some(false)) if !upper => (Outcome::Failed, None),
         (_, Some(true)) if upper => passed(context),
         (Some(true), _) if !upper => passed(context),
@@ -150,7 +150,7 @@ fn by_counts(
         (_, Some(false)) => {
             (Outcome::Inconclusive, Some("this generator's own delay may explain it".to_owned()))
         }
-        _ => (Outcome::Inconclusive, Some(undecided(over, allowed))),
+        _ => (Outcome::Inconclusive, Some(undecided(threshold, over, allowed))),
     };
     let margin = observed.and_then(|observed| margin(threshold, observed));
     Evaluation { outcome, observed, margin, over: Some((over.possible, over.of)), reason }
@@ -167,21 +167,33 @@ fn passed(context: Context) -> (Outcome, Option<String>) {
     }
 }
 
-/// What a reader of the distribution of times would not see.
-fn unanswered(over: Over) -> Option<String> {
-    (over.unanswered > 0).then(|| {
-        format!(
-            "{} of {} are over it: {} took longer, {} failed or never ended",
+/// What decided it. For a time: what a reader of the distribution of times would not see.
+fn counted(threshold: &Threshold, over: Over) -> Option<String> {
+    if matches!(threshold.metric, Metric::ErrorRate) {
+        return Some(failed_of(over));
+    }
+    let of = plural(over.of, "request");
+    match (over.possible - over.unanswered, over.unanswered) {
+        (_, 0) => None,
+        (0, n) => Some(format!("{} of {of} failed or never ended, which counts as over it", print_count(n))),
+        (slower, n) => Some(format!(
+            "{} of {of} are over it: {} took longer, {} failed or never ended",
             print_count(over.possible),
-            plural(over.of, "request"),
-            print_count(over.possible - over.unanswered),
-            print_count(over.unanswered)
-        )
-    })
+            print_count(slower),
+            print_count(n)
+        )),
+    }
 }
 
-fn undecided(over: Over, allowed: f64) -> String {
-    let so_far = format!("{} of {} over it", print_count(over.possible), plural(over.of, "request"));
+fn failed_of(over: Over) -> String {
+    format!("{} of {} failed", print_count(over.possible), plural(over.of, "request"))
+}
+
+fn undecided(threshold: &Threshold, over: Over, allowed: f64) -> String {
+    let so_far = match threshold.metric {
+        Metric::ErrorRate => failed_of(over),
+        _ => format!("{} of {} over it", print_count(over.possible), plural(over.of, "request")),
+    };
     match binomial::needed(over.possible, over.of, allowed) {
         Some(n) if n > over.of => format!("{so_far}: it takes {} to decide", plural(n, "such request")),
         _ => format!("{so_far}, exactly the allowed share: more requests like these would not decide"),

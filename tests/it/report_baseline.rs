@@ -182,7 +182,12 @@ fn what_is_worse_but_may_be_chance_is_undecided_everywhere_and_the_remedy_is_nam
 
     let joined = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let summary = joined(&terminal::summary(&s, &trusted(), false, 100));
-    assert!(summary.starts_with("INCONCLUSIVE") && summary.contains(reason), "{summary}");
+    assert!(summary.contains(reason), "{summary}");
+    let headline = summary.split(", which may be chance;").next().unwrap();
+    assert!(
+        headline.starts_with("INCONCLUSIVE: ") && headline.ends_with("worse than in the baseline"),
+        "{headline}"
+    );
     let found = cases(&junit::report(&s, &trusted(), &[], false));
     let (kind, message) = found.iter().find(|c| c.0 == "loadtester.baseline").unwrap().2.clone().unwrap();
     assert_eq!((kind.as_str(), message), ("skipped", format!("inconclusive: {reason}")));

@@ -140,7 +140,8 @@ fn an_interrupted_run_does_not_hide_that_a_threshold_had_failed() {
     let (tone, text) = header(&snapshot);
     assert!(tone == "bad", "{tone} {text}");
     assert!(
-        text.contains("Interrupted: what was measured until then; 1 of 2 thresholds does not hold"),
+        text.contains("Interrupted: the run was stopped after 30.0 s")
+            && text.contains("; 1 of 2 thresholds does not hold"),
         "{text}"
     );
 }

@@ -160,7 +160,33 @@ fn failed_requests_alone_fail_no_case_and_are_counted_in_system_out() {
     assert!(found.iter().all(|c| c.2.as_ref().is_none_or(|(kind, _)| kind == "skipped")), "{found:?}");
     let document = Document::parse(&xml).unwrap();
     let out = document.descendants().find(|n| n.has_tag_name("system-out")).unwrap().text().unwrap();
-    assert!(out.contains("303 of 453 did not end well (66.9 %): 300 unexpected_status"), "{out}");
+    let counts = "303 of 453 did not end well (66.9 %): 300 unexpected_status";
+    assert!(out.contains(counts), "{out}");
+    // No green case hides them, unless a threshold counts them: then that decides.
+    let case = |thresholds: &[Threshold]| {
+        let cases = report(&snapshot, &instrument, thresholds, false);
+        cases.into_iter().find(|c| c.0 == "loadtester.scenarios" && c.1 == "Create user").unwrap().2
+    };
+    let (kind, message) = case(&[]).unwrap();
+    assert_eq!(kind, "skipped");
+    assert!(
+        message.starts_with("no threshold judges its failures: ") && message.contains(counts),
+        "{message}"
+    );
+    let of = |expression: &str, scenario: Option<&str>| Threshold {
+        scenario: scenario.map(str::to_owned),
+        ..threshold(expression, "passed", (0.5, 0.4), None)
+    };
+    for judging in [of("error_rate < 90%", None), of("Create user: p50 < 1s", Some("Create user"))] {
+        assert_eq!(case(&[judging]), None);
+    }
+    let beside = [
+        of("ok p99 < 1s", None),
+        of("rate > 1/s", None),
+        of("mean < 1s", None),
+        of("Other: error_rate < 90%", Some("Other")),
+    ];
+    assert_eq!(case(&beside).map(|fault| fault.0), Some("skipped".to_owned()));
 }
 
 #[test]

@@ -317,7 +317,11 @@ mod tests {
             (p95(0.05, false, Some(100.0)), false),
             (p95(-0.3, false, Some(2.0)), false),
         ] {
-            assert_eq!(undecided(&[change.clone()], 0.1, 10).is_some(), is_undecided, "{change:?}");
+            assert_eq!(
+                undecided(std::slice::from_ref(&change), 0.1, 10).is_some(),
+                is_undecided,
+                "{change:?}"
+            );
         }
     }
 
@@ -326,7 +330,7 @@ mod tests {
         let why = |changes: &[Change], seconds| undecided(changes, 0.1, seconds).unwrap();
         let one = p95(0.3, false, Some(3.7));
         assert_eq!(
-            why(&[one.clone()], 10),
+            why(std::slice::from_ref(&one), 10),
             "p95 is worse by more than 10.0 % (+30.0 %), but equal runs may differ by +45.0 %; let this run and the \
              baseline measure for 40s each"
         );
@@ -339,7 +343,10 @@ mod tests {
         // It takes longer in any case.
         assert!(why(&[p95(0.3, false, Some(1.0))], 10).ends_with("15s each"));
         let hopeless = p95(0.3, false, None);
-        assert!(why(&[hopeless.clone()], 5).ends_with("measure for 1m each"), "a few seconds tell little");
+        assert!(
+            why(std::slice::from_ref(&hopeless), 5).ends_with("measure for 1m each"),
+            "a few seconds tell little"
+        );
         assert!(why(&[one, hopeless], 60).contains("longer runs would not help"));
     }
 }
