@@ -52,7 +52,7 @@ the process that has it.
 ";
 
 /// Variables that are read, and what for.
-pub(super) const VARIABLES: [(&str, &str); 10] = [
+pub(super) const VARIABLES: [(&str, &str); 11] = [
     (
         "NAME",
         "any name that the plan uses as `${NAME}` or `${NAME:-default}`; --env and --env-file override it; `$${` is a literal `${`",
@@ -61,6 +61,7 @@ pub(super) const VARIABLES: [(&str, &str); 10] = [
     ("LOADTESTER_OPERATOR_TOKEN", "the token that starts and stops runs (--operator-token-file)"),
     ("LOADTESTER_READ_TOKEN", "a token that may only read status, metrics and dashboard"),
     ("JOB_COMPLETION_INDEX", "a worker's slot (--slot), as Kubernetes sets it"),
+    ("COLUMNS", "columns of the summary where it goes to no terminal, 40 to 200; else 100"),
     ("NO_COLOR", "set and not empty: no colors (--no-color)"),
     ("SSL_CERT_FILE", "PEM file with the CAs to trust instead of the system's"),
     ("SSL_CERT_DIR", "directory with such files"),

@@ -72,7 +72,10 @@ fn layout(options: &Options, to_stderr: bool, is_message: bool) -> Layout {
     let is_terminal = is_terminal && !is_message;
     let size = if to_stderr { tty::size(io::stderr()) } else { tty::size(io::stdout()) };
     Layout {
-        width: size.filter(|_| is_terminal).map_or(DEFAULT_WIDTH, |(columns, _)| columns),
+        width: match size.filter(|_| is_terminal) {
+            Some((columns, _)) => columns,
+            None => tty::columns_asked().unwrap_or(DEFAULT_WIDTH),
+        },
         color: is_terminal && tty::wants_color(options),
         glyphs: tty::glyphs(),
         verdict_last: is_terminal,

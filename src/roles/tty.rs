@@ -14,6 +14,16 @@ pub(crate) fn size(fd: impl AsFd) -> Option<(usize, usize)> {
     (columns > 0 && rows > 0).then_some((columns, rows))
 }
 
+/// The width that the variable COLUMNS asks for, where there is no terminal.
+pub(crate) fn columns_asked() -> Option<usize> {
+    columns_in(&std::env::var("COLUMNS").ok()?)
+}
+
+/// A number of columns; 0 and what is no number ask for nothing.
+fn columns_in(text: &str) -> Option<usize> {
+    text.trim().parse().ok().filter(|columns| *columns > 0)
+}
+
 /// Whether terminals understand escape sequences, by the variable TERM.
 pub(crate) fn takes_escapes() -> bool {
     std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
@@ -42,6 +52,12 @@ fn glyphs_of(variables: &[String]) -> Glyphs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_are_a_number_above_zero() {
+        let asked = ["80", " 132 ", "0", "", "wide", "-3"].map(columns_in);
+        assert_eq!(asked, [Some(80), Some(132), None, None, None, None]);
+    }
 
     #[test]
     fn blocks_are_for_utf_8_by_the_variable_that_counts() {

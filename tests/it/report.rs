@@ -6,6 +6,7 @@ use loadtester::report::figures::InstrumentFigures;
 use loadtester::report::terminal::{DEFAULT_WIDTH, LEAST_WIDTH, live_line, summary};
 use loadtester::report::{dashboard, github, html, json};
 use loadtester::run::{Ending, FirstFailure, RunInfo, Snapshot, State, TimelinePoint};
+use loadtester::schedule::Piece;
 use loadtester::tally::{Close, Counter, Outcome, RowCounter, RowTimer, StepId, ThreadHealth, Timer};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -131,6 +132,69 @@ fn a_run_that_nothing_judged_is_headed_by_what_happened() {
     s.run.thresholds = any_threshold();
     let report: Value = serde_json::from_str(&json::report(&s, &trusted())).unwrap();
     assert_eq!(report["judged"], true);
+}
+
+#[test]
+fn a_failed_run_is_headed_by_its_commonest_failure_with_the_status() {
+    let mut s = clean_closed_run();
+    let plan =
+        "base_url: http://h\nload: {requests: 1}\nscenarios: [{path: /}]\nthresholds: [error_rate < 1%]";
+    s.run.thresholds =
+        loadtester::plan::parse(plan, "plan.yaml", &Default::default(), &|_| None).unwrap().thresholds;
+    exchanges(&mut s, 1, Outcome::UnexpectedStatus, 3_000, MS, 100);
+    (0..2_000).for_each(|_| s.tally.count_status(StepId(1), 503));
+    (0..1_000).for_each(|_| s.tally.count_status(StepId(1), 404));
+    let first = |s: &Snapshot| summary(s, &trusted(), false, 200).lines().next().unwrap().to_owned();
+    let expected = "FAILED: 1 of 2 thresholds does not hold (error_rate < 1%); \
+                    all failures: unexpected_status 503 (3,000); ";
+    assert!(first(&s).starts_with(expected), "{}", first(&s));
+    exchanges(&mut s, 0, Outcome::Reset, 5, MS, 100);
+    assert!(first(&s).contains("most failures: unexpected_status 503 (3,000 of 3,005)"), "{}", first(&s));
+    // What decided a share of failures is their number.
+    let page = summary(&s, &trusted(), false, 200);
+    assert!(page.contains("of 18,005 requests failed") && !page.contains("took longer"), "{page}");
+}
+
+#[test]
+fn an_interrupted_run_says_in_a_sentence_after_how_long() {
+    let mut s = clean_closed_run();
+    (s.ending, s.run.duration_ns, s.measured_ns) = (Ending::Interrupted, Some(30 * SECOND), 12 * SECOND);
+    let first = |s: &Snapshot| summary(s, &trusted(), false, 200).lines().next().unwrap().to_owned();
+    let expected =
+        "INTERRUPTED: the run was stopped after 12.0 s of 30.0 s, and these are its figures until then; ";
+    assert!(first(&s).starts_with(expected), "{}", first(&s));
+    s.tally = Snapshot::new(run_info(), 1, 0.0).tally;
+    let expected = "INTERRUPTED: the run was stopped after 12.0 s of 30.0 s, before any request ended; ";
+    assert!(first(&s).starts_with(expected), "{}", first(&s));
+}
+
+#[test]
+fn the_summary_lists_the_stages_of_a_plan_with_several() {
+    let mut s = clean_closed_run();
+    let piece = |from, to, seconds: u64| Piece { from, to, length_ns: seconds * SECOND };
+    let stages = |s: &Snapshot| {
+        let text = summary(s, &trusted(), false, 200);
+        text.lines().find(|line| line.starts_with("stages ")).map(str::to_owned)
+    };
+    s.run.pieces = vec![piece(500.0, 500.0, 30)];
+    assert_eq!(stages(&s), None, "the rate is the same all the time");
+    s.run.pieces.push(piece(500.0, 1_000.0, 90));
+    assert_eq!(stages(&s).unwrap(), "stages          500/s for 30s, 500/s to 1000/s for 1m30s");
+}
+
+#[test]
+fn the_timeline_ends_with_the_run_unless_requests_end_later() {
+    let mut s = clean_closed_run();
+    s.measured_ns = 2 * SECOND;
+    let point = |t: f64, completed| TimelinePoint { t, completed, ..TimelinePoint::default() };
+    let rows = |s: &Snapshot| {
+        let report: Value = serde_json::from_str(&json::report(s, &trusted())).unwrap();
+        report["timeline"].as_array().unwrap().len()
+    };
+    s.timeline = vec![point(1.0, 0), point(2.0, 0), point(3.0, 0)];
+    assert_eq!(rows(&s), 2, "seconds in which nothing ended are part of the run");
+    s.timeline[2].completed = 3;
+    assert_eq!(rows(&s), 3, "counts add up");
 }
 
 /// A threshold that everything keeps.

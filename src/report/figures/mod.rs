@@ -24,7 +24,7 @@ pub(crate) use self::unsent::{dropped_because, resends, turned_away};
 pub(crate) use self::wire::{Connections, explain, protocol_errors, tls_faults};
 use super::format::seconds;
 use crate::plan::Metric;
-use crate::run::{Ending, Snapshot, State};
+use crate::run::{Ending, Snapshot, State, TimelinePoint};
 use crate::tally::{Counter, Merged, Outcome, Row, RowCounter, Timer};
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
@@ -433,25 +433,32 @@ pub(crate) struct Point {
     pub(crate) slip_p99: Option<f64>,
 }
 
-/// The timeline in seconds.
+/// The length of a window, in seconds.
+const WINDOW_S: f64 = 1.0;
+
+/// The timeline in seconds, without windows after the measured time in which nothing ended.
 pub(crate) fn timeline(snapshot: &Snapshot) -> Vec<Point> {
-    let figures = snapshot.timeline.iter().map(|point| Point {
+    let measured_s = seconds(snapshot.measured_ns);
+    let is_over = |point: &TimelinePoint| point.t - WINDOW_S >= measured_s - 1e-6;
+    let is_empty = |point: &TimelinePoint| point.due + point.completed + point.failed + point.dropped == 0;
+    let shown = snapshot.timeline.iter().rposition(|point| !(is_over(point) && is_empty(point)));
+    let figures = snapshot.timeline[..shown.map_or(0, |last| last + 1)].iter().map(|point| Point {
         t: point.t,
         completed: point.completed,
         failed: point.failed,
         dropped: point.dropped,
         p50: point.p50_ns.map(seconds),
+        p90: point.p90_ns.map(seconds),
+        p95: point.p95_ns.map(seconds),
         p99: point.p99_ns.map(seconds),
+        mean: point.mean_ns.map(seconds),
         slip_p99: point.slip_p99_ns.map(seconds),
     });
     figures.collect()
 }
 
 /// The plan's source without possible secrets: a URL loses its user name, password, query and fragment.
-        p90: point.p90_ns.map(seconds),
-        p95: point.p95_ns.map(seconds),
 pub(crate) fn public_source(source: &str) -> String {
-        mean: point.mean_ns.map(seconds),
     let Some((scheme, rest)) = source.split_once("://") else { return source.to_owned() };
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));

@@ -1,6 +1,6 @@
 //! Thresholds, broken expectations and the baseline comparison in the summary.
 
-use super::line::{Style, shorten};
+use super::line::{Style, begin};
 use super::page::Page;
 use crate::report::compared::{self, ChangeKind};
 use crate::report::figures::{BrokenExpectation, Threshold};
@@ -49,7 +49,7 @@ pub(crate) fn broken_expectations(page: &mut Page, snapshot: &Snapshot) {
     for one in broken.iter().take(MOST_BROKEN) {
         page.paragraph(2, &format!("\"{}\": {}", one_line(one.scenario), one_line(one.what)));
         if !one.excerpt.is_empty() {
-            let excerpt = shorten(&one_line(one.excerpt), EXCERPT_COLUMNS);
+            let excerpt = begin(&one_line(one.excerpt), EXCERPT_COLUMNS);
             page.paragraph(4, &format!("status {}, body {excerpt}", one.status));
         }
     }
@@ -71,7 +71,8 @@ pub(crate) fn baseline(page: &mut Page, snapshot: &Snapshot) {
     let limit = against.max_regression;
     let (telling, other): (Vec<&Change>, Vec<&Change>) =
         compared.changes.iter().partition(|c| c.significant || c.is_undecided(limit));
-    if !telling.iter().any(|c| c.significant) && !compared.changes.is_empty() {
+    let has_none = !telling.iter().any(|c| c.significant);
+    if has_none && compared.reason.is_none() && !compared.changes.is_empty() {
         page.paragraph(2, &compared::answer(against, &compared));
     }
     let all_together: Vec<&Change> = other.into_iter().filter(|c| c.scenario.is_none()).collect();

@@ -123,6 +123,21 @@ pub(crate) fn shorten(text: &str, columns: usize) -> String {
     format!("{}{ELLIPSIS}{tail}", head(text, keep - tail.width()))
 }
 
+/// Shorten to `columns` by dropping the end, between words if there is room for some, with an ellipsis.
+pub(crate) fn begin(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let Some(keep) = columns.checked_sub(ELLIPSIS.width() + 1) else { return shorten(text, columns) };
+    let kept = head(text, keep);
+    let ends_a_word = text[kept.len()..].starts_with(' ');
+    let between_words = if ends_a_word { Some(kept.len()) } else { kept.rfind(' ') };
+    match between_words.filter(|at| kept[..*at].width() >= keep / 2) {
+        Some(at) => format!("{} {ELLIPSIS}", kept[..at].trim_end()),
+        None => format!("{kept}{ELLIPSIS}"),
+    }
+}
+
 /// The longest beginning of `text` that takes at most `columns`.
 fn head(text: &str, columns: usize) -> &str {
     let mut end = 0;
@@ -160,6 +175,15 @@ mod tests {
         assert_eq!(shorten("abcdef", 0), "");
         assert_eq!(shorten("数数数数数数", 9), "数数…数数");
         assert_eq!(shorten("数数数数数数", 8), "数数…数");
+    }
+
+    #[test]
+    fn a_text_that_goes_on_ends_between_words_with_an_ellipsis() {
+        assert_eq!(begin("no such user here", 14), "no such user …");
+        assert_eq!(begin("no such user here", 12), "no such …");
+        assert_eq!(begin("no such user here", 17), "no such user here");
+        assert_eq!(begin("{\"error\":\"unknown\"}", 12), "{\"error\":\"…");
+        assert_eq!(begin("abc", 1), "…");
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::run::Snapshot;
 /// Columns of a summary when the width is unknown.
 pub const DEFAULT_WIDTH: usize = 100;
 /// The narrowest summary in columns: below it tables would be unreadable, so the terminal wraps the lines.
-pub const LEAST_WIDTH: usize = 60;
+pub const LEAST_WIDTH: usize = 40;
 /// The widest summary in columns: longer lines are hard to read.
 pub const MOST_WIDTH: usize = 200;
 

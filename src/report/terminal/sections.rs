@@ -14,8 +14,9 @@ use crate::report::format::{bytes, count, percent, rate as per_second, short_cou
 use crate::report::sanitize::one_line;
 use crate::report::scenario_rows;
 use crate::run::{Fleet, RunInfo, Snapshot};
+use crate::schedule::Piece;
 use crate::tally::{Counter, Histogram, RowCounter, RowTime, RowTimer, Timer, quantile};
-use crate::units::plural;
+use crate::units::{plural, print_duration, print_rate};
 
 /// Percentiles of the latency table; p99.99 is only in the report file.
 const ROWS: [(&str, f64); 6] =
@@ -25,6 +26,8 @@ const ROWS: [(&str, f64); 6] =
 const DIFFERENCE_WORTH_SHOWING: f64 = 0.05;
 /// Scenarios shown: a screenful; the report file has all.
 const MOST_SCENARIOS: usize = 20;
+/// Stages shown.
+const MOST_STAGES: usize = 12;
 /// What a row says of a scenario.
 pub(crate) const SCENARIO_COLUMNS: [Column; 8] = [
     Column::text("scenario", 0),
@@ -65,6 +68,9 @@ pub(crate) fn load(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
         load.push(format!("{} of warm-up before", time(run.warmup_ns)));
     }
     page.field("load", &load);
+    if let Some(stages) = stages(run) {
+        page.field("stages", &stages);
+    }
     let mut plan: Vec<String> = run.plan_name.iter().map(|name| format!("\"{name}\"")).collect();
     plan.push(run.plan_source.clone());
     if let [(name, _)] = &run.scenarios[..] {
@@ -76,6 +82,24 @@ pub(crate) fn load(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
     if !labels.is_empty() {
         page.field("labels", &labels);
     }
+}
+
+/// The rate stage by stage; `None`: it is the same all the time.
+fn stages(run: &RunInfo) -> Option<Vec<String>> {
+    let is_even = |pieces: &[Piece]| pieces.iter().all(|p| p.from == p.to) && pieces.len() < 2;
+    if is_even(&run.pieces) {
+        return None;
+    }
+    let words = run.pieces.iter().map(|piece| {
+        let (from, to) = (print_rate(piece.from), print_rate(piece.to));
+        let slope = if from == to { from } else { format!("{from} to {to}") };
+        format!("{slope} for {}", print_duration(piece.length_ns))
+    });
+    let mut stages: Vec<String> = words.take(MOST_STAGES).collect();
+    if let more @ 1.. = run.pieces.len().saturating_sub(MOST_STAGES) {
+        stages.push(format!("and {more} more"));
+    }
+    Some(stages)
 }
 
 /// The planned, offered and achieved rates.
@@ -331,11 +355,7 @@ pub(crate) fn traffic(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
     page.field("bytes", &[flow(totals.bytes_sent, "sent"), flow(totals.bytes_received, "received")]);
     let tally = &snapshot.tally;
     let mut connections = vec![format!("{} opened", count(tally.counter(Counter::ConnectionsOpened)))];
-    if let (Some(p50), Some(max)) =
-        (quantile::percentile(tally.timer(Timer::ConnectTime), 0.5), tally.timer(Timer::ConnectTime).max())
-    {
-        connections.push(format!("connect time p50 {} max {}", time(p50), time(max)));
-    }
+    connections.extend(p50_and_max("connect time", tally.timer(Timer::ConnectTime)));
     if tally.counter(Counter::Reconnects) > 0 {
         connections.push(format!(
             "{} of them in the place of a closed one",
@@ -361,16 +381,19 @@ pub(crate) fn traffic(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
             format!("{} in full", plural(tally.counter(Counter::HandshakesFull), "handshake")),
             format!("{} resumed", count(tally.counter(Counter::HandshakesResumed))),
         ];
-        if let (Some(p50), Some(max)) =
-            (quantile::percentile(tally.timer(Timer::TlsTime), 0.5), tally.timer(Timer::TlsTime).max())
-        {
-            tls.push(format!("handshake time p50 {} max {}", time(p50), time(max)));
-        }
+        tls.extend(p50_and_max("handshake time", tally.timer(Timer::TlsTime)));
         page.field("tls", &tls);
     }
     if tally.counter(Counter::Redirects) > 0 {
         page.field("redirects", &[format!("{} followed", count(tally.counter(Counter::Redirects)))]);
     }
+}
+
+/// `connect time p50 1.20 ms max 3.40 ms`, the median if there are enough for one; `None`: there was none.
+fn p50_and_max(name: &str, times: &Histogram) -> Option<String> {
+    let max = time(times.max()?);
+    let p50 = quantile::percentile(times, 0.5).map_or(String::new(), |ns| format!(" p50 {}", time(ns)));
+    Some(format!("{name}{p50} max {max}"))
 }
 
 /// The errors of this tool as a measuring device.
