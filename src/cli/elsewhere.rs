@@ -28,7 +28,6 @@ impl Remedy {
 }
 
 const OF_A_PLAN: &str = "write `thresholds:` in a plan; `loadtester help thresholds` has the words";
-const PROXY: &str = "write `proxy:` at the top of a plan";
 const REDIRECTS: &str = "write `follow_redirects: 5` under `defaults:` in a plan";
 const SCRIPT: &str =
     "no scripts are run: a plan's `scenarios` say what to send, and values change with `{{…}}`";
@@ -40,7 +39,7 @@ const ONCE: &str = "`--once` shows a request and its response";
 const FILE: &str = "write `-b @FILE`";
 
 /// Flags of curl, hey, k6, oha, vegeta, wrk and others.
-pub(super) const FLAGS_ELSEWHERE: [(&str, Remedy); 74] = [
+pub(super) const FLAGS_ELSEWHERE: [(&str, Remedy); 73] = [
     ("--concurrency", Flag("-c")),
     ("--users", Flag("-c")),
     ("--vus", Flag("-c")),
@@ -88,8 +87,7 @@ pub(super) const FLAGS_ELSEWHERE: [(&str, Remedy); 74] = [
     ("--location", Words(REDIRECTS)),
     ("--redirects", Words(REDIRECTS)),
     ("--max-redirects", Words(REDIRECTS)),
-    ("-x", Words(PROXY)),
-    ("--proxy", Words(PROXY)),
+    ("-x", Flag("--proxy")),
     ("--disable-keepalive", Flag("--no-keepalive")),
     ("--http2", Words(HTTP_2)),
     ("-h2", Words(HTTP_2)),

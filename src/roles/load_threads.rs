@@ -78,7 +78,11 @@ fn out_of_reach((name, key, is_proxied): (&str, &str, bool), outcome: Outcome, d
         }
         (Outcome::ProxyFailed, _) => "Does the proxy allow this target? `--proxy none` sends without a proxy",
         _ if is_proxied => "Is the proxy running? `--proxy none` sends without one",
-        _ => return Failure::incomplete(format!("no connection to {name}: {why}; nothing was sent. Is the target running, and is {key} right?")),
+        _ => {
+            return Failure::incomplete(format!(
+                "no connection to {name}: {why}; nothing was sent. Is the target running, and is {key} right?"
+            ));
+        }
     };
     Failure::incomplete(format!("no connection to {name}: {why}; nothing was sent. {remedy}"))
 }

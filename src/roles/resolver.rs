@@ -49,12 +49,11 @@ fn resolve(plan: &Plan, target: &Target) -> Result<Vec<Address>, Failure> {
     {
         return Err(link_local("base_url", &target.host, ip));
     }
-    let own_key =
-        match target.name.as_str() {
-            "" if plan.text.is_none() => "URL".to_owned(),
-            "" => "base_url".to_owned(),
-            name => format!("targets.{name}"),
-        };
+    let own_key = match target.name.as_str() {
+        "" if plan.text.is_none() => "URL".to_owned(),
+        "" => "base_url".to_owned(),
+        name => format!("targets.{name}"),
+    };
     let key = match (&target.proxy, &target.connect_to) {
         (Some(_), _) => "proxy",
         (None, Some(_)) => "connect_to",

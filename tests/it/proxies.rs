@@ -248,7 +248,9 @@ fn the_environment_names_proxies_as_for_curl() {
                 "NO_PROXY",
             ]
             .iter()
-            .for_each(|name| drop(command.env_remove(name)));
+            .for_each(|name| {
+                command.env_remove(name);
+            });
             command.envs(variables.iter().copied());
         })
         .end();
