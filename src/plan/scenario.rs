@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::content::{self, Content};
 use super::data::OpenData;
 use super::expect::{self, Expect};
-use super::fault::quoted;
+use super::headers;
 use super::holes::{self, Typed};
-use super::limits::{DEFAULT_TIMEOUT_NS, MAX_HEADERS, MAX_TIMEOUT_NS};
+use super::limits::{DEFAULT_TIMEOUT_NS, MAX_TIMEOUT_NS};
 use super::model::Scenario;
 use super::path::Path;
 use super::plan_schema::{Document, ScenarioForm};
@@ -16,18 +16,48 @@ use super::secrets;
 use super::targets::{self, Site};
 use super::token::is_token;
 use super::url;
-use super::yaml::{Node, Value};
+use super::value_forms::Duration;
+use super::yaml::Value;
 use crate::schedule::{MAX_PERIOD, Picker};
 
 /// The longest name of a scenario, in bytes: it is a column of reports and a label of metrics.
 const MAX_NAME_BYTES: usize = 200;
 /// The longest method, in bytes: the longest registered one has 17.
 const MAX_METHOD_BYTES: usize = 64;
-/// The most header bytes of one request: servers refuse more than 8 to 32 KiB.
-const MAX_HEADER_BYTES: usize = 64 << 10;
 /// Methods that people write in lower case by habit; in HTTP they are case-sensitive (RFC 9110, section 9.1).
 const KNOWN_METHODS: [&str; 9] =
     ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+
+/// What scenarios have that do not set their own.
+struct Defaults {
+    method: Option<String>,
+    timeout_ns: Option<u64>,
+    first_byte_timeout_ns: Option<u64>,
+    follow_redirects: Option<u8>,
+    expect: Option<Box<Expect>>,
+}
+
+impl Defaults {
+    fn read(reader: &mut PlanReader<'_>, document: &Document) -> Self {
+        let (at, empty) = (Path::of("defaults"), super::plan_schema::Defaults::default());
+        let form = document.defaults.as_ref().unwrap_or(&empty);
+        let mut duration = |key: &str, text: &Option<Duration>| {
+            text.as_ref().map(|text| reader.duration(&at.key(key), &text.0, 1, MAX_TIMEOUT_NS))
+        };
+        let timeout_ns = duration("timeout", &form.timeout).unwrap_or(Some(DEFAULT_TIMEOUT_NS));
+        let first_byte_timeout_ns = duration("first_byte_timeout", &form.first_byte_timeout).flatten();
+        Self {
+            method: match form.method.as_deref() {
+                Some(method) => checked_method(reader, &at.key("method"), method),
+                None => Some("GET".to_owned()),
+            },
+            timeout_ns,
+            first_byte_timeout_ns,
+            follow_redirects: form.follow_redirects,
+            expect: expect::read(reader, &at.key("expect")),
+        }
+    }
+}
 
 /// The scenarios; faults are recorded. Their bodies are taken out of `document`.
 pub(super) fn all(
@@ -36,37 +66,22 @@ pub(super) fn all(
     sites: &[Site],
     data: &mut OpenData,
 ) -> Option<Vec<Scenario>> {
-    let defaults = Path::of("defaults");
-    let method_of_defaults = document.defaults.as_ref().and_then(|d| d.method.as_deref());
-    let default_method = match method_of_defaults {
-        Some(method) => checked_method(reader, &defaults.key("method"), method),
-        None => Some("GET".to_owned()),
-    };
-    let default_timeout = match document.defaults.as_ref().and_then(|d| d.timeout.as_ref()) {
-        Some(text) => reader.duration(&defaults.key("timeout"), &text.0, 1, MAX_TIMEOUT_NS),
-        None => Some(DEFAULT_TIMEOUT_NS),
-    };
-    let default_first_byte = match document.defaults.as_ref().and_then(|d| d.first_byte_timeout.as_ref()) {
-        Some(text) => reader.duration(&defaults.key("first_byte_timeout"), &text.0, 1, MAX_TIMEOUT_NS),
-        None => None,
-    };
-    let default_redirects = document.defaults.as_ref().and_then(|d| d.follow_redirects);
-    let default_expect = expect::read(reader, &defaults.key("expect"));
+    let defaults = Defaults::read(reader, document);
     let forms = document.scenarios.as_mut()?;
     let (mut scenarios, mut names) = (Vec::with_capacity(forms.len()), Vec::with_capacity(forms.len()));
     for (i, form) in forms.iter_mut().enumerate() {
         let at = Path::of("scenarios").index(i);
         let method = match &form.method {
             Some(method) => checked_method(reader, &at.key("method"), method),
-            None => default_method.clone(),
+            None => defaults.method.clone(),
         };
         let timeout = match &form.timeout {
             Some(text) => reader.duration(&at.key("timeout"), &text.0, 1, MAX_TIMEOUT_NS),
-            None => default_timeout,
+            None => defaults.timeout_ns,
         };
         let first_byte_timeout_ns = match &form.first_byte_timeout {
             Some(text) => reader.duration(&at.key("first_byte_timeout"), &text.0, 1, MAX_TIMEOUT_NS),
-            None => default_first_byte,
+            None => defaults.first_byte_timeout_ns,
         };
         let expect = expect::read(reader, &at.key("expect"));
         let target = match &form.target {
@@ -74,9 +89,9 @@ pub(super) fn all(
             None => 0,
         };
         let site = &sites[target];
-        let own = headers(reader, &at.key("headers"));
-        let mut fields = merged(&site.headers, own);
-        check_size(reader, &at, &fields);
+        let own = headers::read(reader, &at.key("headers"));
+        let mut fields = headers::merged(&site.headers, own);
+        headers::check_size(reader, &at, &fields);
         let path = form.path.as_ref().and_then(|path| {
             reader.read(&at.key("path"), "a path like `/v1/users`", url::join(site.prefix(), path))
         });
@@ -89,7 +104,7 @@ pub(super) fn all(
             let typed = Typed { path: &mut path, headers: &mut fields, content };
             let (body, template) = holes::compile(reader, &at, typed, data);
             let weight = form.weight.unwrap_or(1);
-            let expect = expect.or_else(|| default_expect.clone());
+            let expect = expect.or_else(|| defaults.expect.clone());
             check_bodies(reader, &at, &method, expect.as_deref());
             scenarios.push(Scenario {
                 name,
@@ -103,7 +118,7 @@ pub(super) fn all(
                 chunked: form.chunked.unwrap_or(false),
                 timeout_ns,
                 first_byte_timeout_ns,
-                follow_redirects: form.follow_redirects.or(default_redirects).unwrap_or(0),
+                follow_redirects: form.follow_redirects.or(defaults.follow_redirects).unwrap_or(0),
                 expect,
             });
         }
@@ -228,99 +243,4 @@ fn checked_method(reader: &mut PlanReader<'_>, at: &Path, method: &str) -> Optio
         Ok(method.to_owned())
     };
     reader.read(at, "an HTTP method like GET or POST", wrong)
-}
-
-/// The fields of the mapping at `at`, in its order.
-pub(super) fn headers(reader: &mut PlanReader<'_>, at: &Path) -> Vec<(String, String)> {
-    let Some(Node { value: Value::Map(entries), .. }) = reader.root.find(at) else { return Vec::new() };
-    if entries.len() > MAX_HEADERS {
-        // The shape check reports this; the pairwise comparison below is only for few.
-        return Vec::new();
-    }
-    let mut fields: Vec<(String, String)> = Vec::with_capacity(entries.len());
-    for (key, node) in entries {
-        let Some(name) = &key.text else { continue };
-        let (at, values) = (at.key(name), values(node));
-        let again = fields.iter().any(|(n, _)| n != name && n.eq_ignore_ascii_case(name));
-        if again {
-            let what =
-                "is already given in another spelling: keep one of the two, or give one a list of values";
-            reader.faults.add(key.at, &at, what);
-        } else if values.len() > 1 && name.eq_ignore_ascii_case("host") {
-            reader.faults.add(key.at, &at, "a request has one `Host`: keep one of the values");
-        } else {
-            for value in values {
-                match check_header(name, value) {
-                    Ok(()) => fields.push((name.clone(), value.to_owned())),
-                    Err(message) => reader.faults.add(key.at, &at, message),
-                }
-            }
-        }
-    }
-    if fields.len() > MAX_HEADERS {
-        let message = format!("has {} fields: at most {MAX_HEADERS} are possible", fields.len());
-        reader.fault(at, message);
-    }
-    fields
-}
-
-/// A field's value, or the list of its values.
-fn values(node: &Node) -> Vec<&str> {
-    let items = match &node.value {
-        Value::Seq(items) => items.as_slice(),
-        _ => std::slice::from_ref(node),
-    };
-    let texts = items.iter().filter_map(|item| match &item.value {
-        Value::Scalar(value) => Some(value.text.as_str()),
-        _ => None,
-    });
-    texts.collect()
-}
-
-/// Check whether the field may be sent.
-///
-/// # Errors
-/// Why not, and what to do instead. The value is not repeated.
-pub(crate) fn check_header(name: &str, value: &str) -> Result<(), String> {
-    if !is_token(name) {
-        return Err(format!("{} is not a header name: use letters, digits and `-`", quoted(name)));
-    }
-    match name.to_ascii_lowercase().as_str() {
-        "content-length" => return Err("is set from the body's length: remove it".to_owned()),
-        "transfer-encoding" => {
-            return Err(
-                "is set by loadtester: remove it, and write `chunked: true` beside the body".to_owned()
-            );
-        }
-        // Says what a connection does anyway.
-        "connection" if value.trim().eq_ignore_ascii_case("keep-alive") => {}
-        "connection" => {
-            return Err("is set by loadtester: remove it, and write `keep_alive: false` under `load` for a connection per request".to_owned());
-        }
-        _ => {}
-    }
-    match value.chars().find(|c| c.is_ascii_control() && *c != '\t') {
-        Some('\n' | '\r') => {
-            Err("the value cannot contain line breaks: write it on one line (in YAML, not with `|`)"
-                .to_owned())
-        }
-        Some(_) => Err("the value cannot contain control characters: remove them".to_owned()),
-        None => Ok(()),
-    }
-}
-
-/// The fields of `defaults` that the scenario does not set itself, then the scenario's own.
-fn merged(defaults: &[(String, String)], own: Vec<(String, String)>) -> Vec<(String, String)> {
-    let is_own = |name: &str| own.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
-    let mut fields: Vec<_> = defaults.iter().filter(|(name, _)| !is_own(name)).cloned().collect();
-    fields.extend(own);
-    fields
-}
-
-fn check_size(reader: &mut PlanReader<'_>, at: &Path, fields: &[(String, String)]) {
-    let bytes: usize = fields.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
-    if bytes > MAX_HEADER_BYTES {
-        let message = format!("the headers have {bytes} bytes: at most {MAX_HEADER_BYTES} are possible");
-        reader.fault(at, message);
-    }
 }

@@ -1,13 +1,13 @@
 //! Reads where requests go, `base_url` and `targets`, and how connections reach each target.
 
 use super::connections;
+use super::headers;
 use super::limits::MAX_TARGETS;
 use super::overrides::Overrides;
 use super::path::Path;
 use super::plan_schema::{Document, TargetForm, TlsForm};
 use super::proxy::{self, Choice, Proxy};
 use super::reader::PlanReader;
-use super::scenario::headers;
 use super::tls::{self, Tls};
 use super::url::{self, Url};
 use super::value_forms::ConnectToForm;
@@ -119,7 +119,7 @@ pub(super) fn sites(reader: &mut PlanReader<'_>, document: &Document) -> Vec<Sit
         at: Path::default(),
         url: base(reader, &url_at, document.base_url.as_deref()),
         url_at,
-        headers: headers(reader, &Path::of("defaults").key("headers")),
+        headers: headers::read(reader, &Path::of("defaults").key("headers")),
     };
     let mut sites = vec![main];
     let targets = Path::of("targets");
@@ -128,7 +128,7 @@ pub(super) fn sites(reader: &mut PlanReader<'_>, document: &Document) -> Vec<Sit
         check_name(reader, &at, name);
         let url_at = at.key("url");
         let url = base(reader, &url_at, form.url.as_deref());
-        let headers = headers(reader, &at.key("headers"));
+        let headers = headers::read(reader, &at.key("headers"));
         sites.push(Site { name: name.clone(), at, url_at, url, headers });
     }
     if sites.len() > MAX_TARGETS + 1 {
