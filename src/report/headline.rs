@@ -7,7 +7,7 @@ use super::format::{count, percent, time};
 use super::sanitize::one_line;
 use crate::fleet::coordinator::{MemberState, Row};
 use crate::run::{Ending, Fleet, Snapshot, State};
-use crate::tally::Outcome;
+use crate::tally::{Counter, Outcome};
 use crate::verdict::threshold::{OFFERED_RATIO_TO_PASS, Outcome as Gate};
 
 /// The note on every page of a run that accepted any certificate.
@@ -227,8 +227,11 @@ fn why_inconclusive(snapshot: &Snapshot, instrument: &InstrumentFigures) -> Stri
     if instrument.offered_ratio.is_some_and(|ratio| ratio < OFFERED_RATIO_TO_PASS) {
         return "the asked load was not offered".to_owned();
     }
+    if snapshot.tally.counter(Counter::DataUnreadable) > 0 {
+        return "the run ended before its time: a data file has changed or cannot be read".to_owned();
+    }
     if snapshot.is_out_of_data() {
-        return "the run ended before its time: its data gave out".to_owned();
+        return "the run ended before its time: its data has no rows left".to_owned();
     }
     let unknown = "could not be judged";
     let compared = || snapshot.comparison().filter(|compared| compared.outcome == Gate::Inconclusive);

@@ -197,3 +197,106 @@ fn a_body_beside_a_url_with_holes_is_sent() {
     let arrived = keeper.take();
     assert!(arrived.len() == 3 && arrived.iter().all(|a| a.body == "a {{b}}"), "{arrived:?}");
 }
+
+/// A file of more than 64 MiB, which is not read into memory: how many rows it has.
+fn large_file(dir: &RunDir) -> u64 {
+    let note = "x".repeat(200);
+    let mut text = String::from("id,email,note\n");
+    let mut rows = 0;
+    while text.len() <= 65 << 20 {
+        text += &format!("{rows},user{rows}@example.com,\"a \"\"quoted\"\", {note}\"\n");
+        rows += 1;
+    }
+    dir.write("users.csv", text);
+    rows
+}
+
+#[test]
+fn rows_of_a_large_file_are_those_that_its_numbers_say() {
+    let keeper = Keeper::start();
+    let dir = RunDir::new();
+    let all = large_file(&dir);
+    let small = RunDir::new();
+    small.write(
+        "users.csv",
+        std::fs::read_to_string(dir.file("users.csv")).unwrap().replace(&"x".repeat(200), "x"),
+    );
+    for (order, load) in [
+        ("once", "{rate: 1500/s, duration: 400ms, warmup: 200ms, concurrency: 8}"),
+        ("once", "{requests: 1200, concurrency: 8}"),
+        ("shuffle", "{requests: 900, concurrency: 4}"),
+        ("random", "{requests: 900, concurrency: 4}"),
+    ] {
+        let mut seen = Vec::new();
+        for (dir, threads) in [(&dir, "1"), (&dir, "2"), (&small, "2")] {
+            let order = format!(", order: {order}");
+            let output = run(dir, &keeper, (&order, load), &["--threads", threads]);
+            assert!(output.status.success(), "{load}: {}", String::from_utf8_lossy(&output.stderr));
+            seen.push(rows(&keeper));
+        }
+        assert!(
+            seen.windows(2).all(|pair| pair[0] == pair[1]),
+            "{order} {load}: the same rows from file and memory"
+        );
+        let rows = &seen[0];
+        assert!(rows.keys().all(|row| *row < all));
+        match order {
+            "once" => {
+                assert!(rows.keys().copied().eq(0..rows.len() as u64) && rows.values().all(|n| *n == 1))
+            }
+            "shuffle" => assert!(rows.len() == 600 && rows.keys().any(|row| *row > all / 2)),
+            _ => assert!(rows.keys().any(|row| *row > all / 2)),
+        }
+    }
+    let output = run(&dir, &keeper, (", order: once", "{requests: 3, concurrency: 1}"), &["--check"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("users: ") && text.contains("once"), "{text}");
+}
+
+#[test]
+fn a_large_file_that_is_cut_in_mid_run_ends_it_with_the_reason() {
+    let keeper = Keeper::start();
+    let dir = RunDir::new();
+    large_file(&dir);
+    let (report, path) = (dir.file("report.json"), dir.file("users.csv"));
+    let cut = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_secs(3));
+        std::fs::File::options().write(true).open(path).unwrap().set_len(100).unwrap();
+    });
+    let flags = ["--threads", "2", "--report", &report];
+    let output = run(&dir, &keeper, (", order: random", "{rate: 500/s, duration: 60s}"), &flags);
+    cut.join().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{text}");
+    assert!(text.contains("a data file has changed or cannot be read"), "{text}");
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
+    let reasons = report["instrument"]["reason_names"].as_array().unwrap();
+    assert!(reasons.contains(&"data_unreadable".into()), "{reasons:?}");
+    let totals = |key: &str| report["totals"][key].as_u64().unwrap();
+    assert!(totals("ok") > 100, "{}", report["totals"]);
+    assert_eq!(totals("due"), totals("ok") + totals("failed") + totals("dropped") + totals("unfinished"));
+}
+
+#[test]
+fn faults_of_a_large_file_name_their_row() {
+    let keeper = Keeper::start();
+    let dir = RunDir::new();
+    for (end, words) in [
+        ("1,2\n", "has 2 fields, and there are 3 columns"),
+        ("1,a\"b\",c\"\n", "has a quote within a field"),
+        ("1,\"never closed,2\n", "quote"),
+    ] {
+        let rows = large_file(&dir);
+        use std::io::Write as _;
+        std::fs::File::options()
+            .append(true)
+            .open(dir.file("users.csv"))
+            .unwrap()
+            .write_all(end.as_bytes())
+            .unwrap();
+        let output = run(&dir, &keeper, ("", "{requests: 1}"), &["--check"]);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains(words) && text.contains(&format!("row {}", rows + 1)), "{words}: {text}");
+    }
+}

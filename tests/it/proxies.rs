@@ -2,11 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use rustls::version::{TLS12, TLS13};
 
-use crate::run::{Ended, RunDir, run, start_with};
+use crate::run::{Ended, PROGRAM, RunDir, run, start_with};
 use crate::script::{Script, Step, response, send};
 use crate::secure_target::{Authority, SecureTarget, config};
 
@@ -277,7 +278,7 @@ fn the_environment_names_proxies_as_for_curl() {
 /// Two https targets with certificates of different CAs, and a plain one.
 #[test]
 fn each_scenario_goes_to_its_own_target_with_its_own_settings() {
-    let (main, login) = (secure(&AUTHORITY, "127.0.0.1", "main"), secure(&OTHER, "login.example", "login"));
+    let (main, login) = (secure(&AUTHORITY, "localhost", "main"), secure(&OTHER, "login.example", "login"));
     let plain = Script::play([Step::Read, send(response("200 OK", "plain"))]);
     let plan = format!(
         "base_url: {}/v1\ntls: {{ca: ca.pem}}\ndefaults: {{headers: {{Authorization: Bearer t0ken}}}}\n\
@@ -320,8 +321,9 @@ fn headers_of_defaults_go_to_the_main_target_alone() {
     );
     let dir = RunDir::new();
     let path = dir.write("plan.yaml", plan);
-    let ended = run(&[&path, "--once"]);
-    let (of_main, of_other) = ended.stdout.split_once("\no\n").expect("two scenarios");
+    let output = Command::new(PROGRAM).args([&path, "--once"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (of_main, of_other) = text.split_once("\no\n").expect(&text);
     assert!(of_main.contains("> Authorization: ") && of_main.contains("> X-A: of defaults"), "{of_main}");
     assert!(of_other.contains("> GET /other/ ") && of_other.contains("> X-A: of other"), "{of_other}");
     assert!(!of_other.contains("Authorization"), "{of_other}");
