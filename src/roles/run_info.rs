@@ -54,6 +54,7 @@ fn targets(plan: &Plan) -> Vec<TargetInfo> {
     let info = |(number, target): (usize, &Target)| TargetInfo {
         name: target.name.clone(),
         url: url_of(plan, target),
+        addresses: Vec::new(),
         proxy: target.proxy.as_ref().map(|proxy| format!("http://{}", proxy.authority)),
         scenarios: scenarios(number),
     };

@@ -169,7 +169,10 @@ fn measure(
     summary::check_writable(options).map_err(Failure::usage)?;
     let peers = peers(resolver::routes(&plan)?, tls);
     let started_at = wall_clock();
-    let info = RunInfo { baseline, ..run_info(&plan, options, seed, most) };
+    let mut info = RunInfo { baseline, ..run_info(&plan, options, seed, most) };
+    for (target, peer) in info.targets.iter_mut().zip(peers.iter()) {
+        target.addresses = peer.route.addresses().iter().map(ToString::to_string).collect();
+    }
     let mut snapshot = Snapshot::new(info, threads.count, started_at);
     if options.reports.iter().any(|report| report.format == Format::Hlog) {
         let names = plan.scenarios.iter().map(|s| s.name.as_str());

@@ -73,6 +73,9 @@ pub struct TargetInfo {
     pub name: String,
     /// Its origin and path prefix, without secrets.
     pub url: String,
+    /// The addresses that connections go to, as resolved before the run: its own, or its proxy's. Empty: a coordinator
+    /// leaves that to its workers.
+    pub addresses: Vec<String>,
     /// The URL of its proxy, without user and password.
     pub proxy: Option<String>,
     /// The scenarios that send to it, by index.

@@ -41,6 +41,7 @@ pub fn run_info() -> RunInfo {
         targets: vec![loadtester::run::TargetInfo {
             name: String::new(),
             url: "http://127.0.0.1:8081/v1".into(),
+            addresses: vec!["127.0.0.1:8081".into()],
             proxy: None,
             scenarios: vec![0, 1],
         }],

@@ -1,4 +1,4 @@
-//! The program against servers that people run: nginx, haproxy, Node and Python. What the program
+//! The program against servers that people run: nginx, haproxy, Node, Python, tinyproxy and squid. What the program
 //! reports is held against what each server has logged or counted.
 //!
 //! Cases whose server is not installed are skipped. They start and end their own servers on free ports of
@@ -14,6 +14,7 @@ mod harness;
 mod nginx;
 mod outages;
 mod plain;
+mod proxies;
 #[path = "../it/run.rs"]
 #[allow(dead_code, reason = "the tests in it/ use the rest")]
 mod run;
@@ -38,6 +39,10 @@ fn main() -> std::process::ExitCode {
             python_understands_the_values_of_data_files_in_every_place,
             python_understands_queries_forms_parts_and_json_with_any_characters,
             node_reads_files_and_chunks,
+        }
+        exact proxies::{
+            tinyproxy_forwards_and_tunnels,
+            squid_forwards_and_tunnels,
         }
         exact secure::{
             nginx_speaks_tls_1_3,

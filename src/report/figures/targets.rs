@@ -16,6 +16,9 @@ pub(crate) struct TargetFigures<'a> {
     pub(crate) name: Option<&'a str>,
     /// Scheme, host, port and path prefix.
     pub(crate) url: String,
+    /// The addresses that connections went to, as resolved before the run: its own or its proxy's. Empty on a coordinator,
+    /// whose workers resolve for themselves.
+    pub(crate) addresses: &'a [String],
     /// The proxy that it was reached through, without user and password; null: none.
     pub(crate) proxy: Option<&'a str>,
     /// The scenarios that send to it.
@@ -43,6 +46,7 @@ impl<'a> TargetFigures<'a> {
         Self {
             name: Some(target.name.as_str()).filter(|name| !name.is_empty()),
             url: public_source(&target.url),
+            addresses: &target.addresses,
             proxy: target.proxy.as_deref(),
             scenarios: names.map(|(name, _)| name.as_str()).collect(),
             totals: Totals::of_rows(&rows, snapshot.state),
@@ -55,7 +59,7 @@ impl<'a> TargetFigures<'a> {
     /// Name, URL, proxy and figures in words, item by item.
     pub(crate) fn words(&self) -> Vec<String> {
         let name = self.name.map_or(String::new(), |name| format!("{name}: "));
-        let mut items = vec![format!("{name}{}", self.url)];
+        let mut items = vec![format!("{name}{}{}", self.url, in_brackets(&self.url, self.addresses))];
         items.extend(self.proxy.map(|proxy| format!("through {proxy}")));
         items.push(format!("{} sent", plural(self.totals.sent, "request")));
         items.push(format!("{} failed", count(self.totals.failed)));
@@ -63,8 +67,48 @@ impl<'a> TargetFigures<'a> {
     }
 }
 
+/// The most addresses that are shown.
+const MOST_ADDRESSES: usize = 3;
+
+/// The addresses of a target, where its URL does not say them: ` (127.0.0.1:80, [::1]:80)`.
+pub(crate) fn in_brackets(url: &str, addresses: &[String]) -> String {
+    let is_said = |address: &String| address.rsplit_once(':').is_some_and(|(ip, _)| url.contains(ip));
+    if addresses.iter().all(is_said) {
+        return String::new();
+    }
+    let more = addresses.len().saturating_sub(MOST_ADDRESSES);
+    let shown = addresses[..addresses.len() - more].join(", ");
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!(" ({shown}{more})")
+}
+
 /// The times of these rows, whether or not their exchanges ended well.
 fn times(rows: &[&Row], which: RowTime) -> Histogram {
     let timers = [true, false].map(|ok| which.timer(ok));
     Histogram::sum(rows.iter().flat_map(|row| timers.map(|timer| row.timer(timer))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_shown_where_the_url_does_not_say_them() {
+        let list = |addresses: &[&str]| addresses.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>();
+        for (url, addresses, shown) in [
+            ("http://127.0.0.1:80", &["127.0.0.1:80"][..], ""),
+            ("http://127.0.0.1", &["127.0.0.1:80"], ""),
+            ("http://[::1]:8080", &["[::1]:8080"], ""),
+            ("unix:/run/app.sock", &["unix:/run/app.sock"], ""),
+            ("http://localhost:1", &[], ""),
+            ("http://localhost:1", &["127.0.0.1:1", "[::1]:1"], " (127.0.0.1:1, [::1]:1)"),
+            (
+                "http://a",
+                &["1.1.1.1:80", "2.2.2.2:80", "3.3.3.3:80", "4.4.4.4:80"],
+                " (1.1.1.1:80, 2.2.2.2:80, 3.3.3.3:80 and 1 more)",
+            ),
+        ] {
+            assert_eq!(in_brackets(url, &list(addresses)), shown, "{url} {addresses:?}");
+        }
+    }
 }

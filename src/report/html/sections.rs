@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::source::Source;
 use crate::report::availability;
 use crate::report::figures::{
-    DataFigures, Outcomes, Rate, TargetFigures, Tls, dropped_because, explain, status_codes,
+    DataFigures, Outcomes, Rate, TargetFigures, Tls, dropped_because, explain, in_brackets, status_codes,
 };
 use crate::report::format::{bytes, count, percent, rate as per_second, time, time_in_interval};
 use crate::report::json::rfc3339;
@@ -421,7 +421,9 @@ pub(crate) fn environment(source: &Source) -> Markup {
 /// The target, or what went to each of several.
 fn targets(snapshot: &Snapshot) -> String {
     match snapshot.run.targets.as_slice() {
-        [one] if one.proxy.is_none() => snapshot.run.target.clone(),
+        [one] if one.proxy.is_none() => {
+            format!("{}{}", snapshot.run.target, in_brackets(&snapshot.run.target, &one.addresses))
+        }
         _ => {
             let targets = TargetFigures::all(snapshot);
             targets.iter().map(|target| target.words().join(", ")).collect::<Vec<_>>().join("; ")
