@@ -134,7 +134,8 @@ impl Pool {
     pub(crate) fn open(&mut self) {
         let each = (self.connections.len() / self.unused.len()) as u32;
         let first = if self.policy.on_demand { each.min(1) } else { each };
-        for (from, target) in (0..).step_by(each as usize).zip(0..self.unused.len()) {
+        for target in 0..self.unused.len() {
+            let from = target as u32 * each;
             (from..from + first).for_each(|c| self.want(c));
             self.unused[target].spare.extend((from + first..from + each).rev());
         }
