@@ -16,6 +16,8 @@ use crate::data::{Cells, Numbering};
 const BATCH: usize = 64;
 /// Batches of a set: asked for, or read and not used up.
 const BATCHES: usize = 4;
+/// How many requests a batch looks ahead at most: where few take a row, looking further would hold up the thread.
+const HORIZON: usize = 2_048;
 /// How long a thread waits for a row: a disk that takes longer is out of order.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -216,8 +218,7 @@ impl RowSupply {
         while let Some(mut batch) = ahead.idle.pop() {
             batch.rows.clear();
             (batch.used, batch.failed) = (0, false);
-            // A scenario that takes a row comes once in a period.
-            for _ in 0..BATCH as u64 * spec.picker.period() {
+            for _ in 0..HORIZON {
                 if spec.picks.takes(set, ahead.next, numbering) {
                     batch.rows.push(spec.picks.row(data, set, ahead.next, (numbering, spec.seed)));
                 }
@@ -225,6 +226,10 @@ impl RowSupply {
                 if batch.rows.len() == BATCH {
                     break;
                 }
+            }
+            if batch.rows.is_empty() {
+                ahead.idle.push(batch);
+                return;
             }
             match self.ask.try_send(batch) {
                 Ok(()) => ahead.pending += 1,
