@@ -145,6 +145,8 @@ pub struct Options {
     pub(crate) join_timeout_ns: Option<u64>,
     /// `--slot`.
     pub(crate) slot: Option<u32>,
+    /// `--data-dir`.
+    pub(crate) data_dir: Option<PathBuf>,
     /// `--state-dir`.
     pub(crate) state_dir: Option<PathBuf>,
     /// `--allow-target`, in order; empty: any.

@@ -141,6 +141,7 @@ fn read_fleet(taken: &mut RemainingArguments, options: &mut Options) -> Result<(
     options.workers = taken.read("--workers", workers)?;
     options.join_timeout_ns = taken.read("--join-timeout", units::parse_duration)?;
     options.slot = taken.read("--slot", slot)?;
+    options.data_dir = taken.read("--data-dir", path)?;
     options.state_dir = taken.read("--state-dir", path)?;
     options.allowed_targets = taken.read_all("--allow-target", Allowed::parse)?;
     options.token_file = taken.read("--token-file", path)?;

@@ -139,7 +139,7 @@ const COORDINATOR: &[Role] = &[Role::Coordinator];
 const FLEET: &[Role] = &[Role::Worker, Role::Coordinator];
 
 /// All flags, in the order of the help.
-pub(super) static FLAGS: [Flag; 60] = [
+pub(super) static FLAGS: [Flag; 61] = [
     flag("--plan", "FILE", What, PLANS, "the load plan, a YAML file; `-` reads standard input; also the first argument without a flag"),
     flag("--env", "KEY=VALUE", What, PLANS, "a value for `${KEY}` in the plan; overrides --env-file and the environment")
         .repeatable()
@@ -242,6 +242,7 @@ pub(super) static FLAGS: [Flag; 60] = [
     flag("--allow-target", "TARGET", Fleet, WORKER, "a target this worker may load: HOST, HOST:PORT or unix:SOCKET; it refuses any other")
         .default("any")
         .repeatable(),
+    flag("--data-dir", "DIR", Fleet, WORKER, "folder with data files that are too large to travel with a plan; a plan may name files in it and below"),
     flag("--state-dir", "DIR", Fleet, COORDINATOR, "directory of the coordinator's journal, to continue after a crash"),
     flag("--token-file", "FILE", Fleet, FLEET, "file with the token that workers show to the coordinator")
         .default("the variable LOADTESTER_TOKEN"),

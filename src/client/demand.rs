@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::backlog::Backlog;
 use super::exchange::Start;
 use super::phases::Phases;
 use super::spec::RunSpec;
@@ -186,10 +187,12 @@ fn data_end(spec: &RunSpec, numbering: &Numbering) -> u64 {
 
 impl Demand {
     /// The number of the first request, if that is known.
-    pub(super) fn first_number(&self) -> Option<u64> {
+    pub(super) fn first_number(&self, has_warm_up: bool) -> Option<u64> {
         match self {
             Self::Open(open) => open.peek().map(|(due, measured)| open.number(due, measured)),
-            Self::Closed(closed) => Some(if closed.is_limited { closed.next } else { closed.next_number }),
+            Self::Closed(closed) => {
+                Some(if closed.is_limited && !has_warm_up { closed.next } else { closed.next_number })
+            }
         }
     }
 
@@ -325,65 +328,6 @@ impl Drawn {
     }
 }
 
-/// Due requests that wait for a free connection.
-#[derive(Debug)]
-pub(crate) struct Backlog {
-    /// By target, oldest first.
-    queues: Box<[VecDeque<Start>]>,
-    /// The most that wait, for all targets.
-    capacity: usize,
-    waiting: usize,
-}
-
-impl Backlog {
-    fn new(targets: usize, capacity: usize) -> Self {
-        let queues = (0..targets).map(|_| VecDeque::with_capacity(capacity)).collect();
-        Self { queues, capacity, waiting: 0 }
-    }
-
-    #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.waiting
-    }
-
-    /// How many wait for a connection to `target`.
-    #[inline]
-    pub(crate) fn len_of(&self, target: usize) -> usize {
-        self.queues[target].len()
-    }
-
-    #[inline]
-    pub(crate) fn first(&self, target: usize) -> Option<Start> {
-        self.queues[target].front().copied()
-    }
-
-    #[inline]
-    pub(crate) fn pop(&mut self, target: usize) -> Option<Start> {
-        let first = self.queues[target].pop_front()?;
-        self.waiting -= 1;
-        Some(first)
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Start> {
-        self.queues.iter().flatten()
-    }
-
-    /// Queue `start` for a connection to `target`, or drop it if too many wait.
-    fn push(&mut self, target: usize, start: Start, tally: &mut Tally) {
-        if self.waiting < self.capacity {
-            self.queues[target].push_back(start);
-            self.waiting += 1;
-        } else {
-            start.dropped(tally);
-        }
-    }
-
-    fn drop_all(&mut self, tally: &mut Tally) {
-        self.queues.iter_mut().flat_map(|queue| queue.drain(..)).for_each(|waiting| waiting.dropped(tally));
-        self.waiting = 0;
-    }
-}
-
 impl Open {
     fn new((targets, limited): (usize, bool), share: &ShardLoad, timetable: Timetable) -> Self {
         Self {
@@ -440,6 +384,11 @@ impl Open {
     #[inline]
     pub(crate) fn dequeue(&mut self, target: usize) -> Option<Start> {
         self.backlog.pop(target)
+    }
+
+    /// Queue `start` again, before all others.
+    pub(crate) fn put_back(&mut self, target: usize, start: Start) {
+        self.backlog.put_back(target, start);
     }
 
     /// Queue `start` for a connection to `target`, or drop it if the backlog is full.

@@ -7,7 +7,7 @@ use super::encode::{EncodedTemplate, filled};
 use super::exchange::{Exchange, Start};
 use super::judge;
 use super::redirect::RedirectedRequest;
-use super::rows::{Had, RowSupply};
+use super::rows::RowSupply;
 use super::spec::RunSpec;
 use crate::data::{Cells, Numbering};
 use crate::http::{CapturedResponse, RedirectError};
@@ -120,8 +120,7 @@ impl Exchanges {
         ExchangeId(id)
     }
 
-    /// Fill the holes of its request, if it has any: its first send begins at `now`. False: a row for it cannot be
-    /// read any more.
+    /// Fill the holes of its request, if it has any: its first send begins at `now`. False: a row for it is not there.
     #[inline]
     pub(crate) fn render(
         &mut self,
@@ -147,16 +146,13 @@ impl Exchanges {
         }
         let own = &mut self.own[id.0 as usize];
         if let Some(rows) = rows {
-            for set in 0..own.rows.len() as u16 {
-                if !spec.takes_large_row(exchange.step, set) {
-                    continue;
+            for set in spec.large_sets_of(exchange.step) {
+                if !rows.has(spec, &self.numbering, (*set, own.number)) {
+                    return false;
                 }
-                let cells = &mut own.rows[usize::from(set)];
-                match rows.take(spec, &self.numbering, (set, own.number), cells) {
-                    Had::AtOnce => {}
-                    Had::Late => tally.add(Counter::RowsAwaited, u64::from(exchange.measured)),
-                    Had::Not => return false,
-                }
+            }
+            for set in spec.large_sets_of(exchange.step) {
+                rows.take(spec, &self.numbering, (*set, own.number), &mut own.rows[usize::from(*set)]);
             }
         }
         let context = spec.context((own.number, &self.numbering), &own.rows, exchange.step, now);

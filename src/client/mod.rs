@@ -3,8 +3,9 @@
 //! The caller owns the sockets and the clock. It feeds one event with the time at which it was seen, then calls
 //! [`Client::next`] until there are no more actions, then waits no longer than [`Client::wait_until`].
 //! [`Client::next`] (in `sending`) is where the decision to send a request is made.
-//! Nothing here blocks, reads a clock or, after [`Client::start`], allocates (exceptions: a response head
-//! that arrives in pieces, captured bodies larger than those before, and redirects that are followed).
+//! Nothing here reads a clock, blocks (but for [`Client::await_row`]) or, after [`Client::start`], allocates (exceptions: a
+//! response head that arrives in pieces, captured bodies and rows of large files longer than those before, and redirects
+//! that are followed).
 //!
 //! ```text
 //! Demand ──start──▶ Exchanges ──request──▶ Pool: Connection: Wire ──bytes──▶ caller
@@ -15,6 +16,7 @@
 //! Invariant at all times, over measured requests: due = completed + failed + dropped + outstanding, where
 //! outstanding is the backlog plus what is in flight.
 
+mod backlog;
 mod connection;
 mod deadlines;
 mod demand;
@@ -39,7 +41,7 @@ use std::sync::Arc;
 
 use crate::http1::HeadMemo;
 use crate::plan::ShardLoad;
-use crate::tally::{Detail, Outcome, Recorder, Tally};
+use crate::tally::{Counter, Detail, Outcome, Recorder, Tally};
 use demand::{Demand, ends_with_requests};
 use exchanges::Exchanges;
 use judge::Judge;
@@ -60,6 +62,8 @@ pub enum Action {
     Send(u32),
     /// Close the socket; nothing to report.
     Close(u32),
+    /// Call [`Client::await_row`]: the next request takes a row that was not read yet.
+    AwaitRow,
 }
 
 /// How the target ended a connection.
@@ -123,6 +127,15 @@ impl Client {
         self.rows = Some(Box::new(rows));
     }
 
+    /// Wait for the row of the next request. The wait is send delay: the next action is decided afterwards.
+    #[cold]
+    pub fn await_row(&mut self) {
+        if let Some(rows) = &mut self.rows {
+            self.tally.add(Counter::RowsAwaited, 1);
+            rows.wait();
+        }
+    }
+
     /// Begin to open the initial connections: all that the plan asks for, or one, to check that there is a
     /// target.
     pub fn open(&mut self) {
@@ -154,7 +167,9 @@ impl Client {
         if matches!(demand, Demand::Closed(_)) {
             self.pool.await_users();
         }
-        if let (Some(rows), Some(number)) = (&mut self.rows, demand.first_number()) {
+        if let (Some(rows), Some(number)) =
+            (&mut self.rows, demand.first_number(self.spec.plan.load.warmup_ns > 0))
+        {
             rows.begin(&self.spec, self.exchanges.numbering(), number);
         }
         self.demand = Some(demand);

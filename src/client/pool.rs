@@ -14,7 +14,7 @@ use super::exchanges::ExchangeId;
 use crate::plan::{Model, Plan};
 use crate::tally::{Close, Counter, Detail, Outcome, Tally};
 
-/// The most concurrent connection attempts per thread: more would overrun a target's listen queue (4,096 on
+/// The most concurrent connection attempts of a thread to one target: more would overrun a target's listen queue (4,096 on
 /// current kernels) and be retried by TCP after a whole second.
 const MAX_CONNECTING: u32 = 256;
 /// A closed-model connection whose attempts fail waits this long before the next one, doubled each
@@ -62,8 +62,9 @@ struct Unused {
     free: VecDeque<u32>,
     /// Connections without a socket that open when a request needs them.
     spare: Vec<u32>,
-    /// Connections that are wanted or being opened.
-    opening: u32,
+    /// Connections to open, oldest first.
+    wanted: VecDeque<u32>,
+    connecting: u32,
     was_reached: bool,
     first_failure: Option<(Outcome, Detail)>,
 }
@@ -76,15 +77,15 @@ pub(crate) struct Pool {
     deadlines: Deadlines,
     /// Whether users wait for connections: the closed model, once load is applied.
     is_closed_model: bool,
-    /// Connections to open, oldest first.
-    wanted: VecDeque<u32>,
+    /// How many connections are to be opened, to all targets, and how many are being opened.
+    wanted: u32,
+    connecting: u32,
     /// By target.
     unused: Box<[Unused]>,
     /// Connections to close.
     closing: VecDeque<u32>,
     /// Connections with a reserved request, and in the closed model also those that may carry one.
     ready: VecDeque<u32>,
-    connecting: u32,
     /// Connections that pause after a failed attempt.
     pausing: u32,
     established: u32,
@@ -98,7 +99,8 @@ impl Pool {
         let unused = |_| Unused {
             free: VecDeque::with_capacity(each),
             spare: Vec::with_capacity(each),
-            opening: 0,
+            wanted: VecDeque::with_capacity(each),
+            connecting: 0,
             was_reached: false,
             first_failure: None,
         };
@@ -110,11 +112,11 @@ impl Pool {
             policy: Policy::new(plan),
             deadlines: Deadlines::new(capacity, 2),
             is_closed_model: false,
-            wanted: VecDeque::with_capacity(capacity),
+            wanted: 0,
+            connecting: 0,
             unused: targets.map(unused).collect(),
             closing: VecDeque::with_capacity(capacity),
             ready: VecDeque::with_capacity(capacity),
-            connecting: 0,
             pausing: 0,
             established: 0,
         }
@@ -144,10 +146,11 @@ impl Pool {
     /// The closed model's load begins: attempts in progress continue, all other connections wait for users.
     pub(crate) fn await_users(&mut self) {
         self.is_closed_model = true;
-        while let Some(c) = self.wanted.pop_front() {
-            self.unused_of(c).opening -= 1;
+        for target in &mut self.unused {
+            target.wanted.clear();
+            target.spare.clear();
         }
-        self.unused.iter_mut().for_each(|target| target.spare.clear());
+        self.wanted = 0;
         for c in 0..self.connections.len() as u32 {
             if self.get(c).state != State::Connecting {
                 self.make_ready(c);
@@ -157,7 +160,7 @@ impl Pool {
 
     /// Whether nothing is left to open or every attempt is hopeless, and none is in progress.
     pub(crate) fn is_settled(&self, started: bool) -> bool {
-        (self.wanted.is_empty() || self.is_hopeless(started)) && self.connecting == 0
+        (self.wanted == 0 || self.is_hopeless(started)) && self.connecting == 0
     }
 
     /// Before the start: an attempt failed and none succeeded. Those in progress are awaited, but a target
@@ -199,8 +202,8 @@ impl Pool {
 
     /// Open `c` as soon as possible.
     fn want(&mut self, c: u32) {
-        self.unused_of(c).opening += 1;
-        self.wanted.push_back(c);
+        self.unused_of(c).wanted.push_back(c);
+        self.wanted += 1;
     }
 
     pub(crate) fn established(&self) -> u32 {
@@ -210,7 +213,7 @@ impl Pool {
     /// Whether there is something to close, open or send.
     #[inline]
     pub(crate) fn has_work(&self) -> bool {
-        !self.closing.is_empty() || !self.wanted.is_empty() || !self.ready.is_empty()
+        !self.closing.is_empty() || self.wanted > 0 || !self.ready.is_empty()
     }
 
     #[inline]
@@ -221,15 +224,18 @@ impl Pool {
     /// Whether [`Self::begin_connecting`] has a connection to open now.
     #[inline]
     pub(crate) fn may_connect(&self, started: bool) -> bool {
-        !self.wanted.is_empty() && self.connecting < MAX_CONNECTING && !self.is_hopeless(started)
+        self.wanted > 0 && !self.is_hopeless(started) && self.unused.iter().any(Unused::may_connect)
     }
 
-    /// Begin an attempt for the connection that has been wanted longest.
+    /// Begin an attempt for the connection to a target that has been wanted longest.
     pub(crate) fn begin_connecting(&mut self, now: u64) -> Option<u32> {
-        if self.connecting >= MAX_CONNECTING {
+        if self.wanted == 0 {
             return None;
         }
-        let c = self.wanted.pop_front()?;
+        let target = self.unused.iter_mut().find(|target| target.may_connect())?;
+        let c = target.wanted.pop_front()?;
+        target.connecting += 1;
+        self.wanted -= 1;
         let connection = &mut self.connections[c as usize];
         connection.state = State::Connecting;
         connection.connecting_since_ns = now;
@@ -254,7 +260,7 @@ impl Pool {
         self.connecting -= 1;
         self.established += 1;
         let target = self.unused_of(c);
-        target.opening -= 1;
+        target.connecting -= 1;
         target.was_reached = true;
         self.make_free(c);
     }
@@ -268,7 +274,7 @@ impl Pool {
         connection.failures += 1;
         self.connecting -= 1;
         let target = self.unused_of(c);
-        target.opening -= 1;
+        target.connecting -= 1;
         target.first_failure.get_or_insert(failure);
         if self.is_closed_model {
             let pause_ns = (FIRST_BACKOFF_NS << doublings).min(MAX_BACKOFF_NS);
@@ -381,8 +387,8 @@ impl Pool {
     /// Open one more connection for the `waiting` requests to `target`, unless enough are already being opened.
     pub(crate) fn open_for(&mut self, target: usize, waiting: usize) {
         let unused = &mut self.unused[target];
-        if (unused.opening as usize) < waiting
-            && self.connecting < MAX_CONNECTING
+        if unused.connecting as usize + unused.wanted.len() < waiting
+            && unused.connecting < MAX_CONNECTING
             && let Some(c) = unused.spare.pop()
         {
             self.want(c);
@@ -450,6 +456,11 @@ impl Pool {
 }
 
 impl Unused {
+    /// Whether there is a connection to open now.
+    fn may_connect(&self) -> bool {
+        !self.wanted.is_empty() && self.connecting < MAX_CONNECTING
+    }
+
     /// Whether an attempt failed, and none has succeeded.
     const fn is_hopeless(&self) -> bool {
         self.first_failure.is_some() && !self.was_reached

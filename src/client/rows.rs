@@ -1,8 +1,8 @@
 //! Rows of large files for one thread, which another thread reads ahead.
 //!
 //! Requests have numbers, and a row is a function of its request's number. So a thread knows which rows its next requests
-//! take, and asks for them in batches. If a row is not there when its request is sent, the thread waits for it: the wait
-//! is part of the send delay.
+//! take, and asks for them in batches. Where a row is not there when its request could be sent, the client says so
+//! ([`Action::AwaitRow`](super::Action)), and its caller waits before it asks for the next action: the wait is send delay.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -46,6 +46,9 @@ pub struct RowSupply {
     sets: Box<[Option<Ahead>]>,
     /// How far apart the numbers of this thread's requests are.
     stride: u64,
+    /// The set and the row that a request waits for.
+    awaited: Option<(u16, u64)>,
+    failed: bool,
 }
 
 /// The rows of one set.
@@ -53,27 +56,22 @@ pub struct RowSupply {
 struct Ahead {
     /// The number from which on rows have not been asked for.
     next: u64,
-    /// Batches that were asked for.
-    pending: usize,
+    /// The numbers that batches begin with that were asked for, in the order in which they will arrive.
+    pending: VecDeque<u64>,
     /// Batches that were read.
     ready: VecDeque<RowBatch>,
     idle: Vec<RowBatch>,
-}
-
-/// How a row was had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Had {
-    AtOnce,
-    /// After a wait.
-    Late,
-    /// Its file cannot be read any more.
-    Not,
 }
 
 impl RowBatch {
     fn new(thread: usize, set: u16) -> Self {
         let rows = Vec::with_capacity(BATCH);
         Self { thread, set, rows, cells: Cells::default(), used: 0, failed: false }
+    }
+
+    fn empty(&mut self) {
+        self.rows.clear();
+        (self.used, self.failed) = (0, false);
     }
 
     /// The place of a row that is not used yet.
@@ -86,10 +84,16 @@ impl RowBatch {
     }
 }
 
+impl Ahead {
+    fn find(&self, row: u64) -> Option<(usize, usize)> {
+        self.ready.iter().enumerate().find_map(|(i, batch)| Some((i, batch.find(row)?)))
+    }
+}
+
 impl RowSupply {
     /// How many batches the threads' channel of questions has to hold, and a thread's channel of answers.
     pub(crate) fn capacity(spec: &RunSpec) -> usize {
-        spec.plan.data.iter().filter(|set| set.large().is_some()).count() * BATCHES
+        spec.plan.data.iter().filter(|set| set.large().is_some()).count() * (BATCHES + 1)
     }
 
     /// That of one thread, whose requests' numbers are `stride` apart.
@@ -101,12 +105,12 @@ impl RowSupply {
     ) -> Self {
         let ahead = |set: u16| Ahead {
             next: 0,
-            pending: 0,
-            ready: VecDeque::with_capacity(BATCHES),
-            idle: (0..BATCHES).map(|_| RowBatch::new(thread, set)).collect(),
+            pending: VecDeque::with_capacity(BATCHES + 1),
+            ready: VecDeque::with_capacity(BATCHES + 1),
+            idle: (0..=BATCHES).map(|_| RowBatch::new(thread, set)).collect(),
         };
         let sets = spec.plan.data.iter().zip(0..).map(|(set, number)| set.large().map(|_| ahead(number)));
-        Self { ask, read, sets: sets.collect(), stride }
+        Self { ask, read, sets: sets.collect(), stride, awaited: None, failed: false }
     }
 
     /// The numbers of this thread's requests are this far apart from now on.
@@ -124,80 +128,85 @@ impl RowSupply {
         }
     }
 
-    /// Put the cells of the row that request `number` takes of `set` into `cells`.
+    /// Whether the row that request `number` takes of `set` is there; if not, [`Self::wait`] waits for it.
+    pub(super) fn has(&mut self, spec: &RunSpec, numbering: &Numbering, (set, number): (u16, u64)) -> bool {
+        while let Ok(batch) = self.read.try_recv() {
+            self.arrived(batch);
+        }
+        let row = spec.picks.row(&spec.plan.data[usize::from(set)], set, number, (numbering, spec.seed));
+        let Some(ahead) = &self.sets[usize::from(set)] else { return true };
+        if ahead.find(row).is_some() {
+            return true;
+        }
+        self.ask_for(spec, numbering, (set, number), row);
+        // Where nothing is on its way, nobody reads any more.
+        self.failed |= self.sets[usize::from(set)].as_ref().is_some_and(|ahead| ahead.pending.is_empty());
+        self.awaited = Some((set, row));
+        false
+    }
+
+    /// Nobody foresaw that request `number` takes `row` next, or it is on its way.
+    #[cold]
+    fn ask_for(&mut self, spec: &RunSpec, numbering: &Numbering, (set, number): (u16, u64), row: u64) {
+        let Some(ahead) = &mut self.sets[usize::from(set)] else { return };
+        let is_asked = ahead.pending.front().is_some_and(|first| (*first..ahead.next).contains(&number));
+        let is_of_another_phase = match *numbering {
+            Numbering::Sequence { requests } => (number < requests) != (ahead.next <= requests),
+            _ => false,
+        };
+        if is_asked && !is_of_another_phase {
+            return;
+        }
+        if number >= ahead.next || is_of_another_phase {
+            // Go on from here.
+            ahead.next = number;
+            while let Some(batch) = ahead.ready.pop_front() {
+                ahead.idle.push(batch);
+            }
+            return self.ask_ahead(spec, numbering, set);
+        }
+        // It was passed over when a later request was sent first.
+        let batch = ahead.idle.pop().or_else(|| ahead.ready.pop_front());
+        if let Some(mut batch) = batch {
+            batch.empty();
+            batch.rows.push(row);
+            ahead.send(&self.ask, batch, number);
+        }
+    }
+
+    /// Wait until the row that [`Self::has`] missed was read, or cannot be.
+    pub(super) fn wait(&mut self) {
+        let Some((set, row)) = self.awaited.take() else { return };
+        let is_there = |ahead: &Option<Ahead>| ahead.as_ref().is_none_or(|ahead| ahead.find(row).is_some());
+        while !self.failed && !is_there(&self.sets[usize::from(set)]) {
+            if self.sets[usize::from(set)].as_ref().is_none_or(|ahead| ahead.pending.is_empty()) {
+                return; // it was not among those on their way: the next look asks for it
+            }
+            match self.read.recv_timeout(PATIENCE) {
+                Ok(batch) => self.arrived(batch),
+                Err(_) => self.failed = true,
+            }
+        }
+    }
+
+    /// Whether a file cannot be read any more.
+    pub(super) const fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Put the cells of the row that request `number` takes of `set`, which is there, into `cells`.
     pub(super) fn take(
         &mut self,
         spec: &RunSpec,
         numbering: &Numbering,
         (set, number): (u16, u64),
         cells: &mut Cells,
-    ) -> Had {
+    ) {
         let data = &spec.plan.data[usize::from(set)];
         let row = spec.picks.row(data, set, number, (numbering, spec.seed));
         let columns = data.large().map_or(0, |table| table.used_columns());
-        while let Ok(batch) = self.read.try_recv() {
-            self.arrived(batch);
-        }
-        let mut had = Had::AtOnce;
-        if !self.copy(set, row, columns, cells) {
-            had = Had::Late;
-            if !self.await_row(spec, numbering, (set, number), || row) || !self.copy(set, row, columns, cells)
-            {
-                return Had::Not;
-            }
-        }
-        self.ask_ahead(spec, numbering, set);
-        had
-    }
-
-    /// Wait until `row`, which request `number` takes of `set`, was read. False: it cannot be.
-    #[cold]
-    fn await_row(
-        &mut self,
-        spec: &RunSpec,
-        numbering: &Numbering,
-        (set, number): (u16, u64),
-        row: impl Fn() -> u64,
-    ) -> bool {
-        let mut is_asked = false;
-        loop {
-            let Some(ahead) = &mut self.sets[usize::from(set)] else { return false };
-            if ahead.ready.iter().any(|batch| batch.failed) {
-                return false;
-            }
-            if ahead.ready.iter().any(|batch| batch.find(row()).is_some()) {
-                return true;
-            }
-            if ahead.pending == 0 {
-                if std::mem::replace(&mut is_asked, true) {
-                    return false;
-                }
-                // Nobody foresaw it: go on from here.
-                ahead.next = number;
-                let used_up = ahead.ready.drain(..);
-                ahead.idle.extend(used_up);
-                self.ask_ahead(spec, numbering, set);
-            }
-            match self.read.recv_timeout(PATIENCE) {
-                Ok(batch) => self.arrived(batch),
-                Err(_) => return false,
-            }
-        }
-    }
-
-    fn arrived(&mut self, batch: RowBatch) {
-        if let Some(ahead) = &mut self.sets[usize::from(batch.set)] {
-            ahead.pending -= 1;
-            ahead.ready.push_back(batch);
-        }
-    }
-
-    /// Copy the cells of `row`, if it was read. Batches before the one that has it are used up, except for the last of
-    /// them: requests may be sent in another order than they were due.
-    fn copy(&mut self, set: u16, row: u64, columns: usize, cells: &mut Cells) -> bool {
-        let Some(ahead) = &mut self.sets[usize::from(set)] else { return false };
-        let found = ahead.ready.iter().enumerate().find_map(|(i, batch)| Some((i, batch.find(row)?)));
-        let Some((at, i)) = found else { return false };
+        let Some(ahead) = &mut self.sets[usize::from(set)] else { return };
+        let Some((at, i)) = ahead.find(row) else { return };
         let batch = &mut ahead.ready[at];
         cells.clear();
         (i * columns..(i + 1) * columns).for_each(|cell| cells.push(batch.cells.get(cell)));
@@ -205,19 +214,35 @@ impl RowSupply {
         if batch.is_used_up() {
             ahead.idle.extend(ahead.ready.remove(at));
         }
+        // Batches before it are used up, except for the last of them: requests may be sent in another order than they
+        // were due.
         for _ in 1..at {
             ahead.idle.extend(ahead.ready.pop_front());
         }
-        true
+        self.ask_ahead(spec, numbering, set);
     }
 
-    /// Ask for the rows of the next requests, as long as there are batches for them.
+    fn arrived(&mut self, batch: RowBatch) {
+        let Some(ahead) = &mut self.sets[usize::from(batch.set)] else { return };
+        ahead.pending.pop_front();
+        if batch.failed {
+            self.failed = true;
+            ahead.idle.push(batch);
+        } else {
+            ahead.ready.push_back(batch);
+        }
+    }
+
+    /// Ask for the rows of the next requests, as long as there are batches for them; one is kept for a row that nobody
+    /// foresees.
     fn ask_ahead(&mut self, spec: &RunSpec, numbering: &Numbering, set: u16) {
         let Some(ahead) = &mut self.sets[usize::from(set)] else { return };
         let data = &spec.plan.data[usize::from(set)];
-        while let Some(mut batch) = ahead.idle.pop() {
-            batch.rows.clear();
-            (batch.used, batch.failed) = (0, false);
+        while ahead.idle.len() > 1
+            && let Some(mut batch) = ahead.idle.pop()
+        {
+            batch.empty();
+            let first = ahead.next;
             for _ in 0..HORIZON {
                 if spec.picks.takes(set, ahead.next, numbering) {
                     batch.rows.push(spec.picks.row(data, set, ahead.next, (numbering, spec.seed)));
@@ -231,14 +256,24 @@ impl RowSupply {
                 ahead.idle.push(batch);
                 return;
             }
-            match self.ask.try_send(batch) {
-                Ok(()) => ahead.pending += 1,
-                Err(error) => {
-                    ahead.idle.push(error.into_inner());
-                    return;
-                }
+            if !ahead.send(&self.ask, batch, first) {
+                return;
             }
         }
+    }
+}
+
+impl Ahead {
+    /// Ask for the rows in `batch`, which begins with the request of this number.
+    fn send(&mut self, ask: &Sender<RowBatch>, batch: RowBatch, first: u64) -> bool {
+        match ask.try_send(batch) {
+            Ok(()) => self.pending.push_back(first),
+            Err(error) => {
+                self.idle.push(error.into_inner());
+                return false;
+            }
+        }
+        true
     }
 }
 

@@ -235,6 +235,9 @@ impl Client {
     }
 
     fn carry(&mut self, c: u32, start: Start, now: u64) -> Option<Action> {
+        if !self.has_rows(start) {
+            return self.wait_for_rows(c, start, now);
+        }
         let free_ns = self.pool.get(c).idle_since_ns;
         let lapse = &mut self.lapses[self.pool.target_of(c)];
         let possible_ns = lapse.possible_ns(start.due_ns, free_ns);
@@ -248,20 +251,56 @@ impl Client {
         let connection = self.pool.get_mut(c);
         connection.reserved = None;
         if !self.exchanges.render(&self.spec, (id, now), self.rows.as_deref_mut(), &mut self.tally) {
-            self.end_without_row(c, id, now);
-            return None;
+            return self.wait_for_own_rows(c, id, now);
         }
         connection.wire.start(id, self.exchanges.request(&self.spec, id));
         self.exchanges.send_begins(&self.spec, id, possible_ns, now, &mut self.tally);
         Some(Action::Send(c))
     }
 
-    /// The row for `id` cannot be read any more: it is not sent, and nothing after it.
+    /// Whether the rows of large files that a request takes were read.
+    #[inline]
+    fn has_rows(&mut self, start: Start) -> bool {
+        let Some(rows) = &mut self.rows else { return true };
+        let (spec, numbering) = (&self.spec, self.exchanges.numbering());
+        spec.large_sets_of(start.step).iter().all(|set| rows.has(spec, numbering, (*set, start.number)))
+    }
+
+    /// Open model: let a request, for which `c` is free, wait for its rows.
     #[cold]
-    fn end_without_row(&mut self, c: u32, id: ExchangeId, now: u64) {
-        self.tally.add(Counter::DataUnreadable, 1);
+    fn wait_for_rows(&mut self, c: u32, start: Start, now: u64) -> Option<Action> {
+        let is_readable = self.rows.as_ref().is_none_or(|rows| !rows.has_failed());
+        let target = self.pool.target_of(c);
+        if let Some(Demand::Open(open)) = &mut self.demand {
+            open.put_back(target, start);
+        }
+        self.pool.make_free(c);
+        if is_readable {
+            return Some(Action::AwaitRow);
+        }
+        self.end_for_want_of_rows(now);
+        None
+    }
+
+    /// The same for one that has `c` already.
+    #[cold]
+    fn wait_for_own_rows(&mut self, c: u32, id: ExchangeId, now: u64) -> Option<Action> {
+        if self.rows.as_ref().is_none_or(|rows| !rows.has_failed()) {
+            self.pool.reserve(c, id);
+            return Some(Action::AwaitRow);
+        }
         self.end_exchange(id, (Outcome::LocalError, Detail::None), now);
         self.pool.make_free(c);
+        self.end_for_want_of_rows(now);
+        None
+    }
+
+    /// Rows cannot be read any more: nothing else is sent.
+    fn end_for_want_of_rows(&mut self, now: u64) {
+        self.tally.add(Counter::DataUnreadable, 1);
         self.stop(now);
+        if let Some(Demand::Open(open)) = &mut self.demand {
+            open.drop_unpermitted(now, &self.spec, &self.phases, &mut self.tally);
+        }
     }
 }

@@ -86,9 +86,9 @@ impl RunSpec {
         }
     }
 
-    /// Whether a request of `step` takes a row of `set`, which stays in its file.
-    pub(crate) fn takes_large_row(&self, step: StepId, set: u16) -> bool {
-        self.large.get(step.index()).is_some_and(|sets| sets.contains(&set))
+    /// The data sets that a request of `step` takes rows of and that stay in their files.
+    pub(crate) fn large_sets_of(&self, step: StepId) -> &[u16] {
+        self.large.get(step.index()).map_or(&[], |sets| sets)
     }
 
     /// The data sets of which each row is taken at most once, with their numbers and their rows.

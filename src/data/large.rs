@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
 use super::csv::header;
 use super::json_lines::pointer;
 use super::scan::{Cells, Fields, Framing, Place, Scanner};
@@ -28,7 +26,7 @@ pub(crate) struct LargeTable {
     columns: Vec<Column>,
     /// All columns of comma-separated values.
     known: Vec<Known>,
-    /// Hex digest of the file.
+    /// The file's SHA-256.
     pub(super) digest: String,
 }
 
@@ -65,7 +63,7 @@ impl LargeTable {
             FileForm::JsonLines => Framing::JsonLines,
         };
         let mut table = Self {
-            digest: digest(&*source)?,
+            digest: source.sha256()?,
             source,
             framing,
             index: Arc::default(),
@@ -305,17 +303,4 @@ impl RowReader<'_> {
 
 fn changed() -> String {
     "is not what it was at the start of the run: leave data files alone while they are in use".to_owned()
-}
-
-fn digest(source: &dyn Source) -> Result<String, String> {
-    let (mut hash, mut buffer, mut at) = (Sha256::new(), vec![0; 1 << 20], 0);
-    loop {
-        let n = source.read_at(at, &mut buffer)?;
-        if n == 0 {
-            break;
-        }
-        hash.update(&buffer[..n]);
-        at += n as u64;
-    }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

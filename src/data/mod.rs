@@ -20,5 +20,6 @@ pub(crate) use picks::{Numbering, Picks, Row};
 pub(crate) use scan::Cells;
 pub use set::DataSet;
 pub(crate) use set::{FileForm, OpenSet};
-pub use source::{Content, Source};
+pub(crate) use source::sha256_of;
+pub use source::{Content, NamedFile, Source};
 pub(crate) use table::Table;

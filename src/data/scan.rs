@@ -78,6 +78,15 @@ impl Scanner {
                 }
                 None if self.fill()? => {}
                 None => {
+                    if let Framing::Csv(Dialect { quote, .. }) = self.framing {
+                        let quotes = self.buffer[self.begin..].iter().filter(|byte| **byte == quote).count();
+                        if quotes % 2 == 1 {
+                            let quote = char::from(quote);
+                            return Err(format!(
+                                "a {quote} is not closed: quote the whole field, and double each {quote} within it"
+                            ));
+                        }
+                    }
                     let rest = self.trimmed(self.begin..self.buffer.len());
                     self.begin = self.buffer.len();
                     if rest.is_empty() {
@@ -261,6 +270,10 @@ pub(super) mod tests {
             let n = buffer.len().min(self.1).min(self.0.len() - from);
             buffer[..n].copy_from_slice(&self.0[from..from + n]);
             Ok(n)
+        }
+
+        fn sha256(&self) -> Result<String, String> {
+            super::super::source::sha256_of(self)
         }
 
         fn check_unchanged(&self) -> Result<(), String> {

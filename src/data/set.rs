@@ -8,7 +8,7 @@ use super::csv::{self, Dialect};
 use super::json_lines::Lines;
 use super::large::LargeTable;
 use super::order::Order;
-use super::source::Content;
+use super::source::{Content, NamedFile, hex};
 use super::table::{Column, Table};
 use crate::text::{did_you_mean, quoted};
 use crate::units::print_bytes;
@@ -26,8 +26,8 @@ pub struct DataSet {
     pub order: Order,
     /// How many rows there are, at least 1.
     pub rows: u64,
-    /// The file it was read from, as in the plan, and the digest of its content.
-    pub(crate) file: Option<(String, String)>,
+    /// The file it was read from; `None`: its rows are in the plan.
+    pub(crate) file: Option<NamedFile>,
     storage: Storage,
 }
 
@@ -111,10 +111,6 @@ impl DataSet {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// A data set whose columns are still being named.
 #[derive(Debug)]
 pub(crate) struct OpenSet {
@@ -158,6 +154,7 @@ impl OpenSet {
         (file, content): (&str, Content),
         form: FileForm<'_>,
     ) -> Result<Self, String> {
+        let named = content.identity(file)?;
         let bytes = match content {
             Content::Bytes(bytes) => bytes,
             Content::Large(_) if file.ends_with(".gz") => {
@@ -166,10 +163,9 @@ impl OpenSet {
                 );
             }
             Content::Large(source) => {
-                return Self::of_large(name, order, file, LargeTable::open(source, form)?);
+                return Self::of_large(name, order, named, LargeTable::open(source, form)?);
             }
         };
-        let of = Some((file.to_owned(), hex(&Sha256::digest(&bytes))));
         let bytes = if file.ends_with(".gz") { unpacked(&bytes)? } else { bytes };
         if bytes.len() > MAX_DATA_BYTES {
             let most = print_bytes(MAX_DATA_BYTES as u64);
@@ -184,16 +180,16 @@ impl OpenSet {
                 Self::new(name, order, lines.numbers(), Rest::Lines(lines))
             }
         }?;
-        open.set.file = of;
+        open.set.file = Some(named);
         Ok(open)
     }
 
-    fn of_large(name: &str, order: Order, file: &str, table: LargeTable) -> Result<Self, String> {
+    fn of_large(name: &str, order: Order, file: NamedFile, table: LargeTable) -> Result<Self, String> {
         if table.rows == 0 {
             return Err(NO_ROWS.to_owned());
         }
         let (name, rows) = (name.to_owned(), table.rows);
-        let file = Some((file.to_owned(), table.digest.clone()));
+        let file = Some(file);
         Ok(Self {
             set: DataSet { name, order, rows, file, storage: Storage::Large(Box::new(table)) },
             rest: Rest::InFile,

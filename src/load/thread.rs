@@ -329,6 +329,7 @@ impl Thread {
                 Action::Send(c) => self.write(c, now),
                 Action::Connect(c) => self.connect(c, now),
                 Action::Close(c) => self.close(c),
+                Action::AwaitRow => self.client.await_row(),
             }
             if !self.client.may_have_more() {
                 break;

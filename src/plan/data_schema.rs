@@ -12,7 +12,7 @@ use super::value_forms::CellForm;
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DataForm {
-    /// A file, relative to the plan's folder, at most 64 MiB. A name that ends in `.jsonl` or `.ndjson` holds JSON
+    /// A file, relative to the plan's folder. Of one with more than 64 MiB, rows are read while the run lasts. A name that ends in `.jsonl` or `.ndjson` holds JSON
     /// lines, any other comma-separated values. It may be packed with gzip (`.gz`).
     #[schemars(example = "users.csv")]
     pub(crate) file: Option<String>,

@@ -11,6 +11,8 @@ use crate::template::{self, Encoding, Place, Template};
 pub(super) struct Typed<'a> {
     pub(super) path: &'a mut String,
     pub(super) headers: &'a mut [(String, String)],
+    /// Where the headers are that the scenario does not set itself.
+    pub(super) inherited: &'a Path,
     pub(super) content: Option<Content>,
 }
 
@@ -22,7 +24,7 @@ pub(super) fn compile(
     typed: Typed<'_>,
     data: &mut OpenData,
 ) -> (Vec<u8>, Option<Box<RequestTemplate>>) {
-    let Typed { path, headers, content } = typed;
+    let Typed { path, headers, inherited, content } = typed;
     let content_type = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     let content_type = content_type.map(|(_, value)| value.clone());
     let mut compiler = Compiler { reader, data, holes: 0 };
@@ -33,7 +35,7 @@ pub(super) fn compile(
             .map(|(name, value)| {
                 let own = at.key("headers").key(name);
                 let is_own = compiler.reader.is_given(&own);
-                let place = if is_own { own } else { Path::of("defaults").key("headers").key(name) };
+                let place = if is_own { own } else { inherited.key(name) };
                 compiler.compile(&place, value, Place::Header)
             })
             .collect(),

@@ -254,6 +254,10 @@ fn keep_secret(mut secrets: Secrets, plan: Plan) -> Plan {
         }
     }
     for proxy in plan.targets.iter().filter_map(|target| target.proxy.as_ref()) {
+        for userinfo in proxy.userinfo.iter() {
+            secrets.add("proxy", userinfo);
+            userinfo.split_once(':').iter().for_each(|(_, password)| secrets.add("proxy", password));
+        }
         if let Some(authorization) = &proxy.authorization {
             secrets.add_header("Proxy-Authorization", authorization);
         }

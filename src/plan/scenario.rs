@@ -101,7 +101,8 @@ pub(super) fn all(
         let content = content::read(reader, &at, form.body.take());
         set_content_type(reader, &at, content.as_ref(), &mut fields);
         if let (Some(method), Some(timeout_ns), Some(mut path), Some(name)) = (method, timeout, path, name) {
-            let typed = Typed { path: &mut path, headers: &mut fields, content };
+            let inherited = &site.headers_at;
+            let typed = Typed { path: &mut path, headers: &mut fields, inherited, content };
             let (body, template) = holes::compile(reader, &at, typed, data);
             let weight = form.weight.unwrap_or(1);
             let expect = expect.or_else(|| defaults.expect.clone());

@@ -1,6 +1,7 @@
 //! Reads where requests go, `base_url` and `targets`, and how connections reach each target.
 
 use super::connections;
+use super::fault::quoted;
 use super::headers;
 use super::limits::MAX_TARGETS;
 use super::overrides::Overrides;
@@ -100,7 +101,8 @@ pub(super) struct Site {
     /// Where its URL is.
     url_at: Path,
     url: Option<Url>,
-    /// The fields of its requests, if they do not set their own.
+    /// The fields of its requests, if they do not set their own, and where they are.
+    pub(crate) headers_at: Path,
     pub(crate) headers: Vec<(String, String)>,
 }
 
@@ -114,12 +116,14 @@ impl Site {
 /// The targets of a plan, that of `base_url` first; faults are recorded.
 pub(super) fn sites(reader: &mut PlanReader<'_>, document: &Document) -> Vec<Site> {
     let url_at = Path::of("base_url");
+    let headers_at = Path::of("defaults").key("headers");
     let main = Site {
         name: String::new(),
         at: Path::default(),
         url: base(reader, &url_at, document.base_url.as_deref()),
         url_at,
-        headers: headers::read(reader, &Path::of("defaults").key("headers")),
+        headers: headers::read(reader, &headers_at),
+        headers_at,
     };
     let mut sites = vec![main];
     let targets = Path::of("targets");
@@ -128,8 +132,9 @@ pub(super) fn sites(reader: &mut PlanReader<'_>, document: &Document) -> Vec<Sit
         check_name(reader, &at, name);
         let url_at = at.key("url");
         let url = base(reader, &url_at, form.url.as_deref());
-        let headers = headers::read(reader, &at.key("headers"));
-        sites.push(Site { name: name.clone(), at, url_at, url, headers });
+        let headers_at = at.key("headers");
+        let headers = headers::read(reader, &headers_at);
+        sites.push(Site { name: name.clone(), at, url_at, url, headers_at, headers });
     }
     if sites.len() > MAX_TARGETS + 1 {
         reader.fault(&targets, format!("at most {MAX_TARGETS} targets are possible beside `base_url`"));
@@ -253,7 +258,6 @@ fn resolved(overrides: &Overrides, url: &Url) -> Option<(String, u16)> {
 
 /// An entry of `--resolve` for a host that is no target is a mistake.
 fn check_resolved(reader: &mut PlanReader<'_>, sites: &[Site], overrides: &Overrides) {
-    use super::fault::quoted;
     let at = Path::of("--resolve");
     let Some(main) = sites.first().and_then(|site| site.url.as_ref()) else { return };
     for entry in &overrides.resolve {

@@ -150,7 +150,7 @@ fn is_below(path: &Path, keys: &[&str]) -> bool {
 
 /// Whether a value at `path` may have holes.
 fn holds_template(path: &Path) -> bool {
-    let is_of_request = matches!(path.steps().first(), Some(Step::Key(key)) if ["scenarios", "defaults"].contains(&key.as_str()));
+    let is_of_request = matches!(path.steps().first(), Some(Step::Key(key)) if ["scenarios", "defaults", "targets"].contains(&key.as_str()));
     is_of_request && is_below(path, &["headers", "path", "body", "form", "multipart"])
 }
 

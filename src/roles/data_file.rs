@@ -3,8 +3,9 @@
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
-use crate::data::Source;
+use crate::data::{Source, sha256_of};
 
 /// A file that stays open while its rows are used.
 #[derive(Debug)]
@@ -12,6 +13,7 @@ pub(crate) struct DataFile {
     file: File,
     path: PathBuf,
     at_first: Identity,
+    sha256: OnceLock<String>,
 }
 
 /// What changes with a file's content, or when another file takes its name.
@@ -37,7 +39,7 @@ impl Identity {
 impl DataFile {
     /// `file`, which was opened at `path` and has this metadata.
     pub(super) fn new(file: File, path: PathBuf, metadata: &Metadata) -> Self {
-        Self { file, path, at_first: Identity::of(metadata) }
+        Self { file, path, at_first: Identity::of(metadata), sha256: OnceLock::new() }
     }
 }
 
@@ -57,6 +59,14 @@ impl Source for DataFile {
             }
         }
         Ok(read)
+    }
+
+    fn sha256(&self) -> Result<String, String> {
+        if let Some(known) = self.sha256.get() {
+            return Ok(known.clone());
+        }
+        let sha256 = sha256_of(self)?;
+        Ok(self.sha256.get_or_init(|| sha256).clone())
     }
 
     fn check_unchanged(&self) -> Result<(), String> {

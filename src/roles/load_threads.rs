@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use super::resolver::Resolver;
+use super::resolver::{Resolver, key_of};
 use super::signals::Interrupts;
 use super::stop::Stop;
 use super::timing::{LOOK_EVERY, START_LEAD_NS};
@@ -204,10 +204,9 @@ impl LoadThreads {
         let targets = self.names.iter().zip(&self.spec.plan.targets);
         let unreached = self.reached.iter().zip(targets).find_map(|((reached, failure), (name, target))| {
             let (outcome, detail) = failure.filter(|_| !reached)?;
-            let key = match target.name.as_str() {
-                "" if self.spec.plan.text.is_none() => "the URL".to_owned(),
-                "" => "base_url".to_owned(),
-                name => format!("targets.{name}"),
+            let key = match key_of(&self.spec.plan, target).as_str() {
+                "URL" => "the URL".to_owned(),
+                key => key.to_owned(),
             };
             Some(out_of_reach((name, &key, target.proxy.is_some()), outcome, detail))
         });

@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -14,17 +13,17 @@ use sha2::{Digest as _, Sha256};
 use super::variables::Variables;
 use super::{Failure, plan_source, tls_files};
 use crate::cli::Options;
-use crate::data::Content;
+use crate::data::{Content, NamedFile};
 use crate::fleet::messages::{MAX_PLAN_MESSAGE_BYTES, PlanBundle};
 use crate::load::Pem;
 use crate::plan::{self, Overrides, Plan, quoted};
 use crate::text::one_line;
-use crate::units::{plural, print_bytes};
+use crate::units::{print_bytes, print_count};
 
 /// The longest source name of a plan in transit, in bytes.
 const MAX_SOURCE_BYTES: usize = 200;
-/// The largest data file that travels with a plan, in bytes.
-const MAX_TRAVELLING_BYTES: usize = 4 << 20;
+/// The most bytes of data files that travel with a plan.
+const MAX_TRAVELLING_BYTES: u64 = 4 << 20;
 
 #[derive(Serialize, Deserialize)]
 struct Form {
@@ -48,25 +47,59 @@ struct Form {
 /// What tells whether two data files are the same.
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
 struct FileIdentity {
-    rows: u64,
+    bytes: u64,
     sha256: String,
 }
 
 impl FileIdentity {
-    /// The data files of `plan`, by their names.
-    fn of(plan: &Plan) -> BTreeMap<&str, Self> {
-        let files = plan.data.iter().filter_map(|set| {
-            let (name, sha256) = set.file.as_ref()?;
-            Some((name.as_str(), Self { rows: set.rows, sha256: sha256.clone() }))
-        });
-        files.collect()
+    fn of(file: &NamedFile) -> Self {
+        Self { bytes: file.bytes, sha256: file.sha256.clone() }
     }
 }
 
-impl fmt::Display for FileIdentity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} with SHA-256 {:.16}…", plural(self.rows, "row"), self.sha256)
+/// Where the data files are that do not travel with a plan.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum DataPlace<'a> {
+    /// In the folder of this process's own plan, or where that says.
+    PlanFolder(&'a Path),
+    /// In this folder or below it: the plan is somebody else's, and must not lead to other files.
+    Within(&'a Path),
+    /// Nowhere; what would have to be done.
+    Nowhere(&'static str),
+}
+
+impl DataPlace<'_> {
+    /// The file called `name`, if it is the one that was announced. Nothing of another one is shown.
+    fn file(self, name: &str, announced: &FileIdentity) -> Result<Content, String> {
+        let content = match self {
+            Self::PlanFolder(folder) => plan_source::named_file(folder, name)?,
+            Self::Within(folder) => {
+                let path = within(folder, name)
+                    .map_err(|why| format!("{why}, in {}", quoted(&folder.display().to_string())))?;
+                plan_source::named_file(Path::new(""), &path)?
+            }
+            Self::Nowhere(remedy) => {
+                return Err(format!("the file is too large to travel with the plan: {remedy}"));
+            }
+        };
+        if FileIdentity::of(&content.identity(name)?) != *announced {
+            let bytes = print_count(announced.bytes);
+            return Err(format!(
+                "is not the file that the coordinator has, of {bytes} bytes: copy that one here"
+            ));
+        }
+        Ok(content)
     }
+}
+
+/// The path of the regular file `name` in or below `folder`.
+fn within(folder: &Path, name: &str) -> Result<String, String> {
+    let resolve = |path: &Path| path.canonicalize().map_err(|error| error.to_string());
+    let (folder, path) = (resolve(folder)?, resolve(&folder.join(name))?);
+    if !path.starts_with(&folder) || !path.is_file() {
+        return Err("there is no such file".to_owned());
+    }
+    path.to_str().map(str::to_owned).ok_or_else(|| "its name is not UTF-8".to_owned())
 }
 
 /// Content of a plan's PEM files in base64, since they may have any bytes between their blocks.
@@ -119,21 +152,11 @@ pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanBundle)>, Failur
     given.check_named(options)?;
     let variables = variables.into_inner();
     let mut bodies = bodies.into_inner();
-    let too_large =
-        |name: &str| bodies.get(name).is_none_or(|encoded| encoded.len() > MAX_TRAVELLING_BYTES / 3 * 4);
-    let apart: BTreeMap<String, FileIdentity> = FileIdentity::of(&plan)
-        .into_iter()
-        .filter(|(name, _)| too_large(name))
-        .map(|(name, id)| (name.to_owned(), id))
-        .collect();
+    let apart = too_large(&plan);
     bodies.retain(|name, _| !apart.contains_key(name));
     let pems = tls_files::contents(&plan, folder).map_err(Failure::usage)?;
     // Without a CA the system's CAs apply, and those have to be on the machines that send load.
-    let needs_system =
-        plan.targets.iter().filter_map(|target| target.tls.as_ref()).any(|tls| tls.ca.is_none());
-    if !needs_system {
-        tls_files::configs(&plan, &pems).map_err(Failure::usage)?;
-    }
+    tls_files::check_own_cas(&plan, &pems).map_err(Failure::usage)?;
     let mut packed = pems.iter().map(Files::pack);
     let (pem, pem_of_targets) = (packed.next().unwrap_or_default(), packed.collect());
     let form = Form { text, variables, overrides, pem, pem_of_targets, bodies, apart };
@@ -152,40 +175,41 @@ pub(crate) fn of(options: &Options) -> Result<Option<(Plan, PlanBundle)>, Failur
     Ok(Some((plan, bundle)))
 }
 
-/// Check the plan in `bundle`.
+/// Check the plan in `bundle`. `place`: where its data files are that did not come with it.
 ///
 /// # Errors
 /// The plan's faults, or that its digest differs from the announced one.
-pub(crate) fn read(bundle: &PlanBundle) -> Result<Plan, String> {
+pub(crate) fn read(bundle: &PlanBundle, place: DataPlace<'_>) -> Result<Plan, String> {
     let Form { text, variables, overrides, pem, pem_of_targets, bodies, apart } = form(bundle)?;
     let look_up = |name: &str| variables.get(name).cloned();
     let read_file = |name: &str| {
         if let Some(encoded) = bodies.get(name) {
             return STANDARD.decode(encoded).map(Content::Bytes).map_err(|error| error.to_string());
         }
-        if !apart.contains_key(name) {
-            return Err("did not come with the plan".to_owned());
-        }
-        let remedy = "the file is too large to come with the plan: put it on each worker under this name, from the \
-                      worker's working directory on";
-        plan_source::named_file(Path::new(""), name).map_err(|why| format!("{why}; {remedy}"))
+        let announced = apart.get(name).ok_or("did not come with the plan")?;
+        place.file(name, announced)
     };
     let plan = plan::parse_with_files(&text, &bundle.source, &overrides, &look_up, &read_file);
     // Keep a peer's text on one line, so that it cannot fake a line of ours.
     let plan = plan.map_err(|faults| one_line(&faults.to_string().replace('\n', "; ")))?;
-    for (name, own) in FileIdentity::of(&plan) {
-        if let Some(theirs) = apart.get(name).filter(|theirs| **theirs != own) {
-            return Err(format!(
-                "the data file {} is another one here, {own}, than at the coordinator, {theirs}: copy it here again",
-                quoted(&one_line(name))
-            ));
-        }
-    }
     let digest = digest(&plan, &unpack(pem, pem_of_targets)?);
     if digest != bundle.digest {
         return Err(format!("the plan is {digest}, and was announced as {}", bundle.digest));
     }
     Ok(plan)
+}
+
+/// The data files of `plan` that stay behind: the largest ones, so that those that travel have at most
+/// [`MAX_TRAVELLING_BYTES`] together.
+fn too_large(plan: &Plan) -> BTreeMap<String, FileIdentity> {
+    let mut files: Vec<&NamedFile> = plan.data.iter().filter_map(|set| set.file.as_ref()).collect();
+    files.sort_by_key(|file| file.bytes);
+    let mut travelling = 0;
+    files.retain(|file| {
+        travelling += file.bytes;
+        travelling > MAX_TRAVELLING_BYTES
+    });
+    files.into_iter().map(|file| (file.name.clone(), FileIdentity::of(file))).collect()
 }
 
 /// Require a token before a private key is served.
@@ -263,7 +287,7 @@ mod tests {
         let (plan, bundle) = of(&options).unwrap().unwrap();
         std::fs::remove_dir_all(folder).unwrap();
         let text = serde_json::to_string(&bundle).unwrap();
-        let received = read(&serde_json::from_str(&text).unwrap()).unwrap();
+        let received = read(&serde_json::from_str(&text).unwrap(), DataPlace::Nowhere("")).unwrap();
         assert_eq!(received, plan);
         let proxy = received.targets[1].proxy.as_ref().map(|proxy| (proxy.host.as_str(), proxy.port));
         assert_eq!(proxy, Some(("proxy", 3128)), "the coordinator's environment decides for the workers");

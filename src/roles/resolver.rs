@@ -47,13 +47,9 @@ fn resolve(plan: &Plan, target: &Target) -> Result<Vec<Address>, Failure> {
     if let (Some(_), Ok(ip)) = (&target.proxy, target.host.parse())
         && is_refused(ip)
     {
-        return Err(link_local("base_url", &target.host, ip));
+        return Err(link_local(&key_of(plan, target), &target.host, ip));
     }
-    let own_key = match target.name.as_str() {
-        "" if plan.text.is_none() => "URL".to_owned(),
-        "" => "base_url".to_owned(),
-        name => format!("targets.{name}"),
-    };
+    let own_key = key_of(plan, target);
     let key = match (&target.proxy, &target.connect_to) {
         (Some(_), _) => "proxy",
         (None, Some(_)) => "connect_to",
@@ -89,6 +85,15 @@ fn resolve(plan: &Plan, target: &Target) -> Result<Vec<Address>, Failure> {
         )));
     }
     Ok(addresses)
+}
+
+/// Where the URL of a target is given.
+pub(crate) fn key_of(plan: &Plan, target: &Target) -> String {
+    match target.name.as_str() {
+        "" if plan.text.is_none() => "URL".to_owned(),
+        "" => "base_url".to_owned(),
+        name => format!("targets.{name}"),
+    }
 }
 
 /// Whether `ip` is in 169.254.0.0/16 or fe80::/10, where clouds serve the credentials of their machines.

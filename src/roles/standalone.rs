@@ -20,6 +20,7 @@ use super::{Exit, Failure, baseline_file, log, machine, once, plan_source, summa
 use crate::cli::Options;
 use crate::client::RunSpec;
 use crate::fleet::messages::Key;
+use crate::load::Peer;
 use crate::plan::{self, Plan, Shard, UrlForm};
 use crate::report::Format;
 use crate::report::describe;
@@ -181,9 +182,10 @@ fn measure(
     shared.update(|s| *s = snapshot);
     let stop = Stop::new(interrupts);
     *server = serve(options, shared, &stop)?;
-    let leads_to = |addr| peers.iter().any(|peer| peer.route.addresses().contains(&Address::Inet(addr)));
-    if server.as_ref().is_some_and(|server| leads_to(server.addr())) {
-        let key = if options.plan.is_some() { "base_url" } else { "the URL" };
+    let own = server.as_ref().map(|server| Address::Inet(server.addr()));
+    let is_own = |peer: &Peer| own.as_ref().is_some_and(|own| peer.route.addresses().contains(own));
+    if let Some(i) = peers.iter().position(is_own) {
+        let key = resolver::key_of(&plan, &plan.targets[i]);
         return Err(Failure::usage(format!(
             "{key} is the address of this program's own status server: start the target first, or move the server with --listen"
         )));

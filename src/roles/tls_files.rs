@@ -33,6 +33,19 @@ pub(crate) fn configs(plan: &Plan, files: &[Pem]) -> Result<Vec<Option<TlsConfig
     plan.targets.iter().zip(files).map(config).collect()
 }
 
+/// Check the configurations of those targets that have a CA of their own.
+///
+/// # Errors
+/// The fault in a file, and its remedy.
+pub(crate) fn check_own_cas(plan: &Plan, files: &[Pem]) -> Result<(), String> {
+    let targets = plan.targets.iter().zip(files);
+    let mut own = targets.filter_map(|(target, pem)| Some((target, pem, target.tls.as_ref()?)));
+    own.try_for_each(|(target, pem, tls)| match tls.ca {
+        Some(_) => tls_config(tls, pem).map(drop).map_err(|message| of_target(target, &message)),
+        None => Ok(()),
+    })
+}
+
 /// Content of the files that each of `plan`'s targets names, relative to `folder`.
 ///
 /// # Errors

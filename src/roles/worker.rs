@@ -18,6 +18,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::load_threads::LoadThreads;
+use super::plan_form::DataPlace;
 use super::signals::Interrupts;
 use super::timing::wall_clock;
 use super::worker_identity::{allowed, allowed_from_elsewhere, hostname, slot};
@@ -307,7 +308,11 @@ impl<'a> WorkerService<'a> {
                 "the coordinator sent a plan to a worker that has its own: nothing is sent".to_owned()
             );
         }
-        let mut plan = plan_form::read(bundle)?;
+        let place = self.options.data_dir.as_deref().map_or(
+            DataPlace::Nowhere("put it on each worker, and name its folder with --data-dir DIR"),
+            DataPlace::Within,
+        );
+        let mut plan = plan_form::read(bundle, place)?;
         allowed_from_elsewhere(self.options, &mut plan)?;
         self.plan = Some((plan, plan_form::files(bundle)?));
         Ok(())

@@ -13,6 +13,7 @@ pub mod instrument;
 pub(crate) mod outages;
 mod over;
 pub mod preflight;
+mod reason;
 pub mod rows;
 pub mod threshold;
 mod threads;

@@ -364,7 +364,7 @@ fn memory_bytes(plan: &Plan, connections: u32, threads: usize) -> u64 {
         + window_bytes(plan.scenarios.len()) * OPEN_WINDOWS_MAX
         + requests * (threads + 1)
         + u64::from(connections) * connection_bytes(plan)
-        + longest_backlog(&plan.load) * BACKLOG_ENTRY_BYTES
+        + longest_backlog(&plan.load) * plan.targets.len() as u64 * BACKLOG_ENTRY_BYTES
 }
 
 /// Our memory per connection, without kept bodies.

@@ -539,6 +539,7 @@ fn many_connections_that_end_behind_their_responses_are_each_opened_once() {
                         client.sent(c, client.outgoing(c).len());
                         sent.push(c);
                     }
+                    Action::AwaitRow => unreachable!("the plan has no data"),
                 }
             }
             let Some(c) = connecting.pop() else { return sent };
@@ -624,4 +625,57 @@ fn a_request_that_waits_for_the_target_has_no_send_delay_but_ours() {
     }
     let most = bench.client.tally().merged().timer(Timer::SendDelay).max();
     assert!(most.is_some_and(|ns| ns < 200_000), "{most:?}");
+}
+
+#[test]
+fn a_thread_without_connections_has_nothing_to_do() {
+    for text in [
+        "targets: {}\nscenarios: [{path: /}]",
+        "targets: {b: {url: 'http://b'}}\nscenarios: [{name: a, path: /}, {name: b, target: b, path: /}]",
+    ] {
+        let text = format!("base_url: http://target\nload: {{concurrency: 1, duration: 1s}}\n{text}\n");
+        let plan = parse(&text, "none", &Overrides::default(), &|_| None).unwrap();
+        let share = ShardLoad { connections: 0, requests: None, backlog: 0, arrivals: (1, 2) };
+        let steps = plan.scenarios.len();
+        let mut client = Client::new(Arc::new(RunSpec::new(plan, 1)), share, Box::new(Tally::new(steps)));
+        client.open();
+        assert_eq!((client.next(0), client.is_settled()), (None, true));
+        client.start(0);
+        assert_eq!((client.next(0), client.next(S / 2)), (None, None));
+        assert!(client.is_done(S));
+    }
+}
+
+/// A target that accepts nothing: its requests wait, and those to the other do not wait behind them.
+#[test]
+fn requests_to_a_target_that_hangs_leave_room_for_the_others() {
+    let text = "base_url: http://a\ntargets: {b: {url: 'http://b'}}\nload: {rate: 2000/s, duration: 1s, backlog: 10}\n\
+                scenarios: [{name: a, path: /}, {name: b, target: b, path: /}]\n";
+    let plan = parse(text, "p", &Overrides::default(), &|_| None).unwrap();
+    let (each, backlog) = (400, 10);
+    let share = ShardLoad { connections: each, requests: None, backlog, arrivals: (0, 1) };
+    let mut client = Client::new(Arc::new(RunSpec::new(plan, 1)), share, Box::new(Tally::new(2)));
+    client.open();
+    let mut sent = [0; 2];
+    let mut step = |client: &mut Client, now: u64| {
+        while let Some(action) = client.next(now) {
+            match action {
+                // Attempts to reach the second target are never answered.
+                Action::Connect(c) if c < each => client.connected(c, now),
+                Action::Send(c) => {
+                    let n = client.outgoing(c).len();
+                    client.sent(c, n);
+                    sent[(c / each) as usize] += 1;
+                    client.received(c, OK.as_bytes(), Some(now), now);
+                }
+                _ => {}
+            }
+        }
+    };
+    step(&mut client, 0);
+    client.start(0);
+    (1..1_000).for_each(|ms| step(&mut client, ms * MS));
+    let due = |step: usize| client.tally().merged().row(StepId::new(step)).counter(RowCounter::Due);
+    assert_eq!((sent[0], sent[1]), (due(0), 0), "all of those to the first were sent");
+    assert!(due(0) > 900 && client.backlog() == u64::from(backlog), "{} {}", due(0), client.backlog());
 }

@@ -130,6 +130,7 @@ impl World {
                 Action::Close(c) => ("close", c),
                 Action::Connect(c) => ("connect", c),
                 Action::Send(c) => ("send", c),
+                Action::AwaitRow => unreachable!("the plan has no data"),
             };
             self.actions.update(format!("{} {what} {c}\n", self.now));
             match action {
@@ -150,6 +151,7 @@ impl World {
                     self.tell(after, c, news);
                 }
                 Action::Send(c) => self.send(c),
+                Action::AwaitRow => {}
             }
             self.check_law();
         }

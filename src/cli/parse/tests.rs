@@ -235,7 +235,7 @@ fn a_usage_error_names_the_flag_and_the_remedy() {
         (&["http://x", "-z10s"], "unknown flag `-z`: write `-d DURATION`"),
         (&["http://x", "-t4"], "unknown flag `-t`: write `--threads N`"),
         (&["-once"], "unknown flag `-once`: write `--once`"),
-        (&["--proxi", "x"], "unknown flag `--proxi` (`--proxy` elsewhere): write `proxy:`"),
+        (&["--proxi", "x"], "unknown flag `--proxi`, did you mean `--proxy`?"),
         (&["-c50"], "unknown flag `-c50`: write `-c 50`"),
         (&["--plan", "--check"], "--plan needs a value, but `--check` follows: write --plan FILE"),
         (&["http://x", "-b", "--check"], "a body that begins like a flag is written -b=--check"),

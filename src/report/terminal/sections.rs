@@ -374,9 +374,12 @@ pub(crate) fn traffic(page: &mut Page, snapshot: &Snapshot, totals: &Totals) {
         page.field("sent again", &[resends]);
     }
     let tunnels = tally.timer(Timer::TunnelTime);
-    if let (Some(p50), Some(max)) = (quantile::percentile(tunnels, 0.5), tunnels.max()) {
+    if tunnels.count() > 0 {
         let opened = format!("{} opened", plural(tunnels.count(), "tunnel"));
-        page.field("proxy", &[opened, format!("CONNECT time p50 {} max {}", time(p50), time(max))]);
+        page.field(
+            "proxy",
+            &[Some(opened), p50_and_max("CONNECT time", tunnels)].into_iter().flatten().collect::<Vec<_>>(),
+        );
     }
     if snapshot.run.insecure.is_some() {
         let mut tls = vec![

@@ -6,7 +6,7 @@ use crate::fleet::coordinator::{Answer, Event};
 use crate::fleet::messages::{Final, Heartbeat, Join, Key, Totals, WorkerId};
 use crate::fleet::report::{PackedReport, Report};
 use crate::fleet::{Checked as _, Refusal, worker::Window as _};
-use crate::roles::plan_form;
+use crate::roles::plan_form::{self, DataPlace};
 use crate::web::{Call, Calls};
 
 /// How to proceed with a report.
@@ -16,6 +16,9 @@ enum Turn {
     /// Return this answer.
     Over(String),
 }
+
+/// A coordinator reads no files for a plan that a worker brings.
+const BROUGHT: DataPlace<'_> = DataPlace::Nowhere("start the coordinator with --plan");
 
 impl CoordinatorService {
     /// Checks that no more requests have ended than have fallen due.
@@ -38,7 +41,7 @@ impl CoordinatorService {
                 if let (None, Some(travels)) = (&self.plan, &join.plan) {
                     // A refused worker must not set the plan.
                     self.coordinator.may_join(&join)?;
-                    let plan = plan_form::read(travels).map_err(Refusal::Malformed)?;
+                    let plan = plan_form::read(travels, BROUGHT).map_err(Refusal::Malformed)?;
                     self.take_plan(plan, travels.clone(), Some(join.key))?;
                     brings_plan = true;
                 }

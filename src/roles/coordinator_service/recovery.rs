@@ -9,7 +9,8 @@ use crate::fleet::coordinator::Record;
 use crate::fleet::messages::PlanBundle;
 use crate::fleet::report::Report;
 use crate::journal::Journal;
-use crate::roles::{Exit, Failure, log, plan_form};
+use crate::roles::plan_form::DataPlace;
+use crate::roles::{Exit, Failure, log, plan_form, tls_files};
 
 /// Takes in a journal's records in their order. State machine and service advance together, as they did when
 /// the records were written.
@@ -148,7 +149,8 @@ impl CoordinatorService {
 
     /// Show the plan that the journal holds.
     pub(super) fn show_bundle(&mut self, bundle: &PlanBundle) -> Result<(), Failure> {
-        let plan = plan_form::read(bundle).map_err(Failure::incomplete)?;
+        let place = DataPlace::PlanFolder(tls_files::folder(self.options.plan.as_deref()));
+        let plan = plan_form::read(bundle, place).map_err(Failure::incomplete)?;
         self.show_plan(plan).map_err(Failure::incomplete)
     }
 
