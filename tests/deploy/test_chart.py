@@ -37,6 +37,7 @@ EVERYTHING = {
     "plan": "base_url: http://target\nscenarios: [{ path: / }]\n",
     "runId": "nightly-42",
     "planFiles": {"secret": "certificates"},
+    "data": {"existingClaim": "datasets"},
     "image": {"repository": "registry.example:5000/a/loadtester", "digest": "sha256:" + "0" * 64},
     "imagePullSecrets": [{"name": "pull"}],
     "commonLabels": {"team": "search", "example.com/cost": "42"},
@@ -95,7 +96,7 @@ ANOTHER = {
     "test.rate": "1/s", "baseline.maxRegression": "1%", "podMonitor.interval": "1s", "ttlSecondsAfterFinished": 1,
     "imagePullSecrets": [{"name": "b"}], "extraEnv": [{"name": "B"}], "extraEnvFrom": [{"secretRef": {"name": "b"}}],
     "workers.extraArgs": ["-b"], "coordinator.extraArgs": ["-b"], "cron.extraArgs": ["-b"],
-    "workers.extraEnv": [{"name": "B"}], "coordinator.extraEnv": [{"name": "B"}],
+    "workers.extraEnv": [{"name": "B"}], "coordinator.extraEnv": [{"name": "B"}], "data.configMaps": ["b"],
 }
 
 
@@ -135,6 +136,8 @@ CASES = [
         "mode": mode, "commonLabels": SAME, "workers": {"podLabels": SAME}, "coordinator": {"podLabels": SAME},
         **{thing: {"enabled": True, "labels": SAME} for thing in ("podMonitor", "prometheusRule", "grafanaDashboard")},
     }, []) for mode in ("fleet", "cron")),
+    *((f"data files from ConfigMaps, {mode}", "lt", {"mode": mode, "data": {"configMaps": ["users", "terms.v2"]}}, [])
+      for mode in ("fleet", "cron")),
     *((file.stem, "lt", {}, [file]) for file in EXAMPLES),
 ]
 
@@ -179,12 +182,13 @@ def faults_of_references(objects):
         if len(found) != 1:
             yield f"{obj['kind']} {obj['metadata']['name']} selects {len(found)} pod templates"
     names = {(obj["kind"], obj["metadata"]["name"]) for obj in objects}
-    foreign = {"mine", "baseline", "reports", "users-baseline"}
+    foreign = {"mine", "baseline", "reports", "users-baseline", "datasets", "users", "terms.v2"}
     for _, spec in pods:
         mounted = {mount["name"] for c in spec["containers"] for mount in c.get("volumeMounts", [])}
         if mounted != {volume["name"] for volume in spec.get("volumes", [])}:
             yield f"mounts {mounted} are not the volumes"
-        wanted = [("ConfigMap", v["configMap"]["name"]) for v in spec.get("volumes", []) if "configMap" in v]
+        sources = [s for v in spec.get("volumes", []) for s in [v, *v.get("projected", {}).get("sources", [])]]
+        wanted = [("ConfigMap", s["configMap"]["name"]) for s in sources if "configMap" in s]
         wanted += [("PersistentVolumeClaim", v["persistentVolumeClaim"]["claimName"])
                    for v in spec.get("volumes", []) if "persistentVolumeClaim" in v]
         wanted += [("Secret", e["valueFrom"]["secretKeyRef"]["name"]) for c in spec["containers"]
@@ -285,6 +289,10 @@ class Rendered(unittest.TestCase):
             ({"workers": {"podLabels": {"a b": "c"}}}, "a b"), ({"existingPlan": {"key": "../x"}}, "key"), ({"coordinator": {"linger": "long"}}, "linger"),
             ({"nameOverride": "n" * 64}, "nameOverride"), ({"image": {"repository": "a/loadtester:1"}}, "repository"),
             ({"image": {"repository": "a/"}}, "repository"), ({"extraEnv": [{"name": "LOADTESTER_TOKEN"}]}, "extraEnv"),
+            ({"data": {"configMaps": [""]}}, "configMaps"), ({"data": {"configMaps": ["a", "a"]}}, "configMaps"),
+            ({"data": {"claim": "a"}}, "claim"), ({"data": {"existingClaim": "A"}}, "existingClaim"),
+            *(({"mode": mode, "data": {"existingClaim": "a", "configMaps": ["b"]}}, "both mounted at /data")
+              for mode in ("fleet", "cron")),
         ]:
             for binary in HELMS:
                 with self.subTest(values), self.assertRaisesRegex(ValueError, word):
@@ -369,6 +377,21 @@ class Fleet(unittest.TestCase):
         self.assertTrue("OF_WORKERS" in names["worker"] and "OF_WORKERS" not in names["coordinator"])
         self.assertTrue("OF_IT" in names["coordinator"] and "OF_IT" not in names["worker"])
 
+    def test_data_files_are_read_only_in_every_pod_that_reads_the_plan_and_in_no_other(self):
+        claim = {"persistentVolumeClaim": {"claimName": "users", "readOnly": True}}
+        maps = {"projected": {"sources": [{"configMap": {"name": "users"}}, {"configMap": {"name": "terms"}}]}}
+        for mode, senders in [("fleet", {"coordinator", "worker"}), ("cron", {"loadtester"})]:
+            for values, volume in [({"existingClaim": "users"}, claim), ({"configMaps": ["users", "terms"]}, maps)]:
+                found = {}
+                for _, _, spec in pod_specs(render({"mode": mode, "data": values})):
+                    container, = spec["containers"]
+                    mounts = [mount for mount in container.get("volumeMounts", []) if mount["name"] == "data"]
+                    if mounts:
+                        found[container["name"]] = (mounts, [v for v in spec["volumes"] if v["name"] == "data"])
+                expected = ([{"name": "data", "mountPath": "/data", "readOnly": True}], [{"name": "data", **volume}])
+                with self.subTest(mode=mode, values=values):
+                    self.assertEqual(found, {name: expected for name in senders})
+
     def test_a_new_revision_is_a_new_run(self):
         again = render(more=["--is-upgrade", "--set", "runId=r2"])
         before = {o["metadata"]["name"] for o in self.objects if o["kind"] == "Job"}
@@ -414,8 +437,8 @@ class Others(unittest.TestCase):
         self.assertEqual(sorted(re.findall(r"`([^`]+)`", "".join(first_cells))), sorted(plain.paths(values)))
 
     def test_every_value_has_an_effect(self):
-        # Nothing that goes before another value.
-        base = copy.deepcopy({**EVERYTHING, "image": {}})
+        # Nothing that goes before another value, or excludes it.
+        base = copy.deepcopy({**EVERYTHING, "image": {}, "data": {}})
         base["coordinator"]["reports"]["existingClaim"] = ""
         before = {mode: without_tokens(render({**base, "mode": mode})) for mode in ("fleet", "cron")}
         defaults = chart.load_all((CHART / "values.yaml").read_text())[0]

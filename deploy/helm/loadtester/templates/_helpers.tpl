@@ -168,13 +168,42 @@ envFrom:
 {{- end -}}
 {{- end }}
 
-{{/* Plan, baseline and reports, as a process that judges mounts them. */}}
+{{/* Plan, baseline, reports and data, as a process that judges mounts them. */}}
 {{- define "loadtester.mounts" -}}
 - { name: plan, mountPath: /etc/loadtester/plan, readOnly: true }
 {{- if .Values.baseline.configMap }}
 - { name: baseline, mountPath: /etc/loadtester/baseline, readOnly: true }
 {{- end }}
 - { name: reports, mountPath: /reports }
+{{- include "loadtester.dataMount" . }}
+{{- end }}
+
+{{/* Files of the plan's `data:`. Each begins a line of its own, or is nothing. */}}
+{{- define "loadtester.dataMount" -}}
+{{- if or .Values.data.existingClaim .Values.data.configMaps }}
+- { name: data, mountPath: /data, readOnly: true }
+{{- end }}
+{{- end }}
+
+{{- define "loadtester.dataVolume" -}}
+{{- if and .Values.data.existingClaim .Values.data.configMaps -}}
+{{- fail "data.existingClaim and data.configMaps are both mounted at /data: put the files of the ConfigMaps on the claim, too" -}}
+{{- end -}}
+{{- with .Values.data.existingClaim }}
+- name: data
+  persistentVolumeClaim:
+    claimName: {{ . | quote }}
+    readOnly: true
+{{- end }}
+{{- with .Values.data.configMaps }}
+- name: data
+  projected:
+    sources:
+      {{- range . }}
+      - configMap:
+          name: {{ . | quote }}
+      {{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "loadtester.volumes" -}}
@@ -203,4 +232,5 @@ envFrom:
   emptyDir:
     sizeLimit: 256Mi
   {{- end }}
+{{- include "loadtester.dataVolume" . }}
 {{- end }}
