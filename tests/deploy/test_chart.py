@@ -385,6 +385,8 @@ class Fleet(unittest.TestCase):
                 found = {}
                 for _, _, spec in pod_specs(render({"mode": mode, "data": values})):
                     container, = spec["containers"]
+                    has_folder = "--data-dir=/data" in container["args"]
+                    self.assertEqual(has_folder, container["name"] == "worker", container)
                     mounts = [mount for mount in container.get("volumeMounts", []) if mount["name"] == "data"]
                     if mounts:
                         found[container["name"]] = (mounts, [v for v in spec["volumes"] if v["name"] == "data"])
