@@ -287,29 +287,176 @@ fn stride_at(numbering: &Numbering, number: u64, stride: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::plan::parse;
+    use crate::data::{Content, Source, sha256_of};
+    use crate::plan::parse_with_files;
     use crossbeam_channel::bounded;
 
-    #[test]
-    fn a_batch_knows_which_of_its_rows_are_used() {
-        let mut batch = RowBatch::new(0, 0);
-        batch.rows.extend([7, 3, 7]);
-        assert_eq!((batch.find(7), batch.find(4)), (Some(0), None));
-        batch.used = 1;
-        assert_eq!(batch.find(7), Some(2));
-        batch.used = 7;
-        assert!(batch.is_used_up() && batch.find(3).is_none());
+    /// A large file in memory.
+    #[derive(Debug)]
+    struct Memory(Vec<u8>);
+
+    impl Source for Memory {
+        fn bytes(&self) -> u64 {
+            self.0.len() as u64
+        }
+
+        fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, String> {
+            let from = (offset as usize).min(self.0.len());
+            let n = buffer.len().min(self.0.len() - from);
+            buffer[..n].copy_from_slice(&self.0[from..from + n]);
+            Ok(n)
+        }
+
+        fn sha256(&self) -> Result<String, String> {
+            sha256_of(self)
+        }
+
+        fn check_unchanged(&self) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    const ROWS: u64 = 50_000;
+
+    fn spec(order: &str) -> RunSpec {
+        let text = format!(
+            "base_url: http://a\nload: {{requests: 1}}\ndata: {{u: {{file: u.csv, order: {order}}}}}\n\
+             scenarios: [{{name: a, path: '/{{{{u.id}}}}'}}, {{name: b, path: /}}]\n"
+        );
+        let rows: String = (0..ROWS).map(|i| format!("{i},\"x, {i}\"\n")).collect();
+        let files = |_: &str| Ok(Content::Large(Arc::new(Memory(format!("id,note\n{rows}").into_bytes()))));
+        RunSpec::new(parse_with_files(&text, "p", &Default::default(), &|_| None, &files).unwrap(), 7)
+    }
+
+    /// A supply and the reader's ends of its channels.
+    struct Both<'a> {
+        spec: &'a RunSpec,
+        supply: RowSupply,
+        asked: Receiver<RowBatch>,
+        answer: Sender<RowBatch>,
+        batches: u64,
+        waits: u64,
+    }
+
+    impl<'a> Both<'a> {
+        fn new(spec: &'a RunSpec, stride: u64) -> Self {
+            let capacity = RowSupply::capacity(spec);
+            let ((ask, asked), (answer, read)) = (bounded(capacity), bounded(capacity));
+            let supply = RowSupply::new(spec, 0, stride, (ask, read));
+            Self { spec, supply, asked, answer, batches: 0, waits: 0 }
+        }
+
+        fn read(&mut self) {
+            let mut reader = self.spec.plan.data[0].large().unwrap().reader().unwrap();
+            while let Ok(mut batch) = self.asked.try_recv() {
+                batch.cells.clear();
+                batch.rows.iter().for_each(|row| reader.read(*row, &mut batch.cells).unwrap());
+                self.batches += 1;
+                self.answer.try_send(batch).unwrap();
+            }
+        }
+
+        /// The request with this number is sent; if it takes a row, that is the right one.
+        fn send(&mut self, numbering: &Numbering, number: u64) {
+            if !self.spec.picks.takes(0, number, numbering) {
+                return;
+            }
+            for attempt in 0.. {
+                assert!(attempt < 3 && !self.supply.has_failed(), "{number} waits for ever");
+                if self.supply.has(self.spec, numbering, (0, number)) {
+                    break;
+                }
+                self.waits += 1;
+                self.read();
+                self.supply.wait();
+            }
+            let mut cells = Cells::default();
+            self.supply.take(self.spec, numbering, (0, number), &mut cells);
+            let row = self.spec.picks.row(&self.spec.plan.data[0], 0, number, (numbering, self.spec.seed));
+            assert_eq!(cells.get(0), row.to_string().as_bytes(), "{numbering:?} {number}");
+            self.read();
+        }
     }
 
     #[test]
-    fn without_large_files_there_is_nothing_to_ask_for() {
-        let text = "base_url: http://a\nload: {requests: 1}\nscenarios: [{path: /}]\n";
-        let spec = RunSpec::new(parse(text, "p", &Default::default(), &|_| None).unwrap(), 1);
-        assert_eq!(RowSupply::capacity(&spec), 0);
-        let (ask, asked) = bounded(1);
-        let mut supply = RowSupply::new(&spec, 0, 1, (ask, bounded(1).1));
-        supply.begin(&spec, &Numbering::Sequence { requests: 1 }, 0);
-        assert!(asked.is_empty());
+    fn rows_are_there_before_their_requests_and_each_is_read_once() {
+        for order in ["circular", "once", "shuffle", "random"] {
+            let spec = spec(order);
+            for (numbering, stride, first) in [
+                (Numbering::Schedule { warm_up: 0 }, 3, 1),
+                (Numbering::Sequence { requests: 40_000 }, 1, 10_000),
+                (Numbering::Thread { slot: 1, stride: 2, offset: 1 }, 2, 1),
+            ] {
+                let mut both = Both::new(&spec, stride);
+                both.supply.begin(&spec, &numbering, first);
+                both.read();
+                (0..6_400).for_each(|i| both.send(&numbering, first + i * stride));
+                // Half of the requests take a row.
+                assert!(
+                    both.waits == 0 && both.batches <= 6_400 / 2 / 64 + 4,
+                    "{order} {numbering:?} {}",
+                    both.batches
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_is_dropped_comes_late_or_begins_anew_each_request_gets_its_row() {
+        let spec = spec("shuffle");
+        for seed in 0..60 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let (numbering, stride) = match seed % 3 {
+                0 => (Numbering::Schedule { warm_up: 5_000 }, rng.u64(1..6)),
+                1 => (Numbering::Sequence { requests: 9_000 }, rng.u64(1..6)),
+                _ => (Numbering::Thread { slot: 0, stride: 4, offset: 2 }, 4),
+            };
+            let mut both = Both::new(&spec, stride);
+            // First those of the warm-up, then the measured ones.
+            let phases = match numbering {
+                Numbering::Sequence { .. } => [(9_000, stride), (100, 1)],
+                _ => [(0, stride), (5_000, stride)],
+            };
+            both.supply.begin(&spec, &numbering, phases[0].0);
+            let mut late: Vec<u64> = Vec::new();
+            for (first, stride) in phases {
+                for i in 0..800 {
+                    let number = first + i * stride;
+                    match rng.u8(0..20) {
+                        0 => {}
+                        1 | 2 => late.push(number),
+                        3 if !late.is_empty() => {
+                            let number = late.swap_remove(rng.usize(0..late.len()));
+                            both.send(&numbering, number);
+                        }
+                        _ => both.send(&numbering, number),
+                    }
+                    if i == 400 && rng.bool() && seed % 3 == 0 {
+                        both.supply.set_stride(rng.u64(1..9));
+                    }
+                }
+                std::mem::take(&mut late).into_iter().for_each(|number| both.send(&numbering, number));
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_ends_the_wait() {
+        let spec = spec("circular");
+        let numbering = Numbering::Sequence { requests: 10 };
+        let mut both = Both::new(&spec, 1);
+        assert!(!both.supply.has(&spec, &numbering, (0, 0)));
+        let mut batch = both.asked.recv().unwrap();
+        batch.failed = true;
+        both.answer.try_send(batch).unwrap();
+        both.supply.wait();
+        assert!(both.supply.has_failed());
+        // Nor does one whose reader has ended.
+        let mut both = Both::new(&spec, 1);
+        both.asked = bounded(1).1;
+        assert!(!both.supply.has(&spec, &numbering, (0, 0)) && both.supply.has_failed());
     }
 }
