@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::csv::header;
+use super::file_form::FileForm;
 use super::json_lines::pointer;
 use super::scan::{Cells, Fields, Framing, Place, Scanner};
-use super::set::FileForm;
 use super::source::Source;
 use crate::units::plural;
 
@@ -233,7 +233,8 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// Go to the next row, the one with this number; `false`: there is none.
     fn advance(&mut self, number: u64) -> Result<bool, String> {
-        let Some(row) = self.scanner.next()? else { return Ok(false) };
+        let row = self.scanner.next().map_err(|why| format!("row {}: {why}", number + 1))?;
+        let Some(row) = row else { return Ok(false) };
         self.row.clear();
         self.row.extend_from_slice(row);
         if let Framing::Csv(_) = self.table.framing {

@@ -40,7 +40,7 @@ impl Scanner {
     pub(super) fn new(source: Arc<dyn Source>, framing: Framing) -> Result<Self, String> {
         let mut scanner =
             Self { source, framing, buffer: Vec::new(), begin: 0, offset: 0, read_bytes: LONG_READ_BYTES };
-        scanner.fill()?;
+        while scanner.buffer.len() < BYTE_ORDER_MARK.len() && scanner.fill()? {}
         if scanner.buffer.starts_with(BYTE_ORDER_MARK) {
             scanner.begin = BYTE_ORDER_MARK.len();
         }

@@ -4,7 +4,8 @@ use std::io::Read as _;
 
 use sha2::{Digest as _, Sha256};
 
-use super::csv::{self, Dialect};
+use super::csv;
+use super::file_form::FileForm;
 use super::json_lines::Lines;
 use super::large::LargeTable;
 use super::order::Order;
@@ -125,13 +126,6 @@ enum Rest {
     Lines(Lines),
     /// Those of a large file stay there.
     InFile,
-}
-
-/// How a file is read.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum FileForm<'a> {
-    Csv(Dialect, Option<&'a [String]>),
-    JsonLines,
 }
 
 impl OpenSet {
@@ -287,6 +281,7 @@ fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::csv::Dialect;
     use super::*;
     use std::io::Write as _;
 

@@ -283,7 +283,7 @@ fn faults_of_a_large_file_name_their_row() {
     let dir = RunDir::new();
     for (end, words) in [
         ("1,2\n", "has 2 fields, and there are 3 columns"),
-        ("1,a\"b\",c\"\n", "has a quote within a field"),
+        ("1,a\"\n\"b,c\n", "has a quote within a field"),
         ("1,\"never closed,2\n", "quote"),
     ] {
         let rows = large_file(&dir);

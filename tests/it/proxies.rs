@@ -314,7 +314,8 @@ fn each_scenario_goes_to_its_own_target_with_its_own_settings() {
 fn headers_of_defaults_go_to_the_main_target_alone() {
     let target = Script::play([Step::Read, send(response("200 OK", ""))]);
     let plan = format!(
-        "base_url: {url}/main\ndefaults: {{headers: {{Authorization: Bearer t0ken, X-A: of defaults}}}}\n\
+        "base_url: {url}/main\nload: {{requests: 1}}\n\
+         defaults: {{headers: {{Authorization: Bearer t0ken, X-A: of defaults}}}}\n\
          targets: {{other: {{url: '{url}/other', headers: {{X-A: of other}}}}}}\n\
          scenarios: [{{name: m, path: /}}, {{name: o, path: /, target: other}}]\n",
         url = target.url()

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Latency, Outcomes, Totals, public_source};
-use crate::report::format::count;
+use crate::report::format::{count, in_brackets};
 use crate::run::{Snapshot, TargetInfo};
 use crate::tally::{Histogram, Row, RowTime};
 use crate::units::plural;
@@ -67,48 +67,8 @@ impl<'a> TargetFigures<'a> {
     }
 }
 
-/// The most addresses that are shown.
-const MOST_ADDRESSES: usize = 3;
-
-/// The addresses of a target, where its URL does not say them: ` (127.0.0.1:80, [::1]:80)`.
-pub(crate) fn in_brackets(url: &str, addresses: &[String]) -> String {
-    let is_said = |address: &String| address.rsplit_once(':').is_some_and(|(ip, _)| url.contains(ip));
-    if addresses.iter().all(is_said) {
-        return String::new();
-    }
-    let more = addresses.len().saturating_sub(MOST_ADDRESSES);
-    let shown = addresses[..addresses.len() - more].join(", ");
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!(" ({shown}{more})")
-}
-
 /// The times of these rows, whether or not their exchanges ended well.
 fn times(rows: &[&Row], which: RowTime) -> Histogram {
     let timers = [true, false].map(|ok| which.timer(ok));
     Histogram::sum(rows.iter().flat_map(|row| timers.map(|timer| row.timer(timer))))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_shown_where_the_url_does_not_say_them() {
-        let list = |addresses: &[&str]| addresses.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>();
-        for (url, addresses, shown) in [
-            ("http://127.0.0.1:80", &["127.0.0.1:80"][..], ""),
-            ("http://127.0.0.1", &["127.0.0.1:80"], ""),
-            ("http://[::1]:8080", &["[::1]:8080"], ""),
-            ("unix:/run/app.sock", &["unix:/run/app.sock"], ""),
-            ("http://localhost:1", &[], ""),
-            ("http://localhost:1", &["127.0.0.1:1", "[::1]:1"], " (127.0.0.1:1, [::1]:1)"),
-            (
-                "http://a",
-                &["1.1.1.1:80", "2.2.2.2:80", "3.3.3.3:80", "4.4.4.4:80"],
-                " (1.1.1.1:80, 2.2.2.2:80, 3.3.3.3:80 and 1 more)",
-            ),
-        ] {
-            assert_eq!(in_brackets(url, &list(addresses)), shown, "{url} {addresses:?}");
-        }
-    }
 }

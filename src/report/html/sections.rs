@@ -5,9 +5,9 @@ use maud::{Markup, html};
 use super::source::Source;
 use crate::report::availability;
 use crate::report::figures::{
-    DataFigures, Outcomes, Rate, TargetFigures, Tls, dropped_because, explain, in_brackets, status_codes,
+    DataFigures, Outcomes, Rate, TargetFigures, Tls, dropped_because, explain, status_codes,
 };
-use crate::report::format::{bytes, count, percent, rate as per_second, time, time_in_interval};
+use crate::report::format::{bytes, count, in_brackets, percent, rate as per_second, time, time_in_interval};
 use crate::report::json::rfc3339;
 use crate::report::sanitize::{one_line, unbroken};
 use crate::report::scenario_rows;
@@ -421,6 +421,7 @@ pub(crate) fn environment(source: &Source) -> Markup {
 /// The target, or what went to each of several.
 fn targets(snapshot: &Snapshot) -> String {
     match snapshot.run.targets.as_slice() {
+        [] => snapshot.run.target.clone(),
         [one] if one.proxy.is_none() => {
             format!("{}{}", snapshot.run.target, in_brackets(&snapshot.run.target, &one.addresses))
         }

@@ -7,10 +7,12 @@ use super::page::{Column, Page};
 use crate::report::availability;
 use crate::report::figures::{
     Connections, DataFigures, InstrumentFigures, Outcomes, Rate, TargetFigures, Totals, dropped_because,
-    explain, in_brackets, resends, status_codes, turned_away,
+    explain, resends, status_codes, turned_away,
 };
 use crate::report::fleet::FINAL_COLUMNS;
-use crate::report::format::{bytes, count, percent, rate as per_second, short_count, time, time_in_interval};
+use crate::report::format::{
+    bytes, count, in_brackets, percent, rate as per_second, short_count, time, time_in_interval,
+};
 use crate::report::sanitize::one_line;
 use crate::report::scenario_rows;
 use crate::run::{Fleet, RunInfo, Snapshot};
@@ -45,6 +47,7 @@ const MOST_THREADS: usize = 8;
 /// Target, load and plan.
 pub(crate) fn load(page: &mut Page, snapshot: &Snapshot, run: &RunInfo) {
     match run.targets.as_slice() {
+        [] => page.field("target", std::slice::from_ref(&run.target)),
         [one] if one.proxy.is_none() => {
             page.field("target", &[format!("{}{}", run.target, in_brackets(&run.target, &one.addresses))]);
         }
