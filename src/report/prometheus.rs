@@ -323,6 +323,26 @@ mod tests {
     }
 
     #[test]
+    fn scenarios_of_a_named_target_have_its_label() {
+        let target = |name: &str, scenario| crate::run::TargetInfo {
+            name: name.to_owned(),
+            url: String::new(),
+            addresses: Vec::new(),
+            proxy: None,
+            scenarios: vec![scenario],
+        };
+        let run = crate::run::RunInfo {
+            scenarios: vec![("a".to_owned(), 1), ("b".to_owned(), 1)],
+            targets: vec![target("", 0), target("login", 1)],
+            ..crate::run::RunInfo::unknown()
+        };
+        let page = text(&Snapshot::new(run, 1, 0.0));
+        assert!(page.contains("loadtester_requests_total{scenario=\"a\",outcome=\"ok\"} 0\n"), "{page}");
+        assert!(page.contains("loadtester_requests_total{scenario=\"b\",target=\"login\",outcome=\"ok\"} 0\n"));
+        assert!(page.contains("loadtester_response_time_seconds_count{scenario=\"b\",target=\"login\"} 0\n"));
+    }
+
+    #[test]
     fn label_values_are_escaped() {
         assert_eq!(escape("a\"b\\c\nd"), r#"a\"b\\c\nd"#);
     }
