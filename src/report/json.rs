@@ -12,10 +12,11 @@ use serde::Serialize;
 
 use super::availability::Availability;
 use super::figures::scenario::Scenario;
+use super::figures::targets::TargetFigures;
 use super::figures::{
     BaselineFigures, BrokenExpectation, Connections, DataFigures, Histograms, Instrument, InstrumentFigures,
-    Latency, Outcomes, Point, Rate, TargetFigures, Threshold, Tls, Totals, Verdict, protocol_errors,
-    public_source, status_codes, timeline,
+    Latency, Outcomes, Point, Rate, Threshold, Tls, Totals, Verdict, protocol_errors, public_source,
+    status_codes, timeline,
 };
 use super::fleet::FleetFigures;
 use super::format::seconds;

@@ -338,7 +338,9 @@ mod tests {
         };
         let page = text(&Snapshot::new(run, 1, 0.0));
         assert!(page.contains("loadtester_requests_total{scenario=\"a\",outcome=\"ok\"} 0\n"), "{page}");
-        assert!(page.contains("loadtester_requests_total{scenario=\"b\",target=\"login\",outcome=\"ok\"} 0\n"));
+        assert!(
+            page.contains("loadtester_requests_total{scenario=\"b\",target=\"login\",outcome=\"ok\"} 0\n")
+        );
         assert!(page.contains("loadtester_response_time_seconds_count{scenario=\"b\",target=\"login\"} 0\n"));
     }
 

@@ -108,7 +108,7 @@ fn every_plan_in_the_documents_is_valid() {
                 _ => None,
             };
             let files = |name: &str| match name {
-                "users.csv" => Ok(b"email,password\na@example.com,x\n".to_vec().into()),
+                "users.csv" | "/data/users.csv" => Ok(b"email,password\na@example.com,x\n".to_vec().into()),
                 _ => Ok(b"content".to_vec().into()),
             };
             let parsed = plan::parse_with_files(&plan, &page.name, &Overrides::default(), &values, &files);

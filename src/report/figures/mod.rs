@@ -5,7 +5,7 @@
 
 mod baseline;
 mod data;
-mod targets;
+pub mod targets;
 mod latency;
 pub mod scenario;
 mod unsent;
@@ -19,7 +19,6 @@ use serde::{Serialize, Serializer};
 pub(crate) use self::baseline::BaselineFigures;
 pub(crate) use self::data::DataFigures;
 pub(crate) use self::latency::{Histograms, Latency};
-pub(crate) use self::targets::TargetFigures;
 pub(crate) use self::unsent::{dropped_because, resends, turned_away};
 pub(crate) use self::wire::{Connections, explain, protocol_errors, tls_faults};
 use super::format::seconds;

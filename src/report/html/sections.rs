@@ -4,9 +4,8 @@ use maud::{Markup, html};
 
 use super::source::Source;
 use crate::report::availability;
-use crate::report::figures::{
-    DataFigures, Outcomes, Rate, TargetFigures, Tls, dropped_because, explain, status_codes,
-};
+use crate::report::figures::targets::TargetFigures;
+use crate::report::figures::{DataFigures, Outcomes, Rate, Tls, dropped_because, explain, status_codes};
 use crate::report::format::{bytes, count, in_brackets, percent, rate as per_second, time, time_in_interval};
 use crate::report::json::rfc3339;
 use crate::report::sanitize::{one_line, unbroken};

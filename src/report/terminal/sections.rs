@@ -5,9 +5,10 @@ use super::distribution;
 use super::line::Style;
 use super::page::{Column, Page};
 use crate::report::availability;
+use crate::report::figures::targets::TargetFigures;
 use crate::report::figures::{
-    Connections, DataFigures, InstrumentFigures, Outcomes, Rate, TargetFigures, Totals, dropped_because,
-    explain, resends, status_codes, turned_away,
+    Connections, DataFigures, InstrumentFigures, Outcomes, Rate, Totals, dropped_because, explain, resends,
+    status_codes, turned_away,
 };
 use crate::report::fleet::FINAL_COLUMNS;
 use crate::report::format::{
