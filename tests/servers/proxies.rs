@@ -40,20 +40,40 @@ fn tinyproxy() -> Result<(Service, SocketAddr), Skipped> {
     Ok((Service::start(command, run_dir, address), address))
 }
 
-fn squid() -> Result<(Service, SocketAddr), Skipped> {
-    let squid = program("squid", "squid")?;
-    let (run_dir, address) = (RunDir::new(), free_address());
-    let dir = run_dir.file("");
-    let text = format!(
-        "http_port {address}\nhttp_access allow all\ncache deny all\npid_filename {dir}/squid.pid\n\
-         cache_log {dir}/cache.log\naccess_log stdio:{dir}/access.log\ncache_store_log none\ncoredump_dir {dir}\n\
-         cache_effective_user root\ncache_effective_group root\nshutdown_lifetime 0 seconds\nnetdb_filename none\n\
-         pinger_enable off\n"
-    );
-    let file = run_dir.write("squid.conf", text);
-    let mut command = Command::new(squid);
-    command.args(["-N", "-n", "loadtester", "-f", &file]);
-    Ok((Service::start(command, run_dir, address), address))
+/// squid, and the shared memory that it leaves behind.
+struct Squid {
+    service: Option<Service>,
+    address: SocketAddr,
+    name: String,
+}
+
+impl Squid {
+    fn start() -> Result<Self, Skipped> {
+        let squid = program("squid", "squid")?;
+        let (run_dir, address) = (RunDir::new(), free_address());
+        // As root it changes its user, who may not write into the folder.
+        let text = format!(
+            "http_port {address}\nhttp_access allow all\ncache deny all\npid_filename none\ncache_log /dev/null\n\
+             access_log none\ncache_store_log none\nshutdown_lifetime 0 seconds\nnetdb_filename none\npinger_enable off\n\
+             memory_cache_shared off\n"
+        );
+        let file = run_dir.write("squid.conf", text);
+        let name = format!("loadtester{}", std::process::id());
+        let mut command = Command::new(squid);
+        command.args(["-N", "-n", &name, "-f", &file]);
+        Ok(Self { service: Some(Service::start(command, run_dir, address)), address, name })
+    }
+}
+
+impl Drop for Squid {
+    fn drop(&mut self) {
+        drop(self.service.take());
+        for entry in std::fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(&format!("{}-", self.name)) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
 }
 
 /// nginx that this machine's name leads to, in the clear and over TLS: with both ports.
@@ -103,8 +123,6 @@ pub fn tinyproxy_forwards_and_tunnels() -> CaseResult {
 }
 
 pub fn squid_forwards_and_tunnels() -> CaseResult {
-    let (proxy, address) = squid()?;
-    through(&format!("http://{address}"))?;
-    drop(proxy);
-    Ok(())
+    let squid = Squid::start()?;
+    through(&format!("http://{}", squid.address))
 }
