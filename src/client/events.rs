@@ -56,7 +56,8 @@ impl Client {
 
     /// The attempt on `c` failed at `at_ns`, and with it the request that it was made for.
     pub(super) fn attempt_failed(&mut self, c: u32, failure: (Outcome, Detail), at_ns: u64, now: u64) {
-        self.recorder.waited(self.pool.get(c).connecting_since_ns, at_ns);
+        let connection = self.pool.get(c);
+        self.recorders[usize::from(connection.target)].waited(connection.connecting_since_ns, at_ns);
         self.pool.attempt_failed(c, failure, now);
         if let Some(id) = self.pool.get_mut(c).reserved.take() {
             return self.end_exchange(id, failure, at_ns);
@@ -248,7 +249,8 @@ impl Client {
         let stays = if may_be_anothers { stays.and(Err(Close::ExpectationFailed)) } else { stays };
         let in_time = arrival.at_ns <= self.phases.stop;
         let exchange = self.exchanges.remove(id);
-        exchange.mark(judged.0.is_ok(), arrival.at_ns, &mut self.recorder);
+        let recorder = &mut self.recorders[self.pool.target_of(c)];
+        exchange.mark(judged.0.is_ok(), arrival.at_ns, recorder);
         exchange.completes(head, judged, arrival, in_time, &mut self.tally);
         if judged.0 == Outcome::RedirectFailed {
             self.show_location(id);
@@ -321,7 +323,8 @@ impl Client {
 
     pub(super) fn end_exchange(&mut self, id: ExchangeId, (outcome, detail): (Outcome, Detail), at_ns: u64) {
         let exchange = self.exchanges.remove(id);
-        exchange.mark(false, at_ns, &mut self.recorder);
+        let recorder = &mut self.recorders[self.pool.target_of(exchange.connection)];
+        exchange.mark(false, at_ns, recorder);
         exchange.fails(outcome, at_ns, detail, &mut self.tally);
         self.request_ended();
     }

@@ -202,11 +202,12 @@ impl Exchanges {
         self.places.iter().filter(|exchange| exchange.measured && !exchange.is_vacant).count()
     }
 
-    /// When the one that was sent first was sent; `None`: none was. Looks at every place.
-    pub(crate) fn oldest_sent_ns(&self) -> Option<u64> {
+    /// When the one that was sent first was sent, of those on a connection that `is_meant`; `None`: none was. Looks at
+    /// every place.
+    pub(crate) fn oldest_sent_ns(&self, is_meant: impl Fn(u32) -> bool) -> Option<u64> {
         self.places
             .iter()
-            .filter(|exchange| !exchange.is_vacant)
+            .filter(|exchange| !exchange.is_vacant && is_meant(exchange.connection))
             .filter_map(|exchange| exchange.sent_ns)
             .min()
     }

@@ -89,8 +89,9 @@ pub struct Client {
     judge: Judge,
     memo: HeadMemo,
     tally: Box<Tally>,
-    /// When requests waited at the target and when it answered.
-    recorder: Recorder,
+    /// When requests waited at the targets and when they answered.
+    /// By target.
+    recorders: Box<[Recorder]>,
     /// Until when requests may be sent.
     permitted_until_ns: u64,
     /// By target.
@@ -114,7 +115,7 @@ impl Client {
             judge: Judge::new(spec.plan.scenarios.len()),
             memo: HeadMemo::new(),
             tally,
-            recorder: Recorder::new(u64::MAX),
+            recorders: (0..spec.plan.targets.len()).map(|_| Recorder::new(u64::MAX)).collect(),
             permitted_until_ns: u64::MAX,
             rows: None,
             lapses: vec![Lapse::default(); spec.plan.targets.len()].into(),
@@ -162,7 +163,9 @@ impl Client {
     pub(crate) fn join(&mut self, start_ns: u64, from_ns: u64) {
         let load = &self.spec.plan.load;
         self.phases = Phases::new(load, start_ns);
-        self.recorder = Recorder::new(self.phases.measure_from);
+        for recorder in &mut self.recorders {
+            *recorder = Recorder::new(self.phases.measure_from);
+        }
         let demand = Demand::new(&self.spec, &self.share, start_ns, from_ns);
         if matches!(demand, Demand::Closed(_)) {
             self.pool.await_users();
@@ -260,10 +263,15 @@ impl Client {
 
     /// Hand out the tally of the window that ends `now`, and go on with an empty one. Looks at every exchange.
     pub fn swap_tally(&mut self, empty: Box<Tally>, now: u64) -> Box<Tally> {
-        if let Some(sent_ns) = self.exchanges.oldest_sent_ns() {
-            self.recorder.waited(sent_ns, now);
+        for (target, recorder) in self.recorders.iter_mut().enumerate() {
+            let is_to = |connection: u32| self.pool.target_of(connection) == target;
+            if let Some(sent_ns) = self.exchanges.oldest_sent_ns(is_to) {
+                recorder.waited(sent_ns, now);
+            }
+            if let Some(availability) = self.tally.availability_mut(target) {
+                recorder.drain_into(availability);
+            }
         }
-        self.recorder.drain_into(self.tally.availability_mut());
         std::mem::replace(&mut self.tally, empty)
     }
 }

@@ -96,7 +96,8 @@ impl Thread {
     pub(crate) fn new(mut job: Job, poller: Poller) -> Self {
         let targets = job.spec.plan.targets.len();
         let n = job.share.connections as usize * targets;
-        let tally = Box::new(Tally::for_connections(job.spec.plan.scenarios.len(), n));
+        let tally = Tally::for_connections(job.spec.plan.scenarios.len(), n).with_targets(targets);
+        let tally = Box::new(tally);
         let mut client = Client::new(job.spec.clone(), job.share.clone(), tally);
         if let Some(channels) = job.rows.take() {
             client.supply(RowSupply::new(&job.spec, job.thread, job.share.arrivals.1, channels));

@@ -10,7 +10,7 @@ use crate::verdict::outages::Outages;
 /// Gaps of this length, in nanoseconds, get a remark: users take them for an outage.
 const WORTH_SAYING_NS: u64 = 1_000_000_000;
 
-/// Time without an answer.
+/// Time without an answer; of several targets, of the one that is worst off.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub(crate) struct Availability {
     /// 1 − outages ÷ measured time. An outage is a gap longer than 1 s and longer than ten times the median response
@@ -23,8 +23,17 @@ pub(crate) struct Availability {
 }
 
 impl Availability {
+    /// That of the target that is worst off.
     pub(crate) fn of(snapshot: &Snapshot) -> Self {
-        let outages = snapshot.outages();
+        Self::from_outages(snapshot.outages())
+    }
+
+    /// That of one target, by its number.
+    pub(crate) fn of_target(snapshot: &Snapshot, target: usize) -> Self {
+        Self::from_outages(snapshot.outages_of(target))
+    }
+
+    fn from_outages(outages: Option<Outages>) -> Self {
         let gap = outages.and_then(|outages| outages.longest_gap);
         Self {
             answered_share: outages.map(|outages| outages.answered_share),
@@ -37,7 +46,21 @@ impl Availability {
 /// `no answer for 3.00 s of 6.00 s`; `None`: no outage.
 pub(crate) fn outage(snapshot: &Snapshot) -> Option<String> {
     let outages = snapshot.outages().filter(|outages| outages.outage_ns > 0)?;
-    Some(format!("no answer for {} of {}", time(outages.outage_ns), time(snapshot.measured_ns)))
+    let from = match worst_target(snapshot, outages.answered_share) {
+        Some(target) => format!(" from {target}"),
+        None => String::new(),
+    };
+    Some(format!("no answer{from} for {} of {}", time(outages.outage_ns), time(snapshot.measured_ns)))
+}
+
+/// The name or the URL of the target that is worst off, where there are several.
+fn worst_target(snapshot: &Snapshot, answered_share: f64) -> Option<String> {
+    let targets = &snapshot.run.targets;
+    let is_it = |(number, _): &(usize, _)| {
+        snapshot.outages_of(*number).is_some_and(|outages| outages.answered_share <= answered_share)
+    };
+    let (_, worst) = targets.iter().enumerate().filter(|_| targets.len() > 1).find(is_it)?;
+    Some(if worst.name.is_empty() { worst.url.clone() } else { worst.name.clone() })
 }
 
 /// The share of the time without an outage, and the longest gap; `None`: no time was measured.

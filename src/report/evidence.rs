@@ -101,10 +101,26 @@ impl Snapshot {
         }
     }
 
-    /// Time without an answer so far; `None`: no time was measured.
+    /// Time without an answer so far, of the target that is worst off; `None`: no time was measured.
     pub(crate) fn outages(&self) -> Option<Outages> {
-        let ok = self.tally.over_rows(RowTimer::ResponseOk);
-        Outages::of(self.tally.availability(), self.measured_ns, ok.quantile(0.5))
+        let targets = (0..self.run.targets.len().max(1)).filter_map(|target| self.outages_of(target));
+        targets.reduce(Outages::worse)
+    }
+
+    /// The same of one target, by its number.
+    pub(crate) fn outages_of(&self, target: usize) -> Option<Outages> {
+        let rows = match self.run.targets.get(target) {
+            Some(target) if self.run.targets.len() > 1 => Some(&target.scenarios),
+            _ => None,
+        };
+        let ok = match rows {
+            Some(rows) => {
+                let rows = rows.iter().filter_map(|row| self.tally.rows().get(*row));
+                Histogram::sum(rows.map(|row| row.timer(RowTimer::ResponseOk)))
+            }
+            None => self.tally.over_rows(RowTimer::ResponseOk),
+        };
+        Outages::of(self.tally.availability(target)?, self.measured_ns, ok.quantile(0.5))
     }
 
     /// The comparison with the baseline; `None`: there is none.

@@ -135,7 +135,8 @@ impl LoadThreads {
             let share = plan::shard_load_within(&spec.plan, part, own);
             for _ in 1..TALLIES_PER_THREAD {
                 let (steps, connections) = (spec.plan.scenarios.len(), share.connections as usize);
-                let tally = Box::new(Tally::for_connections(steps, connections));
+                let tally = Tally::for_connections(steps, connections).with_targets(spec.plan.targets.len());
+                let tally = Box::new(tally);
                 give_back.try_send(tally).expect("room for every tally there is");
             }
             let (send_timetable, timetable) = bounded(TIMETABLES);

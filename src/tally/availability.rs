@@ -71,6 +71,14 @@ impl Availability {
         self.words.clear();
     }
 
+    /// Mark in `mine` what `others` have marked, target by target.
+    pub(super) fn merge_all(mine: &mut Vec<Self>, others: &[Self]) {
+        if mine.len() < others.len() {
+            mine.resize_with(others.len(), Self::default);
+        }
+        mine.iter_mut().zip(others).for_each(|(mine, theirs)| mine.merge(theirs));
+    }
+
     /// Mark what `other` has marked.
     pub(super) fn merge(&mut self, other: &Self) {
         if other.words.is_empty() {

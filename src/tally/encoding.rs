@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! window    = deflated (zlib):: length head, run, rows      head: JSON; all numbers as in [`varint`]
-//! run       = counter*, histogram*, slots                 in the order of the head's names
+//! run       = counter*, histogram*, number of targets, slots*     in the order of the head's names
 //! slots     = first word, number of words, (waiting, answered)*
 //! rows      = number of them, row*                        only those in which something was counted
 //! row       = steps since the last one, counter*, statuses, histogram*
@@ -49,6 +49,8 @@ const INFLATED_BYTES_PER_STEP: u64 = 512 << 10;
 /// each.
 const HEAD_BYTES: usize = 64 << 10;
 const HEAD_BYTES_PER_STEP: usize = 64 << 10;
+/// The most targets.
+const MAX_TARGETS: usize = 64;
 /// The most names of one kind.
 const MAX_NAMES: usize = 1_000;
 /// The longest text in a failure sample.
@@ -216,7 +218,8 @@ impl Merged {
         bytes.extend_from_slice(&json);
         self.counters.iter().for_each(|n| varint::write(&mut bytes, *n));
         self.timers.iter().for_each(|timer| write_histogram(timer, &mut bytes));
-        write_slots(&self.availability, &mut bytes);
+        varint::write(&mut bytes, self.availability.len() as u64);
+        self.availability.iter().for_each(|target| write_slots(target, &mut bytes));
         let touched = || self.rows.iter().enumerate().filter(|(_, row)| !row.is_empty());
         varint::write(&mut bytes, touched().count() as u64);
         let mut next = 0;
@@ -309,7 +312,8 @@ impl<'a> VarintReader<'a> {
         for place in &places.timers {
             merged.timers[*place] = self.histogram()?;
         }
-        merged.availability = self.slots()?;
+        let targets = self.within(MAX_TARGETS)?.max(1);
+        merged.availability = (0..targets).map(|_| self.slots()).collect::<Result<_, _>>()?;
         let mut next = 0;
         for _ in 0..self.within(merged.rows.len())? {
             let left = merged.rows.len().checked_sub(next + 1).ok_or("its counts do not fit the plan")?;

@@ -19,7 +19,8 @@ pub struct Merged {
     pub(super) rows: Vec<Row>,
     pub(super) counters: [u64; RUN_SLOTS],
     pub(super) timers: [Histogram; Timer::COUNT],
-    pub(super) availability: Availability,
+    /// By target; at least one.
+    pub(super) availability: Vec<Availability>,
     pub(super) seen: Seen,
 }
 
@@ -30,7 +31,7 @@ impl Merged {
             rows: vec![Row::new(); steps],
             counters: [0; RUN_SLOTS],
             timers: [const { Histogram::new() }; Timer::COUNT],
-            availability: Availability::default(),
+            availability: vec![Availability::default()],
             seen: Seen::default(),
         }
     }
@@ -103,9 +104,9 @@ impl Merged {
         &self.seen.failure_samples
     }
 
-    /// When requests waited and when they were answered.
-    pub(crate) fn availability(&self) -> &Availability {
-        &self.availability
+    /// When requests to a target waited and when they were answered; `None`: none was sent to it.
+    pub(crate) fn availability(&self, target: usize) -> Option<&Availability> {
+        self.availability.get(target)
     }
 
     /// The last request that was rendered, where the client was to keep it.
@@ -186,7 +187,7 @@ impl Merged {
         self.rows.iter_mut().zip(&other.rows).for_each(|(mine, theirs)| mine.merge(theirs));
         add_each(&mut self.counters, &other.counters);
         self.timers.iter_mut().zip(&other.timers).for_each(|(mine, theirs)| mine.merge(theirs));
-        self.availability.merge(&other.availability);
+        Availability::merge_all(&mut self.availability, &other.availability);
         self.seen.merge(&other.seen);
     }
 
@@ -196,7 +197,7 @@ impl Merged {
         rows.iter_mut().for_each(Row::clear);
         counters.fill(0);
         timers.iter_mut().for_each(Histogram::clear);
-        availability.clear();
+        availability.iter_mut().for_each(Availability::clear);
         seen.clear();
     }
 

@@ -36,7 +36,8 @@ pub struct Tally {
     times: PagedCounts,
     /// Number of series of times.
     series: usize,
-    availability: Availability,
+    /// By target.
+    availability: Vec<Availability>,
     seen: Seen,
 }
 
@@ -59,9 +60,15 @@ impl Tally {
             counters: [0; RUN_SLOTS],
             times: PagedCounts::new(slots(steps), pages, spill),
             series: series(steps),
-            availability: Availability::with_capacity(),
+            availability: vec![Availability::with_capacity()],
             seen: Seen::default(),
         }
+    }
+
+    /// The same for a plan of so many targets.
+    pub(crate) fn with_targets(mut self, targets: usize) -> Self {
+        self.availability.resize_with(targets.max(1), Availability::with_capacity);
+        self
     }
 
     /// The bytes that [`Self::for_connections`] allocates. Only those touched become resident.
@@ -137,9 +144,9 @@ impl Tally {
         }
     }
 
-    /// What a [`super::Recorder`] has marked.
-    pub(crate) fn availability_mut(&mut self) -> &mut Availability {
-        &mut self.availability
+    /// What the [`super::Recorder`] of a target has marked; `None`: the tally is for fewer targets.
+    pub(crate) fn availability_mut(&mut self, target: usize) -> Option<&mut Availability> {
+        self.availability.get_mut(target)
     }
 
     /// Keep `seen` unless an exchange ended like that before.
@@ -216,7 +223,7 @@ impl Tally {
         assert_eq!(self.rows.len(), merged.rows.len(), "counts of one plan");
         add_each(&mut merged.counters, &self.counters);
         merged.rows.iter_mut().zip(&self.rows).for_each(|(row, mine)| add_each(&mut row.counters, mine));
-        merged.availability.merge(&self.availability);
+        Availability::merge_all(&mut merged.availability, &self.availability);
         merged.seen.merge(&self.seen);
         let mut pages: Vec<_> = self.times.pages().map(|(slot, page)| (self.place(slot), page)).collect();
         pages.sort_unstable_by_key(|(place, _)| *place);
@@ -265,7 +272,7 @@ impl Tally {
         rows.fill([0; ROW_SLOTS]);
         counters.fill(0);
         times.clear();
-        availability.clear();
+        availability.iter_mut().for_each(Availability::clear);
         seen.clear();
     }
 }

@@ -34,6 +34,16 @@ impl Outages {
         let answered_share = if is_unanswered { 0.0 } else { 1.0 - outage_ns as f64 / measured_ns as f64 };
         Some(Self { answered_share, outage_ns, longest_gap })
     }
+
+    /// The worse of both in each respect.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        let gap = |outages: &Self| outages.longest_gap.map_or(0, |gap| gap.length_ns);
+        Self {
+            answered_share: self.answered_share.min(other.answered_share),
+            outage_ns: self.outage_ns.max(other.outage_ns),
+            longest_gap: if gap(&other) > gap(&self) { other.longest_gap } else { self.longest_gap },
+        }
+    }
 }
 
 #[cfg(test)]

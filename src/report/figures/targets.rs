@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Latency, Outcomes, Totals, public_source};
+use crate::report::availability::Availability;
 use crate::report::format::{count, in_brackets};
 use crate::run::{Snapshot, TargetInfo};
 use crate::tally::{Histogram, Row, RowTime};
@@ -27,6 +28,8 @@ pub(crate) struct TargetFigures<'a> {
     pub(crate) totals: Totals,
     /// How its exchanges ended.
     pub(crate) outcomes: Outcomes,
+    /// Time without an answer.
+    availability: Availability,
     /// Due to last byte.
     pub(crate) response_time: Latency,
     /// Send to last byte.
@@ -36,10 +39,11 @@ pub(crate) struct TargetFigures<'a> {
 impl<'a> TargetFigures<'a> {
     /// Those of each target of the run, that of `base_url` first.
     pub(crate) fn all(snapshot: &'a Snapshot) -> Vec<Self> {
-        snapshot.run.targets.iter().map(|target| Self::of(snapshot, target)).collect()
+        let targets = snapshot.run.targets.iter().enumerate();
+        targets.map(|(number, target)| Self::of(snapshot, number, target)).collect()
     }
 
-    fn of(snapshot: &'a Snapshot, target: &'a TargetInfo) -> Self {
+    fn of(snapshot: &'a Snapshot, number: usize, target: &'a TargetInfo) -> Self {
         let rows: Vec<&Row> =
             target.scenarios.iter().filter_map(|scenario| snapshot.tally.rows().get(*scenario)).collect();
         let names = target.scenarios.iter().filter_map(|scenario| snapshot.run.scenarios.get(*scenario));
@@ -51,6 +55,7 @@ impl<'a> TargetFigures<'a> {
             scenarios: names.map(|(name, _)| name.as_str()).collect(),
             totals: Totals::of_rows(&rows, snapshot.state),
             outcomes: Outcomes::of(|outcome| rows.iter().map(|row| row.counter(outcome)).sum()),
+            availability: Availability::of_target(snapshot, number),
             response_time: Latency::of(&times(&rows, RowTime::Response)),
             service_time: Latency::of(&times(&rows, RowTime::Service)),
         }
