@@ -52,11 +52,13 @@ the process that has it.
 ";
 
 /// Variables that are read, and what for.
-pub(super) const VARIABLES: [(&str, &str); 11] = [
+pub(super) const VARIABLES: [(&str, &str); 13] = [
     (
         "NAME",
         "any name that the plan uses as `${NAME}` or `${NAME:-default}`; --env and --env-file override it; `$${` is a literal `${`",
     ),
+    ("http_proxy, https_proxy, all_proxy", "the proxy of http targets, https targets, both (--proxy)"),
+    ("no_proxy", "hosts that are reached without a proxy"),
     ("LOADTESTER_TOKEN", "the token that workers show to the coordinator (--token-file)"),
     ("LOADTESTER_OPERATOR_TOKEN", "the token that starts and stops runs (--operator-token-file)"),
     ("LOADTESTER_READ_TOKEN", "a token that may only read status, metrics and dashboard"),

@@ -65,6 +65,8 @@ struct Unused {
     /// Connections to open, oldest first.
     wanted: VecDeque<u32>,
     connecting: u32,
+    /// Whether a scenario sends to it.
+    is_used: bool,
     was_reached: bool,
     first_failure: Option<(Outcome, Detail)>,
 }
@@ -96,7 +98,8 @@ impl Pool {
     pub(crate) fn new(plan: &Plan, each: usize) -> Self {
         let targets = 0..plan.targets.len() as u16;
         let capacity = each * targets.len();
-        let unused = |_| Unused {
+        let unused = |target: u16| Unused {
+            is_used: plan.scenarios.iter().any(|scenario| scenario.target == usize::from(target)),
             free: VecDeque::with_capacity(each),
             spare: Vec::with_capacity(each),
             wanted: VecDeque::with_capacity(each),
@@ -138,6 +141,7 @@ impl Pool {
         let first = if self.policy.on_demand { each.min(1) } else { each };
         for target in 0..self.unused.len() {
             let from = target as u32 * each;
+            let first = if self.unused[target].is_used { first } else { 0 };
             (from..from + first).for_each(|c| self.want(c));
             self.unused[target].spare.extend((from + first..from + each).rev());
         }
@@ -169,11 +173,11 @@ impl Pool {
         !started && self.unused.iter().any(Unused::is_hopeless)
     }
 
-    /// Whether any connection to each target was ever established; if not, why the first attempt failed.
+    /// Whether any connection to each target was ever established, or is not needed; if not, why the first attempt failed.
     pub(crate) fn reached(&self) -> impl Iterator<Item = Result<bool, (Outcome, Detail)>> {
         self.unused.iter().map(|target| match target.first_failure {
             Some(failure) if !target.was_reached => Err(failure),
-            _ => Ok(target.was_reached),
+            _ => Ok(target.was_reached || !target.is_used),
         })
     }
 

@@ -15,7 +15,11 @@ const RESERVED: [&str; 11] =
 
 /// The data sets that templates may name.
 #[derive(Debug, Default)]
-pub(super) struct OpenData(Vec<OpenSet>);
+pub(super) struct OpenData {
+    sets: Vec<OpenSet>,
+    /// The names of sets that could not be read: what names them is no further fault.
+    unread: Vec<String>,
+}
 
 impl OpenData {
     /// The columns in `template` whose cells are sent as they are must fit where they stand.
@@ -23,9 +27,9 @@ impl OpenData {
     /// # Errors
     /// The first cell that does not, and its remedy.
     pub(super) fn check(&self, template: &Template) -> Result<(), String> {
-        for (field, fit, typed) in template.bare_fields() {
+        for (field, fit, typed) in template.bare_fields().filter(|_| self.unread.is_empty()) {
             let (set, column) = field.at;
-            let set = self.0[usize::from(set)].set();
+            let set = self.sets[usize::from(set)].set();
             if let Some(place) = set.find(column, |cell| fit.admits(cell))? {
                 let name = quoted(&set.name);
                 return Err(format!(
@@ -40,18 +44,20 @@ impl OpenData {
 
     /// The sets, with the columns that were named.
     pub(super) fn close(self) -> Vec<crate::data::DataSet> {
-        self.0.into_iter().map(OpenSet::close).collect()
+        self.sets.into_iter().map(OpenSet::close).collect()
     }
 }
 
 impl Names for OpenData {
     fn sets(&self) -> Vec<&str> {
-        self.0.iter().map(OpenSet::name).collect()
+        self.sets.iter().map(OpenSet::name).chain(self.unread.iter().map(String::as_str)).collect()
     }
 
     fn field(&mut self, set: &str, column: &str) -> Result<Field, String> {
-        let number = self.0.iter().position(|known| known.name() == set).expect("asked for a known set");
-        let open = &mut self.0[number];
+        let Some(number) = self.sets.iter().position(|known| known.name() == set) else {
+            return Ok(Field { at: (0, 0), most_bytes: 0 });
+        };
+        let open = &mut self.sets[number];
         let column = open.column(column)?;
         Ok(Field { at: (number as u16, column), most_bytes: open.set().longest(column) })
     }
@@ -59,16 +65,20 @@ impl Names for OpenData {
 
 /// The data sets of a plan; faults are recorded.
 pub(super) fn read(reader: &mut PlanReader<'_>, document: &Document) -> OpenData {
-    let mut sets = Vec::new();
+    let mut data = OpenData::default();
     for (name, form) in document.data.iter().flatten() {
         let at = Path::of("data").key(name);
         if let Err(why) = check_name(name) {
             reader.fault(&at, why);
+            data.unread.push(name.clone());
             continue;
         }
-        sets.extend(set(reader, &at, name, form));
+        match set(reader, &at, name, form) {
+            Some(set) => data.sets.push(set),
+            None => data.unread.push(name.clone()),
+        }
     }
-    OpenData(sets)
+    data
 }
 
 fn check_name(name: &str) -> Result<(), String> {

@@ -103,13 +103,6 @@ impl Secrets {
             text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
         };
         let careful_json = in_json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e");
-        let percent: String = value
-            .bytes()
-            .map(|b| match b {
-                b if b.is_ascii_alphanumeric() || b"-._~".contains(&b) => char::from(b).to_string(),
-                b => format!("%{b:02X}"),
-            })
-            .collect();
         let forms = [
             value.to_owned(),
             in_json.replace('/', "\\/"),
@@ -117,9 +110,8 @@ impl Secrets {
             careful_json,
             in_json,
             html(value),
-            percent,
         ];
-        for form in forms {
+        for form in forms.into_iter().chain(percent_encoded(value)) {
             if !form.is_empty() && !self.forms.iter().any(|(known, _)| *known == form) {
                 self.forms.push((form, shown.clone()));
             }
@@ -171,6 +163,31 @@ impl Secrets {
 }
 
 /// Whether what stands between `before` and `after` is a word, or a number, of its own.
+/// The ways in which senders and targets percent-encode a value: all that is reserved, all that a path or query cannot
+/// have, or what no URL can have; with digits in upper or lower case.
+fn percent_encoded(value: &str) -> impl Iterator<Item = String> {
+    const IN_PATHS: &[u8] = b"-._~!$&'()*+,;=:@/?";
+    const NOWHERE: &[u8] = b"\"<>\\^`{|}";
+    let is_kept: [fn(u8) -> bool; 3] = [
+        |b| b.is_ascii_alphanumeric() || b"-._~".contains(&b),
+        |b| b.is_ascii_alphanumeric() || IN_PATHS.contains(&b),
+        |b| b.is_ascii() && !NOWHERE.contains(&b),
+    ];
+    let encode = |is_kept: fn(u8) -> bool, is_upper: bool| {
+        let byte = |b: u8| match (is_kept(b), is_upper) {
+            (true, _) => char::from(b).to_string(),
+            (false, true) => format!("%{b:02X}"),
+            (false, false) => format!("%{b:02x}"),
+        };
+        value.bytes().map(byte).collect::<String>()
+    };
+    is_kept
+        .into_iter()
+        .flat_map(move |is_kept| [true, false].map(|is_upper| encode(is_kept, is_upper)))
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
 fn is_apart(before: char, after: &str) -> bool {
     let joins = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
     !joins(before) && !after.starts_with(joins)
@@ -417,6 +434,20 @@ mod tests {
         // Replacements are not searched again, and short values are not masked in responses.
         assert_eq!(secrets.mask_echo("s3c 1 s3c\"ret"), "s3c 1 ${TOKEN}");
         assert!(!format!("{secrets:?}").contains("s3c"));
+    }
+
+    #[test]
+    fn a_value_is_known_however_it_is_percent_encoded() {
+        let mut secrets = Secrets::default();
+        secrets.add("ODD", "sec\"ret'va|lue/9ü");
+        for spelled in [
+            "sec%22ret'va%7Clue/9%C3%BC",
+            "sec%22ret'va%7clue/9%c3%bc",
+            "sec%22ret%27va%7Clue%2F9%C3%BC",
+            "sec%22ret%27va%7clue%2f9%c3%bc",
+        ] {
+            assert_eq!(secrets.mask(&format!("/x?q={spelled}")), "/x?q=${ODD}", "{spelled}");
+        }
     }
 
     #[test]

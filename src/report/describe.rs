@@ -37,12 +37,12 @@ pub fn describe(plan: &Plan, flight: &Preflight, threads: &Threads, machine: &Ma
     for target in &plan.targets {
         let label = if target.name.is_empty() { "target" } else { "" };
         line(label, &target_line(target));
-        if let Some(proxy) = proxy(target) {
-            line("proxy", &proxy);
-        }
-        if let Some(tls) = &target.tls {
-            line("tls", &secured(tls));
-        }
+        let mut of_target = |label: &'static str, text: String| match target.name.as_str() {
+            "" => line(label, &text),
+            _ => line("", &format!("  {label}: {text}")),
+        };
+        proxy(target).into_iter().for_each(|text| of_target("proxy", text));
+        target.tls.iter().for_each(|tls| of_target("tls", secured(tls)));
     }
     if let Some(auth) = &plan.auth {
         line("auth", &format!("AWS Signature Version 4 for {} in {}", auth.service, auth.region));

@@ -67,13 +67,18 @@ fn out_of_reach((name, key, is_proxied): (&str, &str, bool), outcome: Outcome, d
     let why = detail_text(detail, outcome);
     let remedy = match (outcome, detail) {
         (Outcome::TlsFailed, _) => {
+            let why = match key.strip_prefix("targets.") {
+                Some(_) => why.replace("`tls.", &format!("`{key}.tls.")),
+                None => why,
+            };
             return Failure::incomplete(format!("no TLS connection to {name}: {why}; nothing was sent"));
         }
         (Outcome::LocalError, _) => {
             "See --check for what is needed: file descriptors (`ulimit -n`), \
              local ports (net.ipv4.ip_local_port_range), memory"
         }
-        (Outcome::ProxyFailed, Detail::Status(407)) => {
+        // tinyproxy says 401.
+        (Outcome::ProxyFailed, Detail::Status(401 | 407)) => {
             "Write user and password into the proxy's URL: `http://USER:PASSWORD@HOST:PORT`"
         }
         (Outcome::ProxyFailed, _) => "Does the proxy allow this target? `--proxy none` sends without a proxy",

@@ -7,10 +7,10 @@ use super::resolver;
 use super::signals::Interrupts;
 use super::timing::unix_origin_ns;
 use super::tls_files::{self, warn_of_insecure};
-use super::{Exit, Failure, machine, summary};
+use super::{Exit, Failure, log, machine, summary};
 use crate::cli::Options;
 use crate::client::RunSpec;
-use crate::plan::{Expect, Load, Model, Plan, Shard};
+use crate::plan::{Expect, Load, Model, Plan, Shard, quoted};
 use crate::report::once::OnceExchange;
 use crate::run::first_text;
 use crate::sys::Clock;
@@ -41,7 +41,17 @@ pub(crate) fn run(
         let peers = [peers[plan.scenarios[i].target].clone()].into();
         let load_threads =
             LoadThreads::start(Task { options, spec: spec.clone(), part, threads: &threads, peers, clock })?;
-        let tally = load_threads.try_out(interrupts)?;
+        let tally = match load_threads.try_out(interrupts) {
+            Ok(tally) => tally,
+            // The others have targets of their own.
+            Err(failure) if failure.exit == Exit::Incomplete && plan.targets.len() > 1 => {
+                let name = &spec.plan.scenarios[0].name;
+                log::error(&format!("{}: {}", quoted(name), failure.message));
+                exit = Exit::Incomplete;
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
         let trial = OnceExchange {
             plan: &spec.plan,
             request: tally.last_request().unwrap_or(&spec.requests[0].bytes),
@@ -51,7 +61,7 @@ pub(crate) fn run(
         let gap = if i > 0 { "\n" } else { "" };
         summary::print_all("--once", &(gap.to_owned() + &trial.page()))?;
         if !trial.is_well() {
-            exit = Exit::Failed;
+            exit = if exit == Exit::Passed { Exit::Failed } else { exit };
         }
     }
     Ok(exit)

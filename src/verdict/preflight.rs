@@ -311,8 +311,11 @@ fn closing_share(plan: &Plan) -> f64 {
 
 fn memory(plan: &Plan, connections: u32, threads: usize, machine: &Machine, flight: &mut Preflight) {
     let without_bodies = memory_bytes(plan, connections, threads);
-    let body = kept_body_bytes(plan);
-    let needed = without_bodies + body * u64::from(connections);
+    let kept = kept_body_bytes(plan);
+    let each = u64::from(connections) / plan.targets.len() as u64;
+    let body = kept.iter().copied().max().unwrap_or(0);
+    let keeping = kept.iter().filter(|bytes| **bytes > 0).count() as u64 * each;
+    let needed = without_bodies + kept.iter().sum::<u64>() * each;
     let available = machine.memory_available_bytes;
     flight.needs.push(Need { resource: Resource::Memory, needed, available });
     let Some(available) = available else { return };
@@ -334,7 +337,7 @@ fn memory(plan: &Plan, connections: u32, threads: usize, machine: &Machine, flig
         list.push(format!(
             "each of {} may keep a body of up to {} for `expect`: the run may take {shown_needed} of memory, \
              {shown_available} can be had: {where_possible}lower `expect.max_body` or `concurrency`",
-            plural(connections.into(), "connection"),
+            plural(keeping, "connection"),
             print_bytes(body),
         ));
     } else if expected > available / 2 {
@@ -344,10 +347,14 @@ fn memory(plan: &Plan, connections: u32, threads: usize, machine: &Machine, flig
     }
 }
 
-/// The longest body that a connection keeps to look into it, in bytes. The buffer stays with the connection.
-fn kept_body_bytes(plan: &Plan) -> u64 {
-    let kept = plan.scenarios.iter().filter_map(|scenario| scenario.expect.as_deref());
-    kept.map(|expect| expect.most_body_bytes() as u64).max().unwrap_or(0)
+/// By target, the longest body that a connection keeps to look into it, in bytes. The buffer stays with the connection.
+fn kept_body_bytes(plan: &Plan) -> Vec<u64> {
+    let mut kept = vec![0; plan.targets.len()];
+    for scenario in &plan.scenarios {
+        let bytes = scenario.expect.as_deref().map_or(0, |expect| expect.most_body_bytes() as u64);
+        kept[scenario.target] = bytes.max(kept[scenario.target]);
+    }
+    kept
 }
 
 /// The most memory of our own without kept bodies, in bytes: each load thread's tallies fully touched, every

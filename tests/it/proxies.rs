@@ -364,3 +364,57 @@ fn a_target_that_hangs_does_not_hold_back_the_other() {
     assert_eq!((of(0, "due"), of(0, "ok")), (Some(50), Some(50)), "{ended:#?}");
     assert_eq!((of(1, "due"), of(1, "ok")), (Some(50), Some(0)));
 }
+
+/// While the other answers, one that has stopped answering is not overlooked.
+#[test]
+fn time_without_an_answer_is_judged_target_by_target() {
+    let good = Script::play([Step::Read, send(response("200 OK", ""))]);
+    // Each connection answers ten times, and then no more.
+    let tired: Vec<Step> =
+        (0..10).flat_map(|_| [Step::Read, send(response("200 OK", ""))]).chain([Step::Freeze]).collect();
+    let tired = Script::play(tired);
+    let plan = format!(
+        "base_url: {}\ntargets: {{tired: {{url: '{}'}}}}\n\
+         load: {{rate: 100/s, duration: 4s, concurrency: 2, drain: 0s}}\nthresholds: ['count > 0']\n\
+         scenarios: [{{name: a, path: /}}, {{name: b, path: /, target: tired}}]\n",
+        good.url(),
+        tired.url()
+    );
+    let ended = run_beside_cas(&plan, &[]).lawful();
+    let share = |value: &serde_json::Value| value["availability"]["answered_share"].as_f64().unwrap();
+    let targets = &ended.report["targets"];
+    assert!(share(&targets[0]) > 0.95 && share(&targets[1]) < 0.5, "{targets:#}");
+    assert_eq!(share(&ended.report), share(&targets[1]), "that of the one that is worst off");
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert!(ended.stdout.contains("no answer from tired for"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_target_that_nobody_sends_to_may_be_down() {
+    let target = Script::play([Step::Read, send(response("200 OK", ""))]);
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let plan = format!(
+        "base_url: http://{nobody}\ntargets: {{up: {{url: '{}'}}}}\nscenarios: [{{path: /, target: up}}]\n",
+        target.url()
+    );
+    let ended = run_beside_cas(&plan, &["-n", "10"]).lawful();
+    assert_eq!((ended.code, ended.outcomes()), (Some(0), vec![("ok".to_owned(), 10)]), "{ended:#?}");
+}
+
+#[test]
+fn once_goes_on_with_the_other_targets() {
+    let target = Script::play([Step::Read, send(response("200 OK", "here"))]);
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let dir = RunDir::new();
+    let plan = format!(
+        "base_url: http://{nobody}\ntargets: {{up: {{url: '{}'}}}}\nload: {{requests: 1}}\n\
+         scenarios: [{{name: first, path: /}}, {{name: second, path: /, target: up}}]\n",
+        target.url()
+    );
+    let path = dir.write("plan.yaml", plan);
+    let output = Command::new(PROGRAM).args([&path, "--once"]).output().unwrap();
+    let [page, errors] =
+        [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
+    assert_eq!(output.status.code(), Some(3), "{page}{errors}");
+    assert!(page.contains("< here") && errors.contains("`first`: no connection to"), "{page}{errors}");
+}
