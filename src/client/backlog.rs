@@ -45,18 +45,25 @@ impl Backlog {
         Some(first)
     }
 
+    /// How many measured requests wait for a connection to `target`.
+    pub(super) fn measured_of(&self, target: usize) -> u64 {
+        self.queues[target].iter().filter(|start| start.measured).count() as u64
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Start> {
         self.queues.iter().flatten()
     }
 
-    /// Queue `start` for a connection to `target`, or drop it if too many wait.
-    pub(super) fn push(&mut self, target: usize, start: Start, tally: &mut Tally) {
+    /// Queue `start` for a connection to `target`, or drop it if too many wait. Returns whether it waits.
+    pub(super) fn push(&mut self, target: usize, start: Start, tally: &mut Tally) -> bool {
         let queue = &mut self.queues[target];
         if queue.len() < self.capacity {
             queue.push_back(start);
             self.waiting += 1;
+            true
         } else {
             start.dropped(tally);
+            false
         }
     }
 

@@ -391,9 +391,9 @@ impl Open {
         self.backlog.put_back(target, start);
     }
 
-    /// Queue `start` for a connection to `target`, or drop it if the backlog is full.
-    pub(crate) fn enqueue(&mut self, target: usize, start: Start, tally: &mut Tally) {
-        self.backlog.push(target, start, tally);
+    /// Queue `start` for a connection to `target`, or drop it if the backlog is full. Returns whether it waits.
+    pub(crate) fn enqueue(&mut self, target: usize, start: Start, tally: &mut Tally) -> bool {
+        self.backlog.push(target, start, tally)
     }
 
     /// Without permission to send: drop the backlog and what is due by `now`.

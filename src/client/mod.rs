@@ -223,8 +223,13 @@ impl Client {
 
     /// At the end: count the requests that were due before load ended but that this thread never reached,
     /// because it was delayed past the drain. They stay unfinished.
-    pub(crate) fn count_unreached(&mut self) {
+    pub fn count_unreached(&mut self) {
         let Some(demand) = &mut self.demand else { return };
+        if let Demand::Open(open) = demand {
+            let hanging = (0..self.pool.targets()).filter(|target| self.pool.is_connecting_to(*target));
+            let waiting = hanging.map(|target| open.backlog().measured_of(target)).sum();
+            self.tally.add(Counter::AwaitedConnection, waiting);
+        }
         demand.count_unreached(&self.spec, &self.phases, &mut self.tally);
     }
 

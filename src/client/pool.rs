@@ -204,6 +204,12 @@ impl Pool {
         &mut self.unused[usize::from(self.connections[c as usize].target)]
     }
 
+    /// Whether connections to `target` are being opened.
+    #[inline]
+    pub(crate) fn is_connecting_to(&self, target: usize) -> bool {
+        self.unused[target].connecting > 0
+    }
+
     /// Open `c` as soon as possible.
     fn want(&mut self, c: u32) {
         self.unused_of(c).wanted.push_back(c);

@@ -230,7 +230,10 @@ impl Client {
             {
                 return self.carry(c, start, now);
             }
-            open.enqueue(target, start, &mut self.tally);
+            let waits = open.enqueue(target, start, &mut self.tally);
+            if !waits && start.measured && self.pool.is_connecting_to(target) {
+                self.tally.count(Counter::AwaitedConnection);
+            }
         }
     }
 

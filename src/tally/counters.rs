@@ -29,6 +29,8 @@ named_enum! {
         Unstamped = "unstamped",
         /// Load threads that took the last row of their data before load was to end.
         OutOfData = "out_of_data",
+        /// Due requests that were dropped or left over while connections to their target were being opened.
+        AwaitedConnection = "awaited_connection",
         /// Rows of large files that a load thread had to wait for.
         RowsAwaited = "rows_awaited",
         /// Load threads that could not read the rows of a data file any more.

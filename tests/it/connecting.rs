@@ -679,3 +679,21 @@ fn requests_to_a_target_that_hangs_leave_room_for_the_others() {
     assert_eq!((sent[0], sent[1]), (due(0), 0), "all of those to the first were sent");
     assert!(due(0) > 900 && client.backlog() == u64::from(backlog), "{} {}", due(0), client.backlog());
 }
+
+/// A machine that swallows connection attempts is not this generator's fault.
+#[test]
+fn requests_that_wait_for_attempts_in_vain_count_as_offered() {
+    let text = "base_url: http://a\nload: {rate: 1000/s, duration: 1s, backlog: 10, drain: 0s}\nscenarios: [{path: /}]\n";
+    let plan = parse(text, "p", &Overrides::default(), &|_| None).unwrap();
+    let share = ShardLoad { connections: 50, requests: None, backlog: 10, arrivals: (0, 1) };
+    let mut client = Client::new(Arc::new(RunSpec::new(plan, 1)), share, Box::new(Tally::new(1)));
+    client.start(0);
+    // No attempt is ever answered.
+    (1..1_001).for_each(|ms| while client.next(ms * MS).is_some() {});
+    assert!(client.is_done(S));
+    client.count_unreached();
+    let tally = client.tally().merged();
+    let due = tally.sum(RowCounter::Due);
+    assert_eq!((due, tally.sum(RowCounter::Sent)), (1_000, 0));
+    assert_eq!(tally.counter(Counter::AwaitedConnection), due);
+}

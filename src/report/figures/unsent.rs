@@ -8,7 +8,9 @@ use crate::units::plural;
 /// Requests attempted but never sent, because they got no connection.
 pub(crate) fn turned_away(tally: &Merged) -> u64 {
     let ended = |outcome: Outcome| tally.sum(outcome);
-    ended(Outcome::ConnectRefused) + ended(Outcome::ConnectUnreachable) + ended(Outcome::ConnectTimeout)
+    let refused = ended(Outcome::ConnectRefused) + ended(Outcome::ConnectUnreachable);
+    let in_vain = ended(Outcome::ConnectTimeout) + ended(Outcome::ProxyFailed);
+    refused + in_vain + tally.counter(Counter::AwaitedConnection)
 }
 
 /// Resends are shown above this share of requests sent: a few are normal with a target that closes idle
