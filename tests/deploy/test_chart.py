@@ -388,6 +388,8 @@ class Fleet(unittest.TestCase):
                     has_folder = "--data-dir=/data" in container["args"]
                     self.assertEqual(has_folder, container["name"] == "worker", container)
                     mounts = [mount for mount in container.get("volumeMounts", []) if mount["name"] == "data"]
+                    # The others look for the plan's files from its folder.
+                    self.assertEqual("--data-dir=/data" in container["args"], container["name"] == "worker")
                     if mounts:
                         found[container["name"]] = (mounts, [v for v in spec["volumes"] if v["name"] == "data"])
                 expected = ([{"name": "data", "mountPath": "/data", "readOnly": True}], [{"name": "data", **volume}])
