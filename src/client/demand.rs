@@ -374,6 +374,11 @@ impl Open {
         Some(Start::due(StepId::new(spec.picker.pick(due.k)), number, due.at_ns, measured, tally))
     }
 
+    /// How far apart the numbers of its requests are.
+    pub(super) fn stride(&self) -> u64 {
+        self.timetable.stride()
+    }
+
     /// The due requests that wait.
     #[inline]
     pub(crate) const fn backlog(&self) -> &Backlog {

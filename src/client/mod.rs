@@ -98,6 +98,8 @@ pub struct Client {
     lapses: Box<[Lapse]>,
     /// Rows of large files, if the plan has any.
     rows: Option<Box<RowSupply>>,
+    /// The first request whose rows were asked for.
+    first_number: Option<u64>,
 }
 
 impl Client {
@@ -118,13 +120,19 @@ impl Client {
             recorders: (0..spec.plan.targets.len()).map(|_| Recorder::new(u64::MAX)).collect(),
             permitted_until_ns: u64::MAX,
             rows: None,
+            first_number: None,
             lapses: vec![Lapse::default(); spec.plan.targets.len()].into(),
             spec,
         }
     }
 
     /// Take the rows of large files from here.
-    pub(crate) fn supply(&mut self, rows: RowSupply) {
+    pub(crate) fn supply(&mut self, mut rows: RowSupply) {
+        // Those of a run from its beginning are read while connections are opened.
+        let demand = Demand::new(&self.spec, &self.share, 0, 0);
+        self.first_number = demand.first_number(self.spec.plan.load.warmup_ns > 0);
+        let numbering = self.exchanges.numbering();
+        self.first_number.into_iter().for_each(|number| rows.begin(&self.spec, numbering, number));
         self.rows = Some(Box::new(rows));
     }
 
@@ -132,9 +140,15 @@ impl Client {
     #[cold]
     pub fn await_row(&mut self) {
         if let Some(rows) = &mut self.rows {
-            self.tally.add(Counter::RowsAwaited, 1);
             rows.wait();
         }
+    }
+
+    /// The last wait for a row took so long.
+    #[cold]
+    pub fn awaited_row(&mut self, ns: u64) {
+        self.tally.add(Counter::RowsAwaited, 1);
+        self.tally.add(Counter::RowsAwaitedNs, ns);
     }
 
     /// Begin to open the initial connections: all that the plan asks for, or one, to check that there is a
@@ -170,8 +184,9 @@ impl Client {
         if matches!(demand, Demand::Closed(_)) {
             self.pool.await_users();
         }
-        if let (Some(rows), Some(number)) =
-            (&mut self.rows, demand.first_number(self.spec.plan.load.warmup_ns > 0))
+        let first = demand.first_number(self.spec.plan.load.warmup_ns > 0);
+        if let (Some(rows), Some(number)) = (&mut self.rows, first)
+            && first != self.first_number
         {
             rows.begin(&self.spec, self.exchanges.numbering(), number);
         }
@@ -188,9 +203,6 @@ impl Client {
     /// Open model: from `from_ns` on, requests are due by `timetable`. No effect in the closed model.
     pub(crate) fn follow(&mut self, from_ns: u64, timetable: Timetable) {
         if let Some(Demand::Open(open)) = &mut self.demand {
-            if let Some(rows) = &mut self.rows {
-                rows.set_stride(timetable.stride());
-            }
             open.follow(from_ns, timetable);
         }
     }

@@ -12,10 +12,11 @@ use crossbeam_channel::{Receiver, Sender};
 use super::spec::RunSpec;
 use crate::data::{Cells, Numbering};
 
-/// Rows in a batch.
+/// The most rows in a batch, and about how many bytes they may have.
 const BATCH: usize = 64;
+const BATCH_BYTES: usize = 256 << 10;
 /// Batches of a set: asked for, or read and not used up.
-const BATCHES: usize = 4;
+const BATCHES: usize = 16;
 /// How many requests a batch looks ahead at most: where few take a row, looking further would hold up the thread.
 const HORIZON: usize = 2_048;
 /// How long a thread waits for a row: a disk that takes longer is out of order.
@@ -54,6 +55,10 @@ pub struct RowSupply {
 /// The rows of one set.
 #[derive(Debug)]
 struct Ahead {
+    /// The most rows in a batch.
+    batch: usize,
+    /// The highest number whose row was taken.
+    last: Option<u64>,
     /// The number from which on rows have not been asked for.
     next: u64,
     /// The numbers that batches begin with that were asked for, in the order in which they will arrive.
@@ -104,6 +109,10 @@ impl RowSupply {
         (ask, read): (Sender<RowBatch>, Receiver<RowBatch>),
     ) -> Self {
         let ahead = |set: u16| Ahead {
+            batch: spec.plan.data[usize::from(set)]
+                .large()
+                .map_or(1, |table| (BATCH_BYTES / table.longest_row()).clamp(1, BATCH)),
+            last: None,
             next: 0,
             pending: VecDeque::with_capacity(BATCHES + 1),
             ready: VecDeque::with_capacity(BATCHES + 1),
@@ -157,9 +166,9 @@ impl RowSupply {
         if is_asked && !is_of_another_phase {
             return;
         }
-        if number >= ahead.next || is_of_another_phase {
+        if is_of_another_phase || ahead.last.is_none_or(|last| number > last) {
             // Go on from here.
-            ahead.next = number;
+            (ahead.next, ahead.last) = (number, None);
             while let Some(batch) = ahead.ready.pop_front() {
                 ahead.idle.push(batch);
             }
@@ -207,6 +216,7 @@ impl RowSupply {
         let columns = data.large().map_or(0, |table| table.used_columns());
         let Some(ahead) = &mut self.sets[usize::from(set)] else { return };
         let Some((at, i)) = ahead.find(row) else { return };
+        ahead.last = ahead.last.max(Some(number));
         let batch = &mut ahead.ready[at];
         cells.clear();
         (i * columns..(i + 1) * columns).for_each(|cell| cells.push(batch.cells.get(cell)));
@@ -248,7 +258,7 @@ impl RowSupply {
                     batch.rows.push(spec.picks.row(data, set, ahead.next, (numbering, spec.seed)));
                 }
                 ahead.next = ahead.next.saturating_add(stride_at(numbering, ahead.next, self.stride));
-                if batch.rows.len() == BATCH {
+                if batch.rows.len() == ahead.batch {
                     break;
                 }
             }

@@ -265,6 +265,9 @@ impl Client {
     #[inline]
     fn has_rows(&mut self, start: Start) -> bool {
         let Some(rows) = &mut self.rows else { return true };
+        if let Some(Demand::Open(open)) = &self.demand {
+            rows.set_stride(open.stride());
+        }
         let (spec, numbering) = (&self.spec, self.exchanges.numbering());
         spec.large_sets_of(start.step).iter().all(|set| rows.has(spec, numbering, (*set, start.number)))
     }

@@ -173,6 +173,11 @@ impl LargeTable {
         self.columns[usize::from(column)].longest
     }
 
+    /// The bytes of the longest cells of the columns in use, at least 1.
+    pub(crate) fn longest_row(&self) -> usize {
+        self.columns.iter().map(|column| column.longest).sum::<usize>().max(1)
+    }
+
     /// The row of the first cell of a column that is not `fit`; reads the whole file.
     ///
     /// # Errors

@@ -96,6 +96,9 @@ impl Scanner {
                 }
             }
         };
+        if row.len() > MAX_ROW_BYTES {
+            return Err(too_long(self.offset + row.start as u64));
+        }
         Ok(Some(&self.buffer[row]))
     }
 
@@ -134,11 +137,7 @@ impl Scanner {
         self.begin = 0;
         let have = self.buffer.len();
         if have > MAX_ROW_BYTES {
-            let most = print_bytes(MAX_ROW_BYTES as u64);
-            return Err(format!(
-                "a row is longer than {most}: is a quote not closed? (at byte {})",
-                self.offset
-            ));
+            return Err(too_long(self.offset));
         }
         self.buffer.resize(have + self.read_bytes, 0);
         let read = self.source.read_at(self.offset + have as u64, &mut self.buffer[have..])?;
@@ -146,6 +145,12 @@ impl Scanner {
         self.read_bytes = LONG_READ_BYTES;
         Ok(read > 0)
     }
+}
+
+/// A row that begins at `offset` has too many bytes.
+fn too_long(offset: u64) -> String {
+    let most = print_bytes(MAX_ROW_BYTES as u64);
+    format!("is longer than {most}: is a quote not closed? (at byte {offset})")
 }
 
 /// The cells of a row, one after the other.

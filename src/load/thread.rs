@@ -330,7 +330,11 @@ impl Thread {
                 Action::Send(c) => self.write(c, now),
                 Action::Connect(c) => self.connect(c, now),
                 Action::Close(c) => self.close(c),
-                Action::AwaitRow => self.client.await_row(),
+                Action::AwaitRow => {
+                    self.client.await_row();
+                    let ns = self.job.clock.now().saturating_sub(now);
+                    self.client.awaited_row(ns);
+                }
             }
             if !self.client.may_have_more() {
                 break;

@@ -181,10 +181,12 @@ impl Snapshot {
             threads: &self.threads,
             throttled_ns: self.throttled_ns,
             throttled_periods: self.throttled_periods,
-            local_errors: ended(Outcome::LocalError),
+            // A request whose row could not be read ends as one.
+            local_errors: ended(Outcome::LocalError).saturating_sub(tally.counter(Counter::DataUnreadable)),
             out_of_data: tally.counter(Counter::OutOfData),
             data_unreadable: tally.counter(Counter::DataUnreadable),
             rows_awaited: tally.counter(Counter::RowsAwaited),
+            rows_awaited_ns: tally.counter(Counter::RowsAwaitedNs),
             unaccounted: if self.is_final() { self.unaccounted() } else { 0 },
         })
     }

@@ -98,6 +98,20 @@ enum CallKind {
     Report,
 }
 
+/// The coordinator's plan and the content of its PEM files, if this worker may carry it out.
+fn checked_plan(options: &Options, bundle: &PlanBundle) -> Result<(Plan, Vec<Pem>), String> {
+    if options.plan.is_some() {
+        return Err("the coordinator sent a plan to a worker that has its own: nothing is sent".to_owned());
+    }
+    let place = options.data_dir.as_deref().map_or(
+        DataPlace::Nowhere("put it on each worker, and name its folder with --data-dir DIR"),
+        DataPlace::Within,
+    );
+    let mut plan = plan_form::read(bundle, place)?;
+    allowed_from_elsewhere(options, &mut plan)?;
+    Ok((plan, plan_form::files(bundle)?))
+}
+
 struct WorkerService<'a> {
     options: &'a Options,
     machine: Worker<Report>,
@@ -199,6 +213,10 @@ impl<'a> WorkerService<'a> {
                 }
                 Ok(Message::Ended) => self.load_ended()?,
                 Ok(Message::Routes(part, routes)) => self.go_by(part, routes)?,
+                Ok(Message::Plan(checked)) => {
+                    let checked = checked.map(|plan| self.plan = Some(plan));
+                    self.feed(Event::PlanChecked(checked))?;
+                }
                 Err(_) => self.feed(Event::Tick)?,
             }
             self.settle()?;
@@ -222,8 +240,11 @@ impl<'a> WorkerService<'a> {
         match effect {
             Effect::Call { call, request, timeout_ns } => self.call(call, &request, timeout_ns),
             Effect::UsePlan(bundle) => {
-                let checked = self.use_plan(&bundle);
-                return self.feed(Event::PlanChecked(checked));
+                let (options, sender) = (self.options.clone(), self.sender.clone());
+                // Its data files may have gigabytes, and heartbeats have to go on.
+                let check =
+                    move || drop(sender.send(Message::Plan(Box::new(checked_plan(&options, &bundle)))));
+                std::thread::Builder::new().name("plan".to_owned()).spawn(check)?;
             }
             Effect::Prepare(part) => {
                 if let Some(load_threads) = self.load_threads.take() {
@@ -299,22 +320,6 @@ impl<'a> WorkerService<'a> {
         if let Some((worker, run)) = joined {
             self.progress_messages.joined(worker.0, &run);
         }
-        Ok(())
-    }
-
-    fn use_plan(&mut self, bundle: &PlanBundle) -> Result<(), String> {
-        if self.options.plan.is_some() {
-            return Err(
-                "the coordinator sent a plan to a worker that has its own: nothing is sent".to_owned()
-            );
-        }
-        let place = self.options.data_dir.as_deref().map_or(
-            DataPlace::Nowhere("put it on each worker, and name its folder with --data-dir DIR"),
-            DataPlace::Within,
-        );
-        let mut plan = plan_form::read(bundle, place)?;
-        allowed_from_elsewhere(self.options, &mut plan)?;
-        self.plan = Some((plan, plan_form::files(bundle)?));
         Ok(())
     }
 

@@ -33,6 +33,8 @@ named_enum! {
         AwaitedConnection = "awaited_connection",
         /// Rows of large files that a load thread had to wait for.
         RowsAwaited = "rows_awaited",
+        /// How long load threads waited for them, in nanoseconds.
+        RowsAwaitedNs = "rows_awaited_ns",
         /// Load threads that could not read the rows of a data file any more.
         DataUnreadable = "data_unreadable",
         /// Exchanges that succeeded while load was still being applied (not in the drain).

@@ -561,7 +561,7 @@ mod tests {
             Merged::read(&deflated(&bytes), 3).unwrap_err()
         };
         // Counters, two numbers for each timer, two for the slots.
-        let run = vec![0; run_names().len() + 2 * Timer::COUNT + 2];
+        let run = vec![0; run_names().len() + 2 * Timer::COUNT + 3];
         let row = vec![0; row_names().len()];
         assert_eq!(body(&[MAX_COUNT + 1]), "its counts are impossible");
         assert_eq!(body(&run[1..]), "it is cut short");

@@ -54,6 +54,8 @@ pub struct Evidence<'a> {
     pub data_unreadable: u64,
     /// Requests whose row was not read in time.
     pub rows_awaited: u64,
+    /// How long load threads waited for them, in nanoseconds.
+    pub rows_awaited_ns: u64,
     /// In the end: due requests that are in no other count, or in two. 0 unless this program has a bug.
     pub unaccounted: u64,
 }

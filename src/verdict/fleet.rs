@@ -102,6 +102,7 @@ mod tests {
             out_of_data: 0,
             data_unreadable: 0,
             rows_awaited: 0,
+            rows_awaited_ns: 0,
             unaccounted: 0,
         };
         let mut judged = crate::verdict::instrument::judge(&evidence);

@@ -53,7 +53,7 @@ const DELAYED_NS: std::ops::RangeInclusive<u64> = 40_000_000..=44_500_000;
 const SMALL_RESPONSE_BYTES: u64 = 1_400;
 /// The percentile of our own delays that is judged.
 const JUDGED_QUANTILE: f64 = 0.99;
-/// The largest fraction of requests that may wait for a row of a data file.
+/// The largest fraction of their time that load threads may wait for rows of a data file.
 const ROWS_AWAITED_MAX: f64 = 0.01;
 
 /// The verdict on this tool's own measurement.
@@ -113,7 +113,8 @@ pub fn judge(evidence: &Evidence) -> Instrument {
     if evidence.data_unreadable > 0 {
         reasons.push(Reason::DataUnreadable);
     }
-    let awaited = evidence.rows_awaited as f64 / evidence.sent.max(1) as f64;
+    let observed_ns: u64 = evidence.threads.iter().map(|thread| thread.observed_ns).sum();
+    let awaited = evidence.rows_awaited_ns as f64 / observed_ns.max(1) as f64;
     if awaited > ROWS_AWAITED_MAX {
         reasons.push(Reason::DataNotReady { count: evidence.rows_awaited, ratio: awaited });
     }
@@ -121,7 +122,8 @@ pub fn judge(evidence: &Evidence) -> Instrument {
         reasons.push(Reason::CountsDoNotAddUp { difference: evidence.unaccounted });
     }
     let offered_ratio = offered_ratio(evidence);
-    if let Some(ratio) = offered_ratio.filter(|ratio| *ratio < OFFERED_RATIO_MIN) {
+    let ended_for_data = evidence.data_unreadable + evidence.out_of_data > 0;
+    if let Some(ratio) = offered_ratio.filter(|ratio| *ratio < OFFERED_RATIO_MIN && !ended_for_data) {
         let cause = Cause::of(evidence, reasons.is_empty());
         reasons.insert(0, Reason::LoadNotOffered { ratio, missing: evidence.missing(), cause });
     }

@@ -83,7 +83,7 @@ pub enum Reason {
     DataNotReady {
         /// How many requests waited for their row.
         count: u64,
-        /// The same as a fraction of the requests sent.
+        /// The time in which a load thread waited, as a fraction of the measured time.
         ratio: f64,
     },
     /// In the end due is not completed + failed + dropped + unfinished.
@@ -203,10 +203,10 @@ impl fmt::Display for Reason {
             ),
             Self::DataNotReady { count, ratio } => write!(
                 f,
-                "{} ({}) waited for a row of a data file: put the file on a faster disk, or let `columns` that the plan \
-                 does not name out of it",
-                plural(count, "request"),
-                print_percent(ratio)
+                "load threads waited for rows of a data file, {} of their time ({}): put the file on a faster disk, or \
+                 have more memory for its pages",
+                print_percent(ratio),
+                plural(count, "wait")
             ),
             Self::CountsDoNotAddUp { difference } => write!(
                 f,

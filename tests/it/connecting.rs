@@ -687,6 +687,7 @@ fn requests_that_wait_for_attempts_in_vain_count_as_offered() {
     let plan = parse(text, "p", &Overrides::default(), &|_| None).unwrap();
     let share = ShardLoad { connections: 50, requests: None, backlog: 10, arrivals: (0, 1) };
     let mut client = Client::new(Arc::new(RunSpec::new(plan, 1)), share, Box::new(Tally::new(1)));
+    client.open();
     client.start(0);
     // No attempt is ever answered.
     (1..1_001).for_each(|ms| while client.next(ms * MS).is_some() {});

@@ -93,6 +93,7 @@ impl Run {
             out_of_data: 0,
             data_unreadable: 0,
             rows_awaited: 0,
+            rows_awaited_ns: 0,
             unaccounted: self.unaccounted,
         }
     }
@@ -367,6 +368,7 @@ fn a_run_of_nothing_is_judged_without_figures() {
         out_of_data: 0,
         data_unreadable: 0,
         rows_awaited: 0,
+        rows_awaited_ns: 0,
         unaccounted: 0,
     };
     let instrument = judge(&nothing);

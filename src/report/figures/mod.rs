@@ -69,6 +69,7 @@ impl Verdict {
         match snapshot.ending {
             // Nothing worked: no threshold turns that into a pass.
             Ending::Complete if !snapshot.ever_connected() => Self::Incomplete,
+            Ending::Complete if snapshot.tally.counter(Counter::DataUnreadable) > 0 => Self::Inconclusive,
             Ending::Complete if snapshot.tally.completed() == 0 => Self::Failed,
             Ending::Complete => match gates() {
                 Gate::Failed => Self::Failed,

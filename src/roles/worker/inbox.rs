@@ -6,8 +6,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::collector::MergedWindow;
 use crate::coordinator_client;
-use crate::load::Route;
-use crate::plan::Shard;
+use crate::load::{Pem, Route};
+use crate::plan::{Plan, Shard};
 use crate::roles::Failure;
 
 /// Capacity of the inbox. A full inbox blocks its senders: a client makes one call at a time, and windows
@@ -21,6 +21,8 @@ pub(super) enum Message {
     Window(Box<MergedWindow>),
     /// The collector has ended.
     Ended,
+    /// The coordinator's plan and its PEM files, or why it cannot be carried out.
+    Plan(Box<Result<(Plan, Vec<Pem>), String>>),
     /// The routes to the targets, resolved for this shard.
     Routes(Shard, Result<Vec<Arc<Route>>, Failure>),
 }
