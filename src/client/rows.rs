@@ -406,7 +406,7 @@ mod tests {
                 (0..6_400).for_each(|i| both.send(&numbering, first + i * stride));
                 // Half of the requests take a row.
                 assert!(
-                    both.waits == 0 && both.batches <= 6_400 / 2 / 64 + 4,
+                    both.waits == 0 && both.batches <= 6_400 / 2 / 64 + BATCHES as u64,
                     "{order} {numbering:?} {}",
                     both.batches
                 );

@@ -9,6 +9,7 @@
 mod inbox;
 mod ready;
 mod progress_messages;
+mod received_plan;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,10 +19,9 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::load_threads::LoadThreads;
-use super::plan_form::DataPlace;
 use super::signals::Interrupts;
 use super::timing::wall_clock;
-use super::worker_identity::{allowed, allowed_from_elsewhere, hostname, slot};
+use super::worker_identity::{allowed, hostname, slot};
 use super::{Exit, Failure, log, machine, plan_form, tokens};
 use crate::cli::Options;
 use crate::collector::MergedWindow;
@@ -39,6 +39,7 @@ use crate::verdict::{self, Threads};
 use crate::web::{self, Access, Listen, Site, Token};
 use inbox::{Message, inbox};
 use progress_messages::ProgressMessages;
+use received_plan::check;
 
 /// How far back this worker's clock reaches: the longest warm-up and the longest measurement, so that one
 /// that joins late can name the instant at which its run began.
@@ -96,20 +97,6 @@ enum CallKind {
     Plan,
     Heartbeat,
     Report,
-}
-
-/// The coordinator's plan and the content of its PEM files, if this worker may carry it out.
-fn checked_plan(options: &Options, bundle: &PlanBundle) -> Result<(Plan, Vec<Pem>), String> {
-    if options.plan.is_some() {
-        return Err("the coordinator sent a plan to a worker that has its own: nothing is sent".to_owned());
-    }
-    let place = options.data_dir.as_deref().map_or(
-        DataPlace::Nowhere("put it on each worker, and name its folder with --data-dir DIR"),
-        DataPlace::Within,
-    );
-    let mut plan = plan_form::read(bundle, place)?;
-    allowed_from_elsewhere(options, &mut plan)?;
-    Ok((plan, plan_form::files(bundle)?))
 }
 
 struct WorkerService<'a> {
@@ -242,8 +229,7 @@ impl<'a> WorkerService<'a> {
             Effect::UsePlan(bundle) => {
                 let (options, sender) = (self.options.clone(), self.sender.clone());
                 // Its data files may have gigabytes, and heartbeats have to go on.
-                let check =
-                    move || drop(sender.send(Message::Plan(Box::new(checked_plan(&options, &bundle)))));
+                let check = move || drop(sender.send(Message::Plan(Box::new(check(&options, &bundle)))));
                 std::thread::Builder::new().name("plan".to_owned()).spawn(check)?;
             }
             Effect::Prepare(part) => {
