@@ -326,10 +326,9 @@ pub(super) mod tests {
             let expected: Vec<Vec<Vec<u8>>> =
                 reader.byte_records().map(|r| r.unwrap().iter().map(<[u8]>::to_vec).collect()).collect();
             // A lone carriage return ends a line for `csv`, and is a character of the row here.
-            if !text.replace("\r\n", "\n").contains('\r') && text.matches('"').count() % 2 == 0 {
-                if let Ok(rows) = rows(text.as_bytes(), piece) {
-                    prop_assert_eq!(rows, expected);
-                }
+            let is_alike = !text.replace("\r\n", "\n").contains('\r') && text.matches('"').count() % 2 == 0;
+            if is_alike && let Ok(rows) = rows(text.as_bytes(), piece) {
+                prop_assert_eq!(rows, expected);
             }
         }
     }

@@ -149,26 +149,12 @@ impl fmt::Display for Reason {
                 }
                 write!(f, ": add --threads or lower the rate")
             }
-            Self::SentLate { p99_ns, limit_ns, late, of } if of < FEW => {
-                f.write_str(&late_of((late, of), "request", "sent", (p99_ns, limit_ns)))
+            Self::SentLate { p99_ns, limit_ns, late, of } => {
+                f.write_str(&sent_late((late, of), (p99_ns, limit_ns)))
             }
-            Self::ReadLate { p99_ns, limit_ns, late, of } if of < FEW => {
-                f.write_str(&late_of((late, of), "response", "read", (p99_ns, limit_ns)))
+            Self::ReadLate { p99_ns, limit_ns, late, of } => {
+                f.write_str(&read_late((late, of), (p99_ns, limit_ns)))
             }
-            Self::SentLate { p99_ns, limit_ns, .. } => write!(
-                f,
-                "1 % of the requests were sent {} or more after they could be, {} is the limit: \
-                 lower the rate, or leave this generator cores that nothing else uses",
-                print_time(p99_ns),
-                print_time(limit_ns)
-            ),
-            Self::ReadLate { p99_ns, limit_ns, .. } => write!(
-                f,
-                "1 % of the responses lay {} or more in the kernel before they were read, {} is the limit: \
-                 lower the rate, add --threads, or leave this generator cores that nothing else uses",
-                print_time(p99_ns),
-                print_time(limit_ns)
-            ),
             Self::Throttled { ns, periods } => write!(
                 f,
                 "the CPU quota stopped this generator for {} in {}: \
@@ -215,6 +201,32 @@ impl fmt::Display for Reason {
             ),
         }
     }
+}
+
+/// Of `of` requests `late` were late: the 99th percentile and its limit.
+fn sent_late((late, of): (u64, u64), (p99_ns, limit_ns): (u64, u64)) -> String {
+    if of < FEW {
+        return late_of((late, of), "request", "sent", (p99_ns, limit_ns));
+    }
+    format!(
+        "1 % of the requests were sent {} or more after they could be, {} is the limit: \
+         lower the rate, or leave this generator cores that nothing else uses",
+        print_time(p99_ns),
+        print_time(limit_ns)
+    )
+}
+
+/// Of `of` responses `late` were read late: the 99th percentile and its limit.
+fn read_late((late, of): (u64, u64), (p99_ns, limit_ns): (u64, u64)) -> String {
+    if of < FEW {
+        return late_of((late, of), "response", "read", (p99_ns, limit_ns));
+    }
+    format!(
+        "1 % of the responses lay {} or more in the kernel before they were read, {} is the limit: \
+         lower the rate, add --threads, or leave this generator cores that nothing else uses",
+        print_time(p99_ns),
+        print_time(limit_ns)
+    )
 }
 
 /// `1 of 40 requests was late: sent 30.0 ms after it could be, 1.00 ms is the limit`.

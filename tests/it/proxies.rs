@@ -180,7 +180,8 @@ fn https_goes_through_a_tunnel_whose_time_is_told_apart() {
 #[test]
 fn a_proxy_that_refuses_is_named_with_the_remedy() {
     let target = secure(&AUTHORITY, NAME, "hello");
-    let answers: [(fn(usize) -> &'static str, &str, &str); 4] = [
+    type Answer = fn(usize) -> &'static str;
+    let answers: [(Answer, &str, &str); 4] = [
         (
             |_| "HTTP/1.1 407 Who are you\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n",
             "status 407",
