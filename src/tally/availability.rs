@@ -46,7 +46,7 @@ pub(crate) struct Gap {
 
 impl Availability {
     /// What [`Self::with_capacity`] asks for.
-    pub(super) const RECORDED_BYTES: usize = RECORDED_WORDS * size_of::<Word>();
+    pub(super) const RECORDED_BYTES: usize = size_of::<Self>() + RECORDED_WORDS * size_of::<Word>();
 
     /// Nothing marked, with memory for what a [`Recorder`] holds.
     pub(super) fn with_capacity() -> Self {

@@ -71,10 +71,11 @@ impl Tally {
         self
     }
 
-    /// The bytes that [`Self::for_connections`] allocates. Only those touched become resident.
-    pub(crate) const fn bytes(steps: usize, connections: usize) -> usize {
+    /// The bytes that one of a plan with so many targets allocates. Only those touched become resident.
+    pub(crate) const fn bytes(steps: usize, targets: usize, connections: usize) -> usize {
         let pages = PagedCounts::bytes(slots(steps), MAX_PAGES, spill(connections));
-        size_of::<Self>() + steps * ROW_SLOTS * size_of::<u64>() + pages + Availability::RECORDED_BYTES
+        let rows = steps * ROW_SLOTS * size_of::<u64>();
+        size_of::<Self>() + rows + pages + targets * Availability::RECORDED_BYTES
     }
 
     // ── recording ──

@@ -362,7 +362,7 @@ fn kept_body_bytes(plan: &Plan) -> Vec<u64> {
 fn memory_bytes(plan: &Plan, connections: u32, threads: usize) -> u64 {
     let (steps, threads) = (plan.scenarios.len() as u64, threads as u64);
     // `CONNECTION_BYTES` includes what a tally takes for each connection.
-    let tally = Tally::bytes(plan.scenarios.len(), 0) as u64;
+    let tally = Tally::bytes(plan.scenarios.len(), plan.targets.len(), 0) as u64;
     let samples = expected_requests(&plan.load).map_or(u64::MAX, |n| n.div_ceil(steps.max(1)));
     let total = merged_bytes(steps, samples.min(BUCKETS_PER_TIMER));
     let requests: u64 = plan.scenarios.iter().map(request_bytes).sum();

@@ -2,7 +2,7 @@
 //! CLOCK_REALTIME, and stepping the machine's own would reach everybody on it.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use loadtester::client::{Action, Client, RunSpec};
 use loadtester::plan::{Overrides, Shard, UrlForm, from_url, shard_load};
@@ -18,6 +18,17 @@ const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 fn wall_ns(stepped_ns: i64) -> u64 {
     let true_ns = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos() as i64;
     (true_ns + stepped_ns) as u64
+}
+
+/// More than a measurement of the wall clock is off by if the machine pauses in none.
+const APART: Duration = Duration::from_micros(20);
+
+/// Long enough that no stamp of before seems to be of after. Sleeping takes longer.
+fn pass_time() {
+    let began = Instant::now();
+    while began.elapsed() < APART {
+        std::hint::spin_loop();
+    }
 }
 
 /// A client with one connection that has just sent a request.
@@ -44,7 +55,10 @@ impl Wire {
     /// One exchange whose response is stamped while the wall clock is off by `stepped_ns`.
     fn exchange(&mut self, offset: &RealtimeOffset, stepped_ns: i64) {
         self.sends();
-        self.answered(wall_ns(stepped_ns), offset);
+        pass_time();
+        let stamp = wall_ns(stepped_ns);
+        pass_time();
+        self.answered(stamp, offset);
     }
 
     fn sends(&mut self) {

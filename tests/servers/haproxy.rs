@@ -34,6 +34,8 @@ impl Haproxy {
         let mut command = Command::new(haproxy);
         command.args(["-db", "-f", &run_dir.write("haproxy.cfg", text)]);
         let haproxy = Self { service: Service::start(command, run_dir, address), address };
+        // It listens on the frontend before its socket is there under its name.
+        eventually("its socket", || UnixStream::connect(haproxy.service.path("stats")).ok());
         // The connection that found it listening counts as a request, when it has ended.
         eventually("haproxy counts", || (haproxy.requests() > 0).then_some(()));
         Ok(haproxy)
