@@ -87,10 +87,10 @@ fn run(
         .expect("taskset is there (util-linux)");
     assert!(status.success(), "the run failed: {status}");
     let report: Value = serde_json::from_slice(&std::fs::read(&report).expect("a report")).expect("JSON");
-    let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+    let number = |value: &Value| value.as_f64().expect("a number");
     let small = &report["scenarios"][1]["service_time"];
     [
-        number(&report["instrument"]["threads"][0]["busy_ratio"]),
+        number(&report["instrument"]["threads"][0]["busy"]),
         number(&report["instrument"]["receive_delay"]["p99"]),
         number(&small["p50"]),
         number(&small["p99"]),
